@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+
+GO ?= go
+BIN := bin/kmodlab
+GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w"
+
+# A machine where Go was just installed may have it outside of PATH.
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+
+.DELETE_ON_ERROR:
+.PHONY: help demo build test test-all lint check generate bench fuzz doctor clean setup-% FORCE
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: setup-demo build ## build, load and trace the seed's two modules in a VM; installs what is missing
+	$(BIN) demo
+
+build: setup-build $(BIN) ## build bin/kmodlab, one static binary
+
+$(BIN): FORCE
+	@$(GOBUILD) -o $@ ./cmd/kmodlab
+
+test: setup-test lint ## run every test, VMs included, on the default kernel (about 10 minutes without KVM)
+	$(GO) test -timeout 30m ./...
+
+test-all: setup-test lint ## the same on every kernel that Debian serves, and what takes long
+	KMODLAB_TEST_ALL=1 $(GO) test -timeout 85m ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@out=$$(gofmt -l .) && if [ -n "$$out" ]; then echo "not formatted, type gofmt -w:" $$out; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+check: lint generate ## lint, and see that the generated files are up to date
+	git diff --exit-code -- tracer/bpf go.mod go.sum
+
+generate: setup-generate ## compile the eBPF programs anew (clang)
+	$(GO) generate ./tracer/bpf
+
+bench: setup-bench build ## print ratios: run against a bare boot, build in VM and sandbox, sizes
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m .
+
+FUZZTIME ?= 20s
+fuzz: ## run every fuzz target for FUZZTIME (20s)
+	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ { f[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, f[i]; n = 0 }' | \
+	while read -r pkg name; do echo "$$pkg $$name"; $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; done
+
+doctor: build ## say what is here, what is missing, and how to mend it
+	$(BIN) doctor
+
+clean: ## remove what was built (the cache of kernels stays: kmodlab kernel rm NAME)
+	rm -rf bin
+
+setup-%:
+	@scripts/setup.sh $*

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/report"
+	"github.com/kmodlab/kmodlab/internal/vm"
+	"github.com/kmodlab/kmodlab/internal/vm/cpio"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// rounds is how often each side of a ratio is measured, in turn, so that both
+// see the same machine. The median counts.
+const rounds = 5
+
+func benchKernel(b *testing.B) *kernel.Kernel {
+	b.Helper()
+	dir, err := kmodlab.DefaultCacheDir()
+	if err != nil {
+		b.Fatal(err)
+	}
+	name, err := kernel.DefaultName()
+	if err != nil {
+		b.Fatal(err)
+	}
+	k, err := boot.Kernels(dir, os.Getenv("KMODLAB_MIRROR"), nil).Get(b.Context(), name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return k
+}
+
+func median(d []time.Duration) time.Duration {
+	d = slices.Clone(d)
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+// row prints one line of the table that `make bench` is for.
+func row(what string, format string, args ...any) {
+	fmt.Printf("  %-52s %s\n", what, fmt.Sprintf(format, args...))
+}
+
+// bareBoot is the yardstick: the same kernel boots a busybox and powers off.
+func bareBoot(b *testing.B, k *kernel.Kernel) time.Duration {
+	b.Helper()
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		b.Fatal("no busybox: scripts/setup.sh bench installs it")
+	}
+	program, err := os.ReadFile(busybox)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var initramfs bytes.Buffer
+	w := cpio.NewWriter(&initramfs)
+	w.Device("dev/console", 0o600, 5, 1)
+	w.File("bin/busybox", 0o755, program)
+	w.File("init", 0o755, []byte("#!/bin/busybox sh\necho up\nexec /bin/busybox reboot -f\n"))
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(b.Context(), 3*time.Minute)
+	defer cancel()
+	start := time.Now()
+	m, err := vm.Start(ctx, vm.Config{Kernel: k.Image, InitrdData: initramfs.Bytes(), Accel: vm.TCG})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Stop(0)
+	exit, err := m.Wait(ctx)
+	if err != nil || exit.Reason != vm.PowerOff {
+		b.Fatalf("bare boot: %+v, %v", exit, err)
+	}
+	return time.Since(start)
+}
+
+// coldRun is a whole `kmodlab run` with a cached build. Module time, the load, run
+// and unload phases, is left out of the second figure.
+func coldRun(b *testing.B) (total, own time.Duration, rssMiB int64) {
+	b.Helper()
+	out := filepath.Join(b.TempDir(), "out.json")
+	cmd := exec.Command(kmodlabBin, "run", "modules/signals", "--accel", "tcg", "--for", "100ms", "--json", out)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		b.Fatalf("%v\n%s", err, said.Bytes())
+	}
+	total = time.Since(start)
+	var modules float64
+	for _, p := range readResult(b, out).Phases {
+		switch p.Name {
+		case "load", "run", "unload":
+			modules += p.MS
+		}
+	}
+	return total, total - time.Duration(modules*float64(time.Millisecond)), maxChildRSS(cmd)
+}
+
+func BenchmarkColdRun(b *testing.B) {
+	k := benchKernel(b)
+	coldRun(b) // builds, and reads the kernel's symbols once
+	for b.Loop() {
+		var bare, own, total []time.Duration
+		var rss int64
+		for range rounds {
+			bare = append(bare, bareBoot(b, k))
+			t, o, r := coldRun(b)
+			total, own, rss = append(total, t), append(own, o), max(rss, r)
+		}
+		ratio := float64(median(own)) / float64(median(bare))
+		b.ReportMetric(ratio, "x-bare-boot")
+		fmt.Println()
+		row("bare boot of the same kernel, busybox", "%.2f s", median(bare).Seconds())
+		row("cold run, cached build, whole command", "%.2f s", median(total).Seconds())
+		row("cold run without module time", "%.2f s = %.2f × bare boot (goal: at most 3)", median(own).Seconds(), ratio)
+		row("host memory of a run", "%d MiB (goal: at most 400)", rss)
+	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	benchKernel(b)
+	for b.Loop() {
+		sandbox, inVM := buildTime(b, "sandbox"), buildTime(b, "vm")
+		b.ReportMetric(inVM.Seconds()/sandbox.Seconds(), "x-sandbox")
+		fmt.Println()
+		row("build of the pair in the sandbox", "%.1f s (goal: at most 3)", sandbox.Seconds())
+		row("build of the pair in the VM, TCG", "%.1f s (goal: at most 35) = %.0f × the sandbox", inVM.Seconds(), inVM.Seconds()/sandbox.Seconds())
+	}
+}
+
+// buildTime is the build phase of a run whose cache of builds is empty.
+func buildTime(b *testing.B, where string) time.Duration {
+	b.Helper()
+	cache := b.TempDir()
+	dir, err := kmodlab.DefaultCacheDir()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "kernels"), filepath.Join(cache, "kernels")); err != nil {
+		b.Fatal(err)
+	}
+	res, err := kmodlab.Run(b.Context(), kmodlab.Spec{
+		Dir: "modules/signals", Build: where, Accel: "tcg", Agent: kmodlabBin, CacheDir: cache, For: 100 * time.Millisecond,
+	})
+	if err != nil || res.Verdict.Class != result.Pass {
+		b.Fatalf("%v, %+v", err, res)
+	}
+	for _, p := range res.Phases {
+		if p.Name == "build" {
+			return time.Duration(p.MS * float64(time.Millisecond))
+		}
+	}
+	b.Fatal("no build phase")
+	return 0
+}
+
+func BenchmarkSize(b *testing.B) {
+	for b.Loop() {
+		st, err := os.Stat(kmodlabBin)
+		if err != nil {
+			b.Fatal(err)
+		}
+		mb := float64(st.Size()) / 1e6
+		b.ReportMetric(mb, "MB")
+		fmt.Println()
+		row("the binary, static", "%.1f MB (goal: at most 14)", mb)
+	}
+}
+
+func readResult(tb testing.TB, path string) *result.Result {
+	tb.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	res, err := report.ReadJSON(f)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return res
+}
+
+// maxChildRSS is the largest of the command and its children, which QEMU is, in
+// MiB.
+func maxChildRSS(cmd *exec.Cmd) int64 {
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	return usage.Maxrss >> 10
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/result"
+	"github.com/kmodlab/kmodlab/tracer/event"
+)
+
+// conclude makes the result of what was gathered, however far the run came.
+func (r *run) conclude() {
+	res := r.res
+	if r.lab != nil {
+		r.trace.fill(res, uint32(r.lab.hello.PID), r.studied(), r.moduleFile)
+	}
+	res.Crashes = oops.Parse([]byte(res.Console))
+	for i := range res.Crashes { // the person's file, not the build's copy of it
+		res.Crashes[i].Title = strings.ReplaceAll(res.Crashes[i].Title, kbuild.SourceDir+"/", "")
+	}
+	if err := r.trace.err; err != nil && r.in.Finished {
+		// The guest said that all is well, and its records do not bear it out.
+		message := err.Error()
+		if errors.Is(err, event.ErrTruncated) {
+			message = "the guest's records end in the middle"
+		}
+		r.in.Lost = &result.Failure{Message: message}
+	}
+	in := r.in
+	in.Crashes, in.Modules, in.Threads, in.Dropped = res.Crashes, res.Modules, res.Threads, res.Dropped
+	res.Verdict = result.Judge(in)
+	res.Normalize()
+}
+
+// crashGrace bounds each exchange with a guest whose kernel has crashed, before
+// it is stretched for TCG.
+const crashGrace = 5 * time.Second
+
+// crashed looks for a crash on the guest's console so far, once more than a
+// WARNING, after which a kernel goes on in order.
+func (r *run) crashed() bool {
+	for _, c := range oops.Parse(r.lab.console()) {
+		if !strings.HasPrefix(c.Title, "WARNING") {
+			r.broken = true
+		}
+	}
+	return r.broken
+}
+
+// kernelLog keeps the lines of a kernel's log, up to a bound.
+type kernelLog struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const maxKernelLog = 1 << 20
+
+func (l *kernelLog) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.text)+len(line) < maxKernelLog {
+		l.text = append(append(l.text, line...), '\n')
+	}
+}
+
+func (l *kernelLog) bytes() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.text)
+}
+
+// studied are the modules that the run is about, without the kernel's own.
+func (r *run) studied() []string {
+	var names []string
+	for _, m := range r.fresh {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// moduleFile finds the host's copy of a module that the guest loaded.
+func (r *run) moduleFile(name string) string {
+	for _, m := range slices.Concat(r.fresh, r.inTree) {
+		if m.Name == name {
+			return m.Path
+		}
+	}
+	return ""
+}

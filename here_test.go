@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/report"
+	"github.com/kmodlab/kmodlab/internal/vm"
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// labMachine boots a VM whose root is the toolchain image: a machine with a real
+// gcc, headers, kmod and depmod, and the program and the demo's sources below
+// /lab.
+func labMachine(t *testing.T) *boot.Guest {
+	t.Helper()
+	needVM(t)
+	dir, err := kmodlab.DefaultCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := kernel.DefaultName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	t.Cleanup(cancel)
+	k, err := boot.Kernels(dir, os.Getenv("KMODLAB_MIRROR"), nil).Get(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []boot.File{{Name: "/lab/kmodlab", Mode: 0o755, Host: kmodlabBin}}
+	sources, err := filepath.Glob("modules/signals/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sources {
+		files = append(files, boot.File{Name: "/lab/signals/" + filepath.Base(s), Mode: 0o644, Host: s})
+	}
+	var console bytes.Buffer
+	g, err := boot.Start(ctx, boot.Options{
+		Kernel: k, Agent: kmodlabBin, Files: files, Accel: vm.TCG, MemoryMiB: 1024,
+		// One processor: detaching patches code, see bootTraced about TCG with two.
+		CPUs:    1,
+		Modules: []string{"ext4", "overlay"},
+		Disks:   []vm.Disk{{Path: k.RootImage, ReadOnly: true, Serial: "machine"}},
+		Console: &console,
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, console.Bytes())
+	}
+	t.Cleanup(func() { g.Close() })
+	mount := wire.MountArgs{
+		Serial: "machine", Target: "/machine", Overlay: true, Root: true,
+		Binds: []string{"/lab", "/dev", "/proc", "/sys", "/tmp", "/run"},
+	}
+	if err := g.Call(ctx, wire.OpMount, mount, nil); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// typed runs a command on the lab machine, as its root would.
+func typed(t *testing.T, g *boot.Guest, argv ...string) (string, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	var out bytes.Buffer
+	var ended wire.ExecResult
+	args := wire.ExecArgs{Argv: argv, Dir: "/lab", TimeoutMS: (8 * time.Minute).Milliseconds()}
+	if _, err := g.Stream(ctx, wire.OpExec, args, nil, &ended, func(b []byte) { out.Write(b) }); err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(argv, " "), err, out.Bytes())
+	}
+	t.Logf("# %s (exit %d)\n%s", strings.Join(argv, " "), ended.Exit, out.Bytes())
+	return out.String(), ended.Exit
+}
+
+// TestHere is the Vagrant case: the machine itself is the lab.
+func TestHere(t *testing.T) {
+	g := labMachine(t)
+	if out, _ := typed(t, g, "/usr/sbin/modprobe", "--version"); !strings.HasPrefix(out, "kmod version") {
+		t.Fatalf("the machine's modprobe is not kmod's: %q", out)
+	}
+	if _, exit := typed(t, g, "/lab/kmodlab", "run", "--here", "/lab/signals", "--load", "signal_handling",
+		"--params", "signal_handling.period_ms=100", "--for", "4s", "--json", "/lab/out.json"); exit != 0 {
+		t.Errorf("run --here ended with exit status %d, want 0", exit)
+	}
+	res := hereResult(t, g)
+	if res.Verdict.Class != result.Pass {
+		t.Errorf("verdict %+v, want pass", res.Verdict)
+	}
+	if res.Machine.Accel != "none" || res.Machine.Kernel != g.Hello.Release {
+		t.Errorf("machine %+v, want this one itself", res.Machine)
+	}
+	threads, requests := foreground(res)
+	if len(threads) != 2 || len(requests) != 1 {
+		t.Fatalf("%d threads and %d requests, want K1, K2 and send_signal", len(threads), len(requests))
+	}
+	checkThread(t, threads[0], "K1", "inc_func [signal_handling]", "startup+", "cleanup+")
+	// The kernel asked the machine's own modprobe, which is kmod's.
+	if h := requests[0].Helper; h == nil || h.Exit == nil || *h.Exit != 0 {
+		t.Errorf("request %+v, want a modprobe that ended with 0", requests[0])
+	}
+	// What the Vagrantfile runs; its build is in the cache by now.
+	if out, exit := typed(t, g, "/lab/kmodlab", "demo", "--here"); exit != 0 || !strings.Contains(out, "Module signal_handling is in use.") {
+		t.Errorf("demo --here ended with exit status %d, want 0 and the refused modprobe -r", exit)
+	}
+	// Nothing of ours is left on the machine.
+	out, _ := typed(t, g, "/usr/bin/find", "/lib/modules/"+g.Hello.Release+"/extra", "/tmp", "-mindepth", "1")
+	if strings.Contains(out, "signal") || strings.Contains(out, "kmodlab") {
+		t.Errorf("left on the machine: %s", out)
+	}
+	if out, _ := typed(t, g, "/usr/bin/grep", "-c", "signal", "/proc/modules"); strings.TrimSpace(out) != "0" {
+		t.Errorf("modules are left: %s", out)
+	}
+}
+
+func hereResult(t *testing.T, g *boot.Guest) *result.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	data, err := boot.ReadFile(ctx, g.Client, "/lab/out.json", 16<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := report.ReadJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+
+// Package boot starts a kernel with the agent as PID 1 and opens the
+// conversation with it: it makes the initramfs, starts the machine, and waits
+// for the agent's first message. What is then asked of the guest is the
+// caller's business.
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/vm"
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// helloDeadline is how long a guest on KVM may take from QEMU's start to the
+// agent's first message; vm.DeadlineScale stretches it. Measured on an idle
+// two-core host under TCG: 3 s.
+const helloDeadline = 12 * time.Second
+
+// Options say what to boot. Kernel and Agent are needed.
+type Options struct {
+	Kernel *kernel.Kernel
+	// Agent is the kmodlab program, statically linked, as a host path.
+	Agent string
+	// Modules are names of in-tree modules whose files the machine's disks or
+	// mounts need (ext4, overlay); they are loaded at boot, dependencies first.
+	Modules []string
+	Files   []File // more of the initramfs
+	Disks   []vm.Disk
+
+	CPUs, MemoryMiB int // 0: vm's defaults
+	Accel           vm.Accel
+	QEMU            string
+	StateDir        string       // where vm keeps its finding about KVM
+	Console         io.Writer    // every console byte, may be nil
+	Log             func(string) // what should be said aloud, may be nil
+	Kmsg            func(string) // each record of /dev/kmsg, may be nil
+}
+
+// Guest is a booted machine whose agent answers calls. Close ends it.
+type Guest struct {
+	*wire.Client
+	Machine *vm.Machine
+	Events  io.Reader // the tracer's records, framed by tracer/event
+	Hello   wire.Hello
+
+	close sync.Once
+}
+
+// Error is a boot that did not get to the agent's first message, with what
+// the guest's console said until then.
+type Error struct {
+	Console []byte
+	Err     error
+}
+
+func (e *Error) Error() string { return "boot guest: " + e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrSilent means that the agent did not report in time.
+var ErrSilent = errors.New("the guest's agent did not report in time")
+
+// Start boots. When ctx ends the machine is stopped, also after Start.
+func Start(ctx context.Context, opts Options) (*Guest, error) {
+	initramfs, err := makeInitramfs(opts)
+	if err != nil {
+		return nil, err
+	}
+	m, err := vm.Start(ctx, vm.Config{
+		QEMU:       opts.QEMU,
+		Kernel:     opts.Kernel.Image,
+		InitrdData: initramfs,
+		CPUs:       opts.CPUs,
+		MemoryMiB:  opts.MemoryMiB,
+		Disks:      opts.Disks,
+		Ports:      []string{wire.PortControl, wire.PortEvents},
+		Accel:      opts.Accel,
+		StateDir:   opts.StateDir,
+		Console:    opts.Console,
+		Log:        opts.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start machine: %w", err)
+	}
+	g := &Guest{Machine: m, Events: m.Port(wire.PortEvents)}
+	hello := make(chan wire.Hello, 1)
+	g.Client = wire.NewClient(m.Port(wire.PortControl), NoteHandler(hello, opts.Kmsg))
+	if err := g.awaitHello(ctx, hello); err != nil {
+		g.Close()
+		return nil, &Error{Console: m.Console(), Err: err}
+	}
+	return g, nil
+}
+
+func (g *Guest) awaitHello(ctx context.Context, hello <-chan wire.Hello) error {
+	accel, _ := g.Machine.Accel()
+	timer := time.NewTimer(helloDeadline * time.Duration(vm.DeadlineScale(accel)))
+	defer timer.Stop()
+	select {
+	case g.Hello = <-hello:
+		if g.Hello.Version != wire.Version {
+			return fmt.Errorf("the agent speaks version %d, this program %d: build both anew with make", g.Hello.Version, wire.Version)
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return ErrSilent
+	case <-g.Machine.Done():
+		return g.exitError()
+	case <-g.Client.Done():
+	}
+	select { // QEMU closes its ports before it ends, and knows better why
+	case <-g.Machine.Done():
+		return g.exitError()
+	case <-time.After(2 * time.Second):
+		return g.Client.Err()
+	}
+}
+
+// exitError says why a machine ended that should not have.
+func (g *Guest) exitError() error {
+	exit, err := g.Machine.Wait(context.Background())
+	if err != nil {
+		return err
+	}
+	if err := exit.Err(); err != nil {
+		return err
+	}
+	return errors.New("the guest powered off")
+}
+
+// Close ends the machine at once and waits for QEMU's end. It can be called
+// again, and from another goroutine.
+func (g *Guest) Close() error {
+	var err error
+	g.close.Do(func() {
+		err = g.Machine.Stop(0)
+		g.Client.Close()
+	})
+	return err
+}
+
+// PowerOff lets the guest end by itself, then makes sure of it.
+func (g *Guest) PowerOff(ctx context.Context) (vm.Exit, error) {
+	call, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go g.Client.Call(call, wire.OpPowerOff, nil, nil) // the answer rarely makes it
+	exit, err := g.Machine.Wait(ctx)
+	g.Close()
+	return exit, err
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+
+package boot
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// ReadFile reads a whole file of the guest, at most max bytes: the guest is not
+// trusted with the host's memory.
+func ReadFile(ctx context.Context, c *wire.Client, path string, max int) ([]byte, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var data []byte
+	_, err := c.Stream(ctx, wire.OpRead, wire.ReadArgs{Path: path}, nil, nil, func(chunk []byte) {
+		if len(data)+len(chunk) > max {
+			cancel(fmt.Errorf("longer than %d bytes", max))
+			return
+		}
+		data = append(data, chunk...)
+	})
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the guest's %s: %w", path, err)
+	}
+	return data, nil
+}
+
+// WriteFile writes a whole file of the guest, making the folders above it.
+func WriteFile(ctx context.Context, c *wire.Client, path string, mode uint32, data []byte) error {
+	for first := true; first || len(data) > 0; first = false {
+		chunk := data[:min(len(data), wire.MaxBlob/2)]
+		data = data[len(chunk):]
+		args := wire.WriteArgs{Path: path, Mode: mode, Append: !first}
+		if _, err := c.Stream(ctx, wire.OpWrite, args, chunk, nil, nil); err != nil {
+			return fmt.Errorf("write the guest's %s: %w", path, err)
+		}
+	}
+	return nil
+}

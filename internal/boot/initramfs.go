@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+
+package boot
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/kmodlab/kmodlab/internal/vm/cpio"
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/kmod"
+)
+
+// File is one entry of the initramfs besides what every guest gets.
+type File struct {
+	Name string // absolute, as the guest sees it
+	Mode fs.FileMode
+	Data []byte // contents; for a symbolic link its target
+	Host string // read the contents from this host file instead
+}
+
+// bootModules are what the ports and disks of vm.Config need. Debian has virtio
+// as modules; where a kernel has them built in, nothing is loaded.
+var bootModules = []string{"virtio_pci", "virtio_console"}
+
+// The agent finds its boot modules here; internal/guest repeats the name, as
+// host and guest share messages, not code.
+const bootModuleList = "lib/kmodlab/modules"
+
+// makeInitramfs packs the agent, the drivers that it needs to be reached, and
+// the caller's files. It is not compressed: unpacking would cost the guest more
+// than QEMU's copy costs the host.
+func makeInitramfs(opts Options) ([]byte, error) {
+	var buf bytes.Buffer
+	w := cpio.NewWriter(&buf)
+	agent, err := readAgent(opts.Agent)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{"dev", "proc", "sys", "tmp", "run", "usr/bin", "etc"} {
+		w.Dir(dir, 0o755)
+	}
+	w.Device("dev/console", 0o600, 5, 1)
+	w.File("init", 0o755, agent)
+	// The kernel asks for /sbin/modprobe, newer configurations for the one in /usr.
+	w.Dir("usr/sbin", 0o755)
+	w.Symlink("sbin", "usr/sbin")
+	for _, name := range commands {
+		w.Symlink("usr/sbin/"+name, "/init")
+	}
+	if err := addBootModules(w, opts); err != nil {
+		return nil, err
+	}
+	for _, f := range opts.Files {
+		if err := addFile(w, f); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("make initramfs: %w", err)
+	}
+	return buf.Bytes(), nil
+}
+
+// commands are the names under which the agent's program is a kmod command.
+var commands = []string{"modprobe", "lsmod", "modinfo", "depmod", "insmod", "rmmod"}
+
+// readAgent refuses a program that the guest, which has no libraries, could not start.
+func readAgent(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read agent: %w", err)
+	}
+	f, err := elf.NewFile(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("read agent %s: %w", path, err)
+	}
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			return nil, fmt.Errorf("read agent %s: it is linked dynamically; build it with CGO_ENABLED=0", path)
+		}
+	}
+	return data, nil
+}
+
+func addBootModules(w *cpio.Writer, opts Options) error {
+	names := append([]string{}, bootModules...)
+	if len(opts.Disks) > 0 {
+		names = append(names, "virtio_blk")
+	}
+	tree := &kmod.Tree{Root: opts.Kernel.Root, Release: opts.Kernel.Release}
+	modules, err := kmod.Closure(tree, append(names, opts.Modules...))
+	if err != nil {
+		return fmt.Errorf("find the kernel's boot modules: %w", err)
+	}
+	var list bytes.Buffer
+	for _, m := range modules {
+		data, err := kmod.ReadModule(m.Path)
+		if err != nil {
+			return fmt.Errorf("read boot module: %w", err)
+		}
+		name := path.Join(path.Dir(bootModuleList), m.Name+".ko")
+		w.File(name, 0o644, data)
+		fmt.Fprintf(&list, "/%s\n", name)
+	}
+	w.File(bootModuleList, 0o644, list.Bytes())
+	return nil
+}
+
+func addFile(w *cpio.Writer, f File) error {
+	data := f.Data
+	if f.Host != "" {
+		var err error
+		if data, err = os.ReadFile(f.Host); err != nil {
+			return fmt.Errorf("read file for the guest: %w", err)
+		}
+	}
+	name := filepath.Clean("/" + f.Name)[1:]
+	if f.Mode&fs.ModeSymlink != 0 {
+		w.Symlink(name, string(data))
+		return nil
+	}
+	w.File(name, f.Mode.Perm(), data)
+	return nil
+}
+
+// NoteHandler passes the agent's first message on once, and log records always.
+func NoteHandler(hello chan<- wire.Hello, kmsg func(string)) func(*wire.Message) {
+	return func(m *wire.Message) {
+		switch m.Op {
+		case wire.NoteHello:
+			var h wire.Hello
+			if json.Unmarshal(m.Body, &h) != nil {
+				return // the deadline speaks
+			}
+			select {
+			case hello <- h:
+			default: // a second hello is nonsense
+			}
+		case wire.NoteKmsg:
+			if kmsg != nil {
+				kmsg(string(m.Blob))
+			}
+		}
+	}
+}

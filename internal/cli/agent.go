@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmodlab/kmodlab/internal/guest"
+)
+
+// newAgent is how --here starts the agent on this machine: descriptor 3 is the
+// control port, 4 the event port.
+func newAgent() *cobra.Command {
+	return &cobra.Command{
+		Use:    "agent",
+		Short:  "serve a kmodlab over descriptors 3 and 4 (started by run --here)",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return guest.Here(os.NewFile(3, "control"), os.NewFile(4, "events"))
+		},
+	}
+}

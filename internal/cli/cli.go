@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+
+// Package cli is the command line: a file a command, each a thin layer over
+// package kmodlab. Exit status: 0 pass, 1 a verdict about the module, 2 wrong
+// usage, 3 host or guest failed, 130 interrupted.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmodlab/kmodlab"
+)
+
+const (
+	exitUsage       = 2
+	exitHost        = 3
+	exitInterrupted = 130
+)
+
+// exit is an error that only sets the exit status: all is said already.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// errInterrupted is the cause of a context that a signal ended.
+var errInterrupted = errors.New("interrupted")
+
+// Main runs one command and returns its exit status.
+func Main(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := interruptible()
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var status exit
+	var usage *kmodlab.UsageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintln(stderr, "kmodlab: interrupted; nothing is left behind")
+		return exitInterrupted
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "kmodlab:", err)
+		return exitUsage
+	}
+	fmt.Fprintln(stderr, "kmodlab:", err)
+	return exitHost
+}
+
+// interruptible is a context that ends at the first Ctrl-C or SIGTERM; a second
+// one ends the program at once.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	sig, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-sig.Done()
+		stop()
+		cancel(errInterrupted)
+	}()
+	return ctx, func() { stop(); cancel(nil) }
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "kmodlab",
+		Short:         "a lab bench for Linux kernel modules",
+		Long:          "kmodlab builds kernel modules, loads them in a throw-away VM, traces what the\nkernel did, and ends with one verdict.\n\nStart with:  kmodlab demo",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		// Without this cobra answers a mistyped command with the help and status 0.
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
+	root.AddCommand(newDemo(), newRun(), newKernel(), newDoctor(), newAgent())
+	wrapArgs(root)
+	return root
+}
+
+// usageError turns cobra's complaint into ours, with the way to help.
+func usageError(c *cobra.Command, err error) error {
+	return &kmodlab.UsageError{Text: fmt.Sprintf("%v (%s --help shows how)", err, c.CommandPath())}
+}
+
+// wrapArgs makes wrong arguments a usage error as well.
+func wrapArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError(c, err)
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		wrapArgs(sub)
+	}
+}

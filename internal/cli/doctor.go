@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/vm"
+)
+
+func newDoctor() *cobra.Command {
+	var mirror string
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "say what is here, what is missing, and the command that mends it",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := store(mirror, nil)
+			if err != nil {
+				return err
+			}
+			findings := []kernel.Finding{checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkDevNull()}
+			findings = append(findings, s.Check(c.Context())...)
+			return printFindings(c.OutOrStdout(), findings)
+		},
+	}
+	c.Flags().StringVar(&mirror, "mirror", "", "Debian mirror to check (default: $KMODLAB_MIRROR, then this host's apt)")
+	return c
+}
+
+func checkQEMU() kernel.Finding {
+	path, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		return kernel.Finding{Name: "QEMU", Detail: "not found", Fix: "apt-get install qemu-system-x86"}
+	}
+	return kernel.Finding{Name: "QEMU", OK: true, Detail: path}
+}
+
+// checkKVM is never a failure: without KVM everything works, only slower.
+func checkKVM() kernel.Finding {
+	f := kernel.Finding{Name: "KVM", OK: true}
+	dir, err := kmodlab.DefaultCacheDir()
+	if err != nil {
+		dir = ""
+	}
+	state := vm.KVMState(dir)
+	switch state.State {
+	case vm.Proven:
+		f.Detail = "proven: " + state.Reason
+	case vm.Unusable:
+		f.Detail = "present but unusable, TCG is used: " + state.Reason
+	case vm.Unproven:
+		f.Detail = "present, not proven yet: the next run tries it"
+	default:
+		f.Detail = "absent, TCG is used: " + state.Reason
+	}
+	return f
+}
+
+func checkSandbox(ctx context.Context) kernel.Finding {
+	f := kernel.Finding{Name: "sandbox", OK: true, Detail: "bubblewrap and user namespaces work"}
+	if err := kbuild.CheckSandbox(ctx); err != nil {
+		f.OK, f.Detail = false, err.Error()
+	}
+	return f
+}
+
+func checkDevNull() kernel.Finding {
+	f := kernel.Finding{Name: "/dev/null", OK: true, Detail: "is there"}
+	st, err := os.Stat(os.DevNull)
+	if err != nil || st.Mode()&os.ModeCharDevice == 0 {
+		f.OK, f.Detail, f.Fix = false, "missing, or no device", "mknod -m 666 /dev/null c 1 3"
+	}
+	return f
+}
+
+// printFindings ends with exit status 3 when something is missing that every
+// use needs.
+func printFindings(out io.Writer, findings []kernel.Finding) error {
+	missing := 0
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, f := range findings {
+		mark := "ok"
+		switch {
+		case !f.OK && f.Optional:
+			mark = "-"
+		case !f.OK:
+			mark = "MISSING"
+			missing++
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.Name, f.Detail)
+		if f.Fix != "" {
+			fmt.Fprintf(w, "\t\ttype: %s\n", f.Fix)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if missing > 0 {
+		return exit(exitHost)
+	}
+	return nil
+}
+
+// interrupted gives the cause where a signal ended the command's context.
+func interrupted(c *cobra.Command, err error) error {
+	if cause := context.Cause(c.Context()); cause != nil {
+		return cause
+	}
+	return err
+}

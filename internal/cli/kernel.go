@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/kernel"
+)
+
+func newKernel() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "kernel",
+		Short: "list, fetch and remove kernels",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return &kmodlab.UsageError{Text: "say what to do: kmodlab kernel list, fetch NAME or rm NAME"}
+		},
+	}
+	c.AddCommand(newKernelList(), newKernelFetch(), newKernelRemove())
+	return c
+}
+
+// store opens the cache of kernels.
+func store(mirror string, progress func(kernel.Progress)) (*kernel.Store, error) {
+	dir, err := kmodlab.DefaultCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	if mirror == "" {
+		mirror = os.Getenv("KMODLAB_MIRROR")
+	}
+	return boot.Kernels(dir, mirror, progress), nil
+}
+
+func newKernelList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "list the kernels that are here, and the names that can be fetched",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := store("", nil)
+			if err != nil {
+				return err
+			}
+			kernels, err := s.List()
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, k := range kernels {
+				fmt.Fprintf(w, "%s\t%s\t%s\n", k.Name, k.Release, k.Version)
+			}
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			if len(kernels) == 0 {
+				fmt.Fprintln(c.OutOrStdout(), "no kernel is here yet; `kmodlab run` fetches the one that it needs")
+			}
+			fmt.Fprintln(c.OutOrStdout(), "\nNames:")
+			for _, f := range kernel.Forms() {
+				fmt.Fprintf(w, "  %s\t%s\n", f.Pattern, f.Text)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func newKernelFetch() *cobra.Command {
+	var mirror string
+	c := &cobra.Command{
+		Use:     "fetch NAME",
+		Short:   "fetch a kernel with the toolchain that builds its modules",
+		Example: "  kmodlab kernel fetch debian:trixie",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			p := newProgress(c.ErrOrStderr())
+			defer p.close()
+			s, err := store(mirror, func(k kernel.Progress) { p.phase("kernel", k.Text, k.Done, k.Total) })
+			if err != nil {
+				return err
+			}
+			k, err := s.Get(c.Context(), args[0])
+			p.close()
+			if err != nil {
+				return unknownName(interrupted(c, err))
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%s is %s\n", k.Name, k.Release)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&mirror, "mirror", "", "Debian mirror (default: $KMODLAB_MIRROR, then this host's apt)")
+	return c
+}
+
+func newKernelRemove() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rm NAME",
+		Short: "remove a kernel from the cache",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, err := store("", nil)
+			if err != nil {
+				return err
+			}
+			if !strings.HasPrefix(args[0], "debian:") {
+				return &kmodlab.UsageError{Text: fmt.Sprintf("%s: only debian: names are in the cache (kmodlab kernel list shows what is there)", args[0])}
+			}
+			err = s.Remove(args[0])
+			if errors.Is(err, fs.ErrNotExist) {
+				return &kmodlab.UsageError{Text: err.Error()}
+			}
+			return unknownName(err)
+		},
+	}
+}
+
+// unknownName makes a kernel that does not exist wrong usage.
+func unknownName(err error) error {
+	if errors.Is(err, kernel.ErrUnknownName) {
+		return &kmodlab.UsageError{Text: err.Error()}
+	}
+	return err
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/report"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// options are the flags that run and demo share.
+type options struct {
+	spec    kmodlab.Spec
+	json    string
+	verbose bool
+}
+
+func (o *options) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.spec.Kernel, "kernel", "", "kernel to boot, such as debian:trixie (default: this host's Debian release)")
+	f.StringVar(&o.spec.Build, "build", o.spec.Build, "where to build: auto, vm or sandbox")
+	f.StringVar(&o.spec.Accel, "accel", "", "kvm or tcg (default: KVM where it is proven to work)")
+	f.StringVar(&o.spec.Mirror, "mirror", "", "Debian mirror for kernels (default: $KMODLAB_MIRROR, then this host's apt)")
+	f.BoolVar(&o.spec.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
+	f.IntVar(&o.spec.CPUs, "cpus", 0, "processors of the VM (default 2)")
+	f.IntVar(&o.spec.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
+	f.DurationVar(&o.spec.StepTimeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s)")
+	f.StringVar(&o.json, "json", "", "write the result as JSON to `FILE` (- is standard output, without the story)")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show commands, the kernel's log and what each hook saw")
+}
+
+func newRun() *cobra.Command {
+	o := &options{spec: kmodlab.Spec{Build: "auto"}}
+	c := &cobra.Command{
+		Use:   "run DIR | FILE.ko…",
+		Short: "build, load, trace and unload the modules of a folder",
+		Long: `Build the modules of a folder (or take ready .ko files), boot a kernel, load them
+in dependency order, trace what the kernel does, unload them in reverse order,
+and tell the story with its verdict.`,
+		Example: `  kmodlab run modules/signals
+  kmodlab run . --load hello --params hello.count=3 --for 5s
+  kmodlab run hello.ko --kernel debian:trixie --json result.json
+  sudo kmodlab run --here modules/signals`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.source(args); err != nil {
+				return err
+			}
+			return o.run(c)
+		},
+	}
+	f := c.Flags()
+	o.flags(f)
+	f.StringSliceVar(&o.spec.Load, "load", nil, "modules to load, with what they need (default: all of the folder)")
+	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
+	f.DurationVar(&o.spec.For, "for", 0, "how long the modules run before they are unloaded (default 1s)")
+	return c
+}
+
+// source tells a folder from module files.
+func (o *options) source(args []string) error {
+	var params []string
+	for _, p := range o.spec.Params {
+		params = append(params, strings.Fields(p)...)
+	}
+	o.spec.Params = params
+	if st, err := os.Stat(args[0]); len(args) == 1 && (err != nil || st.IsDir()) {
+		o.spec.Dir = args[0]
+		return nil
+	}
+	o.spec.Files = args
+	return nil
+}
+
+// run runs the spec and reports.
+func (o *options) run(c *cobra.Command) error {
+	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
+	p := newProgress(errOut)
+	defer p.close()
+	if err := o.checkJSON(); err != nil {
+		return err
+	}
+	o.watch(p, errOut)
+	res, err := kmodlab.Run(c.Context(), o.spec)
+	p.close()
+	if err != nil {
+		return err
+	}
+	o.showFailedBuild(errOut, res)
+	if o.json != "-" {
+		fmt.Fprintln(out)
+		err := report.Text(out, res, report.TextOptions{Color: isTerminal(out), Width: width(out), Verbose: o.verbose})
+		if err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+	}
+	if err := o.writeJSON(out, res); err != nil {
+		return err
+	}
+	if status := res.Verdict.Class.ExitStatus(); status != 0 {
+		return exit(status)
+	}
+	return nil
+}
+
+// watch shows what goes on, on standard error.
+func (o *options) watch(p *progress, w io.Writer) {
+	o.spec.Watch.Phase = p.phase
+	o.spec.Watch.Log = func(line string) { p.print(w, "kmodlab: "+line+"\n") }
+	if !o.verbose {
+		return
+	}
+	if o.spec.Watch.Command == nil {
+		o.spec.Watch.Command = func(c result.Command) { p.print(w, report.CommandText(c)) }
+	}
+	o.spec.Watch.Kmsg = func(line string) { p.print(w, "kernel: "+report.Printable(line)+"\n") }
+}
+
+// showFailedBuild shows what the compiler said, unless it was shown already.
+func (o *options) showFailedBuild(w io.Writer, res *result.Result) {
+	if res.Verdict.Class != result.Build || o.spec.Watch.Command != nil {
+		return
+	}
+	failed := func(c result.Command) bool { return c.Exit != 0 }
+	if i := slices.IndexFunc(res.Commands, failed); i >= 0 {
+		fmt.Fprint(w, report.CommandText(res.Commands[i]))
+	}
+}
+
+// checkJSON finds out now, and not after minutes, that the result has no place.
+func (o *options) checkJSON() error {
+	if o.json == "" || o.json == "-" {
+		return nil
+	}
+	dir := filepath.Dir(o.json)
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return &kmodlab.UsageError{Text: fmt.Sprintf("--json %s: cannot write into folder %s: %v", o.json, dir, err)}
+	}
+	if st, err := os.Stat(o.json); err == nil && st.IsDir() {
+		return &kmodlab.UsageError{Text: fmt.Sprintf("--json %s: that is a folder: name a file", o.json)}
+	}
+	return nil
+}
+
+// writeJSON leaves a whole file or none.
+func (o *options) writeJSON(out io.Writer, res *result.Result) error {
+	switch o.json {
+	case "":
+		return nil
+	case "-":
+		return report.JSON(out, res)
+	}
+	f, err := os.Create(o.json)
+	if err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	if err := report.JSON(f, res); err != nil {
+		f.Close()
+		os.Remove(o.json)
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	return f.Close()
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// width is the terminal's, 0 where there is none.
+func width(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return columns
+		}
+	}
+	return 0
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+
+// Package guest is the agent: it carries out what the host asks for (run,
+// load, trace) on the kernel that is under test. In a VM it is PID 1; with
+// --here it is a child of the command line on a real machine. It decides
+// nothing and decodes nothing: guest cycles are dear under emulation, so it
+// acts and copies.
+package guest
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/kmodcmd"
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// Agent serves one host.
+type Agent struct {
+	control io.ReadWriter
+	events  io.Writer
+	tools   string // folder with modprobe, lsmod, … as links to this program
+	init    bool   // PID 1 of a VM: may mount and power off
+	server  *wire.Server
+	trace   traceState
+}
+
+// serve says hello and answers calls until the host goes.
+func (a *Agent) serve() error {
+	a.server = wire.NewServer(a.control, map[string]wire.Handler{
+		wire.OpExec:       a.exec,
+		wire.OpMount:      a.mount,
+		wire.OpRead:       a.read,
+		wire.OpWrite:      a.write,
+		wire.OpList:       a.list,
+		wire.OpModules:    a.modules,
+		wire.OpTraceStart: a.traceStart,
+		wire.OpTraceStop:  a.traceStop,
+		wire.OpPowerOff:   a.powerOff,
+	})
+	hello, err := hello()
+	if err != nil {
+		return err
+	}
+	if err := a.server.Note(wire.NoteHello, hello, nil); err != nil {
+		return err
+	}
+	go a.followKmsg()
+	return a.server.Serve()
+}
+
+func hello() (*wire.Hello, error) {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return nil, fmt.Errorf("read the kernel's release: %w", err)
+	}
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return nil, fmt.Errorf("read the clock: %w", err)
+	}
+	return &wire.Hello{
+		Version: wire.Version,
+		Release: unix.ByteSliceToString(uts.Release[:]),
+		PID:     os.Getpid(),
+		BootNS:  uint64(now.Nano()),
+		CPUs:    runtime.NumCPU(),
+	}, nil
+}
+
+// Here serves the host over two descriptors that it passed on, on a machine
+// that is itself the lab. It returns when the host is gone.
+func Here(control, events *os.File) error {
+	tools, err := os.MkdirTemp("", "kmodlab-tools-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the commands' names: %w", err)
+	}
+	defer os.RemoveAll(tools)
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	for _, name := range kmodcmd.Names() {
+		if name == "depmod" {
+			continue // the machine's own writes what its own modprobe reads
+		}
+		if err := os.Symlink(self, filepath.Join(tools, name)); err != nil {
+			return fmt.Errorf("link %s: %w", name, err)
+		}
+	}
+	a := &Agent{control: control, events: events, tools: tools}
+	err = a.serve()
+	os.RemoveAll(tools) // first: detaching takes its time, and whoever waits for us has a limit
+	a.trace.close()
+	return err
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+
+package guest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/kmodcmd"
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+const (
+	outputChunk = 32 << 10
+	maxReport   = 256 << 10
+	// killGrace is how long a process may take to die of SIGKILL before it is
+	// said to hang in the kernel.
+	killGrace = 5 * time.Second
+)
+
+// exec runs a program in a process group of its own. Modules are loaded this way
+// too: an init function that oopses takes its process along, and that must not
+// be PID 1.
+func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []byte, error) {
+	var args wire.ExecArgs
+	if err := json.Unmarshal(call.Body, &args); err != nil {
+		return nil, nil, fmt.Errorf("read arguments: %w", err)
+	}
+	if len(args.Argv) == 0 {
+		return nil, nil, errors.New("no program given")
+	}
+	cmd := a.command(args)
+	run, err := start(cmd, args.Report)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer run.close()
+	outputDone := make(chan struct{})
+	go func() {
+		defer close(outputDone)
+		forward(run.output, progress)
+	}()
+	result := run.wait(time.Duration(args.TimeoutMS)*time.Millisecond, a.server.Ended())
+	if !result.Stuck {
+		// A child of the program may hold the pipe open: what was printed so far
+		// is enough.
+		select {
+		case <-outputDone:
+		case <-time.After(time.Second):
+		}
+	}
+	return result, nil, nil
+}
+
+// command resolves the kmod commands to this program under their names.
+func (a *Agent) command(args wire.ExecArgs) *exec.Cmd {
+	argv := args.Argv
+	path := argv[0]
+	if own := a.tool(argv[0]); args.Root == "" && own != "" {
+		path = own
+		if args.Report {
+			argv = slices.Insert(slices.Clone(argv), 1, "--report-fd", "3")
+		}
+	}
+	cmd := &exec.Cmd{Path: path, Args: argv, Env: args.Env, Dir: args.Dir}
+	if args.Root == "" && !filepath.IsAbs(path) {
+		found, err := exec.LookPath(path)
+		cmd.Path, cmd.Err = found, err
+	}
+	if cmd.Env == nil {
+		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C.UTF-8"}
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Chroot: args.Root}
+	return cmd
+}
+
+// tool is this program under a kmod command's name, "" where it does not stand in.
+func (a *Agent) tool(name string) string {
+	path := filepath.Join(a.tools, name)
+	if _, err := os.Lstat(path); err != nil || !slices.Contains(kmodcmd.Names(), name) {
+		return ""
+	}
+	return path
+}
+
+// running is a started program with the reading ends of its pipes.
+type running struct {
+	cmd     *exec.Cmd
+	output  *os.File
+	report  *os.File
+	started time.Time
+}
+
+func start(cmd *exec.Cmd, report bool) (*running, error) {
+	r := &running{cmd: cmd}
+	output, err := r.pipe(&r.output)
+	if err != nil {
+		return nil, err
+	}
+	defer output.Close()
+	cmd.Stdout, cmd.Stderr = output, output
+	if report {
+		w, err := r.pipe(&r.report)
+		if err != nil {
+			r.close()
+			return nil, err
+		}
+		defer w.Close()
+		cmd.ExtraFiles = []*os.File{w}
+	}
+	r.started = time.Now()
+	if err := cmd.Start(); err != nil {
+		r.close()
+		return nil, fmt.Errorf("start %s: %w", cmd.Args[0], err)
+	}
+	return r, nil
+}
+
+func (r *running) pipe(read **os.File) (*os.File, error) {
+	pr, pw, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	*read = pr
+	return pw, nil
+}
+
+func (r *running) close() {
+	if r.output != nil {
+		r.output.Close()
+	}
+	if r.report != nil {
+		r.report.Close()
+	}
+}
+
+// wait waits for the program, ends it at the timeout or when the host is gone,
+// and gives up on it when not even SIGKILL helps.
+func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.ExecResult {
+	result := &wire.ExecResult{PID: r.cmd.Process.Pid}
+	exited := make(chan struct{})
+	var report []byte
+	go func() {
+		defer close(exited)
+		if r.report != nil {
+			report, _ = io.ReadAll(io.LimitReader(r.report, maxReport))
+		}
+		r.cmd.Wait()
+	}()
+	var expired <-chan time.Time
+	if timeout > 0 {
+		timer := time.NewTimer(timeout)
+		defer timer.Stop()
+		expired = timer.C
+	}
+	select {
+	case <-exited:
+	case <-expired:
+		result.TimedOut = true
+		result.Stuck = !r.kill(exited)
+	case <-hostGone:
+		result.Stuck = !r.kill(exited)
+	}
+	result.MS = float64(time.Since(r.started).Microseconds()) / 1000
+	if result.Stuck {
+		result.Exit = -1
+		return result
+	}
+	result.Report = report
+	status := r.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	result.Exit = status.ExitStatus()
+	if status.Signaled() {
+		result.Exit = 128 + int(status.Signal())
+		result.Signal = unix.SignalName(status.Signal())
+	}
+	return result
+}
+
+// kill ends the program and what it started; false means that it hangs in the kernel.
+func (r *running) kill(exited <-chan struct{}) bool {
+	unix.Kill(-r.cmd.Process.Pid, unix.SIGKILL)
+	select {
+	case <-exited:
+		return true
+	case <-time.After(killGrace):
+		return false
+	}
+}
+
+func forward(r io.Reader, progress func([]byte) error) {
+	buf := make([]byte, outputChunk)
+	for {
+		n, err := r.Read(buf)
+		if n > 0 && progress(buf[:n]) != nil {
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}

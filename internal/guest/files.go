@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+
+package guest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/kmod"
+)
+
+const readChunk = 256 << 10
+
+func (a *Agent) read(call *wire.Message, progress func([]byte) error) (any, []byte, error) {
+	var args wire.ReadArgs
+	if err := json.Unmarshal(call.Body, &args); err != nil {
+		return nil, nil, fmt.Errorf("read arguments: %w", err)
+	}
+	f, err := os.Open(args.Path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	buf := make([]byte, readChunk)
+	for {
+		n, err := io.ReadFull(f, buf)
+		if n > 0 {
+			if err := progress(buf[:n]); err != nil {
+				return nil, nil, err
+			}
+		}
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return nil, nil, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (a *Agent) write(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
+	var args wire.WriteArgs
+	if err := json.Unmarshal(call.Body, &args); err != nil {
+		return nil, nil, fmt.Errorf("read arguments: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(args.Path), 0o755); err != nil {
+		return nil, nil, err
+	}
+	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if args.Append {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	}
+	f, err := os.OpenFile(args.Path, flags, fs.FileMode(args.Mode).Perm())
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := f.Write(call.Blob); err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return nil, nil, f.Close()
+}
+
+func (a *Agent) list(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
+	var args wire.ListArgs
+	if err := json.Unmarshal(call.Body, &args); err != nil {
+		return nil, nil, fmt.Errorf("read arguments: %w", err)
+	}
+	var result wire.ListResult
+	err := filepath.WalkDir(args.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.Type().IsRegular() {
+			result.Files = append(result.Files, strings.TrimPrefix(path, strings.TrimSuffix(args.Dir, "/")+"/"))
+		}
+		return nil
+	})
+	return &result, nil, err
+}
+
+func (a *Agent) modules(*wire.Message, func([]byte) error) (any, []byte, error) {
+	loaded, err := kmod.List()
+	if err != nil {
+		return nil, nil, err
+	}
+	result := &wire.ModulesResult{}
+	for _, m := range loaded {
+		result.Modules = append(result.Modules, wire.Module{
+			Name: m.Name, Refcount: m.Refcnt, Holders: m.Holders, State: string(m.State),
+		})
+	}
+	return result, nil, nil
+}
+
+// followKmsg sends the kernel's log, record by record as /dev/kmsg gives it. A
+// record that was overwritten before it was read shows as a gap in the numbers.
+func (a *Agent) followKmsg() {
+	f, err := openKmsg()
+	if err != nil {
+		a.server.Note(wire.NoteKmsg, nil, []byte("3,0,0,-;kmodlab: "+err.Error()))
+		return
+	}
+	buf := make([]byte, 8<<10) // CONSOLE_EXT_LOG_MAX: no record is longer
+	for {
+		n, err := unix.Read(f.fd, buf)
+		if err == unix.EPIPE || err == unix.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return
+		}
+		if a.server.Note(wire.NoteKmsg, nil, buf[:n]) != nil {
+			return
+		}
+	}
+}
+
+// openKmsg starts at the end of the log on a real machine, whose past is not
+// ours, and at its beginning in a VM.
+func openKmsg() (*rawFile, error) {
+	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /dev/kmsg: %w", err)
+	}
+	if os.Getpid() != 1 {
+		if _, err := unix.Seek(fd, 0, io.SeekEnd); err != nil {
+			return nil, fmt.Errorf("seek in /dev/kmsg: %w", err)
+		}
+	}
+	return &rawFile{fd}, nil
+}

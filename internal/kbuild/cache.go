@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cache is a folder with an entry a build: ID/build.json, ID/lib/modules/…,
+// ID/Module.symvers. Beside it, while a build runs: ID.lock, ID.work, ID.new,
+// all owned by the lock's holder; a killed holder's are swept by the next build.
+type cache struct {
+	dir     string
+	release string
+}
+
+// meta is build.json. It is written last, and an entry whose files do not have
+// the sums that it names is not there.
+type meta struct {
+	Schema  string `json:"schema"`
+	ID      string `json:"id"`
+	Release string `json:"release"`
+	Where   Where  `json:"where"`
+	SeenAs  string `json:"seen_as"`
+	Sources string `json:"sources"` // where they were; for people, not part of the ID
+	Files   []file `json:"files"`
+	Steps   []Step `json:"steps"`
+}
+
+const metaSchema = "kmodlab.build/1"
+
+// load returns a whole entry or nil.
+func (c cache) load(id string) *Build {
+	dir := filepath.Join(c.dir, id)
+	text, err := os.ReadFile(filepath.Join(dir, "build.json"))
+	if err != nil {
+		return nil
+	}
+	var m meta
+	if json.Unmarshal(text, &m) != nil || m.Schema != metaSchema || m.ID != id || m.Release != c.release {
+		return nil
+	}
+	for _, f := range m.Files {
+		if !filepath.IsLocal(f.Path) || !matches(filepath.Join(dir, f.Path), f) {
+			return nil
+		}
+	}
+	b := m.build(dir)
+	b.Cached = true
+	return b
+}
+
+func matches(path string, want file) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, io.LimitReader(f, want.Size+1))
+	return err == nil && n == want.Size && hex.EncodeToString(h.Sum(nil)) == want.Sum
+}
+
+// build describes an entry that lies in dir.
+func (m *meta) build(dir string) *Build {
+	b := &Build{Dir: dir, Where: m.Where, ID: m.ID, Steps: m.Steps}
+	for i := range b.Steps {
+		b.Steps[i].Output = clean(b.Steps[i].Raw, m.SeenAs)
+	}
+	prefix := "lib/modules/" + m.Release + "/extra/"
+	for _, f := range m.Files {
+		if rel, ok := strings.CutPrefix(f.Path, prefix); ok {
+			b.Modules = append(b.Modules, Built{Name: moduleName(rel), Path: filepath.Join(dir, f.Path), Rel: rel, Size: f.Size})
+		}
+	}
+	return b
+}
+
+// store makes an entry from a finished work folder, under the lock of id.
+func (c cache) store(id string, job Job, snap *snapshot, steps []Step, where Where) (*Build, error) {
+	tmp, dir := filepath.Join(c.dir, id+".new"), filepath.Join(c.dir, id)
+	removeAll(tmp)
+	defer removeAll(tmp)
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		return nil, hostError("keep the build", err)
+	}
+	files, err := collect(job.Work, tmp, c.release)
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) {
+			e.Steps = steps
+		}
+		return nil, err
+	}
+	m := meta{Schema: metaSchema, ID: id, Release: c.release, Where: where, SeenAs: job.SeenAs, Sources: snap.dir, Files: files, Steps: steps}
+	b := m.build(dir)
+	if len(b.Modules) == 0 {
+		return nil, noModules(snap, steps)
+	}
+	text, err := json.MarshalIndent(m, "", "\t")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(tmp, "build.json"), append(text, '\n'), 0o444)
+	}
+	if err == nil {
+		err = replace(tmp, dir)
+	}
+	if err != nil {
+		return nil, hostError("keep the build", err)
+	}
+	return b, nil
+}
+
+// replace puts a folder in another's place, in one step where both exist.
+// The old one is at tmp afterwards, or gone.
+func replace(tmp, dir string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, dir, unix.RENAME_EXCHANGE)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) { // a file system without exchange
+		removeAll(dir)
+	}
+	return os.Rename(tmp, dir)
+}
+
+// workDir makes the folder that a build works in, under the lock of id.
+// Runner Here sees its real path, which make cannot take with spaces.
+func (c cache) workDir(id string, where Where) (string, error) {
+	dir := filepath.Join(c.dir, id+".work")
+	removeAll(dir)
+	if where == Here && strings.ContainsAny(dir, " \t\n:;#$%'\"\\()*?[]~&|<>`!") {
+		d, err := os.MkdirTemp("", "kmodlab-build-")
+		if err != nil {
+			return "", hostError("make the work folder", err)
+		}
+		return d, nil
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", hostError("make the work folder", err)
+	}
+	return dir, nil
+}
+
+// lock waits until this process alone may make id. Waiting is said on out.
+func (c cache) lock(ctx context.Context, id string, out io.Writer) (unlock func(), err error) {
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return nil, hostError("make the build cache", err)
+	}
+	path := filepath.Join(c.dir, id+".lock")
+	said := false
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			return nil, hostError("lock the build", err)
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil && sameFile(f, path) {
+			// Removed before it is released: who waits on it finds it gone and opens anew.
+			return func() { os.Remove(path); f.Close() }, nil
+		}
+		f.Close()
+		if err == nil || errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, hostError("lock the build", err)
+		}
+		if !said && out != nil {
+			io.WriteString(out, "waiting for another process that builds the same sources\n")
+		}
+		said = true
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for another build of the same sources: %w", context.Cause(ctx))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// sweep removes what killed processes left: the folders of IDs whose lock
+// nobody holds. The caller holds the lock of its own ID.
+func (c cache) sweep() {
+	locks, err := filepath.Glob(filepath.Join(c.dir, "*.lock"))
+	if err != nil {
+		return // of the pattern; it has none
+	}
+	for _, path := range locks {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			continue
+		}
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil && sameFile(f, path) {
+			id := strings.TrimSuffix(path, ".lock")
+			removeAll(id + ".work")
+			removeAll(id + ".new")
+			os.Remove(path)
+		}
+		f.Close()
+	}
+}
+
+func sameFile(f *os.File, path string) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(path)
+	return err == nil && os.SameFile(a, b)
+}
+
+// removeAll removes a tree even when a build took the permissions from its folders.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	for try := 0; err != nil && try < 3; try++ {
+		filepath.WalkDir(dir, func(p string, d fs.DirEntry, werr error) error {
+			if d != nil && d.IsDir() {
+				os.Chmod(p, 0o700)
+			}
+			return nil
+		})
+		err = os.RemoveAll(dir)
+	}
+	return err
+}

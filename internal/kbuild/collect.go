@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Bounds of what is taken from a finished build.
+const (
+	maxModules     = 1000
+	maxModuleBytes = 256 << 20
+	maxTotalBytes  = 1 << 30
+)
+
+// file is one file of a cache entry.
+type file struct {
+	Path string `json:"path"` // below the entry
+	Size int64  `json:"size"`
+	Sum  string `json:"sha256"`
+}
+
+// collect copies modules and Module.symvers from a finished work folder to
+// dst. The folder's content is foreign: links are not followed out of it, and
+// only regular files within bounds are read.
+func collect(work, dst, release string) ([]file, error) {
+	out, err := os.OpenRoot(filepath.Join(work, "out"))
+	if err != nil {
+		return nil, hostError("open the install tree", err)
+	}
+	defer out.Close()
+	base := "lib/modules/" + release
+	found, err := findModules(out, base)
+	if err != nil {
+		return nil, err
+	}
+	var files []file
+	var total int64
+	for _, rel := range found {
+		f, err := take(out, path.Join(base, rel), filepath.Join(dst, base), path.Join("extra", underExtra(rel)))
+		if err != nil {
+			return nil, err
+		}
+		f.Path = path.Join(base, f.Path)
+		if total += f.Size; total > maxTotalBytes {
+			return nil, hostile("the modules are larger than %d MiB together", maxTotalBytes>>20)
+		}
+		files = append(files, f)
+	}
+	src, err := os.OpenRoot(filepath.Join(work, "src"))
+	if err != nil {
+		return nil, hostError("open the built sources", err)
+	}
+	defer src.Close()
+	f, err := take(src, "Module.symvers", dst, "Module.symvers")
+	if err == nil {
+		files = append(files, f)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return files, nil
+}
+
+// findModules lists the .ko files below base, in lexical order.
+func findModules(root *os.Root, base string) ([]string, error) {
+	var found []string
+	names := map[string]string{}
+	err := fs.WalkDir(root.FS(), base, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			if p == base && errors.Is(err, fs.ErrNotExist) {
+				return nil // nothing was installed
+			}
+			return hostile("read the install tree: %v", err)
+		}
+		if !d.Type().IsRegular() || !strings.HasSuffix(p, ".ko") {
+			return nil
+		}
+		rel := strings.TrimPrefix(p, base+"/")
+		name := moduleName(rel)
+		if other, ok := names[name]; ok {
+			return hostile("two modules are named %s: %s and %s", name, underExtra(other), underExtra(rel))
+		}
+		names[name] = rel
+		if found = append(found, rel); len(found) > maxModules {
+			return hostile("more than %d modules", maxModules)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// underExtra drops the folder that a kernel chose to install to.
+func underExtra(rel string) string {
+	for _, dir := range []string{"extra/", "updates/"} {
+		if r, ok := strings.CutPrefix(rel, dir); ok {
+			return r
+		}
+	}
+	return rel
+}
+
+// moduleName is the name that the kernel gives the module of a file.
+func moduleName(p string) string {
+	return strings.ReplaceAll(strings.TrimSuffix(path.Base(p), ".ko"), "-", "_")
+}
+
+// take copies one regular file to dst/rel, read-only.
+func take(root *os.Root, name, dst, rel string) (f file, err error) {
+	// Neither a FIFO nor a link put in the file's place may hold or lead us.
+	in, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if err != nil {
+		return f, hostile("read %s: %v", name, err)
+	}
+	defer in.Close()
+	fi, err := in.Stat()
+	if err != nil || !fi.Mode().IsRegular() || fi.Size() > maxModuleBytes {
+		return f, hostile("%s is no regular file of at most %d MiB", name, maxModuleBytes>>20)
+	}
+	to := filepath.Join(dst, rel)
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return f, hostError("keep the build", err)
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return f, hostError("keep the build", err)
+	}
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(out, h), io.LimitReader(in, fi.Size()))
+	if err = errors.Join(err, out.Close()); err != nil {
+		return f, hostError("keep the build", err)
+	}
+	return file{Path: rel, Size: n, Sum: hex.EncodeToString(h.Sum(nil))}, nil
+}
+
+func hostile(format string, args ...any) *Error {
+	return &Error{Kind: ErrHostile, Message: "take the built modules: " + fmt.Sprintf(format, args...)}
+}

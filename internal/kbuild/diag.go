@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Diagnostic is one complaint of the compiler, modpost, the linker or make.
+type Diagnostic struct {
+	File     string `json:"file,omitempty"`   // relative to the person's folder when it is theirs
+	Line     int    `json:"line,omitempty"`   // from 1; 0 when unknown
+	Column   int    `json:"column,omitempty"` // from 1; 0 when unknown
+	Severity string `json:"severity"`         // error or warning
+	Text     string `json:"text"`
+}
+
+// String is file:line:col: text, as editors read it.
+func (d Diagnostic) String() string {
+	s := d.File
+	for _, n := range []int{d.Line, d.Column} {
+		if n > 0 {
+			s += ":" + strconv.Itoa(n)
+		}
+	}
+	if s != "" {
+		s += ": "
+	}
+	return s + d.Text
+}
+
+// maxDiagnostics bounds what a hostile log can make of itself.
+const maxDiagnostics = 200
+
+var (
+	// gcc, clang, sparse, gas. The column is missing from the assembler.
+	reTool = regexp.MustCompile(`^([^\s:][^:]*):(\d+):(?:(\d+):)? (?i:(fatal error|error|warning|note)): (.*)$`)
+	// The last of a chain of includes is the person's own file.
+	reFrom = regexp.MustCompile(`^(?:In file included| {2,}) *from ([^:]+):(\d+)(?::(\d+))?[:,]$`)
+	// WARNING: "sym" [x.ko] undefined! has no "modpost:" before 5.8.
+	reModpost = regexp.MustCompile(`^(ERROR|WARNING|FATAL): (?:modpost: )?(.*)$`)
+	reKo      = regexp.MustCompile(`\[([^\]]*\.ko)\]`)
+	// 7.x puts the module first: modpost: x.ko: symbol 'sym' undefined!
+	reUndef7 = regexp.MustCompile(`^modpost: (\S+\.ko): symbol '(\w+)' undefined!$`)
+	reMakeAt = regexp.MustCompile(`^([^\s:][^:]*):(\d+): \*\*\* (.*)$`)
+	reMake   = regexp.MustCompile(`^make(?:\[\d+\])?: \*\*\* (.*)$`)
+	// make's last words about a recipe that had already spoken for itself.
+	reMakeEcho = regexp.MustCompile(`^\[.*\] (Error \d+|[A-Z][a-z].*)$`)
+	reLd       = regexp.MustCompile(`^(?:\S*/)?(?:\S*-)?ld(?:\.\w+)?: (.*)$`)
+	reLdAt     = regexp.MustCompile(`([^\s:]+\.[A-Za-z]+):(\d+): (.*)$`)
+	reCc1      = regexp.MustCompile(`^(?:cc1|gcc|clang|[\w-]*-gcc(?:-\d+)?|gcc-\d+): (?:fatal )?error: (.*)$`)
+	reNotFound = regexp.MustCompile(`^(?:/bin/)?sh: (?:\d+: |line \d+: )?(?:exec: )?([\w./+-]+): (?:command )?not found$`)
+	reNoDir    = regexp.MustCompile(`^make: \*\*\* (\S+/build): (.*)\.  Stop\.$`)
+)
+
+// diagParser reads a log line by line.
+type diagParser struct {
+	src   string          // the source folder as the tools saw it
+	own   map[string]bool // the person's files, relative
+	found []Diagnostic
+	from  *Diagnostic // the innermost own file of the include chain just read
+	away  bool        // the last finding is in a file that is not the person's
+	seen  map[Diagnostic]bool
+}
+
+// diagnose finds the complaints in a log. src is the source folder as the
+// tools saw it; own holds the person's files, relative to it.
+func diagnose(log, src string, own map[string]bool) []Diagnostic {
+	p := diagParser{src: src, own: own}
+	for _, l := range lines(log) {
+		if len(p.found) >= maxDiagnostics {
+			break
+		}
+		p.line(strings.TrimRight(stripCodes(l), " \r"))
+	}
+	return p.found
+}
+
+func (p *diagParser) line(l string) {
+	if m := reFrom.FindStringSubmatch(l); m != nil {
+		if d := p.at(m[1], m[2], m[3]); p.own[d.File] {
+			p.from = &d
+		}
+		return
+	}
+	if m := reTool.FindStringSubmatch(l); m != nil {
+		p.tool(p.at(m[1], m[2], m[3]), strings.ToLower(m[4]), m[5])
+		return
+	}
+	switch {
+	case p.modpost(l), p.make(l):
+	default:
+		if m := reLd.FindStringSubmatch(l); m != nil {
+			sev := "error"
+			if strings.Contains(m[1], "warning: ") {
+				sev = "warning"
+			}
+			p.add(p.linker(sev, m[1]))
+		} else if m := reCc1.FindStringSubmatch(l); m != nil {
+			p.add(Diagnostic{Severity: "error", Text: m[1]})
+		}
+	}
+}
+
+// tool takes one gcc line. An error inside a kernel header is shown where the
+// person's file led there: by the macro it used, else by the include.
+func (p *diagParser) tool(d Diagnostic, severity, text string) {
+	if severity == "note" {
+		if p.away && p.own[d.File] && strings.HasPrefix(text, "in expansion of macro") {
+			p.move(d)
+			p.away = false
+		}
+		return
+	}
+	d.Severity, d.Text = strings.TrimPrefix(severity, "fatal "), text
+	from := p.from
+	p.from = nil
+	away := !p.own[d.File]
+	if away {
+		d.Text += fmt.Sprintf(" (at %s:%d)", d.File, d.Line)
+	}
+	p.away = p.add(d) && away
+	if p.away && from != nil {
+		p.move(*from)
+	}
+}
+
+// move puts the last finding at a place in the person's file.
+func (p *diagParser) move(to Diagnostic) {
+	last := &p.found[len(p.found)-1]
+	last.File, last.Line, last.Column = to.File, to.Line, to.Column
+}
+
+func (p *diagParser) modpost(l string) bool {
+	m := reModpost.FindStringSubmatch(l)
+	if m == nil {
+		return false
+	}
+	d := Diagnostic{Severity: "error", Text: "modpost: " + p.strip(m[2])}
+	if m[1] == "WARNING" {
+		d.Severity = "warning"
+	}
+	if ko := reKo.FindStringSubmatch(d.Text); ko != nil {
+		d.File = p.rel(ko[1])
+		d.Text = strings.Replace(d.Text, " ["+ko[1]+"]", "", 1)
+	} else if m := reUndef7.FindStringSubmatch(d.Text); m != nil {
+		d.File, d.Text = p.rel(m[1]), fmt.Sprintf("modpost: %q undefined!", m[2])
+	}
+	p.add(d)
+	return true
+}
+
+func (p *diagParser) make(l string) bool {
+	if m := reMakeAt.FindStringSubmatch(l); m != nil && !strings.HasPrefix(l, "make") {
+		d := p.at(m[1], m[2], "")
+		d.Severity, d.Text = "error", strings.TrimSuffix(p.strip(m[3]), "  Stop.")
+		p.add(d)
+		return true
+	}
+	m := reMake.FindStringSubmatch(l)
+	if m == nil {
+		return false
+	}
+	if reMakeEcho.MatchString(m[1]) || strings.HasPrefix(m[1], "Waiting for ") || strings.HasPrefix(m[1], "Deleting ") {
+		return true
+	}
+	text := strings.TrimSuffix(p.strip(m[1]), "  Stop.")
+	text, _, _ = strings.Cut(text, ", needed by '")
+	p.add(Diagnostic{Severity: "error", Text: "make: " + text})
+	return true
+}
+
+// linker finds the place in what ld says: ld: b.o:b.c:1: multiple definition…
+func (p *diagParser) linker(severity, said string) Diagnostic {
+	if m := reLdAt.FindStringSubmatch(said); m != nil {
+		if d := p.at(m[1], m[2], ""); p.own[d.File] {
+			d.Severity, d.Text = severity, "ld: "+p.strip(m[3])
+			return d
+		}
+	}
+	return Diagnostic{Severity: severity, Text: "ld: " + p.strip(said)}
+}
+
+// add keeps a finding once: a header's errors come back with every file.
+func (p *diagParser) add(d Diagnostic) bool {
+	p.away = false
+	if p.seen[d] {
+		return false
+	}
+	if p.seen == nil {
+		p.seen = map[Diagnostic]bool{}
+	}
+	p.seen[d] = true
+	p.found = append(p.found, d)
+	return true
+}
+
+func (p *diagParser) at(file, line, col string) Diagnostic {
+	d := Diagnostic{File: p.rel(file)}
+	d.Line, _ = strconv.Atoi(line)
+	d.Column, _ = strconv.Atoi(col)
+	return d
+}
+
+// rel makes a path of the source folder relative to it and leaves others alone.
+func (p *diagParser) rel(file string) string {
+	if r, ok := strings.CutPrefix(path.Clean(file), p.src+"/"); ok {
+		return r
+	}
+	if c := path.Clean(file); p.own[c] {
+		return c
+	}
+	return file
+}
+
+func (p *diagParser) strip(text string) string {
+	return strings.ReplaceAll(text, p.src+"/", "")
+}
+
+// first is the complaint to show: the first error, those in the person's own
+// files before others.
+func first(list []Diagnostic, own map[string]bool) *Diagnostic {
+	var best *Diagnostic
+	for i := range list {
+		d := &list[i]
+		if d.Severity != "error" {
+			continue
+		}
+		if own[d.File] {
+			return d
+		}
+		if best == nil {
+			best = d
+		}
+	}
+	return best
+}

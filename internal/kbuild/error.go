@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
+
+// The kinds of an Error, for errors.Is.
+var (
+	// About the sources.
+	ErrNoFolder  = errors.New("no such folder")
+	ErrNoKbuild  = errors.New("no Kbuild or Makefile")
+	ErrNoModules = errors.New("no module built")
+	ErrCompile   = errors.New("build failed") // Diagnostics say where
+	ErrTimeout   = errors.New("build took too long")
+	ErrDisk      = errors.New("build filled its folder")
+	ErrTooLarge  = errors.New("sources too large")
+	ErrSources   = errors.New("cannot read sources")
+	ErrFlag      = errors.New("bad make flag")
+	ErrLost      = errors.New("build took its VM along")
+	ErrHostile   = errors.New("build left something that is no module")
+
+	// About the machine.
+	ErrNoHeaders   = errors.New("no kernel headers")
+	ErrNoTools     = errors.New("no build tools")
+	ErrNoBwrap     = errors.New("bubblewrap is not installed")
+	ErrNoNamespace = errors.New("user namespaces are not available")
+	ErrHost        = errors.New("build could not run")
+)
+
+// Error says why there is no build.
+type Error struct {
+	Kind        error // one of the Err values above
+	Message     string
+	Hint        string       // what the person can do next; may be empty
+	Steps       []Step       // what ran, the failing command last
+	Diagnostics []Diagnostic // the tools' complaints, in their order
+	Cause       error        // may be nil
+}
+
+func (e *Error) Error() string {
+	if e.Hint == "" {
+		return e.Message
+	}
+	return e.Message + "; " + e.Hint
+}
+
+// Unwrap gives the kind and the cause.
+func (e *Error) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Cause}
+}
+
+// Host says whether the machine is to blame and not the sources.
+func (e *Error) Host() bool {
+	switch e.Kind {
+	case ErrNoHeaders, ErrNoTools, ErrNoBwrap, ErrNoNamespace, ErrHost:
+		return true
+	}
+	return false
+}
+
+func hostError(what string, err error) *Error {
+	e := &Error{Kind: ErrHost, Message: fmt.Sprintf("%s: %v", what, err), Cause: err}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		e.Hint = "make space on that disk"
+	}
+	return e
+}

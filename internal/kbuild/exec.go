@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Bounds of what a build may leave in its work folder while it runs.
+const (
+	maxWorkBytes = 2 << 30
+	maxWorkFiles = 200_000
+)
+
+// logBuffer keeps the beginning and the end of a log that may be endless.
+type logBuffer struct {
+	head, tail []byte
+	dropped    int64
+}
+
+const (
+	logHead = MaxLog / 4 * 3
+	logTail = MaxLog - logHead
+)
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	n := len(p)
+	if room := logHead - len(l.head); room > 0 {
+		k := min(room, len(p))
+		l.head = append(l.head, p[:k]...)
+		p = p[k:]
+	}
+	l.tail = append(l.tail, p...)
+	if extra := len(l.tail) - logTail; extra > logTail { // trim seldom, not at each write
+		l.dropped += int64(extra)
+		l.tail = append(l.tail[:0], l.tail[extra:]...)
+	}
+	return n, nil
+}
+
+func (l *logBuffer) String() string {
+	tail, dropped := l.tail, l.dropped
+	if extra := len(tail) - logTail; extra > 0 {
+		tail, dropped = tail[extra:], dropped+int64(extra)
+	}
+	if dropped == 0 {
+		return string(l.head) + string(tail)
+	}
+	return fmt.Sprintf("%s\n[%d bytes left out]\n%s", l.head, dropped, tail)
+}
+
+// runLocal runs a job's commands as processes of this machine. wrap gives the
+// process for a command; after, when not nil, is called once it ended or could
+// not start, and judges it.
+func runLocal(ctx context.Context, job Job, wrap func(Command) (*exec.Cmd, func(Step) error, error)) ([]Step, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	timer := time.AfterFunc(job.Timeout, func() { stop(timeoutError(job)) })
+	defer timer.Stop()
+	go watchDisk(ctx, job, stop)
+	var steps []Step
+	for _, c := range job.Commands {
+		cmd, after, err := wrap(c)
+		if err != nil {
+			return steps, err
+		}
+		s, err := runStep(ctx, job, c, cmd)
+		if after != nil {
+			err = cmp.Or(err, after(s))
+		}
+		steps = append(steps, s)
+		if cause := context.Cause(ctx); cause != nil {
+			return steps, cause
+		}
+		if err != nil || s.Exit != 0 {
+			return steps, err
+		}
+	}
+	return steps, nil
+}
+
+// runStep runs one process group to its end. The thread is held because the
+// kernel sends Pdeathsig when the thread that forked goes, not the process.
+func runStep(ctx context.Context, job Job, c Command, cmd *exec.Cmd) (Step, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s := Step{Argv: c.Shown}
+	var log logBuffer
+	out := io.Writer(&log)
+	if job.Output != nil {
+		out = io.MultiWriter(&log, job.Output)
+	}
+	cmd.Stdout, cmd.Stderr = out, out // one pipe: the lines keep their order
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	start := time.Now()
+	if err := ctx.Err(); err != nil {
+		return s, err
+	}
+	if err := cmd.Start(); err != nil {
+		return s, hostError("start "+c.Argv[0], err)
+	}
+	pid := cmd.Process.Pid
+	over := context.AfterFunc(ctx, func() { syscall.Kill(-pid, syscall.SIGKILL) })
+	cmd.WaitDelay = 2 * time.Second // something of the group holds the pipe open
+	err := cmd.Wait()
+	over()
+	syscall.Kill(-pid, syscall.SIGKILL) // what a recipe left running in the background
+	s.MS = float64(time.Since(start).Microseconds()) / 1000
+	s.Raw = log.String()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		s.Exit = exit.ExitCode()
+		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+			s.Exit = 128 + int(ws.Signal())
+		}
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+		return s, hostError("run "+c.Argv[0], err)
+	}
+	return s, nil
+}
+
+func timeoutError(job Job) *Error {
+	return &Error{Kind: ErrTimeout, Message: fmt.Sprintf("the build was stopped: it took longer than %v", job.Timeout)}
+}
+
+// watchDisk stops a build that fills the disk: file size limits do not bound
+// how many files there are.
+func watchDisk(ctx context.Context, job Job, stop context.CancelCauseFunc) {
+	limit := job.MaxBytes
+	if limit <= 0 {
+		limit = maxWorkBytes
+	}
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if files, size := usage(job.Work, limit); files > maxWorkFiles || size > limit {
+			stop(&Error{Kind: ErrDisk, Message: fmt.Sprintf("the build was stopped: it wrote more than %d MiB or %d files", limit>>20, maxWorkFiles)})
+			return
+		}
+	}
+}
+
+// usage sums a tree's disk blocks in bytes, until a bound is passed. What vanishes meanwhile does not count.
+func usage(dir string, limit int64) (files int, size int64) {
+	filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if fi, err := d.Info(); err == nil {
+			if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+				size += st.Blocks * 512
+			}
+		}
+		if files++; files > maxWorkFiles || size > limit {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return files, size
+}
+
+// lastLine is the last line of a log that says something.
+func lastLine(log string) string {
+	b := bytes.TrimSpace([]byte(log))
+	if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
+		b = b[i+1:]
+	}
+	return stripCodes(string(b))
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/kmodlab/kmodlab/internal/kernel"
+)
+
+// buildError explains a step that failed.
+func buildError(job Job, snap *snapshot, steps []Step) *Error {
+	last := steps[len(steps)-1]
+	own := snap.files()
+	e := &Error{Kind: ErrCompile, Steps: steps, Diagnostics: diagnose(last.Raw, job.src(), own)}
+	for _, l := range lines(last.Raw) {
+		if m := reNoDir.FindStringSubmatch(l); m != nil && m[1] == job.Kernel.BuildDir() {
+			none := noHeaders(job.Kernel, m[2])
+			none.Steps = steps
+			return none
+		}
+	}
+	if strings.Contains(last.Raw, "No space left on device") && diskFull(job.Work) {
+		full := hostError("build in "+job.Work, syscall.ENOSPC)
+		full.Steps = steps
+		return full
+	}
+	d := first(e.Diagnostics, own)
+	if m := missingTool(last); m != "" && (d == nil || !own[d.File]) {
+		e.Kind, e.Message = ErrNoTools, fmt.Sprintf("%s is missing where the build runs", m)
+		e.Hint = toolHint(job.Kernel)
+		return e
+	}
+	if d == nil {
+		e.Message = fmt.Sprintf("%s failed with exit status %d", strings.Join(last.Argv, " "), last.Exit)
+		if tail := lines(clean(last.Raw, job.SeenAs)); len(tail) > 0 {
+			e.Message += ": " + tail[len(tail)-1]
+		}
+		return e
+	}
+	e.Message = d.String()
+	e.Hint = hint(*d, snap)
+	return e
+}
+
+// diskFull confirms what a log says: a build can print anything.
+func diskFull(dir string) bool {
+	var st syscall.Statfs_t
+	return syscall.Statfs(dir, &st) == nil && st.Bavail*uint64(st.Bsize) < 1<<20
+}
+
+// missingTool names a program that the shell did not find when that is what
+// ended the step.
+func missingTool(s Step) string {
+	for _, l := range lines(s.Raw) {
+		if m := reNotFound.FindStringSubmatch(stripCodes(l)); m != nil {
+			if s.Exit == 127 || strings.HasPrefix(m[1], "gcc") || strings.HasPrefix(m[1], "clang") || m[1] == "ld" {
+				return m[1]
+			}
+		}
+	}
+	return ""
+}
+
+func toolHint(k *kernel.Kernel) string {
+	if k.Root == "/" {
+		return "install the compiler: apt-get install build-essential"
+	}
+	return "fetch the kernel again: kmodlab kernel rm " + k.Name + " && kmodlab kernel fetch " + k.Name
+}
+
+var (
+	reMissing   = regexp.MustCompile(`^([^\s:]+): No such file or directory`)
+	reUndefined = regexp.MustCompile(`^modpost: "(\w+)" undefined!`)
+	reNoTarget  = regexp.MustCompile(`^make: No rule to make target '([^']+)'`)
+	reNamespace = regexp.MustCompile(`from namespace (\w+)`)
+)
+
+// hint says what usually mends a complaint; empty when nothing sure is known.
+func hint(d Diagnostic, snap *snapshot) string {
+	if m := reMissing.FindStringSubmatch(d.Text); m != nil {
+		for _, l := range snap.outside {
+			if strings.HasPrefix(l, m[1]+" ") || strings.HasSuffix(strings.Fields(l)[0], "/"+m[1]) {
+				return "links that lead out of the folder are not followed (" + l + "): copy the file in"
+			}
+		}
+		if strings.HasPrefix(m[1], "../") {
+			return "only the folder itself is built: copy the file in, or give the folder above"
+		}
+	}
+	if m := reUndefined.FindStringSubmatch(d.Text); m != nil {
+		return "the kernel exports no " + m[1] + ": build the module that has EXPORT_SYMBOL(" + m[1] + ") in the same folder, or check the name"
+	}
+	if m := reNoTarget.FindStringSubmatch(d.Text); m != nil {
+		if base, ok := strings.CutSuffix(m[1], ".o"); ok {
+			return fmt.Sprintf("obj-m or an -objs line names %s, and there is no %s.c", m[1], base)
+		}
+	}
+	switch m := reNamespace.FindStringSubmatch(d.Text); {
+	case m != nil:
+		return fmt.Sprintf("add MODULE_IMPORT_NS(%q), before kernel 6.13 without the quotes", m[1])
+	case strings.Contains(d.Text, "missing MODULE_LICENSE"):
+		return `add MODULE_LICENSE("GPL")`
+	case strings.Contains(d.Text, "missing separator"):
+		return "a recipe's lines begin with a tab, not with spaces"
+	}
+	return ""
+}
+
+// noModules explains a build that passed and made nothing.
+func noModules(snap *snapshot, steps []Step) *Error {
+	e := &Error{Kind: ErrNoModules, Steps: steps, Message: "the build made no module"}
+	file := "Makefile"
+	if snap.has("Kbuild") {
+		file = "Kbuild" // kbuild reads it instead of a Makefile beside it
+	}
+	text, _ := os.ReadFile(filepath.Join(snap.dir, file))
+	var sources []string
+	for name := range snap.files() {
+		if strings.HasSuffix(name, ".c") && !strings.Contains(name, "/") {
+			sources = append(sources, name)
+		}
+	}
+	switch subs := snap.subfolders(); {
+	case regexp.MustCompile(`\bobj-m\b`).Match(text):
+		e.Message += ": obj-m in " + file + " names none for this kernel"
+	case len(sources) > 0:
+		e.Message += ": " + file + " sets no obj-m"
+		e.Hint = "add a line to it: " + snap.suggestKbuild(sorted(sources))
+	case len(subs) > 0:
+		e.Message += ": " + file + " sets no obj-m"
+		e.Hint = "add a line to it: obj-m := " + strings.Join(subs, "/ ") + "/"
+	default:
+		e.Message += ": " + file + " sets no obj-m"
+	}
+	return e
+}

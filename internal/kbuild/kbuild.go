@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+
+// Package kbuild runs the kernel's own build system on a folder of module
+// sources and keeps what it made, by content.
+//
+// Sources are copied, never written to. The commands run where a Runner puts
+// them: in a bubblewrap sandbox, in a VM, or directly on a lab machine. What a
+// build leaves behind is treated as hostile: links are not followed out of the
+// work folder, sizes and counts are bounded.
+//
+// A finished build is an immutable folder in the cache. Processes that ask for
+// the same build at the same time make it once.
+package kbuild
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/kernel"
+)
+
+// Where says where a build runs.
+type Where string
+
+// The places to build. Auto is the caller's to resolve: it knows whether KVM
+// is proven.
+const (
+	Auto    Where = "auto"
+	VM      Where = "vm"
+	Sandbox Where = "sandbox"
+	Here    Where = "here"
+)
+
+// The layout of a work folder as the commands see it. The path is fixed, since
+// kbuild cannot work below a path with spaces, and modules embed it in their
+// debug information. Runner Here sees the host's path instead.
+const (
+	GuestWork = "/build"
+	SourceDir = GuestWork + "/src" // the copied sources
+	OutDir    = GuestWork + "/out" // INSTALL_MOD_PATH
+)
+
+// DefaultTimeout bounds a build whose Request names no Timeout.
+const DefaultTimeout = 10 * time.Minute
+
+// Request says what to build.
+type Request struct {
+	Kernel   *kernel.Kernel
+	Sources  string        // the module folder
+	Runner   Runner        // where to build
+	Flags    []string      // more words for make, as W=1
+	CacheDir string        // folder shared by processes; created when absent
+	Output   io.Writer     // build output while it appears, noise left out; may be nil
+	NoCache  bool          // build again and replace what the cache has
+	Timeout  time.Duration // 0: DefaultTimeout
+}
+
+// Build is a finished build in the cache.
+type Build struct {
+	Dir     string  // install tree: Dir/lib/modules/REL/extra/**.ko, Dir/Module.symvers
+	Modules []Built // sorted by Rel
+	Steps   []Step  // make, make modules_install
+	Cached  bool    // made earlier; Steps are those of the time it was made
+	Where   Where   // where it was made
+	ID      string  // hash of everything that went in
+}
+
+// Built is one module.
+type Built struct {
+	Name string // as the kernel says it: underscores
+	Path string // absolute, on the host
+	Rel  string // below lib/modules/REL/extra
+	Size int64  // bytes
+}
+
+// Step is one command of a build, as a person would type it, and what it said.
+type Step struct {
+	Argv   []string `json:"argv"`
+	Raw    string   `json:"raw"` // all output, at most MaxLog bytes, untouched
+	Output string   `json:"-"`   // Raw without terminal codes and the noise of distribution headers
+	Exit   int      `json:"exit"`
+	MS     float64  `json:"ms"`
+}
+
+// Run builds, or finds the build in the cache. Errors are *Error, or ctx's.
+func Run(ctx context.Context, r Request) (*Build, error) {
+	if err := check(&r); err != nil {
+		return nil, err
+	}
+	snap, err := takeSnapshot(r.Sources)
+	if err != nil {
+		return nil, err
+	}
+	if err := snap.checkKbuild(); err != nil {
+		return nil, err
+	}
+	c := cache{dir: r.CacheDir, release: r.Kernel.Release}
+	id := buildID(snap, r.Kernel.ID, r.Flags)
+	if !r.NoCache {
+		if b := c.load(id); b != nil {
+			return b, nil
+		}
+	}
+	unlock, err := c.lock(ctx, id, r.Output)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if !r.NoCache { // another process may have built while we waited
+		if b := c.load(id); b != nil {
+			return b, nil
+		}
+	}
+	return makeBuild(ctx, &r, snap, c, id)
+}
+
+// makeBuild builds under the lock of id.
+func makeBuild(ctx context.Context, r *Request, snap *snapshot, c cache, id string) (*Build, error) {
+	c.sweep()
+	work, err := c.workDir(id, r.Runner.Name())
+	if err != nil {
+		return nil, err
+	}
+	defer removeAll(work)
+	if err := snap.copyTo(filepath.Join(work, "src")); err != nil {
+		return nil, err
+	}
+	for _, d := range []string{"out", "tmp"} {
+		if err := os.Mkdir(filepath.Join(work, d), 0o755); err != nil {
+			return nil, hostError("make the work folder", err)
+		}
+	}
+	job := newJob(r, work)
+	steps, err := r.Runner.Run(ctx, job)
+	for i := range steps {
+		steps[i].Output = clean(steps[i].Raw, job.SeenAs)
+	}
+	if err := judge(ctx, job, snap, steps, err); err != nil {
+		return nil, err
+	}
+	return c.store(id, job, snap, steps, r.Runner.Name())
+}
+
+// newJob fills in the job of a request whose work folder is ready.
+func newJob(r *Request, work string) Job {
+	job := Job{Kernel: r.Kernel, Work: work, SeenAs: GuestWork, Timeout: r.Timeout}
+	if r.Runner.Name() == Here {
+		job.SeenAs = work
+	}
+	job.Commands = commands(r.Kernel, job.SeenAs, r.Flags)
+	job.Results = []string{"out", "src/Module.symvers"}
+	if r.Output != nil {
+		job.Output = &cleanWriter{w: r.Output, work: job.SeenAs}
+	}
+	return job
+}
+
+func check(r *Request) error {
+	switch {
+	case r.Kernel == nil || r.Kernel.ID == "" || r.Runner == nil || r.CacheDir == "":
+		return errors.New("build modules: a kernel with an ID, a runner and a cache folder are needed")
+	case strings.ContainsAny(r.Kernel.Release, "/ \t\n"):
+		return fmt.Errorf("build modules: odd kernel release %q", r.Kernel.Release)
+	}
+	for _, f := range r.Flags {
+		if err := checkFlag(f); err != nil {
+			return err
+		}
+	}
+	if r.Timeout <= 0 {
+		r.Timeout = DefaultTimeout
+	}
+	return checkHeaders(r.Kernel)
+}
+
+// checkHeaders finds missing headers before anything is copied. Kernels with a
+// tree of their own have theirs by construction.
+func checkHeaders(k *kernel.Kernel) error {
+	if k.Root != "/" {
+		return nil
+	}
+	mk := filepath.Join(k.BuildDir(), "Makefile")
+	if _, err := os.Stat(mk); err != nil {
+		return noHeaders(k, err.Error())
+	}
+	return nil
+}
+
+func noHeaders(k *kernel.Kernel, why string) *Error {
+	e := &Error{Kind: ErrNoHeaders, Message: fmt.Sprintf("no headers for kernel %s at %s: %s", k.Release, k.BuildDir(), why),
+		Hint: "install them: apt-get install linux-headers-" + k.Release}
+	switch {
+	case k.Build != "":
+		e.Hint = "name the folder where make prepared the kernel's headers"
+	case k.Root != "/":
+		e.Hint = toolHint(k)
+	}
+	return e
+}
+
+// checkFlag refuses words that would take the build somewhere else.
+func checkFlag(f string) error {
+	bad := strings.HasPrefix(f, "-") || f == "" || !strings.Contains(f, "=")
+	for _, own := range []string{"M", "O", "KBUILD_EXTMOD", "KBUILD_OUTPUT", "KBUILD_EXTMOD_OUTPUT", "MO", "INSTALL_MOD_PATH", "INSTALL_MOD_DIR", "MAKEFLAGS"} {
+		bad = bad || strings.HasPrefix(f, own+"=")
+	}
+	if bad {
+		return &Error{Kind: ErrFlag, Message: fmt.Sprintf("cannot pass %q to make", f),
+			Hint: "give NAME=VALUE words, as W=1 or KCFLAGS=-DDEBUG"}
+	}
+	return nil
+}
+
+// judge turns a runner's answer into an *Error, or nil when all steps passed.
+func judge(ctx context.Context, job Job, snap *snapshot, steps []Step, err error) error {
+	if f, ok := job.Output.(*cleanWriter); ok {
+		f.flush()
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("build %s: %w", snap.dir, context.Cause(ctx))
+	case err != nil:
+		var e *Error
+		if errors.As(err, &e) {
+			e.Steps = steps
+			return e
+		}
+		return &Error{Kind: ErrHost, Message: "run the build: " + err.Error(), Cause: err, Steps: steps}
+	case len(steps) == 0:
+		return &Error{Kind: ErrHost, Message: "run the build: the runner ran nothing"}
+	}
+	if last := steps[len(steps)-1]; last.Exit != 0 {
+		return buildError(job, snap, steps)
+	}
+	return nil
+}
+
+// lines splits without the final empty line.
+func lines(s string) []string {
+	s = strings.TrimSuffix(s, "\n")
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, "\n")
+}
+
+// cleanWriter passes whole lines on, cleaned, up to MaxLog bytes.
+type cleanWriter struct {
+	w    io.Writer
+	work string
+	buf  []byte
+	sent int
+	cut  bool
+}
+
+func (c *cleanWriter) Write(p []byte) (int, error) {
+	c.buf = append(c.buf, p...)
+	for {
+		i := bytes.IndexByte(c.buf, '\n')
+		if i < 0 && len(c.buf) > maxLine {
+			i = maxLine
+		}
+		if i < 0 {
+			return len(p), nil
+		}
+		c.pass(c.buf[:i])
+		c.buf = c.buf[min(i+1, len(c.buf)):]
+	}
+}
+
+func (c *cleanWriter) pass(line []byte) {
+	out := clean(string(line)+"\n", c.work)
+	if c.cut || out == "" {
+		return
+	}
+	if c.sent += len(out); c.sent > MaxLog {
+		c.cut = true
+		out = "[the rest of the output is left out]\n"
+	}
+	io.WriteString(c.w, out) // a reader who went away does not stop a build
+}
+
+func (c *cleanWriter) flush() {
+	if len(c.buf) > 0 {
+		c.pass(c.buf)
+		c.buf = nil
+	}
+}

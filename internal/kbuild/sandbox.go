@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SandboxRunner runs the commands through bubblewrap over the kernel's Root:
+// namespaces of their own, no network, nothing writable but the work folder,
+// no capabilities. It needs no root.
+//
+// Bounds: 4 GiB of address space a process, 1 GiB a file (2 GiB where sh is
+// bash), Job.MaxBytes and 200,000 files in the work folder, and 1,024 processes unless we
+// are root, whom the kernel exempts.
+type SandboxRunner struct {
+	Bwrap string // bubblewrap's program; empty: bwrap in PATH
+}
+
+// Name returns Sandbox.
+func (SandboxRunner) Name() Where { return Sandbox }
+
+// limits is the shell that sets resource limits inside the namespaces, where
+// processes are counted from zero. dash and bash name the process limit differently.
+const limits = `ulimit -u 1024 2>/dev/null || ulimit -p 1024 2>/dev/null
+ulimit -v 4194304; ulimit -f 2097152; ulimit -c 0
+exec "$@"`
+
+// Run implements Runner.
+func (r SandboxRunner) Run(ctx context.Context, job Job) ([]Step, error) {
+	bwrap, err := r.find()
+	if err != nil {
+		return nil, err
+	}
+	mounts, err := rootMounts(job.Kernel.Root, job.Kernel.BuildDir())
+	if err != nil {
+		return nil, hostError("look into "+job.Kernel.Root, err)
+	}
+	args := append(mounts, sandboxArgs(job)...)
+	if canDisableUserns(ctx, bwrap) {
+		args = append(args, "--disable-userns")
+	}
+	return runLocal(ctx, job, func(c Command) (*exec.Cmd, func(Step) error, error) {
+		status, w, err := os.Pipe()
+		if err != nil {
+			return nil, nil, hostError("make a pipe", err)
+		}
+		words := append(args[:len(args):len(args)], "--", "/bin/sh", "-c", limits, "sh")
+		cmd := exec.Command(bwrap, append(words, c.Argv...)...)
+		cmd.Env = []string{}
+		cmd.ExtraFiles = []*os.File{w} // descriptor 3
+		return cmd, func(s Step) error {
+			w.Close()
+			defer status.Close()
+			status.SetReadDeadline(time.Now().Add(2 * time.Second))
+			return setupError(s, status)
+		}, nil
+	})
+}
+
+func (r SandboxRunner) find() (string, error) {
+	name := r.Bwrap
+	if name == "" {
+		name = "bwrap"
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", &Error{Kind: ErrNoBwrap, Cause: err, Message: "bubblewrap is not installed, the sandbox needs it",
+			Hint: "apt-get install bubblewrap, or build in the VM: --build vm"}
+	}
+	return path, checkDevNull()
+}
+
+// checkDevNull refuses a /dev/null that is not there, or a file in its place,
+// which bubblewrap would hand to the build writable.
+func checkDevNull() error {
+	fi, err := os.Stat(os.DevNull)
+	if err == nil && fi.Mode()&fs.ModeCharDevice != 0 {
+		return nil
+	}
+	why := "is no device"
+	if err != nil {
+		why = "is missing"
+	}
+	return &Error{Kind: ErrHost, Cause: err, Message: "the sandbox needs /dev/null, which " + why + " on this machine",
+		Hint: "mknod -m 666 /dev/null c 1 3, or build in the VM: --build vm"}
+}
+
+// canDisableUserns asks for an option that came with bubblewrap 0.8. With it, a
+// build cannot make namespaces of its own, in which it would have capabilities again.
+func canDisableUserns(ctx context.Context, bwrap string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	help, _ := exec.CommandContext(ctx, bwrap, "--help").CombinedOutput()
+	return bytes.Contains(help, []byte("--disable-userns"))
+}
+
+// sandboxArgs is everything but the toolchain's mounts. /tmp and /dev/shm live
+// in the work folder: there they are counted, and cost no memory. /proc becomes
+// read-only because bubblewrap leaves /proc/sys as it is, where root without any
+// capability is still the files' owner and could set core_pattern for the host.
+func sandboxArgs(job Job) []string {
+	args := []string{
+		"--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--hostname", "kmodlab",
+		"--die-with-parent", "--new-session", "--cap-drop", "ALL",
+		"--proc", "/proc", "--dev", "/dev",
+		"--bind", job.Work, job.SeenAs,
+		"--bind", filepath.Join(job.Work, "tmp"), "/tmp",
+		"--bind", filepath.Join(job.Work, "tmp"), "/dev/shm",
+		"--remount-ro", "/", "--remount-ro", "/proc",
+		"--chdir", job.Dir(), "--json-status-fd", "3", "--clearenv",
+	}
+	for _, kv := range job.Env() {
+		k, v, _ := strings.Cut(kv, "=")
+		args = append(args, "--setenv", k, v)
+	}
+	return args
+}
+
+// rootMounts lays the toolchain's tree out read-only, entry by entry: its own
+// top folder need not have our mount points and cannot be given them. Of the
+// host's tree only what compilers need is shown, so neither /home nor /etc.
+func rootMounts(root, buildDir string) ([]string, error) {
+	if root == "/" {
+		return hostMounts(buildDir)
+	}
+	list, err := os.ReadDir(root)
+	if err != nil {
+		return nil, err
+	}
+	var args []string
+	for _, d := range list {
+		switch d.Name() {
+		case "proc", "dev", "sys", "tmp", "run", filepath.Base(GuestWork):
+		default:
+			args = append(args, mountOf(filepath.Join(root, d.Name()), "/"+d.Name())...)
+		}
+	}
+	return args, nil
+}
+
+func hostMounts(buildDir string) ([]string, error) {
+	var args []string
+	tops, err := filepath.Glob("/lib*")
+	if err != nil {
+		return nil, err
+	}
+	tops = append(tops, "/usr", "/bin", "/sbin", "/etc/alternatives", "/etc/ld.so.cache")
+	for _, p := range tops {
+		args = append(args, mountOf(p, p)...)
+	}
+	return append(args, buildMounts(buildDir)...), nil
+}
+
+// buildMounts shows a kernel tree of one's own, which can be anywhere and whose
+// build folder may point to its sources.
+func buildMounts(buildDir string) []string {
+	var args []string
+	seen := map[string]bool{}
+	for _, p := range []string{buildDir, filepath.Join(buildDir, "source")} {
+		target, err := filepath.EvalSymlinks(p)
+		if err != nil {
+			continue // make says it better
+		}
+		for _, at := range []string{target, p} {
+			if seen[at] || strings.HasPrefix(at, "/usr/") || strings.HasPrefix(at, "/lib/") || strings.HasPrefix(at, buildDir+"/") {
+				continue
+			}
+			seen[at] = true
+			args = append(args, "--ro-bind", target, at)
+		}
+	}
+	return args
+}
+
+// mountOf shows one path, a link as a link; nothing when it is not there.
+func mountOf(path, at string) []string {
+	fi, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return nil
+	case fi.Mode()&fs.ModeSymlink != 0:
+		target, err := os.Readlink(path)
+		if err != nil {
+			return nil
+		}
+		return []string{"--symlink", target, at}
+	case fi.IsDir() || fi.Mode().IsRegular():
+		return []string{"--ro-bind", path, at}
+	}
+	return nil
+}
+
+// setupError tells a sandbox that could not be made from a command that
+// failed. Both exit with 1 and both can print anything, but bubblewrap reports
+// an exit code on its own descriptor only when the command did start.
+func setupError(s Step, status io.Reader) error {
+	report, err := io.ReadAll(io.LimitReader(status, 64<<10))
+	if err != nil {
+		return hostError("read bubblewrap's status", err)
+	}
+	if s.Exit == 0 || bytes.Contains(report, []byte(`"exit-code"`)) || s.Exit > 128 {
+		return nil
+	}
+	said := lastLine(s.Raw)
+	e := &Error{Kind: ErrHost, Message: "make the sandbox: " + said, Hint: "build in the VM: --build vm"}
+	for _, sign := range []string{"namespace", "uid map", "gid map", "RTM_NEWADDR", "Operation not permitted", "Permission denied"} {
+		if strings.Contains(said, sign) {
+			e.Kind, e.Hint = ErrNoNamespace, namespaceHint("/proc/sys")
+			break
+		}
+	}
+	return e
+}
+
+// namespaceHint finds the switch that forbids user namespaces.
+func namespaceHint(sys string) string {
+	for _, k := range []struct {
+		file string
+		bad  int
+		cure string
+	}{
+		{"user/max_user_namespaces", 0, "user.max_user_namespaces=10000"},
+		{"kernel/unprivileged_userns_clone", 0, "kernel.unprivileged_userns_clone=1"},
+		{"kernel/apparmor_restrict_unprivileged_userns", 1, "kernel.apparmor_restrict_unprivileged_userns=0"},
+	} {
+		text, err := os.ReadFile(filepath.Join(sys, k.file))
+		if err != nil {
+			continue
+		}
+		if n, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && n == k.bad {
+			return fmt.Sprintf("allow user namespaces: sysctl -w %s, or build in the VM: --build vm", k.cure)
+		}
+	}
+	return "build in the VM: --build vm"
+}
+
+// CheckSandbox says whether the sandbox works on this machine: nil, or an
+// *Error with what to do. It runs one empty sandbox, in some 10 ms.
+func CheckSandbox(ctx context.Context) error {
+	bwrap, err := SandboxRunner{}.find()
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, bwrap, "--unshare-all", "--unshare-user", "--uid", "0", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--", "true")
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exit) && ctx.Err() == nil:
+		return setupError(Step{Raw: out.String(), Exit: exit.ExitCode()}, strings.NewReader(""))
+	}
+	return hostError("run bubblewrap", err)
+}

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/kernel"
+)
+
+// Nothing of the host can be read or written from inside.
+func TestSandboxHolds(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("s3cret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SECRET_TOKEN", "x")
+	for _, c := range []struct{ name, line, want string }{
+		{"read a host file", "cat " + secret + " || echo held", "held"},
+		{"home", "ls -A " + home + " | wc -l", "0"},
+		{"write to root", "echo x > /evil", "Read-only file system"},
+		{"write tools", "echo x >> /usr/bin/make", "Read-only file system"},
+		{"write headers", "for f in /lib/modules/*/build/Makefile; do echo x >> $f; done", "Read-only file system"},
+		{"sysctl", ": >> /proc/sys/kernel/core_pattern", "Read-only file system"},
+		{"sysrq", "echo h > /proc/sysrq-trigger", "cannot create"},
+		{"network", "tail -n +3 /proc/net/dev | grep -cv lo:; wc -l < /proc/net/route", "0\n1\n"},
+		{"connect", "bash -c 'exec 3<>/dev/tcp/192.0.2.1/80'", "Network is unreachable"},
+		{"processes", "ls -d /proc/[0-9]* | wc -l | grep -cx '[0-9]'", "1\n"},
+		{"capabilities", "grep -E '^Cap(Eff|Bnd)' /proc/self/status | tr -s '\t' ' '", "CapEff: 0000000000000000\nCapBnd: 0000000000000000\n"},
+		{"environment", "env | grep -c SECRET_TOKEN; echo $HOME $PWD", "0\n/build /build/src\n"},
+		{"mount", "mount -t tmpfs x /usr || echo held", "held"},
+		{"namespaces", "unshare -Urm true || unshare -U true || echo held", "held"},
+		{"who", "id -u", "0\n"},
+		{"devices", "ls /dev | grep -cE '^(sd|vd|nvme|kvm|mem)'", "0\n"},
+		{"limits", "ulimit -v; ulimit -f", "4194304\n2097152\n"},
+		{"shared memory is counted", "echo x > /dev/shm/f; cat /build/tmp/f", "x\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			said := inSandbox(t, c.line)
+			if !strings.Contains(said, c.want) || strings.Contains(said, "s3cret") {
+				t.Errorf("%s said %q; want %q", c.line, said, c.want)
+			}
+		})
+	}
+}
+
+// inSandbox runs a shell line as a build would run make.
+func inSandbox(t *testing.T, line string) string {
+	t.Helper()
+	steps, err := SandboxRunner{}.Run(context.Background(), testJob(t, line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps[0].Raw
+}
+
+func testJob(t *testing.T, line string) Job {
+	t.Helper()
+	return Job{Kernel: testKernel(t), Work: tree(t, map[string]string{"src/": "", "out/": "", "tmp/": ""}), SeenAs: GuestWork,
+		Timeout: time.Minute, Commands: []Command{{Argv: []string{"sh", "-c", line}}}}
+}
+
+// A build that writes to its sources, and to the host, changes neither.
+func TestSourcesStayUntouched(t *testing.T) {
+	dir := tree(t, map[string]string{"a.c": source("a"), "Makefile": "obj-m := a.o\n$(shell rm -rf /build/src/keep; echo x > " + "$(CURDIR)/evil; echo y >> /build/src/a.c)\n", "keep": "k"})
+	before, err := takeSnapshot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build(t, Request{Sources: dir}) // passes or fails, as the Makefile likes
+	after, err := takeSnapshot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if buildID(before, "", nil) != buildID(after, "", nil) {
+		t.Error("the build changed the sources")
+	}
+}
+
+// What a build puts in place of its modules is not followed.
+func TestHostileResults(t *testing.T) {
+	for name, put := range map[string]func(ko string) error{
+		"link to a host file": func(ko string) error { return os.Symlink("/etc/passwd", ko) },
+		"fifo":                func(ko string) error { return syscall.Mkfifo(ko, 0o644) },
+		"folder":              func(ko string) error { return os.Mkdir(ko, 0o755) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			work := tree(t, map[string]string{"out/lib/modules/6.1/extra/": "", "src/": ""})
+			if err := put(filepath.Join(work, "out/lib/modules/6.1/extra/a.ko")); err != nil {
+				t.Fatal(err)
+			}
+			files, err := collect(work, t.TempDir(), "6.1")
+			if err != nil || len(files) != 0 {
+				t.Errorf("collect = %v, %v; want nothing", files, err)
+			}
+		})
+	}
+	t.Run("tree is a link", func(t *testing.T) {
+		out := tree(t, map[string]string{"lib/modules/6.1/extra/a.ko": "host's own"})
+		work := tree(t, map[string]string{"out/lib": "->" + filepath.Join(out, "lib"), "src/": ""})
+		if files, err := collect(work, t.TempDir(), "6.1"); err == nil {
+			t.Errorf("collect = %v; want an error", files)
+		}
+	})
+	t.Run("symvers is a link", func(t *testing.T) {
+		work := tree(t, map[string]string{"out/": "", "src/Module.symvers": "->/etc/passwd"})
+		if files, err := collect(work, t.TempDir(), "6.1"); !errors.Is(err, ErrHostile) {
+			t.Errorf("collect = %v, %v; want ErrHostile", files, err)
+		}
+	})
+	t.Run("two of a name", func(t *testing.T) {
+		work := tree(t, map[string]string{"out/lib/modules/6.1/extra/a-b.ko": "", "out/lib/modules/6.1/updates/x/a_b.ko": "", "src/": ""})
+		if _, err := collect(work, t.TempDir(), "6.1"); !errors.Is(err, ErrHostile) || !strings.Contains(err.Error(), "two modules are named a_b: a-b.ko and x/a_b.ko") {
+			t.Errorf("collect = %v", err)
+		}
+	})
+}
+
+func TestCollectRelocates(t *testing.T) {
+	work := tree(t, map[string]string{"out/lib/modules/7.3/updates/sub/a.ko": "1", "out/lib/modules/7.3/modules.dep": "", "src/Module.symvers": "s"})
+	dst := t.TempDir()
+	files, err := collect(work, dst, "7.3")
+	if err != nil || len(files) != 2 || files[0].Path != "lib/modules/7.3/extra/sub/a.ko" {
+		t.Fatalf("collect = %+v, %v", files, err)
+	}
+	if fi, err := os.Stat(filepath.Join(dst, files[0].Path)); err != nil || fi.Mode().Perm() != 0o444 {
+		t.Errorf("the module: %v, %v", fi, err)
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n$(info started)\n$(shell sleep 1000 & setsid sleep 1001 & sleep 1002)\n", "a.c": source("a")})
+	start := time.Now()
+	_, err := build(t, Request{Sources: dir, Timeout: 2 * time.Second})
+	if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "longer than 2s") {
+		t.Errorf("Run = %v; want ErrTimeout", err)
+	}
+	if d := time.Since(start); d > 15*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	noProcess(t, "sleep\x001000", "sleep\x001001", "sleep\x001002")
+}
+
+func TestCancel(t *testing.T) {
+	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n$(shell sleep 1003)\n", "a.c": source("a")})
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(time.Second, cancel)
+	cache := filepath.Join(t.TempDir(), "cache")
+	_, err := Run(ctx, Request{Kernel: testKernel(t), Sources: dir, Runner: SandboxRunner{}, CacheDir: cache})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Run = %v; want context.Canceled", err)
+	}
+	nothingLeft(t, cache)
+	noProcess(t, "sleep\x001003")
+}
+
+// A process that is killed in the middle of a build takes the sandbox along,
+// and the next build, of whatever sources, removes what it left.
+func TestKilled(t *testing.T) {
+	k := testKernel(t)
+	dir := tree(t, map[string]string{"root": "->" + k.Root, "cache/": "", "src/Makefile": "obj-m := a.o\n$(shell sleep 1005)\n", "src/a.c": source("a")})
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), "KBUILD_TEST_DIR="+dir, "KBUILD_TEST_RELEASE="+k.Release)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the build to run", func() bool { return len(processes("sleep\x001005")) > 0 })
+	cmd.Process.Kill()
+	cmd.Wait()
+	waitFor(t, "the sandbox to end", func() bool { return len(processes("sleep\x001005")) == 0 })
+	cache := filepath.Join(dir, "cache")
+	if left, _ := filepath.Glob(filepath.Join(cache, "*.work")); len(left) != 1 {
+		t.Fatalf("the killed build left %q; this test wants its work folder there", left)
+	}
+	if _, err := build(t, Request{Sources: tree(t, map[string]string{"Makefile": "obj-m := b.o\n", "b.c": source("b")}), CacheDir: cache}); err != nil {
+		t.Error(err)
+	}
+}
+
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// noProcess looks for processes by a part of their command line.
+func noProcess(t *testing.T, parts ...string) {
+	t.Helper()
+	for _, p := range processes(parts...) {
+		t.Errorf("%s is still there", p)
+	}
+}
+
+func processes(parts ...string) (found []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		for _, p := range parts {
+			if bytes.Contains(text, []byte(p)) {
+				found = append(found, fmt.Sprintf("%s: %q", filepath.Dir(f), text))
+			}
+		}
+	}
+	return found
+}
+
+func TestHugeOutputIsBounded(t *testing.T) {
+	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n$(info begin)\n$(shell yes 0123456789012345678901234567890123456789 | head -c 40000010 >&2)\n$(error the end)\n", "a.c": source("a")})
+	var live bytes.Buffer
+	_, err := build(t, Request{Sources: dir, Output: &live})
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != ErrCompile {
+		t.Fatalf("Run = %v", err)
+	}
+	if got := "Makefile:4: the end."; e.Message != got {
+		t.Errorf("Run = %s; want %s", e.Message, got)
+	}
+	if n := len(e.Steps[0].Raw); n < MaxLog/2 || n > MaxLog+1000 || live.Len() > MaxLog+1000 {
+		t.Errorf("kept %d bytes, passed %d on", n, live.Len())
+	}
+}
+
+func TestDiskIsBounded(t *testing.T) {
+	job := testJob(t, "i=0; while :; do head -c 4000000 /dev/zero > /build/out/$i; i=$((i+1)); [ $i -lt 20 ] || exec sleep 1004; done")
+	job.MaxBytes = 20 << 20
+	if steps, err := (SandboxRunner{}).Run(context.Background(), job); !errors.Is(err, ErrDisk) || len(steps) != 1 {
+		t.Errorf("Run = %v, %v; want ErrDisk", steps, err)
+	}
+	noProcess(t, "sleep\x001004")
+}
+
+func TestNoBwrap(t *testing.T) {
+	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a")})
+	_, err := build(t, Request{Sources: dir, Runner: SandboxRunner{Bwrap: "no-such-bwrap"}})
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != ErrNoBwrap || !e.Host() || !strings.Contains(err.Error(), "apt-get install bubblewrap") {
+		t.Errorf("Run = %v; want ErrNoBwrap", err)
+	}
+}
+
+// A bubblewrap that is refused its namespaces says so in its own words; the
+// texts are those of 0.8 under different refusals.
+func TestNamespacesForbidden(t *testing.T) {
+	for _, said := range []string{
+		"bwrap: No permissions to create new namespace, likely because the kernel does not allow non-privileged user namespaces. See <https://deb.li/bubblewrap> or <file:///usr/share/doc/bubblewrap/README.Debian.gz>.",
+		"bwrap: Creating new namespace failed: nesting depth or /proc/sys/user/max_*_namespaces exceeded (ENOSPC)",
+		"bwrap: setting up uid map: Permission denied",
+		"bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted",
+	} {
+		fake := filepath.Join(t.TempDir(), "bwrap")
+		if err := os.WriteFile(fake, []byte("#!/bin/sh\necho '"+said+"' >&2\nexit 1\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a")})
+		_, err := build(t, Request{Sources: dir, Runner: SandboxRunner{Bwrap: fake}})
+		var e *Error
+		if !errors.As(err, &e) || e.Kind != ErrNoNamespace || !strings.Contains(err.Error(), "--build vm") {
+			t.Errorf("%s: Run = %v; want ErrNoNamespace", said, err)
+		}
+	}
+	// The same words from a Makefile are a failed build.
+	dir := tree(t, map[string]string{"Makefile": "$(error bwrap: setting up uid map: Permission denied)\n"})
+	if _, err := build(t, Request{Sources: dir}); !errors.Is(err, ErrCompile) {
+		t.Errorf("a Makefile that plays bubblewrap: %v; want ErrCompile", err)
+	}
+}
+
+func TestNamespaceHint(t *testing.T) {
+	for _, c := range []struct{ file, value, want string }{
+		{"user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"},
+		{"kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"},
+		{"kernel/apparmor_restrict_unprivileged_userns", "1", "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"},
+		{"kernel/apparmor_restrict_unprivileged_userns", "0", "build in the VM: --build vm"},
+	} {
+		sys := tree(t, map[string]string{c.file: c.value + "\n"})
+		if got := namespaceHint(sys); !strings.Contains(got, c.want) {
+			t.Errorf("namespaceHint(%s=%s) = %q; want %q", c.file, c.value, got, c.want)
+		}
+	}
+}
+
+// An ordinary user builds as well as root does. Root's cache is closed to
+// others, so the tool tree is shown to that user at another place.
+func TestSandboxUnprivileged(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("we are an ordinary user: every other test shows it")
+	}
+	k := testKernel(t)
+	dir, err := os.MkdirTemp("/var/tmp", "kmodlab-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	fill(t, dir, map[string]string{"root/": "", "cache/": "", "src/Makefile": "obj-m := a.o\n", "src/a.c": source("a")})
+	self, err := os.ReadFile("/proc/self/exe")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "test"), self, 0o755)
+	}
+	for _, d := range []string{"", "cache"} {
+		err = errors.Join(err, os.Chown(filepath.Join(dir, d), 65534, 65534))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("unshare", "-m", "sh", "-c", `mount --bind "$1" "$2/root" && cd "$2" && exec setpriv --reuid 65534 --regid 65534 --clear-groups ./test`, "sh", k.Root, dir)
+	cmd.Env = append(os.Environ(), "KBUILD_TEST_DIR="+dir, "KBUILD_TEST_RELEASE="+k.Release, "HOME="+dir)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "uid 65534 built a=a.ko in sandbox\n") {
+		t.Errorf("as an ordinary user: %v\n%s", err, out)
+	}
+	nothingLeft(t, filepath.Join(dir, "cache"))
+}
+
+// TestMain plays the ordinary user of TestSandboxUnprivileged and the lab
+// machine of TestHereRunner too.
+func TestMain(m *testing.M) {
+	r := Request{Runner: SandboxRunner{}}
+	if dir := os.Getenv("KBUILD_TEST_DIR"); dir != "" {
+		r.Sources, r.CacheDir = filepath.Join(dir, "src"), filepath.Join(dir, "cache")
+		r.Kernel = &kernel.Kernel{Name: "test", Release: os.Getenv("KBUILD_TEST_RELEASE"), Root: filepath.Join(dir, "root"), ID: "test"}
+	} else if release := os.Getenv("KBUILD_TEST_HERE"); release != "" {
+		r.Sources, r.CacheDir, r.Runner = os.Getenv("KBUILD_TEST_SOURCES"), os.Getenv("KBUILD_TEST_CACHE"), HereRunner{}
+		r.Kernel = &kernel.Kernel{Name: "host", Release: release, Root: "/", ID: "test"}
+	} else {
+		os.Exit(m.Run())
+	}
+	b, err := Run(context.Background(), r)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Printf("uid %d built %s in %s\n%s\n", os.Getuid(), rels(b), b.Where, strings.Join(b.Steps[0].Argv, " "))
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Bounds of an archive that a guest sends.
+const (
+	maxTarFiles = 20_000
+	maxTarBytes = maxTotalBytes
+)
+
+// pack writes the named paths below dir, and all that is in them, as a tar
+// stream. Owners and times are left out: equal folders give equal streams.
+func pack(w io.Writer, dir string, names ...string) error {
+	tw := tar.NewWriter(w)
+	for _, name := range names {
+		err := filepath.WalkDir(filepath.Join(dir, name), func(p string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(dir, p)
+			if err != nil {
+				return err
+			}
+			return packOne(tw, p, rel, d)
+		})
+		if err != nil {
+			return fmt.Errorf("pack %s: %w", name, err)
+		}
+	}
+	return tw.Close()
+}
+
+func packOne(tw *tar.Writer, p, rel string, d fs.DirEntry) error {
+	fi, err := d.Info()
+	if err != nil {
+		return err
+	}
+	h := &tar.Header{Name: rel, Mode: int64(fi.Mode().Perm()), ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
+	switch {
+	case fi.IsDir():
+		h.Typeflag, h.Name = tar.TypeDir, rel+"/"
+		return tw.WriteHeader(h)
+	case fi.Mode()&fs.ModeSymlink != 0:
+		h.Typeflag = tar.TypeSymlink
+		if h.Linkname, err = os.Readlink(p); err != nil {
+			return err
+		}
+		return tw.WriteHeader(h)
+	case !fi.Mode().IsRegular():
+		return nil
+	}
+	f, err := os.Open(p)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h.Typeflag, h.Size = tar.TypeReg, fi.Size()
+	if err := tw.WriteHeader(h); err != nil {
+		return err
+	}
+	_, err = io.Copy(tw, io.LimitReader(f, fi.Size()))
+	return err
+}
+
+// unpack reads a foreign tar stream into dir, which exists. Only folders and
+// regular files are made, below dir and never over what is there; links and devices
+// are passed over. A name that leads out, a file twice, or too much of anything is
+// an *Error of kind ErrHostile.
+func unpack(r io.Reader, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return hostError("unpack the build", err)
+	}
+	defer root.Close()
+	tr := tar.NewReader(r)
+	left := int64(maxTarBytes)
+	for n := 0; ; n++ {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return hostile("read the archive: %v", err)
+		}
+		if n >= maxTarFiles {
+			return hostile("the archive holds more than %d files", maxTarFiles)
+		}
+		if left -= h.Size; left < 0 || h.Size < 0 {
+			return hostile("the archive holds more than %d MiB", maxTarBytes>>20)
+		}
+		if err := unpackOne(root, tr, h); err != nil {
+			return err
+		}
+	}
+}
+
+func unpackOne(root *os.Root, tr *tar.Reader, h *tar.Header) error {
+	if h.Typeflag != tar.TypeDir && h.Typeflag != tar.TypeReg {
+		return nil
+	}
+	name := path.Clean(h.Name)
+	if !filepath.IsLocal(name) || strings.ContainsRune(name, 0) || len(name) > 1024 {
+		return hostile("the archive names %q", h.Name)
+	}
+	if h.Typeflag == tar.TypeDir {
+		if err := root.MkdirAll(name, 0o755); err != nil {
+			return hostile("make folder %q: %v", name, err)
+		}
+		return nil
+	}
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return hostile("make the folder of %q: %v", name, err)
+	}
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return hostile("make file %q: %v", name, err)
+	}
+	n, err := io.Copy(f, io.LimitReader(tr, h.Size))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return hostError("unpack the build", err)
+	}
+	if n != h.Size {
+		return hostile("file %q is cut short", name)
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/kernel"
+)
+
+// vmRunner builds the agent and looks for QEMU.
+func vmRunner(t *testing.T) VMRunner {
+	t.Helper()
+	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+		missing(t, "QEMU is not installed: apt-get install qemu-system-x86")
+	}
+	agent := filepath.Join(t.TempDir(), "kmodlab")
+	cmd := exec.Command("go", "build", "-o", agent, "../../cmd/kmodlab")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the agent: %v\n%s", err, out)
+	}
+	return VMRunner{Agent: agent, StateDir: t.TempDir()}
+}
+
+// One boot each: a real build with everything that has to cross, and a build
+// that is stopped.
+func TestVMRunner(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots a machine")
+	}
+	k := testKernel(t)
+	r := vmRunner(t)
+	var console, live bytes.Buffer
+	r.Console = &console
+	dir := tree(t, map[string]string{"Kbuild": "obj-m := sub/\n", "sub/Makefile": "obj-m := a.o\n", "sub/a.c": "#include \"l.h\"\n" + source("a"), "sub/l.h": "->../größe.h", "größe.h": "#define G 1\n"})
+	b, err := build(t, Request{Sources: dir, Runner: r, Output: &live, Timeout: 5 * time.Minute})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, console.Bytes())
+	}
+	if rels(b) != "a=sub/a.ko" || b.Where != VM || b.Steps[0].Output+b.Steps[1].Output != live.String() {
+		t.Errorf("built %s in %s; said %q", rels(b), b.Where, live.String())
+	}
+	if want := "  INSTALL /lib/modules/" + k.Release + "/extra/sub/a.ko\n"; b.Steps[1].Output != want {
+		t.Errorf("modules_install says %q; want %q", b.Steps[1].Output, want)
+	}
+	sand, err := build(t, Request{Sources: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err1 := os.ReadFile(b.Modules[0].Path)
+	two, err2 := os.ReadFile(sand.Modules[0].Path)
+	if err := errors.Join(err1, err2); err != nil || !bytes.Equal(one, two) || sand.ID != b.ID {
+		t.Errorf("VM and sandbox build different modules (%v)", err)
+	}
+}
+
+func TestVMRunnerEnds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots machines")
+	}
+	r := vmRunner(t)
+	for name, c := range map[string]struct {
+		line    string
+		timeout time.Duration
+		kind    error
+	}{
+		"deadline":   {"sleep 1000", 8 * time.Second, ErrTimeout},
+		"takes down": {"echo c > /proc/sysrq-trigger", time.Minute, ErrLost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			job := testJob(t, c.line)
+			job.Timeout = c.timeout
+			start := time.Now()
+			_, err := r.Run(context.Background(), job)
+			if !errors.Is(err, c.kind) || time.Since(start) > c.timeout+20*time.Second {
+				t.Errorf("Run = %v after %v; want %v", err, time.Since(start), c.kind)
+			}
+			noProcess(t, job.Kernel.RootImage+",")
+		})
+	}
+}
+
+func TestVMRunnerNeedsImage(t *testing.T) {
+	_, err := VMRunner{}.Run(context.Background(), Job{Kernel: &kernel.Kernel{Name: "host"}})
+	var e *Error
+	if !errors.As(err, &e) || !e.Host() || !strings.Contains(err.Error(), "--build sandbox") {
+		t.Errorf("Run = %v", err)
+	}
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// What a caller can decide on; every error of this package that has one of
+// these causes wraps it, together with the words of the tool that failed.
+var (
+	// ErrUnknownName: no such form of name, no such suite, no such version.
+	ErrUnknownName = errors.New("unknown kernel name")
+	// ErrNoApt: apt-get or dpkg-deb is not to be had on this host.
+	ErrNoApt = errors.New("no apt on this host")
+	// ErrNoSource: the host's apt knows no Debian mirror and none was given,
+	// or the mirror does not answer.
+	ErrNoSource = errors.New("no Debian source")
+	// ErrNoSpace: the cache's file system is too full.
+	ErrNoSpace = errors.New("no space left for the kernel cache")
+	// ErrSignature: the mirror's signature does not check out with the host's keyring.
+	ErrSignature = errors.New("signature not verified")
+	// ErrMissing: a file that a host or path kernel needs is not there.
+	ErrMissing = errors.New("kernel incomplete")
+)
+
+// aptWords maps what apt prints to the cause that a caller decides on. The
+// order matters: a full disk also makes signatures fail.
+var aptWords = []struct {
+	re    *regexp.Regexp
+	cause error
+	hint  string
+}{
+	{regexp.MustCompile(`No space left on device|don't have enough free space|\(28: `), ErrNoSpace,
+		"free some space, or put the cache elsewhere with XDG_CACHE_HOME"},
+	{regexp.MustCompile(`NO_PUBKEY|EXPKEYSIG|BADSIG|is not signed|Missing key|signatures? (couldn't|were invalid|could not)|Sub-process /usr/bin/sqv returned`),
+		ErrSignature, "upgrade the host's keyring: apt-get install debian-archive-keyring"},
+	{regexp.MustCompile(`Unable to locate package|no installation candidate|Version '.*' for '.*' was not found`),
+		ErrUnknownName, ""},
+	{regexp.MustCompile(`Could not resolve|Temporary failure resolving|Could not connect|Connection failed|Connection timed out|Network is unreachable|Unable to connect|Connection refused|does not have a Release file`),
+		ErrNoSource, "check the network, or name a mirror: --mirror URL or KMODLAB_MIRROR=URL"},
+}
+
+// aptFailure is an error of apt's: its cause, and its own words.
+type aptFailure struct {
+	what  string
+	cause error // one of ours, or the exit status
+	said  []string
+	hint  string
+}
+
+func (e *aptFailure) Error() string {
+	text := e.what + ": " + e.cause.Error()
+	if len(e.said) > 0 {
+		text += ": apt says: " + e.said[0]
+	}
+	if len(e.said) > 1 {
+		text += fmt.Sprintf("; and %d more", len(e.said)-1)
+	}
+	if e.hint != "" {
+		text += " (" + e.hint + ")"
+	}
+	return text
+}
+
+func (e *aptFailure) Unwrap() error { return e.cause }
+
+// saysAny tells whether one of apt's messages holds any of the texts.
+func saysAny(err error, texts ...string) bool {
+	var f *aptFailure
+	if !errors.As(err, &f) {
+		return false
+	}
+	return slices.ContainsFunc(f.said, func(line string) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(line, text) })
+	})
+}
+
+// aptError makes an error of apt's exit and its stderr: the cause, apt's own
+// E: and W: lines, and what to do next.
+func aptError(what string, err error, stderr string) error {
+	f := &aptFailure{what: what, cause: err, said: aptSaid(stderr)}
+	for _, w := range aptWords {
+		if w.re.MatchString(stderr) {
+			f.cause, f.hint = w.cause, w.hint
+			break
+		}
+	}
+	return f
+}
+
+// aptSaid picks apt's errors, else its warnings, else the last line.
+func aptSaid(stderr string) []string {
+	var errs, warns, last []string
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "E: "):
+			errs = append(errs, line[3:])
+		case strings.HasPrefix(line, "W: "):
+			warns = append(warns, line[3:])
+		case line != "":
+			last = []string{line}
+		}
+	}
+	switch {
+	case len(errs) > 0:
+		return errs
+	case len(warns) > 0:
+		return warns
+	}
+	return last
+}
+
+// spaceError turns ENOSPC and EDQUOT into ErrNoSpace naming the folder; other
+// errors pass unchanged.
+func spaceError(dir string, err error) error {
+	if err == nil || errors.Is(err, ErrNoSpace) {
+		return err
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %s has %s free: %v (free some space, or put the cache elsewhere with XDG_CACHE_HOME)",
+			ErrNoSpace, dir, freeText(dir), err)
+	}
+	return err
+}
+
+// needSpace says ErrNoSpace before the work starts when dir has less than need bytes free.
+func needSpace(dir string, need int64) error {
+	free, err := freeBytes(dir)
+	if err != nil {
+		return fmt.Errorf("look at free space of %s: %w", dir, err)
+	}
+	if free >= need {
+		return nil
+	}
+	return fmt.Errorf("%w: %s needs %s and has %s free (free some space, or put the cache elsewhere with XDG_CACHE_HOME)",
+		ErrNoSpace, dir, mib(need), mib(free))
+}
+
+func freeBytes(dir string) (int64, error) {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil {
+		return 0, err
+	}
+	return int64(fs.Bavail) * int64(fs.Bsize), nil
+}
+
+func freeText(dir string) string {
+	free, err := freeBytes(dir)
+	if err != nil {
+		return "an unknown amount"
+	}
+	return mib(free)
+}
+
+func mib(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// suites are the Debian suites that carry kernels for which kmodlab's tracer
+// and tests are meant, oldest first. A name outside this list is still asked of the
+// mirror (a release yet to come needs no change here): the list serves errors and help.
+var suites = []string{
+	"bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports",
+	"forky", "sid", "experimental",
+}
+
+// flavours maps the flavour in a name to the tail of Debian's package names.
+var flavours = map[string]string{"cloud": "cloud-amd64", "generic": "amd64", "rt": "rt-amd64"}
+
+// Form is one way to write a kernel's name, for help texts.
+type Form struct{ Pattern, Text string }
+
+// Forms lists the ways to write a kernel's name.
+func Forms() []Form {
+	return []Form{
+		{"debian:SUITE", "newest kernel of a Debian suite, cloud flavour, with that suite's gcc: " + strings.Join(suites, ", ")},
+		{"debian:SUITE/FLAVOUR", "another flavour: generic (linux-image-amd64), rt, cloud (the default)"},
+		{"debian:SUITE=ABI", "one version that the suite still serves, as in uname -r: debian:bookworm=6.1.0-NN"},
+		{"host", "the running kernel of this machine: /boot/vmlinuz-$(uname -r) and /lib/modules/$(uname -r)"},
+		{"path:VMLINUZ,MODULES[,HEADERS]", "files: the image, the folder lib/modules/RELEASE, and the headers (default MODULES/build)"},
+	}
+}
+
+// Suites lists the Debian suites that debian: names are known to work with, oldest first.
+func Suites() []string { return append([]string(nil), suites...) }
+
+// debName is a parsed debian: name.
+type debName struct {
+	suite   string // as apt spells it
+	flavour string // key of flavours
+	abi     string // empty: the newest, through the metapackage
+}
+
+var (
+	suiteRE = regexp.MustCompile(`^[a-z][a-z0-9]*(-backports|-backports-sloppy|-proposed-updates)?$`)
+	abiRE   = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~-]*$`)
+)
+
+// parseDebian reads what stands after "debian:".
+func parseDebian(s string) (debName, error) {
+	n := debName{flavour: "cloud"}
+	rest, abi, hasABI := strings.Cut(s, "=")
+	suite, flavour, hasFlavour := strings.Cut(rest, "/")
+	if hasFlavour {
+		n.flavour = flavour
+	}
+	n.suite, n.abi = suite, abi
+	switch suite {
+	case "unstable":
+		n.suite = "sid"
+	case "rc-buggy":
+		n.suite = "experimental"
+	}
+	switch {
+	case !suiteRE.MatchString(n.suite):
+		return n, unknownName("debian:"+s, fmt.Sprintf("%q is not a suite", suite))
+	case flavours[n.flavour] == "":
+		return n, unknownName("debian:"+s, fmt.Sprintf("%q is not a flavour (cloud, generic, rt)", n.flavour))
+	case hasABI && !abiRE.MatchString(abi):
+		return n, unknownName("debian:"+s, fmt.Sprintf("%q is not a version as in uname -r", abi))
+	}
+	// People paste uname -r; its tail is the flavour's.
+	n.abi = strings.TrimSuffix(n.abi, "-"+flavours[n.flavour])
+	return n, nil
+}
+
+// String is the canonical name: the same kernel is spelled in one way only.
+func (n debName) String() string {
+	s := "debian:" + n.suite
+	if n.flavour != "cloud" {
+		s += "/" + n.flavour
+	}
+	if n.abi != "" {
+		s += "=" + n.abi
+	}
+	return s
+}
+
+// folder is the name as one path element; no two names share one, since
+// neither suites nor versions hold an underscore.
+func (n debName) folder() string {
+	return strings.NewReplacer(":", "-", "/", "_", "=", "_").Replace(n.String())
+}
+
+// packages are the two metapackages, or the two packages of one version.
+func (n debName) packages() []string {
+	tail := flavours[n.flavour]
+	if n.abi != "" {
+		tail = n.abi + "-" + tail
+	}
+	return []string{"linux-image-" + tail, "linux-headers-" + tail}
+}
+
+// target is the suite that apt must prefer over the others, empty when there
+// is none. Only suites that sit on top of another need it: for a plain release it
+// would rank the release above its own security suite.
+func (n debName) target() string {
+	if n.base() != n.suite {
+		return n.suite
+	}
+	return ""
+}
+
+// base is the suite underneath a backports suite or experimental.
+func (n debName) base() string {
+	if n.suite == "experimental" {
+		return "sid"
+	}
+	base, _, _ := strings.Cut(n.suite, "-")
+	return base
+}
+
+func unknownName(name, why string) error {
+	var b strings.Builder
+	for _, f := range Forms() {
+		fmt.Fprintf(&b, "\n  %-32s %s", f.Pattern, f.Text)
+	}
+	return fmt.Errorf("%w %q: %s; names are:%s", ErrUnknownName, name, why, b.String())
+}
+
+// DefaultName is the kernel taken when none is named: the cloud kernel of this
+// host's own Debian release. On other hosts it is "host"
+// when the running kernel has its image and modules here, else an error that
+// says to name one.
+func DefaultName() (string, error) {
+	data, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		data, err = os.ReadFile("/usr/lib/os-release")
+	}
+	if err == nil {
+		if name := defaultName(string(data)); name != "" {
+			return name, nil
+		}
+	}
+	if _, err := hostKernel(); err == nil {
+		return "host", nil
+	}
+	return "", fmt.Errorf("choose a kernel: this host is not Debian and its own kernel is not complete here; name one, for example --kernel debian:%s", suites[1])
+}
+
+// defaultName reads os-release; empty when the host is not a Debian release.
+func defaultName(osRelease string) string {
+	vars := map[string]string{}
+	for line := range strings.Lines(osRelease) {
+		k, v, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if ok {
+			vars[k] = strings.Trim(v, `"'`)
+		}
+	}
+	if vars["ID"] != "debian" {
+		return ""
+	}
+	suite := vars["VERSION_CODENAME"]
+	if suite == "" {
+		// Testing and unstable had no codename field for years.
+		if _, after, ok := strings.Cut(vars["PRETTY_NAME"], "/sid"); ok && after == "" {
+			suite = "sid"
+		}
+	}
+	if !suiteRE.MatchString(suite) {
+		return ""
+	}
+	return "debian:" + suite
+}

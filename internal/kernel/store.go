@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Store keeps kernels under Dir and fetches what is missing. Several
+// processes, and several Stores in one, may share a Dir.
+//
+// Each Debian kernel is a folder Dir/debian-SUITE[_FLAVOUR][_ABI] with root/,
+// root.ext4 and kernel.json; it appears by one rename when it is complete and is
+// never changed after that. Dir/.fetch holds what an interrupted fetch can go on
+// from, Dir/.lock one lock file a name.
+type Store struct {
+	Dir    string // absolute; made when missing
+	Mirror string // URL of a Debian mirror; empty: the host's own apt configuration
+	// Progress is told what goes on; may be nil. It is never called concurrently.
+	Progress func(Progress)
+	// Prepare is called once on the unpacked tree before it is sealed into the
+	// image, for indexes that are made by other rooms (modules.dep); may be nil.
+	Prepare func(root, release string) error
+}
+
+// Progress is one step of a fetch. Done and Total count bytes in phases
+// "index" and "download", packages in "unpack", and are 0 in "wait" and "image".
+type Progress struct {
+	Phase       string // wait, index, download, unpack, image
+	Done, Total int64
+	Text        string // for people
+}
+
+// Get returns the kernel of that name. One that is in the cache is returned
+// at once, without network; a Debian kernel that is missing is fetched, while other
+// processes that ask for the same name wait. When ctx ends, the work stops,
+// its child processes are killed, and nothing half-made is left; a later Get goes on
+// from the packages that had come.
+func (s *Store) Get(ctx context.Context, name string) (*Kernel, error) {
+	kind, rest, _ := strings.Cut(name, ":")
+	switch {
+	case name == "host":
+		return hostKernel()
+	case kind == "path":
+		return pathKernel(rest)
+	case kind != "debian":
+		return nil, unknownName(name, "no such form")
+	}
+	n, err := parseDebian(rest)
+	if err != nil {
+		return nil, err
+	}
+	// apt's configuration knows no way to write such a path.
+	if !filepath.IsAbs(s.Dir) || strings.ContainsAny(s.Dir, "\"\\\n") {
+		return nil, fmt.Errorf("use kernel cache %q: it must be an absolute path without quotes, backslashes and line ends", s.Dir)
+	}
+	k, err := s.load(n.folder())
+	if s.settled(k, err) {
+		return s.kernel(k, err)
+	}
+	if err := os.MkdirAll(filepath.Join(s.Dir, ".lock"), 0o755); err != nil {
+		return nil, spaceError(s.Dir, fmt.Errorf("make kernel cache: %w", err))
+	}
+	unlock, err := s.lock(ctx, n.folder(), n.String())
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	// The one that we waited for has very likely done the work.
+	if k, err = s.load(n.folder()); s.settled(k, err) {
+		return s.kernel(k, err)
+	}
+	if err == nil {
+		err = s.reseal(ctx, n, k)
+	} else {
+		err = s.fetch(ctx, n)
+	}
+	if ctx.Err() != nil && err != nil {
+		return nil, fmt.Errorf("fetch %s: %w (run the same command again to go on)", n, ctx.Err())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s: %w", n, spaceError(s.Dir, err))
+	}
+	return s.kernel(s.load(n.folder()))
+}
+
+// List returns the kernels in the cache, by name. Folders that are not
+// complete kernels are passed over.
+func (s *Store) List() ([]Kernel, error) {
+	entries, err := os.ReadDir(s.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list kernel cache: %w", err)
+	}
+	var list []Kernel
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		k, err := s.load(e.Name())
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return list, err
+		}
+		list = append(list, k.Kernel)
+	}
+	slices.SortFunc(list, func(a, b Kernel) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// Remove deletes a Debian kernel from the cache, and what an interrupted fetch
+// of it left. A name that is not there gives an error that wraps fs.ErrNotExist.
+// Runs that use the kernel at that moment fail: nothing keeps them apart.
+func (s *Store) Remove(name string) error {
+	rest, ok := strings.CutPrefix(name, "debian:")
+	if !ok {
+		return fmt.Errorf("remove kernel %s: only debian: names are kept in the cache", name)
+	}
+	n, err := parseDebian(rest)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stat(filepath.Join(s.Dir, n.folder()))
+	_, ferr := os.Stat(s.fetchDir(n))
+	if err != nil && ferr != nil {
+		return fmt.Errorf("remove kernel %s: %w (kmodlab kernel list shows what is there)", n, err)
+	}
+	if err := os.MkdirAll(filepath.Join(s.Dir, ".lock"), 0o755); err != nil {
+		return fmt.Errorf("remove kernel %s: %w", n, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	unlock, err := s.lock(ctx, n.folder(), n.String())
+	if err != nil {
+		return fmt.Errorf("remove kernel %s: another kmodlab is fetching it", n)
+	}
+	defer unlock()
+	// Out of sight first, so that nobody finds half a kernel.
+	gone := filepath.Join(s.fetchDir(n), "removed")
+	err = os.MkdirAll(s.fetchDir(n), 0o755)
+	if err == nil {
+		err = os.Rename(filepath.Join(s.Dir, n.folder()), gone)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove kernel %s: %w", n, err)
+	}
+	if err := os.RemoveAll(s.fetchDir(n)); err != nil {
+		return fmt.Errorf("remove kernel %s: %w", n, err)
+	}
+	return nil
+}
+
+// fetchDir is where a fetch of n works and what a later one goes on from.
+func (s *Store) fetchDir(n debName) string { return filepath.Join(s.Dir, ".fetch", n.folder()) }
+
+// lock takes the lock of one kernel for this process and, since it is a flock on a
+// file of its own opening, against other Stores in the same process.
+func (s *Store) lock(ctx context.Context, folder, name string) (unlock func(), err error) {
+	path := filepath.Join(s.Dir, ".lock", folder)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		return nil, spaceError(s.Dir, fmt.Errorf("lock kernel %s: %w", name, err))
+	}
+	told := false
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			f.Close()
+			return nil, fmt.Errorf("lock kernel %s: %w", name, err)
+		}
+		if !told {
+			told = true
+			s.tell(Progress{Phase: "wait", Text: "waiting for another kmodlab that fetches " + name})
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, fmt.Errorf("wait for another kmodlab that fetches %s: %w", name, ctx.Err())
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (s *Store) tell(p Progress) {
+	if s.Progress != nil {
+		s.Progress(p)
+	}
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+
+// Package kmodcmd is modprobe, lsmod, modinfo, depmod, insmod and rmmod as
+// functions, with the output, messages and exit statuses of kmod's commands of
+// those names. Below kmod's own message for a failure stands what kmod does not
+// say: the cause, and what to do.
+//
+// The kernel runs modprobe as its helper, "modprobe -q -- NAME", with
+// descriptors 0 to 2 closed. So nothing here depends on them, and nothing is
+// prepared that the one command does not need.
+package kmodcmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+
+	"github.com/kmodlab/kmodlab/kmod"
+)
+
+// Names are the commands that Main knows.
+func Names() []string {
+	return []string{"depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"}
+}
+
+// command is one command at work.
+type command struct {
+	name           string
+	stdout, stderr io.Writer
+	report         Report
+}
+
+// Main runs the command called name with args (without the name) and returns
+// its exit status: 0 done, 1 any failure, as with kmod. Modules are loaded and unloaded by the
+// calling process.
+func Main(name string, args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	c := &command{name: name, stdout: stdout, stderr: stderr}
+	var run func([]string) int
+	switch name {
+	case "modprobe":
+		run = c.modprobe
+	case "lsmod":
+		run = c.lsmod
+	case "modinfo":
+		run = c.modinfo
+	case "depmod":
+		run = c.depmod
+	case "insmod":
+		run = c.insmod
+	case "rmmod":
+		run = c.rmmod
+	default:
+		fmt.Fprintf(stderr, "%s: not a command for modules; there are %s\n", name, strings.Join(Names(), ", "))
+		return 1
+	}
+	return run(args)
+}
+
+// say prints a message in kmod's form: "modprobe: FATAL: …".
+func (c *command) say(level, format string, args ...any) {
+	fmt.Fprintf(c.stderr, "%s: %s: %s\n", c.name, level, fmt.Sprintf(format, args...))
+}
+
+// explain prints the cause and the hint of a refusal, which kmod has not, and
+// keeps them for the report.
+func (c *command) explain(err error) {
+	c.report.fail(err)
+	if e, ok := errors.AsType[*kmod.LoadError](err); ok {
+		if e.Cause != "" {
+			fmt.Fprintf(c.stderr, "%s: %s\n", c.name, e.Cause)
+		}
+		if e.Hint != "" {
+			fmt.Fprintf(c.stderr, "%s: hint: %s\n", c.name, e.Hint)
+		}
+	}
+}
+
+// strerror is an error in the C library's words where it is an errno's.
+func strerror(err error) string {
+	if e, ok := errors.AsType[syscall.Errno](err); ok && e != 0 {
+		s := e.Error()
+		return strings.ToUpper(s[:1]) + s[1:]
+	}
+	return err.Error()
+}
+
+// usage prints a wrong call.
+func (c *command) usage(format string, args ...any) int {
+	c.say("ERROR", format, args...)
+	return 1
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+
+package kmodcmd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kmodlab/kmodlab/kmod"
+)
+
+const modinfoHelp = `Usage: modinfo [options] NAME|FILE...
+Prints what a module says about itself.
+
+  -F, --field FIELD        only this field's values
+  -n -p -a -d -l           only filename, parm, author, description, license
+  -0, --null               end fields with a zero byte
+  -k, --set-version VERSION
+  -b, --basedir DIR        root of lib/modules
+  -V, --version  -h, --help
+`
+
+func (c *command) modinfo(args []string) int {
+	p, err := parseArgs(args, []option{{'F', "field", true}, {'n', "filename", false}, {'p', "parameters", false}, {'a', "author", false},
+		{'d', "description", false}, {'l', "license", false}, {'0', "null", false}, {'k', "set-version", true}, {'b', "basedir", true},
+		{'V', "version", false}, {'h', "help", false}})
+	if err != nil {
+		return c.usage("%v", err)
+	}
+	if status, done := c.helpOrVersion(p, modinfoHelp); done {
+		return status
+	}
+	if len(p.operands) == 0 {
+		return c.usage("missing module or filename.")
+	}
+	tree, err := treeOf(p, "basedir", "set-version")
+	if err != nil {
+		return c.usage("%v", err)
+	}
+	out := infoPrinter{w: c.stdout, field: p.flags["field"], sep: ':', end: '\n'}
+	for _, f := range [...][2]string{{"filename", "filename"}, {"parameters", "parm"}, {"author", "author"}, {"description", "description"}, {"license", "license"}} {
+		if p.has(f[0]) {
+			out.field = f[1]
+		}
+	}
+	if p.has("null") {
+		out.sep, out.end = '=', 0
+	}
+	status := 0
+	for _, arg := range p.operands {
+		if err := c.modinfoOne(tree, arg, out); err != nil {
+			c.modinfoFailed(arg, err)
+			status = 1
+		}
+	}
+	return status
+}
+
+// modinfoOne takes an operand for a file where there is one, and else for a name.
+func (c *command) modinfoOne(tree *kmod.Tree, arg string, out infoPrinter) error {
+	if st, err := os.Stat(arg); err == nil && st.Mode().IsRegular() {
+		path, err := filepath.Abs(arg)
+		if err != nil {
+			return err
+		}
+		return c.printFile(path, out)
+	}
+	found, err := tree.Resolve(arg)
+	if err != nil {
+		return err
+	}
+	for _, m := range found {
+		if m.Builtin {
+			info, err := tree.BuiltinInfo(m.Name)
+			if err != nil {
+				return err
+			}
+			out.print("(builtin)", m.Name, info)
+			continue
+		}
+		if err := c.printFile(m.Path, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *command) printFile(path string, out infoPrinter) error {
+	m, err := kmod.OpenModule(path)
+	if err != nil {
+		return err
+	}
+	out.print(path, "", m.Info)
+	return nil
+}
+
+func (c *command) modinfoFailed(arg string, err error) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, kmod.ErrNotFound) || errors.Is(err, kmod.ErrNoIndex):
+		c.say("ERROR", "Module %s not found.", arg)
+	default:
+		c.say("ERROR", "could not get modinfo from '%s': %v", kmod.CanonicalName(arg), err)
+	}
+}
+
+// infoPrinter prints as modinfo does. A line is the key, a colon and blanks up
+// to column 16, but with -0 key=value.
+type infoPrinter struct {
+	w     io.Writer
+	field string // only this one
+	sep   byte
+	end   byte
+}
+
+func (o infoPrinter) print(filename, builtin string, info kmod.Info) {
+	switch {
+	case o.field == "filename":
+		fmt.Fprintf(o.w, "%s%c", filename, o.end)
+		return
+	case o.field != "":
+		o.printField(info)
+		return
+	}
+	if builtin != "" {
+		fmt.Fprintf(o.w, "%-16s%s%c", "name:", builtin, o.end)
+	}
+	fmt.Fprintf(o.w, "%-16s%s%c", "filename:", filename, o.end)
+	for _, f := range info {
+		if f.Key != "parm" && f.Key != "parmtype" {
+			o.line(f)
+		}
+	}
+	for _, prm := range backwards(info.Params()) {
+		switch {
+		case prm.Desc != "" && prm.Type != "":
+			fmt.Fprintf(o.w, "%-16s%s:%s (%s)%c", "parm:", prm.Name, prm.Desc, prm.Type, o.end)
+		case prm.Desc != "":
+			fmt.Fprintf(o.w, "%-16s%s:%s%c", "parm:", prm.Name, prm.Desc, o.end)
+		default:
+			fmt.Fprintf(o.w, "%-16s%s:%s%c", "parm:", prm.Name, prm.Type, o.end)
+		}
+	}
+}
+
+// backwards is the order in which modinfo prints parameters.
+func backwards(params []kmod.Param) []kmod.Param {
+	slices.Reverse(params)
+	return params
+}
+
+func (o infoPrinter) line(f kmod.Field) {
+	var b bytes.Buffer
+	b.WriteString(f.Key)
+	b.WriteByte(o.sep)
+	for o.sep == ':' && b.Len() < 16 {
+		b.WriteByte(' ')
+	}
+	b.WriteString(f.Value)
+	b.WriteByte(o.end)
+	o.w.Write(b.Bytes())
+}
+
+func (o infoPrinter) printField(info kmod.Info) {
+	if o.field != "parm" {
+		for _, v := range info.All(o.field) {
+			fmt.Fprintf(o.w, "%s%c", v, o.end)
+		}
+		return
+	}
+	for _, prm := range backwards(info.Params()) {
+		fmt.Fprintf(o.w, "%s:%s", prm.Name, prm.Desc)
+		if prm.Type != "" {
+			fmt.Fprintf(o.w, " (%s)", prm.Type)
+		}
+		fmt.Fprintf(o.w, "%c", o.end)
+	}
+}

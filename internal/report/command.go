@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// CommandText is one command as a terminal shows it: what was typed, what it
+// printed, and its exit status where that is not 0. Guests' output is made
+// harmless.
+func CommandText(c result.Command) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s", clean(strings.Join(c.Argv, " ")))
+	if c.Cached {
+		b.WriteString("   (from the cache: this is what it printed when it ran)")
+	}
+	b.WriteByte('\n')
+	if out := strings.TrimRight(c.Output, "\r\n"); out != "" {
+		for line := range strings.SplitSeq(out, "\n") {
+			fmt.Fprintf(&b, "%s\n", clean(strings.TrimRight(line, "\r ")))
+		}
+	}
+	if c.Exit != 0 {
+		fmt.Fprintf(&b, "(exit status %d)\n", c.Exit)
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+// Printable makes a line of the guest harmless for a terminal.
+func Printable(line string) string { return clean(line) }

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// TextOptions shape the terminal report. The zero value is a plain report of
+// 120 columns.
+type TextOptions struct {
+	Color   bool // ANSI colours for the verdict and the outcomes
+	Width   int  // columns; 0 means 120, less than 40 counts as 40
+	Verbose bool // hooks, phases, background, the console's end
+}
+
+const (
+	defaultWidth = 120
+	minWidth     = 40
+	crashLines   = 24 // of a crash's log, without Verbose
+	consoleLines = 12 // of the console where the guest went silent
+	consoleMost  = 60 // of the console with Verbose
+)
+
+// Text writes the report: the machine, the story in the order of time, a
+// summary, and the verdict as its last lines.
+func Text(w io.Writer, r *result.Result, opt TextOptions) error {
+	if opt.Width == 0 {
+		opt.Width = defaultWidth
+	}
+	opt.Width = max(opt.Width, minWidth)
+	buf := bufio.NewWriter(w)
+	p := &printer{w: buf, opt: opt}
+	p.machine(&r.Machine)
+	if opt.Verbose {
+		p.phases(r.Phases)
+		p.commands(r.Commands)
+	}
+	p.story(story(r, opt.Verbose))
+	if opt.Verbose {
+		p.hooks(r.Hooks)
+	}
+	p.crashes(r.Crashes)
+	p.console(r)
+	p.summary(r)
+	p.verdict(&r.Verdict)
+	if err := buf.Flush(); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+// printer writes lines that fit the width. bufio.Writer keeps the first error.
+type printer struct {
+	w   *bufio.Writer
+	opt TextOptions
+}
+
+// para writes text behind a first indent, and wrapped behind spaces as wide.
+func (p *printer) para(indent, text string) {
+	for i, line := range wrap(text, max(1, p.opt.Width-cells(indent))) {
+		if i == 1 {
+			indent = strings.Repeat(" ", cells(indent))
+		}
+		fmt.Fprintln(p.w, strings.TrimRight(indent+line, " "))
+	}
+}
+
+func (p *printer) title(s string) { fmt.Fprintf(p.w, "\n%s\n", p.paint(bold, s)) }
+
+func (p *printer) machine(m *result.Machine) {
+	var parts []string
+	add := func(format string, value string) {
+		if value != "" {
+			parts = append(parts, fmt.Sprintf(format, clean(value)))
+		}
+	}
+	add("%s", m.Name)
+	add("Linux %s", m.Kernel)
+	add("QEMU %s", m.QEMU)
+	if m.Accel != "" && m.Accel != "none" {
+		accel := clean(m.Accel)
+		if m.AccelReason != "" {
+			accel += " (" + clean(m.AccelReason) + ")"
+		}
+		parts = append(parts, accel)
+	}
+	if m.CPUs > 0 {
+		parts = append(parts, plural(uint64(m.CPUs), "CPU", "CPUs"))
+	}
+	if m.MemoryMiB > 0 {
+		parts = append(parts, fmt.Sprintf("%d MiB", m.MemoryMiB))
+	}
+	if m.Warm {
+		parts = append(parts, "restored warm")
+	}
+	if len(parts) > 0 {
+		p.para("", strings.Join(parts, ", "))
+	}
+}
+
+// crashes shows the first report in full and the titles of the others; with
+// Verbose all of them.
+func (p *printer) crashes(crashes []result.Crash) {
+	for i, c := range crashes {
+		if i == 0 || p.opt.Verbose {
+			p.title("What the kernel complained about: " + clean(c.Title))
+			p.lines(c.Log, crashLines, true)
+			continue
+		}
+		p.para("then: ", clean(c.Title))
+	}
+}
+
+// console shows the guest's last words where nothing else explains the end.
+func (p *printer) console(r *result.Result) {
+	unexplained := len(r.Crashes) == 0 && (r.Verdict.Class == result.Lost || r.Verdict.Class == result.Timeout)
+	if r.Console == "" || !unexplained && !p.opt.Verbose {
+		return
+	}
+	p.title("The end of the console")
+	most := consoleLines
+	if p.opt.Verbose {
+		most = consoleMost
+	}
+	p.lines(strings.Split(strings.TrimRight(r.Console, "\r\n"), "\n"), most, false)
+}
+
+// lines prints the first or the last of many lines, and says what it left out.
+func (p *printer) lines(all []string, most int, first bool) {
+	left := 0
+	if len(all) > most && (!p.opt.Verbose || !first) {
+		left = len(all) - most
+		if first {
+			all = all[:most]
+		} else {
+			all = all[left:]
+		}
+	}
+	note := fmt.Sprintf("… %s more, see --json or -v", plural(uint64(left), "line", "lines"))
+	if left > 0 && !first {
+		p.para("  ", note)
+	}
+	for _, line := range all {
+		p.para("  ", clean(strings.TrimRight(line, "\r ")))
+	}
+	if left > 0 && first {
+		p.para("  ", note)
+	}
+}
+
+// summary counts what the story shows, what it leaves out and what was lost.
+func (p *printer) summary(r *result.Result) {
+	if r.Machine.Kernel == "" {
+		return // nothing was booted, so there is nothing to count
+	}
+	c := count(r)
+	parts := []string{
+		plural(c.modules, "module", "modules"),
+		plural(c.threads, "kernel thread", "kernel threads"),
+		plural(c.requests, "request", "requests"),
+		plural(c.signals, "signal", "signals"),
+	}
+	if c.background > 0 && !p.opt.Verbose {
+		parts = append(parts, plural(c.background, "other left out", "others left out")+" (-v)")
+	}
+	if n := len(r.Hooks); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %s fired", c.fired, plural(uint64(n), "hook", "hooks")))
+	}
+	lost := "no record lost"
+	if r.Dropped.Total > 0 {
+		lost = plural(r.Dropped.Total, "RECORD LOST", "RECORDS LOST") + lostKinds(r.Dropped.ByKind)
+	}
+	fmt.Fprintln(p.w)
+	p.para("", strings.Join(append(parts, lost), ", "))
+}
+
+// verdict ends the report: the class, what happened, and what to do next.
+func (p *printer) verdict(v *result.Verdict) {
+	color := red
+	if v.Class == result.Pass {
+		color = green
+	}
+	fmt.Fprintln(p.w)
+	head := string(v.Class) + ": "
+	for i, line := range wrap(clean(v.Message), max(1, p.opt.Width-cells(head))) {
+		if i == 0 {
+			fmt.Fprintf(p.w, "%s %s\n", p.paint(color, string(v.Class)+":"), line)
+			continue
+		}
+		fmt.Fprintf(p.w, "%s%s\n", strings.Repeat(" ", cells(head)), line)
+	}
+	if v.Hint != "" {
+		p.para("hint: ", clean(v.Hint))
+	}
+}
+
+// color is an ANSI attribute.
+type color string
+
+const (
+	bold   color = "1"
+	red    color = "1;31"
+	green  color = "1;32"
+	yellow color = "33"
+)
+
+func (p *printer) paint(c color, s string) string {
+	if !p.opt.Color || c == "" || s == "" {
+		return s
+	}
+	return "\x1b[" + string(c) + "m" + s + "\x1b[0m"
+}
+
+func plural(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

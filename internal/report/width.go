@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// clean makes a text of the guest harmless for a terminal: control characters,
+// invisible and direction-changing ones and invalid UTF-8 become escapes. Tabs
+// become spaces.
+func clean(s string) string {
+	if isPlain(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case r == '\t':
+			b.WriteString("    ")
+		case r < 0x100 && unicode.IsControl(r):
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case !unicode.IsPrint(r) && r != ' ':
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
+// wide are the East Asian wide and full-width blocks, and the pictographs that
+// terminals draw in two cells.
+var wide = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x1100, 0x115f, 1}, {0x231a, 0x231b, 1}, {0x23e9, 0x23ec, 1}, {0x2614, 0x2615, 1}, {0x2648, 0x2653, 1},
+		{0x26aa, 0x26ab, 1}, {0x26bd, 0x26be, 1}, {0x2705, 0x2705, 1}, {0x274c, 0x274c, 1}, {0x2e80, 0x303e, 1},
+		{0x3041, 0x33ff, 1}, {0x3400, 0x4dbf, 1}, {0x4e00, 0x9fff, 1}, {0xa000, 0xa4cf, 1}, {0xa960, 0xa97f, 1},
+		{0xac00, 0xd7a3, 1}, {0xf900, 0xfaff, 1}, {0xfe30, 0xfe6f, 1}, {0xff00, 0xff60, 1}, {0xffe0, 0xffe6, 1},
+	},
+	R32: []unicode.Range32{
+		{0x16fe0, 0x18aff, 1}, {0x1b000, 0x1b2ff, 1}, {0x1f300, 0x1f64f, 1}, {0x1f680, 0x1f6ff, 1},
+		{0x1f900, 0x1faff, 1}, {0x20000, 0x3fffd, 1},
+	},
+}
+
+// cells is how many columns a terminal gives to s.
+func cells(s string) int {
+	n := 0
+	for _, r := range s {
+		n += runeCells(r)
+	}
+	return n
+}
+
+func runeCells(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		return 0
+	case unicode.Is(wide, r):
+		return 2
+	}
+	return 1
+}
+
+// padLeft puts s at the right end of width columns.
+func padLeft(s string, width int) string {
+	return strings.Repeat(" ", max(0, width-cells(s))) + s
+}
+
+// glue is a space at which wrap does not break a line; clean lets none through
+// from the guest.
+const glue = "\u00a0"
+
+// wrap breaks s into lines of at most width columns, at spaces where there are
+// any and inside words where not. There is at least one line.
+func wrap(s string, width int) []string {
+	var lines []string
+	for cells(s) > width {
+		at := breakAt(s, width)
+		lines = append(lines, unglue(s[:at]))
+		if s = strings.TrimLeft(s[at:], " "+glue); s == "" {
+			return lines
+		}
+	}
+	return append(lines, unglue(s))
+}
+
+func unglue(s string) string {
+	return strings.TrimRight(strings.ReplaceAll(s, glue, " "), " ")
+}
+
+// breakAt is the byte at which a line of width columns must end; at least one
+// rune goes in.
+func breakAt(s string, width int) int {
+	n, space := 0, 0
+	for i, r := range s {
+		n += runeCells(r)
+		if n > width && i > 0 {
+			if space > 0 && r != ' ' {
+				return space
+			}
+			return i
+		}
+		if r == ' ' {
+			space = i
+		}
+	}
+	return len(s)
+}

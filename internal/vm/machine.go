@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Machine is a QEMU process that was started and will be reaped. Its methods
+// may be called from several goroutines. Stop must be called in the end, also
+// after Wait, to close the ports.
+type Machine struct {
+	cfg    Config
+	accel  Accel
+	why    string // why this accelerator
+	proc   *process
+	qmp    *qmpClient
+	host   []net.Conn // our ends: console, monitor, ports
+	onLife func(*Machine)
+
+	console  *boundedLog
+	drained  chan struct{} // the console's end was read
+	alive    chan struct{}
+	lifeOnce sync.Once
+	panicked atomic.Bool
+	stopping atomic.Bool
+	shutdown atomic.Pointer[string]
+
+	unwatch func() bool // forgets the context of Start
+	done    chan struct{}
+	exit    Exit // valid once done is closed
+}
+
+// reapLimit is how long SIGKILL may take to work.
+const reapLimit = 30 * time.Second
+
+// qemuError is QEMU's own failure to start, in contrast to ours to start it.
+type qemuError struct{ err error }
+
+func (e *qemuError) Error() string { return e.err.Error() }
+func (e *qemuError) Unwrap() error { return e.err }
+
+// launch starts QEMU on one accelerator and returns when its devices are
+// accepted and the guest runs. onLife, if any, is called at the first sign of life.
+func launch(ctx context.Context, cfg Config, accel Accel, why string, onLife func(*Machine)) (*Machine, error) {
+	m := &Machine{
+		cfg: cfg, accel: accel, why: why, onLife: onLife,
+		console: newBoundedLog(consoleLimit),
+		drained: make(chan struct{}), alive: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := m.spawn(); err != nil {
+		m.closeHost()
+		return nil, fmt.Errorf("start machine: %w", err)
+	}
+	m.qmp = newQMP(m.host[1], m.event)
+	go func() {
+		defer close(m.drained)
+		m.drainConsole(m.host[0])
+	}()
+	m.unwatch = context.AfterFunc(ctx, func() {
+		m.stopping.Store(true)
+		m.proc.kill()
+	})
+	go m.reap()
+
+	wait, cancel := context.WithTimeoutCause(ctx, cfg.startDeadline,
+		fmt.Errorf("QEMU said nothing on its monitor for %s", cfg.startDeadline))
+	defer cancel()
+	if err := m.qmp.handshake(wait); err != nil {
+		return m.startFailure(ctx, err)
+	}
+	return m, nil
+}
+
+// spawn makes the socket pairs and the initramfs and starts the process. The
+// child's ends are closed here when it returns; ours are in m.host.
+func (m *Machine) spawn() error {
+	var child []*os.File
+	defer func() {
+		for _, f := range child {
+			f.Close()
+		}
+	}()
+	const firstExtra = 3 // behind stdin, stdout and stderr
+	pass := func(f *os.File) int {
+		child = append(child, f)
+		return firstExtra + len(child) - 1
+	}
+	for range 2 + len(m.cfg.Ports) {
+		ours, theirs, err := socketPair()
+		if err != nil {
+			return err
+		}
+		m.host = append(m.host, ours)
+		pass(theirs)
+	}
+	fds := descriptors{console: firstExtra, monitor: firstExtra + 1}
+	for i := range m.cfg.Ports {
+		fds.ports = append(fds.ports, firstExtra+2+i)
+	}
+	initrd, file, err := openInitrd(m.cfg)
+	if err != nil {
+		return err
+	}
+	if file != nil {
+		initrd = fmt.Sprintf("/proc/self/fd/%d", pass(file))
+	}
+	args, err := arguments(m.cfg, m.accel, fds, initrd)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(m.cfg.Kernel); err != nil {
+		return fmt.Errorf("find kernel: %w", err)
+	}
+	m.proc, err = startProcess(m.cfg.QEMU, args, child)
+	return err
+}
+
+// socketPair is a connection and the other end of it for a child.
+func socketPair() (net.Conn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make socket pair: %w", err)
+	}
+	theirs := os.NewFile(uintptr(fds[1]), "guest")
+	ours := os.NewFile(uintptr(fds[0]), "host")
+	defer ours.Close() // FileConn duplicates it
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, fmt.Errorf("make socket pair: %w", err)
+	}
+	return conn, theirs, nil
+}
+
+// startFailure ends a machine whose monitor did not answer, and says why in
+// QEMU's own words. A guest that ended by itself meanwhile is no failure.
+func (m *Machine) startFailure(ctx context.Context, cause error) (*Machine, error) {
+	if errors.Is(cause, errMonitorGone) {
+		select { // it is dying
+		case <-m.done:
+		case <-time.After(2 * time.Second):
+		}
+	}
+	ended := false
+	select {
+	case <-m.done:
+		ended = true
+	default:
+	}
+	if ended && (m.exit.Reason == PowerOff || m.exit.Reason == Panicked) {
+		return m, nil
+	}
+	m.Stop(0)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("start machine: %w", context.Cause(ctx))
+	}
+	if err := m.exit.Err(); ended && err != nil {
+		cause = err
+	} else if text := strings.TrimSpace(string(m.proc.output.Bytes())); text != "" {
+		cause = fmt.Errorf("%w: %s", cause, text)
+	}
+	return nil, fmt.Errorf("start machine: %w", &qemuError{cause})
+}
+
+// reap turns the end of the process into an Exit, after the last bytes of
+// console and monitor were read.
+func (m *Machine) reap() {
+	<-m.proc.done
+	m.unwatch()
+	limit := time.After(5 * time.Second)
+	for _, end := range []<-chan struct{}{m.drained, m.qmp.done} {
+		select {
+		case <-end:
+		case <-limit:
+			m.host[0].Close()
+			m.host[1].Close()
+			<-m.drained
+			<-m.qmp.done
+		}
+	}
+	e := Exit{
+		Status:   -1,
+		Stderr:   strings.TrimSpace(string(m.proc.output.Bytes())),
+		Duration: m.proc.ended.Sub(m.proc.started),
+	}
+	if s := m.shutdown.Load(); s != nil {
+		e.Shutdown = *s
+	}
+	if state := m.proc.state; state != nil {
+		if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			e.Signal = status.Signal()
+		}
+		if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
+			e.MaxRSS = usage.Maxrss * 1024
+		}
+		e.Status = state.ExitCode()
+	}
+	e.Reason = facts{
+		stopped: m.stopping.Load(), panicked: m.panicked.Load(),
+		shutdown: e.Shutdown, status: e.Status, signal: e.Signal,
+	}.reason()
+	m.exit = e
+	close(m.done)
+}
+
+// Port is the host's end of a virtio-serial port, nil for an unknown name. The
+// caller reads and writes it; while nobody reads, a guest that writes blocks.
+// It ends with io.EOF when QEMU ends, and is closed by Stop.
+func (m *Machine) Port(name string) net.Conn {
+	for i, p := range m.cfg.Ports {
+		if p == name {
+			return m.host[2+i]
+		}
+	}
+	return nil
+}
+
+// Console is a copy of what the guest wrote to its console: the first and the
+// last 128 KiB.
+func (m *Machine) Console() []byte { return m.console.Bytes() }
+
+// Alive is closed at the guest's first sign of life: a byte on the console, or
+// a port opened by the guest's driver.
+func (m *Machine) Alive() <-chan struct{} { return m.alive }
+
+// Done is closed when the process was reaped and its last bytes were read.
+func (m *Machine) Done() <-chan struct{} { return m.done }
+
+// Panicked tells whether the guest's kernel has panicked so far.
+func (m *Machine) Panicked() bool { return m.panicked.Load() }
+
+// Accel is the accelerator in use and why it is that one.
+func (m *Machine) Accel() (Accel, string) { return m.accel, m.why }
+
+// QEMUVersion is as "7.2.22".
+func (m *Machine) QEMUVersion() string { return m.qmp.version }
+
+// PID is QEMU's process, also its process group.
+func (m *Machine) PID() int { return m.proc.pid }
+
+// CommandLine is a shell command that starts such a machine by hand, with the
+// console on the terminal and the ports unconnected. Config.InitrdData is not in it.
+func (m *Machine) CommandLine() string { return shellCommand(m.cfg, m.accel) }
+
+// Wait waits for the machine's end. Its only error is that of ctx, which
+// bounds the waiting and not the machine. It can be called again.
+func (m *Machine) Wait(ctx context.Context) (Exit, error) {
+	select {
+	case <-m.done:
+		return m.exit, nil
+	default:
+	}
+	select {
+	case <-m.done:
+		return m.exit, nil
+	case <-ctx.Done():
+		return Exit{}, fmt.Errorf("wait for machine: %w", context.Cause(ctx))
+	}
+}
+
+// Stop ends the machine and closes its ports. QEMU has grace to end by itself,
+// then it is killed; 0 kills at once. Stop returns when the process is reaped,
+// and does nothing when that happened before. Its error is a process that
+// SIGKILL does not end.
+func (m *Machine) Stop(grace time.Duration) error {
+	defer m.closeHost()
+	select {
+	case <-m.done:
+		return nil
+	default:
+	}
+	m.stopping.Store(true)
+	if grace > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		// The answer may be lost in QEMU's end; only the end counts.
+		m.qmp.execute(ctx, "quit", nil)
+		select {
+		case <-m.done:
+			return nil
+		case <-ctx.Done():
+		}
+	}
+	m.proc.kill()
+	if err := m.proc.wait(reapLimit); err != nil {
+		return err
+	}
+	<-m.done
+	return nil
+}
+
+func (m *Machine) closeHost() {
+	for _, c := range m.host {
+		c.Close()
+	}
+}
+
+func (m *Machine) markAlive() {
+	m.lifeOnce.Do(func() {
+		if m.onLife != nil {
+			m.onLife(m)
+		}
+		close(m.alive)
+	})
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+
+package vm
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// qmpLine bounds one message. QEMU's longest that we ask for has 300 bytes;
+// a longer line is skipped.
+const qmpLine = 64 << 10
+
+var errMonitorGone = errors.New("QEMU closed its monitor")
+
+// qmpEvent is something that QEMU tells unasked.
+type qmpEvent struct {
+	Name string          `json:"event"`
+	Data json.RawMessage `json:"data"`
+}
+
+// qmpError is QEMU's refusal of a command.
+type qmpError struct {
+	Class string `json:"class"`
+	Desc  string `json:"desc"`
+}
+
+func (e *qmpError) Error() string { return e.Desc }
+
+// qmpMessage is any line from QEMU: a greeting, an event or a reply.
+type qmpMessage struct {
+	Greeting *struct {
+		Version struct {
+			QEMU struct {
+				Major, Minor, Micro int
+			} `json:"qemu"`
+		} `json:"version"`
+	} `json:"QMP"`
+	qmpEvent
+	ID     uint64          `json:"id"`
+	Return json.RawMessage `json:"return"`
+	Error  *qmpError       `json:"error"`
+}
+
+// qmpClient speaks to one QEMU. Commands may come from several goroutines.
+type qmpClient struct {
+	conn    net.Conn
+	onEvent func(qmpEvent)
+	done    chan struct{} // closed when QEMU closed its end
+
+	greeted chan struct{}
+	version string // valid once greeted is closed
+
+	mu      sync.Mutex
+	lastID  uint64
+	waiting map[uint64]chan qmpMessage
+}
+
+// newQMP reads from conn until it ends, calling onEvent on its own goroutine.
+func newQMP(conn net.Conn, onEvent func(qmpEvent)) *qmpClient {
+	q := &qmpClient{
+		conn: conn, onEvent: onEvent,
+		done: make(chan struct{}), greeted: make(chan struct{}),
+		waiting: map[uint64]chan qmpMessage{},
+	}
+	go q.read()
+	return q
+}
+
+func (q *qmpClient) read() {
+	defer close(q.done)
+	r := bufio.NewReaderSize(q.conn, qmpLine)
+	for {
+		line, err := r.ReadSlice('\n')
+		for skip := err; errors.Is(skip, bufio.ErrBufferFull); {
+			line = nil
+			_, skip = r.ReadSlice('\n')
+			err = skip
+		}
+		q.dispatch(line)
+		if err != nil {
+			return
+		}
+	}
+}
+
+// dispatch hands one line on. What cannot be read is no reason to stop.
+func (q *qmpClient) dispatch(line []byte) {
+	var msg qmpMessage
+	if json.Unmarshal(line, &msg) != nil {
+		return
+	}
+	switch {
+	case msg.Greeting != nil:
+		if q.version == "" {
+			v := msg.Greeting.Version.QEMU
+			q.version = fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Micro)
+			close(q.greeted)
+		}
+	case msg.Name != "":
+		q.onEvent(msg.qmpEvent)
+	case msg.Return != nil || msg.Error != nil:
+		q.mu.Lock()
+		if ch := q.waiting[msg.ID]; ch != nil {
+			ch <- msg // has room for one
+			delete(q.waiting, msg.ID)
+		}
+		q.mu.Unlock()
+	}
+}
+
+// execute sends a command and waits for its reply.
+func (q *qmpClient) execute(ctx context.Context, command string, arguments any) (json.RawMessage, error) {
+	reply := make(chan qmpMessage, 1)
+	q.mu.Lock()
+	q.lastID++
+	id := q.lastID
+	q.waiting[id] = reply
+	err := q.send(ctx, id, command, arguments)
+	q.mu.Unlock()
+	defer func() {
+		q.mu.Lock()
+		delete(q.waiting, id)
+		q.mu.Unlock()
+	}()
+	if err != nil {
+		return nil, fmt.Errorf("ask QEMU to %s: %w", command, err)
+	}
+	select {
+	case msg := <-reply:
+		if msg.Error != nil {
+			return nil, fmt.Errorf("ask QEMU to %s: %w", command, msg.Error)
+		}
+		return msg.Return, nil
+	case <-q.done:
+		return nil, fmt.Errorf("ask QEMU to %s: %w", command, errMonitorGone)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("ask QEMU to %s: %w", command, context.Cause(ctx))
+	}
+}
+
+func (q *qmpClient) send(ctx context.Context, id uint64, command string, arguments any) error {
+	line, err := json.Marshal(struct {
+		Execute   string `json:"execute"`
+		Arguments any    `json:"arguments,omitempty"`
+		ID        uint64 `json:"id"`
+	}{command, arguments, id})
+	if err != nil {
+		return err
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(10 * time.Second)
+	}
+	if err := q.conn.SetWriteDeadline(deadline); err != nil {
+		return err
+	}
+	_, err = io.WriteString(q.conn, string(line)+"\n")
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return errMonitorGone
+	}
+	return err
+}
+
+// handshake waits for the greeting, opens the command mode, and proves with a
+// question that QEMU's main loop runs: by then every device was accepted.
+func (q *qmpClient) handshake(ctx context.Context) error {
+	select {
+	case <-q.greeted:
+	case <-q.done:
+		return errMonitorGone
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if _, err := q.execute(ctx, "qmp_capabilities", nil); err != nil {
+		return err
+	}
+	raw, err := q.execute(ctx, "query-status", nil)
+	if err != nil {
+		return err
+	}
+	var status struct {
+		Status string `json:"status"`
+	}
+	if err := json.Unmarshal(raw, &status); err != nil {
+		return fmt.Errorf("read QEMU's status: %w", err)
+	}
+	if status.Status == "internal-error" {
+		return errors.New("QEMU reports an internal error")
+	}
+	return nil
+}

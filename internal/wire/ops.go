@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+
+package wire
+
+// Version is checked by the host in the guest's first message.
+const Version = 1
+
+// The names of the virtio-serial ports, in the order of their devices.
+const (
+	PortControl = "ctl"    // messages of this package
+	PortEvents  = "events" // records, framed by tracer/event
+)
+
+// Notes, sent by the guest without being asked.
+const (
+	NoteHello = "hello" // body Hello: the agent is ready
+	NoteKmsg  = "kmsg"  // blob: one record of /dev/kmsg as the kernel wrote it
+)
+
+// Progress of a call.
+const OpOutput = "output" // blob: bytes of the file, or that the command printed
+
+// Calls.
+const (
+	OpExec       = "exec"        // ExecArgs, ExecResult
+	OpMount      = "mount"       // MountArgs, none
+	OpRead       = "read"        // ReadArgs, none; the contents as OpOutput
+	OpWrite      = "write"       // WriteArgs and blob, none
+	OpList       = "list"        // ListArgs, ListResult
+	OpModules    = "modules"     // none, ModulesResult
+	OpTraceStart = "trace_start" // TraceArgs, TraceResult
+	OpTraceStop  = "trace_stop"  // none, TraceResult
+	OpPowerOff   = "power_off"   // none, none: no reply is certain
+)
+
+// Hello is the guest's first message.
+type Hello struct {
+	Version int    `json:"version"`
+	Release string `json:"release"` // uname -r
+	PID     int    `json:"pid"`     // the agent's own
+	BootNS  uint64 `json:"boot_ns"` // CLOCK_MONOTONIC at that moment
+	CPUs    int    `json:"cpus"`
+}
+
+// ExecArgs run a program and wait for it.
+type ExecArgs struct {
+	Argv []string `json:"argv"`
+	Env  []string `json:"env,omitempty"`
+	Dir  string   `json:"dir,omitempty"`
+	Root string   `json:"root,omitempty"` // chroot there first
+	// TimeoutMS ends the program and all that it started; 0 means no limit.
+	TimeoutMS int64 `json:"timeout_ms,omitempty"`
+	// Report hands the program a pipe and adds "--report-fd 3" behind its name;
+	// what it writes there comes back in ExecResult.Report.
+	Report bool `json:"report,omitempty"`
+}
+
+// ExecResult says how a program ended. Its output came as OpOutput before.
+type ExecResult struct {
+	Exit     int     `json:"exit"`             // exit status, or 128+n when signal n ended it
+	Signal   string  `json:"signal,omitempty"` // SIGKILL and the like
+	TimedOut bool    `json:"timed_out,omitempty"`
+	Stuck    bool    `json:"stuck,omitempty"` // not even SIGKILL ended it: it hangs in the kernel
+	PID      int     `json:"pid"`
+	MS       float64 `json:"ms"`
+	Report   []byte  `json:"report,omitempty"`
+}
+
+// MountArgs mount a disk, by its virtio-blk serial, read-only at Target, with a
+// writable layer in memory above it where Overlay is set.
+type MountArgs struct {
+	Serial  string   `json:"serial"`
+	Target  string   `json:"target"`
+	Overlay bool     `json:"overlay,omitempty"`
+	Binds   []string `json:"binds,omitempty"` // folders of the guest shown at the same place below Target
+	// Root makes Target the root of the machine, for the kernel's helpers too:
+	// the VM then is what its disk is, with that disk's own modprobe.
+	Root bool `json:"root,omitempty"`
+}
+
+// ReadArgs read a file from its beginning to its end. It is opened once: files
+// of /proc are made anew for every opening.
+type ReadArgs struct {
+	Path string `json:"path"`
+}
+
+// WriteArgs write a chunk of a file; folders above it are made.
+type WriteArgs struct {
+	Path   string `json:"path"`
+	Mode   uint32 `json:"mode"`
+	Append bool   `json:"append,omitempty"`
+}
+
+// ListArgs list the regular files below a folder.
+type ListArgs struct {
+	Dir string `json:"dir"`
+}
+
+// ListResult holds slash-separated names relative to the folder, sorted.
+type ListResult struct {
+	Files []string `json:"files"`
+}
+
+// ModulesResult is the guest's /proc/modules.
+type ModulesResult struct {
+	Modules []Module `json:"modules"`
+}
+
+// Module is one line of /proc/modules.
+type Module struct {
+	Name     string   `json:"name"`
+	Refcount int      `json:"refcount"`
+	Holders  []string `json:"holders,omitempty"`
+	State    string   `json:"state"` // Live, Loading or Unloading
+}
+
+// TraceArgs start the tracer.
+type TraceArgs struct {
+	RingBytes int `json:"ring_bytes,omitempty"`
+}
+
+// TraceResult is the state of the tracer.
+type TraceResult struct {
+	Hooks []Hook            `json:"hooks"`
+	Lost  map[string]uint64 `json:"lost,omitempty"` // by kind of record
+}
+
+// Hook mirrors tracer.Hook, so that the host need not import the tracer.
+type Hook struct {
+	Name     string `json:"name"`
+	Target   string `json:"target"`
+	Kind     string `json:"kind"`
+	Attached bool   `json:"attached"`
+	Fired    uint64 `json:"fired"`
+	Note     string `json:"note,omitempty"`
+}

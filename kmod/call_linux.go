@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+
+package kmod
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// deadCheck is how often a call that lasts is looked at.
+	deadCheck = 100 * time.Millisecond
+	// deadGrace is for a call that returned just when it was looked at.
+	deadGrace = 200 * time.Millisecond
+)
+
+// watchCall makes a system call that runs a module's own code. When that code
+// oopses, the kernel kills the thread that made the call, and that thread alone:
+// a process with more of them, as every Go program is, would wait for ever. So
+// the call has a thread of its own, and its death is ErrCrashed.
+func watchCall(call func() error) error {
+	thread := make(chan int, 1)
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		thread <- unix.Gettid()
+		done <- call()
+	}()
+	tid := <-thread
+	tick := time.NewTicker(deadCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+			if !dead(tid) {
+				continue
+			}
+			select {
+			case err := <-done:
+				return err
+			case <-time.After(deadGrace):
+				return ErrCrashed
+			}
+		}
+	}
+}
+
+// dead tells whether a thread of this process is gone. The first thread stays as
+// a zombie while others live.
+func dead(tid int) bool {
+	stat, err := os.ReadFile(filepath.Join("/proc/self/task", strconv.Itoa(tid), "stat"))
+	if err != nil {
+		return os.IsNotExist(err) && hasProc()
+	}
+	// "pid (comm) state …", and a comm may hold anything
+	i := bytes.LastIndexByte(stat, ')')
+	return i > 0 && i+2 < len(stat) && (stat[i+2] == 'Z' || stat[i+2] == 'X')
+}
+
+// hasProc is false where /proc is not mounted, which says nothing of a thread.
+func hasProc() bool {
+	_, err := os.Stat("/proc/self/task")
+	return err == nil
+}
+
+// crashed is the error of a call whose thread the kernel killed.
+func crashed(op, module, path string, kmsg []string) *LoadError {
+	function, verb := "init", "load"
+	if op == opDelete {
+		function, verb = "exit", "unload"
+	}
+	return &LoadError{
+		Op: op, Module: module, Path: path, Kind: ErrCrashed, Kmsg: crashLines(kmsg),
+		Cause: "the kernel killed the thread that ran the module's " + function + " function",
+		Hint:  "the call trace in the kernel's log shows where; restart the machine before the next " + verb + ": it is damaged",
+	}
+}
+
+// crashLines keeps the lines that say what kind of crash it was, not its registers.
+func crashLines(kmsg []string) []string {
+	var lines []string
+	for _, line := range kmsg {
+		for _, sign := range []string{"BUG:", "kernel BUG at", "Oops:", "general protection fault", "RIP:"} {
+			if strings.Contains(line, sign) && len(lines) < 4 {
+				lines = append(lines, line)
+				break
+			}
+		}
+	}
+	return lines
+}

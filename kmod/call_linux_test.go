@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+
+package kmod
+
+import (
+	"errors"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestWatchCallDeadThread ends the calling thread as an oops does: the system
+// call never returns, and the process lives on.
+func TestWatchCallDeadThread(t *testing.T) {
+	start := time.Now()
+	err := watchCall(func() error {
+		unix.Syscall(unix.SYS_EXIT, 0, 0, 0) // this thread alone
+		return nil
+	})
+	if !errors.Is(err, ErrCrashed) {
+		t.Fatalf("got %v, want ErrCrashed", err)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("noticed after %s", took)
+	}
+}
+
+func TestWatchCallReturns(t *testing.T) {
+	if err := watchCall(func() error { return syscall.ENODEV }); err != syscall.ENODEV {
+		t.Errorf("got %v", err)
+	}
+	// longer than a look at it takes
+	if err := watchCall(func() error { time.Sleep(3 * deadCheck); return nil }); err != nil {
+		t.Errorf("a long call: %v", err)
+	}
+}
+
+func TestCrashedWords(t *testing.T) {
+	err := crashed(opFinit, "bad", "/x/bad.ko", []string{"bad: hello", "BUG: kernel NULL pointer dereference, address: 0", "#PF: supervisor read", "Oops: 0000 [#1]", "RAX: 1", "RIP: 0010:bad_init+0x5"})
+	want := "load module bad: finit_module: the kernel killed the thread that ran the module's init function; the call trace in the kernel's log shows where; restart the machine before the next load: it is damaged"
+	if err.Error() != want {
+		t.Errorf("got %s", err)
+	}
+	if len(err.Kmsg) != 3 || Kind(err) != ErrCrashed {
+		t.Errorf("got %q, %v", err.Kmsg, Kind(err))
+	}
+}

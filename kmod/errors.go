@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+
+package kmod
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The sentinels that errors of this package answer to with errors.Is.
+var (
+	ErrNotFound       = errors.New("module not found")
+	ErrBuiltin        = errors.New("module is built into the kernel")
+	ErrInvalidModule  = errors.New("not a module")
+	ErrWrongMachine   = errors.New("module is for another machine")
+	ErrVermagic       = errors.New("module is for another kernel")
+	ErrUnknownSymbol  = errors.New("unknown symbol")
+	ErrSymbolVersion  = errors.New("symbol has another version")
+	ErrNamespace      = errors.New("symbol namespace not imported")
+	ErrDuplicate      = errors.New("duplicate")
+	ErrCycle          = errors.New("modules need each other")
+	ErrAlreadyLoaded  = errors.New("module is already loaded")
+	ErrNotLoaded      = errors.New("module is not loaded")
+	ErrInUse          = errors.New("module is in use")
+	ErrPermanent      = errors.New("module cannot be unloaded")
+	ErrBusy           = errors.New("module is busy")
+	ErrParameter      = errors.New("bad module parameter")
+	ErrSignature      = errors.New("module signature not accepted")
+	ErrBlacklisted    = errors.New("module is blacklisted")
+	ErrNotPermitted   = errors.New("loading modules is not permitted")
+	ErrInit           = errors.New("module's init function failed")
+	ErrNoIndex        = errors.New("module tree has no index")
+	ErrTooLarge       = errors.New("module is too large")
+	ErrNotCompression = errors.New("kernel cannot decompress modules")
+	ErrCrashed        = errors.New("module's code crashed")
+)
+
+// Kind returns the first sentinel of this package that err answers to, or nil.
+func Kind(err error) error {
+	for _, kind := range [...]error{ErrNotFound, ErrBuiltin, ErrWrongMachine, ErrVermagic, ErrUnknownSymbol, ErrSymbolVersion, ErrNamespace,
+		ErrDuplicate, ErrCycle, ErrAlreadyLoaded, ErrNotLoaded, ErrInUse, ErrPermanent, ErrBusy, ErrParameter, ErrSignature, ErrBlacklisted,
+		ErrNotPermitted, ErrInit, ErrNoIndex, ErrTooLarge, ErrNotCompression, ErrCrashed, ErrInvalidModule} {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	return nil
+}
+
+// FileError says why a file is not a module that this package can use. Reason
+// continues "not a module: ".
+type FileError struct {
+	Path   string // empty for bytes without a file
+	Reason string
+}
+
+func (e *FileError) Error() string {
+	if e.Path == "" {
+		return "not a module: " + e.Reason
+	}
+	return e.Path + ": not a module: " + e.Reason
+}
+
+// Is makes a FileError an ErrInvalidModule.
+func (e *FileError) Is(target error) bool { return target == ErrInvalidModule }
+
+func invalid(format string, args ...any) error {
+	return &FileError{Reason: fmt.Sprintf(format, args...)}
+}
+
+// withPath names the file in errors that came from its bytes.
+func withPath(err error, path string) error {
+	if fe, ok := errors.AsType[*FileError](err); ok {
+		return &FileError{Path: path, Reason: fe.Reason}
+	}
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("read module %s: %w", path, err)
+}
+
+// NotFoundError says that no module, alias or built-in has that name.
+type NotFoundError struct {
+	Name string
+	Dir  string // the module tree that was searched
+}
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("module %s not found in directory %s", e.Name, e.Dir)
+}
+
+// Is makes a NotFoundError an ErrNotFound.
+func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
+
+// CycleError names modules that need each other in a ring, so that none of
+// them can be the first to load. The first name is repeated at the end.
+type CycleError struct{ Names []string }
+
+func (e *CycleError) Error() string {
+	return "modules need each other: " + strings.Join(e.Names, " -> ")
+}
+
+// Is makes a CycleError an ErrCycle.
+func (e *CycleError) Is(target error) bool { return target == ErrCycle }

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+
+package kmod
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// State is a module's state in the kernel.
+type State string
+
+// The states of /sys/module/NAME/initstate, and the two without such a file.
+const (
+	StateNone    State = ""        // not there
+	StateLive    State = "live"    // loaded, init returned
+	StateComing  State = "coming"  // init runs, or crashed
+	StateGoing   State = "going"   // exit runs, or crashed
+	StateBuiltin State = "builtin" // part of the kernel image
+)
+
+// LoadedModule is one line of /proc/modules.
+type LoadedModule struct {
+	Name    string
+	Size    uint64 // bytes of memory
+	Refcnt  int    // -1 where the kernel cannot unload
+	Holders []string
+	State   State
+	Taint   string // letters, such as OE
+}
+
+// kernelState reads what the kernel tells of its modules. The folders are
+// fields so that tests can make their own.
+type kernelState struct{ proc, sys string }
+
+var running = kernelState{"/proc", "/sys"}
+
+// StateOf returns the state of a module in the running kernel. A module that
+// comes or goes meanwhile is no error.
+func StateOf(name string) State { return running.state(CanonicalName(name)) }
+
+func (k kernelState) state(name string) State {
+	dir := filepath.Join(k.sys, "module", name)
+	data, err := os.ReadFile(filepath.Join(dir, "initstate"))
+	if err == nil {
+		return State(strings.TrimSpace(string(data)))
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return StateNone
+	}
+	// The folder comes a moment before its files. A module's own folder has
+	// holders/, which the kernel makes with it; a built-in's never has.
+	if _, err := os.Stat(filepath.Join(dir, "holders")); err == nil {
+		return StateComing
+	}
+	return StateBuiltin
+}
+
+func (k kernelState) refcnt(name string) int {
+	data, err := os.ReadFile(filepath.Join(k.sys, "module", name, "refcnt"))
+	if err != nil {
+		return -1
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+func (k kernelState) holders(name string) []string {
+	entries, err := os.ReadDir(filepath.Join(k.sys, "module", name, "holders"))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries { // sorted by ReadDir
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// List returns the loaded modules in the kernel's order, the youngest first.
+func List() ([]LoadedModule, error) { return running.list() }
+
+func (k kernelState) list() ([]LoadedModule, error) {
+	data, err := os.ReadFile(filepath.Join(k.proc, "modules"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list modules: %w (is /proc mounted, and does the kernel have modules?)", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list modules: %w", err)
+	}
+	return parseProcModules(data), nil
+}
+
+// parseProcModules reads lines such as
+//
+//	send_signal 16384 1 - Live 0xffffffffc0a00000 (OE)
+//	signal_handling 16384 1 send_signal, Live 0x0000000000000000 (OE+)
+//
+// and passes over those that are not of this form.
+func parseProcModules(data []byte) []LoadedModule {
+	var mods []LoadedModule
+	for line := range lines(data) {
+		f := bytes.Fields(line)
+		if len(f) < 5 {
+			continue
+		}
+		size, err := strconv.ParseUint(string(f[1]), 10, 64)
+		if err != nil {
+			continue
+		}
+		m := LoadedModule{Name: string(f[0]), Size: size, Refcnt: -1}
+		if n, err := strconv.Atoi(string(f[2])); err == nil {
+			m.Refcnt = n
+		}
+		for h := range strings.SplitSeq(string(f[3]), ",") {
+			if h != "" && h != "-" && h != "[permanent]" {
+				m.Holders = append(m.Holders, h)
+			}
+		}
+		switch string(f[4]) {
+		case "Live":
+			m.State = StateLive
+		case "Loading":
+			m.State = StateComing
+		case "Unloading":
+			m.State = StateGoing
+		}
+		if n := len(f); n > 5 && f[n-1][0] == '(' {
+			m.Taint = strings.Trim(string(f[n-1]), "()+-")
+		}
+		mods = append(mods, m)
+	}
+	return mods
+}
+
+// compression is what the kernel itself can unpack; None before Linux 5.17 and
+// without CONFIG_MODULE_DECOMPRESS.
+func (k kernelState) compression() Compression {
+	data, err := os.ReadFile(filepath.Join(k.sys, "module/compression"))
+	if err != nil {
+		return None
+	}
+	return Compression(strings.TrimSpace(string(data)))
+}
+
+// exporter names the module that exports a symbol by the tree's index.
+func exporter(t *Tree) func(string) string {
+	return func(symbol string) string {
+		names, err := t.symbolOwners("symbol:" + symbol)
+		if err != nil || len(names) == 0 {
+			return ""
+		}
+		return names[0]
+	}
+}
+
+func (k kernelState) modulesDisabled() bool {
+	data, err := os.ReadFile(filepath.Join(k.proc, "sys/kernel/modules_disabled"))
+	return err == nil && bytes.HasPrefix(data, []byte("1"))
+}
+
+// capable reports CAP_SYS_MODULE (bit 16) among the effective capabilities.
+func (k kernelState) capable() bool {
+	data, err := os.ReadFile(filepath.Join(k.proc, "self/status"))
+	if err != nil {
+		return true
+	}
+	for line := range lines(data) {
+		if hex, ok := bytes.CutPrefix(line, []byte("CapEff:")); ok {
+			n, err := strconv.ParseUint(string(bytes.TrimSpace(hex)), 16, 64)
+			return err != nil || n&(1<<16) != 0
+		}
+	}
+	return true
+}

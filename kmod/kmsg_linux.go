@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+
+package kmod
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// kmsg is a bookmark in the kernel's log. It is nil-safe: where /dev/kmsg cannot be
+// read (not root, dmesg_restrict, no /dev), errors are explained without it.
+type kmsg struct{ fd int }
+
+// openKmsg marks the log's present end. The raw descriptor stays out of the Go
+// poller, which the file does not need: reads at the end give EAGAIN.
+func openKmsg() *kmsg {
+	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	if _, err := unix.Seek(fd, 0, unix.SEEK_END); err != nil {
+		unix.Close(fd)
+		return nil
+	}
+	return &kmsg{fd}
+}
+
+// Lines returns what was logged since the bookmark, at most 200 records.
+func (k *kmsg) Lines() []string {
+	if k == nil {
+		return nil
+	}
+	var out []string
+	buf := make([]byte, 8192) // a record is never larger
+	for len(out) < 200 {
+		n, err := unix.Read(k.fd, buf)
+		if err == unix.EPIPE || err == unix.EINTR { // records were overwritten: go on with the oldest that is left
+			continue
+		}
+		if err != nil || n == 0 {
+			break
+		}
+		out = append(out, strings.Split(kmsgText(buf[:n]), "\n")...)
+	}
+	return out
+}
+
+func (k *kmsg) Close() {
+	if k != nil {
+		unix.Close(k.fd)
+	}
+}
+
+// kmsgText takes the text out of "prio,seq,usec,flags;text\n KEY=value\n". The
+// kernel writes bytes that do not print, a line's end among them, as \x0a.
+func kmsgText(record []byte) string {
+	_, text, ok := bytes.Cut(record, []byte{';'})
+	if !ok {
+		text = record
+	}
+	text, _, _ = bytes.Cut(text, []byte{'\n'})
+	if bytes.IndexByte(text, '\\') < 0 {
+		return string(text)
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' && i+3 < len(text) && text[i+1] == 'x' {
+			if c, err := strconv.ParseUint(string(text[i+2:i+4]), 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}

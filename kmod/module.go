@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+
+package kmod
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Module is what one module file says about itself.
+type Module struct {
+	Name    string // underscore form: by the file's name, or by .modinfo where there is no file
+	Path    string // empty for bytes without a file
+	Info    Info
+	Exports []Export
+	Needs   []Symbol // undefined symbols, in table order, each once
+	Machine uint16   // ELF machine number, see MachineName
+	Size    int64    // of the file as stored, packed or not
+	Packing Compression
+	HasInit bool
+	HasExit bool // without one, a module with an init function cannot be unloaded
+	Signed  bool
+
+	// depmodExports is what depmod takes for exports where symbols have no
+	// versions: every string of __ksymtab_strings.
+	depmodExports []string
+}
+
+// Export is a symbol that a module offers to others.
+type Export struct {
+	Name      string
+	CRC       uint32 // of its prototype
+	HasCRC    bool   // false without CONFIG_MODVERSIONS
+	GPL       bool   // for modules with a GPL-compatible licence only
+	Namespace string // empty for most
+}
+
+// Symbol is a symbol that a module needs from the kernel or another module.
+type Symbol struct {
+	Name   string
+	CRC    uint32 // that the headers promised
+	HasCRC bool
+	Weak   bool // may be missing
+}
+
+// Depends returns the modules that depends= names, in underscore form.
+func (m *Module) Depends() []string {
+	var names []string
+	for d := range strings.SplitSeq(m.Info.Get("depends"), ",") {
+		if d = strings.TrimSpace(d); d != "" {
+			names = append(names, CanonicalName(d))
+		}
+	}
+	return names
+}
+
+// Vermagic is the kernel release and flags that the module was built for.
+func (m *Module) Vermagic() string { return m.Info.Get("vermagic") }
+
+// CanonicalName is the underscore form of a module's name or file name:
+// directories and everything from the first dot on are dropped.
+func CanonicalName(name string) string {
+	name = filepath.Base(name)
+	name, _, _ = strings.Cut(name, ".")
+	return strings.ReplaceAll(name, "-", "_")
+}
+
+// ReadModule returns the decompressed bytes of a module file. They are not
+// looked into, so they need not be a module.
+func ReadModule(path string) ([]byte, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err = Decompress(data)
+	return data, withPath(err, path)
+}
+
+// OpenModule reads and parses one module file.
+func OpenModule(path string) (*Module, error) {
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := Decompress(raw)
+	if err != nil {
+		return nil, withPath(err, path)
+	}
+	m, err := ParseModule(data)
+	if err != nil {
+		return nil, withPath(err, path)
+	}
+	m.Name, m.Path = CanonicalName(path), path
+	m.Size, m.Packing = int64(len(raw)), CompressionOf(raw)
+	return m, nil
+}
+
+// readFile refuses what is not a regular file: reading a FIFO would wait for
+// ever, and /dev/zero would fill memory.
+func readFile(path string) ([]byte, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read module: %w", err)
+	}
+	if !st.Mode().IsRegular() {
+		return nil, &FileError{Path: path, Reason: fileKind(st.Mode())}
+	}
+	if st.Size() > maxModule {
+		return nil, fmt.Errorf("read module %s: %d bytes: %w", path, st.Size(), ErrTooLarge)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read module: %w", err)
+	}
+	defer f.Close()
+	buf := make([]byte, st.Size())
+	n, err := io.ReadFull(f, buf)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { // a file that shrank is read as far as it goes
+		return nil, fmt.Errorf("read module: %w", err)
+	}
+	return buf[:n], nil
+}
+
+func fileKind(mode os.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "directory"
+	case mode&os.ModeNamedPipe != 0:
+		return "named pipe"
+	case mode&os.ModeSocket != 0:
+		return "socket"
+	}
+	return "device file"
+}
+
+// ParseModule reads a module from its plain bytes (see Decompress). Strings in
+// the result are copies. An object without .modinfo is refused. One that modpost
+// has not finished may pass: it has no vermagic, which CheckVermagic says.
+func ParseModule(data []byte) (*Module, error) {
+	if kind := CompressionOf(data); kind != None {
+		return nil, invalid("%s data, not decompressed", kind)
+	}
+	f, err := parseELF(data)
+	if err != nil {
+		return nil, err
+	}
+	m := &Module{Machine: f.machine, Size: int64(len(data)), Signed: bytes.HasSuffix(data, []byte(signatureMagic))}
+	info := f.section(".modinfo")
+	if info == nil {
+		return nil, invalid("ELF object for %s without .modinfo; build it with the kernel's make, M=DIR modules", MachineName(f.machine))
+	}
+	m.Info = parseModinfo(info)
+	if m.Signed {
+		m.Info = append(m.Info, signatureInfo(data)...)
+	}
+	m.Name = CanonicalName(m.Info.Get("name"))
+	if err := m.readSymbols(f); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// symbolReader gathers what a module exports and needs.
+type symbolReader struct {
+	m       *Module
+	f       *elfFile
+	exports map[string]int // index in m.Exports
+	needs   map[string]int // index in m.Needs
+}
+
+func (m *Module) readSymbols(f *elfFile) error {
+	r := symbolReader{m, f, map[string]int{}, map[string]int{}}
+	if err := f.symbols(r.add); err != nil {
+		return err
+	}
+	m.depmodExports = f.depmodExports(m.Exports)
+	r.addVersions()
+	return nil
+}
+
+// add looks at one symbol. Most are the module's own and of no interest.
+func (r *symbolReader) add(s elfSymbol) {
+	switch {
+	case s.shndx == shnUndef:
+		if name := bytes.TrimPrefix(s.name, []byte(".")); len(name) > 0 {
+			r.need(name).Weak = s.bind == stbWeak
+		}
+	case s.name[0] != '_' && s.name[0] != 'i' && s.name[0] != 'c':
+	case string(s.name) == "init_module":
+		r.m.HasInit = true
+	case string(s.name) == "cleanup_module":
+		r.m.HasExit = true
+	case bytes.HasPrefix(s.name, []byte("__crc_")):
+		e := r.export(s.name[6:])
+		e.CRC, e.HasCRC = r.f.crc(s)
+	case bytes.HasPrefix(s.name, []byte("__ksymtab_")):
+		r.addExport(s)
+	case bytes.HasPrefix(s.name, []byte("__kstrtabns_")):
+		if sec := r.f.sectionOf(s); sec != nil {
+			r.export(s.name[12:]).Namespace = string(cstring(sec.data, s.value))
+		}
+	}
+}
+
+// addExport takes __ksymtab_NAME, which lies in ___ksymtab+NAME or
+// ___ksymtab_gpl+NAME; a linker script may have merged these to __ksymtab and __ksymtab_gpl.
+func (r *symbolReader) addExport(s elfSymbol) {
+	sec := r.f.sectionOf(s)
+	if sec == nil {
+		return
+	}
+	switch kind := strings.TrimLeft(sec.name, "_"); {
+	case strings.HasPrefix(kind, "ksymtab_gpl"):
+		r.export(s.name[10:]).GPL = true
+	case strings.HasPrefix(kind, "ksymtab"):
+		r.export(s.name[10:])
+	}
+}
+
+func (r *symbolReader) export(name []byte) *Export {
+	i, ok := r.exports[string(name)]
+	if !ok {
+		i = len(r.m.Exports)
+		r.exports[string(name)] = i
+		r.m.Exports = append(r.m.Exports, Export{Name: string(name)})
+	}
+	return &r.m.Exports[i]
+}
+
+func (r *symbolReader) need(name []byte) *Symbol {
+	i, ok := r.needs[string(name)]
+	if !ok {
+		i = len(r.m.Needs)
+		r.needs[string(name)] = i
+		r.m.Needs = append(r.m.Needs, Symbol{Name: string(name)})
+	}
+	return &r.m.Needs[i]
+}
+
+// crc reads a symbol's version: the symbol's own value, or since Linux 5.19 (and
+// before, with relative CRCs) four bytes in the section that it points to.
+func (f *elfFile) crc(s elfSymbol) (uint32, bool) {
+	if s.shndx == shnAbs {
+		return uint32(s.value), true
+	}
+	sec := f.sectionOf(s)
+	if sec == nil || uint64(len(sec.data)) < 4 || s.value > uint64(len(sec.data))-4 {
+		return 0, false
+	}
+	return f.order.Uint32(sec.data[s.value:]), true
+}
+
+func (f *elfFile) depmodExports(exports []Export) []string {
+	var names []string
+	for _, e := range exports {
+		if e.HasCRC {
+			names = append(names, e.Name)
+		}
+	}
+	if names != nil {
+		return names
+	}
+	for s := range bytes.SplitSeq(f.section("__ksymtab_strings"), []byte{0}) {
+		if len(s) > 0 {
+			names = append(names, string(s))
+		}
+	}
+	return names
+}
+
+// addVersions reads __versions: records of 64 bytes, an address-sized CRC and a
+// name. Names that the symbol table lacks are needed too (module_layout).
+func (r *symbolReader) addVersions() {
+	const record = 64
+	crcSize := r.f.pick(4, 8)
+	for p := r.f.section("__versions"); len(p) >= record; p = p[record:] {
+		name := bytes.TrimPrefix(cstring(p[crcSize:record], 0), []byte("."))
+		if len(name) == 0 {
+			continue
+		}
+		s := r.need(name)
+		s.CRC, s.HasCRC = uint32(r.f.word(p)), true
+	}
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+
+package kmod
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// realTree is Debian's cloud kernel as `kmodlab kernel fetch debian:bookworm` keeps
+// it, or the tree that KMODLAB_TEST_TREE names. It is only read.
+func realTree(t *testing.T) *Tree {
+	t.Helper()
+	root := os.Getenv("KMODLAB_TEST_TREE")
+	if root == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			missing(t, "no cache folder: %v", err)
+		}
+		found, _ := filepath.Glob(filepath.Join(cache, "kmodlab/kernels/debian*bookworm*/root"))
+		if len(found) == 0 {
+			missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
+		}
+		root = found[0]
+	}
+	dirs, _ := filepath.Glob(filepath.Join(root, "lib/modules/*/modules.builtin"))
+	if len(dirs) == 0 {
+		missing(t, "%s has no lib/modules/RELEASE", root)
+	}
+	return &Tree{Root: root, Release: filepath.Base(filepath.Dir(dirs[0]))}
+}
+
+// missing skips a test that needs what is not there; in CI all is there.
+func missing(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf("NOT TESTED: "+format, args...)
+}
+
+// copyTree links the tree's module folder into a new root, without its index.
+func copyTree(t *testing.T, tree *Tree) *Tree {
+	t.Helper()
+	to := &Tree{Root: t.TempDir(), Release: tree.Release}
+	if err := os.MkdirAll(to.Dir(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	from, err := filepath.EvalSymlinks(tree.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"kernel", "modules.order", "modules.builtin", "modules.builtin.modinfo"} {
+		if err := os.Symlink(filepath.Join(from, name), filepath.Join(to.Dir(), name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+func realModule(t *testing.T) string {
+	t.Helper()
+	tree := realTree(t)
+	path := filepath.Join(tree.Dir(), "kernel/drivers/virtio/virtio_ring.ko")
+	if _, err := os.Stat(path); err != nil {
+		missing(t, "%v", err)
+	}
+	return path
+}
+
+// command runs one of kmod's commands; the tests compare with it.
+func command(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, "no %s here; apt install kmod", name)
+	}
+	out, err := exec.Command(path, args...).Output()
+	if err != nil {
+		t.Fatalf("%s %v: %v", name, args, err)
+	}
+	return string(out)
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+
+// Package result holds what a run found out: the data behind every report and
+// the JSON contract (schema kmodlab.result/1, docs/ARCHITECTURE.md). It is
+// plain data without behaviour that touches the system.
+package result
+
+// Schema names the JSON contract. Fields may be added under the same name;
+// a change of meaning changes the number.
+const Schema = "kmodlab.result/1"
+
+// Class is the kind of a verdict.
+type Class string
+
+// The verdict classes, from best to worst understood.
+const (
+	Pass        Class = "pass"
+	Build       Class = "build"       // the sources do not build
+	Preflight   Class = "preflight"   // the module cannot fit this kernel; nothing was booted
+	Load        Class = "load"        // finit_module or delete_module refused
+	Expectation Class = "expectation" // what was expected did not happen
+	Leak        Class = "leak"        // something stayed behind after unload
+	Oops        Class = "oops"        // an oops, a BUG or a WARNING
+	Panic       Class = "panic"
+	Lockup      Class = "lockup"
+	Hung        Class = "hung"
+	Timeout     Class = "timeout"
+	Lost        Class = "lost" // the guest went silent or spoke garbage
+	Host        Class = "host" // this machine lacks something
+)
+
+// ExitStatus is the command's exit status for a verdict: 0 pass, 1 any verdict
+// about the module, 3 when host or guest failed. (2 is wrong usage.)
+func (c Class) ExitStatus() int {
+	switch c {
+	case Pass:
+		return 0
+	case Lost, Host:
+		return 3
+	}
+	return 1
+}
+
+// Result is everything about one run. Times with a name in _ns are nanoseconds
+// since the first event of the modules under study (Background members may have
+// negative ones); a null time means "not seen". Slices are never null in JSON:
+// see Normalize.
+type Result struct {
+	Schema   string    `json:"schema"`
+	Verdict  Verdict   `json:"verdict"`
+	Machine  Machine   `json:"machine"`
+	Phases   []Phase   `json:"phases"`
+	Modules  []Module  `json:"modules"`
+	Threads  []Thread  `json:"threads"`
+	Requests []Request `json:"requests"`
+	Signals  []Signal  `json:"signals"`
+	Hooks    []Hook    `json:"hooks"`
+	Dropped  Dropped   `json:"dropped"`
+	Crashes  []Crash   `json:"crashes"`
+	Commands []Command `json:"commands"`
+	Console  string    `json:"console"`
+}
+
+// Verdict is the one answer of a run.
+type Verdict struct {
+	Class   Class  `json:"class"`
+	Message string `json:"message"`        // one sentence, what happened
+	Hint    string `json:"hint,omitempty"` // what the person can do next
+}
+
+// Machine says where the run took place.
+type Machine struct {
+	Kernel      string `json:"kernel"`       // uname -r
+	Name        string `json:"name"`         // as asked for: debian:bookworm
+	Accel       string `json:"accel"`        // kvm, tcg, or none with --here
+	AccelReason string `json:"accel_reason"` // why this accelerator
+	QEMU        string `json:"qemu"`
+	CPUs        int    `json:"cpus"`
+	MemoryMiB   int    `json:"memory_mib"`
+	Warm        bool   `json:"warm"`
+}
+
+// Phase is one stretch of the host's work.
+type Phase struct {
+	Name   string  `json:"name"` // fetch, build, boot, attach, load, run, unload, report
+	MS     float64 `json:"ms"`
+	Cached bool    `json:"cached"`
+	Where  string  `json:"where,omitempty"` // build: vm, sandbox or here
+}
+
+// Command is a command that was run in the guest, as a person would type it.
+type Command struct {
+	Argv   []string `json:"argv"`
+	Output string   `json:"output"`
+	Exit   int      `json:"exit"`
+	MS     float64  `json:"ms"`
+	Cached bool     `json:"cached"` // not run this time: what it did before is still here
+}
+
+// Module is one module that the run loaded, in load order.
+type Module struct {
+	Name     string   `json:"name"` // underscore form
+	Depends  []string `json:"depends"`
+	InitMS   float64  `json:"init_ms"`
+	InitRet  int64    `json:"init_ret"`
+	Loaded   bool     `json:"loaded"`
+	Unloaded bool     `json:"unloaded"`
+	By       *Task    `json:"by,omitempty"`       // who called finit_module
+	FreedBy  *Task    `json:"freed_by,omitempty"` // who called delete_module
+	// LoadedNS and FreedNS are nil where the trace did not see it.
+	LoadedNS   *int64 `json:"loaded_ns"`
+	FreedNS    *int64 `json:"freed_ns"`
+	Background bool   `json:"background"`
+}
+
+// Task names a task, with the place in code from which it acted where known.
+// A process goes by its process id, whichever of its threads acted.
+type Task struct {
+	Comm string `json:"comm"`
+	PID  int    `json:"pid"`
+	Site string `json:"site,omitempty"`
+}
+
+// Thread is the life of one kernel thread.
+type Thread struct {
+	Name      string       `json:"name"`
+	PID       int          `json:"pid"`
+	Function  string       `json:"function"`
+	Requester Task         `json:"requester"`
+	Stages    ThreadStages `json:"stages_ns"`
+	WokenBy   *Task        `json:"woken_by,omitempty"`
+	StoppedBy *Task        `json:"stopped_by,omitempty"`
+	Stops     int          `json:"stops"`              // how often kthread_stop was called
+	StopRet   *int64       `json:"stop_ret,omitempty"` // what the first kthread_stop returned
+	Result    int64        `json:"result"`
+	Alive     bool         `json:"alive"`
+	Ended     string       `json:"ended"` // in words: returned 0, still alive, not created: -ENOMEM
+	// Inexact says that request and thread were joined by function and argument.
+	Inexact    bool `json:"inexact,omitempty"`
+	Background bool `json:"background"`
+}
+
+// ThreadStages are the times of a kernel thread's life.
+type ThreadStages struct {
+	Requested    *int64 `json:"requested"`
+	PickedUp     *int64 `json:"picked_up"`
+	FirstRun     *int64 `json:"first_run"`
+	Created      *int64 `json:"created"`
+	Woken        *int64 `json:"woken"`
+	Function     *int64 `json:"function"`
+	StopAsked    *int64 `json:"stop_asked"`
+	StopSeen     *int64 `json:"stop_seen"`
+	Exited       *int64 `json:"exited"`
+	StopReturned *int64 `json:"stop_returned"`
+	Freed        *int64 `json:"freed"`
+}
+
+// Request is one call of request_module.
+type Request struct {
+	Name     string        `json:"name"`
+	By       Task          `json:"by"`
+	Wait     bool          `json:"wait"`
+	Returned *int64        `json:"returned"` // as the caller sees it; nil while it waits
+	Meaning  string        `json:"meaning"`  // Returned in words
+	Helper   *Helper       `json:"helper"`   // nil when the kernel started none
+	Loaded   []string      `json:"loaded"`
+	Stages   RequestStages `json:"stages_ns"`
+	// Background members have nothing to do with the modules under study.
+	Background bool `json:"background"`
+}
+
+// Helper is the user-space program that the kernel ran for a request.
+type Helper struct {
+	Path string   `json:"path"`
+	Argv []string `json:"argv"`
+	PID  int      `json:"pid"`
+	Exit *int     `json:"exit"` // exit status; 128+n when signal n ended it; nil while it runs
+}
+
+// RequestStages are the times of a request.
+type RequestStages struct {
+	Asked     *int64 `json:"asked"`
+	Throttled *int64 `json:"throttled"` // the limiter let it through
+	Queued    *int64 `json:"queued"`
+	Forked    *int64 `json:"forked"`
+	Exec      *int64 `json:"exec"`
+	Loaded    *int64 `json:"loaded"`
+	Exited    *int64 `json:"exited"`
+	Returned  *int64 `json:"returned"`
+}
+
+// Outcome is what became of a signal.
+type Outcome string
+
+// The outcomes of a signal.
+const (
+	Consumed   Outcome = "consumed"  // a kernel thread took it (dequeued or flushed)
+	Delivered  Outcome = "delivered" // a process's handler or default action got it
+	Ignored    Outcome = "ignored"
+	Blocked    Outcome = "blocked"
+	Pending    Outcome = "pending"
+	Coalesced  Outcome = "coalesced"
+	LostSignal Outcome = "lost"
+	NotASignal Outcome = "not-a-signal"
+)
+
+// Signal is one signal and what became of it.
+type Signal struct {
+	Signo      int     `json:"signo"` // 0 with the outcome not-a-signal
+	Name       string  `json:"name"`
+	From       Task    `json:"from"`
+	To         Task    `json:"to"`
+	Outcome    Outcome `json:"outcome"`
+	Reason     string  `json:"reason"`
+	SentNS     int64   `json:"sent_ns"`
+	ConsumedNS *int64  `json:"consumed_ns"`
+	Site       string  `json:"site"` // where it was consumed
+	Background bool    `json:"background"`
+}
+
+// Hook is one place where the tracer listened.
+type Hook struct {
+	Name     string `json:"name"`
+	Target   string `json:"target"` // function or tracepoint
+	Kind     string `json:"kind"`   // tp_btf, fentry, fexit, kprobe, kretprobe
+	Attached bool   `json:"attached"`
+	Fired    uint64 `json:"fired"`
+	Note     string `json:"note"`
+}
+
+// Dropped counts records that the tracer could not keep.
+type Dropped struct {
+	Total  uint64            `json:"total"`
+	ByKind map[string]uint64 `json:"by_kind,omitempty"`
+}
+
+// Crash is a kernel complaint found on the console or in the log.
+type Crash struct {
+	Class Class    `json:"class"`
+	Title string   `json:"title"`
+	Log   []string `json:"log"`
+}

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/vm"
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// Run carries out a Spec. The result says how it went, also where this machine,
+// the build or the guest failed: look at its verdict. The error is a *UsageError,
+// or ctx's cause when ctx ended first; then nothing is left behind either.
+func Run(ctx context.Context, spec Spec) (*result.Result, error) {
+	spec, err := spec.complete()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}}
+	r.all(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if r.wrong != nil {
+		return nil, r.wrong
+	}
+	r.conclude()
+	return r.res, nil
+}
+
+// run is one Run while it goes on.
+type run struct {
+	spec   Spec
+	res    *result.Result
+	in     result.Inputs
+	kernel *kernel.Kernel
+	agent  string
+	build  *kbuild.Build
+	plan   *kmod.Plan           // what is loaded, in order
+	fresh  []kmod.PlannedModule // what was built or given, in load order: all of it is installed
+	inTree []kmod.PlannedModule // of the kernel's own tree, needed by those
+	lab    *lab
+	trace  trace
+	here   []string // files that --here installed
+	// hereLog is what a VM's console is for: where a crash is looked for.
+	hereLog kernelLog
+	wrong   error // a *UsageError that only the work brought to light
+	// broken is a guest whose kernel has crashed and may go on all the same:
+	// evidence is still collected, with short deadlines, and nothing else.
+	broken bool
+}
+
+// all is the way of a run. Each step returns false when there is nothing to go
+// on with; why is in r.in by then.
+func (r *run) all(ctx context.Context) {
+	defer r.release()
+	for _, step := range []func(context.Context) bool{
+		r.findPrograms, r.fetch, r.compile, r.resolve, r.bootTraced, r.script, r.detach, r.powerOff,
+	} {
+		if ctx.Err() != nil || !step(ctx) {
+			return
+		}
+	}
+}
+
+func (r *run) release() {
+	if r.lab != nil {
+		r.res.Console = string(r.lab.console())
+		r.trace.abandon(r.lab)
+		r.lab.close()
+	}
+	r.uninstallHere()
+}
+
+func (r *run) hostFailure(err error, hint string) bool {
+	r.in.Host = &result.Failure{Message: err.Error(), Hint: hint}
+	return false
+}
+
+// phase measures one stretch of work. The returned function ends it.
+func (r *run) phase(name string) func(where string, cached bool) {
+	start := time.Now()
+	r.tell(name, "", 0, 0)
+	return func(where string, cached bool) {
+		ms := float64(time.Since(start).Microseconds()) / 1000
+		r.res.Phases = append(r.res.Phases, result.Phase{Name: name, MS: ms, Cached: cached, Where: where})
+	}
+}
+
+func (r *run) tell(name, detail string, done, total int64) {
+	if r.spec.Watch.Phase != nil {
+		r.spec.Watch.Phase(name, detail, done, total)
+	}
+}
+
+func (r *run) log(line string) {
+	if r.spec.Watch.Log != nil {
+		r.spec.Watch.Log(line)
+	}
+}
+
+// findPrograms says what is missing before anything is fetched or built.
+func (r *run) findPrograms(context.Context) bool {
+	agent, err := findAgent(r.spec)
+	if err != nil {
+		return r.hostFailure(err, "")
+	}
+	r.agent = agent
+	if r.spec.Here {
+		return true
+	}
+	if _, err := vm.FindQEMU(r.spec.QEMU); err != nil {
+		return r.hostFailure(err, "kmodlab doctor says what else is missing")
+	}
+	return true
+}
+
+// fetch finds the kernel. Building and loading need the same one.
+func (r *run) fetch(ctx context.Context) bool {
+	name := r.spec.Kernel
+	if r.spec.Here {
+		name = "host"
+	}
+	if name == "" {
+		var err error
+		if name, err = kernel.DefaultName(); err != nil {
+			return r.hostFailure(err, "name a kernel: --kernel debian:bookworm")
+		}
+	}
+	done := r.phase("kernel")
+	k, err := boot.Kernels(r.spec.CacheDir, r.spec.Mirror, r.tellFetch).Get(ctx, name)
+	if errors.Is(err, kernel.ErrUnknownName) {
+		r.wrong = &UsageError{Text: err.Error()}
+		return false
+	}
+	if err != nil {
+		return r.hostFailure(err, "kmodlab doctor says which kernels can be had here")
+	}
+	r.kernel = k
+	done("", false)
+	return true
+}
+
+func (r *run) tellFetch(p kernel.Progress) { r.tell("kernel", p.Text, p.Done, p.Total) }
+
+// compile builds Spec.Dir.
+func (r *run) compile(ctx context.Context) bool {
+	if r.spec.Dir == "" {
+		return true
+	}
+	done := r.phase("build")
+	build, err := kbuild.Run(ctx, kbuild.Request{
+		Kernel: r.kernel, Sources: r.spec.Dir, Runner: r.runner(ctx),
+		CacheDir: filepath.Join(r.spec.CacheDir, "build"), Output: r.spec.Watch.Output,
+	})
+	var failed *kbuild.Error
+	switch {
+	case errors.As(err, &failed) && !failed.Host():
+		r.showSteps(ownPaths(failed.Steps), false)
+		r.in.Build = &result.Failure{Message: failed.Message, Hint: failed.Hint}
+		return false
+	case errors.As(err, &failed):
+		return r.hostFailure(errors.New(failed.Message), failed.Hint)
+	case err != nil:
+		return r.hostFailure(err, "")
+	}
+	r.build = build
+	done(string(build.Where), build.Cached)
+	r.showSteps(build.Steps, build.Cached)
+	return true
+}
+
+// showSteps passes the build's commands on as they would be typed.
+func (r *run) showSteps(steps []kbuild.Step, cached bool) {
+	for _, s := range steps {
+		c := result.Command{Argv: s.Argv, Output: s.Output, Exit: s.Exit, MS: s.MS, Cached: cached}
+		r.res.Commands = append(r.res.Commands, c)
+		if r.spec.Watch.Command != nil {
+			r.spec.Watch.Command(c)
+		}
+	}
+}
+
+// ownPaths names the person's files as they lie in the folder, not where the
+// build saw its copy of them.
+func ownPaths(steps []kbuild.Step) []kbuild.Step {
+	steps = slices.Clone(steps)
+	for i := range steps {
+		steps[i].Output = strings.ReplaceAll(steps[i].Output, kbuild.SourceDir+"/", "")
+	}
+	return steps
+}
+
+// resolve decides what is loaded, in which order, and refuses before any boot
+// what cannot work. Modules that are not to be loaded are installed all the
+// same: another may ask for them with request_module.
+func (r *run) resolve(context.Context) bool {
+	tree := &kmod.Tree{Root: r.kernel.Root, Release: r.kernel.Release}
+	plan, err := kmod.NewPlan(tree, r.files(), r.spec.Load)
+	if err != nil {
+		r.in.Preflight = &result.Failure{
+			Message: strings.ReplaceAll(err.Error(), "\n", "; "),
+			Hint:    "nothing was booted; mend this and run again",
+		}
+		return false
+	}
+	for _, w := range plan.Warnings {
+		r.log(w.Error())
+	}
+	r.plan, r.fresh = plan, plan.Fresh()
+	if f := r.misfit(); f != nil {
+		r.in.Preflight = f
+		return false
+	}
+	if all, err := kmod.NewPlan(tree, r.files(), nil); err == nil {
+		r.fresh, r.inTree = all.Fresh(), inTree(all)
+	} else {
+		r.inTree = inTree(plan) // those that do not fit stay out: nobody named them
+	}
+	for _, m := range plan.Modules {
+		r.res.Modules = append(r.res.Modules, result.Module{Name: m.Name, Depends: m.Depends})
+	}
+	return true
+}
+
+// inTree are the modules of the kernel's own that a plan needs.
+func inTree(p *kmod.Plan) []kmod.PlannedModule {
+	var list []kmod.PlannedModule
+	for _, m := range p.Modules {
+		if m.InTree {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// files are the modules of the folder, or those named by the person.
+func (r *run) files() []string {
+	if r.build == nil {
+		return r.spec.Files
+	}
+	var files []string
+	for _, m := range r.build.Modules {
+		files = append(files, m.Path)
+	}
+	return files
+}
+
+// start boots the VM, or starts the agent on this machine.
+func (r *run) start(ctx context.Context) bool {
+	if r.spec.Here {
+		return r.startHere(ctx)
+	}
+	done := r.phase("boot")
+	files, err := r.guestFiles()
+	if err != nil {
+		return r.hostFailure(err, "")
+	}
+	g, err := boot.Start(ctx, boot.Options{
+		Kernel: r.kernel, Agent: r.agent, Files: files,
+		CPUs: r.spec.CPUs, MemoryMiB: r.spec.MemoryMiB,
+		Accel: vm.Accel(r.spec.Accel), QEMU: r.spec.QEMU, StateDir: r.spec.CacheDir,
+		Console: r.spec.Watch.Console, Log: r.log, Kmsg: r.kmsg,
+	})
+	if err != nil {
+		return r.bootFailure(err)
+	}
+	r.lab = inVM(g, r.kernel.Name, r.memory())
+	r.res.Machine = r.lab.machine
+	done("", false)
+	return true
+}
+
+func (r *run) memory() int {
+	if r.spec.MemoryMiB == 0 {
+		return 512
+	}
+	return r.spec.MemoryMiB
+}
+
+// killedHint is for a QEMU that ended and was not asked to.
+const killedHint = "run it again; where this machine has run out of memory, its own dmesg says so"
+
+func (r *run) bootFailure(err error) bool {
+	var failed *boot.Error
+	if errors.As(err, &failed) {
+		r.res.Console = string(failed.Console)
+		if errors.Is(err, boot.ErrSilent) {
+			r.in.Timeout = &result.Failure{Message: err.Error()}
+			return false
+		}
+		return r.hostFailure(err, killedHint)
+	}
+	return r.hostFailure(err, "")
+}
+
+// kmsg gets records of /dev/kmsg from the guest: "prio,seq,usec,flags;text".
+func (r *run) kmsg(record string) {
+	_, text, ok := strings.Cut(record, ";")
+	if !ok {
+		return
+	}
+	text, _, _ = strings.Cut(text, "\n")
+	if r.spec.Here {
+		r.hereLog.add(text)
+	}
+	if r.spec.Watch.Kmsg != nil {
+		r.spec.Watch.Kmsg(text)
+	}
+}
+
+// attachLimit bounds the tracer's start, before it is stretched for TCG; it takes
+// 1.3 s there on an idle host.
+const attachLimit = 6 * time.Second
+
+// bootTraced boots and attaches the tracer. Attaching patches the running
+// kernel's code, and TCG with several processors has been seen to spin for ever
+// in code that another processor had just patched (QEMU 7.2, once in some
+// hundred boots). Nothing of the modules has run by then, so it boots once more.
+func (r *run) bootTraced(ctx context.Context) bool {
+	for again := false; ; again = true {
+		if !r.start(ctx) {
+			return false
+		}
+		err := r.attach(ctx)
+		if err == nil {
+			return true
+		}
+		if again || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) || r.lab.machine.Accel != string(vm.TCG) {
+			return r.callFailure(err, "attach the tracer")
+		}
+		r.log("the guest hangs while the tracer patches its code, as TCG does now and then; booting it once more")
+		r.lab.close()
+		r.trace.abandon(r.lab)
+		r.trace = trace{}
+	}
+}
+
+func (r *run) attach(ctx context.Context) error {
+	done := r.phase("attach")
+	ctx, cancel := context.WithTimeout(ctx, attachLimit*r.lab.scale)
+	defer cancel()
+	if err := r.trace.start(ctx, r.lab); err != nil {
+		return err
+	}
+	done("", false)
+	if n := r.trace.deaf(); n > 0 {
+		r.log(fmt.Sprintf("%d of %d hooks do not attach on this kernel, so the story has gaps; -v says which and why", n, len(r.trace.state.Hooks)))
+	}
+	return nil
+}
+
+// detach takes in what the tracer recorded and what is still loaded.
+func (r *run) detach(ctx context.Context) bool {
+	done := r.phase("report")
+	ctx, cancel := r.deadline(ctx)
+	defer cancel()
+	if err := r.leftovers(ctx); err != nil {
+		return r.callFailure(err, "list modules")
+	}
+	if err := r.trace.stop(ctx, r.lab); err != nil {
+		return r.callFailure(err, "stop the tracer")
+	}
+	id := r.kernel.ID
+	if r.spec.Here {
+		id = "" // a real machine's kernel has other addresses after each boot
+	}
+	if err := r.trace.readKernel(ctx, r.lab, filepath.Join(r.spec.CacheDir, "symbols"), id); err != nil {
+		return r.callFailure(err, "read the kernel's symbols")
+	}
+	r.in.Finished = true
+	done("", false)
+	return true
+}
+
+// leftovers sees which modules of the plan are still there.
+func (r *run) leftovers(ctx context.Context) error {
+	still, err := r.loaded(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range r.res.Modules {
+		m := &r.res.Modules[i]
+		m.Unloaded = m.Loaded && !still[m.Name]
+	}
+	return nil
+}
+
+func (r *run) powerOff(ctx context.Context) bool {
+	if r.broken {
+		return true // it is stopped
+	}
+	ctx, cancel := r.deadline(ctx)
+	defer cancel()
+	if err := r.lab.finish(ctx); err != nil {
+		// The work is done and reported; a guest that will not go is stopped.
+		r.log(fmt.Sprintf("the guest did not power off by itself: %v", err))
+	}
+	return true
+}
+
+// deadline bounds one exchange with the guest.
+func (r *run) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := r.spec.StepTimeout
+	if r.broken {
+		limit = min(limit, crashGrace)
+	}
+	return context.WithTimeout(ctx, limit*r.lab.scale)
+}
+
+// callFailure says why the guest did not do what it was asked.
+func (r *run) callFailure(err error, what string) bool {
+	r.res.Console = string(r.lab.console())
+	var refused *wire.CallError
+	var qemu *qemuError
+	switch {
+	case errors.As(err, &refused):
+		r.in.Host = &result.Failure{Message: fmt.Sprintf("%s: %s", what, refused.Text)}
+	case errors.Is(err, context.DeadlineExceeded):
+		r.in.Timeout = &result.Failure{Message: fmt.Sprintf("%s: no answer from the guest in %s", what, r.spec.StepTimeout*r.lab.scale)}
+	case errors.Is(err, wire.ErrGarbled):
+		r.in.Lost = &result.Failure{Message: fmt.Sprintf("%s: %v", what, err)}
+	default:
+		end := r.lab.ended()
+		if errors.As(end, &qemu) {
+			r.in.Host = &result.Failure{Message: qemu.Error(), Hint: killedHint}
+			break
+		}
+		if end == nil {
+			end = err
+		}
+		r.in.Lost = &result.Failure{Message: fmt.Sprintf("%s: %v", what, end)}
+		r.res.Console = string(r.lab.console()) // its last words
+	}
+	return false
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/result"
+	"github.com/kmodlab/kmodlab/tracer/event"
+	"github.com/kmodlab/kmodlab/tracer/symbols"
+	"github.com/kmodlab/kmodlab/tracer/timeline"
+)
+
+// maxKallsyms bounds the guest's /proc/kallsyms; Debian's have 6 to 12 MB.
+const maxKallsyms = 64 << 20
+
+// trace is what the tracer in the guest gives the host.
+type trace struct {
+	started bool
+	events  chan received // one value, when the stream has ended
+	got     []event.Event
+	err     error // why the stream ended early
+	state   wire.TraceResult
+	kernel  *symbols.Kernel
+}
+
+type received struct {
+	events []event.Event
+	err    error
+}
+
+// start attaches, and reads records from then on: a port that nobody reads
+// would stop the guest.
+func (t *trace) start(ctx context.Context, l *lab) error {
+	t.events = make(chan received, 1)
+	go func() {
+		events, err := event.ReadAll(l.events)
+		t.events <- received{events, err}
+	}()
+	t.started = true
+	return l.Call(ctx, wire.OpTraceStart, wire.TraceArgs{}, &t.state)
+}
+
+// deaf counts the hooks that this kernel refused.
+func (t *trace) deaf() int {
+	n := 0
+	for _, h := range t.state.Hooks {
+		if !h.Attached {
+			n++
+		}
+	}
+	return n
+}
+
+// stop waits for the last record.
+func (t *trace) stop(ctx context.Context, l *lab) error {
+	if err := l.Call(ctx, wire.OpTraceStop, nil, &t.state); err != nil {
+		return err
+	}
+	select {
+	case r := <-t.events:
+		t.got, t.err = r.events, r.err
+		t.started = false
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("read the last records: %w", ctx.Err())
+	}
+}
+
+// abandon takes what came of the records when the guest did not get to the end.
+// It closes the stream; the lab is of no use after it.
+func (t *trace) abandon(l *lab) {
+	if !t.started {
+		return
+	}
+	l.close()
+	select {
+	case r := <-t.events:
+		t.got, t.err = r.events, r.err
+	case <-time.After(5 * time.Second):
+		t.err = errors.New("the stream of records did not end")
+	}
+	t.started = false
+}
+
+// readKernel gets the names of the kernel's functions. Without KASLR they are
+// the same at every boot of one kernel, so they are read from the guest once;
+// id is empty where that does not hold.
+func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string) error {
+	path := filepath.Join(dir, id)
+	if id != "" {
+		data, err := os.ReadFile(path)
+		if err == nil {
+			if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err == nil {
+				return nil
+			}
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			os.Remove(path) // half written or damaged: made anew below
+		}
+	}
+	data, err := boot.ReadFile(ctx, l.Client, "/proc/kallsyms", maxKallsyms)
+	if err != nil {
+		return err
+	}
+	if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err != nil {
+		return err
+	}
+	if id == "" {
+		return nil
+	}
+	return writeWhole(path, data)
+}
+
+// writeWhole writes a cache file that others see complete or not at all.
+func writeWhole(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("make cache folder: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return fmt.Errorf("write cache file: %w", err)
+	}
+	defer os.Remove(f.Name()) // a no-op once it is renamed
+	if _, err := f.Write(data); err != nil {
+		f.Close()
+		return fmt.Errorf("write cache file: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write cache file: %w", err)
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// fill turns the records into the result's lives.
+func (t *trace) fill(res *result.Result, agent uint32, studied []string, file func(name string) string) {
+	for _, h := range t.state.Hooks {
+		res.Hooks = append(res.Hooks, result.Hook{
+			Name: h.Name, Kind: h.Kind, Target: h.Target, Attached: h.Attached, Fired: h.Fired, Note: h.Note,
+		})
+	}
+	for kind, n := range t.state.Lost {
+		if res.Dropped.ByKind == nil {
+			res.Dropped.ByKind = make(map[string]uint64)
+		}
+		res.Dropped.ByKind[kind] = n
+		res.Dropped.Total += n
+	}
+	table := symbols.New(t.kernel, t.got, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
+	tl := timeline.Build(t.got, table.Site, timeline.Options{AgentTGID: agent, Modules: studied})
+	threads, requests, signals, modules := result.FromTimeline(tl)
+	res.Threads, res.Requests, res.Signals = threads, requests, signals
+	res.Modules = result.MergeModules(res.Modules, modules)
+}
+
+// moduleSymbols reads the functions of a module's file; nil where it cannot, for
+// then its places simply have no names.
+func moduleSymbols(path string) *symbols.Module {
+	if path == "" {
+		return nil
+	}
+	ko, err := kmod.ReadModule(path)
+	if err != nil {
+		return nil
+	}
+	m, err := symbols.ReadModule(ko)
+	if err != nil {
+		return nil
+	}
+	return m
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The few kernel types that the programs read, with only the fields that they
+ * read. preserve_access_index makes every access a CO-RE relocation, so the
+ * order and the offsets here mean nothing; names and types do. A name behind
+ * three underscores is the same kernel type in another kernel's shape.
+ *
+ * Written for this project from the kernel's public structure names, so that
+ * no vmlinux.h of megabytes has to live in the repository.
+ */
+#ifndef KMODLAB_KERNEL_H
+#define KMODLAB_KERNEL_H
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+/* The UAPI values that the programs use (include/uapi/linux/bpf.h). */
+enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+
+enum { BPF_ANY = 0 };
+
+#define PF_EXITING 0x00000004
+#define PF_KTHREAD 0x00200000
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+};
+
+struct signal_struct {
+	atomic_t live;
+	struct sigpending shared_pending;
+};
+
+struct sigaction {
+	void *sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct sighand_struct {
+	struct k_sigaction action[64];
+};
+
+struct kernel_siginfo {
+	int si_signo;
+	int si_code;
+};
+
+struct task_struct {
+	void *stack;
+	unsigned int flags;
+	int pid;
+	int tgid;
+	int exit_code;
+	void *worker_private; /* struct kthread of a kernel thread, 5.17 and later */
+	char comm[16];
+	struct signal_struct *signal;
+	struct sighand_struct *sighand;
+	sigset_t blocked;
+	struct sigpending pending;
+};
+
+struct kthread {
+	int result; /* 5.17 and later; before, exit_code of the task holds it */
+	int (*threadfn)(void *data);
+};
+
+struct kthread_create_info {
+	int (*threadfn)(void *data);
+	void *data;
+	void *done; /* struct completion on the requester's stack */
+};
+
+struct subprocess_info {
+	const char *path;
+	char **argv;
+};
+
+struct linux_binprm {
+	const char *filename;
+};
+
+struct module_layout { /* up to 6.3 */
+	void *base;
+};
+
+struct module_memory { /* 6.4 and later */
+	void *base;
+};
+
+enum mod_mem_type {
+	MOD_TEXT = 0,
+	MOD_INIT_TEXT = 4,
+};
+
+struct module {
+	char name[56];
+};
+
+struct module___old {
+	struct module_layout core_layout;
+	struct module_layout init_layout;
+};
+
+struct module___new {
+	struct module_memory mem[7];
+};
+
+struct pt_regs {
+	unsigned long di;
+	unsigned long si;
+	unsigned long ax;
+};
+
+#pragma clang attribute pop
+
+#endif /* KMODLAB_KERNEL_H */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The binary layout of one record. tracer/event decodes it and repeats the
+ * numbers; TestLayout there reads this file's BTF and fails when they differ.
+ *
+ * A record is a header and, after it, the parts that its bits name, in the
+ * order text, stack, args. All numbers are little endian.
+ */
+#ifndef KMODLAB_RECORD_H
+#define KMODLAB_RECORD_H
+
+#define TASK_COMM_LEN 16
+#define TEXT_LEN 64	/* longer names are cut; MODULE_NAME_LEN is 56 */
+#define STACK_DEPTH 12	/* innermost frames; 0 ends a shorter stack */
+#define ARGS_MAX 6	/* the kernel's modprobe call has 4 */
+#define ARG_LEN 64
+
+enum part {
+	PART_TEXT = 1,
+	PART_STACK = 2,
+	PART_ARGS = 4,
+};
+
+enum task_flag {
+	TASK_KTHREAD = 1,
+};
+
+/* Keep in step with tracer/event: Kind. */
+enum kind {
+	INVALID,
+	THREAD_REQUESTED,
+	THREAD_PICKED_UP,
+	THREAD_FORKED,
+	THREAD_FIRST_RUN,
+	THREAD_CREATED,
+	THREAD_WOKEN,
+	THREAD_FUNCTION,
+	THREAD_STOP_ASKED,
+	THREAD_STOP_SEEN,
+	THREAD_STOP_RETURNED,
+	TASK_EXITED,
+	TASK_FREED,
+	REQUEST_ASKED,
+	REQUEST_NAMED,
+	REQUEST_ADMITTED,
+	REQUEST_RETURNED,
+	HELPER_QUEUED,
+	HELPER_FORKED,
+	HELPER_WAITED,
+	HELPER_RETURNED,
+	TASK_EXECED,
+	MODULE_LOADED,
+	MODULE_INIT_BEGIN,
+	MODULE_INIT_END,
+	MODULE_FREED,
+	SIGNAL_SENT,
+	SIGNAL_GENERATED,
+	SIGNAL_DEQUEUED,
+	SIGNAL_FLUSHED,
+	SIGNAL_DELIVERED,
+	SIGNAL_ALLOWED,
+	NUM_KINDS,
+};
+
+/* Bits of data in SIGNAL_SENT. */
+enum sent {
+	SENT_BLOCKED = 1,
+	SENT_PENDING = 2,
+	SENT_EXITING = 4,
+	SENT_GROUP = 8,
+	SENT_FORCE = 16,
+};
+
+struct record {
+	__u64 time;	/* bpf_ktime_get_ns: CLOCK_MONOTONIC */
+	__u16 kind;
+	__u8 parts;
+	__u8 by_flags;
+	__u8 target_flags;
+	__u8 pad[3];
+	__u32 cpu;
+	__u32 arg;
+	__u32 pid;
+	__u32 tgid;
+	__u32 target_pid;
+	__u32 target_tgid;
+	char comm[TASK_COMM_LEN];
+	char target_comm[TASK_COMM_LEN];
+	__u64 ptr;
+	__u64 func;
+	__u64 data;
+	__u64 aux;
+	__s64 ret;
+};
+
+struct record_text {
+	struct record r;
+	char text[TEXT_LEN];
+};
+
+struct record_stack {
+	struct record r;
+	__u64 stack[STACK_DEPTH];
+};
+
+struct record_text_stack {
+	struct record r;
+	char text[TEXT_LEN];
+	__u64 stack[STACK_DEPTH];
+};
+
+struct record_args {
+	struct record r;
+	char text[TEXT_LEN];
+	char args[ARGS_MAX][ARG_LEN];
+};
+
+#endif /* KMODLAB_RECORD_H */

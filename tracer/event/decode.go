@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+
+package event
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Sizes of tracer/bpf/record.h. TestLayout compares them with the compiled
+// object's own BTF.
+const (
+	headerLen  = 112
+	commLen    = 16
+	textLen    = 64
+	stackDepth = 12
+	argsMax    = 6
+	argLen     = 64
+
+	partText  = 1
+	partStack = 2
+	partArgs  = 4
+
+	taskKthread = 1
+
+	// MaxFrame bounds a record on the wire; a longer length is garbage.
+	MaxFrame = 4096
+)
+
+// ErrTruncated means that the stream ended inside a record, or without its end
+// mark: the sender died.
+var ErrTruncated = errors.New("event stream ends in the middle")
+
+// Decode reads one record. Longer input than its parts need is allowed (ring
+// buffers round up); shorter is an error. Text is cut at its first NUL and may
+// hold any other byte: it comes from the guest.
+func Decode(b []byte) (Event, error) {
+	if len(b) < headerLen {
+		return Event{}, fmt.Errorf("decode record: %d bytes, a header has %d", len(b), headerLen)
+	}
+	le := binary.LittleEndian
+	kind := Kind(le.Uint16(b[8:]))
+	if kind == Invalid || kind >= numKinds {
+		return Event{}, fmt.Errorf("decode record: unknown kind %d", kind)
+	}
+	parts, byFlags, targetFlags := b[10], b[11], b[12]
+	e := Event{
+		Time: le.Uint64(b),
+		Kind: kind,
+		CPU:  le.Uint32(b[16:]),
+		Arg:  le.Uint32(b[20:]),
+		By: Task{PID: le.Uint32(b[24:]), TGID: le.Uint32(b[28:]),
+			Comm: text(b[40:][:commLen]), Kthread: byFlags&taskKthread != 0},
+		Target: Task{PID: le.Uint32(b[32:]), TGID: le.Uint32(b[36:]),
+			Comm: text(b[56:][:commLen]), Kthread: targetFlags&taskKthread != 0},
+		Ptr:  le.Uint64(b[72:]),
+		Func: le.Uint64(b[80:]),
+		Data: le.Uint64(b[88:]),
+		Aux:  le.Uint64(b[96:]),
+		Ret:  int64(le.Uint64(b[104:])),
+	}
+	return e, decodeParts(&e, parts, b[headerLen:])
+}
+
+func decodeParts(e *Event, parts byte, rest []byte) error {
+	take := func(n int) ([]byte, error) {
+		if len(rest) < n {
+			return nil, fmt.Errorf("decode record: %s is cut short", e.Kind)
+		}
+		part := rest[:n]
+		rest = rest[n:]
+		return part, nil
+	}
+	if parts&partText != 0 {
+		b, err := take(textLen)
+		if err != nil {
+			return err
+		}
+		e.Text = text(b)
+	}
+	if parts&partStack != 0 {
+		b, err := take(stackDepth * 8)
+		if err != nil {
+			return err
+		}
+		for ; len(b) > 0; b = b[8:] {
+			addr := binary.LittleEndian.Uint64(b)
+			if addr == 0 {
+				break
+			}
+			e.Stack = append(e.Stack, addr)
+		}
+	}
+	if parts&partArgs != 0 {
+		b, err := take(argsMax * argLen)
+		if err != nil {
+			return err
+		}
+		for ; len(b) > 0; b = b[argLen:] {
+			arg := text(b[:argLen])
+			if arg == "" {
+				break
+			}
+			e.Args = append(e.Args, arg)
+		}
+	}
+	return nil
+}
+
+func text(b []byte) string {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return string(b)
+}
+
+// AppendFrame appends a record to b as the wire carries it: its length in two
+// bytes, then itself.
+func AppendFrame(b, record []byte) []byte {
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(record)))
+	return append(b, record...)
+}
+
+// EndFrame is the mark behind the last record.
+func EndFrame() []byte { return []byte{0, 0} }
+
+// ReadAll decodes frames until the end mark. What was decoded is returned with
+// any error: ErrTruncated where the stream ends early, another where a record is
+// garbage.
+func ReadAll(r io.Reader) ([]Event, error) {
+	var events []Event
+	var length [2]byte
+	buf := make([]byte, MaxFrame)
+	for {
+		if _, err := io.ReadFull(r, length[:]); err != nil {
+			return events, truncated(err)
+		}
+		n := int(binary.LittleEndian.Uint16(length[:]))
+		if n == 0 {
+			return events, nil
+		}
+		if n > MaxFrame {
+			return events, fmt.Errorf("read event stream: record of %d bytes", n)
+		}
+		if _, err := io.ReadFull(r, buf[:n]); err != nil {
+			return events, truncated(err)
+		}
+		e, err := Decode(buf[:n])
+		if err != nil {
+			return events, err
+		}
+		events = append(events, e)
+	}
+}
+
+func truncated(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return ErrTruncated
+	}
+	return fmt.Errorf("read event stream: %w", err)
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+
+// Package event defines the records that the eBPF programs write and turns
+// their bytes into values. It is pure: it reads no file and asks no kernel, so
+// the host decodes what a guest of another kernel recorded.
+//
+// The binary layout is described once, in tracer/bpf/record.h; TestLayout holds
+// this package to it.
+package event
+
+import "fmt"
+
+// Kind says what happened. The numbers are part of the binary layout: append,
+// never renumber.
+type Kind uint16
+
+// The comment behind each kind names the hook, then the fields of Event that
+// the kind fills besides Time, Kind, CPU and By.
+const (
+	Invalid Kind = iota
+
+	// Kernel threads.
+	ThreadRequested    // __kthread_create_on_node entered: Ptr = base of the requester's kernel stack, Func = threadfn, Data = its argument, Arg = node, Text = name format, Stack
+	ThreadPickedUp     // kthreadd calls kernel_thread: Ptr = kthread_create_info, Func = threadfn, Data = its argument, Aux = address of the requester's completion (on the requester's stack)
+	ThreadForked       // kernel_thread returned to kthreadd: Ptr = kthread_create_info, Ret = pid or -errno
+	ThreadFirstRun     // kthread() entered by the new thread: Ptr = kthread_create_info, Func = threadfn
+	ThreadCreated      // __kthread_create_on_node returned to the requester: Target, Ret = 0 or -errno
+	ThreadWoken        // first wake-up after creation, by By: Target
+	ThreadFunction     // the thread is about to call its threadfn: Func = threadfn
+	ThreadStopAsked    // kthread_stop entered: Target, Stack
+	ThreadStopSeen     // kthread_should_stop returned true to the thread for the first time: Stack
+	ThreadStopReturned // kthread_stop returned to its caller: Ret = the thread's result
+	TaskExited         // sched_process_exit: Ret = result of a kernel thread, else the raw wait status; Data = 1 when it was the last thread of its process
+	TaskFreed          // sched_process_free: Target (By is whoever dropped the last reference)
+
+	// request_module and its helper.
+	RequestAsked    // __request_module entered: Arg = 1 when it waits for modprobe to end, Text = name format, Stack
+	RequestNamed    // security_kernel_module_request: Text = module name
+	RequestAdmitted // module_request tracepoint, behind the limiter: Text = module name, Arg = wait
+	RequestReturned // __request_module returned: Ret = 0, -errno or a raw wait status
+	HelperQueued    // call_usermodehelper_exec entered: Ptr = subprocess_info, Arg = UMH_* flags, Text = path, Args = argv
+	HelperForked    // call_usermodehelper_exec_async entered by the helper's task: Ptr = subprocess_info
+	HelperWaited    // kernel_wait returned to the kworker: Arg = pid of the helper, Ret = raw wait status
+	HelperReturned  // call_usermodehelper_exec returned: Ptr = subprocess_info, Ret
+	TaskExeced      // sched_process_exec: Text = file name
+
+	// Modules.
+	ModuleLoaded    // module_load tracepoint: Ptr = struct module, Func = base of the text that stays, Data = base of the init text, Text = name
+	ModuleInitBegin // do_init_module entered: Ptr = struct module, Text = name
+	ModuleInitEnd   // do_init_module returned: Ptr = struct module, Ret = what the loader sees
+	ModuleFreed     // module_free tracepoint: Ptr = struct module, Text = name
+
+	// Signals.
+	SignalSent      // __send_signal_locked entered: Target, Arg = signal, Ret = si_code, Func = the target's sa_handler, Data = Sent* bits, Stack
+	SignalGenerated // signal_generate tracepoint: Target, Arg = signal, Ret = TRACE_SIGNAL_* result
+	SignalDequeued  // dequeue_signal returned a signal to By: Arg = signal, Stack
+	SignalFlushed   // flush_signals: Target, Data = mask of pending signals (bit n-1 is signal n), 0 when there was none, Stack
+	SignalDelivered // signal_deliver tracepoint, processes only: Arg = signal, Func = handler
+	SignalAllowed   // kernel_sigaction: Arg = signal, Func = the new handler (Handler*)
+
+	numKinds
+)
+
+// Bits of Event.Data for SignalSent, read from the target when the signal was sent.
+const (
+	SentBlocked = 1 << iota // the target blocks the signal
+	SentPending             // the same signal was pending already
+	SentExiting             // the target is dying (PF_EXITING)
+	SentGroup               // sent to a process, not to one thread
+	SentForce               // the sender overrides SIG_IGN (force_sig and friends)
+)
+
+// Values of sa_handler that are no addresses. Kernel threads start with
+// HandlerIgnore for every signal; allow_signal sets HandlerKthread and
+// allow_kernel_signal sets HandlerKernel (include/linux/signal.h, 4.19 on).
+const (
+	HandlerDefault = 0
+	HandlerIgnore  = 1
+	HandlerKthread = 2
+	HandlerKernel  = 3
+)
+
+// Results of SignalGenerated (enum in include/trace/events/signal.h).
+const (
+	GenerateDelivered      = 0 // queued or pending; says nothing about "blocked"
+	GenerateIgnored        = 1
+	GenerateAlreadyPending = 2
+	GenerateOverflowFail   = 3
+	GenerateLoseInfo       = 4
+)
+
+// Task names a task at the moment of the event. The zero Task means "none".
+type Task struct {
+	PID     uint32 // the thread's id
+	TGID    uint32 // the process's id; equal to PID for kernel threads
+	Comm    string // at most 15 bytes
+	Kthread bool   // PF_KTHREAD
+}
+
+// String gives comm[pid], the way reports name a task.
+func (t Task) String() string { return fmt.Sprintf("%s[%d]", t.Comm, t.PID) }
+
+// Event is one record, decoded. Which fields a kind fills is said at its
+// constant; the others are zero.
+type Event struct {
+	Time   uint64 // nanoseconds, CLOCK_MONOTONIC of the traced machine
+	Kind   Kind
+	CPU    uint32
+	By     Task // the task that ran when the hook fired
+	Target Task // the task that the event is about, where that is another one
+	Arg    uint32
+	Ptr    uint64 // identity of a kernel object, for exact joins
+	Func   uint64
+	Data   uint64
+	Aux    uint64
+	Ret    int64
+	Text   string
+	Args   []string
+	Stack  []uint64 // return addresses, innermost first
+}
+
+// Site is a place in code: symbol+offset [module]. Module is empty for the
+// kernel's own text, Symbol is empty when the address has no name.
+type Site struct {
+	Symbol string
+	Offset uint64
+	Module string
+	Addr   uint64
+}
+
+// String prints the site as the kernel's %pB does: inc_func+0x8e [signal_handling].
+func (s Site) String() string {
+	name := fmt.Sprintf("0x%x", s.Addr)
+	if s.Symbol != "" {
+		name = fmt.Sprintf("%s+0x%x", s.Symbol, s.Offset)
+	}
+	if s.Module != "" {
+		name += " [" + s.Module + "]"
+	}
+	return name
+}
+
+// Function prints the site without its offset: inc_func [signal_handling].
+func (s Site) Function() string {
+	if s.Symbol == "" {
+		return s.String()
+	}
+	if s.Module == "" {
+		return s.Symbol
+	}
+	return s.Symbol + " [" + s.Module + "]"
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+
+package symbols
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Module holds the functions of a .ko, relative to the two places where the
+// kernel puts a module's text: the part that stays and the part for init.
+type Module struct {
+	core, init text
+}
+
+// text is one contiguous range of executable sections. Symbol addresses are
+// relative to its base.
+type text struct {
+	symbols []symbol
+	size    uint64
+}
+
+// ReadModule reads the functions of a module, from the bytes of a plain .ko.
+// It repeats how the kernel lays out executable sections (layout_sections in
+// kernel/module/main.c, 5.10 to 7.x): in the file's order, each aligned as it
+// asks; names that begin with .init go to the init text.
+func ReadModule(ko []byte) (*Module, error) {
+	f, err := elf.NewFile(bytes.NewReader(ko))
+	if err != nil {
+		return nil, fmt.Errorf("read module's symbols: %w", err)
+	}
+	m := new(Module)
+	offsets := make(map[elf.SectionIndex]uint64) // of each executable section in its text
+	for i, s := range f.Sections {
+		if s.Flags&elf.SHF_ALLOC == 0 || s.Flags&elf.SHF_EXECINSTR == 0 {
+			continue
+		}
+		t := m.textOf(s.Name)
+		if a := s.Addralign; a > 1 {
+			t.size = (t.size + a - 1) / a * a
+		}
+		offsets[elf.SectionIndex(i)] = t.size
+		t.size += s.Size
+	}
+	symbols, err := f.Symbols()
+	if err != nil {
+		return nil, fmt.Errorf("read module's symbols: %w", err)
+	}
+	for _, s := range symbols {
+		offset, ok := offsets[s.Section]
+		if !ok || s.Name == "" || elf.ST_TYPE(s.Info) != elf.STT_FUNC {
+			continue
+		}
+		t := m.textOf(f.Sections[s.Section].Name)
+		t.symbols = append(t.symbols, symbol{addr: offset + s.Value, end: offset + s.Value + s.Size, name: s.Name})
+	}
+	for _, t := range []*text{&m.core, &m.init} {
+		sort.SliceStable(t.symbols, func(i, j int) bool { return before(t.symbols[i], t.symbols[j]) })
+	}
+	return m, nil
+}
+
+// before sorts by address. Of several names for one, the last is found: that
+// which the author gave, not the alias that module_init and module_exit make.
+func before(a, b symbol) bool {
+	if a.addr != b.addr {
+		return a.addr < b.addr
+	}
+	return isAlias(a.name) && !isAlias(b.name)
+}
+
+func isAlias(name string) bool { return name == "init_module" || name == "cleanup_module" }
+
+func (m *Module) textOf(section string) *text {
+	if strings.HasPrefix(section, ".init") {
+		return &m.init
+	}
+	return &m.core
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+
+// Package symbols turns addresses of the traced kernel into places in code. The
+// kernel's own text is named by its kallsyms; a module's by the symbol table of
+// its .ko and the base addresses that the tracer recorded when it was loaded.
+// That names places in a module that is gone, and in its init text, which the
+// kernel frees as soon as init has returned. It is pure.
+package symbols
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/tracer/event"
+)
+
+// symbol is a function. end is 0 where only the next symbol bounds it.
+type symbol struct {
+	addr, end uint64
+	name      string
+}
+
+// Kernel holds the functions of a kernel's own text, sorted by address. It can
+// be shared by several Tables: under nokaslr a kernel's addresses are the same
+// at every boot.
+type Kernel struct {
+	symbols []symbol
+	etext   uint64 // where the text ends; 0 when the list does not say
+}
+
+// maxSymbols bounds what a guest can make the host keep; a distribution's
+// kernel has about 200,000.
+const maxSymbols = 4 << 20
+
+// ReadKernel reads /proc/kallsyms as root sees it. Lines of modules are left
+// out: their names come from the .ko files.
+func ReadKernel(r io.Reader) (*Kernel, error) {
+	k := new(Kernel)
+	scanner := bufio.NewScanner(r)
+	for scanner.Scan() {
+		if err := k.add(scanner.Text()); err != nil {
+			return nil, err
+		}
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, fmt.Errorf("read kallsyms: %w", err)
+	}
+	if len(k.symbols) == 0 {
+		return nil, fmt.Errorf("read kallsyms: no function has an address: it was read without root, or kptr_restrict is 2")
+	}
+	sort.SliceStable(k.symbols, func(i, j int) bool { return k.symbols[i].addr < k.symbols[j].addr })
+	return k, nil
+}
+
+func (k *Kernel) add(line string) error {
+	if strings.HasSuffix(line, "]") {
+		return nil
+	}
+	fields := strings.Fields(line)
+	if len(fields) != 3 {
+		return fmt.Errorf("read kallsyms: %q is no symbol", line)
+	}
+	addr, err := strconv.ParseUint(fields[0], 16, 64)
+	if err != nil {
+		return fmt.Errorf("read kallsyms: %w", err)
+	}
+	if fields[2] == "_etext" {
+		k.etext = addr
+	}
+	if addr == 0 || !strings.Contains("tTwW", fields[1]) {
+		return nil
+	}
+	if len(k.symbols) == maxSymbols {
+		return fmt.Errorf("read kallsyms: more than %d functions", maxSymbols)
+	}
+	k.symbols = append(k.symbols, symbol{addr: addr, name: fields[2]})
+	return nil
+}
+
+// find gives the last symbol at or below addr.
+func find(symbols []symbol, addr uint64) (symbol, bool) {
+	i := sort.Search(len(symbols), func(i int) bool { return symbols[i].addr > addr })
+	if i == 0 {
+		return symbol{}, false
+	}
+	s := symbols[i-1]
+	return s, s.end == 0 || addr < s.end
+}
+
+// Table names places at a time: modules come, go, and leave their addresses to
+// others.
+type Table struct {
+	kernel  *Kernel
+	modules []placed
+}
+
+// placed is one text of a module at its addresses, from its load on. Later ones
+// come first where addresses are used again.
+type placed struct {
+	name   string
+	from   uint64 // when it was loaded
+	lo, hi uint64
+	text   []symbol
+}
+
+// New makes a table of the kernel's own symbols and of the modules that events
+// saw loaded. files finds a module's file by its name (underscore form); nil
+// where there is none, whose places then have no symbol. kernel may be nil.
+func New(kernel *Kernel, events []event.Event, files func(name string) *Module) *Table {
+	t := &Table{kernel: kernel}
+	for _, e := range events {
+		if e.Kind == event.ModuleLoaded {
+			t.place(e, files(e.Text))
+		}
+	}
+	return t
+}
+
+func (t *Table) place(e event.Event, m *Module) {
+	if m == nil {
+		return
+	}
+	for _, part := range []struct {
+		base uint64
+		text text
+	}{{e.Func, m.core}, {e.Data, m.init}} {
+		if part.base == 0 || part.text.size == 0 {
+			continue
+		}
+		p := placed{name: e.Text, from: e.Time, lo: part.base, hi: part.base + part.text.size}
+		for _, s := range part.text.symbols {
+			p.text = append(p.text, symbol{addr: part.base + s.addr, end: part.base + s.end, name: s.name})
+		}
+		t.modules = append(t.modules, p)
+	}
+}
+
+// Site names a return address: the call before it counts, so that a call that
+// ends its function is not taken for the next one, as the kernel's %pB does. A
+// module's addresses stay its own after it is gone, until another is loaded there.
+func (t *Table) Site(addr, at uint64) event.Site {
+	site := event.Site{Addr: addr}
+	look := addr - 1
+	for i := len(t.modules) - 1; i >= 0; i-- {
+		m := &t.modules[i]
+		if m.from > at || look < m.lo || look >= m.hi {
+			continue
+		}
+		site.Module = m.name
+		if s, ok := find(m.text, look); ok {
+			site.Symbol, site.Offset = s.name, addr-s.addr
+		}
+		return site
+	}
+	if t.kernel == nil || (t.kernel.etext != 0 && look >= t.kernel.etext) {
+		return site
+	}
+	if s, ok := find(t.kernel.symbols, look); ok {
+		site.Symbol, site.Offset = s.name, addr-s.addr
+	}
+	return site
+}

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: MIT
+
+package timeline
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/tracer/event"
+)
+
+// stackMask selects the base of a kernel stack: THREAD_SIZE is 16 KiB on x86-64
+// and stacks are aligned to their size.
+const stackMask = ^uint64(16<<10 - 1)
+
+// maxSamePID bounds how many threads of one pid are kept open. More than one
+// lives only while somebody holds a reference to a dead one.
+const maxSamePID = 8
+
+// maxWaiting bounds the requests of one threadfn and argument that wait for
+// kthreadd at once, so that a guest that lies costs little time.
+const maxWaiting = 256
+
+// Thread is the life of one kernel thread.
+type Thread struct {
+	Task      event.Task // with the final name where that was seen; PID 0 when it never came to be
+	Func      event.Site // its threadfn
+	Requester Actor
+	Format    string // the name as the requester wrote it, not formatted
+
+	Requested uint64 // __kthread_create_on_node entered
+	PickedUp  uint64 // kthreadd took the request
+	Forked    uint64 // kernel_thread returned to kthreadd
+	FirstRun  uint64 // kthread() entered by the new thread
+	Created   uint64 // back at the requester
+	Woken     uint64 // first wake-up after creation
+	Function  uint64 // threadfn called
+	StopSeen  uint64 // kthread_should_stop first said true
+	Exited    uint64
+	Freed     uint64 // last reference dropped
+
+	WokenBy event.Task
+	Stops   []Stop // calls of kthread_stop, in order
+	// CreateRet is what the requester got: 0, -errno, or -EINTR when it was
+	// killed while it waited. Meaningful when Created is not 0.
+	CreateRet int64
+	// Result is what threadfn returned; meaningful when Exited is not 0.
+	Result int64
+	// Inexact says that request and thread were joined by threadfn and argument
+	// alone, because the requester was killed and its stack says nothing more.
+	Inexact    bool
+	Background bool
+
+	fn, data uint64
+	failed   bool // kernel_thread refused
+	merged   bool // another record of the same thread took this one in
+}
+
+// Stop is one call of kthread_stop. Returned is 0 while it waits.
+type Stop struct {
+	By       Actor
+	Asked    uint64
+	Returned uint64
+	Result   int64
+}
+
+// Alive reports whether the thread came to be and was not seen to exit.
+func (t *Thread) Alive() bool {
+	return t.Exited == 0 && t.Freed == 0 && t.Task.PID != 0
+}
+
+// Ending says in words how the thread's life ended.
+func (t *Thread) Ending() string {
+	stopped := len(t.Stops) > 0 && t.Stops[0].Asked != 0
+	switch {
+	case t.Exited != 0 && t.CreateRet == -int64(unix.EINTR):
+		return "gave up: its requester was killed while it waited"
+	case t.Exited != 0 && t.Function == 0 && stopped && t.Result == -int64(unix.EINTR):
+		return "stopped before it ran (-EINTR)"
+	case t.Exited != 0:
+		return "returned " + returnWords(t.Result)
+	case t.Freed != 0:
+		return "ended (its result was not seen)"
+	case t.Task.PID != 0:
+		return "still alive"
+	case t.Created != 0 && t.CreateRet < 0:
+		return "not created: " + errnoWords(t.CreateRet)
+	case t.failed:
+		return "not created"
+	}
+	return "not seen to be created"
+}
+
+func (t *Thread) began() uint64 {
+	first := firstOf(t.Requested, t.PickedUp, t.Forked, t.FirstRun, t.Created, t.Woken, t.Function, t.StopSeen, t.Exited, t.Freed)
+	if len(t.Stops) > 0 {
+		first = firstOf(first, t.Stops[0].Asked)
+	}
+	return first
+}
+
+// taken reports whether the request has found its thread.
+func (t *Thread) taken() bool { return t.PickedUp != 0 || t.Task.PID != 0 || t.merged }
+
+// covers reports whether the thread may have been the task of its pid then.
+func (t *Thread) covers(at uint64) bool {
+	end := max(t.Exited, t.Freed)
+	return at >= t.began() && (end == 0 || at <= end)
+}
+
+// workKey is what a request and its pick-up share beside the stack.
+type workKey struct{ fn, data uint64 }
+
+type openStop struct {
+	thread *Thread
+	index  int
+}
+
+// threadJoin holds the identities that are open. A requester waits until its
+// thread is made, so a stack and a requester have one open request at most; a
+// create pointer is open from pick-up until both kthreadd and the new thread
+// were heard, then its memory may serve again.
+type threadJoin struct {
+	all      []*Thread
+	byAsker  map[uint32]*Thread
+	byStack  map[uint64]*Thread
+	waiting  map[workKey][]*Thread // requested, not picked up, oldest first
+	byCreate map[uint64]*Thread
+	byPID    map[uint32][]*Thread // not freed, oldest first
+	stops    map[uint32]openStop  // by the pid that waits in kthread_stop
+}
+
+func newThreadJoin() threadJoin {
+	return threadJoin{
+		byAsker:  map[uint32]*Thread{},
+		byStack:  map[uint64]*Thread{},
+		waiting:  map[workKey][]*Thread{},
+		byCreate: map[uint64]*Thread{},
+		byPID:    map[uint32][]*Thread{},
+		stops:    map[uint32]openStop{},
+	}
+}
+
+func (b *builder) addThread(e *event.Event) {
+	switch e.Kind {
+	case event.ThreadRequested:
+		b.threadRequested(e)
+	case event.ThreadPickedUp:
+		b.threadPickedUp(e)
+	case event.ThreadForked:
+		b.threadForked(e)
+	case event.ThreadFirstRun:
+		b.threadFirstRun(e)
+	case event.ThreadCreated:
+		b.threadCreated(e)
+	case event.ThreadWoken:
+		if t := b.threads.find(e.Target); t != nil && t.Woken == 0 {
+			t.Woken, t.WokenBy = e.Time, e.By
+		}
+	case event.ThreadFunction:
+		t := b.threads.findOrAdd(e.By)
+		setOnce(&t.Function, e.Time)
+		b.setFunc(t, e)
+		t.name(e.By)
+	case event.ThreadStopAsked:
+		b.stopAsked(e)
+	case event.ThreadStopSeen:
+		t := b.threads.findOrAdd(e.By)
+		setOnce(&t.StopSeen, e.Time)
+	case event.ThreadStopReturned:
+		if open, ok := b.threads.stops[e.By.PID]; ok {
+			stop := &open.thread.Stops[open.index]
+			stop.Returned, stop.Result = e.Time, e.Ret
+			delete(b.threads.stops, e.By.PID)
+		}
+	case event.TaskFreed:
+		b.threadFreed(e)
+	}
+}
+
+func (b *builder) threadRequested(e *event.Event) {
+	t := b.threads.add()
+	t.Requested, t.Requester, t.Format = e.Time, b.actor(e), e.Text
+	t.data = e.Data
+	b.setFunc(t, e)
+	b.threads.byAsker[e.By.PID] = t
+	b.threads.byStack[e.Ptr&stackMask] = t
+	key := workKey{e.Func, e.Data}
+	waiting := append(b.threads.waiting[key], t)
+	b.threads.waiting[key] = waiting[max(0, len(waiting)-maxWaiting):]
+}
+
+// threadPickedUp finds the request by the completion that the requester keeps
+// on its own stack. A killed requester takes its completion away (Aux is 0);
+// only then threadfn and argument must do.
+func (b *builder) threadPickedUp(e *event.Event) {
+	j := &b.threads
+	key := workKey{e.Func, e.Data}
+	var t *Thread
+	if e.Aux != 0 {
+		t = j.byStack[e.Aux&stackMask]
+		delete(j.byStack, e.Aux&stackMask)
+		if t != nil && (t.taken() || t.fn != e.Func || t.data != e.Data) {
+			t = nil // left over from a request whose end was lost
+		}
+	} else if t = j.oldestWaiting(key); t != nil {
+		t.Inexact = true
+	}
+	if t == nil {
+		t = j.add()
+		t.data = e.Data
+		b.setFunc(t, e)
+	}
+	t.PickedUp = e.Time
+	j.trimWaiting(key)
+	j.byCreate[e.Ptr] = t
+}
+
+func (b *builder) threadForked(e *event.Event) {
+	j := &b.threads
+	t := j.byCreate[e.Ptr]
+	if t == nil || t.Forked != 0 {
+		return
+	}
+	t.Forked = e.Time
+	if e.Ret <= 0 {
+		t.failed = true
+		delete(j.byCreate, e.Ptr)
+		return
+	}
+	if t.FirstRun != 0 {
+		delete(j.byCreate, e.Ptr)
+		return
+	}
+	t.Task = event.Task{PID: uint32(e.Ret), TGID: uint32(e.Ret), Kthread: true}
+	j.open(t)
+}
+
+func (b *builder) threadFirstRun(e *event.Event) {
+	j := &b.threads
+	t := j.byCreate[e.Ptr]
+	if t == nil || t.FirstRun != 0 || (t.Task.PID != 0 && t.Task.PID != e.By.PID) {
+		t = j.add()
+	}
+	t.FirstRun = e.Time
+	b.setFunc(t, e)
+	if t.Task.PID == 0 {
+		t.Task = event.Task{PID: e.By.PID, TGID: e.By.TGID, Kthread: true}
+		j.open(t)
+	}
+	if t.Forked != 0 || j.byCreate[e.Ptr] != t {
+		delete(j.byCreate, e.Ptr)
+	}
+}
+
+// threadCreated is heard from the requester: it closes that task's request.
+func (b *builder) threadCreated(e *event.Event) {
+	j := &b.threads
+	t := j.byAsker[e.By.PID]
+	delete(j.byAsker, e.By.PID)
+	if e.Ret == 0 && e.Target.PID != 0 && (t == nil || t.Task.PID != e.Target.PID) {
+		t = j.createdAnyway(t, e.Target)
+	}
+	if t == nil {
+		return
+	}
+	if t.Requested == 0 && t.Requester.PID == 0 {
+		t.Requester = b.actor(e)
+	}
+	t.Created, t.CreateRet = e.Time, e.Ret
+	if e.Ret == 0 {
+		t.name(e.Target)
+	}
+}
+
+// createdAnyway is the thread that came of a request where the records between
+// the two were lost. The requester itself names the thread, so this join is
+// exact too; asked is its open request, nil when that was lost as well.
+func (j *threadJoin) createdAnyway(asked *Thread, task event.Task) *Thread {
+	if asked != nil && asked.Task.PID != 0 {
+		asked = nil // a request that ended unseen
+	}
+	t := j.find(task)
+	if t != nil && (t.Created != 0 || t.Requested != 0 || asked != nil && t.began() < asked.Requested) {
+		t = nil // an earlier thread with this pid
+	}
+	switch {
+	case t == nil && asked == nil:
+		t = j.add()
+	case t == nil:
+		t = asked
+	case asked != nil:
+		t.Requested, t.Requester, t.Format = asked.Requested, asked.Requester, asked.Format
+		asked.merged = true
+	}
+	if t.Task.PID == 0 {
+		t.Task = task
+		j.open(t)
+	}
+	return t
+}
+
+func (b *builder) stopAsked(e *event.Event) {
+	if e.Target.PID == 0 {
+		return
+	}
+	t := b.threads.findOrAdd(e.Target)
+	t.Stops = append(t.Stops, Stop{By: b.actor(e), Asked: e.Time})
+	b.threads.stops[e.By.PID] = openStop{t, len(t.Stops) - 1}
+}
+
+func (b *builder) threadExited(e *event.Event) {
+	delete(b.threads.stops, e.By.PID)
+	delete(b.threads.byAsker, e.By.PID)
+	if t := b.threads.find(e.By); t != nil && t.Exited == 0 && e.By.Kthread {
+		t.Exited, t.Result = e.Time, e.Ret
+		t.name(e.By)
+	}
+}
+
+// threadFreed closes the oldest dead thread of the pid: a pid is given again
+// once its task is dead, and the task may be held for long after.
+func (b *builder) threadFreed(e *event.Event) {
+	list := b.threads.byPID[e.Target.PID]
+	for i, t := range list {
+		if t.Exited != 0 || i == len(list)-1 {
+			t.Freed = e.Time
+			b.threads.byPID[e.Target.PID] = append(list[:i:i], list[i+1:]...)
+			return
+		}
+	}
+}
+
+// setFunc resolves the threadfn while its module is still there.
+func (b *builder) setFunc(t *Thread, e *event.Event) {
+	if t.fn == 0 && e.Func != 0 {
+		t.fn, t.Func = e.Func, b.function(e.Func, e.Time)
+	}
+}
+
+// name keeps the first real name; a thread is called kthreadd until its
+// requester names it.
+func (t *Thread) name(task event.Task) {
+	if (t.Task.Comm == "" || t.Task.Comm == "kthreadd") && task.Comm != "" {
+		t.Task.Comm = task.Comm
+	}
+}
+
+func (j *threadJoin) add() *Thread {
+	t := &Thread{}
+	j.all = append(j.all, t)
+	return t
+}
+
+// open makes t the thread of its pid.
+func (j *threadJoin) open(t *Thread) {
+	list := append(j.byPID[t.Task.PID], t)
+	if len(list) > maxSamePID {
+		list = list[1:]
+	}
+	j.byPID[t.Task.PID] = list
+}
+
+// find is the thread that a task is. Several share a pid only when a dead one
+// is still held, then the name decides, and else the youngest.
+func (j *threadJoin) find(task event.Task) *Thread {
+	list := j.byPID[task.PID]
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].Task.Comm == task.Comm {
+			return list[i]
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return list[len(list)-1]
+}
+
+// findOrAdd is find for events that only kernel threads cause: one that was
+// there before the trace began gets a life without a beginning.
+func (j *threadJoin) findOrAdd(task event.Task) *Thread {
+	t := j.find(task)
+	if t == nil {
+		t = j.add()
+		t.Task = task
+		j.open(t)
+	}
+	return t
+}
+
+// oldestWaiting prefers a request that its requester gave up.
+func (j *threadJoin) oldestWaiting(key workKey) *Thread {
+	j.trimWaiting(key)
+	list := j.waiting[key]
+	for _, t := range list {
+		if t.Created != 0 && !t.taken() {
+			return t
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
+}
+
+func (j *threadJoin) trimWaiting(key workKey) {
+	list := j.waiting[key]
+	for len(list) > 0 && list[0].taken() {
+		list = list[1:]
+	}
+	if len(list) == 0 {
+		delete(j.waiting, key)
+		return
+	}
+	j.waiting[key] = list
+}
+
+// returnWords prints a result, with its errno's name where it has one.
+func returnWords(ret int64) string {
+	if name := errnoName(ret); name != "" {
+		return fmt.Sprintf("%d (%s)", ret, name)
+	}
+	return fmt.Sprint(ret)
+}

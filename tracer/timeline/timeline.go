@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+
+// Package timeline joins single events to lives: a kernel thread from its
+// request to its last reference, a request_module from the call to modprobe and
+// back, a signal from its sender to the place where it was taken, a module from
+// its load to its end.
+//
+// Every join follows an identity that the kernel itself uses (the
+// kthread_create_info, the subprocess_info, the struct module, the requester's
+// stack), never a name or a nearness in time; the one exception is marked
+// Thread.Inexact. Any list of events gives a Timeline: what was lost leaves
+// fields at zero, and nothing else. The package is pure.
+package timeline
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/kmodlab/kmodlab/tracer/event"
+)
+
+// Timeline is what a list of events amounts to. All times are nanoseconds of
+// the traced machine's CLOCK_MONOTONIC; 0 means "not seen". Each list is in the
+// order in which its members began.
+type Timeline struct {
+	// Start is the first moment of what is not Background, or of the first
+	// event where everything is. Background members may begin before it.
+	Start    uint64
+	Threads  []Thread
+	Requests []Request
+	Signals  []Signal
+	Loads    []Load
+}
+
+// Options say what is worth a person's attention. They hide nothing: they only
+// decide the Background marks.
+type Options struct {
+	// AgentTGID is the process that loads and unloads. Signals within it and
+	// from it to strangers are background.
+	AgentTGID uint32
+	// Modules are the modules under study. What neither they nor their threads
+	// and helpers take part in is background. Empty means every module.
+	Modules []string
+}
+
+// Actor is a task and the place in code from which it acted: the innermost
+// frame in a module, or else the innermost one that is not part of the
+// interface it called. Site is zero where the stack has no such frame.
+type Actor struct {
+	event.Task
+	Site event.Site
+}
+
+// Build joins the events, which may come in any order. resolve names the code
+// at an address at a moment (module text is reused); nil leaves addresses
+// without names. Build keeps no reference to events.
+func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts Options) *Timeline {
+	sorted := slices.Clone(events)
+	slices.SortStableFunc(sorted, func(a, b event.Event) int { return cmp.Compare(a.Time, b.Time) })
+	if resolve == nil {
+		resolve = func(addr, _ uint64) event.Site { return event.Site{Addr: addr} }
+	}
+	b := &builder{
+		resolve:  resolve,
+		threads:  newThreadJoin(),
+		requests: newRequestJoin(),
+		signals:  newSignalJoin(),
+		loads:    loadJoin{open: map[uint64]*Load{}},
+	}
+	for i := range sorted {
+		b.add(&sorted[i])
+	}
+	b.threads.all = slices.DeleteFunc(b.threads.all, func(t *Thread) bool { return t.merged })
+	b.closeSignals()
+	b.markBackground(opts)
+	tl := b.timeline()
+	if tl.Start == 0 && len(sorted) > 0 {
+		tl.Start = sorted[0].Time
+	}
+	return tl
+}
+
+// builder holds the joins that are open while the events go by.
+type builder struct {
+	resolve  func(addr, at uint64) event.Site
+	threads  threadJoin
+	requests requestJoin
+	signals  signalJoin
+	loads    loadJoin
+}
+
+// add hands one event to every join that it may open, continue or close.
+func (b *builder) add(e *event.Event) {
+	switch {
+	case e.Kind == event.TaskExited:
+		b.threadExited(e)
+		b.helperExited(e)
+		b.signalTargetExited(e)
+	case e.Kind >= event.ThreadRequested && e.Kind <= event.TaskFreed:
+		b.addThread(e)
+	case e.Kind >= event.RequestAsked && e.Kind <= event.TaskExeced:
+		b.addRequest(e)
+	case e.Kind == event.ModuleLoaded:
+		b.addLoad(e)
+		b.helperLoaded(e)
+	case e.Kind >= event.ModuleInitBegin && e.Kind <= event.ModuleFreed:
+		b.addLoad(e)
+	case e.Kind >= event.SignalSent && e.Kind <= event.SignalAllowed:
+		b.addSignal(e)
+	}
+}
+
+// actor is the task that caused e, with its place in code.
+func (b *builder) actor(e *event.Event) Actor {
+	return Actor{Task: e.By, Site: b.site(e)}
+}
+
+// timeline copies the joined members out and finds the first moment.
+func (b *builder) timeline() *Timeline {
+	tl := &Timeline{}
+	start := func(background bool, at uint64) {
+		if !background && at != 0 && (tl.Start == 0 || at < tl.Start) {
+			tl.Start = at
+		}
+	}
+	for _, t := range b.threads.all {
+		tl.Threads = append(tl.Threads, *t)
+		start(t.Background, t.began())
+	}
+	for _, r := range b.requests.all {
+		tl.Requests = append(tl.Requests, *r)
+		start(r.Background, r.began())
+	}
+	for _, s := range b.signals.all {
+		tl.Signals = append(tl.Signals, *s)
+		start(s.Background, s.Sent)
+	}
+	for _, l := range b.loads.all {
+		tl.Loads = append(tl.Loads, *l)
+		start(l.Background, l.began())
+	}
+	return tl
+}
+
+// setOnce keeps the first moment that was seen.
+func setOnce(at *uint64, now uint64) {
+	if *at == 0 {
+		*at = now
+	}
+}
+
+// firstOf is the earliest moment that was seen, 0 when none was.
+func firstOf(times ...uint64) uint64 {
+	var first uint64
+	for _, at := range times {
+		if at != 0 && (first == 0 || at < first) {
+			first = at
+		}
+	}
+	return first
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+
+package timeline
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// eRestartSys is the kernel's own "start the call again"; user space never sees
+// it, callers of request_module do.
+const eRestartSys = 512
+
+// errnoName names a negative errno ("-ENOENT"), "" for everything else.
+func errnoName(ret int64) string {
+	if ret == -eRestartSys {
+		return "-ERESTARTSYS"
+	}
+	if ret >= 0 || ret < -4095 {
+		return ""
+	}
+	name := unix.ErrnoName(unix.Errno(-ret))
+	if name == "" {
+		return ""
+	}
+	return "-" + name
+}
+
+// errnoWords names a negative errno, or gives the number.
+func errnoWords(ret int64) string {
+	if name := errnoName(ret); name != "" {
+		return name
+	}
+	return fmt.Sprint(ret)
+}
+
+// SignalName gives SIGUSR1 for 10 and SIG34 for the real-time signals, which
+// have no names of their own in the kernel.
+func SignalName(signo int) string {
+	if name := unix.SignalName(unix.Signal(signo)); name != "" {
+		return name
+	}
+	return fmt.Sprintf("SIG%d", signo)
+}
+
+// requestWords says what request_module's result means. Errors come from the
+// kernel, positive values are modprobe's raw wait status (kernel/kmod.c,
+// kernel/umh.c; the same from 5.10 to 7.3).
+func requestWords(ret int64, wait bool) string {
+	switch {
+	case ret == 0 && wait:
+		return "modprobe ended with 0"
+	case ret == 0:
+		return "modprobe was started"
+	case ret > 0:
+		return "modprobe " + statusWords(ret)
+	}
+	name := errnoWords(ret)
+	switch -ret {
+	case int64(unix.ENOENT):
+		return name + ": no modprobe (path empty or missing)"
+	case int64(unix.ETIME):
+		return name + ": too many requests at once, none ended in time"
+	case int64(unix.EBUSY):
+		return name + ": the kernel runs no helpers now"
+	case int64(unix.ENAMETOOLONG):
+		return name + ": the name is longer than a module's can be"
+	case int64(unix.EACCES), int64(unix.ENOEXEC):
+		return name + ": modprobe cannot be executed"
+	case int64(unix.EPERM):
+		return name + ": a security module refused"
+	case eRestartSys, int64(unix.EINTR):
+		return name + ": the caller was killed while it waited"
+	}
+	return name
+}
+
+// statusWords decodes a raw wait status.
+func statusWords(status int64) string {
+	if sig := int(status & 0x7f); sig != 0 {
+		words := "was killed by " + SignalName(sig)
+		if status&0x80 != 0 {
+			words += " (core dumped)"
+		}
+		return words
+	}
+	return fmt.Sprintf("exit %d", status>>8&0xff)
+}
+
+// Span prints nanoseconds in the unit that suits them: 640 ns, 12 µs, 3.2 ms,
+// 1.26 s, 75 s.
+func Span(ns int64) string {
+	if ns < 0 {
+		return "-" + Span(-max(ns, -1<<62))
+	}
+	switch v := float64(ns); {
+	case ns < 1_000:
+		return fmt.Sprintf("%d ns", ns)
+	case ns < 99_500:
+		return fmt.Sprintf("%.0f µs", v/1e3)
+	case ns < 9_950_000:
+		return fmt.Sprintf("%.1f ms", v/1e6)
+	case ns < 999_500_000:
+		return fmt.Sprintf("%.0f ms", v/1e6)
+	case ns < 9_995_000_000:
+		return fmt.Sprintf("%.2f s", v/1e9)
+	default:
+		return fmt.Sprintf("%.0f s", v/1e9)
+	}
+}
+
+// between prints the time from one moment to a later one.
+func between(from, to uint64) string {
+	if to < from {
+		return Span(0)
+	}
+	return Span(int64(min(to-from, 1<<62)))
+}
