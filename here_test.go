@@ -51,8 +51,6 @@ func labMachine(t *testing.T) *boot.Guest {
 	var console bytes.Buffer
 	g, err := boot.Start(ctx, boot.Options{
 		Kernel: k, Agent: kmodlabBin, Files: files, Accel: vm.TCG, MemoryMiB: 1024,
-		// One processor: detaching patches code, see bootTraced about TCG with two.
-		CPUs:    1,
 		Modules: []string{"ext4", "overlay"},
 		Disks:   []vm.Disk{{Path: k.RootImage, ReadOnly: true, Serial: "machine"}},
 		Console: &console,

@@ -299,6 +299,9 @@ func (r *run) bootFailure(err error) bool {
 		r.res.Console = string(failed.Console)
 		if errors.Is(err, boot.ErrSilent) {
 			r.in.Timeout = &result.Failure{Message: err.Error()}
+			if len(failed.Console) == 0 {
+				r.in.Timeout.Hint = "its console stayed empty; run it again, and with another --kernel"
+			}
 			return false
 		}
 		return r.hostFailure(err, killedHint)
@@ -321,36 +324,20 @@ func (r *run) kmsg(record string) {
 	}
 }
 
-// attachLimit bounds the tracer's start, before it is stretched for TCG; it takes
-// 1.3 s there on an idle host.
-const attachLimit = 6 * time.Second
-
-// bootTraced boots and attaches the tracer. Attaching patches the running
-// kernel's code, and TCG with several processors has been seen to spin for ever
-// in code that another processor had just patched (QEMU 7.2, once in some
-// hundred boots). Nothing of the modules has run by then, so it boots once more.
+// bootTraced boots and attaches the tracer.
 func (r *run) bootTraced(ctx context.Context) bool {
-	for again := false; ; again = true {
-		if !r.start(ctx) {
-			return false
-		}
-		err := r.attach(ctx)
-		if err == nil {
-			return true
-		}
-		if again || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) || r.lab.machine.Accel != string(vm.TCG) {
-			return r.callFailure(err, "attach the tracer")
-		}
-		r.log("the guest hangs while the tracer patches its code, as TCG does now and then; booting it once more")
-		r.lab.close()
-		r.trace.abandon(r.lab)
-		r.trace = trace{}
+	if !r.start(ctx) {
+		return false
 	}
+	if err := r.attach(ctx); err != nil {
+		return r.callFailure(err, "attach the tracer")
+	}
+	return true
 }
 
 func (r *run) attach(ctx context.Context) error {
 	done := r.phase("attach")
-	ctx, cancel := context.WithTimeout(ctx, attachLimit*r.lab.scale)
+	ctx, cancel := r.deadline(ctx)
 	defer cancel()
 	if err := r.trace.start(ctx, r.lab); err != nil {
 		return err

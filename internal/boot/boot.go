@@ -35,7 +35,8 @@ type Options struct {
 	Files   []File // more of the initramfs
 	Disks   []vm.Disk
 
-	CPUs, MemoryMiB int // 0: vm's defaults
+	CPUs, MemoryMiB int  // 0: vm's defaults
+	Parallel        bool // as vm.Config has it; a boot that hangs is tried once more
 	Accel           vm.Accel
 	QEMU            string
 	StateDir        string       // where vm keeps its finding about KVM
@@ -73,12 +74,25 @@ func Start(ctx context.Context, opts Options) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
+	g, err := start(ctx, opts, initramfs)
+	if opts.Parallel && errors.Is(err, ErrSilent) && ctx.Err() == nil {
+		// The kernel patches itself while it boots, which is what Parallel risks.
+		if opts.Log != nil {
+			opts.Log("the guest hangs, as may happen without KVM; booting it once more")
+		}
+		g, err = start(ctx, opts, initramfs)
+	}
+	return g, err
+}
+
+func start(ctx context.Context, opts Options, initramfs []byte) (*Guest, error) {
 	m, err := vm.Start(ctx, vm.Config{
 		QEMU:       opts.QEMU,
 		Kernel:     opts.Kernel.Image,
 		InitrdData: initramfs,
 		CPUs:       opts.CPUs,
 		MemoryMiB:  opts.MemoryMiB,
+		Parallel:   opts.Parallel,
 		Disks:      opts.Disks,
 		Ports:      []string{wire.PortControl, wire.PortEvents},
 		Accel:      opts.Accel,

@@ -104,7 +104,7 @@ func (r VMRunner) start(ctx context.Context, job Job) (*boot.Guest, error) {
 		Kernel: job.Kernel, Agent: r.Agent, Modules: []string{"ext4", "overlay"},
 		Disks: []vm.Disk{{Path: job.Kernel.RootImage, ReadOnly: true, Serial: toolchain}},
 		CPUs:  r.CPUs, MemoryMiB: memory, Accel: r.Accel, QEMU: r.QEMU, StateDir: r.StateDir,
-		Console: r.Console, Log: r.Log,
+		Parallel: true, Console: r.Console, Log: r.Log,
 	})
 }
 

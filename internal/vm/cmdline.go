@@ -53,7 +53,7 @@ func byHandDescriptors(ports int) descriptors {
 // devices are the machine's parts, in the order of the command line.
 func devices(c Config, accel Accel, fds descriptors) []device {
 	parts := []device{
-		processor{accel, c.CPUs, c.kvmCPU},
+		processor{accel, c.CPUs, c.kvmCPU, c.threads},
 		serialConsole{fds.console},
 		monitor{fds.monitor},
 		serialPorts{c.Ports, fds.ports},

@@ -16,8 +16,8 @@ func TestDeviceWords(t *testing.T) {
 		args   string
 		words  string
 	}{
-		{"tcg", processor{TCG, 2, "host"}, "-accel tcg,thread=multi -cpu max,-cx16,-la57 -smp 2", ""},
-		{"kvm", processor{KVM, 4, "host"}, "-accel kvm -cpu host -smp 4", ""},
+		{"tcg", processor{TCG, 2, "host", inTurns}, "-accel tcg,thread=single -cpu max,-cx16,-la57 -smp 2", ""},
+		{"kvm", processor{KVM, 4, "host", ""}, "-accel kvm -cpu host -smp 4", ""},
 		{"console", serialConsole{3}, "-chardev socket,id=console,fd=3 -serial chardev:console", "console=ttyS0 8250.nr_uarts=1"},
 		{"console by hand", serialConsole{byHand}, "-chardev stdio,id=console -serial chardev:console", "console=ttyS0 8250.nr_uarts=1"},
 		{"monitor", monitor{4}, "-chardev socket,id=monitor,fd=4 -mon mode=control,chardev=monitor", ""},
@@ -59,7 +59,7 @@ func TestDeviceWords(t *testing.T) {
 func sampleConfig() Config {
 	return Config{
 		QEMU: "/usr/bin/qemu", Kernel: "/k/vmlinuz", Initrd: []string{"/a b", "/c"},
-		Append: []string{"loglevel=7", `x="a b"`}, CPUs: 2, MemoryMiB: 512, Ports: []string{"ctl"}, kvmCPU: "host",
+		Append: []string{"loglevel=7", `x="a b"`}, CPUs: 2, MemoryMiB: 512, Ports: []string{"ctl"}, kvmCPU: "host", threads: inTurns,
 	}
 }
 
@@ -70,7 +70,7 @@ func TestArguments(t *testing.T) {
 	}
 	for _, pair := range [][2]string{
 		{"-machine", machineType}, {"-m", "512"}, {"-display", "none"},
-		{"-kernel", "/k/vmlinuz"}, {"-initrd", "/proc/self/fd/6"}, {"-accel", "tcg,thread=multi"},
+		{"-kernel", "/k/vmlinuz"}, {"-initrd", "/proc/self/fd/6"}, {"-accel", "tcg,thread=single"},
 	} {
 		if i := slices.Index(args, pair[0]); i < 0 || args[i+1] != pair[1] {
 			t.Errorf("%s is not %s in %q", pair[0], pair[1], args)

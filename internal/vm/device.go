@@ -114,9 +114,10 @@ func (disk) kernelWords() []string { return nil }
 
 // processor is the accelerator with the CPU model that goes with it.
 type processor struct {
-	accel Accel
-	cpus  int
-	model string // under KVM
+	accel   Accel
+	cpus    int
+	model   string // under KVM
+	threads string // under TCG
 }
 
 // Under TCG, cx16 is left out because QEMU 7.2 emulates cmpxchg16b such that
@@ -124,7 +125,7 @@ type processor struct {
 // of page tables make each miss of the emulated TLB dearer: a build of the
 // seed's pair took 36 and 35 s with it, 34 and 34 s without.
 func (p processor) args() []string {
-	accel, model := "tcg,thread=multi", "max,-cx16,-la57"
+	accel, model := "tcg,thread="+p.threads, "max,-cx16,-la57"
 	if p.accel == KVM {
 		accel, model = "kvm", p.model
 	}

@@ -54,6 +54,9 @@ func (e *qemuError) Unwrap() error { return e.err }
 // launch starts QEMU on one accelerator and returns when its devices are
 // accepted and the guest runs. onLife, if any, is called at the first sign of life.
 func launch(ctx context.Context, cfg Config, accel Accel, why string, onLife func(*Machine)) (*Machine, error) {
+	if accel == TCG {
+		cfg.threads = threads(ctx, cfg)
+	}
 	m := &Machine{
 		cfg: cfg, accel: accel, why: why, onLife: onLife,
 		console: newBoundedLog(consoleLimit),

@@ -71,8 +71,12 @@ type Config struct {
 
 	CPUs      int // 0 is 2
 	MemoryMiB int // 0 is 512
-	Disks     []Disk
-	Ports     []string // names of virtio-serial ports, in order: /dev/vport?p1, …
+	// Parallel lets the guest's CPUs run at the same time also on a QEMU whose
+	// TCG may then hang a kernel that patches its code, as tracing does (before
+	// 8.1). For guests that compute and can be started again.
+	Parallel bool
+	Disks    []Disk
+	Ports    []string // names of virtio-serial ports, in order: /dev/vport?p1, …
 
 	Accel    Accel
 	StateDir string    // where the finding about KVM is kept; "" keeps none
@@ -85,6 +89,7 @@ type Config struct {
 	lifeDeadline  time.Duration // how long a KVM guest may be silent
 	startDeadline time.Duration // how long QEMU may take to its first answer
 	kvmCPU        string        // CPU model under KVM
+	threads       string        // of TCG; launch chooses
 	probe         func() error
 }
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+
+package vm
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"time"
+)
+
+// Under TCG each of the guest's CPUs is a thread of its own, or all take turns
+// in one. QEMU before 8.1 reads the guest's code before it write-protects it: a
+// CPU that patches the kernel's code at that moment goes unseen, and the other
+// one keeps a translation of what stood there before. Where that is an int3 of
+// text_poke_bp(), it traps for ever, as the trap's handler finds nothing to do
+// and runs the instruction again. QEMU's commit deba78709ae8 ("accel/tcg: Always
+// lock pages before translation") ends it.
+//
+// Measured with two CPUs, one toggling trace events and one making system calls:
+// QEMU 7.2.22 hung after 14 s with a thread each, and not in 150 s in turns;
+// 10.0.13 did not hang in 150 s with a thread each. A traced run takes as long
+// either way; a build takes 1.6 times as long on one CPU as on two at once.
+const (
+	threadEach = "multi"
+	inTurns    = "single"
+)
+
+// versionLimit is how long QEMU may take to say its version; 0.03 s is usual.
+const versionLimit = 10 * time.Second
+
+// threads chooses between the two for a machine on TCG.
+func threads(ctx context.Context, c Config) string {
+	if c.Parallel || c.CPUs == 1 || !losesPatches(versionText(ctx, c.QEMU)) {
+		return threadEach
+	}
+	return inTurns
+}
+
+// versionText is what QEMU prints for --version, empty where that fails: then
+// starting it fails as well, and says why.
+func versionText(ctx context.Context, qemu string) string {
+	ctx, cancel := context.WithTimeout(ctx, versionLimit)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, qemu, "--version").Output()
+	if err != nil {
+		return ""
+	}
+	return string(out)
+}
+
+// losesPatches is true for a QEMU before 8.1, and for one that we do not know.
+func losesPatches(version string) bool {
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "QEMU emulator version %d.%d", &major, &minor); err != nil {
+		return true
+	}
+	return major < 8 || major == 8 && minor < 1
+}
