@@ -35,8 +35,9 @@ type Options struct {
 	Files   []File // more of the initramfs
 	Disks   []vm.Disk
 
-	CPUs, MemoryMiB int  // 0: vm's defaults
-	Parallel        bool // as vm.Config has it; a boot that hangs is tried once more
+	CPUs, MemoryMiB int      // 0: vm's defaults
+	Parallel        bool     // as vm.Config has it; a boot that hangs is tried once more
+	Append          []string // more words for the kernel
 	Accel           vm.Accel
 	QEMU            string
 	StateDir        string       // where vm keeps its finding about KVM
@@ -93,6 +94,7 @@ func start(ctx context.Context, opts Options, initramfs []byte) (*Guest, error) 
 		CPUs:       opts.CPUs,
 		MemoryMiB:  opts.MemoryMiB,
 		Parallel:   opts.Parallel,
+		Append:     opts.Append,
 		Disks:      opts.Disks,
 		Ports:      []string{wire.PortControl, wire.PortEvents},
 		Accel:      opts.Accel,
