@@ -3,13 +3,14 @@
 #
 # Installs what a goal of the Makefile needs and this machine lacks, on Debian and its relatives.
 #
-#   scripts/setup.sh [-n] build|demo|test|bench|here
+#   scripts/setup.sh [-n] build|demo|test|bench|generate|here
 #
-#   build  Go, and what its downloads need
-#   demo   and QEMU, bubblewrap, mke2fs
-#   test   and what the tests pack into their own machines
-#   bench  the same as test
-#   here   what `kmodlab run --here` needs on a machine that is itself the lab: compiler, headers, kmod
+#   build     Go, and what its downloads need
+#   demo      and QEMU, bubblewrap, mke2fs
+#   test      and what the tests pack into their own machines
+#   bench     the same as test
+#   generate  and clang, to compile the eBPF programs anew
+#   here      what `kmodlab run --here` needs on a machine that is itself the lab: compiler, headers, kmod
 #
 # -n only says what is missing, and exits with 1 when something is.
 #
@@ -56,6 +57,11 @@ missing_packages() {
 		need qemu-system-x86_64 qemu-system-x86
 		need bwrap bubblewrap
 		need mke2fs e2fsprogs
+		;;
+	generate)
+		need clang clang
+		need llvm-strip llvm
+		[ -e /usr/include/bpf/bpf_helpers.h ] || missing="$missing libbpf-dev"
 		;;
 	here)
 		need make make
@@ -193,8 +199,8 @@ main() {
 		shift
 	fi
 	case ${1:-} in
-	build | demo | test | bench | here) ;;
-	*) echo "usage: scripts/setup.sh [-n] build|demo|test|bench|here" >&2; exit 2 ;;
+	build | demo | test | bench | generate | here) ;;
+	*) echo "usage: scripts/setup.sh [-n] build|demo|test|bench|generate|here" >&2; exit 2 ;;
 	esac
 
 	missing_packages "$1"
