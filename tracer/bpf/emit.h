@@ -63,6 +63,7 @@ static __always_inline void fill(struct record *r, enum kind kind, __u8 parts)
 	r->cpu = bpf_get_smp_processor_id();
 	r->pid = (__u32)id;
 	r->tgid = id >> 32;
+	r->task = (__u64)current_task();
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	if (BPF_CORE_READ(current_task(), flags) & PF_KTHREAD)
 		r->by_flags = TASK_KTHREAD;
@@ -70,6 +71,7 @@ static __always_inline void fill(struct record *r, enum kind kind, __u8 parts)
 
 static __always_inline void fill_target(struct record *r, struct task_struct *t)
 {
+	r->target_task = (__u64)t;
 	r->target_pid = BPF_CORE_READ(t, pid);
 	r->target_tgid = BPF_CORE_READ(t, tgid);
 	if (BPF_CORE_READ(t, flags) & PF_KTHREAD)

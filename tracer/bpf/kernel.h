@@ -40,6 +40,10 @@ enum { BPF_ANY = 0 };
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 
+/* signal_struct.flags (include/linux/sched/signal.h) */
+#define SIGNAL_GROUP_EXIT 0x00000004
+#define SIGNAL_UNKILLABLE 0x00000040
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
@@ -56,6 +60,7 @@ struct sigpending {
 
 struct signal_struct {
 	atomic_t live;
+	unsigned int flags;
 	struct sigpending shared_pending;
 };
 
@@ -104,6 +109,7 @@ struct kthread_create_info {
 struct subprocess_info {
 	const char *path;
 	char **argv;
+	char **envp;
 };
 
 struct linux_binprm {

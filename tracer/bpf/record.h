@@ -4,7 +4,7 @@
  * numbers; TestLayout there reads this file's BTF and fails when they differ.
  *
  * A record is a header and, after it, the parts that its bits name, in the
- * order text, stack, args. All numbers are little endian.
+ * order text, stack, args, env. All numbers are little endian.
  */
 #ifndef KMODLAB_RECORD_H
 #define KMODLAB_RECORD_H
@@ -13,12 +13,14 @@
 #define TEXT_LEN 64	/* longer names are cut; MODULE_NAME_LEN is 56 */
 #define STACK_DEPTH 12	/* innermost frames; 0 ends a shorter stack */
 #define ARGS_MAX 6	/* the kernel's modprobe call has 4 */
+#define ENV_MAX 4	/* the same call sets 3 variables */
 #define ARG_LEN 64
 
 enum part {
 	PART_TEXT = 1,
 	PART_STACK = 2,
 	PART_ARGS = 4,
+	PART_ENV = 8,
 };
 
 enum task_flag {
@@ -59,6 +61,17 @@ enum kind {
 	SIGNAL_FLUSHED,
 	SIGNAL_DELIVERED,
 	SIGNAL_ALLOWED,
+	THREAD_BOUND,
+	THREAD_PARK_ASKED,
+	THREAD_PARKED,
+	THREAD_PARK_RETURNED,
+	THREAD_UNPARKED,
+	WORK_QUEUED,
+	WORK_STARTED,
+	WORK_ENDED,
+	REQUEST_DUPLICATE,
+	MODULE_GOT,
+	MODULE_PUT,
 	NUM_KINDS,
 };
 
@@ -69,6 +82,8 @@ enum sent {
 	SENT_EXITING = 4,
 	SENT_GROUP = 8,
 	SENT_FORCE = 16,
+	SENT_DYING = 32,
+	SENT_UNKILLABLE = 64,
 };
 
 struct record {
@@ -91,6 +106,8 @@ struct record {
 	__u64 data;
 	__u64 aux;
 	__s64 ret;
+	__u64 task;	/* task_struct of the task that runs */
+	__u64 target_task;
 };
 
 struct record_text {
@@ -113,6 +130,7 @@ struct record_args {
 	struct record r;
 	char text[TEXT_LEN];
 	char args[ARGS_MAX][ARG_LEN];
+	char env[ENV_MAX][ARG_LEN];
 };
 
 #endif /* KMODLAB_RECORD_H */

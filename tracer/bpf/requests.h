@@ -65,6 +65,28 @@ int request_admitted(__u64 *ctx)
 	return 0;
 }
 
+/* An array of strings that ends with NULL; what is cut or unread is empty. */
+static __always_inline void fill_strings(char (*out)[ARG_LEN], __u32 max, char **strings)
+{
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < max; i++) {
+		char *s = NULL;
+
+		out[i][0] = 0;
+		if (!strings)
+			continue;
+		bpf_probe_read_kernel(&s, sizeof(s), &strings[i]);
+		if (!s) {
+			strings = NULL;
+			continue;
+		}
+		if (bpf_probe_read_kernel_str(out[i], ARG_LEN, s) < 0)
+			out[i][0] = 0;
+	}
+}
+
 /*
  * call_usermodehelper_exec rather than _setup: that one has seven arguments,
  * which fentry refuses on 6.1. Other users of helpers come here too (hotplug,
@@ -76,33 +98,17 @@ int helper_queued(void *ctx)
 {
 	struct subprocess_info *info = (struct subprocess_info *)func_arg(ctx, 0);
 	struct record_args *r;
-	char **argv;
-	int i;
 
 	FIRED(helper_queued);
-	r = NEW_RECORD(record_args, HELPER_QUEUED, PART_TEXT | PART_ARGS);
+	r = NEW_RECORD(record_args, HELPER_QUEUED, PART_TEXT | PART_ARGS | PART_ENV);
 	if (!r)
 		return 0;
 	r->r.ptr = (__u64)info;
 	r->r.arg = (__u32)func_arg(ctx, 1);
 	if (bpf_probe_read_kernel_str(r->text, sizeof(r->text), BPF_CORE_READ(info, path)) < 0)
 		r->text[0] = 0;
-	argv = BPF_CORE_READ(info, argv);
-#pragma unroll
-	for (i = 0; i < ARGS_MAX; i++) {
-		char *arg = NULL;
-
-		r->args[i][0] = 0;
-		if (!argv)
-			continue;
-		bpf_probe_read_kernel(&arg, sizeof(arg), &argv[i]);
-		if (!arg) {
-			argv = NULL;
-			continue;
-		}
-		if (bpf_probe_read_kernel_str(r->args[i], ARG_LEN, arg) < 0)
-			r->args[i][0] = 0;
-	}
+	fill_strings(r->args, ARGS_MAX, BPF_CORE_READ(info, argv));
+	fill_strings(r->env, ENV_MAX, BPF_CORE_READ(info, envp));
 	SUBMIT(r);
 	return 0;
 }

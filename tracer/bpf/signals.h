@@ -57,6 +57,10 @@ static __always_inline __u64 sent_bits(struct task_struct *t, __u32 sig, bool gr
 		bits |= SENT_GROUP;
 	if (force)
 		bits |= SENT_FORCE;
+	if (BPF_CORE_READ(t, signal, flags) & SIGNAL_GROUP_EXIT)
+		bits |= SENT_DYING;
+	if (BPF_CORE_READ(t, signal, flags) & SIGNAL_UNKILLABLE)
+		bits |= SENT_UNKILLABLE;
 	return bits;
 }
 

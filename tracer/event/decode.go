@@ -13,16 +13,18 @@ import (
 // Sizes of tracer/bpf/record.h. TestLayout compares them with the compiled
 // object's own BTF.
 const (
-	headerLen  = 112
+	headerLen  = 128
 	commLen    = 16
 	textLen    = 64
 	stackDepth = 12
 	argsMax    = 6
 	argLen     = 64
+	envMax     = 4
 
 	partText  = 1
 	partStack = 2
 	partArgs  = 4
+	partEnv   = 8
 
 	taskKthread = 1
 
@@ -53,9 +55,9 @@ func Decode(b []byte) (Event, error) {
 		CPU:  le.Uint32(b[16:]),
 		Arg:  le.Uint32(b[20:]),
 		By: Task{PID: le.Uint32(b[24:]), TGID: le.Uint32(b[28:]),
-			Comm: text(b[40:][:commLen]), Kthread: byFlags&taskKthread != 0},
+			Comm: text(b[40:][:commLen]), Kthread: byFlags&taskKthread != 0, Addr: le.Uint64(b[112:])},
 		Target: Task{PID: le.Uint32(b[32:]), TGID: le.Uint32(b[36:]),
-			Comm: text(b[56:][:commLen]), Kthread: targetFlags&taskKthread != 0},
+			Comm: text(b[56:][:commLen]), Kthread: targetFlags&taskKthread != 0, Addr: le.Uint64(b[120:])},
 		Ptr:  le.Uint64(b[72:]),
 		Func: le.Uint64(b[80:]),
 		Data: le.Uint64(b[88:]),
@@ -99,15 +101,29 @@ func decodeParts(e *Event, parts byte, rest []byte) error {
 		if err != nil {
 			return err
 		}
-		for ; len(b) > 0; b = b[argLen:] {
-			arg := text(b[:argLen])
-			if arg == "" {
-				break
-			}
-			e.Args = append(e.Args, arg)
+		e.Args = texts(b)
+	}
+	if parts&partEnv != 0 {
+		b, err := take(envMax * argLen)
+		if err != nil {
+			return err
 		}
+		e.Env = texts(b)
 	}
 	return nil
+}
+
+// texts reads an array of strings; an empty one ends it.
+func texts(b []byte) []string {
+	var list []string
+	for ; len(b) > 0; b = b[argLen:] {
+		s := text(b[:argLen])
+		if s == "" {
+			break
+		}
+		list = append(list, s)
+	}
+	return list
 }
 
 func text(b []byte) string {

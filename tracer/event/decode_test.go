@@ -33,7 +33,7 @@ func TestLayout(t *testing.T) {
 	want := map[string]uint32{
 		"time": 0, "kind": 8, "parts": 10, "by_flags": 11, "target_flags": 12, "pad": 13,
 		"cpu": 16, "arg": 20, "pid": 24, "tgid": 28, "target_pid": 32, "target_tgid": 36,
-		"comm": 40, "target_comm": 56, "ptr": 72, "func": 80, "data": 88, "aux": 96, "ret": 104,
+		"comm": 40, "target_comm": 56, "ptr": 72, "func": 80, "data": 88, "aux": 96, "ret": 104, "task": 112, "target_task": 120,
 	}
 	got := make(map[string]uint32)
 	for _, m := range rec.Members {
@@ -47,7 +47,7 @@ func TestLayout(t *testing.T) {
 		"record_text":       headerLen + textLen,
 		"record_stack":      headerLen + 8*stackDepth,
 		"record_text_stack": headerLen + textLen + 8*stackDepth,
-		"record_args":       headerLen + textLen + argsMax*argLen,
+		"record_args":       headerLen + textLen + (argsMax+envMax)*argLen,
 	}
 	for name, want := range sizes {
 		var s *btf.Struct
@@ -100,6 +100,8 @@ func raw(kind Kind, parts byte, tail ...[]byte) []byte {
 	le.PutUint64(b[96:], 7)
 	minus2 := int64(-2)
 	le.PutUint64(b[104:], uint64(minus2))
+	le.PutUint64(b[112:], 0xffff888003b00000)
+	le.PutUint64(b[120:], 0xffff888003c00000)
 	return append(b, bytes.Join(tail, nil)...)
 }
 
@@ -124,12 +126,13 @@ func stack(addrs ...uint64) []byte {
 func TestDecode(t *testing.T) {
 	base := Event{
 		Time: 1_000_000, CPU: 1, Arg: 10,
-		By:     Task{PID: 93, TGID: 93, Comm: "K2", Kthread: true},
-		Target: Task{PID: 89, TGID: 89, Comm: "K1"},
+		By:     Task{PID: 93, TGID: 93, Comm: "K2", Kthread: true, Addr: 0xffff888003b00000},
+		Target: Task{PID: 89, TGID: 89, Comm: "K1", Addr: 0xffff888003c00000},
 		Ptr:    0xffff888003a00000, Func: 2, Data: SentBlocked, Aux: 7, Ret: -2,
 	}
 	args := append(fixed("/sbin/modprobe", argLen), fixed("-q", argLen)...)
 	args = append(args, make([]byte, (argsMax-2)*argLen)...)
+	env := append(fixed("HOME=/", argLen), make([]byte, (envMax-1)*argLen)...)
 	tests := []struct {
 		name string
 		raw  []byte
@@ -147,6 +150,9 @@ func TestDecode(t *testing.T) {
 		}},
 		{"args", raw(HelperQueued, partText|partArgs, fixed("/sbin/modprobe", textLen), args), func(e *Event) {
 			e.Kind, e.Text, e.Args = HelperQueued, "/sbin/modprobe", []string{"/sbin/modprobe", "-q"}
+		}},
+		{"args and environment", raw(HelperQueued, partText|partArgs|partEnv, fixed("/sbin/modprobe", textLen), args, env), func(e *Event) {
+			e.Kind, e.Text, e.Args, e.Env = HelperQueued, "/sbin/modprobe", []string{"/sbin/modprobe", "-q"}, []string{"HOME=/"}
 		}},
 		{"rounded up by the ring", raw(TaskExited, 0, make([]byte, 8)), func(e *Event) { e.Kind = TaskExited }},
 	}

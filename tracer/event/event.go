@@ -38,7 +38,7 @@ const (
 	RequestNamed    // security_kernel_module_request: Text = module name
 	RequestAdmitted // module_request tracepoint, behind the limiter: Text = module name, Arg = wait
 	RequestReturned // __request_module returned: Ret = 0, -errno or a raw wait status
-	HelperQueued    // call_usermodehelper_exec entered: Ptr = subprocess_info, Arg = UMH_* flags, Text = path, Args = argv
+	HelperQueued    // call_usermodehelper_exec entered: Ptr = subprocess_info, Arg = UMH_* flags, Text = path, Args = argv, Env = environment
 	HelperForked    // call_usermodehelper_exec_async entered by the helper's task: Ptr = subprocess_info
 	HelperWaited    // kernel_wait returned to the kworker: Arg = pid of the helper, Ret = raw wait status
 	HelperReturned  // call_usermodehelper_exec returned: Ptr = subprocess_info, Ret
@@ -51,23 +51,51 @@ const (
 	ModuleFreed     // module_free tracepoint: Ptr = struct module, Text = name
 
 	// Signals.
-	SignalSent      // __send_signal_locked entered: Target, Arg = signal, Ret = si_code, Func = the target's sa_handler, Data = Sent* bits, Stack
+	SignalSent      // __send_signal_locked entered: Target, Arg = signal, Ret = si_code, Func = the target's sa_handler, Data = Sent* bits, Aux = the target's task state, Ptr = si_pid | si_uid<<32 where the sender gave a siginfo, Stack
 	SignalGenerated // signal_generate tracepoint: Target, Arg = signal, Ret = TRACE_SIGNAL_* result
 	SignalDequeued  // dequeue_signal returned a signal to By: Arg = signal, Stack
 	SignalFlushed   // flush_signals: Target, Data = mask of pending signals (bit n-1 is signal n), 0 when there was none, Stack
 	SignalDelivered // signal_deliver tracepoint, processes only: Arg = signal, Func = handler
 	SignalAllowed   // kernel_sigaction: Arg = signal, Func = the new handler (Handler*)
 
+	// Kernel threads on one CPU, and parked.
+	ThreadBound        // kthread_bind or kthread_bind_mask: Target, Arg = the CPU, or the first of the mask
+	ThreadParkAsked    // kthread_park entered: Target, Stack
+	ThreadParked       // the thread itself is about to wait in __kthread_parkme, asked by kthread_park
+	ThreadParkReturned // kthread_park returned: Target, Ret = 0 or -errno
+	ThreadUnparked     // kthread_unpark entered: Target, Stack
+
+	// Works of a kthread_worker.
+	WorkQueued  // sched_kthread_work_queue_work: Ptr = kthread_work, Func = its function, Target = the worker's thread, Stack
+	WorkStarted // sched_kthread_work_execute_start, in the worker: Ptr = kthread_work, Func
+	WorkEnded   // sched_kthread_work_execute_end, in the worker: Ptr = kthread_work (may be freed), Func
+
+	// More of request_module and modules.
+	RequestDuplicate // kmod_dup_request_exists_wait returned true (6.4 on): Text = name, Ret = what the first request got
+	ModuleGot        // module_get tracepoint: Ptr = struct module, Text = name, Func = call site, Arg = references now
+	ModulePut        // module_put tracepoint: the same
+
 	numKinds
 )
 
 // Bits of Event.Data for SignalSent, read from the target when the signal was sent.
 const (
-	SentBlocked = 1 << iota // the target blocks the signal
-	SentPending             // the same signal was pending already
-	SentExiting             // the target is dying (PF_EXITING)
-	SentGroup               // sent to a process, not to one thread
-	SentForce               // the sender overrides SIG_IGN (force_sig and friends)
+	SentBlocked    = 1 << iota // the target blocks the signal
+	SentPending                // the same signal was pending already
+	SentExiting                // the target is dying (PF_EXITING)
+	SentGroup                  // sent to a process, not to one thread
+	SentForce                  // the sender overrides SIG_IGN (force_sig and friends)
+	SentDying                  // the target's process is being ended (SIGNAL_GROUP_EXIT)
+	SentUnkillable             // the target's process is an init (SIGNAL_UNKILLABLE)
+)
+
+// Task states of SignalSent's Aux (include/linux/sched.h, the same from 5.10 to
+// 7.3). A wait that is not interruptible ends for no signal but, where it is
+// killable, a fatal one.
+const (
+	StateInterruptible   = 0x1
+	StateUninterruptible = 0x2
+	StateWakeKill        = 0x100 // with StateUninterruptible: killable
 )
 
 // Values of sa_handler that are no addresses. Kernel threads start with
@@ -95,6 +123,9 @@ type Task struct {
 	TGID    uint32 // the process's id; equal to PID for kernel threads
 	Comm    string // at most 15 bytes
 	Kthread bool   // PF_KTHREAD
+	// Addr is the address of its task_struct: unlike PID it is not used again
+	// while a reference is held. 0 where the kind does not tell.
+	Addr uint64
 }
 
 // String gives comm[pid], the way reports name a task.
@@ -116,6 +147,7 @@ type Event struct {
 	Ret    int64
 	Text   string
 	Args   []string
+	Env    []string
 	Stack  []uint64 // return addresses, innermost first
 }
 

@@ -40,6 +40,17 @@ var kindNames = [numKinds]string{
 	SignalFlushed:      "signal_flushed",
 	SignalDelivered:    "signal_delivered",
 	SignalAllowed:      "signal_allowed",
+	ThreadBound:        "thread_bound",
+	ThreadParkAsked:    "thread_park_asked",
+	ThreadParked:       "thread_parked",
+	ThreadParkReturned: "thread_park_returned",
+	ThreadUnparked:     "thread_unparked",
+	WorkQueued:         "work_queued",
+	WorkStarted:        "work_started",
+	WorkEnded:          "work_ended",
+	RequestDuplicate:   "request_duplicate",
+	ModuleGot:          "module_got",
+	ModulePut:          "module_put",
 }
 
 // String gives the kind's name, as in record.h but in small letters.
