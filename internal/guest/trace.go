@@ -94,10 +94,22 @@ func report(t *tracer.Tracer) (*wire.TraceResult, error) {
 	}
 	result := &wire.TraceResult{Lost: make(map[string]uint64)}
 	for _, h := range hooks {
-		result.Hooks = append(result.Hooks, wire.Hook(h))
+		result.Hooks = append(result.Hooks, wireHook(h))
 	}
 	for kind, n := range lost {
 		result.Lost[kind.String()] = n
 	}
 	return result, nil
+}
+
+func wireHook(h tracer.Hook) wire.Hook {
+	kinds := make([]string, len(h.Kinds))
+	for i, k := range h.Kinds {
+		kinds[i] = k.String()
+	}
+	return wire.Hook{
+		Name: h.Name, Target: h.Target, Kind: h.Kind,
+		Attached: h.Attached, Fired: h.Fired, FiredBefore: h.FiredBefore, Proved: h.Proved,
+		Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note, Kinds: kinds,
+	}
 }

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kmodlab_probe - makes everything happen once that kmodlab's tracer can see
+ *
+ * Purpose
+ *	A hook that attached has proved nothing: the compiler may have inlined the
+ *	function into all of its callers. So before a traced run begins, this module
+ *	takes a kernel thread, a worker, signals and a module request through their
+ *	lives, and a hook counts once it was seen to fire.
+ *
+ * Usage
+ *	kmodlab builds and loads it. By hand: insmod kmodlab_probe.ko
+ *
+ * What you will see
+ *	Nothing in the log, unless a step fails. insmod says "Operation canceled":
+ *	init does the work and then has the kernel throw the module away at once,
+ *	which spares a call of delete_module and leaves no trace in the list of
+ *	modules. A step that fails costs the proof of some hooks, nothing else, so
+ *	the others are taken all the same.
+ *
+ * Kernels 5.10 to 7.3.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/err.h>
+#include <linux/init.h>
+#include <linux/kmod.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+
+/* Sends a signal to itself: what else can send one without a wait between? */
+static void signal_myself(void)
+{
+	send_sig(SIGUSR1, current, 1);
+}
+
+/* Takes one signal from the queue, has another thrown away, and is stopped. */
+static int probe_thread(void *unused)
+{
+	allow_signal(SIGUSR1);
+	signal_myself();
+	kernel_dequeue_signal();
+	signal_myself();
+	flush_signals(current);
+
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (kthread_should_stop())
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
+}
+
+/*
+ * kthread_park() wakes a new thread, which parks itself before it calls its
+ * function: that is how the kernel starts its own per-CPU threads, and here it
+ * saves the function a loop.
+ */
+static void try_thread(void)
+{
+	struct task_struct *t;
+	int ret;
+
+	t = kthread_create(probe_thread, NULL, "kmodlab_probe");
+	if (IS_ERR(t)) {
+		pr_warn("cannot start a thread: %pe\n", t);
+		return;
+	}
+	kthread_bind(t, raw_smp_processor_id());
+	ret = kthread_park(t);
+	if (ret)
+		pr_warn("cannot park a thread: %pe\n", ERR_PTR(ret));
+	kthread_unpark(t);
+	kthread_stop(t);
+}
+
+static void probe_work(struct kthread_work *work)
+{
+}
+
+static void try_worker(void)
+{
+	struct kthread_worker *worker;
+	struct kthread_work work;
+
+	worker = kthread_create_worker(0, "kmodlab_probe_w");
+	if (IS_ERR(worker)) {
+		pr_warn("cannot start a worker: %pe\n", worker);
+		return;
+	}
+	wake_up_process(worker->task); /* since 6.14 it waits for that */
+	kthread_init_work(&work, probe_work);
+	kthread_queue_work(worker, &work);
+	kthread_flush_work(&work);
+	kthread_destroy_worker(worker);
+}
+
+static int __init probe_init(void)
+{
+	try_thread();
+	try_worker();
+	if (try_module_get(THIS_MODULE))
+		module_put(THIS_MODULE);
+	/* Its modprobe runs, finds nothing and fails: all that is wanted. */
+	request_module("kmodlab_probe_absent");
+	/* Lets the tasks that ended above be freed, which is a hook as well. */
+	rcu_barrier();
+	return -ECANCELED;
+}
+module_init(probe_init);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The kmodlab authors");
+MODULE_DESCRIPTION("Makes happen once what kmodlab's tracer can see");
