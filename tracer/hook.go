@@ -12,24 +12,39 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+
+	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
 // Hook reports on one place where the tracer listens.
 type Hook struct {
-	Name     string // the program, e.g. thread_requested
+	Name     string // the logical place, e.g. thread_requested
 	Target   string // the function or tracepoint, e.g. __kthread_create_on_node
 	Kind     string // tp_btf, fentry, fexit, kprobe or kretprobe
 	Attached bool
-	Fired    uint64 // calls since it was attached, before any filter
-	Note     string // why it is not attached
+	// Fired counts calls since Mark, before any filter; FiredBefore counts those
+	// before Mark. Without a Mark, all calls are in Fired.
+	Fired       uint64
+	FiredBefore uint64
+	// Proved says that the hook was seen to fire in a test that must make it
+	// fire. The tracer leaves it to whoever makes that test.
+	Proved   bool
+	Fallback string // why the first choice of program was not used; "" when it was
+	// Runs and RunNS are the kernel's own statistics of the program: executions
+	// and the time spent in them, in nanoseconds. 0 without Options.Stats.
+	Runs  uint64
+	RunNS uint64
+	Note  string       // why it is not attached
+	Kinds []event.Kind // the kinds of record that it writes
 }
 
 // hook is a program and its attachment.
 type hook struct {
 	Hook
-	index uint32
-	prog  *ebpf.Program
-	link  link.Link
+	index  uint32
+	before uint64 // calls before the mark
+	prog   *ebpf.Program
+	link   link.Link
 }
 
 func (h *hook) close() error {
@@ -138,7 +153,7 @@ func (t *Tracer) Hooks() ([]Hook, error) {
 			if err != nil {
 				return nil, err
 			}
-			report.Fired = n
+			report.Fired, report.FiredBefore = n-h.before, h.before
 		}
 		hooks = append(hooks, report)
 	}

@@ -30,11 +30,31 @@ var ErrNoBTF = errors.New("the kernel has no BTF (/sys/kernel/btf/vmlinux): use 
 
 // Options say how to trace. The zero value works.
 type Options struct {
-	// RingBytes is the size of the ring buffer, a power of two and a
-	// multiple of the page size; 0 means 4 MiB.
+	// RingBytes is the size of the ring buffer of lives (threads, requests,
+	// modules), a power of two and a multiple of the page size; 0 means 4 MiB.
 	RingBytes int
+	// BulkBytes is the size of the ring buffer of what comes in bulk (signals,
+	// works, references to modules), likewise.
+	BulkBytes int
 	// SkipSignals are not recorded at all.
 	SkipSignals []syscall.Signal
+	// Filter keeps out what is not under study, in the kernel.
+	Filter Filter
+	// Stats makes the kernel measure the run time of each program, for
+	// Hook.RunNS. It costs some 10 ns a call, and counts for all BPF programs of
+	// the machine while the tracer is open.
+	Stats bool
+}
+
+// Filter says what to record; what does not match is dropped in the kernel,
+// before it takes room in a ring. The zero value drops nothing. Every field that
+// is set must match. Names that nothing bears are no error: it may come later.
+type Filter struct {
+	Thread  string           // name (comm) of the kernel thread under study
+	Module  string           // name of the module under study
+	From    string           // who sends a signal: comm or pid
+	To      string           // who gets it: comm or pid
+	Signals []syscall.Signal // the signals to record; empty means all
 }
 
 // Tracer holds attached programs. Close detaches them.
@@ -130,6 +150,24 @@ func (t *Tracer) Copy(w io.Writer) error {
 // programs stay attached: detaching waits for RCU, which a guest that is about
 // to power off can save.
 func (t *Tracer) Stop() error { return t.reader.Flush() }
+
+// Mark begins the time that counts: Hook.Fired then starts at 0, and calls
+// before it are in Hook.FiredBefore. It returns CLOCK_MONOTONIC in nanoseconds;
+// records with an earlier Time came before the mark.
+func (t *Tracer) Mark() (uint64, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return 0, fmt.Errorf("read the monotonic clock: %w", err)
+	}
+	for _, h := range t.hooks {
+		n, err := t.counter("fired", h.index)
+		if err != nil {
+			return 0, err
+		}
+		h.before = n
+	}
+	return uint64(now.Nano()), nil
+}
 
 // Lost gives the number of records that found no room in the ring, by kind.
 func (t *Tracer) Lost() (map[event.Kind]uint64, error) {

@@ -127,10 +127,16 @@ type TraceResult struct {
 
 // Hook mirrors tracer.Hook, so that the host need not import the tracer.
 type Hook struct {
-	Name     string `json:"name"`
-	Target   string `json:"target"`
-	Kind     string `json:"kind"`
-	Attached bool   `json:"attached"`
-	Fired    uint64 `json:"fired"`
-	Note     string `json:"note,omitempty"`
+	Name        string   `json:"name"`
+	Target      string   `json:"target"`
+	Kind        string   `json:"kind"`
+	Attached    bool     `json:"attached"`
+	Fired       uint64   `json:"fired"`
+	FiredBefore uint64   `json:"fired_before,omitempty"`
+	Proved      bool     `json:"proved,omitempty"`
+	Fallback    string   `json:"fallback,omitempty"`
+	Runs        uint64   `json:"runs,omitempty"`
+	RunNS       uint64   `json:"run_ns,omitempty"`
+	Note        string   `json:"note,omitempty"`
+	Kinds       []string `json:"kinds,omitempty"` // of record that it writes
 }
