@@ -324,6 +324,10 @@ func (r *run) kmsg(record string) {
 	}
 }
 
+// attachLimit bounds the tracer's start, before it is stretched for TCG. The
+// person's own limit is for the modules' commands and may be far shorter.
+const attachLimit = 30 * time.Second
+
 // bootTraced boots and attaches the tracer.
 func (r *run) bootTraced(ctx context.Context) bool {
 	if !r.start(ctx) {
@@ -337,7 +341,7 @@ func (r *run) bootTraced(ctx context.Context) bool {
 
 func (r *run) attach(ctx context.Context) error {
 	done := r.phase("attach")
-	ctx, cancel := r.deadline(ctx)
+	ctx, cancel := context.WithTimeout(ctx, attachLimit*r.lab.scale)
 	defer cancel()
 	if err := r.trace.start(ctx, r.lab); err != nil {
 		return err
@@ -416,7 +420,7 @@ func (r *run) callFailure(err error, what string) bool {
 	case errors.As(err, &refused):
 		r.in.Host = &result.Failure{Message: fmt.Sprintf("%s: %s", what, refused.Text)}
 	case errors.Is(err, context.DeadlineExceeded):
-		r.in.Timeout = &result.Failure{Message: fmt.Sprintf("%s: no answer from the guest in %s", what, r.spec.StepTimeout*r.lab.scale)}
+		r.in.Timeout = &result.Failure{Message: what + ": no answer from the guest in time"}
 	case errors.Is(err, wire.ErrGarbled):
 		r.in.Lost = &result.Failure{Message: fmt.Sprintf("%s: %v", what, err)}
 	default:

@@ -48,6 +48,10 @@ type fake struct {
 }
 
 func fakeMain(mode string) {
+	if len(os.Args) == 2 && os.Args[1] == "--version" {
+		fmt.Println("QEMU emulator version 1.2.3")
+		os.Exit(0)
+	}
 	f := fake{kvm: strings.Contains(strings.Join(os.Args, " "), "-accel kvm")}
 	if name := os.Getenv(fakeLogEnv); name != "" {
 		w, _ := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
