@@ -53,6 +53,7 @@ func TestNoSuchSuiteOrVersion(t *testing.T) {
 	need(t, "apt-get", "dpkg-deb")
 	s := &Store{Dir: filepath.Join(t.TempDir(), "kernels"), Mirror: os.Getenv("KMODLAB_MIRROR")}
 	getFails(t, s, "debian:zurg", ErrUnknownName, "serves no suite zurg", "trixie-backports", "path:")
+	getFails(t, s, "debian:bookworm,no-such-package", ErrUnknownName, "Unable to locate package no-such-package")
 	getFails(t, s, "debian:bookworm=9.9.9-1", ErrUnknownName, "bookworm serves no version 9.9.9-1", "6.1.0-")
 }
 

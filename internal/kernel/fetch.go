@@ -221,7 +221,7 @@ func (n debName) installArgs() []string {
 	if t := n.target(); t != "" {
 		args = append(args, "-t", t)
 	}
-	return append(append(args, n.packages()...), toolPackages...)
+	return slices.Concat(args, n.packages(), toolPackages, n.morePackages())
 }
 
 // resolve lets apt follow the dependencies, as if nothing was downloaded yet.
@@ -261,6 +261,12 @@ func (a *aptRoot) explainVersion(ctx context.Context, n debName, err error) erro
 	tool, lerr := lookTool("apt-cache")
 	if lerr != nil || !errors.Is(err, ErrUnknownName) {
 		return err
+	}
+	for _, p := range n.morePackages() {
+		// The kernel is not to blame.
+		if saysAny(err, "Unable to locate package "+p, "Package '"+p+"' has no installation candidate") {
+			return err
+		}
 	}
 	out, lerr := a.run(ctx, "list kernels", nil, tool, "pkgnames", "linux-image-")
 	if lerr != nil {

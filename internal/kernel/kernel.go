@@ -6,12 +6,14 @@
 //
 // A kernel's name is one of
 //
-//	debian:SUITE[/FLAVOUR][=ABI]       debian:bookworm, debian:trixie-backports/generic, debian:bookworm=6.1.0-NN
+//	debian:SUITE[/FLAVOUR][=ABI][,PACKAGE…]
+//	                                   debian:bookworm, debian:trixie-backports/generic, debian:bookworm=6.1.0-NN,bpftrace
 //	host                               the running kernel of this machine
 //	path:VMLINUZ,MODULES[,HEADERS]     files
 //
 // FLAVOUR is cloud (the default: small, boots fast), generic or rt; ABI is a version
-// as in uname -r, without the flavour at its end. Suites lists what is known to
+// as in uname -r, without the flavour at its end; PACKAGE is one more package of the suite
+// in the tree that builds, unpacked like the others and without its scripts run. Suites lists what is known to
 // work; a suite that the list lacks is asked of the mirror all the same.
 //
 // Fetching needs no rights: apt works in a state folder of our own, with the host's

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,7 @@ func Forms() []Form {
 		{"debian:SUITE", "newest kernel of a Debian suite, cloud flavour, with that suite's gcc: " + strings.Join(suites, ", ")},
 		{"debian:SUITE/FLAVOUR", "another flavour: generic (linux-image-amd64), rt, cloud (the default)"},
 		{"debian:SUITE=ABI", "one version that the suite still serves, as in uname -r: debian:bookworm=6.1.0-NN"},
+		{"debian:SUITE,PACKAGE,…", "with more of the suite's packages in the build machine's tree, kept apart from the same kernel without them"},
 		{"host", "the running kernel of this machine: /boot/vmlinuz-$(uname -r) and /lib/modules/$(uname -r)"},
 		{"path:VMLINUZ,MODULES[,HEADERS]", "files: the image, the folder lib/modules/RELEASE, and the headers (default MODULES/build)"},
 	}
@@ -42,17 +44,22 @@ type debName struct {
 	suite   string // as apt spells it
 	flavour string // key of flavours
 	abi     string // empty: the newest, through the metapackage
+	more    string // more packages of the tree, sorted, each with a comma before it
 }
 
 var (
 	suiteRE = regexp.MustCompile(`^[a-z][a-z0-9]*(-backports|-backports-sloppy|-proposed-updates)?$`)
 	abiRE   = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~-]*$`)
+	// packageRE is Debian policy's form of a package name. apt takes a last plus
+	// or minus for a word to itself, so such names are left out.
+	packageRE = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9.]$`)
 )
 
 // parseDebian reads what stands after "debian:".
 func parseDebian(s string) (debName, error) {
 	n := debName{flavour: "cloud"}
-	rest, abi, hasABI := strings.Cut(s, "=")
+	first, more, hasMore := strings.Cut(s, ",")
+	rest, abi, hasABI := strings.Cut(first, "=")
 	suite, flavour, hasFlavour := strings.Cut(rest, "/")
 	if hasFlavour {
 		n.flavour = flavour
@@ -74,6 +81,17 @@ func parseDebian(s string) (debName, error) {
 	}
 	// People paste uname -r; its tail is the flavour's.
 	n.abi = strings.TrimSuffix(n.abi, "-"+flavours[n.flavour])
+	if !hasMore {
+		return n, nil
+	}
+	list := strings.Split(more, ",")
+	slices.Sort(list)
+	for _, p := range slices.Compact(list) {
+		if !packageRE.MatchString(p) {
+			return n, unknownName("debian:"+s, fmt.Sprintf("%q is not a package", p))
+		}
+		n.more += "," + p
+	}
 	return n, nil
 }
 
@@ -86,13 +104,18 @@ func (n debName) String() string {
 	if n.abi != "" {
 		s += "=" + n.abi
 	}
-	return s
+	return s + n.more
 }
 
 // folder is the name as one path element; no two names share one, since
-// neither suites nor versions hold an underscore.
+// neither suites nor versions nor packages hold an underscore.
 func (n debName) folder() string {
-	return strings.NewReplacer(":", "-", "/", "_", "=", "_").Replace(n.String())
+	return strings.NewReplacer(":", "-", "/", "_", "=", "_", ",", "__").Replace(n.String())
+}
+
+// morePackages are the packages that the name itself names.
+func (n debName) morePackages() []string {
+	return strings.FieldsFunc(n.more, func(r rune) bool { return r == ',' })
 }
 
 // packages are the two metapackages, or the two packages of one version.
