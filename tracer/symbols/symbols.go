@@ -92,51 +92,56 @@ func find(symbols []symbol, addr uint64) (symbol, bool) {
 }
 
 // Table names places at a time: modules come, go, and leave their addresses to
-// others.
+// others. It is not safe for concurrent use.
 type Table struct {
 	kernel  *Kernel
 	modules []placed
 }
 
 // placed is one text of a module at its addresses, from its load on. Later ones
-// come first where addresses are used again.
+// come last and win where addresses are used again.
 type placed struct {
 	name   string
 	from   uint64 // when it was loaded
 	lo, hi uint64
-	text   []symbol
+	text   *text
 }
+
+// maxPlaced bounds the places that a table keeps, and with it the time of a
+// look-up: a guest may load a module again and again. The oldest go first.
+const maxPlaced = 1024
 
 // New makes a table of the kernel's own symbols and of the modules that events
 // saw loaded. files finds a module's file by its name (underscore form); nil
 // where there is none, whose places then have no symbol. kernel may be nil.
 func New(kernel *Kernel, events []event.Event, files func(name string) *Module) *Table {
 	t := &Table{kernel: kernel}
-	for _, e := range events {
-		if e.Kind == event.ModuleLoaded {
-			t.place(e, files(e.Text))
+	for i := range events {
+		if events[i].Kind == event.ModuleLoaded {
+			t.Place(&events[i], files(events[i].Text))
 		}
 	}
 	return t
 }
 
-func (t *Table) place(e event.Event, m *Module) {
+// Place adds a module that was loaded, for tables that grow while the trace goes
+// on: e is its ModuleLoaded, m its file's symbols, nil where there is no file.
+func (t *Table) Place(e *event.Event, m *Module) {
 	if m == nil {
 		return
 	}
-	for _, part := range []struct {
-		base uint64
-		text text
-	}{{e.Func, m.core}, {e.Data, m.init}} {
-		if part.base == 0 || part.text.size == 0 {
-			continue
-		}
-		p := placed{name: e.Text, from: e.Time, lo: part.base, hi: part.base + part.text.size}
-		for _, s := range part.text.symbols {
-			p.text = append(p.text, symbol{addr: part.base + s.addr, end: part.base + s.end, name: s.name})
-		}
-		t.modules = append(t.modules, p)
+	t.place(e, e.Func, &m.core)
+	t.place(e, e.Data, &m.init)
+}
+
+func (t *Table) place(e *event.Event, base uint64, text *text) {
+	if base == 0 || text.size == 0 || base > ^uint64(0)-text.size {
+		return
 	}
+	if len(t.modules) >= maxPlaced {
+		t.modules = append(t.modules[:0], t.modules[maxPlaced/2:]...)
+	}
+	t.modules = append(t.modules, placed{name: e.Text, from: e.Time, lo: base, hi: base + text.size, text: text})
 }
 
 // Site names a return address: the call before it counts, so that a call that
@@ -151,8 +156,8 @@ func (t *Table) Site(addr, at uint64) event.Site {
 			continue
 		}
 		site.Module = m.name
-		if s, ok := find(m.text, look); ok {
-			site.Symbol, site.Offset = s.name, addr-s.addr
+		if s, ok := find(m.text.symbols, look-m.lo); ok {
+			site.Symbol, site.Offset = s.name, addr-m.lo-s.addr
 		}
 		return site
 	}

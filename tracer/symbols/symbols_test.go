@@ -191,6 +191,31 @@ func TestModuleSites(t *testing.T) {
 	}
 }
 
+// TestPlaceBound: a module that comes and goes for ever costs no more than the
+// bound, and the last places are the ones that are kept.
+func TestPlaceBound(t *testing.T) {
+	m, err := ReadModule(fixture(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := New(nil, nil, nil)
+	var last uint64
+	for i := range uint64(5 * maxPlaced) {
+		last = 0xffffffffc0000000 + i<<12
+		table.Place(&event.Event{Kind: event.ModuleLoaded, Time: i, Func: last, Text: "lab"}, m)
+	}
+	if n := len(table.modules); n > maxPlaced {
+		t.Errorf("%d places, want at most %d", n, maxPlaced)
+	}
+	if got := table.Site(last+0x10, 1<<40).String(); got != "inc_func+0x10 [lab]" {
+		t.Errorf("Site = %s in the module that came last", got)
+	}
+	table.Place(&event.Event{Func: ^uint64(0) - 8, Text: "lab"}, m)
+	if got := table.Site(4, 1<<40); got.Module != "" {
+		t.Errorf("Site(4) = %s: an address that wraps around", got)
+	}
+}
+
 func TestTableWithoutKernel(t *testing.T) {
 	if got := New(nil, nil, nil).Site(0xffffffff81000110, 1).String(); got != "0xffffffff81000110" {
 		t.Errorf("Site = %s", got)

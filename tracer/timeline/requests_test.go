@@ -121,8 +121,8 @@ func TestMeaning(t *testing.T) {
 	}{
 		{0, "modprobe ended with 0"},
 		{-2, "-ENOENT: no modprobe (path empty or missing)"},
-		{256, "modprobe exit 1"},
-		{0xff00, "modprobe exit 255"},
+		{256, "modprobe ended with 1"},
+		{0xff00, "modprobe ended with 255"},
 		{9, "modprobe was killed by SIGKILL"},
 		{0x8b, "modprobe was killed by SIGSEGV (core dumped)"},
 		{-62, "-ETIME: too many requests at once, none ended in time"},

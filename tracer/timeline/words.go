@@ -85,7 +85,7 @@ func statusWords(status int64) string {
 		}
 		return words
 	}
-	return fmt.Sprintf("exit %d", status>>8&0xff)
+	return fmt.Sprintf("ended with %d", status>>8&0xff)
 }
 
 // Span prints nanoseconds in the unit that suits them: 640 ns, 12 µs, 3.2 ms,
