@@ -41,6 +41,9 @@ func (r *run) guestFiles() ([]boot.File, error) {
 		}
 		files = append(files, boot.File{Name: path.Join(dir, rel), Mode: 0o644, Host: m.Path})
 	}
+	if r.probe != "" {
+		files = append(files, boot.File{Name: guestProbe, Mode: 0o644, Host: r.probe})
+	}
 	return files, nil
 }
 
@@ -64,6 +67,13 @@ func (r *run) place(file string, inTree bool) (string, error) {
 // runner chooses where to build. The VM is the honest place and costs little
 // where KVM works; under TCG it takes some fifteen times as long as the sandbox.
 func (r *run) runner(ctx context.Context) kbuild.Runner {
+	if r.chosen == nil {
+		r.chosen = r.chooseRunner(ctx)
+	}
+	return r.chosen
+}
+
+func (r *run) chooseRunner(ctx context.Context) kbuild.Runner {
 	where := kbuild.Where(r.spec.Build)
 	if r.spec.Here {
 		return kbuild.HereRunner{}

@@ -53,7 +53,12 @@ type run struct {
 	inTree []kmod.PlannedModule // of the kernel's own tree, needed by those
 	lab    *lab
 	trace  trace
-	here   []string // files that --here installed
+	// probe is the host's copy of the module that makes the hooks fire; unproved
+	// says why there is no such proof.
+	probe    string
+	unproved string
+	chosen   kbuild.Runner // where to build, once it is decided
+	here     []string      // files that --here installed
 	// hereLog is what a VM's console is for: where a crash is looked for.
 	hereLog kernelLog
 	wrong   error // a *UsageError that only the work brought to light
@@ -67,7 +72,7 @@ type run struct {
 func (r *run) all(ctx context.Context) {
 	defer r.release()
 	for _, step := range []func(context.Context) bool{
-		r.findPrograms, r.fetch, r.compile, r.resolve, r.bootTraced, r.script, r.detach, r.powerOff,
+		r.findPrograms, r.fetch, r.compile, r.resolve, r.buildProbe, r.bootTraced, r.script, r.detach, r.powerOff,
 	} {
 		if ctx.Err() != nil || !step(ctx) {
 			return
@@ -347,10 +352,7 @@ func (r *run) attach(ctx context.Context) error {
 		return err
 	}
 	done("", false)
-	if n := r.trace.deaf(); n > 0 {
-		r.log(fmt.Sprintf("%d of %d hooks do not attach on this kernel, so the story has gaps; -v says which and why", n, len(r.trace.state.Hooks)))
-	}
-	return nil
+	return r.prove(ctx)
 }
 
 // detach takes in what the tracer recorded and what is still loaded.

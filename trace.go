@@ -31,6 +31,7 @@ type trace struct {
 	got     []event.Event
 	err     error // why the stream ended early
 	state   wire.TraceResult
+	mark    uint64 // what was recorded before it is the self-test's
 	kernel  *symbols.Kernel
 }
 
@@ -49,17 +50,6 @@ func (t *trace) start(ctx context.Context, l *lab) error {
 	}()
 	t.started = true
 	return l.Call(ctx, wire.OpTraceStart, wire.TraceArgs{}, &t.state)
-}
-
-// deaf counts the hooks that this kernel refused.
-func (t *trace) deaf() int {
-	n := 0
-	for _, h := range t.state.Hooks {
-		if !h.Attached {
-			n++
-		}
-	}
-	return n
 }
 
 // stop waits for the last record.
@@ -146,7 +136,8 @@ func writeWhole(path string, data []byte) error {
 func (t *trace) fill(res *result.Result, agent uint32, studied []string, file func(name string) string) {
 	for _, h := range t.state.Hooks {
 		res.Hooks = append(res.Hooks, result.Hook{
-			Name: h.Name, Kind: h.Kind, Target: h.Target, Attached: h.Attached, Fired: h.Fired, Note: h.Note,
+			Name: h.Name, Kind: h.Kind, Target: h.Target, Attached: h.Attached, Proved: proved(h), Fired: h.Fired,
+			Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note,
 		})
 	}
 	for kind, n := range t.state.Lost {
@@ -156,8 +147,9 @@ func (t *trace) fill(res *result.Result, agent uint32, studied []string, file fu
 		res.Dropped.ByKind[kind] = n
 		res.Dropped.Total += n
 	}
-	table := symbols.New(t.kernel, t.got, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
-	tl := timeline.Build(t.got, table.Site, timeline.Options{AgentTGID: agent, Modules: studied})
+	events := afterMark(t.got, t.mark)
+	table := symbols.New(t.kernel, events, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
+	tl := timeline.Build(events, table.Site, timeline.Options{AgentTGID: agent, Modules: studied})
 	threads, requests, signals, modules := result.FromTimeline(tl)
 	res.Threads, res.Requests, res.Signals = threads, requests, signals
 	res.Modules = result.MergeModules(res.Modules, modules)

@@ -224,7 +224,11 @@ type Hook struct {
 	Target   string `json:"target"` // function or tracepoint
 	Kind     string `json:"kind"`   // tp_btf, fentry, fexit, kprobe, kretprobe
 	Attached bool   `json:"attached"`
-	Fired    uint64 `json:"fired"`
+	Proved   bool   `json:"proved"`             // seen to fire, in the self-test or later
+	Fired    uint64 `json:"fired"`              // calls since the self-test, before any filter
+	Fallback string `json:"fallback,omitempty"` // why the first choice was not used
+	Runs     uint64 `json:"runs,omitempty"`     // executions, where run time is measured
+	RunNS    uint64 `json:"run_ns,omitempty"`   // time spent in them
 	Note     string `json:"note"`
 }
 

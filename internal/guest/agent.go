@@ -40,6 +40,7 @@ func (a *Agent) serve() error {
 		wire.OpList:       a.list,
 		wire.OpModules:    a.modules,
 		wire.OpTraceStart: a.traceStart,
+		wire.OpTraceProve: a.traceProve,
 		wire.OpTraceStop:  a.traceStop,
 		wire.OpPowerOff:   a.powerOff,
 	})

@@ -35,12 +35,7 @@ func (a *Agent) traceStart(call *wire.Message, _ func([]byte) error) (any, []byt
 	if a.trace.tracer != nil {
 		return nil, nil, errors.New("the tracer runs already")
 	}
-	// The Go runtime preempts with SIGURG, and every process that ends sends
-	// SIGCHLD: noise of ours, and nothing that a kernel thread is about.
-	t, err := tracer.Start(tracer.Options{
-		RingBytes:   args.RingBytes,
-		SkipSignals: []syscall.Signal{syscall.SIGURG, syscall.SIGCHLD},
-	})
+	t, err := tracer.Start(tracerOptions(args))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,6 +44,22 @@ func (a *Agent) traceStart(call *wire.Message, _ func([]byte) error) (any, []byt
 	go func() { a.trace.copied <- t.Copy(a.events) }()
 	result, err := report(t)
 	return result, nil, err
+}
+
+// tracerOptions leave out noise of ours that no kernel thread is about: the Go
+// runtime preempts with SIGURG, and every process that ends sends SIGCHLD.
+func tracerOptions(args wire.TraceArgs) tracer.Options {
+	filter := tracer.Filter{
+		Thread: args.Filter.Thread, Module: args.Filter.Module, From: args.Filter.From, To: args.Filter.To,
+	}
+	for _, n := range args.Filter.Signals {
+		filter.Signals = append(filter.Signals, syscall.Signal(n))
+	}
+	return tracer.Options{
+		RingBytes: args.RingBytes, BulkBytes: args.BulkBytes,
+		SkipSignals: []syscall.Signal{syscall.SIGURG, syscall.SIGCHLD},
+		Filter:      filter, Stats: args.Stats,
+	}
 }
 
 // traceStop ends the stream of records; the host has read all of them once it
@@ -84,7 +95,7 @@ func (s *traceState) close() {
 }
 
 func report(t *tracer.Tracer) (*wire.TraceResult, error) {
-	hooks, err := t.Hooks()
+	hooks, err := hooks(t)
 	if err != nil {
 		return nil, err
 	}
@@ -92,24 +103,28 @@ func report(t *tracer.Tracer) (*wire.TraceResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &wire.TraceResult{Lost: make(map[string]uint64)}
-	for _, h := range hooks {
-		result.Hooks = append(result.Hooks, wireHook(h))
-	}
+	result := &wire.TraceResult{Hooks: hooks, Lost: make(map[string]uint64)}
 	for kind, n := range lost {
 		result.Lost[kind.String()] = n
 	}
 	return result, nil
 }
 
-func wireHook(h tracer.Hook) wire.Hook {
-	kinds := make([]string, len(h.Kinds))
-	for i, k := range h.Kinds {
-		kinds[i] = k.String()
+func hooks(t *tracer.Tracer) ([]wire.Hook, error) {
+	hooks, err := t.Hooks()
+	if err != nil {
+		return nil, err
 	}
-	return wire.Hook{
-		Name: h.Name, Target: h.Target, Kind: h.Kind,
-		Attached: h.Attached, Fired: h.Fired, FiredBefore: h.FiredBefore, Proved: h.Proved,
-		Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note, Kinds: kinds,
+	list := make([]wire.Hook, 0, len(hooks))
+	for _, h := range hooks {
+		w := wire.Hook{
+			Name: h.Name, Target: h.Target, Kind: h.Kind, Attached: h.Attached, Fired: h.Fired, FiredBefore: h.FiredBefore,
+			Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note,
+		}
+		for _, k := range h.Kinds {
+			w.Kinds = append(w.Kinds, k.String())
+		}
+		list = append(list, w)
 	}
+	return list, nil
 }

@@ -29,6 +29,7 @@ const (
 	OpList       = "list"        // ListArgs, ListResult
 	OpModules    = "modules"     // none, ModulesResult
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
+	OpTraceProve = "trace_prove" // ProveArgs, ProveResult
 	OpTraceStop  = "trace_stop"  // none, TraceResult
 	OpPowerOff   = "power_off"   // none, none: no reply is certain
 )
@@ -114,9 +115,34 @@ type Module struct {
 	State    string   `json:"state"` // Live, Loading or Unloading
 }
 
-// TraceArgs start the tracer.
+// TraceArgs start the tracer. They mirror tracer.Options.
 type TraceArgs struct {
-	RingBytes int `json:"ring_bytes,omitempty"`
+	RingBytes int         `json:"ring_bytes,omitempty"`
+	BulkBytes int         `json:"bulk_bytes,omitempty"`
+	Filter    TraceFilter `json:"filter"`
+	Stats     bool        `json:"stats,omitempty"` // measure the run time of each hook
+}
+
+// TraceFilter mirrors tracer.Filter. Empty fields filter nothing.
+type TraceFilter struct {
+	Thread  string `json:"thread,omitempty"`
+	Module  string `json:"module,omitempty"`
+	From    string `json:"from,omitempty"`
+	To      string `json:"to,omitempty"`
+	Signals []int  `json:"signals,omitempty"`
+}
+
+// ProveArgs have every hook fire, and end the time that does not count. Module
+// is the file of modules/probe; without it only the agent's own signal is sent.
+type ProveArgs struct {
+	Module string `json:"module,omitempty"`
+}
+
+// ProveResult says from which moment on records count.
+type ProveResult struct {
+	MarkNS  uint64 `json:"mark_ns"`           // CLOCK_MONOTONIC
+	Refused string `json:"refused,omitempty"` // why the probe module did not run
+	Hooks   []Hook `json:"hooks"`             // their calls are in FiredBefore
 }
 
 // TraceResult is the state of the tracer.
