@@ -63,8 +63,15 @@ func tracerOptions(args wire.TraceArgs) tracer.Options {
 }
 
 // traceStop ends the stream of records; the host has read all of them once it
-// saw the end mark. The programs stay attached in a VM, see tracer.Stop.
-func (a *Agent) traceStop(*wire.Message, func([]byte) error) (any, []byte, error) {
+// saw the end mark. Unless asked to detach them the programs stay attached, see
+// tracer.Stop.
+func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
+	var args wire.TraceStopArgs
+	if len(call.Body) > 0 {
+		if err := json.Unmarshal(call.Body, &args); err != nil {
+			return nil, nil, fmt.Errorf("read arguments: %w", err)
+		}
+	}
 	a.trace.mu.Lock()
 	defer a.trace.mu.Unlock()
 	t := a.trace.tracer
@@ -82,6 +89,10 @@ func (a *Agent) traceStop(*wire.Message, func([]byte) error) (any, []byte, error
 	case err = <-a.trace.copied:
 	case <-time.After(stopDeadline):
 		err = errors.New("the host does not read the records")
+	}
+	if args.Detach && err == nil {
+		a.trace.tracer = nil
+		err = t.Close()
 	}
 	return result, nil, err
 }

@@ -30,7 +30,7 @@ const (
 	OpModules    = "modules"     // none, ModulesResult
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
 	OpTraceProve = "trace_prove" // ProveArgs, ProveResult
-	OpTraceStop  = "trace_stop"  // none, TraceResult
+	OpTraceStop  = "trace_stop"  // TraceStopArgs or none, TraceResult
 	OpPowerOff   = "power_off"   // none, none: no reply is certain
 )
 
@@ -143,6 +143,13 @@ type ProveResult struct {
 	MarkNS  uint64 `json:"mark_ns"`           // CLOCK_MONOTONIC
 	Refused string `json:"refused,omitempty"` // why the probe module did not run
 	Hooks   []Hook `json:"hooks"`             // their calls are in FiredBefore
+}
+
+// TraceStopArgs say what becomes of a tracer whose stream has ended.
+type TraceStopArgs struct {
+	// Detach takes the programs off their hooks, some seconds' work, so that the
+	// kernel runs as before and the tracer can be started once more.
+	Detach bool `json:"detach,omitempty"`
 }
 
 // TraceResult is the state of the tracer.
