@@ -125,7 +125,7 @@ func (c clock) thread(t *timeline.Thread) Thread {
 		WokenBy:    someTask(t.WokenBy, event.Site{}),
 		Stops:      len(t.Stops),
 		Alive:      t.Alive(),
-		Ended:      t.Ending(),
+		Ended:      t.Ended,
 		Inexact:    t.Inexact,
 		Background: t.Background,
 	}

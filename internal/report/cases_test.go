@@ -53,7 +53,7 @@ func troubleEvents() []event.Event {
 		case 0:
 			sent.Data = event.SentBlocked
 		case 1:
-			ret.Ret = event.GenerateAlreadyPending
+			sent.Data, ret.Ret = event.SentPending, event.GenerateAlreadyPending
 		case 2:
 			sent.Arg, ret.Arg, sent.Func, ret.Ret = 9, 9, event.HandlerIgnore, event.GenerateIgnored
 		case 3:

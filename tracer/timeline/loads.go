@@ -12,16 +12,42 @@ type Load struct {
 	InitBegin uint64
 	InitEnd   uint64
 	// InitRet is what the loader sees of init; meaningful when InitEnd is not 0.
-	InitRet    int64
-	Freed      uint64
-	FreedBy    event.Task
+	InitRet int64
+	Freed   uint64
+	FreedBy event.Task
+	// Refs are the references taken and dropped, in order; of very many the last
+	// maxRefs, and RefsBefore says how many there were before them.
+	Refs       []Ref
+	RefsBefore int
 	Background bool
+	// Unknown names the facts (as in the JSON of package result) that are not
+	// there because nothing could record them.
+	Unknown []string
 }
+
+// Ref is one reference to a module, taken or dropped.
+type Ref struct {
+	At    uint64
+	Put   bool
+	Count uint32 // references after it, as lsmod shows them
+	By    event.Task
+	Site  event.Site // the caller of try_module_get, module_put and friends
+}
+
+// maxRefs bounds the references that are kept of a load: a busy module has
+// thousands a second.
+const maxRefs = 512
 
 // Live reports whether the init succeeded and the module was not freed.
 func (l *Load) Live() bool { return l.InitEnd != 0 && l.InitRet >= 0 && l.Freed == 0 }
 
-func (l *Load) began() uint64 { return firstOf(l.Loaded, l.InitBegin, l.InitEnd, l.Freed) }
+func (l *Load) began() uint64 {
+	first := firstOf(l.Loaded, l.InitBegin, l.InitEnd, l.Freed)
+	if len(l.Refs) > 0 {
+		first = firstOf(first, l.Refs[0].At)
+	}
+	return first
+}
 
 // loadJoin joins by the address of struct module, which is the module's own
 // until module_free.
@@ -38,9 +64,7 @@ func (b *builder) addLoad(e *event.Event) {
 		if e.Kind == event.ModuleInitEnd && e.Text == "" && l == nil {
 			return // the end of something of which nothing is known, not even a name
 		}
-		l = &Load{Name: e.Text, By: e.By}
-		b.loads.all = append(b.loads.all, l)
-		b.loads.open[e.Ptr] = l
+		l = b.loads.add(e)
 	}
 	switch e.Kind {
 	case event.ModuleLoaded:
@@ -57,5 +81,38 @@ func (b *builder) addLoad(e *event.Event) {
 		}
 		l.Freed, l.FreedBy = e.Time, e.By
 		delete(b.loads.open, e.Ptr)
+	}
+}
+
+func (j *loadJoin) add(e *event.Event) *Load {
+	l := &Load{Name: e.Text, By: e.By}
+	j.all = append(j.all, l)
+	j.open[e.Ptr] = l
+	return l
+}
+
+// moduleRef adds a reference. Whoever takes one on a module that was loaded
+// before the trace began is not who loaded it.
+func (b *builder) moduleRef(e *event.Event) {
+	l := b.loads.open[e.Ptr]
+	if l == nil || e.Text != "" && l.Name != "" && l.Name != e.Text {
+		l = b.loads.add(e)
+		l.By = event.Task{}
+	}
+	if len(l.Refs) == 2*maxRefs {
+		l.RefsBefore += maxRefs
+		l.Refs = append(l.Refs[:0], l.Refs[maxRefs:]...)
+	}
+	l.Refs = append(l.Refs, Ref{At: e.Time, Put: e.Kind == event.ModulePut, Count: e.Arg, By: e.By, Site: b.resolve(e.Func, e.Time)})
+}
+
+// closeLoads keeps the promise of maxRefs; in between twice as many are held, so
+// that each is moved once.
+func (b *builder) closeLoads() {
+	for _, l := range b.loads.all {
+		if n := len(l.Refs) - maxRefs; n > 0 {
+			l.Refs, l.RefsBefore = l.Refs[n:], l.RefsBefore+n
+		}
+		l.Unknown = b.loadUnknown(l)
 	}
 }

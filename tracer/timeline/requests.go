@@ -2,7 +2,12 @@
 
 package timeline
 
-import "github.com/kmodlab/kmodlab/tracer/event"
+import (
+	"slices"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/tracer/event"
+)
 
 // Request is one call of request_module.
 type Request struct {
@@ -12,30 +17,72 @@ type Request struct {
 	Wait   bool // false: request_module_nowait
 
 	Asked    uint64 // __request_module entered
+	Named    uint64 // the name is known; the limiter comes next
 	Admitted uint64 // behind the limiter of concurrent helpers
 	Queued   uint64 // call_usermodehelper_exec entered
 	Forked   uint64 // the helper's task runs
 	Exec     uint64
 	Loaded   uint64 // the first module that the helper loaded is in place
 	Exited   uint64 // the helper's last thread
+	Waited   uint64 // the kernel has the helper's status
 	Returned uint64
+	// Duplicate is when the request found another one for the same name on its
+	// way: it ran no modprobe and got what the other got (6.4 on).
+	Duplicate uint64
 
 	// Ret is what the caller sees: 0, -errno or a raw wait status. Meaningful
 	// when Returned is not 0.
-	Ret        int64
-	Helper     *Helper // nil when the kernel started none
-	Loads      []string
+	Ret     int64
+	Helper  *Helper // nil when the kernel started none
+	Loads   []string
+	Modules []Loaded // what is known of Loads, in the same order
+	// Background members have nothing to do with the modules under study.
 	Background bool
+	// Unknown names the facts (as in the JSON of package result) that are not
+	// there because nothing could record them.
+	Unknown []string
+
+	waitKnown bool
+	loads     []*Load
+}
+
+// Loaded is a module that a helper loaded.
+type Loaded struct {
+	Name      string
+	InitBegin uint64
+	InitEnd   uint64
+	InitRet   int64 // meaningful when InitEnd is not 0
+}
+
+// Throttled is how long the request waited behind others in the limiter of
+// concurrent helpers; false where one of the two moments was not seen.
+func (r *Request) Throttled() (ns uint64, ok bool) {
+	if r.Named == 0 || r.Admitted < r.Named {
+		return 0, false
+	}
+	return r.Admitted - r.Named, true
 }
 
 // Helper is the program that the kernel ran for a request.
 type Helper struct {
 	Path string
 	Argv []string
+	Env  []string
 	Task event.Task // PID 0 when it was not seen to run
 	// Status is the raw wait status; meaningful when Ended.
 	Status int64
 	Ended  bool
+	// NotExecuted says that the helper's task ended without having become Path:
+	// that could not be executed, whatever its status says.
+	NotExecuted bool
+}
+
+// KilledBy names the signal that ended the helper, "" when none did.
+func (h *Helper) KilledBy() string {
+	if sig := int(h.Status & 0x7f); h.Ended && sig != 0 {
+		return SignalName(sig)
+	}
+	return ""
 }
 
 // ExitCode turns the wait status into a shell's exit status: 128+n where signal
@@ -52,11 +99,20 @@ func (r *Request) Meaning() string {
 	if r.Returned == 0 {
 		return ""
 	}
-	return requestWords(r.Ret, r.Wait)
+	switch words := requestWords(r.Ret, r.Wait); {
+	case r.Duplicate != 0 && r.Ret == 0 && !r.Wait:
+		return "no modprobe of its own: another request for it is on its way"
+	case r.Duplicate != 0:
+		return "no modprobe of its own, what another request for it got: " + words
+	case r.Ret == 0 && !r.waitKnown && slices.Contains(r.Unknown, "wait"):
+		return "modprobe was started"
+	default:
+		return words
+	}
 }
 
 func (r *Request) began() uint64 {
-	return firstOf(r.Asked, r.Admitted, r.Queued, r.Forked, r.Exec, r.Loaded, r.Exited, r.Returned)
+	return firstOf(r.Asked, r.Named, r.Admitted, r.Duplicate, r.Queued, r.Forked, r.Exec, r.Loaded, r.Exited, r.Waited, r.Returned)
 }
 
 // requestJoin holds what is open. A task is in one request_module at most. The
@@ -64,20 +120,20 @@ func (r *Request) began() uint64 {
 // known by its process until it is gone.
 type requestJoin struct {
 	all     []*Request
-	byAsker map[uint32]*Request
+	byAsker map[taskID]*Request
 	byInfo  map[uint64]*Request
 	byTGID  map[uint32]*Request // helpers that run
 	byPID   map[uint32]*Request // helpers that a kworker may still wait for
-	last    map[uint32]*Request // the last request of each task, open or not
+	last    map[taskID]*Request // the last request of each task, open or not
 }
 
 func newRequestJoin() requestJoin {
 	return requestJoin{
-		byAsker: map[uint32]*Request{},
+		byAsker: map[taskID]*Request{},
 		byInfo:  map[uint64]*Request{},
 		byTGID:  map[uint32]*Request{},
 		byPID:   map[uint32]*Request{},
-		last:    map[uint32]*Request{},
+		last:    map[taskID]*Request{},
 	}
 }
 
@@ -86,21 +142,34 @@ func (b *builder) addRequest(e *event.Event) {
 	switch e.Kind {
 	case event.RequestAsked:
 		r := j.add(e)
-		r.Asked, r.By, r.Format, r.Name, r.Wait = e.Time, b.actor(e), e.Text, e.Text, e.Arg != 0
+		r.Asked, r.By, r.Format, r.Name = e.Time, b.actor(e), e.Text, e.Text
+		r.setWait(e.Arg != 0)
 	case event.RequestNamed:
 		r := j.askedBy(e)
-		r.Name = e.Text
+		if firstOf(r.Named, r.Admitted, r.Queued, r.Duplicate) != 0 {
+			r = j.add(e) // the end of that one and the beginning of this were not seen
+		}
+		r.Name, r.Named = e.Text, e.Time
 	case event.RequestAdmitted:
 		r := j.askedBy(e)
-		r.Wait = e.Arg != 0
+		if firstOf(r.Admitted, r.Queued, r.Duplicate) != 0 {
+			r = j.add(e)
+		}
+		r.setWait(e.Arg != 0)
 		setOnce(&r.Admitted, e.Time)
 		if e.Text != "" {
+			r.Name = e.Text
+		}
+	case event.RequestDuplicate:
+		r := j.askedBy(e)
+		setOnce(&r.Duplicate, e.Time)
+		if r.Name == "" {
 			r.Name = e.Text
 		}
 	case event.RequestReturned:
 		r := j.askedBy(e)
 		r.Returned, r.Ret = e.Time, e.Ret
-		delete(j.byAsker, e.By.PID)
+		delete(j.byAsker, idOf(e.By))
 	default:
 		j.addHelper(e)
 	}
@@ -109,16 +178,18 @@ func (b *builder) addRequest(e *event.Event) {
 func (j *requestJoin) add(e *event.Event) *Request {
 	r := &Request{By: Actor{Task: e.By}}
 	j.all = append(j.all, r)
-	j.byAsker[e.By.PID], j.last[e.By.PID] = r, r
+	j.byAsker[idOf(e.By)], j.last[idOf(e.By)] = r, r
 	return r
 }
 
+func (r *Request) setWait(wait bool) { r.Wait, r.waitKnown = wait, true }
+
 // lastBy is the youngest request of a task, nil when it made none.
-func (j *requestJoin) lastBy(pid uint32) *Request { return j.last[pid] }
+func (j *requestJoin) lastBy(t event.Task) *Request { return j.last[idOf(t)] }
 
 // askedBy is the task's open request; one whose beginning was lost begins here.
 func (j *requestJoin) askedBy(e *event.Event) *Request {
-	if r := j.byAsker[e.By.PID]; r != nil {
+	if r := j.byAsker[idOf(e.By)]; r != nil {
 		return r
 	}
 	return j.add(e)
@@ -128,12 +199,15 @@ func (j *requestJoin) addHelper(e *event.Event) {
 	switch e.Kind {
 	case event.HelperQueued:
 		delete(j.byInfo, e.Ptr) // that memory now is another helper's
-		r := j.byAsker[e.By.PID]
+		r := j.byAsker[idOf(e.By)]
 		if r == nil || r.Helper != nil {
 			return // some other user of call_usermodehelper
 		}
 		r.Queued = e.Time
-		r.Helper = &Helper{Path: e.Text, Argv: append([]string(nil), e.Args...)}
+		r.Helper = &Helper{Path: e.Text, Argv: slices.Clone(e.Args), Env: slices.Clone(e.Env)}
+		if !r.waitKnown {
+			r.setWait(e.Arg&umhWaitProc != 0)
+		}
 		j.byInfo[e.Ptr] = r
 	case event.HelperForked:
 		delete(j.byTGID, e.By.TGID)
@@ -149,7 +223,7 @@ func (j *requestJoin) addHelper(e *event.Event) {
 		}
 	case event.HelperWaited:
 		if r := j.byPID[e.Arg]; r != nil {
-			setOnce(&r.Exited, e.Time)
+			setOnce(&r.Waited, e.Time)
 			r.Helper.Status, r.Helper.Ended = e.Ret, true
 			j.forget(r)
 		}
@@ -162,6 +236,7 @@ func (b *builder) helperLoaded(e *event.Event) {
 	if r := b.requests.byTGID[e.By.TGID]; r != nil {
 		setOnce(&r.Loaded, e.Time)
 		r.Loads = append(r.Loads, e.Text)
+		r.loads = append(r.loads, b.loads.open[e.Ptr])
 	}
 }
 
@@ -169,14 +244,17 @@ func (b *builder) helperLoaded(e *event.Event) {
 // waited for: the last thread's status need not be the process's.
 func (b *builder) helperExited(e *event.Event) {
 	j := &b.requests
-	delete(j.byAsker, e.By.PID)
-	delete(j.last, e.By.PID)
+	delete(j.byAsker, idOf(e.By))
+	delete(j.last, idOf(e.By))
 	r := j.byTGID[e.By.TGID]
 	if r == nil || e.Data != 1 {
 		return
 	}
 	delete(j.byTGID, e.By.TGID)
 	setOnce(&r.Exited, e.Time)
+	if e.By.Comm != "" {
+		r.Helper.Task.Comm = e.By.Comm
+	}
 	if !r.Helper.Ended {
 		r.Helper.Status, r.Helper.Ended = e.Ret, true
 	}
@@ -190,3 +268,26 @@ func (j *requestJoin) forget(r *Request) {
 		delete(j.byPID, r.Helper.Task.PID)
 	}
 }
+
+// closeRequests draws the conclusions that need the whole request.
+func (b *builder) closeRequests() {
+	for _, r := range b.requests.all {
+		h := r.Helper
+		if h != nil && !h.Ended && r.Wait && r.Returned != 0 && r.Ret >= 0 {
+			h.Status, h.Ended = r.Ret, true // what the caller gets is the helper's status
+		}
+		if h != nil && r.Exited != 0 && r.Exec == 0 && !b.blind.any(event.TaskExeced) {
+			h.NotExecuted = true
+		}
+		if h != nil && len(h.Argv) > 0 && strings.Contains(r.Name, "%") && firstOf(r.Named, r.Admitted) == 0 {
+			r.Name = h.Argv[len(h.Argv)-1] // modprobe -q -- NAME
+		}
+		for _, l := range r.loads {
+			r.Modules = append(r.Modules, Loaded{l.Name, l.InitBegin, l.InitEnd, l.InitRet})
+		}
+		r.Unknown = b.requestUnknown(r)
+	}
+}
+
+// umhWaitProc is the kernel's UMH_WAIT_PROC (include/linux/umh.h).
+const umhWaitProc = 2

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
@@ -35,9 +36,9 @@ func (l *list) request(time uint64, status, ret int64) *list {
 
 func wantRequest(time uint64, status, ret int64) Request {
 	return Request{
-		Name: "send_signal", Format: "%s", By: Actor{k1, symbols[0x2000]}, Wait: true,
-		Asked: time, Admitted: time + 2, Queued: time + 3, Forked: time + 4, Exec: time + 5, Loaded: time + 6, Exited: time + 8, Returned: time + 11,
-		Ret: ret, Loads: []string{"send_signal"},
+		Name: "send_signal", Format: "%s", By: Actor{k1, symbols[0x2000], []event.Site{symbols[0x2000]}}, Wait: true,
+		Asked: time, Named: time + 1, Admitted: time + 2, Queued: time + 3, Forked: time + 4, Exec: time + 5, Loaded: time + 6, Exited: time + 8, Waited: time + 9, Returned: time + 11,
+		Ret: ret, Loads: []string{"send_signal"}, Modules: []Loaded{{Name: "send_signal"}},
 		Helper: &Helper{Path: "/sbin/modprobe", Argv: []string{"/sbin/modprobe", "-q", "--", "send_signal"}, Task: proc("modprobe", 93), Status: status, Ended: true},
 	}
 }
@@ -47,7 +48,7 @@ func TestRequest(t *testing.T) {
 	l.request(100, 0, 0).request(200, 0x100, 0x100)
 	want := []Request{wantRequest(100, 0, 0), wantRequest(200, 0x100, 0x100)}
 	got := build(l).Requests
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Request{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if code := got[1].Helper.ExitCode(); code != 1 {
@@ -82,7 +83,7 @@ func TestOtherHelpers(t *testing.T) {
 		at(301, event.HelperForked, event.Event{By: proc("kworker/u4:1", 97), Ptr: info}).
 		at(302, event.ModuleLoaded, event.Event{By: proc("poweroff", 97), Ptr: 0xb0, Text: "x"}).
 		at(303, event.HelperWaited, event.Event{By: kworker, Arg: 97, Ret: 9})
-	if diff := cmp.Diff([]Request{wantRequest(100, 0, 0)}, build(l).Requests); diff != "" {
+	if diff := cmp.Diff([]Request{wantRequest(100, 0, 0)}, build(l).Requests, cmpopts.IgnoreUnexported(Request{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -3,7 +3,8 @@
 package timeline
 
 import (
-	"golang.org/x/sys/unix"
+	"cmp"
+	"slices"
 
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
@@ -21,6 +22,7 @@ const (
 	Coalesced  Outcome = "coalesced"
 	Lost       Outcome = "lost"
 	NotASignal Outcome = "not-a-signal" // a thread was woken as if by one
+	Unknown    Outcome = "unknown"      // it rests on something that the trace could not see
 )
 
 // Dequeued is the plain reason of a signal that was consumed in order.
@@ -35,30 +37,45 @@ type Signal struct {
 	From    Actor
 	To      event.Task
 	Group   bool // sent to the process, not to one thread
-	Code    int64
+	Sender  Sender
+	Call    string   // the system call, where Sender is FromSyscall
+	Info    *Siginfo // nil where the send was not seen
+	State   uint64   // the target's task state when it was sent (event.State*)
 	Outcome Outcome
 	Reason  string
 	Sent    uint64
 	Taken   uint64     // consumed or delivered
 	TakenBy event.Task // the thread that took it
 	Site    event.Site // where a kernel thread took it
+	Flushed bool       // taken by flush_signals
 
 	Background bool
+	// Unknown names the facts (as in the JSON of package result) that are not
+	// there because nothing could record them.
+	Unknown []string
 
-	sent    bool // SignalSent was seen: handler and bits hold
-	handler uint64
-	bits    uint64
+	sent        bool // SignalSent was seen: handler and bits hold
+	heard       bool // SignalGenerated was seen
+	ended       bool // the target ended first
+	gone        bool // no longer pending, and who took it was not seen
+	dropped     bool // not queued after all
+	timeUnknown bool // it was taken, but when was not seen
+	handler     uint64
+	bits        uint64
 }
 
 // queueKey names one pending queue's share for one signal: a thread's own, or
 // (group) that of its process.
 type queueKey struct {
 	group bool
-	id    uint32
+	id    taskID // of the thread, or the process id
 	signo uint32
 }
 
-type taskSignal struct{ pid, signo uint32 }
+type taskSignal struct {
+	id    taskID
+	signo uint32
+}
 
 // signalJoin holds what is pending. A CPU sends one signal at a time (the
 // target's siglock is held with interrupts off), and a queue is first in, first
@@ -102,10 +119,40 @@ func (b *builder) addSignal(e *event.Event) {
 func (b *builder) signalSent(e *event.Event) {
 	s := b.signals.add(e)
 	s.From = b.actor(e)
-	s.sent, s.handler, s.bits, s.Code = true, e.Func, e.Data, e.Ret
+	s.Sender, s.Call = senderOf(s.From)
+	s.From.Stack = nil // a burst has very many
+	s.sent, s.handler, s.bits, s.State = true, e.Func, e.Data, e.Aux
+	s.Info = &Siginfo{Code: e.Ret, Name: codeName(s.Signo, e.Ret), PID: uint32(e.Ptr), UID: uint32(e.Ptr >> 32)}
 	s.Group = e.Data&event.SentGroup != 0
 	b.signals.sending[e.CPU] = s
-	b.signals.push(s)
+	if e.Data&event.SentPending == 0 {
+		b.signals.emptied(s.queue())
+	}
+	if !b.unsure(s) {
+		b.signals.push(s)
+	}
+}
+
+// unsure: without the kernel's answer a signal may not have been queued. Only one
+// that nothing speaks against may stand in the queue for others to be taken.
+func (b *builder) unsure(s *Signal) bool {
+	if !b.blind.any(event.SignalGenerated) {
+		return false
+	}
+	return s.Signo >= firstRealTime || s.bits&event.SentPending != 0 ||
+		s.handler == event.HandlerIgnore || s.To.Kthread && s.handler != event.HandlerKthread
+}
+
+// firstRealTime is the kernel's SIGRTMIN: from here on signals are counted, not
+// only remembered.
+const firstRealTime = 32
+
+// emptied: the sender found nothing pending, so what stands in the queue was
+// taken and nobody saw it, or thrown away by sigaction(SIG_IGN).
+func (j *signalJoin) emptied(key queueKey) {
+	for s := j.take(key); s != nil; s = j.take(key) {
+		s.gone = true
+	}
 }
 
 // signalGenerated brings the result of the send that is open on its CPU. A
@@ -117,9 +164,11 @@ func (b *builder) signalGenerated(e *event.Event) {
 	if s == nil || s.From.PID != e.By.PID || s.To.PID != e.Target.PID || uint32(s.Signo) != e.Arg {
 		s = j.add(e)
 		s.From.Task = e.By
+		// To which queue is not told: a process's threads share the one.
+		s.Group = !e.Target.Kthread
 		j.push(s)
 	}
-	s.Reason = ""
+	s.Reason, s.heard = "", true
 	switch e.Ret {
 	case event.GenerateIgnored:
 		s.Outcome, s.Reason = Ignored, b.ignoredReason(s)
@@ -137,10 +186,7 @@ func (b *builder) signalGenerated(e *event.Event) {
 
 func (b *builder) signalDequeued(e *event.Event) {
 	j := &b.signals
-	s := j.take(queueKey{false, e.By.PID, e.Arg})
-	if s == nil {
-		s = j.take(queueKey{true, e.By.TGID, e.Arg})
-	}
+	s := j.takeBy(e.By, e.Arg)
 	if s == nil {
 		return // sent before the trace began
 	}
@@ -148,8 +194,8 @@ func (b *builder) signalDequeued(e *event.Event) {
 	if !e.By.Kthread {
 		// Who takes without acting on it is sigwait or signalfd;
 		// signalDelivered knows better.
-		s.Reason = "taken from the queue"
-		j.dequeued[taskSignal{e.By.PID, e.Arg}] = s
+		s.Reason = fromQueue
+		j.dequeued[taskSignal{idOf(e.By), e.Arg}] = s
 	}
 }
 
@@ -169,11 +215,22 @@ func (b *builder) signalFlushed(e *event.Event) {
 		if e.Data&(1<<(signo-1)) == 0 {
 			continue
 		}
-		for _, key := range []queueKey{{false, target.PID, signo}, {true, target.TGID, signo}} {
-			for s := b.signals.take(key); s != nil; s = b.signals.take(key) {
-				b.taken(s, e, target, "thrown away with flush_signals")
-			}
+		for _, key := range []queueKey{{false, idOf(target), signo}, {true, taskID(target.TGID), signo}} {
+			b.flushQueue(e, target, key)
 		}
+	}
+}
+
+// flushQueue: where dequeues are not seen, only the last of several is surely
+// there to be flushed.
+func (b *builder) flushQueue(e *event.Event, target event.Task, key queueKey) {
+	for s := b.signals.take(key); s != nil; s = b.signals.take(key) {
+		if slices.ContainsFunc(b.signals.queues[key], func(s *Signal) bool { return !s.dropped }) && b.blind.any(event.SignalDequeued) {
+			s.gone = true
+			continue
+		}
+		b.taken(s, e, target, "thrown away with flush_signals")
+		s.Flushed = true
 	}
 }
 
@@ -185,6 +242,7 @@ func (b *builder) flushedNothing(e *event.Event, target event.Task) {
 	stop := &t.Stops[len(t.Stops)-1]
 	s := b.signals.add(e)
 	s.Signo, s.To, s.From, s.Sent = 0, target, stop.By, stop.Asked
+	s.sent, s.heard = true, true
 	b.taken(s, e, target, "")
 	s.Outcome = NotASignal
 	s.Reason = "kthread_stop makes signal_pending() true; there was no signal"
@@ -196,25 +254,31 @@ func (b *builder) taken(s *Signal, e *event.Event, by event.Task, how string) {
 	s.Outcome = Delivered
 	if by.Kthread {
 		s.Outcome, s.Site = Consumed, b.site(e)
-		if r := b.requests.lastBy(by.PID); r != nil && r.Asked != 0 && r.Asked <= s.Sent && r.Returned > s.Sent {
+		if r := b.requests.lastBy(by); r != nil && r.Asked != 0 && r.Asked <= s.Sent && r.Returned > s.Sent {
 			s.Reason += " after request_module returned: a signal that does not kill does not end that wait"
+		} else if wait := s.waits(); wait != "" {
+			s.Reason += "; it came in " + wait
 		}
 	}
 }
 
 func (b *builder) signalDelivered(e *event.Event) {
 	j := &b.signals
-	key := taskSignal{e.By.PID, e.Arg}
+	key := taskSignal{idOf(e.By), e.Arg}
 	s := j.dequeued[key]
 	delete(j.dequeued, key)
 	if s == nil {
-		if s = j.take(queueKey{false, e.By.PID, e.Arg}); s == nil {
-			s = j.take(queueKey{true, e.By.TGID, e.Arg})
-		}
-		if s == nil {
+		if s = j.takeBy(e.By, e.Arg); s == nil {
 			return
 		}
 		b.taken(s, e, e.By, "")
+		if b.blind.any(event.SignalDequeued) {
+			s.Taken, s.timeUnknown = 0, true
+			if s.Signo >= firstRealTime {
+				s.gone = true // it may have been another of its number
+				return
+			}
+		}
 	}
 	switch e.Func {
 	case event.HandlerDefault:
@@ -229,7 +293,7 @@ func (b *builder) signalDelivered(e *event.Event) {
 // signalAllowed also explains the signals that came too early.
 func (b *builder) signalAllowed(e *event.Event) {
 	j := &b.signals
-	key := taskSignal{e.By.PID, e.Arg}
+	key := taskSignal{idOf(e.By), e.Arg}
 	j.allowed[key] = e.Func
 	if e.Func == event.HandlerIgnore {
 		return
@@ -245,42 +309,89 @@ func (b *builder) signalAllowed(e *event.Event) {
 // never dequeued: the kernel turns it into a SIGKILL for every thread.
 func (b *builder) signalTargetExited(e *event.Event) {
 	j := &b.signals
+	id := idOf(e.By)
 	for signo := uint32(1); signo <= maxSignal; signo++ {
-		delete(j.allowed, taskSignal{e.By.PID, signo})
-		delete(j.dequeued, taskSignal{e.By.PID, signo})
-		delete(j.refused, taskSignal{e.By.PID, signo})
-		keys := []queueKey{{false, e.By.PID, signo}}
+		delete(j.allowed, taskSignal{id, signo})
+		delete(j.dequeued, taskSignal{id, signo})
+		delete(j.refused, taskSignal{id, signo})
+		j.endQueue(queueKey{false, id, signo}, e)
 		if e.Data == 1 || e.By.Kthread {
-			keys = append(keys, queueKey{true, e.By.TGID, signo})
-		}
-		for _, key := range keys {
-			for _, s := range j.queues[key] {
-				if !e.By.Kthread && uint32(e.Ret&0x7f) == signo {
-					s.Outcome, s.Reason, s.Taken, s.TakenBy = Delivered, "ended the process", e.Time, e.By
-					continue
-				}
-				s.Reason = s.To.Comm + " ended without taking it"
-				if s.blocked() {
-					s.Outcome = Blocked
-				}
-			}
-			delete(j.queues, key)
+			j.endQueue(queueKey{true, taskID(e.By.TGID), signo}, e)
 		}
 	}
 }
 
-// closeSignals gives reasons to what is pending at the end of the trace.
+func (j *signalJoin) endQueue(key queueKey, e *event.Event) {
+	for _, s := range j.queues[key] {
+		if s.dropped {
+			continue
+		}
+		s.ended = true
+		if !e.By.Kthread && uint32(e.Ret&0x7f) == key.signo {
+			s.Outcome, s.Reason, s.Taken, s.TakenBy = Delivered, "ended the process", e.Time, e.By
+		}
+	}
+	delete(j.queues, key)
+}
+
+// closeSignals says what became of the signals that nobody was seen to take.
 func (b *builder) closeSignals() {
 	for _, s := range b.signals.all {
-		switch {
-		case s.Outcome != Pending || s.Reason != "" && s.Reason != noResult:
-		case s.blocked():
-			s.Outcome, s.Reason = Blocked, s.To.Comm+" blocks "+SignalName(s.Signo)+" and has not taken it"
-		case s.Reason == "":
-			s.Reason = s.To.Comm + " has not taken it"
+		switch s.Outcome {
+		case Pending:
+			b.closePending(s)
+		case Delivered:
+			if s.Reason == fromQueue && b.blind.any(event.SignalDelivered) {
+				s.Outcome = Unknown
+				s.Reason = joined(fromQueue, b.blind.reason("what became of it then is", event.SignalDelivered))
+			}
+		}
+		if s.gone {
+			s.Outcome, s.Taken, s.Site = Unknown, 0, event.Site{}
+			s.Reason = joined("it was no longer pending when the next one came", b.blind.reason("who took it is", b.takers(s)...))
+		}
+		if !s.sent && !s.To.Kthread && b.blind.any(event.SignalSent) && s.Outcome != Ignored && s.Outcome != Coalesced && s.Outcome != Lost {
+			s.Outcome, s.Taken = Unknown, 0
+			s.Reason = b.blind.reason("to which thread it went is", event.SignalSent)
+		}
+		s.Unknown = b.signalUnknown(s)
+	}
+}
+
+// takers are the kinds that tell who took a signal.
+func (b *builder) takers(s *Signal) []event.Kind {
+	if s.To.Kthread {
+		return []event.Kind{event.SignalDequeued, event.SignalFlushed}
+	}
+	return []event.Kind{event.SignalDequeued, event.SignalDelivered, event.TaskExited}
+}
+
+func (b *builder) closePending(s *Signal) {
+	comm, name := s.To.Comm, SignalName(s.Signo)
+	switch {
+	case !s.heard:
+		s.Outcome = Unknown
+		s.Reason = cmp.Or(b.blind.reason("whether it was queued is", event.SignalGenerated), noResult)
+	case b.blind.any(b.takers(s)...):
+		s.Outcome, s.Reason = Unknown, "queued; what became of it is "+b.blind.why(b.takers(s)...)
+	case s.blocked() && s.ended:
+		s.Outcome, s.Reason = Blocked, comm+" blocked it and ended without taking it"
+	case s.blocked():
+		s.Outcome, s.Reason = Blocked, comm+" blocks "+name+" and has not taken it"
+	case s.Reason != "":
+	case s.ended:
+		s.Reason = comm + " ended without taking it"
+	default:
+		s.Reason = comm + " has not taken it"
+		if wait := s.waits(); wait != "" {
+			s.Reason += ": it came in " + wait
 		}
 	}
 }
+
+// fromQueue is for a process's thread that took a signal and was not seen to act
+// on it: sigwait, signalfd.
+const fromQueue = "taken from the queue"
 
 // noResult marks a signal whose SignalGenerated is not there: it may have been
 // queued or not.
@@ -296,9 +407,9 @@ func (j *signalJoin) add(e *event.Event) *Signal {
 
 func (s *Signal) queue() queueKey {
 	if s.Group {
-		return queueKey{true, s.To.TGID, uint32(s.Signo)}
+		return queueKey{true, taskID(s.To.TGID), uint32(s.Signo)}
 	}
-	return queueKey{false, s.To.PID, uint32(s.Signo)}
+	return queueKey{false, idOf(s.To), uint32(s.Signo)}
 }
 
 func (j *signalJoin) push(s *Signal) {
@@ -311,72 +422,32 @@ func (j *signalJoin) push(s *Signal) {
 // take pops the oldest signal of a queue, nil when it is empty.
 func (j *signalJoin) take(key queueKey) *Signal {
 	list := j.queues[key]
+	for len(list) > 0 && list[0].dropped {
+		list = list[1:]
+	}
 	if len(list) == 0 {
+		delete(j.queues, key)
 		return nil
 	}
-	s := list[0]
-	if len(list) == 1 {
-		delete(j.queues, key)
-	} else {
-		j.queues[key] = list[1:]
-	}
-	return s
+	j.queues[key] = list[1:]
+	return list[0]
 }
 
-// drop undoes the push of a signal that was not queued after all. It is the
-// last of its queue but where records were lost.
+// takeBy pops what a thread would: its own signal first, then its process's.
+func (j *signalJoin) takeBy(t event.Task, signo uint32) *Signal {
+	if s := j.take(queueKey{false, idOf(t), signo}); s != nil {
+		return s
+	}
+	return j.take(queueKey{true, taskID(t.TGID), signo})
+}
+
+// drop undoes the push of a signal that was not queued after all. It is the last
+// of its queue but where CPUs send at once; then it is only marked.
 func (j *signalJoin) drop(s *Signal) {
 	key := s.queue()
-	list := j.queues[key]
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i] != s {
-			continue
-		}
-		if j.queues[key] = append(list[:i:i], list[i+1:]...); len(j.queues[key]) == 0 {
-			delete(j.queues, key)
-		}
+	if list := j.queues[key]; len(list) > 0 && list[len(list)-1] == s {
+		j.queues[key] = list[:len(list)-1]
 		return
 	}
+	s.dropped = true
 }
-
-// ignoredReason follows the kernel's own order (sig_task_ignored).
-func (b *builder) ignoredReason(s *Signal) string {
-	name, comm := SignalName(s.Signo), s.To.Comm
-	if !s.sent {
-		return comm + " ignores " + name
-	}
-	kthread := s.To.Kthread
-	switch {
-	case s.bits&event.SentExiting != 0:
-		return comm + " is exiting"
-	case s.To.TGID == 1 && (s.handler == event.HandlerDefault || signo(s, unix.SIGKILL) || signo(s, unix.SIGSTOP)):
-		return "init gets no signal that it has no handler for"
-	case kthread && s.handler == event.HandlerKernel:
-		return "only the kernel may send " + name + " to " + comm + " (allow_kernel_signal)"
-	case kthread && s.handler == event.HandlerIgnore:
-		return b.refusedReason(s)
-	case s.handler == event.HandlerIgnore:
-		return comm + " ignores " + name + " (SIG_IGN)"
-	case s.handler == event.HandlerDefault && (signo(s, unix.SIGCHLD) || signo(s, unix.SIGCONT) || signo(s, unix.SIGURG) || signo(s, unix.SIGWINCH)):
-		return "the default action of " + name + " is to ignore it"
-	}
-	return comm + " is dying"
-}
-
-// refusedReason is for kernel threads, which are born with every signal ignored.
-func (b *builder) refusedReason(s *Signal) string {
-	j := &b.signals
-	name, comm := SignalName(s.Signo), s.To.Comm
-	key := taskSignal{s.To.PID, uint32(s.Signo)}
-	if handler, ok := j.allowed[key]; ok && handler == event.HandlerIgnore {
-		return comm + " no longer allows " + name + " (disallow_signal)"
-	}
-	j.refused[key] = append(j.refused[key], s)
-	reason := comm + " never allowed " + name + " (allow_signal)"
-	if signo(s, unix.SIGKILL) || signo(s, unix.SIGSTOP) {
-		reason += ": a kernel thread may ignore even " + name
-	}
-	return reason
-}
-
-func signo(s *Signal, sig unix.Signal) bool { return s.Signo == int(sig) }

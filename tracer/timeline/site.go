@@ -16,13 +16,16 @@ var interfaces = map[string]bool{
 	"__kthread_create_worker": true, "__kthread_create_worker_on_node": true, "kthread_create_worker": true,
 	"kthread_create_worker_on_cpu": true, "kthread_create_worker_on_node": true, "kthread_run_on_cpu": true,
 	"kthread_stop": true, "kthread_stop_put": true, "kthread_destroy_worker": true, "kthread_should_stop": true,
+	"kthread_park": true, "kthread_unpark": true, "kthread_queue_work": true, "kthread_insert_work": true,
+	"kthread_queue_delayed_work": true, "kthread_mod_delayed_work": true,
 	"kthread_freezable_should_stop": true, "kthread_should_stop_or_park": true,
 	// kernel/kmod.c, kernel/module/kmod.c
 	"__request_module": true,
 	// kernel/signal.c
 	"__send_signal_locked": true, "send_signal_locked": true, "__send_signal": true, "send_signal": true,
 	"do_send_sig_info": true, "send_sig_info": true, "send_sig": true, "send_sig_perm": true, "do_send_specific": true,
-	"group_send_sig_info": true, "__group_send_sig_info": true, "do_tkill": true,
+	"group_send_sig_info": true, "__group_send_sig_info": true, "do_tkill": true, "do_rt_sigqueueinfo": true, "do_rt_tgsigqueueinfo": true,
+	"__do_sys_kill": true, "__se_sys_kill": true, "__do_sys_pidfd_send_signal": true, "do_pidfd_send_signal": true,
 	"kill_pid": true, "kill_pid_info": true, "kill_pid_info_type": true, "kill_pid_usb_asyncio": true, "kill_pgrp": true,
 	"__kill_pgrp_info": true, "kill_proc_info": true, "kill_something_info": true,
 	"force_sig": true, "force_sig_info": true, "force_sig_info_to_task": true, "force_sig_fault": true,
@@ -31,20 +34,64 @@ var interfaces = map[string]bool{
 	"flush_signals": true, "flush_signals_locked": true, "kernel_sigaction": true,
 }
 
-// site is the place from which e's task acted.
-func (b *builder) site(e *event.Event) event.Site {
-	var caller event.Site
+// stackKey is a stack as it was recorded; no record holds more frames.
+type stackKey [maxStack]uint64
+
+const maxStack = 12
+
+// maxStacks bounds how many stacks are remembered at once.
+const maxStacks = 1 << 14
+
+// place is what a stack says: the place from which the task acted, and all of it.
+type place struct {
+	site  event.Site
+	stack []event.Site
+}
+
+// place resolves e's stack. Most stacks come again and again, so what they say
+// is remembered until a module is loaded.
+func (b *builder) place(e *event.Event) place {
+	var key stackKey
+	if len(e.Stack) == 0 {
+		return place{}
+	}
+	if len(e.Stack) > maxStack || b.stacks == nil {
+		return b.resolveStack(e)
+	}
+	copy(key[:], e.Stack)
+	p, ok := b.stacks[key]
+	if !ok {
+		p = b.resolveStack(e)
+		if len(b.stacks) >= maxStacks {
+			clear(b.stacks)
+		}
+		b.stacks[key] = p
+	}
+	return p
+}
+
+func (b *builder) resolveStack(e *event.Event) place {
+	var p place
+	inModule := false
 	for _, addr := range e.Stack {
 		site := b.resolve(addr, e.Time)
-		if site.Module != "" && site.Symbol != "" && !isBPF(site) {
-			return site
+		if isBPF(site) {
+			continue
 		}
-		if caller.Symbol == "" && site.Symbol != "" && !isBPF(site) && !isInterface(site.Symbol) {
-			caller = site
+		p.stack = append(p.stack, site)
+		switch {
+		case inModule || site.Symbol == "":
+		case site.Module != "":
+			p.site, inModule = site, true
+		case p.site.Symbol == "" && !isInterface(site.Symbol):
+			p.site = site
 		}
 	}
-	return caller
+	return p
 }
+
+// site is the place from which e's task acted.
+func (b *builder) site(e *event.Event) event.Site { return b.place(e).site }
 
 // isInterface knows the compiler's variants too: kill_pid_info.part.0.
 func isInterface(symbol string) bool {

@@ -5,8 +5,6 @@ package timeline
 import (
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
@@ -28,6 +26,7 @@ type Thread struct {
 	Func      event.Site // its threadfn
 	Requester Actor
 	Format    string // the name as the requester wrote it, not formatted
+	Node      int32  // the memory node that was asked for; -1 when any will do. Meaningful when Requested is not 0.
 
 	Requested uint64 // __kthread_create_on_node entered
 	PickedUp  uint64 // kthreadd took the request
@@ -39,22 +38,38 @@ type Thread struct {
 	StopSeen  uint64 // kthread_should_stop first said true
 	Exited    uint64
 	Freed     uint64 // last reference dropped
+	// ModuleFreed is when the module of its function was freed, where the thread
+	// still lived then.
+	ModuleFreed uint64
 
 	WokenBy event.Task
+	Bound   bool   // to CPU, the first of those that it was bound to
+	CPU     uint32 // meaningful when Bound
 	Stops   []Stop // calls of kthread_stop, in order
+	Parks   []Park
+	Works   []Work // that it did or was given as a kthread_worker
 	// CreateRet is what the requester got: 0, -errno, or -EINTR when it was
 	// killed while it waited. Meaningful when Created is not 0.
 	CreateRet int64
-	// Result is what threadfn returned; meaningful when Exited is not 0.
+	// Result is what threadfn returned; meaningful when the thread was seen to
+	// exit or a kthread_stop returned.
 	Result int64
+	Ending Ending
+	Ended  string // the ending in words
 	// Inexact says that request and thread were joined by threadfn and argument
 	// alone, because the requester was killed and its stack says nothing more.
 	Inexact    bool
 	Background bool
+	// Unknown names the facts (as in the JSON of package result) that are not
+	// there because nothing could record them.
+	Unknown []string
 
-	fn, data uint64
-	failed   bool // kernel_thread refused
-	merged   bool // another record of the same thread took this one in
+	fn, data    uint64
+	known       uint64 // the first event about it, where no stage says more
+	forkRet     int64
+	failed      bool // kernel_thread refused
+	surelyAlive bool
+	merged      bool // another record of the same thread took this one in
 }
 
 // Stop is one call of kthread_stop. Returned is 0 while it waits.
@@ -65,39 +80,18 @@ type Stop struct {
 	Result   int64
 }
 
-// Alive reports whether the thread came to be and was not seen to exit.
-func (t *Thread) Alive() bool {
-	return t.Exited == 0 && t.Freed == 0 && t.Task.PID != 0
-}
-
-// Ending says in words how the thread's life ended.
-func (t *Thread) Ending() string {
-	stopped := len(t.Stops) > 0 && t.Stops[0].Asked != 0
-	switch {
-	case t.Exited != 0 && t.CreateRet == -int64(unix.EINTR):
-		return "gave up: its requester was killed while it waited"
-	case t.Exited != 0 && t.Function == 0 && stopped && t.Result == -int64(unix.EINTR):
-		return "stopped before it ran (-EINTR)"
-	case t.Exited != 0:
-		return "returned " + returnWords(t.Result)
-	case t.Freed != 0:
-		return "ended (its result was not seen)"
-	case t.Task.PID != 0:
-		return "still alive"
-	case t.Created != 0 && t.CreateRet < 0:
-		return "not created: " + errnoWords(t.CreateRet)
-	case t.failed:
-		return "not created"
-	}
-	return "not seen to be created"
-}
-
 func (t *Thread) began() uint64 {
 	first := firstOf(t.Requested, t.PickedUp, t.Forked, t.FirstRun, t.Created, t.Woken, t.Function, t.StopSeen, t.Exited, t.Freed)
 	if len(t.Stops) > 0 {
 		first = firstOf(first, t.Stops[0].Asked)
 	}
-	return first
+	if len(t.Parks) > 0 {
+		first = firstOf(first, t.Parks[0].Asked, t.Parks[0].Parked)
+	}
+	if len(t.Works) > 0 {
+		first = firstOf(first, t.Works[0].Queued, t.Works[0].Started)
+	}
+	return firstOf(first, t.known)
 }
 
 // taken reports whether the request has found its thread.
@@ -112,9 +106,22 @@ func (t *Thread) covers(at uint64) bool {
 // workKey is what a request and its pick-up share beside the stack.
 type workKey struct{ fn, data uint64 }
 
-type openStop struct {
+// openCall is a call of kthread_stop or kthread_park that has not returned.
+type openCall struct {
 	thread *Thread
 	index  int
+}
+
+// taskID is what a task is known by: the address of its task_struct, which is
+// its own while anybody holds it, or its pid where the record has no address.
+// Addresses of the kernel are no pids.
+type taskID uint64
+
+func idOf(t event.Task) taskID {
+	if t.Addr != 0 {
+		return taskID(t.Addr)
+	}
+	return taskID(t.PID)
 }
 
 // threadJoin holds the identities that are open. A requester waits until its
@@ -123,22 +130,26 @@ type openStop struct {
 // were heard, then its memory may serve again.
 type threadJoin struct {
 	all      []*Thread
-	byAsker  map[uint32]*Thread
+	byAsker  map[taskID]*Thread
 	byStack  map[uint64]*Thread
 	waiting  map[workKey][]*Thread // requested, not picked up, oldest first
 	byCreate map[uint64]*Thread
+	byAddr   map[uint64]*Thread
 	byPID    map[uint32][]*Thread // not freed, oldest first
-	stops    map[uint32]openStop  // by the pid that waits in kthread_stop
+	stops    map[taskID]openCall  // by the task that waits in kthread_stop
+	parks    map[taskID]openCall  // by the task that waits in kthread_park
 }
 
 func newThreadJoin() threadJoin {
 	return threadJoin{
-		byAsker:  map[uint32]*Thread{},
+		byAsker:  map[taskID]*Thread{},
 		byStack:  map[uint64]*Thread{},
 		waiting:  map[workKey][]*Thread{},
 		byCreate: map[uint64]*Thread{},
+		byAddr:   map[uint64]*Thread{},
 		byPID:    map[uint32][]*Thread{},
-		stops:    map[uint32]openStop{},
+		stops:    map[taskID]openCall{},
+		parks:    map[taskID]openCall{},
 	}
 }
 
@@ -159,32 +170,34 @@ func (b *builder) addThread(e *event.Event) {
 			t.Woken, t.WokenBy = e.Time, e.By
 		}
 	case event.ThreadFunction:
-		t := b.threads.findOrAdd(e.By)
+		t := b.threads.findOrAdd(e.By, e.Time)
 		setOnce(&t.Function, e.Time)
 		b.setFunc(t, e)
 		t.name(e.By)
 	case event.ThreadStopAsked:
 		b.stopAsked(e)
 	case event.ThreadStopSeen:
-		t := b.threads.findOrAdd(e.By)
+		t := b.threads.findOrAdd(e.By, e.Time)
 		setOnce(&t.StopSeen, e.Time)
 	case event.ThreadStopReturned:
-		if open, ok := b.threads.stops[e.By.PID]; ok {
+		if open, ok := b.threads.stops[idOf(e.By)]; ok {
 			stop := &open.thread.Stops[open.index]
 			stop.Returned, stop.Result = e.Time, e.Ret
-			delete(b.threads.stops, e.By.PID)
+			delete(b.threads.stops, idOf(e.By))
 		}
 	case event.TaskFreed:
 		b.threadFreed(e)
+	default:
+		b.addThreadMore(e)
 	}
 }
 
 func (b *builder) threadRequested(e *event.Event) {
 	t := b.threads.add()
 	t.Requested, t.Requester, t.Format = e.Time, b.actor(e), e.Text
-	t.data = e.Data
+	t.data, t.Node = e.Data, int32(e.Arg)
 	b.setFunc(t, e)
-	b.threads.byAsker[e.By.PID] = t
+	b.threads.byAsker[idOf(e.By)] = t
 	b.threads.byStack[e.Ptr&stackMask] = t
 	key := workKey{e.Func, e.Data}
 	waiting := append(b.threads.waiting[key], t)
@@ -225,7 +238,7 @@ func (b *builder) threadForked(e *event.Event) {
 	}
 	t.Forked = e.Time
 	if e.Ret <= 0 {
-		t.failed = true
+		t.failed, t.forkRet = true, e.Ret
 		delete(j.byCreate, e.Ptr)
 		return
 	}
@@ -249,6 +262,7 @@ func (b *builder) threadFirstRun(e *event.Event) {
 		t.Task = event.Task{PID: e.By.PID, TGID: e.By.TGID, Kthread: true}
 		j.open(t)
 	}
+	j.adopt(t, e.By)
 	if t.Forked != 0 || j.byCreate[e.Ptr] != t {
 		delete(j.byCreate, e.Ptr)
 	}
@@ -257,8 +271,8 @@ func (b *builder) threadFirstRun(e *event.Event) {
 // threadCreated is heard from the requester: it closes that task's request.
 func (b *builder) threadCreated(e *event.Event) {
 	j := &b.threads
-	t := j.byAsker[e.By.PID]
-	delete(j.byAsker, e.By.PID)
+	t := j.byAsker[idOf(e.By)]
+	delete(j.byAsker, idOf(e.By))
 	if e.Ret == 0 && e.Target.PID != 0 && (t == nil || t.Task.PID != e.Target.PID) {
 		t = j.createdAnyway(t, e.Target)
 	}
@@ -291,13 +305,14 @@ func (j *threadJoin) createdAnyway(asked *Thread, task event.Task) *Thread {
 	case t == nil:
 		t = asked
 	case asked != nil:
-		t.Requested, t.Requester, t.Format = asked.Requested, asked.Requester, asked.Format
+		t.Requested, t.Requester, t.Format, t.Node = asked.Requested, asked.Requester, asked.Format, asked.Node
 		asked.merged = true
 	}
 	if t.Task.PID == 0 {
 		t.Task = task
 		j.open(t)
 	}
+	j.adopt(t, task)
 	return t
 }
 
@@ -305,31 +320,48 @@ func (b *builder) stopAsked(e *event.Event) {
 	if e.Target.PID == 0 {
 		return
 	}
-	t := b.threads.findOrAdd(e.Target)
+	t := b.threads.findOrAdd(e.Target, e.Time)
 	t.Stops = append(t.Stops, Stop{By: b.actor(e), Asked: e.Time})
-	b.threads.stops[e.By.PID] = openStop{t, len(t.Stops) - 1}
+	b.threads.stops[idOf(e.By)] = openCall{t, len(t.Stops) - 1}
 }
 
 func (b *builder) threadExited(e *event.Event) {
-	delete(b.threads.stops, e.By.PID)
-	delete(b.threads.byAsker, e.By.PID)
+	by := idOf(e.By)
+	delete(b.threads.stops, by)
+	delete(b.threads.parks, by)
+	delete(b.threads.byAsker, by)
 	if t := b.threads.find(e.By); t != nil && t.Exited == 0 && e.By.Kthread {
 		t.Exited, t.Result = e.Time, e.Ret
 		t.name(e.By)
 	}
 }
 
-// threadFreed closes the oldest dead thread of the pid: a pid is given again
-// once its task is dead, and the task may be held for long after.
+// threadFreed ends an identity. Without an address it closes the oldest dead
+// thread of the pid: a pid is given again once its task is dead, and the task may
+// be held for long after.
 func (b *builder) threadFreed(e *event.Event) {
-	list := b.threads.byPID[e.Target.PID]
+	j := &b.threads
+	list := j.byPID[e.Target.PID]
+	at := -1
 	for i, t := range list {
-		if t.Exited != 0 || i == len(list)-1 {
-			t.Freed = e.Time
-			b.threads.byPID[e.Target.PID] = append(list[:i:i], list[i+1:]...)
-			return
+		if e.Target.Addr != 0 && t.Task.Addr == e.Target.Addr {
+			at = i
+			break
+		}
+		strange := e.Target.Addr != 0 && t.Task.Addr != 0
+		if at < 0 && !strange && (t.Exited != 0 || i == len(list)-1) {
+			at = i
 		}
 	}
+	delete(j.byAddr, e.Target.Addr)
+	if at < 0 {
+		return
+	}
+	if t := list[at]; j.byAddr[t.Task.Addr] == t {
+		delete(j.byAddr, t.Task.Addr)
+	}
+	list[at].Freed = e.Time
+	j.byPID[e.Target.PID] = append(list[:at:at], list[at+1:]...)
 }
 
 // setFunc resolves the threadfn while its module is still there.
@@ -362,29 +394,51 @@ func (j *threadJoin) open(t *Thread) {
 	j.byPID[t.Task.PID] = list
 }
 
-// find is the thread that a task is. Several share a pid only when a dead one
-// is still held, then the name decides, and else the youngest.
+// find is the thread that a task is, nil when it is none that was seen. The
+// address decides. Without one several may share a pid, when a dead one is still
+// held: then the name decides, and else the youngest.
 func (j *threadJoin) find(task event.Task) *Thread {
-	list := j.byPID[task.PID]
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].Task.Comm == task.Comm {
-			return list[i]
+	if t := j.byAddr[task.Addr]; task.Addr != 0 && t != nil && t.Task.PID == task.PID {
+		return t
+	}
+	var youngest, named *Thread
+	for _, t := range j.byPID[task.PID] {
+		if task.Addr != 0 && t.Task.Addr != 0 {
+			continue // another task
+		}
+		youngest = t
+		if t.Task.Comm == task.Comm {
+			named = t
 		}
 	}
-	if len(list) == 0 {
-		return nil
+	if named != nil {
+		youngest = named
 	}
-	return list[len(list)-1]
+	if youngest != nil {
+		j.adopt(youngest, task)
+	}
+	return youngest
+}
+
+// adopt gives a thread its address, the first time that it is told.
+func (j *threadJoin) adopt(t *Thread, task event.Task) {
+	if task.Addr != 0 && t.Task.Addr == 0 {
+		t.Task.Addr = task.Addr
+		j.byAddr[task.Addr] = t
+	}
 }
 
 // findOrAdd is find for events that only kernel threads cause: one that was
 // there before the trace began gets a life without a beginning.
-func (j *threadJoin) findOrAdd(task event.Task) *Thread {
+func (j *threadJoin) findOrAdd(task event.Task, at uint64) *Thread {
 	t := j.find(task)
 	if t == nil {
 		t = j.add()
-		t.Task = task
+		t.Task, t.known = task, at
 		j.open(t)
+		if task.Addr != 0 {
+			j.byAddr[task.Addr] = t
+		}
 	}
 	return t
 }

@@ -32,12 +32,17 @@ type Timeline struct {
 	Loads    []Load
 }
 
-// Options say what is worth a person's attention. They hide nothing: they only
-// decide the Background marks.
+// Options say what is worth a person's attention, which decides the Background
+// marks and hides nothing, and what the trace could not see.
 type Options struct {
 	// AgentTGID is the process that loads and unloads. Signals within it and
 	// from it to strangers are background.
 	AgentTGID uint32
+	// Blind holds the kinds of record that may be missing, and why: nothing
+	// writes them on this kernel, the hook did not prove, or some were lost. What
+	// rests on the absence of such a record is unknown: an outcome or ending of
+	// that name, and a name in the member's list Unknown. The others count.
+	Blind map[event.Kind]string
 	// Modules are the modules under study. What neither they nor their threads
 	// and helpers take part in is background. Empty means every module.
 	Modules []string
@@ -49,6 +54,9 @@ type Options struct {
 type Actor struct {
 	event.Task
 	Site event.Site
+	// Stack is the kernel stack of the act, innermost first, without the
+	// tracer's own frames. It is shared between acts: not to be changed.
+	Stack []event.Site
 }
 
 // Build joins the events, which may come in any order. resolve names the code
@@ -62,7 +70,10 @@ func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts 
 	}
 	b := &builder{
 		resolve:  resolve,
+		blind:    blind(opts.Blind),
+		stacks:   map[stackKey]place{},
 		threads:  newThreadJoin(),
+		works:    workJoin{queued: map[uint64]*work{}, running: map[*Thread]*work{}},
 		requests: newRequestJoin(),
 		signals:  newSignalJoin(),
 		loads:    loadJoin{open: map[uint64]*Load{}},
@@ -71,6 +82,10 @@ func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts 
 		b.add(&sorted[i])
 	}
 	b.threads.all = slices.DeleteFunc(b.threads.all, func(t *Thread) bool { return t.merged })
+	b.closeWorks()
+	b.closeLoads()
+	b.closeThreads()
+	b.closeRequests()
 	b.closeSignals()
 	b.markBackground(opts)
 	tl := b.timeline()
@@ -83,7 +98,10 @@ func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts 
 // builder holds the joins that are open while the events go by.
 type builder struct {
 	resolve  func(addr, at uint64) event.Site
+	blind    blind
+	stacks   map[stackKey]place
 	threads  threadJoin
+	works    workJoin
 	requests requestJoin
 	signals  signalJoin
 	loads    loadJoin
@@ -96,15 +114,19 @@ func (b *builder) add(e *event.Event) {
 		b.threadExited(e)
 		b.helperExited(e)
 		b.signalTargetExited(e)
-	case e.Kind >= event.ThreadRequested && e.Kind <= event.TaskFreed:
+	case e.Kind >= event.ThreadRequested && e.Kind <= event.TaskFreed,
+		e.Kind >= event.ThreadBound && e.Kind <= event.WorkEnded:
 		b.addThread(e)
-	case e.Kind >= event.RequestAsked && e.Kind <= event.TaskExeced:
+	case e.Kind >= event.RequestAsked && e.Kind <= event.TaskExeced, e.Kind == event.RequestDuplicate:
 		b.addRequest(e)
 	case e.Kind == event.ModuleLoaded:
+		clear(b.stacks) // what an address means has changed
 		b.addLoad(e)
 		b.helperLoaded(e)
 	case e.Kind >= event.ModuleInitBegin && e.Kind <= event.ModuleFreed:
 		b.addLoad(e)
+	case e.Kind == event.ModuleGot || e.Kind == event.ModulePut:
+		b.moduleRef(e)
 	case e.Kind >= event.SignalSent && e.Kind <= event.SignalAllowed:
 		b.addSignal(e)
 	}
@@ -112,7 +134,17 @@ func (b *builder) add(e *event.Event) {
 
 // actor is the task that caused e, with its place in code.
 func (b *builder) actor(e *event.Event) Actor {
-	return Actor{Task: e.By, Site: b.site(e)}
+	p := b.place(e)
+	return Actor{Task: e.By, Site: p.site, Stack: p.stack}
+}
+
+// closeThreads decides how each thread ended.
+func (b *builder) closeThreads() {
+	b.findModuleEnds()
+	for _, t := range b.threads.all {
+		b.endThread(t)
+		t.Unknown = b.threadUnknown(t)
+	}
 }
 
 // timeline copies the joined members out and finds the first moment.

@@ -96,17 +96,18 @@ func TestThreadLife(t *testing.T) {
 	}
 	got := tl.Threads[0]
 	want := Thread{
-		Task: k1, Func: symbols[0x2000], Requester: Actor{loader, symbols[0x1000]}, Format: "K%d",
+		Task: k1, Func: symbols[0x2000], Format: "K%d", Ending: EndStopped, Ended: "returned -5 (-EIO)",
+		Requester: Actor{loader, symbols[0x1000], []event.Site{symbols[0x20], symbols[0x1000]}},
 		Requested: 100, PickedUp: 101, Forked: 102, FirstRun: 103, Created: 104, Woken: 105, Function: 106,
 		StopSeen: 201, Exited: 202, Freed: 204, WokenBy: loader, Result: -5,
-		Stops: []Stop{{By: Actor{loader, symbols[0x1000]}, Asked: 200, Returned: 203, Result: -5}},
+		Stops: []Stop{{By: Actor{loader, symbols[0x1000], []event.Site{symbols[0x1000]}}, Asked: 200, Returned: 203, Result: -5}},
 	}
 	got.fn, got.data = 0, 0
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if got.Ending() != "returned -5 (-EIO)" || got.Alive() {
-		t.Errorf("ending %q, alive %v", got.Ending(), got.Alive())
+	if got.Alive() {
+		t.Error("it is alive")
 	}
 	if tl.Start != 100 {
 		t.Errorf("start %d, want 100", tl.Start)
@@ -202,8 +203,8 @@ func TestThreadEndings(t *testing.T) {
 			if len(tl.Threads) != 1 {
 				t.Fatalf("%d threads, want 1: %+v", len(tl.Threads), tl.Threads)
 			}
-			if got := &tl.Threads[0]; got.Ending() != tt.ending || got.Inexact != tt.inexact {
-				t.Errorf("%q inexact %v, want %q %v", got.Ending(), got.Inexact, tt.ending, tt.inexact)
+			if got := &tl.Threads[0]; got.Ended != tt.ending || got.Inexact != tt.inexact {
+				t.Errorf("%q inexact %v, want %q %v", got.Ended, got.Inexact, tt.ending, tt.inexact)
 			}
 		})
 	}
