@@ -118,6 +118,9 @@ func (r *run) startHere(ctx context.Context) bool {
 // depmod, for the kernel's helper is the machine's own modprobe. A module that
 // was there before is not replaced.
 func (r *run) installHere(ctx context.Context) error {
+	if len(r.fresh) == 0 {
+		return nil
+	}
 	for _, m := range r.fresh {
 		rel, err := r.place(m.Path, false)
 		if err != nil {

@@ -64,6 +64,9 @@ type Spec struct {
 	Agent    string // the kmodlab program
 	QEMU     string // empty: qemu-system-x86_64 in PATH
 
+	// HookStats has the kernel measure the run time of each hook of the tracer.
+	HookStats bool
+
 	Watch Watch
 }
 
@@ -127,12 +130,22 @@ func (s Spec) complete() (Spec, error) {
 		return s, usage("nothing to run: name a folder with a Kbuild, or .ko files")
 	case s.Dir != "" && len(s.Files) > 0:
 		return s, usage("name a folder or .ko files, not both")
-	case s.For < 0 || s.StepTimeout < 0:
-		return s, usage("a negative time makes no sense")
 	case s.Here && (s.Kernel != "" || s.Accel != ""):
 		return s, usage("--here runs on this machine's own kernel: no other kernel or accelerator can be chosen")
 	case s.Here && os.Geteuid() != 0:
 		return s, usage("--here loads modules into this machine's kernel, which only root may: sudo kmodlab run --here …")
+	}
+	s, err := s.completeMachine()
+	if s.For == 0 {
+		s.For = defaultFor
+	}
+	return s, err
+}
+
+// completeMachine is the part of complete that Trace needs as well.
+func (s Spec) completeMachine() (Spec, error) {
+	if s.For < 0 || s.StepTimeout < 0 {
+		return s, usage("a negative time makes no sense")
 	}
 	switch vm.Accel(s.Accel) {
 	case vm.Auto, vm.KVM, vm.TCG:
@@ -152,9 +165,6 @@ func (s Spec) complete() (Spec, error) {
 	}
 	if err := s.checkSource(); err != nil {
 		return s, err
-	}
-	if s.For == 0 {
-		s.For = defaultFor
 	}
 	if s.StepTimeout == 0 {
 		s.StepTimeout = defaultStep

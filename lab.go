@@ -9,7 +9,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -179,12 +180,18 @@ func findAgent(spec Spec) (string, error) {
 	if path := os.Getenv("KMODLAB_AGENT"); path != "" {
 		return path, nil
 	}
-	self, err := os.Executable()
-	if err == nil && filepath.Base(self) == "kmodlab" {
+	if self, err := os.Executable(); err == nil && isKmodlab() {
 		return self, nil
 	}
 	if path, err := exec.LookPath("kmodlab"); err == nil {
 		return path, nil
 	}
 	return "", ErrNoAgent
+}
+
+// isKmodlab says whether this process runs the program, under whatever name: a
+// program that imports this package, such as a test, has another main package.
+func isKmodlab() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && strings.HasSuffix(info.Path, "/cmd/kmodlab")
 }

@@ -28,8 +28,10 @@ func Run(ctx context.Context, spec Spec) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}}
-	r.all(ctx)
+	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats}}
+	r.all(ctx, []step{
+		r.findPrograms, r.fetch, r.compile, r.resolve, r.buildProbe, r.start, r.attach, r.script, r.detach, r.powerOff,
+	})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -53,6 +55,9 @@ type run struct {
 	inTree []kmod.PlannedModule // of the kernel's own tree, needed by those
 	lab    *lab
 	trace  trace
+	// traceArgs are what the tracer is started with; live is who watches, or nil.
+	traceArgs wire.TraceArgs
+	live      *live
 	// probe is the host's copy of the module that makes the hooks fire; unproved
 	// says why there is no such proof.
 	probe    string
@@ -67,13 +72,13 @@ type run struct {
 	broken bool
 }
 
-// all is the way of a run. Each step returns false when there is nothing to go
-// on with; why is in r.in by then.
-func (r *run) all(ctx context.Context) {
+// step is a stretch of a run's way. It returns false when there is nothing to go
+// on with; why is in run.in by then.
+type step func(context.Context) bool
+
+func (r *run) all(ctx context.Context, steps []step) {
 	defer r.release()
-	for _, step := range []func(context.Context) bool{
-		r.findPrograms, r.fetch, r.compile, r.resolve, r.buildProbe, r.bootTraced, r.script, r.detach, r.powerOff,
-	} {
+	for _, step := range steps {
 		if ctx.Err() != nil || !step(ctx) {
 			return
 		}
@@ -85,6 +90,9 @@ func (r *run) release() {
 		r.res.Console = string(r.lab.console())
 		r.trace.abandon(r.lab)
 		r.lab.close()
+	}
+	if r.live != nil {
+		r.live.end()
 	}
 	r.uninstallHere()
 }
@@ -229,15 +237,26 @@ func (r *run) resolve(context.Context) bool {
 		r.in.Preflight = f
 		return false
 	}
+	r.inTree = inTree(plan)
 	if all, err := kmod.NewPlan(tree, r.files(), nil); err == nil {
-		r.fresh, r.inTree = all.Fresh(), inTree(all)
-	} else {
-		r.inTree = inTree(plan) // those that do not fit stay out: nobody named them
-	}
+		r.fresh = all.Fresh()
+		r.inTree = union(r.inTree, inTree(all))
+	} // else those that do not fit stay out: nobody named them
 	for _, m := range plan.Modules {
 		r.res.Modules = append(r.res.Modules, result.Module{Name: m.Name, Depends: m.Depends})
 	}
 	return true
+}
+
+// union keeps one of each name.
+func union(a, b []kmod.PlannedModule) []kmod.PlannedModule {
+	all := slices.Clone(a)
+	for _, m := range b {
+		if !slices.ContainsFunc(a, func(x kmod.PlannedModule) bool { return x.Name == m.Name }) {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 // inTree are the modules of the kernel's own that a plan needs.
@@ -333,26 +352,36 @@ func (r *run) kmsg(record string) {
 // person's own limit is for the modules' commands and may be far shorter.
 const attachLimit = 30 * time.Second
 
-// bootTraced boots and attaches the tracer.
-func (r *run) bootTraced(ctx context.Context) bool {
-	if !r.start(ctx) {
-		return false
-	}
-	if err := r.attach(ctx); err != nil {
-		return r.callFailure(err, "attach the tracer")
-	}
-	return true
-}
-
-func (r *run) attach(ctx context.Context) error {
+// attach attaches the tracer and has its hooks prove themselves.
+func (r *run) attach(ctx context.Context) bool {
 	done := r.phase("attach")
 	ctx, cancel := context.WithTimeout(ctx, attachLimit*r.lab.scale)
 	defer cancel()
-	if err := r.trace.start(ctx, r.lab); err != nil {
-		return err
+	if err := r.trace.start(ctx, r.lab, r.traceArgs, r.live); err != nil {
+		return r.callFailure(err, "attach the tracer")
 	}
 	done("", false)
-	return r.prove(ctx)
+	if err := r.prove(ctx); err != nil {
+		return r.callFailure(err, "test the tracer's hooks")
+	}
+	if r.live == nil {
+		return true
+	}
+	if err := r.readSymbols(ctx); err != nil {
+		return r.callFailure(err, "read the kernel's symbols")
+	}
+	r.live.begin(r.trace.kernel, r.trace.mark)
+	return true
+}
+
+// readSymbols gets the names of the kernel's functions. A real machine's kernel
+// has other addresses after each boot, so there is nothing to keep of it.
+func (r *run) readSymbols(ctx context.Context) error {
+	id := ""
+	if !r.spec.Here {
+		id = r.kernel.ID
+	}
+	return r.trace.readKernel(ctx, r.lab, filepath.Join(r.spec.CacheDir, "symbols"), id)
 }
 
 // detach takes in what the tracer recorded and what is still loaded.
@@ -366,11 +395,10 @@ func (r *run) detach(ctx context.Context) bool {
 	if err := r.trace.stop(ctx, r.lab); err != nil {
 		return r.callFailure(err, "stop the tracer")
 	}
-	id := r.kernel.ID
-	if r.spec.Here {
-		id = "" // a real machine's kernel has other addresses after each boot
+	if r.live != nil {
+		r.live.end()
 	}
-	if err := r.trace.readKernel(ctx, r.lab, filepath.Join(r.spec.CacheDir, "symbols"), id); err != nil {
+	if err := r.readSymbols(ctx); err != nil {
 		return r.callFailure(err, "read the kernel's symbols")
 	}
 	r.in.Finished = true

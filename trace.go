@@ -3,10 +3,12 @@
 package kmodlab
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,27 +31,52 @@ type trace struct {
 	started bool
 	events  chan received // one value, when the stream has ended
 	got     []event.Event
-	err     error // why the stream ended early
+	unkept  map[string]uint64 // events that came after maxEvents of them, by kind
+	counted []event.Event     // those of got that count, in the order of time
+	err     error             // why the stream ended early
 	state   wire.TraceResult
 	mark    uint64 // what was recorded before it is the self-test's
 	kernel  *symbols.Kernel
 }
 
+// maxEvents bounds what a trace keeps for its story, and so the memory of the
+// host: each takes about 400 bytes. The rest is counted as lost.
+const maxEvents = 2 << 20
+
 type received struct {
 	events []event.Event
+	unkept map[string]uint64
 	err    error
+}
+
+// receive reads the stream to its end. live may be nil.
+func receive(r io.Reader, live *live) received {
+	got := received{unkept: make(map[string]uint64)}
+	got.err = event.ReadEach(bufio.NewReaderSize(r, 64<<10), func(e event.Event) {
+		if len(got.events) < maxEvents {
+			got.events = append(got.events, e)
+		} else {
+			got.unkept[e.Kind.String()]++
+		}
+		if live != nil {
+			live.add(e)
+		}
+	})
+	return got
 }
 
 // start attaches, and reads records from then on: a port that nobody reads
 // would stop the guest.
-func (t *trace) start(ctx context.Context, l *lab) error {
+func (t *trace) start(ctx context.Context, l *lab, args wire.TraceArgs, live *live) error {
 	t.events = make(chan received, 1)
-	go func() {
-		events, err := event.ReadAll(l.events)
-		t.events <- received{events, err}
-	}()
+	go func() { t.events <- receive(l.events, live) }()
 	t.started = true
-	return l.Call(ctx, wire.OpTraceStart, wire.TraceArgs{}, &t.state)
+	return l.Call(ctx, wire.OpTraceStart, args, &t.state)
+}
+
+func (t *trace) take(r received) {
+	t.got, t.unkept, t.err = r.events, r.unkept, r.err
+	t.started = false
 }
 
 // stop waits for the last record.
@@ -59,8 +86,7 @@ func (t *trace) stop(ctx context.Context, l *lab) error {
 	}
 	select {
 	case r := <-t.events:
-		t.got, t.err = r.events, r.err
-		t.started = false
+		t.take(r)
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("read the last records: %w", ctx.Err())
@@ -76,7 +102,7 @@ func (t *trace) abandon(l *lab) {
 	l.close()
 	select {
 	case r := <-t.events:
-		t.got, t.err = r.events, r.err
+		t.take(r)
 	case <-time.After(5 * time.Second):
 		t.err = errors.New("the stream of records did not end")
 	}
@@ -87,6 +113,9 @@ func (t *trace) abandon(l *lab) {
 // the same at every boot of one kernel, so they are read from the guest once;
 // id is empty where that does not hold.
 func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string) error {
+	if t.kernel != nil {
+		return nil
+	}
 	path := filepath.Join(dir, id)
 	if id != "" {
 		data, err := os.ReadFile(path)
@@ -140,19 +169,29 @@ func (t *trace) fill(res *result.Result, agent uint32, studied []string, file fu
 			Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note,
 		})
 	}
-	for kind, n := range t.state.Lost {
-		if res.Dropped.ByKind == nil {
-			res.Dropped.ByKind = make(map[string]uint64)
+	for _, lost := range []map[string]uint64{t.state.Lost, t.unkept} {
+		for kind, n := range lost {
+			if res.Dropped.ByKind == nil {
+				res.Dropped.ByKind = make(map[string]uint64)
+			}
+			res.Dropped.ByKind[kind] += n
+			res.Dropped.Total += n
 		}
-		res.Dropped.ByKind[kind] = n
-		res.Dropped.Total += n
 	}
-	events := afterMark(t.got, t.mark)
+	events := t.all()
 	table := symbols.New(t.kernel, events, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
 	tl := timeline.Build(events, table.Site, timeline.Options{AgentTGID: agent, Modules: studied})
 	threads, requests, signals, modules := result.FromTimeline(tl)
 	res.Threads, res.Requests, res.Signals = threads, requests, signals
 	res.Modules = result.MergeModules(res.Modules, modules)
+}
+
+// all gives the events that count, in the order of time.
+func (t *trace) all() []event.Event {
+	if t.counted == nil {
+		t.counted = afterMark(t.got, t.mark)
+	}
+	return t.counted
 }
 
 // moduleSymbols reads the functions of a module's file; nil where it cannot, for

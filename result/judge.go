@@ -3,6 +3,7 @@
 package result
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -31,6 +32,9 @@ type Inputs struct {
 	// Unloaded says that the run tried to unload its modules, so that what is
 	// left of them has leaked.
 	Unloaded bool
+
+	// Passed is the message of a pass; empty: what became of the modules.
+	Passed string
 
 	Crashes []Crash
 	Modules []Module
@@ -95,7 +99,7 @@ func judge(in Inputs) Verdict {
 		return Verdict{Class: Lost, Message: "the guest ended without saying that the run is complete",
 			Hint: "the end of the console above shows its last words"}
 	}
-	return Verdict{Class: Pass, Message: passMessage(in)}
+	return Verdict{Class: Pass, Message: cmp.Or(in.Passed, passMessage(in))}
 }
 
 func (f *Failure) verdict(class Class, message, hint string) Verdict {

@@ -85,7 +85,7 @@ func newRoot() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
-	root.AddCommand(newDemo(), newRun(), newKernel(), newDoctor(), newAgent())
+	root.AddCommand(newDemo(), newRun(), newTrace(), newKernel(), newDoctor(), newAgent())
 	wrapArgs(root)
 	return root
 }

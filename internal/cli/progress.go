@@ -32,6 +32,7 @@ var phaseNames = map[string]string{
 	"boot":    "booting the guest",
 	"attach":  "attaching the tracer",
 	"run":     "letting the modules run",
+	"trace":   "tracing",
 	"report":  "collecting the trace",
 }
 
@@ -103,11 +104,15 @@ func (p *progress) erase() {
 }
 
 // print writes whole lines between two drawings of the progress line.
-func (p *progress) print(w io.Writer, text string) {
+func (p *progress) print(w io.Writer, text string) { p.printTo(w, text) }
+
+// printTo is print for output that may have nobody who reads it.
+func (p *progress) printTo(w io.Writer, text string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.erase()
-	fmt.Fprint(w, text)
+	_, err := io.WriteString(w, text)
+	return err
 }
 
 // close ends the drawing. It can be called again.

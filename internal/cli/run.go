@@ -27,15 +27,20 @@ type options struct {
 	verbose bool
 }
 
+// machineFlags say where a run or a trace takes place.
+func machineFlags(f *pflag.FlagSet, spec *kmodlab.Spec) {
+	f.StringVar(&spec.Kernel, "kernel", "", "kernel to boot, such as debian:trixie (default: this host's Debian release)")
+	f.StringVar(&spec.Build, "build", spec.Build, "where to build: auto, vm or sandbox")
+	f.StringVar(&spec.Accel, "accel", "", "kvm or tcg (default: KVM where it is proven to work)")
+	f.StringVar(&spec.Mirror, "mirror", "", "Debian mirror for kernels (default: $KMODLAB_MIRROR, then this host's apt)")
+	f.BoolVar(&spec.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
+	f.IntVar(&spec.CPUs, "cpus", 0, "processors of the VM (default 2)")
+	f.IntVar(&spec.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
+	f.DurationVar(&spec.StepTimeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s)")
+}
+
 func (o *options) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.spec.Kernel, "kernel", "", "kernel to boot, such as debian:trixie (default: this host's Debian release)")
-	f.StringVar(&o.spec.Build, "build", o.spec.Build, "where to build: auto, vm or sandbox")
-	f.StringVar(&o.spec.Accel, "accel", "", "kvm or tcg (default: KVM where it is proven to work)")
-	f.StringVar(&o.spec.Mirror, "mirror", "", "Debian mirror for kernels (default: $KMODLAB_MIRROR, then this host's apt)")
-	f.BoolVar(&o.spec.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
-	f.IntVar(&o.spec.CPUs, "cpus", 0, "processors of the VM (default 2)")
-	f.IntVar(&o.spec.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
-	f.DurationVar(&o.spec.StepTimeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s)")
+	machineFlags(f, &o.spec)
 	f.StringVar(&o.json, "json", "", "write the result as JSON to `FILE` (- is standard output, without the story)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show commands, the kernel's log and what each hook saw")
 }
@@ -92,6 +97,7 @@ func (o *options) run(c *cobra.Command) error {
 		return err
 	}
 	o.watch(p, errOut)
+	o.spec.HookStats = o.verbose
 	res, err := kmodlab.Run(c.Context(), o.spec)
 	p.close()
 	if err != nil {

@@ -148,27 +148,34 @@ func EndFrame() []byte { return []byte{0, 0} }
 // garbage.
 func ReadAll(r io.Reader) ([]Event, error) {
 	var events []Event
+	err := ReadEach(r, func(e Event) { events = append(events, e) })
+	return events, err
+}
+
+// ReadEach is ReadAll for a stream that is looked at while it comes: each gets
+// every event as soon as it is read.
+func ReadEach(r io.Reader, each func(Event)) error {
 	var length [2]byte
 	buf := make([]byte, MaxFrame)
 	for {
 		if _, err := io.ReadFull(r, length[:]); err != nil {
-			return events, truncated(err)
+			return truncated(err)
 		}
 		n := int(binary.LittleEndian.Uint16(length[:]))
 		if n == 0 {
-			return events, nil
+			return nil
 		}
 		if n > MaxFrame {
-			return events, fmt.Errorf("read event stream: record of %d bytes", n)
+			return fmt.Errorf("read event stream: record of %d bytes", n)
 		}
 		if _, err := io.ReadFull(r, buf[:n]); err != nil {
-			return events, truncated(err)
+			return truncated(err)
 		}
 		e, err := Decode(buf[:n])
 		if err != nil {
-			return events, err
+			return err
 		}
-		events = append(events, e)
+		each(e)
 	}
 }
 

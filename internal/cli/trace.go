@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/report"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// traceOptions are the flags of trace.
+type traceOptions struct {
+	spec    kmodlab.TraceSpec
+	modules []string
+	signals []string
+	stacks  bool
+	json    bool
+	verbose bool
+}
+
+func newTrace() *cobra.Command {
+	o := &traceOptions{spec: kmodlab.TraceSpec{Spec: kmodlab.Spec{Build: "auto"}}}
+	c := &cobra.Command{
+		Use:   "trace [flags] [-- COMMAND…]",
+		Short: "show kernel threads, module requests and signals as they happen",
+		Long: `Print a line for each thing that kernel threads, module requests, modules and
+signals go through, as it happens, and end with the summary: in a VM, whose
+guest can run modprobe, insmod, rmmod, lsmod, modinfo and depmod; or with --here
+on this machine's own kernel, as root, where any command can be run and nothing
+is changed.
+
+The trace lasts as long as --for says, or else until the command ends, or until
+Ctrl-C. Lines go to
+standard output, what the command prints to standard error. What the filters
+leave out is dropped in the kernel.`,
+		Example: `  kmodlab trace --modules modules/signals --for 5s -- modprobe signal_handling
+  sudo kmodlab trace --here --signal usr1,term --to sshd
+  sudo kmodlab trace --here --json -- modprobe loop >loop.jsonl`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
+	}
+	f := c.Flags()
+	f.SetInterspersed(false) // the command's flags are its own
+	machineFlags(f, &o.spec.Spec)
+	filter := &o.spec.Filter
+	f.StringVar(&filter.Thread, "thread", "", "only the kernel threads of this `NAME`")
+	f.StringVar(&filter.Module, "module", "", "only what the module of this `NAME` does and gets")
+	f.StringSliceVar(&o.signals, "signal", nil, "only these signals: `SIG`,… as USR1, SIGUSR1 or 10")
+	f.StringVar(&filter.From, "from", "", "only signals from this task (`NAME` or pid)")
+	f.StringVar(&filter.To, "to", "", "only signals to this task (`NAME` or pid)")
+	f.BoolVar(&o.stacks, "stacks", false, "show call stacks below the lines")
+	f.BoolVar(&o.json, "json", false, "a JSON object a line, and the result as the last one")
+	f.DurationVar(&o.spec.For, "for", 0, "how long (default: until the command ends, 10s without one)")
+	f.StringSliceVar(&o.modules, "modules", nil, "`DIR`, FILE.ko or the kernel's own NAME,… that the guest is to have")
+	f.BoolVar(&o.spec.Probe, "probe", false, "with --here: load the self-test's module for a moment, so that each hook proves itself")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show the kernel's log, and what each hook saw and cost")
+	return c
+}
+
+func (o *traceOptions) run(c *cobra.Command, args []string) error {
+	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
+	signals, err := parseSignals(o.signals)
+	if err != nil {
+		return err
+	}
+	o.spec.Filter.Signals = signals
+	o.spec.Argv, o.spec.Stdin = args, os.Stdin
+	o.spec.HookStats = o.verbose
+	o.source()
+	p := newProgress(errOut)
+	defer p.close()
+	o.watch(p, errOut)
+	ctx, cancel := context.WithCancelCause(c.Context())
+	defer cancel(nil)
+	// Who reads may go away, as head does: that ends the trace, and not this
+	// process in the middle of its work.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	defer signal.Stop(broken)
+	o.spec.Event = func(s *kmodlab.Seen) {
+		if text := o.text(s); text != "" {
+			if err := p.printTo(out, text); err != nil {
+				cancel(fmt.Errorf("write trace: %w", err))
+			}
+		}
+	}
+	res, err := kmodlab.Trace(ctx, o.spec)
+	p.close()
+	if err != nil {
+		return err
+	}
+	if err := o.summary(out, res); err != nil {
+		return fmt.Errorf("write summary: %w", err)
+	}
+	if status := res.Verdict.Class.ExitStatus(); status != 0 {
+		return exit(status)
+	}
+	return nil
+}
+
+// source tells a folder from module files and names.
+func (o *traceOptions) source() {
+	for _, m := range o.modules {
+		switch st, err := os.Stat(m); {
+		case strings.Contains(m, ".ko"):
+			o.spec.Files = append(o.spec.Files, m)
+		case err == nil && st.IsDir(), strings.Contains(m, "/"):
+			o.spec.Dir = m
+		default:
+			o.spec.Load = append(o.spec.Load, m)
+		}
+	}
+}
+
+func (o *traceOptions) watch(p *progress, w io.Writer) {
+	o.spec.Watch.Phase = p.phase
+	o.spec.Watch.Log = func(line string) { p.print(w, "kmodlab: "+line+"\n") }
+	o.spec.Watch.Output = w
+	if o.verbose {
+		o.spec.Watch.Kmsg = func(line string) { p.print(w, "kernel: "+report.Printable(line)+"\n") }
+	}
+}
+
+// text is what is printed for one event, "" for nothing.
+func (o *traceOptions) text(s *kmodlab.Seen) string {
+	if o.json {
+		line, err := oneLine(s.JSON())
+		if err != nil {
+			return ""
+		}
+		return line
+	}
+	if s.Line.What == "" {
+		return ""
+	}
+	text := fmt.Sprintf("%12.3f ms  %-22s %s", float64(s.SinceStart)/float64(time.Millisecond), s.Line.Who, s.Line.What)
+	if s.Line.How != "" {
+		text += ": " + s.Line.How
+	}
+	text = report.Printable(text) + "\n"
+	if o.stacks {
+		for _, site := range s.Line.Stack {
+			text += strings.Repeat(" ", 19) + report.Printable(site.String()) + "\n"
+		}
+	}
+	return text
+}
+
+// oneLine is a value as JSON Lines have it.
+func oneLine(v any) (string, error) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return b.String(), err
+}
+
+func (o *traceOptions) summary(out io.Writer, res *result.Result) error {
+	if !o.json {
+		fmt.Fprintln(out)
+		return report.Text(out, res, report.TextOptions{Color: isTerminal(out), Width: width(out), Verbose: o.verbose})
+	}
+	res.Normalize()
+	line, err := oneLine(res)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(out)
+	w.WriteString(line)
+	return w.Flush()
+}
+
+// The C library keeps the first real-time signals for itself; RTMIN is the first
+// that programs use.
+const (
+	rtMin = 34
+	rtMax = 64
+)
+
+// parseSignals reads signals as kill(1) takes them: USR1, sigusr1, 10, RTMIN+2.
+func parseSignals(names []string) ([]syscall.Signal, error) {
+	var list []syscall.Signal
+	for _, name := range names {
+		s, ok := parseSignal(strings.ToUpper(strings.TrimSpace(name)))
+		if !ok {
+			return nil, &kmodlab.UsageError{Text: fmt.Sprintf("unknown signal %q: give a name or a number, as in kill -l: USR1, SIGTERM, 10, RTMIN+1", name)}
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func parseSignal(name string) (syscall.Signal, bool) {
+	name = strings.TrimPrefix(name, "SIG")
+	if n, err := strconv.Atoi(name); err == nil {
+		return syscall.Signal(n), n >= 1 && n <= rtMax
+	}
+	if s := unix.SignalNum("SIG" + name); s != 0 {
+		return s, true
+	}
+	for _, end := range []struct {
+		name string
+		n    int
+	}{{"RTMIN", rtMin}, {"RTMAX", rtMax}} {
+		offset, ok := strings.CutPrefix(name, end.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.Atoi(offset)
+		if offset != "" && (err != nil || !strings.ContainsAny(offset[:1], "+-")) {
+			return 0, false
+		}
+		n += end.n
+		return syscall.Signal(n), n >= rtMin && n <= rtMax
+	}
+	return 0, false
+}
