@@ -5,6 +5,7 @@ package result
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -196,7 +197,7 @@ func moduleOf(function string) string {
 }
 
 func passMessage(in Inputs) string {
-	var modules, threads uint64
+	var modules, threads, unknown uint64
 	for _, m := range in.Modules {
 		if !m.Background && m.Loaded {
 			modules++
@@ -205,6 +206,9 @@ func passMessage(in Inputs) string {
 	for _, t := range in.Threads {
 		if !t.Background && t.PID != 0 {
 			threads++
+			if slices.Contains(t.Unknown, "alive") {
+				unknown++
+			}
 		}
 	}
 	did := "loaded"
@@ -213,6 +217,8 @@ func passMessage(in Inputs) string {
 	}
 	message := plural(modules, "module", "modules") + " " + did
 	switch {
+	case unknown > 0:
+		message += fmt.Sprintf(", %s born, whether %d ended is not known", plural(threads, "kernel thread", "kernel threads"), unknown)
 	case threads > 0 && in.Unloaded:
 		message += fmt.Sprintf(", %s born and ended", plural(threads, "kernel thread", "kernel threads"))
 	case threads > 0:

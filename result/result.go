@@ -55,10 +55,14 @@ type Result struct {
 	Requests []Request `json:"requests"`
 	Signals  []Signal  `json:"signals"`
 	Hooks    []Hook    `json:"hooks"`
-	Dropped  Dropped   `json:"dropped"`
-	Crashes  []Crash   `json:"crashes"`
-	Commands []Command `json:"commands"`
-	Console  string    `json:"console"`
+	// Unknown are the kinds of record that may be missing, with why: nothing
+	// records them on this kernel, or the hook did not prove. See the members'
+	// own Unknown for what that hides.
+	Unknown  map[string]string `json:"unknown,omitempty"`
+	Dropped  Dropped           `json:"dropped"`
+	Crashes  []Crash           `json:"crashes"`
+	Commands []Command         `json:"commands"`
+	Console  string            `json:"console"`
 }
 
 // Verdict is the one answer of a run.
@@ -111,6 +115,21 @@ type Module struct {
 	LoadedNS   *int64 `json:"loaded_ns"`
 	FreedNS    *int64 `json:"freed_ns"`
 	Background bool   `json:"background"`
+	// Refs are references taken and dropped, in order; of very many the last, and
+	// RefsBefore says how many there were before. Refcount is what is left of
+	// them, nil where none was seen.
+	Refs       []Ref    `json:"refs,omitempty"`
+	RefsBefore int      `json:"refs_before,omitempty"`
+	Refcount   *int     `json:"refcount,omitempty"`
+	Unknown    []string `json:"unknown,omitempty"` // facts that nothing recorded
+}
+
+// Ref is one reference to a module, taken or dropped.
+type Ref struct {
+	AtNS  int64 `json:"at_ns"`
+	Put   bool  `json:"put"`   // dropped
+	Count int   `json:"count"` // references after it, as lsmod shows them
+	By    Task  `json:"by"`    // with the call site
 }
 
 // Task names a task, with the place in code from which it acted where known.
@@ -134,10 +153,48 @@ type Thread struct {
 	StopRet   *int64       `json:"stop_ret,omitempty"` // what the first kthread_stop returned
 	Result    int64        `json:"result"`
 	Alive     bool         `json:"alive"`
-	Ended     string       `json:"ended"` // in words: returned 0, still alive, not created: -ENOMEM
+	Ended     string       `json:"ended"`  // in words: returned 0, still alive, not created: -ENOMEM
+	Ending    string       `json:"ending"` // the same as one of the names in package timeline: stopped, by-itself, …
 	// Inexact says that request and thread were joined by function and argument.
-	Inexact    bool `json:"inexact,omitempty"`
-	Background bool `json:"background"`
+	Inexact    bool     `json:"inexact,omitempty"`
+	Background bool     `json:"background"`
+	CreateRet  *int64   `json:"create_ret,omitempty"` // what the requester got: 0 or -errno
+	Node       *int     `json:"node,omitempty"`       // memory node that was asked for
+	CPU        *int     `json:"cpu,omitempty"`        // that it is bound to
+	Stack      []string `json:"stack,omitempty"`      // of the requester, innermost first
+	StopCalls  []Stop   `json:"stop_calls,omitempty"` // every kthread_stop
+	Parks      []Park   `json:"parks,omitempty"`
+	Works      []Work   `json:"works,omitempty"`   // of a kthread_worker
+	Unknown    []string `json:"unknown,omitempty"` // facts that nothing recorded
+}
+
+// Stop is one call of kthread_stop. Ret is nil while it waits.
+type Stop struct {
+	By         Task     `json:"by"`
+	AskedNS    int64    `json:"asked_ns"`
+	ReturnedNS *int64   `json:"returned_ns"`
+	Ret        *int64   `json:"ret"`
+	Stack      []string `json:"stack,omitempty"`
+}
+
+// Park is one stay of a thread in kthread_park.
+type Park struct {
+	By         *Task  `json:"by,omitempty"`
+	AskedNS    *int64 `json:"asked_ns"`
+	ParkedNS   *int64 `json:"parked_ns"`
+	ReturnedNS *int64 `json:"returned_ns"`
+	Ret        *int64 `json:"ret"`
+	UnparkedBy *Task  `json:"unparked_by,omitempty"`
+	UnparkedNS *int64 `json:"unparked_ns"`
+}
+
+// Work is one run of a kthread_work; queued again it is another one.
+type Work struct {
+	Function  string `json:"function"`
+	By        *Task  `json:"by,omitempty"` // who queued it
+	QueuedNS  *int64 `json:"queued_ns"`
+	StartedNS *int64 `json:"started_ns"`
+	EndedNS   *int64 `json:"ended_ns"`
 }
 
 // ThreadStages are the times of a kernel thread's life.
@@ -153,6 +210,7 @@ type ThreadStages struct {
 	Exited       *int64 `json:"exited"`
 	StopReturned *int64 `json:"stop_returned"`
 	Freed        *int64 `json:"freed"`
+	ModuleFreed  *int64 `json:"module_freed,omitempty"` // its function's module went while it lived
 }
 
 // Request is one call of request_module.
@@ -167,6 +225,22 @@ type Request struct {
 	Stages   RequestStages `json:"stages_ns"`
 	// Background members have nothing to do with the modules under study.
 	Background bool `json:"background"`
+	// ThrottledNS is how long it waited in the limiter of concurrent helpers.
+	ThrottledNS *int64 `json:"throttled_ns,omitempty"`
+	// Duplicate says that another request for the name was on its way, so that no
+	// modprobe ran for this one.
+	Duplicate bool           `json:"duplicate,omitempty"`
+	Modules   []LoadedModule `json:"modules,omitempty"` // what is known of those in Loaded
+	Stack     []string       `json:"stack,omitempty"`   // of the caller, innermost first
+	Unknown   []string       `json:"unknown,omitempty"` // facts that nothing recorded
+}
+
+// LoadedModule is a module that a helper loaded. Its fields are nil while its
+// init runs.
+type LoadedModule struct {
+	Name    string `json:"name"`
+	InitNS  *int64 `json:"init_ns"` // how long its init took
+	InitRet *int64 `json:"init_ret"`
 }
 
 // Helper is the user-space program that the kernel ran for a request.
@@ -175,17 +249,25 @@ type Helper struct {
 	Argv []string `json:"argv"`
 	PID  int      `json:"pid"`
 	Exit *int     `json:"exit"` // exit status; 128+n when signal n ended it; nil while it runs
+	Env  []string `json:"env,omitempty"`
+	// KilledBy is the signal that ended it, as SIGKILL.
+	KilledBy string `json:"killed_by,omitempty"`
+	// NotExecuted says that Path could not be executed; then there is no Exit.
+	NotExecuted bool `json:"not_executed,omitempty"`
 }
 
 // RequestStages are the times of a request.
 type RequestStages struct {
 	Asked     *int64 `json:"asked"`
+	Named     *int64 `json:"named"`     // the name is known
 	Throttled *int64 `json:"throttled"` // the limiter let it through
 	Queued    *int64 `json:"queued"`
 	Forked    *int64 `json:"forked"`
 	Exec      *int64 `json:"exec"`
 	Loaded    *int64 `json:"loaded"`
 	Exited    *int64 `json:"exited"`
+	Waited    *int64 `json:"waited"`    // the kernel has the helper's status
+	Duplicate *int64 `json:"duplicate"` // came back from waiting for another request
 	Returned  *int64 `json:"returned"`
 }
 
@@ -202,6 +284,7 @@ const (
 	Coalesced  Outcome = "coalesced"
 	LostSignal Outcome = "lost"
 	NotASignal Outcome = "not-a-signal"
+	Unknown    Outcome = "unknown" // the trace could not see it
 )
 
 // Signal is one signal and what became of it.
@@ -216,6 +299,23 @@ type Signal struct {
 	ConsumedNS *int64  `json:"consumed_ns"`
 	Site       string  `json:"site"` // where it was consumed
 	Background bool    `json:"background"`
+	Group      bool    `json:"group"`             // sent to a process, not to one thread
+	Sender     string  `json:"sender"`            // module, syscall or kernel; empty where that is not known
+	Syscall    string  `json:"syscall,omitempty"` // kill, tgkill, …
+	// Siginfo is what the sender gave along; nil where the send was not seen.
+	Siginfo *Siginfo `json:"siginfo,omitempty"`
+	// TargetState is what the target did when it was sent: running,
+	// interruptible, killable or uninterruptible wait.
+	TargetState string   `json:"target_state,omitempty"`
+	Unknown     []string `json:"unknown,omitempty"` // facts that nothing recorded
+}
+
+// Siginfo is what the sender of a signal gave along.
+type Siginfo struct {
+	Code int64  `json:"code"`
+	Name string `json:"name"` // SI_USER, SI_TKILL, …
+	PID  int    `json:"pid"`
+	UID  int    `json:"uid"`
 }
 
 // Hook is one place where the tracer listened.
@@ -230,6 +330,8 @@ type Hook struct {
 	Runs     uint64 `json:"runs,omitempty"`     // executions, where run time is measured
 	RunNS    uint64 `json:"run_ns,omitempty"`   // time spent in them
 	Note     string `json:"note"`
+	// Kinds are the records that it writes.
+	Kinds []string `json:"kinds,omitempty"`
 }
 
 // Dropped counts records that the tracer could not keep.

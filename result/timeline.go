@@ -3,13 +3,17 @@
 package result
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/kmodlab/kmodlab/tracer/event"
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
 // FromTimeline turns what the trace saw into the result's lists, in the order
 // of time. Modules are in load order; MergeModules adds what else is known of
-// them.
+// them. Left out are the background modules that were there before and after, of
+// which the trace saw nothing but references.
 func FromTimeline(tl *timeline.Timeline) ([]Thread, []Request, []Signal, []Module) {
 	c := clock{tl.Start}
 	threads := make([]Thread, 0, len(tl.Threads))
@@ -26,7 +30,9 @@ func FromTimeline(tl *timeline.Timeline) ([]Thread, []Request, []Signal, []Modul
 	}
 	modules := make([]Module, 0, len(tl.Loads))
 	for i := range tl.Loads {
-		modules = append(modules, c.module(&tl.Loads[i]))
+		if l := &tl.Loads[i]; !l.Background || !l.OnlyRefs() {
+			modules = append(modules, c.module(l))
+		}
 	}
 	return threads, requests, signals, modules
 }
@@ -51,6 +57,9 @@ func MergeModules(known, traced []Module) []Module {
 			byName[k.Name], used[list[0]] = list[1:], true
 			t.Depends = k.Depends
 			t.Loaded, t.Unloaded = t.Loaded || k.Loaded, t.Unloaded || k.Unloaded
+			t.Unknown = slices.DeleteFunc(slices.Clone(t.Unknown), func(fact string) bool {
+				return fact == "loaded" && k.Loaded || fact == "unloaded" && k.Unloaded
+			})
 			if t.InitMS == 0 && t.InitRet == 0 { // the end of its init was lost
 				t.InitMS, t.InitRet = k.InitMS, k.InitRet
 			}
@@ -112,6 +121,15 @@ func someTask(t event.Task, site event.Site) *Task {
 	return &named
 }
 
+// sites prints a stack.
+func sites(stack []event.Site) []string {
+	var list []string
+	for _, s := range stack {
+		list = append(list, s.String())
+	}
+	return list
+}
+
 func (c clock) thread(t *timeline.Thread) Thread {
 	r := Thread{
 		Name:      t.Task.Comm,
@@ -120,14 +138,18 @@ func (c clock) thread(t *timeline.Thread) Thread {
 		Stages: ThreadStages{
 			Requested: c.ns(t.Requested), PickedUp: c.ns(t.PickedUp), FirstRun: c.ns(t.FirstRun),
 			Created: c.ns(t.Created), Woken: c.ns(t.Woken), Function: c.ns(t.Function),
-			StopSeen: c.ns(t.StopSeen), Exited: c.ns(t.Exited), Freed: c.ns(t.Freed),
+			StopSeen: c.ns(t.StopSeen), Exited: c.ns(t.Exited), Freed: c.ns(t.Freed), ModuleFreed: c.ns(t.ModuleFreed),
 		},
 		WokenBy:    someTask(t.WokenBy, event.Site{}),
 		Stops:      len(t.Stops),
 		Alive:      t.Alive(),
 		Ended:      t.Ended,
+		Ending:     string(t.Ending),
+		Result:     t.Result,
 		Inexact:    t.Inexact,
 		Background: t.Background,
+		Stack:      sites(t.Requester.Stack),
+		Unknown:    t.Unknown,
 	}
 	if r.Name == "" {
 		r.Name = t.Format
@@ -135,18 +157,58 @@ func (c clock) thread(t *timeline.Thread) Thread {
 	if t.Func != (event.Site{}) {
 		r.Function = t.Func.Function()
 	}
-	if t.Exited != 0 {
-		r.Result = t.Result
+	if t.Created != 0 {
+		r.CreateRet = &t.CreateRet
+	}
+	if t.Requested != 0 && t.Node >= 0 {
+		r.Node = number(int(t.Node))
+	}
+	if t.Bound {
+		r.CPU = number(int(t.CPU))
+	}
+	for i := range t.Stops {
+		r.StopCalls = append(r.StopCalls, c.stop(&t.Stops[i]))
 	}
 	if len(t.Stops) > 0 {
-		stop := t.Stops[0]
-		r.StoppedBy = someTask(stop.By.Task, stop.By.Site)
-		r.Stages.StopAsked, r.Stages.StopReturned = c.ns(stop.Asked), c.ns(stop.Returned)
-		if stop.Returned != 0 {
-			r.StopRet = &stop.Result
-		}
+		r.StoppedBy = someTask(t.Stops[0].By.Task, t.Stops[0].By.Site)
+		first := r.StopCalls[0]
+		r.Stages.StopAsked, r.Stages.StopReturned, r.StopRet = &first.AskedNS, first.ReturnedNS, first.Ret
+	}
+	for i := range t.Parks {
+		r.Parks = append(r.Parks, c.park(&t.Parks[i]))
+	}
+	for i := range t.Works {
+		r.Works = append(r.Works, c.work(&t.Works[i]))
 	}
 	return r
+}
+
+func number(n int) *int { return &n }
+
+func (c clock) stop(s *timeline.Stop) Stop {
+	r := Stop{By: task(s.By.Task, s.By.Site), AskedNS: c.since(s.Asked), ReturnedNS: c.ns(s.Returned), Stack: sites(s.By.Stack)}
+	if s.Returned != 0 {
+		r.Ret = &s.Result
+	}
+	return r
+}
+
+func (c clock) park(p *timeline.Park) Park {
+	r := Park{
+		By: someTask(p.By.Task, p.By.Site), AskedNS: c.ns(p.Asked), ParkedNS: c.ns(p.Parked), ReturnedNS: c.ns(p.Returned),
+		UnparkedBy: someTask(p.UnparkedBy.Task, p.UnparkedBy.Site), UnparkedNS: c.ns(p.Unparked),
+	}
+	if p.Returned != 0 {
+		r.Ret = &p.Ret
+	}
+	return r
+}
+
+func (c clock) work(w *timeline.Work) Work {
+	return Work{
+		Function: w.Func.Function(), By: someTask(w.By.Task, w.By.Site),
+		QueuedNS: c.ns(w.Queued), StartedNS: c.ns(w.Started), EndedNS: c.ns(w.Ended),
+	}
 }
 
 func (c clock) request(q *timeline.Request) Request {
@@ -154,21 +216,49 @@ func (c clock) request(q *timeline.Request) Request {
 		Name: q.Name, By: task(q.By.Task, q.By.Site), Wait: q.Wait, Meaning: q.Meaning(),
 		Loaded: append([]string{}, q.Loads...),
 		Stages: RequestStages{
-			Asked: c.ns(q.Asked), Throttled: c.ns(q.Admitted), Queued: c.ns(q.Queued), Forked: c.ns(q.Forked),
-			Exec: c.ns(q.Exec), Loaded: c.ns(q.Loaded), Exited: c.ns(q.Exited), Returned: c.ns(q.Returned),
+			Asked: c.ns(q.Asked), Named: c.ns(q.Named), Throttled: c.ns(q.Admitted), Queued: c.ns(q.Queued), Forked: c.ns(q.Forked),
+			Exec: c.ns(q.Exec), Loaded: c.ns(q.Loaded), Exited: c.ns(q.Exited), Waited: c.ns(q.Waited), Duplicate: c.ns(q.Duplicate),
+			Returned: c.ns(q.Returned),
 		},
-		Background: q.Background,
+		Background: q.Background, Duplicate: q.Duplicate != 0, Stack: sites(q.By.Stack), Unknown: q.Unknown,
 	}
 	if q.Returned != 0 {
 		ret := q.Ret
 		r.Returned = &ret
 	}
-	if h := q.Helper; h != nil {
-		r.Helper = &Helper{Path: h.Path, Argv: append([]string{}, h.Argv...), PID: int(h.Task.PID)}
-		if h.Ended {
-			exit := h.ExitCode()
-			r.Helper.Exit = &exit
+	if throttled, ok := q.Throttled(); ok {
+		r.ThrottledNS = span(throttled)
+	}
+	for _, m := range q.Modules {
+		loaded := LoadedModule{Name: m.Name}
+		if m.InitEnd != 0 {
+			loaded.InitRet = &m.InitRet
 		}
+		if m.InitBegin != 0 && m.InitEnd >= m.InitBegin {
+			loaded.InitNS = span(m.InitEnd - m.InitBegin)
+		}
+		r.Modules = append(r.Modules, loaded)
+	}
+	if q.Helper != nil {
+		r.Helper = helper(q.Helper)
+	}
+	return r
+}
+
+// span is a length of time; the guest may claim more than fits.
+func span(ns uint64) *int64 {
+	n := int64(min(ns, 1<<63-1))
+	return &n
+}
+
+func helper(h *timeline.Helper) *Helper {
+	r := &Helper{
+		Path: h.Path, Argv: append([]string{}, h.Argv...), PID: int(h.Task.PID), Env: h.Env,
+		KilledBy: h.KilledBy(), NotExecuted: h.NotExecuted,
+	}
+	if h.Ended && !h.NotExecuted {
+		exit := h.ExitCode()
+		r.Exit = &exit
 	}
 	return r
 }
@@ -176,8 +266,9 @@ func (c clock) request(q *timeline.Request) Request {
 func (c clock) signal(s *timeline.Signal) Signal {
 	r := Signal{
 		Signo: s.Signo, From: task(s.From.Task, s.From.Site), To: task(s.To, event.Site{}),
-		Outcome: Outcome(s.Outcome), Reason: s.Reason,
+		Outcome: Outcome(s.Outcome), Reason: s.Reason, Group: s.Group,
 		SentNS: c.since(s.Sent), ConsumedNS: c.ns(s.Taken), Background: s.Background,
+		Sender: string(s.Sender), Syscall: s.Call, Unknown: s.Unknown,
 	}
 	if !s.Group {
 		r.To.PID = int(s.To.PID) // this very thread
@@ -188,19 +279,44 @@ func (c clock) signal(s *timeline.Signal) Signal {
 	if s.Site != (event.Site{}) {
 		r.Site = s.Site.String()
 	}
+	if i := s.Info; i != nil {
+		r.Siginfo = &Siginfo{Code: i.Code, Name: i.Name, PID: int(i.PID), UID: int(i.UID)}
+		r.TargetState = stateName(s.State)
+	}
 	return r
+}
+
+// stateName names what a task did.
+func stateName(state uint64) string {
+	switch {
+	case state == 0:
+		return "running"
+	case state&event.StateInterruptible != 0:
+		return "interruptible wait"
+	case state&event.StateUninterruptible != 0 && state&event.StateWakeKill != 0:
+		return "killable wait"
+	case state&event.StateUninterruptible != 0:
+		return "uninterruptible wait"
+	}
+	return fmt.Sprintf("state 0x%x", state)
 }
 
 func (c clock) module(l *timeline.Load) Module {
 	r := Module{
 		Name: l.Name, Depends: nil, Loaded: l.InitEnd != 0 && l.InitRet >= 0, Unloaded: l.Freed != 0,
 		By: someTask(l.By, event.Site{}), FreedBy: someTask(l.FreedBy, event.Site{}),
-		LoadedNS: c.ns(l.Loaded), FreedNS: c.ns(l.Freed), Background: l.Background,
+		LoadedNS: c.ns(l.Loaded), FreedNS: c.ns(l.Freed), Background: l.Background, RefsBefore: l.RefsBefore, Unknown: l.Unknown,
+	}
+	for _, ref := range l.Refs {
+		r.Refs = append(r.Refs, Ref{AtNS: c.since(ref.At), Put: ref.Put, Count: int(ref.Count), By: task(ref.By, ref.Site)})
+	}
+	if n := len(r.Refs); n > 0 && l.Freed == 0 {
+		r.Refcount = number(r.Refs[n-1].Count)
 	}
 	if l.InitEnd != 0 {
 		r.InitRet = l.InitRet
-		if begin := max(l.InitBegin, l.Loaded); begin != 0 && l.InitEnd >= begin {
-			r.InitMS = float64(l.InitEnd-begin) / 1e6
+		if l.InitBegin != 0 && l.InitEnd >= l.InitBegin {
+			r.InitMS = float64(l.InitEnd-l.InitBegin) / 1e6
 		}
 	}
 	return r

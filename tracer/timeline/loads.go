@@ -41,6 +41,10 @@ const maxRefs = 512
 // Live reports whether the init succeeded and the module was not freed.
 func (l *Load) Live() bool { return l.InitEnd != 0 && l.InitRet >= 0 && l.Freed == 0 }
 
+// OnlyRefs reports whether the trace saw neither the module's beginning nor its
+// end, only references to it.
+func (l *Load) OnlyRefs() bool { return firstOf(l.Loaded, l.InitBegin, l.InitEnd, l.Freed) == 0 }
+
 func (l *Load) began() uint64 {
 	first := firstOf(l.Loaded, l.InitBegin, l.InitEnd, l.Freed)
 	if len(l.Refs) > 0 {
