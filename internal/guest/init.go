@@ -72,6 +72,9 @@ func mountBasics() error {
 			return fmt.Errorf("mount %s: %w", m.target, err)
 		}
 	}
+	// Only for a kretprobe that many tasks wait in at once, as in request_module;
+	// a kernel without it can be traced all the same.
+	unix.Mount("tracing", "/sys/kernel/tracing", "tracefs", 0, "")
 	// The boot is quiet, for each byte on the console costs time; from here on the
 	// console shows warnings (4) too: the host looks there for what went wrong.
 	if err := os.WriteFile("/proc/sys/kernel/printk", []byte("5"), 0); err != nil {
