@@ -77,9 +77,10 @@ type Helper struct {
 	NotExecuted bool
 }
 
-// KilledBy names the signal that ended the helper, "" when none did.
+// KilledBy names the signal that ended the helper, "" when none did. A wait
+// status has 16 bits; where the exec failed its -errno stands there instead.
 func (h *Helper) KilledBy() string {
-	if sig := int(h.Status & 0x7f); h.Ended && sig != 0 {
+	if sig := int(h.Status & 0x7f); h.Ended && h.Status>>16 == 0 && sig != 0 {
 		return SignalName(sig)
 	}
 	return ""

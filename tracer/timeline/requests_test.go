@@ -141,3 +141,17 @@ func TestMeaning(t *testing.T) {
 		t.Errorf("exit %d, want 137", code)
 	}
 }
+
+// TestHelperNotExecuted: where the exec failed, the status is its -errno and no
+// signal killed the helper.
+func TestHelperNotExecuted(t *testing.T) {
+	for _, c := range []struct {
+		status int64
+		want   string
+	}{{-13, ""}, {0xfffffff3, ""}, {9, "SIGKILL"}, {256, ""}, {139, "SIGSEGV"}} {
+		h := Helper{Ended: true, Status: c.status}
+		if got := h.KilledBy(); got != c.want {
+			t.Errorf("status %#x: killed by %q, want %q", c.status, got, c.want)
+		}
+	}
+}
