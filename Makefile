@@ -8,7 +8,7 @@ GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w"
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-all lint check generate bench fuzz doctor clean setup-% FORCE
+.PHONY: help demo build test test-all test-kernels lint check generate bench fuzz doctor clean setup-% FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,10 @@ test: setup-test lint ## run every test, VMs included, on the default kernel (ab
 
 test-all: setup-test lint ## the same on every kernel that Debian serves, and what takes long
 	KMODLAB_TEST_ALL=1 $(GO) test -timeout 85m ./...
+
+# UPDATE=1 writes the table into docs/events.md; else the two are compared.
+test-kernels: setup-test ## run the demo and the lessons on every kernel, and print which hook works where
+	KMODLAB_TEST_ALL=1 KMODLAB_UPDATE=$(UPDATE) $(GO) test -count 1 -v -run '^TestKernels$$' -timeout 85m .
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .) && if [ -n "$$out" ]; then echo "not formatted, type gofmt -w:" $$out; exit 1; fi
