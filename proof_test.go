@@ -23,6 +23,7 @@ func TestAfterMark(t *testing.T) {
 		{Time: 40, Kind: event.ThreadFirstRun, By: task(9)},
 		{Time: 50, Kind: event.TaskFreed, By: task(1), Target: task(9)},
 		{Time: 100, Kind: event.ThreadRequested, By: task(1)},
+		{Time: 105, Kind: event.HelperWaited, By: task(8)}, // it still does its work
 		{Time: 110, Kind: event.TaskExited, By: task(8)},
 		{Time: 120, Kind: event.TaskFreed, By: task(8), Target: task(3)}, // 8 happened to run
 		{Time: 130, Kind: event.TaskFreed, By: task(1), Target: task(7)},
@@ -32,7 +33,7 @@ func TestAfterMark(t *testing.T) {
 	for _, e := range afterMark(events, 100) {
 		got = append(got, e.Time)
 	}
-	if diff := cmp.Diff([]uint64{100, 120, 135, 140}, got); diff != "" {
+	if diff := cmp.Diff([]uint64{100, 105, 120, 135, 140}, got); diff != "" {
 		t.Errorf("times of what counts (-want +got):\n%s", diff)
 	}
 	if got := afterMark(events, 0); len(got) != len(events) {
@@ -53,7 +54,7 @@ func TestBlind(t *testing.T) {
 		hooks []wire.Hook
 		want  string
 	}{
-		{"no hook", nil, "no hook on this kernel writes it"},
+		{"no hook tells what it writes", []wire.Hook{{Name: "a"}}, ""},
 		{"not attached", []wire.Hook{deaf}, "hook a is not attached: no such function"},
 		{"never fired", []wire.Hook{silent, deaf}, "hook b on g never fired"},
 		{"fired in the self-test", []wire.Hook{deaf, inTest}, ""},
@@ -64,7 +65,17 @@ func TestBlind(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	if diff := cmp.Diff([]string{"a", "b"}, unprovedNames([]wire.Hook{deaf, inTest, silent})); diff != "" {
+	// What the kernel cannot do is not unknown; what it refuses to show is.
+	dups := wire.Hook{Name: "request_duplicate", Note: "this kernel has no function f", Kinds: []string{event.RequestDuplicate.String()}}
+	refused := dups
+	refused.Note = "permission denied"
+	if got := blind([]wire.Hook{dups})[event.RequestDuplicate]; got != "" {
+		t.Errorf("duplicates on a kernel without them: %q, want known", got)
+	}
+	if got := blind([]wire.Hook{refused})[event.RequestDuplicate]; got == "" {
+		t.Error("duplicates that the kernel does not show count as known")
+	}
+	if diff := cmp.Diff([]string{"a", "b", "request_duplicate"}, unprovedNames([]wire.Hook{deaf, inTest, silent, dups, refused})); diff != "" {
 		t.Errorf("unproved hooks (-want +got):\n%s", diff)
 	}
 }

@@ -180,7 +180,9 @@ func (t *trace) fill(res *result.Result, agent uint32, studied []string, file fu
 	}
 	events := t.all()
 	table := symbols.New(t.kernel, events, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
-	tl := timeline.Build(events, table.Site, timeline.Options{AgentTGID: agent, Modules: studied})
+	tl := timeline.Build(events, table.Site, timeline.Options{
+		AgentTGID: agent, Modules: studied, Blind: blind(t.state.Hooks),
+	})
 	threads, requests, signals, modules := result.FromTimeline(tl)
 	res.Threads, res.Requests, res.Signals = threads, requests, signals
 	res.Modules = result.MergeModules(res.Modules, modules)

@@ -5,7 +5,7 @@
  * Purpose
  *	A hook that attached has proved nothing: the compiler may have inlined the
  *	function into all of its callers. So before a traced run begins, this module
- *	takes a kernel thread, a worker, signals and a module request through their
+ *	takes kernel threads, works, signals and a module request through their
  *	lives, and a hook counts once it was seen to fire.
  *
  * Usage
@@ -22,8 +22,11 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
+#include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/init.h>
+#include <linux/jiffies.h>
 #include <linux/kmod.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -31,6 +34,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
+#include <linux/workqueue.h>
 
 /* Sends a signal to itself: what else can send one without a wait between? */
 static void signal_myself(void)
@@ -101,10 +105,44 @@ static void try_worker(void)
 	kthread_destroy_worker(worker);
 }
 
+#define BLOCKED 3
+
+static DECLARE_COMPLETION(all_begun);
+static atomic_t to_begin = ATOMIC_INIT(BLOCKED);
+
+/* Holds its worker until the others have one as well. */
+static void block(struct work_struct *work)
+{
+	if (atomic_dec_and_test(&to_begin))
+		complete_all(&all_begun);
+	else
+		wait_for_completion_timeout(&all_begun, HZ);
+}
+
+/*
+ * kthread_bind_mask() is not for modules. The workqueues call it for each thread
+ * that they start, and they start one when a pool's last idle thread gets to
+ * work. The pool of the urgent works rarely has more than two.
+ */
+static void try_pool(void)
+{
+	static struct work_struct works[BLOCKED];
+	int cpu = raw_smp_processor_id();
+	int i;
+
+	for (i = 0; i < BLOCKED; i++) {
+		INIT_WORK(&works[i], block);
+		queue_work_on(cpu, system_highpri_wq, &works[i]);
+	}
+	for (i = 0; i < BLOCKED; i++)
+		flush_work(&works[i]);
+}
+
 static int __init probe_init(void)
 {
 	try_thread();
 	try_worker();
+	try_pool();
 	if (try_module_get(THIS_MODULE))
 		module_put(THIS_MODULE);
 	/* Its modprobe runs, finds nothing and fails: all that is wanted. */
