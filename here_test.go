@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -114,8 +115,14 @@ func TestHere(t *testing.T) {
 	if out, exit := typed(t, g, "/lab/kmodlab", "demo", "--here"); exit != 0 || !strings.Contains(out, "Module signal_handling is in use.") {
 		t.Errorf("demo --here ended with exit status %d, want 0 and the refused modprobe -r", exit)
 	}
+	// The live trace, which loads nothing, of a command of the machine.
+	out, exit := typed(t, g, "/lab/kmodlab", "trace", "--here", "--signal", "usr1", "--", "/bin/sh", "-c", "sleep 60 & kill -USR1 $!; wait; true")
+	if exit != 0 || !regexp.MustCompile(`sh\[\d+\] +sends SIGUSR1 to (sh|sleep)\[`).MatchString(out) ||
+		!strings.Contains(out, "no self-test") || !strings.Contains(out, "pass: traced for") {
+		t.Errorf("trace --here ended with exit status %d, want 0 and a signal that sh sent", exit)
+	}
 	// Nothing of ours is left on the machine.
-	out, _ := typed(t, g, "/usr/bin/find", "/lib/modules/"+g.Hello.Release+"/extra", "/tmp", "-mindepth", "1")
+	out, _ = typed(t, g, "/usr/bin/find", "/lib/modules/"+g.Hello.Release+"/extra", "/tmp", "-mindepth", "1")
 	if strings.Contains(out, "signal") || strings.Contains(out, "kmodlab") {
 		t.Errorf("left on the machine: %s", out)
 	}

@@ -99,7 +99,11 @@ func (r *run) chooseRunner(ctx context.Context) kbuild.Runner {
 // startHere installs the modules into this machine's tree, as modules_install
 // does, and starts the agent.
 func (r *run) startHere(ctx context.Context) bool {
-	done := r.phase("install")
+	phase := "install"
+	if len(r.fresh) == 0 {
+		phase = "agent"
+	}
+	done := r.phase(phase)
 	if err := r.installHere(ctx); err != nil {
 		return r.hostFailure(err, "")
 	}

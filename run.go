@@ -354,9 +354,14 @@ const attachLimit = 30 * time.Second
 
 // attach attaches the tracer and has its hooks prove themselves.
 func (r *run) attach(ctx context.Context) bool {
-	done := r.phase("attach")
 	ctx, cancel := context.WithTimeout(ctx, attachLimit*r.lab.scale)
 	defer cancel()
+	if r.live != nil { // before anything happens that has to be named
+		if err := r.readSymbols(ctx); err != nil {
+			return r.callFailure(err, "read the kernel's symbols")
+		}
+	}
+	done := r.phase("attach")
 	if err := r.trace.start(ctx, r.lab, r.traceArgs, r.live); err != nil {
 		return r.callFailure(err, "attach the tracer")
 	}
@@ -364,13 +369,9 @@ func (r *run) attach(ctx context.Context) bool {
 	if err := r.prove(ctx); err != nil {
 		return r.callFailure(err, "test the tracer's hooks")
 	}
-	if r.live == nil {
-		return true
+	if r.live != nil {
+		r.live.begin(r.trace.kernel, r.trace.mark)
 	}
-	if err := r.readSymbols(ctx); err != nil {
-		return r.callFailure(err, "read the kernel's symbols")
-	}
-	r.live.begin(r.trace.kernel, r.trace.mark)
 	return true
 }
 
