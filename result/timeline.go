@@ -151,7 +151,7 @@ func (c clock) thread(t *timeline.Thread) Thread {
 		Stack:      sites(t.Requester.Stack),
 		Unknown:    t.Unknown,
 	}
-	if r.Name == "" {
+	if r.Name == "" || r.Name == "kthreadd" && t.Format != "" { // nobody named it yet
 		r.Name = t.Format
 	}
 	if t.Func != (event.Site{}) {

@@ -85,7 +85,7 @@ func (t *trace) at(us uint64, kind event.Kind, e event.Event) {
 func (t *trace) thread(us uint64, by, thread event.Task, stack, create, fn uint64, callers ...uint64) {
 	unnamed := kthr("kthreadd", thread.PID)
 	frames := append([]uint64{trampoline + 0x55, 0xffffffff810a0005, 0xffffffff810a0460}, callers...)
-	t.at(us, event.ThreadRequested, event.Event{By: by, Ptr: stack, Func: fn, Text: "%s", Stack: frames})
+	t.at(us, event.ThreadRequested, event.Event{By: by, Ptr: stack, Func: fn, Arg: ^uint32(0), Text: "%s", Stack: frames})
 	t.at(us+110, event.ThreadPickedUp, event.Event{By: kthreadd, CPU: 1, Ptr: create, Func: fn, Aux: stack + 0x3d20})
 	t.at(us+290, event.ThreadForked, event.Event{By: kthreadd, CPU: 1, Ptr: create, Ret: int64(thread.PID)})
 	t.at(us+330, event.ThreadFirstRun, event.Event{By: unnamed, Ptr: create, Func: fn})
@@ -180,10 +180,15 @@ func resultOf(events []event.Event, in result.Inputs) *result.Result {
 		Crashes: in.Crashes,
 		Console: "[    1.000000] Run /init as init process\r\n[   12.345678] signal_handling: K1: current value is 1\r\n",
 	}
-	threads, requests, signals, modules := result.FromTimeline(timeline.Build(events, demoResolve, demoOptions()))
-	r.Threads, r.Requests, r.Signals = threads, requests, signals
-	r.Modules = result.MergeModules([]result.Module{{Name: "signal_handling"}, {Name: "send_signal", Depends: []string{"signal_handling"}}}, modules)
+	fill(r, timeline.Build(events, demoResolve, demoOptions()))
 	in.Modules, in.Threads = r.Modules, r.Threads
 	r.Verdict = result.Judge(in)
 	return r
+}
+
+// fill takes in what a timeline found.
+func fill(r *result.Result, tl *timeline.Timeline) {
+	threads, requests, signals, modules := result.FromTimeline(tl)
+	r.Threads, r.Requests, r.Signals = threads, requests, signals
+	r.Modules = result.MergeModules([]result.Module{{Name: "signal_handling"}, {Name: "send_signal", Depends: []string{"signal_handling"}}}, modules)
 }

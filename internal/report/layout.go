@@ -174,22 +174,6 @@ func (p *printer) commands(commands []result.Command) {
 	}
 }
 
-func (p *printer) hooks(hooks []result.Hook) {
-	if len(hooks) == 0 {
-		return
-	}
-	p.title("Hooks")
-	var rows [][]string
-	for _, h := range hooks {
-		state := "attached"
-		if !h.Attached {
-			state = "not attached"
-		}
-		rows = append(rows, []string{clean(h.Name), clean(h.Kind), state, fmt.Sprint(h.Fired), clean(h.Note)})
-	}
-	p.table([]string{"hook", "kind", "state", "fired", "note"}, rows)
-}
-
 // counts is what the summary says.
 type counts struct {
 	modules, threads, requests, signals, background, fired uint64

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/timeline"
@@ -29,7 +30,8 @@ type entry struct {
 	rows []row
 }
 
-// story is everything that happened, in the order of time.
+// story is everything that happened, in the order of time. With background, the
+// same words as -v, it also has what most readers can do without.
 func story(r *result.Result, background bool) []row {
 	var all []entry
 	add := func(hidden bool, es []entry) {
@@ -39,15 +41,16 @@ func story(r *result.Result, background bool) []row {
 	}
 	for i := range r.Modules {
 		add(r.Modules[i].Background, moduleEntries(&r.Modules[i]))
+		add(!background, refEntries(&r.Modules[i]))
 	}
 	for i := range r.Threads {
-		add(r.Threads[i].Background, threadEntries(&r.Threads[i]))
+		add(r.Threads[i].Background, threadEntries(&r.Threads[i], background))
 	}
 	for i := range r.Requests {
-		add(r.Requests[i].Background, requestEntries(&r.Requests[i]))
+		add(r.Requests[i].Background, requestEntries(&r.Requests[i], background))
 	}
 	for i := range r.Signals {
-		add(r.Signals[i].Background, []entry{signalEntry(&r.Signals[i])})
+		add(r.Signals[i].Background, []entry{signalEntry(&r.Signals[i], background)})
 	}
 	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Compare(a.at, b.at) })
 	var rows []row
@@ -109,21 +112,14 @@ func gap(from, to *int64) (string, bool) {
 func moduleEntries(m *result.Module) []entry {
 	var entries []entry
 	if m.LoadedNS != nil {
-		r := row{who: whoever(m.By), what: "finit_module " + clean(m.Name)}
-		r.how = "init " + span(int64(m.InitMS*1e6)) + fmt.Sprintf(", returned %d", m.InitRet)
-		if m.InitRet < 0 {
-			r.color = red
-		} else if !m.Loaded {
-			r.how, r.color = "init did not return", red
-		}
-		if len(m.Depends) > 0 {
-			r.how += ", needs " + clean(strings.Join(m.Depends, ", "))
-		}
-		entries = append(entries, at(*m.LoadedNS, r))
+		entries = append(entries, at(*m.LoadedNS, loadRow(m)))
 	}
 	if m.FreedNS != nil {
 		r := row{who: whoever(m.FreedBy), what: "delete_module " + clean(m.Name), how: "gone"}
-		if !m.Loaded {
+		switch {
+		case unknown(m.Unknown, "loaded"):
+			r.what = "drops " + clean(m.Name)
+		case !m.Loaded && m.LoadedNS != nil:
 			r.what, r.how = "drops "+clean(m.Name), "its init failed"
 		}
 		entries = append(entries, at(*m.FreedNS, r))
@@ -131,14 +127,39 @@ func moduleEntries(m *result.Module) []entry {
 	return entries
 }
 
-func threadEntries(t *result.Thread) []entry {
+func loadRow(m *result.Module) row {
+	r := row{who: whoever(m.By), what: "finit_module " + clean(m.Name)}
+	switch {
+	case unknown(m.Unknown, "init_ret") && unknown(m.Unknown, "loaded"):
+		r.how, r.color = "what its init returned is not known", yellow
+	case m.InitRet < 0:
+		r.how, r.color = initTook(m)+fmt.Sprintf(", returned %d", m.InitRet), red
+	case !m.Loaded:
+		r.how, r.color = "init did not return", red
+	default:
+		r.how = initTook(m) + fmt.Sprintf(", returned %d", m.InitRet)
+	}
+	if len(m.Depends) > 0 {
+		r.how += ", needs " + clean(strings.Join(m.Depends, ", "))
+	}
+	return r
+}
+
+func initTook(m *result.Module) string {
+	if unknown(m.Unknown, "init_ms") {
+		return "init"
+	}
+	return "init " + span(int64(m.InitMS*1e6))
+}
+
+// unknown reports whether a fact is not there because nothing could record it.
+func unknown(list []string, fact string) bool { return slices.Contains(list, fact) }
+
+func threadEntries(t *result.Thread, verbose bool) []entry {
 	var entries []entry
 	s := &t.Stages
 	name := fmt.Sprintf("%s[%d]", clean(t.Name), t.PID)
-	life := row{who: name, what: threadStages(t)}
-	if t.Inexact {
-		life.how = "(joined by function and argument alone)"
-	}
+	life := row{who: name, what: threadStages(t), how: lifeNotes(t, verbose)}
 	switch {
 	case s.Requested != nil:
 		ask := row{who: who(t.Requester), what: "asks for kthread " + clean(t.Name), how: inSite(t.Requester.Site)}
@@ -151,13 +172,33 @@ func threadEntries(t *result.Thread) []entry {
 	case first(s.PickedUp, s.FirstRun, s.Created, s.Woken, s.Function) != nil:
 		entries = append(entries, at(*first(s.PickedUp, s.FirstRun, s.Created, s.Woken, s.Function), life))
 	}
-	if s.StopAsked != nil {
-		entries = append(entries, stopEntry(t, name))
+	for i := range stopCalls(t) {
+		entries = append(entries, stopEntry(t, i, name))
 	}
 	if s.Exited != nil && (s.StopAsked == nil || *s.Exited < *s.StopAsked) {
-		entries = append(entries, at(*s.Exited, row{who: name, what: clean(t.Ended), how: "by itself"}))
+		end := row{who: name, what: clean(t.Ended), how: "by itself"}
+		if t.Ending == string(timeline.EndUnknown) || t.Ending == string(timeline.EndKilled) {
+			end.how = ""
+		}
+		entries = append(entries, at(*s.Exited, end))
 	}
-	return entries
+	entries = append(entries, parkEntries(t, name)...)
+	return append(entries, workEntries(t, name)...)
+}
+
+// lifeNotes is what else is to be said of a thread's birth.
+func lifeNotes(t *result.Thread, verbose bool) string {
+	var notes []string
+	if t.Inexact {
+		notes = append(notes, "(joined by function and argument alone)")
+	}
+	if verbose && t.CPU != nil {
+		notes = append(notes, fmt.Sprintf("bound to CPU %d", *t.CPU))
+	}
+	if verbose && t.Node != nil {
+		notes = append(notes, fmt.Sprintf("memory of node %d", *t.Node))
+	}
+	return strings.Join(notes, ", ")
 }
 
 func first(times ...*int64) *int64 {
@@ -187,7 +228,9 @@ func threadStages(t *result.Thread) string {
 		}
 	}
 	function := glued(clean(t.Function))
-	if s.Function == nil {
+	if s.Function == nil && unknown(t.Unknown, "function") {
+		function += glue + "(its call is not recorded)"
+	} else if s.Function == nil {
 		function += glue + "not called"
 	} else if took, ok := gap(last, s.Function); ok {
 		function += glue + took
@@ -195,38 +238,60 @@ func threadStages(t *result.Thread) string {
 	return strings.Join(append(parts, function), " > ")
 }
 
-func stopEntry(t *result.Thread, name string) entry {
-	s := &t.Stages
+// stopCalls are the calls of kthread_stop. Reports of the first versions have
+// the first one alone.
+func stopCalls(t *result.Thread) []result.Stop {
+	if len(t.StopCalls) == 0 && t.Stages.StopAsked != nil {
+		by := result.Task{}
+		if t.StoppedBy != nil {
+			by = *t.StoppedBy
+		}
+		return []result.Stop{{By: by, AskedNS: *t.Stages.StopAsked, ReturnedNS: t.Stages.StopReturned, Ret: t.StopRet}}
+	}
+	return t.StopCalls
+}
+
+// stopEntry is the i-th kthread_stop of a thread.
+func stopEntry(t *result.Thread, i int, name string) entry {
+	s, stop := &t.Stages, stopCalls(t)[i]
+	asked := &stop.AskedNS
 	var how []string
-	if took, ok := gap(s.StopAsked, s.StopSeen); ok && *s.StopSeen >= *s.StopAsked {
+	c := color("")
+	if took, ok := gap(asked, s.StopSeen); ok && *s.StopSeen >= stop.AskedNS && i == 0 {
 		how = append(how, "seen after "+took)
 	}
-	c := color("")
 	switch {
-	case s.Exited == nil:
-		how, c = append(how, clean(t.Ended)), red
-	case *s.Exited < *s.StopAsked:
+	case s.Exited != nil && *s.Exited < stop.AskedNS:
 		how = append(how, "it had ended already")
-	default:
-		took, _ := gap(s.StopAsked, s.Exited)
+	case i > 0:
+	case s.Exited != nil:
+		took, _ := gap(asked, s.Exited)
 		how = append(how, clean(t.Ended)+" after "+took)
+	default:
+		how = append(how, clean(t.Ended))
+		if t.Alive {
+			c = red
+		}
 	}
-	if took, ok := gap(s.StopAsked, s.StopReturned); ok {
+	switch took, ok := gap(asked, stop.ReturnedNS); {
+	case ok && i > 0 && stop.Ret != nil:
+		how = append(how, fmt.Sprintf("back after %s with %d", took, *stop.Ret))
+	case ok:
 		how = append(how, "back after "+took)
-	} else {
+	case unknown(t.Unknown, "stop_returned") || t.Ending == string(timeline.EndUnknown):
+		how, c = append(how, "when it came back is not known"), yellow
+	default:
 		how, c = append(how, "kthread_stop did not return"), red
 	}
 	what := "kthread_stop(" + clean(t.Name) + ")"
-	if t.Stops > 1 {
-		what, c = what+fmt.Sprintf(" ×%d", t.Stops), yellow
+	if i > 0 {
+		what, c = what+" again", yellow
 	}
-	if t.StoppedBy != nil && t.StoppedBy.Site != "" {
-		how = append(how, inSite(t.StoppedBy.Site))
-	}
-	return at(*s.StopAsked, row{who: whoever(t.StoppedBy), what: what, how: strings.Join(how, ", "), color: c})
+	how = append(how, inSite(stop.By.Site))
+	return at(stop.AskedNS, row{who: who(stop.By), what: what, how: join(", ", how...), color: c})
 }
 
-func requestEntries(q *result.Request) []entry {
+func requestEntries(q *result.Request, verbose bool) []entry {
 	began := first(q.Stages.Asked, q.Stages.Throttled, q.Stages.Queued, q.Stages.Forked, q.Stages.Exec, q.Stages.Returned)
 	if began == nil {
 		return nil
@@ -237,28 +302,48 @@ func requestEntries(q *result.Request) []entry {
 	}
 	ask := row{who: who(q.By), what: fmt.Sprintf(`%s("%s")`, what, clean(q.Name))}
 	switch took, ok := gap(q.Stages.Asked, q.Stages.Returned); {
+	case q.Returned == nil && unknown(q.Unknown, "returned"):
+		ask.how, ask.color = "what it returned is not known", yellow
 	case q.Returned == nil:
 		ask.how, ask.color = "still waits", red
 	case ok:
-		ask.how = fmt.Sprintf("returned %d after %s: %s", *q.Returned, took, q.Meaning)
+		ask.how = fmt.Sprintf("returned %d after %s: %s", *q.Returned, took, clean(q.Meaning))
 	default:
-		ask.how = fmt.Sprintf("returned %d: %s", *q.Returned, q.Meaning)
+		ask.how = fmt.Sprintf("returned %d: %s", *q.Returned, clean(q.Meaning))
 	}
 	if q.Returned != nil && *q.Returned != 0 {
 		ask.color = yellow
 	}
-	ask.how = join(", ", ask.how, inSite(q.By.Site))
+	ask.how = join(", ", ask.how, throttled(q, verbose), inSite(q.By.Site))
 	var more []row
-	if q.Helper != nil {
+	switch {
+	case q.Helper != nil:
 		more = append(more, helperRow(q))
+		if verbose && len(q.Helper.Env) > 0 {
+			more = append(more, row{what: "with " + clean(strings.Join(q.Helper.Env, " "))})
+		}
+	case unknown(q.Unknown, "helper"):
+		more = append(more, row{who: "modprobe[?]", what: "its helper is not recorded"})
 	}
 	return []entry{at(*began, ask, more...)}
+}
+
+// throttled says how long the limiter held a request up, where that is worth it.
+func throttled(q *result.Request, verbose bool) string {
+	const worth = int64(time.Millisecond)
+	if q.ThrottledNS == nil || *q.ThrottledNS < worth && !verbose {
+		return ""
+	}
+	return "throttled for " + span(*q.ThrottledNS)
 }
 
 func helperRow(q *result.Request) row {
 	h := q.Helper
 	r := row{who: fmt.Sprintf("modprobe[%d]", h.PID), what: clean(strings.Join(h.Argv, " "))}
-	if h.PID == 0 {
+	switch {
+	case h.PID == 0 && unknown(q.Unknown, "pid"):
+		r.who = "modprobe[?]"
+	case h.PID == 0:
 		r.who = "(not run)"
 	}
 	if r.what == "" {
@@ -269,35 +354,81 @@ func helperRow(q *result.Request) row {
 		how = append(how, "runs after "+took)
 	}
 	switch {
+	case h.NotExecuted:
+		how, r.color = append(how, "could not be executed"), yellow
+	case h.KilledBy != "":
+		how, r.color = append(how, "killed by "+clean(h.KilledBy)), yellow
 	case h.Exit != nil:
 		how = append(how, fmt.Sprintf("exit %d", *h.Exit))
 		if *h.Exit != 0 {
 			r.color = yellow
 		}
+	case unknown(q.Unknown, "exit"):
+		how = append(how, "how it ended is not known")
 	case h.PID != 0:
 		how = append(how, "still runs")
 	}
 	if len(q.Loaded) > 0 {
 		how = append(how, "loaded "+clean(strings.Join(q.Loaded, ", ")))
 	}
+	for _, m := range q.Modules {
+		if m.InitRet != nil && *m.InitRet < 0 {
+			how = append(how, fmt.Sprintf("the init of %s returned %d", clean(m.Name), *m.InitRet))
+		}
+	}
 	r.how = strings.Join(how, ", ")
 	return r
 }
 
-func signalEntry(s *result.Signal) entry {
+func signalEntry(s *result.Signal, verbose bool) entry {
 	what := clean(s.Name) + " to " + who(s.To)
+	if s.Syscall != "" {
+		what += " (" + clean(s.Syscall) + ")"
+	}
 	if s.Outcome == result.NotASignal {
 		what = "wakes " + who(s.To) + " without a signal"
 	}
 	how := string(s.Outcome)
-	if s.ConsumedNS != nil && s.Outcome != result.NotASignal {
+	if s.ConsumedNS != nil && s.Outcome != result.NotASignal && !unknown(s.Unknown, "sent_ns") {
 		how += " after " + span(max(0, *s.ConsumedNS-s.SentNS))
 	}
 	how = join(" ", how, inSite(s.Site))
 	if s.Reason != "" && s.Reason != timeline.Dequeued {
 		how += ": " + clean(s.Reason)
 	}
-	return at(s.SentNS, row{who: who(s.From), what: what, how: how, color: outcomeColor(s.Outcome)})
+	first := row{who: who(s.From), what: what, how: how, color: outcomeColor(s.Outcome)}
+	if verbose && s.Outcome != result.NotASignal {
+		return at(s.SentNS, first, senderRow(s)...)
+	}
+	return at(s.SentNS, first)
+}
+
+// senderRow says with -v from where and with which siginfo a signal was sent.
+func senderRow(s *result.Signal) []row {
+	var parts []string
+	if s.From.Site != "" {
+		parts = append(parts, "sent "+inSite(s.From.Site))
+	}
+	if i := s.Siginfo; i != nil {
+		parts = append(parts, clean(i.Name))
+		if i.PID != 0 || i.UID != 0 {
+			parts = append(parts, fmt.Sprintf("si_pid %d, si_uid %d", i.PID, i.UID))
+		}
+	}
+	if s.TargetState != "" && s.TargetState != "running" {
+		parts = append(parts, "to a task in "+article(clean(s.TargetState)))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []row{{what: strings.Join(parts, ", ")}}
+}
+
+func article(s string) string {
+	if s != "" && strings.ContainsRune("aeiou", rune(s[0])) {
+		return "an " + s
+	}
+	return "a " + s
 }
 
 func outcomeColor(o result.Outcome) color {

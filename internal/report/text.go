@@ -178,6 +178,7 @@ func (p *printer) summary(r *result.Result) {
 	}
 	fmt.Fprintln(p.w)
 	p.para("", strings.Join(append(parts, lost), ", "))
+	p.unproved(r)
 }
 
 // verdict ends the report: the class, what happened, and what to do next.

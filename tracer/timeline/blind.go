@@ -66,10 +66,10 @@ func (b *builder) threadUnknown(t *Thread) []string {
 	m.at(!t.Bound, "cpu", event.ThreadBound)
 	m.at(true, "parks", event.ThreadParkAsked, event.ThreadParked, event.ThreadParkReturned, event.ThreadUnparked)
 	m.at(true, "works", event.WorkQueued, event.WorkStarted, event.WorkEnded)
-	m.at(t.ModuleFreed == 0, "module_freed", event.ModuleFreed)
+	m.at(t.ModuleFreed == 0, "module_freed", event.ModuleFreed, event.TaskExited)
 	m.at(!t.ended() && t.Task.PID != 0, "alive", event.TaskExited)
 	m.at(t.Exited == 0 && !t.resultKnown(), "result", event.TaskExited)
-	m.at(t.Requested == 0, "requester", event.ThreadRequested)
+	m.at(t.Requested == 0, "requester", event.ThreadRequested, event.ThreadPickedUp, event.ThreadCreated)
 	return m.list
 }
 
@@ -87,7 +87,7 @@ func (b *builder) requestUnknown(r *Request) []string {
 	m.at(r.Returned == 0, "returned", event.RequestReturned)
 	m.at(r.Helper == nil, "helper", event.HelperQueued)
 	m.at(r.Helper != nil && r.Helper.Task.PID == 0, "pid", event.HelperForked)
-	m.at(r.Helper != nil && !r.Helper.Ended, "exit", event.HelperForked, event.TaskExited, event.HelperWaited)
+	m.at(r.Helper != nil && !r.Helper.Ended, "exit", event.HelperForked, event.TaskExited, event.HelperWaited, event.TaskExeced)
 	m.at(r.Duplicate == 0 && r.Helper == nil, "duplicate", event.RequestDuplicate)
 	m.at(!r.waitKnown, "wait", event.RequestAsked, event.RequestAdmitted, event.HelperQueued)
 	m.at(true, "modules", event.HelperQueued, event.HelperForked, event.ModuleLoaded)
@@ -105,6 +105,7 @@ func (b *builder) loadUnknown(l *Load) []string {
 	m.at(l.Freed == 0, "freed_ns", event.ModuleFreed)
 	m.at(true, "refs", event.ModuleGot, event.ModulePut)
 	m.at(true, "refcount", event.ModuleGot, event.ModulePut)
+	m.at(l.Freed == 0, "refcount", event.ModuleFreed)
 	return m.list
 }
 

@@ -167,7 +167,8 @@ func (b *builder) findModuleEnds() {
 		if t.Func.Module == "" || i == len(times) || t.Task.PID == 0 {
 			continue
 		}
-		if at := times[i]; !t.endedBy(at) {
+		unsure := t.Exited == 0 && b.blind.any(event.TaskExited) // it may have ended before
+		if at := times[i]; !t.endedBy(at) && !unsure {
 			t.ModuleFreed = at
 		}
 	}

@@ -277,8 +277,11 @@ func (b *builder) closeRequests() {
 		if h != nil && !h.Ended && r.Wait && r.Returned != 0 && r.Ret >= 0 {
 			h.Status, h.Ended = r.Ret, true // what the caller gets is the helper's status
 		}
-		if h != nil && r.Exited != 0 && r.Exec == 0 && !b.blind.any(event.TaskExeced) {
+		if h != nil && firstOf(r.Exited, r.Waited) != 0 && r.Exec == 0 && !b.blind.any(event.TaskExeced) {
 			h.NotExecuted = true
+		}
+		if h != nil && r.Exec == 0 && h.Status == 0 && b.blind.any(event.TaskExeced) && (!r.Wait || r.Ret < 0) {
+			h.Ended = false // with status 0 also ends who could not execute it
 		}
 		if h != nil && len(h.Argv) > 0 && strings.Contains(r.Name, "%") && firstOf(r.Named, r.Admitted) == 0 {
 			r.Name = h.Argv[len(h.Argv)-1] // modprobe -q -- NAME

@@ -58,6 +58,7 @@ type Signal struct {
 	heard       bool // SignalGenerated was seen
 	ended       bool // the target ended first
 	gone        bool // no longer pending, and who took it was not seen
+	pushed      bool // stands or stood in a queue
 	dropped     bool // not queued after all
 	timeUnknown bool // it was taken, but when was not seen
 	handler     uint64
@@ -181,6 +182,11 @@ func (b *builder) signalGenerated(e *event.Event) {
 		j.drop(s)
 	case event.GenerateLoseInfo:
 		s.Reason = "queued without its siginfo"
+		fallthrough
+	default:
+		if !s.pushed {
+			j.push(s) // there was doubt about it
+		}
 	}
 }
 
@@ -416,6 +422,7 @@ func (j *signalJoin) push(s *Signal) {
 	if s.Signo < 1 || s.Signo > maxSignal {
 		return
 	}
+	s.pushed = true
 	j.queues[s.queue()] = append(j.queues[s.queue()], s)
 }
 

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// hooks is the table of where the tracer listened.
+func (p *printer) hooks(hooks []result.Hook) {
+	if len(hooks) == 0 {
+		return
+	}
+	p.title("Hooks")
+	measured := slices.ContainsFunc(hooks, func(h result.Hook) bool { return h.Runs > 0 })
+	heads := []string{"hook", "kind", "state", "fired"}
+	if measured {
+		heads = append(heads, "ns/call")
+	}
+	var rows [][]string
+	for _, h := range hooks {
+		cells := []string{clean(h.Name), clean(h.Kind), hookState(h, proofRan(hooks)), fmt.Sprint(h.Fired)}
+		if measured {
+			cells = append(cells, perCall(h))
+		}
+		note := clean(h.Note)
+		if h.Fallback != "" {
+			note = join("; ", "fallback: "+clean(h.Fallback), note)
+		}
+		rows = append(rows, append(cells, note))
+	}
+	p.table(append(heads, "note"), rows)
+}
+
+// proofRan: where no hook at all proved, there was no self-test.
+func proofRan(hooks []result.Hook) bool {
+	return slices.ContainsFunc(hooks, func(h result.Hook) bool { return h.Proved })
+}
+
+func hookState(h result.Hook, proof bool) string {
+	switch {
+	case !h.Attached:
+		return "not attached"
+	case h.Proved:
+		return "proved"
+	case proof:
+		return "NOT PROVED"
+	}
+	return "attached"
+}
+
+// perCall is what one call of a hook costs, "" where it was not measured.
+func perCall(h result.Hook) string {
+	if h.Runs == 0 {
+		return ""
+	}
+	return fmt.Sprint(h.RunNS / h.Runs)
+}
+
+// unproved names in one paragraph the hooks that do not listen and what is not
+// known for it.
+func (p *printer) unproved(r *result.Result) {
+	var deaf []string
+	for _, h := range r.Hooks {
+		if !h.Proved && (!h.Attached || proofRan(r.Hooks)) && (len(h.Kinds) == 0 || hides(h, r.Unknown)) {
+			deaf = append(deaf, clean(h.Name))
+		}
+	}
+	lost := unknownWords(r.Unknown)
+	if len(deaf) == 0 && lost == "" {
+		return
+	}
+	words := ""
+	if len(deaf) > 0 {
+		words = "not proved: " + strings.Join(deaf, ", ")
+	}
+	if lost != "" {
+		words = join("; ", words, "so it is not known "+lost)
+		if len(deaf) == 0 {
+			words = "not known: " + lost
+		}
+	}
+	if !p.opt.Verbose {
+		words += " (-v)"
+	}
+	p.para("", words)
+}
+
+// hides: a hook whose records others write as well hides nothing.
+func hides(h result.Hook, unknown map[string]string) bool {
+	return slices.ContainsFunc(h.Kinds, func(kind string) bool { _, ok := unknown[kind]; return ok })
+}
+
+// hidden says for a kind of record what is not known without it.
+var hidden = []struct{ kind, words string }{
+	{"thread_requested", "from where threads are asked for"},
+	{"thread_picked_up", "when kthreadd takes a request"},
+	{"thread_forked", "when threads are forked"},
+	{"thread_first_run", "when threads first run"},
+	{"thread_created", "when requesters get their threads"},
+	{"thread_woken", "who wakes new threads"},
+	{"thread_function", "when thread functions are called"},
+	{"thread_stop_asked", "who stops threads"},
+	{"thread_stop_seen", "when threads see their stop"},
+	{"thread_stop_returned", "when kthread_stop returns"},
+	{"task_exited", "when threads and helpers end"},
+	{"task_freed", "when threads are freed"},
+	{"request_asked", "from where request_module is called"},
+	{"request_named", "how long requests are throttled"},
+	{"request_admitted", "when requests pass the limiter"},
+	{"request_returned", "what request_module returns"},
+	{"request_duplicate", "which requests are duplicates"},
+	{"helper_queued", "which helper serves a request"},
+	{"helper_forked", "which task a helper is"},
+	{"helper_waited", "when the kernel has a helper's status"},
+	{"task_execed", "when helpers are executed"},
+	{"module_loaded", "when modules are loaded"},
+	{"module_init_begin", "how long inits take"},
+	{"module_init_end", "what inits return"},
+	{"module_freed", "when modules are freed"},
+	{"module_got", "who takes references to modules"},
+	{"module_put", "who drops references to modules"},
+	{"signal_sent", "from where and why signals are sent"},
+	{"signal_generated", "which signals are queued"},
+	{"signal_dequeued", "who takes signals"},
+	{"signal_flushed", "who flushes signals"},
+	{"signal_delivered", "what processes do with signals"},
+	{"signal_allowed", "which signals threads allow"},
+	{"thread_bound", "which CPU threads are bound to"},
+	{"thread_park_asked", "who parks threads"},
+	{"thread_parked", "when threads are parked"},
+	{"thread_park_returned", "when kthread_park returns"},
+	{"thread_unparked", "who unparks threads"},
+	{"work_queued", "who queues works"},
+	{"work_started", "when works start"},
+	{"work_ended", "when works end"},
+}
+
+// unknownWords says what is not known, in the order of hidden.
+func unknownWords(unknown map[string]string) string {
+	var parts []string
+	for _, h := range hidden {
+		if _, ok := unknown[h.kind]; ok {
+			parts = append(parts, h.words)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
