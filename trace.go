@@ -166,7 +166,7 @@ func (t *trace) fill(res *result.Result, agent uint32, studied []string, file fu
 	for _, h := range t.state.Hooks {
 		res.Hooks = append(res.Hooks, result.Hook{
 			Name: h.Name, Kind: h.Kind, Target: h.Target, Attached: h.Attached, Proved: proved(h), Fired: h.Fired,
-			Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note,
+			Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note, Kinds: h.Kinds,
 		})
 	}
 	for _, lost := range []map[string]uint64{t.state.Lost, t.unkept} {
@@ -180,9 +180,14 @@ func (t *trace) fill(res *result.Result, agent uint32, studied []string, file fu
 	}
 	events := t.all()
 	table := symbols.New(t.kernel, events, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
-	tl := timeline.Build(events, table.Site, timeline.Options{
-		AgentTGID: agent, Modules: studied, Blind: blind(t.state.Hooks),
-	})
+	deaf := blind(t.state.Hooks)
+	for kind, why := range deaf {
+		if res.Unknown == nil {
+			res.Unknown = make(map[string]string)
+		}
+		res.Unknown[kind.String()] = why
+	}
+	tl := timeline.Build(events, table.Site, timeline.Options{AgentTGID: agent, Modules: studied, Blind: deaf})
 	threads, requests, signals, modules := result.FromTimeline(tl)
 	res.Threads, res.Requests, res.Signals = threads, requests, signals
 	res.Modules = result.MergeModules(res.Modules, modules)
