@@ -37,9 +37,9 @@ func (s *Seen) JSON() event.JSON {
 }
 
 // settleTime is how long an event waits for older ones. They come from several
-// CPUs and rings, each in its own order; the agent copies what there is within
-// milliseconds.
-const settleTime = 100 * time.Millisecond
+// CPUs and rings, each in its own order; the agent copies what there is twenty
+// times a second.
+const settleTime = 200 * time.Millisecond
 
 // live passes events on in the order of time, while they come.
 type live struct {

@@ -165,7 +165,7 @@ func writeWhole(path string, data []byte) error {
 func (t *trace) fill(res *result.Result, agent uint32, studied []string, file func(name string) string) {
 	for _, h := range t.state.Hooks {
 		res.Hooks = append(res.Hooks, result.Hook{
-			Name: h.Name, Kind: h.Kind, Target: h.Target, Attached: h.Attached, Proved: proved(h), Fired: h.Fired,
+			Name: h.Name, Kind: h.Kind, Target: h.Target, Attached: h.Attached, Proved: proved(h), Fired: h.Fired, Missed: h.Missed,
 			Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note, Kinds: h.Kinds,
 		})
 	}

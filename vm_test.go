@@ -54,6 +54,27 @@ func runVM(t *testing.T, spec kmodlab.Spec) *result.Result {
 	return res
 }
 
+// runWhole repeats a run in which a preemptible kernel (7.x) kept calls from the
+// hooks: such a run says that it has gaps, and its story cannot be compared.
+func runWhole(t *testing.T, spec kmodlab.Spec) *result.Result {
+	t.Helper()
+	const tries = 3
+	for i := 1; ; i++ {
+		res := runVM(t, spec)
+		var missed uint64
+		for _, h := range res.Hooks {
+			missed += h.Missed
+		}
+		if missed == 0 {
+			return res
+		}
+		t.Logf("run %d of %d: the kernel kept %d calls from the hooks: %s", i, tries, missed, res.Verdict.Message)
+		if i == tries {
+			return res
+		}
+	}
+}
+
 // round is the demo's script without what only people look at.
 func round() []kmodlab.Step {
 	return []kmodlab.Step{
@@ -67,7 +88,7 @@ func round() []kmodlab.Step {
 func testStory(t *testing.T, name string) *result.Result {
 	t.Helper()
 	script := append([]kmodlab.Step{{Argv: []string{"depmod", "-a"}}}, round()...)
-	res := runVM(t, kmodlab.Spec{Dir: "modules/signals", Kernel: name, Script: append(script, round()...)})
+	res := runWhole(t, kmodlab.Spec{Dir: "modules/signals", Kernel: name, Script: append(script, round()...)})
 	if res.Verdict.Class != result.Pass {
 		t.Errorf("verdict %+v, want pass", res.Verdict)
 	}
@@ -200,7 +221,7 @@ const newestKernel = "debian:trixie-backports"
 var allKernels = []string{"debian:bullseye", "debian:bookworm", "debian:trixie", "debian:forky", newestKernel}
 
 // testKernels: each takes a minute without KVM, so make test has the default and
-// the newest. make test-kernels has them all.
+// of the newest the pair alone. make test-kernels has them all.
 func testKernels(t *testing.T) []string {
 	t.Helper()
 	if os.Getenv("KMODLAB_TEST_ALL") != "" {
@@ -226,6 +247,9 @@ func TestKernels(t *testing.T) {
 	for _, name := range testKernels(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Run("signals", func(t *testing.T) { add(testStory(t, name)) })
+			if name == newestKernel && os.Getenv("KMODLAB_TEST_ALL") == "" {
+				return
+			}
 			for _, dir := range lessons(t) {
 				t.Run(filepath.Base(dir), func(t *testing.T) { add(testLesson(t, dir, name)) })
 			}

@@ -326,6 +326,7 @@ type Hook struct {
 	Attached bool   `json:"attached"`
 	Proved   bool   `json:"proved"`             // seen to fire, in the self-test or later
 	Fired    uint64 `json:"fired"`              // calls since the self-test, before any filter
+	Missed   uint64 `json:"missed,omitempty"`   // calls that the kernel kept from the program, as it was busy on that CPU
 	Fallback string `json:"fallback,omitempty"` // why the first choice was not used
 	Runs     uint64 `json:"runs,omitempty"`     // executions, where run time is measured
 	RunNS    uint64 `json:"run_ns,omitempty"`   // time spent in them

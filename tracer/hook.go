@@ -5,11 +5,13 @@ package tracer
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 
@@ -28,7 +30,12 @@ type Hook struct {
 	FiredBefore uint64
 	// Proved says that the hook was seen to fire in a test that must make it
 	// fire. The tracer leaves it to whoever makes that test.
-	Proved   bool
+	Proved bool
+	// Missed counts calls since Mark that the kernel kept from the program,
+	// because the same program was under way on that CPU: on a preemptible kernel
+	// (7.x) a task that is preempted there makes it deaf. What they would have
+	// recorded is lost; a filter might have dropped it.
+	Missed   uint64
 	Fallback string // why the first choice of program was not used; "" when it was
 	// Runs and RunNS are the kernel's own statistics of the program: executions
 	// and the time spent in them, in nanoseconds. 0 without Options.Stats.
@@ -38,11 +45,12 @@ type Hook struct {
 	Kinds []event.Kind // the kinds of record that it writes
 }
 
-// hook is a program and its attachment.
+// hook is a place with the program that was chosen, and its attachment.
 type hook struct {
 	Hook
 	index  uint32
 	before uint64 // calls before the mark
+	missed uint64 // and those missed
 	prog   *ebpf.Program
 	link   link.Link
 }
@@ -58,89 +66,172 @@ func (h *hook) close() error {
 	return errors.Join(errs...)
 }
 
-// programNames gives the programs in the order of their hook numbers.
-func programNames(spec *ebpf.CollectionSpec) []string {
-	names := make([]string, 0, len(spec.Programs))
-	for name := range spec.Programs {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
+// loader holds what loading one program after the other shares.
+type loader struct {
+	spec   *ebpf.CollectionSpec
+	maps   map[string]*ebpf.Map
+	cache  *btf.Cache
+	kernel *btf.Spec
 }
 
 // attachAll loads the programs by themselves, so that the verifier's refusal of
 // one spares the others. Two at a time: verifying is the costly part, and a lab
 // machine has few processors.
-func (t *Tracer) attachAll(spec *ebpf.CollectionSpec) {
-	cache := btf.NewCache()
-	names := programNames(spec)
-	t.hooks = make([]*hook, len(names))
+func (t *Tracer) attachAll(spec *ebpf.CollectionSpec) error {
+	l := &loader{spec: spec, maps: t.maps, cache: btf.NewCache()}
+	var err error
+	if l.kernel, err = l.cache.Kernel(); err != nil {
+		return fmt.Errorf("read the kernel's BTF: %w", err)
+	}
+	hooks := make([]*hook, len(places))
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range 2 {
 		wg.Go(func() {
 			for i := range next {
-				t.hooks[i] = t.attach(spec, cache, names[i], uint32(i))
+				hooks[i] = l.attach(places[i], uint32(i))
 			}
 		})
 	}
-	for i := range names {
+	for i := range places {
 		next <- i
 	}
 	close(next)
 	wg.Wait()
-}
-
-func (t *Tracer) attach(spec *ebpf.CollectionSpec, cache *btf.Cache, name string, index uint32) *hook {
-	p := spec.Programs[name]
-	kind, _, _ := strings.Cut(p.SectionName, "/")
-	h := &hook{index: index, Hook: Hook{Name: name, Target: p.AttachTo, Kind: kind}}
-	if err := h.load(t, spec, cache, name); err != nil {
-		h.Note = firstLine(err)
-		return h
-	}
-	if err := h.attach(); err != nil {
-		h.Note = firstLine(err)
-		return h
-	}
-	h.Attached = true
-	return h
-}
-
-// load verifies one program against the maps that all share.
-func (h *hook) load(t *Tracer, spec *ebpf.CollectionSpec, cache *btf.Cache, name string) error {
-	one := &ebpf.CollectionSpec{
-		Maps:      spec.Maps,
-		Programs:  map[string]*ebpf.ProgramSpec{name: spec.Programs[name]},
-		Variables: spec.Variables,
-		Types:     spec.Types,
-		ByteOrder: spec.ByteOrder,
-	}
-	coll, err := ebpf.NewCollectionWithOptions(one, ebpf.CollectionOptions{
-		MapReplacements: t.maps,
-		Cache:           cache,
-	})
-	if err != nil {
-		return fmt.Errorf("load %s: %w", name, err)
-	}
-	defer coll.Close()
-	h.prog = coll.DetachProgram(name)
+	t.hooks = hooks
 	return nil
 }
 
-func (h *hook) attach() (err error) {
-	switch h.Kind {
+func (l *loader) attach(p place, index uint32) *hook {
+	h := &hook{index: index, Hook: Hook{Name: p.name, Kinds: slices.Clone(p.kinds)}}
+	used, fallback, note := choose(p.variants, func(v variant) error {
+		if err := l.try(h, v); err != nil {
+			h.close()
+			h.prog, h.link = nil, nil
+			return err
+		}
+		return nil
+	})
+	spec := l.program(used)
+	h.Target, h.Kind = spec.AttachTo, kindOf(spec)
+	h.Fallback, h.Note, h.Attached = fallback, note, note == ""
+	return h
+}
+
+// program gives the spec of a variant, with its own target.
+func (l *loader) program(v variant) *ebpf.ProgramSpec {
+	spec := l.spec.Programs[v.program]
+	if v.target != "" {
+		spec = spec.Copy()
+		spec.AttachTo = v.target
+	}
+	return spec
+}
+
+// kindOf is the first part of the section's name.
+func kindOf(spec *ebpf.ProgramSpec) string {
+	kind, _, _ := strings.Cut(spec.SectionName, "/")
+	return kind
+}
+
+// try loads a variant and attaches it.
+func (l *loader) try(h *hook, v variant) error {
+	spec := l.program(v)
+	kind := kindOf(spec)
+	if err := l.findTarget(kind, spec.AttachTo); err != nil {
+		return err
+	}
+	if err := l.load(h, spec); err != nil {
+		return err
+	}
+	var err error
+	switch kind {
 	case "kprobe":
-		h.link, err = link.Kprobe(h.Target, h.prog, nil)
+		h.link, err = link.Kprobe(spec.AttachTo, h.prog, nil)
 	case "kretprobe":
-		h.link, err = link.Kretprobe(h.Target, h.prog, nil)
+		h.link, err = attachKretprobe(spec.AttachTo, h.prog)
 	default:
 		h.link, err = link.AttachTracing(link.TracingOptions{Program: h.prog})
 	}
 	if err != nil {
-		return fmt.Errorf("attach %s to %s: %w", h.Kind, h.Target, err)
+		return fmt.Errorf("attach %s to %s: %w", kind, spec.AttachTo, err)
 	}
 	return nil
+}
+
+// findTarget looks into the kernel's type information, which is much cheaper
+// than to have the kernel refuse a program.
+func (l *loader) findTarget(kind, target string) error {
+	name := target
+	switch kind {
+	case "fentry", "fexit":
+	case "tp_btf":
+		name = "btf_trace_" + target
+	default:
+		return nil // kprobes need no type information
+	}
+	if _, err := l.kernel.AnyTypesByName(name); err != nil {
+		return fmt.Errorf("this kernel has no %s %s", what(kind), target)
+	}
+	return nil
+}
+
+func what(kind string) string {
+	if kind == "tp_btf" {
+		return "tracepoint"
+	}
+	return "function"
+}
+
+// load verifies one program against the maps that all share.
+func (l *loader) load(h *hook, spec *ebpf.ProgramSpec) error {
+	spec = spec.Copy()
+	spec.Instructions = bare(spec.Instructions)
+	coll, err := ebpf.NewCollectionWithOptions(&ebpf.CollectionSpec{
+		Maps:      l.spec.Maps,
+		Programs:  map[string]*ebpf.ProgramSpec{spec.Name: spec},
+		Types:     l.spec.Types,
+		ByteOrder: l.spec.ByteOrder,
+	}, ebpf.CollectionOptions{MapReplacements: l.maps, Cache: l.cache})
+	if err != nil {
+		return fmt.Errorf("load %s: %w", spec.Name, err)
+	}
+	defer coll.Close()
+	h.prog = coll.DetachProgram(spec.Name)
+	return nil
+}
+
+// bare drops the source lines but for the first: with them every program would
+// bring type information of its own into the kernel, much of the time that
+// loading takes under emulation. The first has to stay, for a CO-RE relocation
+// that finds nothing leaves a line of its own, and the kernel wants all or none.
+func bare(insns asm.Instructions) asm.Instructions {
+	insns = slices.Clone(insns)
+	for i := 1; i < len(insns); i++ {
+		insns[i] = insns[i].WithSource(nil)
+	}
+	return insns
+}
+
+// maxReturns is how many calls at once a kretprobe follows. The kernel's own
+// choice is 10 on a small machine, and request_module waits in up to 50.
+const maxReturns = 1024
+
+// attachKretprobe asks for room for maxReturns calls, which takes tracefs, and
+// does with the kernel's choice where that is not mounted.
+func attachKretprobe(target string, prog *ebpf.Program) (link.Link, error) {
+	l, err := link.Kretprobe(target, prog, &link.KprobeOptions{RetprobeMaxActive: maxReturns})
+	if err == nil {
+		return l, nil
+	}
+	plain, plainErr := link.Kretprobe(target, prog, nil)
+	if errors.Is(plainErr, os.ErrNotExist) {
+		return nil, fmt.Errorf("this kernel has no function %s", target)
+	}
+	if plainErr != nil {
+		return nil, plainErr
+	}
+	return plain, nil
 }
 
 // Hooks reports on every hook, with the calls counted so far.
@@ -149,19 +240,37 @@ func (t *Tracer) Hooks() ([]Hook, error) {
 	for _, h := range t.hooks {
 		report := h.Hook
 		if h.Attached {
-			n, err := t.counter("fired", h.index)
-			if err != nil {
+			if err := t.measure(h, &report); err != nil {
 				return nil, err
 			}
-			report.Fired, report.FiredBefore = n-h.before, h.before
 		}
 		hooks = append(hooks, report)
 	}
 	return hooks, nil
 }
 
-// firstLine keeps an error to one line: a verifier log can have thousands.
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+// missedCalls counts since the mark. Kernels before 5.12 do not count them.
+func (h *hook) missedCalls() (uint64, error) {
+	stats, err := h.prog.Stats()
+	if err != nil {
+		return 0, fmt.Errorf("read statistics of %s: %w", h.Name, err)
+	}
+	return stats.RecursionMisses - h.missed, nil
+}
+
+func (t *Tracer) measure(h *hook, report *Hook) error {
+	n, err := t.counter("fired", h.index)
+	if err != nil {
+		return err
+	}
+	report.Fired, report.FiredBefore = n-h.before, h.before
+	if report.Missed, err = h.missedCalls(); err != nil || t.stats == nil {
+		return err
+	}
+	stats, err := h.prog.Stats()
+	if err != nil {
+		return fmt.Errorf("read run time of %s: %w", h.Name, err)
+	}
+	report.Runs, report.RunNS = stats.RunCount, uint64(stats.Runtime)
+	return nil
 }

@@ -2,18 +2,18 @@
 
 // Package tracer attaches the eBPF programs of tracer/bpf to the running kernel
 // and copies their records out. It needs root (CAP_BPF, CAP_PERFMON and
-// CAP_SYS_ADMIN for kprobes), Linux 5.17 or later and kernel BTF
+// CAP_SYS_ADMIN for kprobes), Linux 5.10 or later and kernel BTF
 // (/sys/kernel/btf/vmlinux). It decodes nothing: that is tracer/event's work,
 // on whatever machine has the time.
 package tracer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/cilium/ebpf"
@@ -24,9 +24,12 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// ErrNoBTF means that the kernel was built without BTF, so that no program can
-// learn its structures.
-var ErrNoBTF = errors.New("the kernel has no BTF (/sys/kernel/btf/vmlinux): use a kernel with CONFIG_DEBUG_INFO_BTF=y, as Debian's are")
+// Sizes of the rings. A signal that changes nothing takes 280 bytes, 200,000 of
+// them 54 MiB, of which the reader takes most away while they come.
+const (
+	lifeBytes = 4 << 20
+	bulkBytes = 16 << 20
+)
 
 // Options say how to trace. The zero value works.
 type Options struct {
@@ -34,7 +37,7 @@ type Options struct {
 	// modules), a power of two and a multiple of the page size; 0 means 4 MiB.
 	RingBytes int
 	// BulkBytes is the size of the ring buffer of what comes in bulk (signals,
-	// works, references to modules), likewise.
+	// works, references to modules), likewise; 0 means 16 MiB.
 	BulkBytes int
 	// SkipSignals are not recorded at all.
 	SkipSignals []syscall.Signal
@@ -46,29 +49,20 @@ type Options struct {
 	Stats bool
 }
 
-// Filter says what to record; what does not match is dropped in the kernel,
-// before it takes room in a ring. The zero value drops nothing. Every field that
-// is set must match. Names that nothing bears are no error: it may come later.
-type Filter struct {
-	Thread  string           // name (comm) of the kernel thread under study
-	Module  string           // name of the module under study
-	From    string           // who sends a signal: comm or pid
-	To      string           // who gets it: comm or pid
-	Signals []syscall.Signal // the signals to record; empty means all
-}
-
 // Tracer holds attached programs. Close detaches them.
 type Tracer struct {
-	maps   map[string]*ebpf.Map
-	reader *ringbuf.Reader
-	hooks  []*hook
+	maps       map[string]*ebpf.Map
+	life, bulk *ringbuf.Reader
+	hooks      []*hook
+	stats      io.Closer // not nil while the kernel measures run times
 }
 
-// Start loads and attaches every program that this kernel takes. A program that
-// it refuses costs that hook only, see Hooks; the error is non-nil only when
-// nothing can be traced at all.
+// Start loads and attaches every hook that this kernel takes. One that it
+// refuses costs that hook only, see Hooks. The error is non-nil when nothing can
+// be traced at all; it then wraps ErrNoBTF, ErrNotPermitted or ErrTooOld where
+// one of them is why.
 func Start(opts Options) (*Tracer, error) {
-	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(vmlinuxBTF); errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNoBTF
 	}
 	// Kernels before 5.11 charge BPF memory to this limit. Not by way of
@@ -76,28 +70,63 @@ func Start(opts Options) (*Tracer, error) {
 	// has not mounted that yet.
 	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited); err != nil {
-		return nil, fmt.Errorf("raise the limit of locked memory (are you root?): %w", err)
+		return nil, explain(fmt.Errorf("raise the limit of locked memory: %w", err))
 	}
 	spec, err := prepare(opts)
 	if err != nil {
 		return nil, err
 	}
 	t := &Tracer{maps: make(map[string]*ebpf.Map)}
-	for name, m := range spec.Maps {
-		if strings.HasPrefix(name, ".") {
-			continue // .rodata differs per program after pruning
-		}
-		if t.maps[name], err = ebpf.NewMap(m); err != nil {
-			t.Close()
-			return nil, fmt.Errorf("create BPF map %s: %w", name, err)
-		}
-	}
-	if t.reader, err = ringbuf.NewReader(t.maps["ring"]); err != nil {
+	if err := t.start(spec, opts); err != nil {
 		t.Close()
-		return nil, fmt.Errorf("open ring buffer: %w", err)
+		return nil, explain(err)
 	}
-	t.attachAll(spec)
 	return t, nil
+}
+
+func (t *Tracer) start(spec *ebpf.CollectionSpec, opts Options) error {
+	if err := t.makeMaps(spec); err != nil {
+		return err
+	}
+	if err := opts.Filter.study(t.maps["studied"]); err != nil {
+		return err
+	}
+	var err error
+	if t.life, err = ringbuf.NewReader(t.maps["life"]); err != nil {
+		return fmt.Errorf("open ring buffer: %w", err)
+	}
+	if t.bulk, err = ringbuf.NewReader(t.maps["bulk"]); err != nil {
+		return fmt.Errorf("open ring buffer: %w", err)
+	}
+	if opts.Stats {
+		if t.stats, err = ebpf.EnableStats(unix.BPF_STATS_RUN_TIME); err != nil {
+			return fmt.Errorf("measure run times: %w", err)
+		}
+	}
+	if err := t.attachAll(spec); err != nil {
+		return err
+	}
+	for _, h := range t.hooks {
+		if h.Attached {
+			return nil
+		}
+	}
+	return fmt.Errorf("attach any hook: %w", errors.New(t.hooks[0].Note))
+}
+
+// makeMaps makes all maps, the constants among them, once for all programs.
+func (t *Tracer) makeMaps(spec *ebpf.CollectionSpec) error {
+	coll, err := ebpf.NewCollection(&ebpf.CollectionSpec{
+		Maps: spec.Maps, Variables: spec.Variables, Types: spec.Types, ByteOrder: spec.ByteOrder,
+	})
+	if err != nil {
+		return fmt.Errorf("create BPF maps: %w", err)
+	}
+	defer coll.Close()
+	for name := range spec.Maps {
+		t.maps[name] = coll.DetachMap(name)
+	}
+	return nil
 }
 
 // prepare reads the embedded object and sets its constants.
@@ -106,50 +135,30 @@ func prepare(opts Options) (*ebpf.CollectionSpec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read embedded programs: %w", err)
 	}
-	spec.Maps["ring"].MaxEntries = 4 << 20
-	if opts.RingBytes != 0 {
-		spec.Maps["ring"].MaxEntries = uint32(opts.RingBytes)
+	spec.Maps["life"].MaxEntries = cmp.Or(uint32(opts.RingBytes), lifeBytes)
+	spec.Maps["bulk"].MaxEntries = cmp.Or(uint32(opts.BulkBytes), bulkBytes)
+	vars := opts.Filter.variables(opts.SkipSignals)
+	vars["tracer_tgid"] = uint32(os.Getpid())
+	for i, p := range places {
+		vars["hook_"+p.name] = uint32(i)
 	}
-	var mask uint64
-	for _, s := range opts.SkipSignals {
-		mask |= 1 << (uint(s) - 1)
-	}
-	if err := spec.Variables["skip_signals"].Set(mask); err != nil {
-		return nil, fmt.Errorf("set skip_signals: %w", err)
-	}
-	for i, name := range programNames(spec) {
-		if err := spec.Variables["hook_"+name].Set(uint32(i)); err != nil {
-			return nil, fmt.Errorf("number hook %s: %w", name, err)
+	for name, value := range vars {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return nil, fmt.Errorf("set %s: %w", name, err)
 		}
 	}
 	return spec, nil
 }
 
-// Copy writes each record, framed by event.Frame, to w until Stop is called and
-// the ring is empty. It ends with event.EndFrame. One caller at a time.
-func (t *Tracer) Copy(w io.Writer) error {
-	var rec ringbuf.Record
-	var frame []byte
-	for {
-		err := t.reader.ReadInto(&rec)
-		switch {
-		case errors.Is(err, ringbuf.ErrFlushed), errors.Is(err, ringbuf.ErrClosed):
-			_, err := w.Write(event.EndFrame())
-			return err
-		case err != nil:
-			return fmt.Errorf("read ring buffer: %w", err)
-		}
-		frame = event.AppendFrame(frame[:0], rec.RawSample)
-		if _, err := w.Write(frame); err != nil {
-			return fmt.Errorf("copy record: %w", err)
-		}
+// Stop ends the recording and makes Copy return once everything recorded so far
+// has been written. The programs stay attached: detaching waits for RCU, which a
+// guest that is about to power off can save.
+func (t *Tracer) Stop() error {
+	if err := t.maps["stopped"].Update(uint32(0), uint32(1), ebpf.UpdateAny); err != nil {
+		return fmt.Errorf("stop recording: %w", err)
 	}
+	return errors.Join(t.life.Flush(), t.bulk.Flush())
 }
-
-// Stop makes Copy return once everything recorded so far has been written. The
-// programs stay attached: detaching waits for RCU, which a guest that is about
-// to power off can save.
-func (t *Tracer) Stop() error { return t.reader.Flush() }
 
 // Mark begins the time that counts: Hook.Fired then starts at 0, and calls
 // before it are in Hook.FiredBefore. It returns CLOCK_MONOTONIC in nanoseconds;
@@ -165,11 +174,20 @@ func (t *Tracer) Mark() (uint64, error) {
 			return 0, err
 		}
 		h.before = n
+		if !h.Attached {
+			continue
+		}
+		missed, err := h.missedCalls()
+		if err != nil {
+			return 0, err
+		}
+		h.missed += missed
 	}
 	return uint64(now.Nano()), nil
 }
 
-// Lost gives the number of records that found no room in the ring, by kind.
+// Lost gives the number of records that found no room in their ring, and of
+// calls since Mark that the kernel kept from a program (Hook.Missed), by kind.
 func (t *Tracer) Lost() (map[event.Kind]uint64, error) {
 	lost := make(map[event.Kind]uint64)
 	for k := range event.Kinds() {
@@ -179,6 +197,18 @@ func (t *Tracer) Lost() (map[event.Kind]uint64, error) {
 		}
 		if n > 0 {
 			lost[k] = n
+		}
+	}
+	for i, h := range t.hooks {
+		if !h.Attached || places[i].sifts {
+			continue
+		}
+		missed, err := h.missedCalls()
+		if err != nil {
+			return nil, err
+		}
+		if missed > 0 {
+			lost[h.Kinds[0]] += missed
 		}
 	}
 	return lost, nil
@@ -204,8 +234,13 @@ func (t *Tracer) Close() error {
 	for _, h := range slices.Backward(t.hooks) {
 		errs = append(errs, h.close())
 	}
-	if t.reader != nil {
-		errs = append(errs, t.reader.Close())
+	for _, r := range []*ringbuf.Reader{t.life, t.bulk} {
+		if r != nil {
+			errs = append(errs, r.Close())
+		}
+	}
+	if t.stats != nil {
+		errs = append(errs, t.stats.Close())
 	}
 	for _, m := range t.maps {
 		errs = append(errs, m.Close())

@@ -129,7 +129,7 @@ func hooks(t *tracer.Tracer) ([]wire.Hook, error) {
 	list := make([]wire.Hook, 0, len(hooks))
 	for _, h := range hooks {
 		w := wire.Hook{
-			Name: h.Name, Target: h.Target, Kind: h.Kind, Attached: h.Attached, Fired: h.Fired, FiredBefore: h.FiredBefore,
+			Name: h.Name, Target: h.Target, Kind: h.Kind, Attached: h.Attached, Fired: h.Fired, FiredBefore: h.FiredBefore, Missed: h.Missed,
 			Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note,
 		}
 		for _, k := range h.Kinds {

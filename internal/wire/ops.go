@@ -166,6 +166,7 @@ type Hook struct {
 	Attached    bool     `json:"attached"`
 	Fired       uint64   `json:"fired"`
 	FiredBefore uint64   `json:"fired_before,omitempty"`
+	Missed      uint64   `json:"missed,omitempty"`
 	Proved      bool     `json:"proved,omitempty"`
 	Fallback    string   `json:"fallback,omitempty"`
 	Runs        uint64   `json:"runs,omitempty"`

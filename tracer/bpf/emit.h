@@ -2,9 +2,12 @@
 /*
  * Maps that all programs share, and the few lines that every record needs.
  *
+ * Two rings: lives (threads, requests, modules) are few and precious, and must
+ * find room while signals and works come by the hundred thousand.
+ *
  * BPF ring buffers count no losses, so each failed reserve is counted here by
- * kind. Each program also counts its calls in fired[], before any filter: a
- * hook that attached but never fires is worth nothing.
+ * kind. Each hook also counts its calls in fired[], before any filter: a hook
+ * that attached but never fires is worth nothing.
  */
 #ifndef KMODLAB_EMIT_H
 #define KMODLAB_EMIT_H
@@ -19,7 +22,12 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20); /* the loader may choose another size */
-} ring SEC(".maps");
+} life SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20); /* the same */
+} bulk SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -35,6 +43,17 @@ struct {
 	__type(value, __u64);
 } fired SEC(".maps");
 
+/*
+ * Set when the tracer stops: the programs stay attached (detaching waits for
+ * RCU), and a flood must not keep the reader from coming to an end.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} stopped SEC(".maps");
+
 static __always_inline void count(void *map, __u32 index)
 {
 	__u64 *n = bpf_map_lookup_elem(map, &index);
@@ -43,13 +62,46 @@ static __always_inline void count(void *map, __u32 index)
 		*n += 1;
 }
 
-/* The loader numbers the programs by name: hook_NAME holds NAME's index. */
+/* Exact also where an interrupt's program comes between. */
+static __always_inline void count_lost(__u32 kind)
+{
+	__u64 *n = bpf_map_lookup_elem(&lost, &kind);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
+/*
+ * The loader numbers the hooks: hook_NAME holds NAME's index. A hook may have
+ * several programs, NAME and NAME__other, of which the loader picks one.
+ */
 #define HOOK(name) const volatile __u32 hook_##name = 0
+
 #define FIRED(name) count(&fired, hook_##name)
 
 static __always_inline struct task_struct *current_task(void)
 {
 	return (struct task_struct *)bpf_get_current_task();
+}
+
+/*
+ * A field, read by a load where the verifier knows the pointer's type (typed:
+ * it came from ctx of a fentry, fexit or tp_btf program), else by a helper,
+ * which costs several times as much.
+ */
+#define GET(typed, p, field) ((typed) ? (p)->field : BPF_CORE_READ(p, field))
+
+/* bpf_get_current_task_btf came in 5.11. */
+static __always_inline bool current_is_kthread(void)
+{
+	struct task_struct *t;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id___kernel,
+				       BPF_FUNC_get_current_task_btf___kernel)) {
+		t = bpf_get_current_task_btf();
+		return t->flags & PF_KTHREAD;
+	}
+	return BPF_CORE_READ(current_task(), flags) & PF_KTHREAD;
 }
 
 static __always_inline void fill(struct record *r, enum kind kind, __u8 parts)
@@ -65,33 +117,91 @@ static __always_inline void fill(struct record *r, enum kind kind, __u8 parts)
 	r->tgid = id >> 32;
 	r->task = (__u64)current_task();
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
-	if (BPF_CORE_READ(current_task(), flags) & PF_KTHREAD)
+	if (current_is_kthread())
 		r->by_flags = TASK_KTHREAD;
+}
+
+static __always_inline void fill_target_as(struct record *r, struct task_struct *t, bool typed)
+{
+	r->target_task = (__u64)t;
+	r->target_pid = GET(typed, t, pid);
+	r->target_tgid = GET(typed, t, tgid);
+	if (GET(typed, t, flags) & PF_KTHREAD)
+		r->target_flags = TASK_KTHREAD;
+	bpf_probe_read_kernel(&r->target_comm, sizeof(r->target_comm), &t->comm);
 }
 
 static __always_inline void fill_target(struct record *r, struct task_struct *t)
 {
-	r->target_task = (__u64)t;
-	r->target_pid = BPF_CORE_READ(t, pid);
-	r->target_tgid = BPF_CORE_READ(t, tgid);
-	if (BPF_CORE_READ(t, flags) & PF_KTHREAD)
-		r->target_flags = TASK_KTHREAD;
-	BPF_CORE_READ_STR_INTO(&r->target_comm, t, comm);
+	fill_target_as(r, t, false);
+}
+
+/* A constant for a constant kind, so the compiler leaves one ring. */
+static __always_inline bool is_bulk(enum kind kind)
+{
+	switch (kind) {
+	case SIGNAL_SENT:
+	case SIGNAL_GENERATED:
+	case SIGNAL_DEQUEUED:
+	case SIGNAL_FLUSHED:
+	case SIGNAL_DELIVERED:
+	case WORK_QUEUED:
+	case WORK_STARTED:
+	case WORK_ENDED:
+	case MODULE_GOT:
+	case MODULE_PUT:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static __always_inline void *reserve(enum kind kind, __u64 size)
 {
-	void *r = bpf_ringbuf_reserve(&ring, size, 0);
+	__u32 zero = 0, *stop = bpf_map_lookup_elem(&stopped, &zero);
+	void *r;
 
+	if (!stop || *stop)
+		return NULL;
+	if (is_bulk(kind))
+		r = bpf_ringbuf_reserve(&bulk, size, 0);
+	else
+		r = bpf_ringbuf_reserve(&life, size, 0);
 	if (!r)
-		count(&lost, kind);
+		count_lost(kind);
 	return r;
+}
+
+/*
+ * Waking the reader is the dear part of a record, and on a preemptible kernel
+ * the reader then runs at once, inside the program: the kernel skips a program
+ * that is under way on its CPU, so other tasks' events would be missed (on 7.3,
+ * 13 of 268 exits). So the readers look by themselves some times a second, and
+ * are woken only when much has come: once, while the ring's filling passes a
+ * window that no single record can jump over.
+ */
+#define WAKE_AT (256 << 10)
+#define WAKE_WINDOW (8 << 10)
+
+static __always_inline void submit(void *r, enum kind kind)
+{
+	__u64 filled = is_bulk(kind) ? bpf_ringbuf_query(&bulk, BPF_RB_AVAIL_DATA) :
+				       bpf_ringbuf_query(&life, BPF_RB_AVAIL_DATA);
+
+	bpf_ringbuf_submit(r, filled - WAKE_AT < WAKE_WINDOW ? BPF_RB_FORCE_WAKEUP :
+							       BPF_RB_NO_WAKEUP);
 }
 
 /* The helper itself zeroes what it could not fill; a zero ends the stack. */
 static __always_inline void fill_stack(void *ctx, __u64 *stack)
 {
 	bpf_get_stack(ctx, stack, STACK_DEPTH * sizeof(*stack), 0);
+}
+
+static __always_inline void fill_text(char *text, const void *from)
+{
+	if (bpf_probe_read_kernel_str(text, TEXT_LEN, from) < 0)
+		text[0] = 0;
 }
 
 /* The macros keep each record's size a constant, which the verifier wants. */
@@ -103,8 +213,6 @@ static __always_inline void fill_stack(void *ctx, __u64 *stack)
 		__rec;                                                \
 	})
 
-#define SUBMIT(rec) bpf_ringbuf_submit(rec, 0)
-
 static __always_inline struct record *new_bare(enum kind kind)
 {
 	return NEW_RECORD(record, kind, 0);
@@ -114,8 +222,8 @@ static __always_inline struct record_text *new_text(enum kind kind, const void *
 {
 	struct record_text *r = NEW_RECORD(record_text, kind, PART_TEXT);
 
-	if (r && bpf_probe_read_kernel_str(r->text, sizeof(r->text), text) < 0)
-		r->text[0] = 0;
+	if (r)
+		fill_text(r->text, text);
 	return r;
 }
 
@@ -136,31 +244,39 @@ new_text_stack(enum kind kind, void *ctx, const void *text)
 
 	if (!r)
 		return NULL;
-	if (bpf_probe_read_kernel_str(r->text, sizeof(r->text), text) < 0)
-		r->text[0] = 0;
+	fill_text(r->text, text);
 	fill_stack(ctx, r->stack);
 	return r;
 }
 
 /*
- * Arguments of a fentry or fexit program by number. Reading them from ctx
- * directly is refused for function pointers ("FUNC_PROTO is not a struct");
- * these helpers need 5.17.
+ * Arguments of a fentry or fexit program are ctx[n], which the verifier refuses
+ * for pointers to functions ("FUNC_PROTO is not a struct") and, on 5.10, to
+ * integers. To read the same slot as memory is allowed on every kernel, where
+ * bpf_get_func_arg needs 5.17.
  */
-static __always_inline __u64 func_arg(void *ctx, __u32 n)
+static __always_inline __u64 raw_arg(__u64 *ctx, __u32 n)
 {
 	__u64 value = 0;
 
-	bpf_get_func_arg(ctx, n, &value);
+	bpf_probe_read_kernel(&value, sizeof(value), ctx + n);
 	return value;
 }
 
-static __always_inline __s64 func_ret(void *ctx)
-{
-	__u64 value = 0;
-
-	bpf_get_func_ret(ctx, &value);
-	return (__s64)value;
-}
+/*
+ * What the function of a fexit program returned. It lies behind the arguments,
+ * whose number differs between kernels for some functions; nargs is the number
+ * before 5.17, which brought a helper that knows.
+ */
+#define RETURNED(ctx, nargs)                                                       \
+	({                                                                         \
+		__u64 __value = 0;                                                 \
+		if (bpf_core_enum_value_exists(enum bpf_func_id___kernel,          \
+					       BPF_FUNC_get_func_ret___kernel))    \
+			bpf_get_func_ret(ctx, &__value);                           \
+		else                                                               \
+			__value = raw_arg(ctx, nargs);                             \
+		__value;                                                           \
+	})
 
 #endif /* KMODLAB_EMIT_H */

@@ -30,6 +30,7 @@ typedef _Bool bool;
 /* The UAPI values that the programs use (include/uapi/linux/bpf.h). */
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -37,8 +38,23 @@ enum bpf_map_type {
 
 enum { BPF_ANY = 0 };
 
+enum { /* flags of bpf_ringbuf_submit, and what bpf_ringbuf_query tells */
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+	BPF_RB_AVAIL_DATA = 0,
+};
+
+/* Asked of the running kernel: these helpers came in 5.11 and 5.17. */
+enum bpf_func_id___kernel {
+	BPF_FUNC_get_current_task_btf___kernel = 158,
+	BPF_FUNC_get_func_ret___kernel = 184,
+};
+
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
+
+/* kthread.flags, bit numbers of an enum without a name (kernel/kthread.c) */
+#define KTHREAD_SHOULD_PARK 2
 
 /* signal_struct.flags (include/linux/sched/signal.h) */
 #define SIGNAL_GROUP_EXIT 0x00000004
@@ -76,8 +92,9 @@ struct sighand_struct {
 	struct k_sigaction action[64];
 };
 
-struct kernel_siginfo {
+struct kernel_siginfo { /* its union is not named in all kernels: see sender_of */
 	int si_signo;
+	int si_errno;
 	int si_code;
 };
 
@@ -88,6 +105,7 @@ struct task_struct {
 	int tgid;
 	int exit_code;
 	void *worker_private; /* struct kthread of a kernel thread, 5.17 and later */
+	int *set_child_tid;   /* the same before 5.17 */
 	char comm[16];
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
@@ -95,7 +113,16 @@ struct task_struct {
 	struct sigpending pending;
 };
 
+struct task_struct___state { /* 5.14 and later */
+	unsigned int __state;
+};
+
+struct task_struct___old {
+	long state;
+};
+
 struct kthread {
+	unsigned long flags;
 	int result; /* 5.17 and later; before, exit_code of the task holds it */
 	int (*threadfn)(void *data);
 };
@@ -104,6 +131,18 @@ struct kthread_create_info {
 	int (*threadfn)(void *data);
 	void *data;
 	void *done; /* struct completion on the requester's stack */
+};
+
+struct kthread_worker {
+	struct task_struct *task;
+};
+
+struct kthread_work {
+	void (*func)(struct kthread_work *work);
+};
+
+struct cpumask {
+	unsigned long bits[1];
 };
 
 struct subprocess_info {
@@ -118,10 +157,12 @@ struct linux_binprm {
 
 struct module_layout { /* up to 6.3 */
 	void *base;
+	unsigned int text_size;
 };
 
 struct module_memory { /* 6.4 and later */
 	void *base;
+	unsigned int size;
 };
 
 enum mod_mem_type {
@@ -131,6 +172,7 @@ enum mod_mem_type {
 
 struct module {
 	char name[56];
+	atomic_t refcnt; /* one more than its users (MODULE_REF_BASE) */
 };
 
 struct module___old {
@@ -145,6 +187,9 @@ struct module___new {
 struct pt_regs {
 	unsigned long di;
 	unsigned long si;
+	unsigned long dx;
+	unsigned long cx;
+	unsigned long r8;
 	unsigned long ax;
 };
 

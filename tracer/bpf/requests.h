@@ -3,7 +3,7 @@
  * request_module: asked, named, through the limiter, the helper queued, forked,
  * exec'd, waited for, and the value that the caller gets.
  */
-#include "emit.h"
+#include "filter.h"
 
 /* kprobe: __request_module is variadic, which fentry refuses. */
 HOOK(request_asked);
@@ -13,11 +13,14 @@ int request_asked(struct pt_regs *ctx)
 	struct record_text_stack *r;
 
 	FIRED(request_asked);
+	if (!wants_caller(ctx))
+		return 0;
+	begin_request();
 	r = new_text_stack(REQUEST_ASKED, ctx, (void *)BPF_CORE_READ(ctx, si));
 	if (!r)
 		return 0;
 	r->r.arg = BPF_CORE_READ(ctx, di) & 0xff;
-	SUBMIT(r);
+	submit(r, REQUEST_ASKED);
 	return 0;
 }
 
@@ -28,26 +31,43 @@ int request_returned(struct pt_regs *ctx)
 	struct record *r;
 
 	FIRED(request_returned);
+	if (!wants_request())
+		return 0;
+	end_request();
 	r = new_bare(REQUEST_RETURNED);
 	if (!r)
 		return 0;
 	r->ret = (__s32)BPF_CORE_READ(ctx, ax);
-	SUBMIT(r);
+	submit(r, REQUEST_RETURNED);
 	return 0;
 }
 
 /* The formatted name, before the limiter of 50 concurrent requests. */
-HOOK(request_named);
-SEC("fentry/security_kernel_module_request")
-int request_named(void *ctx)
+static __always_inline int on_named(__u64 name)
 {
 	struct record_text *r;
 
-	FIRED(request_named);
-	r = new_text(REQUEST_NAMED, (void *)func_arg(ctx, 0));
+	if (!wants_request())
+		return 0;
+	r = new_text(REQUEST_NAMED, (void *)name);
 	if (r)
-		SUBMIT(r);
+		submit(r, REQUEST_NAMED);
 	return 0;
+}
+
+HOOK(request_named);
+SEC("fentry/security_kernel_module_request")
+int request_named(__u64 *ctx)
+{
+	FIRED(request_named);
+	return on_named(ctx[0]);
+}
+
+SEC("kprobe/security_kernel_module_request")
+int request_named__kprobe(struct pt_regs *ctx)
+{
+	FIRED(request_named);
+	return on_named(BPF_CORE_READ(ctx, di));
 }
 
 HOOK(request_admitted);
@@ -57,11 +77,13 @@ int request_admitted(__u64 *ctx)
 	struct record_text *r;
 
 	FIRED(request_admitted);
+	if (!wants_request())
+		return 0;
 	r = new_text(REQUEST_ADMITTED, (void *)ctx[0]);
 	if (!r)
 		return 0;
 	r->r.arg = ctx[1] & 0xff;
-	SUBMIT(r);
+	submit(r, REQUEST_ADMITTED);
 	return 0;
 }
 
@@ -92,59 +114,89 @@ static __always_inline void fill_strings(char (*out)[ARG_LEN], __u32 max, char *
  * which fentry refuses on 6.1. Other users of helpers come here too (hotplug,
  * core dumps); the host tells them apart by the request that is open.
  */
-HOOK(helper_queued);
-SEC("fentry/call_usermodehelper_exec")
-int helper_queued(void *ctx)
+static __always_inline int on_queued(struct subprocess_info *info, __u32 wait)
 {
-	struct subprocess_info *info = (struct subprocess_info *)func_arg(ctx, 0);
 	struct record_args *r;
 
-	FIRED(helper_queued);
+	if (!wants_request())
+		return 0;
 	r = NEW_RECORD(record_args, HELPER_QUEUED, PART_TEXT | PART_ARGS | PART_ENV);
 	if (!r)
 		return 0;
 	r->r.ptr = (__u64)info;
-	r->r.arg = (__u32)func_arg(ctx, 1);
-	if (bpf_probe_read_kernel_str(r->text, sizeof(r->text), BPF_CORE_READ(info, path)) < 0)
-		r->text[0] = 0;
+	r->r.arg = wait;
+	fill_text(r->text, BPF_CORE_READ(info, path));
 	fill_strings(r->args, ARGS_MAX, BPF_CORE_READ(info, argv));
 	fill_strings(r->env, ENV_MAX, BPF_CORE_READ(info, envp));
-	SUBMIT(r);
+	submit(r, HELPER_QUEUED);
 	return 0;
+}
+
+HOOK(helper_queued);
+SEC("fentry/call_usermodehelper_exec")
+int helper_queued(__u64 *ctx)
+{
+	FIRED(helper_queued);
+	return on_queued((struct subprocess_info *)ctx[0], ctx[1]);
+}
+
+SEC("kprobe/call_usermodehelper_exec")
+int helper_queued__kprobe(struct pt_regs *ctx)
+{
+	FIRED(helper_queued);
+	return on_queued((struct subprocess_info *)BPF_CORE_READ(ctx, di), BPF_CORE_READ(ctx, si));
 }
 
 HOOK(helper_returned);
 SEC("fexit/call_usermodehelper_exec")
-int helper_returned(void *ctx)
+int helper_returned(__u64 *ctx)
 {
 	struct record *r;
 
 	FIRED(helper_returned);
+	if (!wants_request())
+		return 0;
 	r = new_bare(HELPER_RETURNED);
 	if (!r)
 		return 0;
-	r->ptr = func_arg(ctx, 0);
-	r->ret = (__s32)func_ret(ctx);
-	SUBMIT(r);
+	r->ptr = ctx[0];
+	r->ret = (__s32)ctx[2];
+	submit(r, HELPER_RETURNED);
 	return 0;
 }
 
-/* Runs in the helper's own task, before it becomes a program. */
-HOOK(helper_forked);
-SEC("fentry/call_usermodehelper_exec_async")
-int helper_forked(void *ctx)
+/*
+ * Runs in the helper's own task, before it becomes a program. Helpers pass
+ * every filter from here on: they are few, and the host joins them to their
+ * request by the subprocess_info.
+ */
+static __always_inline int on_forked(__u64 info)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32, one = 1;
 	struct record *r;
 
-	FIRED(helper_forked);
 	bpf_map_update_elem(&helpers, &tgid, &one, BPF_ANY);
 	r = new_bare(HELPER_FORKED);
 	if (!r)
 		return 0;
-	r->ptr = func_arg(ctx, 0);
-	SUBMIT(r);
+	r->ptr = info;
+	submit(r, HELPER_FORKED);
 	return 0;
+}
+
+HOOK(helper_forked);
+SEC("fentry/call_usermodehelper_exec_async")
+int helper_forked(__u64 *ctx)
+{
+	FIRED(helper_forked);
+	return on_forked(ctx[0]);
+}
+
+SEC("kprobe/call_usermodehelper_exec_async")
+int helper_forked__kprobe(struct pt_regs *ctx)
+{
+	FIRED(helper_forked);
+	return on_forked(BPF_CORE_READ(ctx, di));
 }
 
 /*
@@ -153,7 +205,7 @@ int helper_forked(void *ctx)
  */
 HOOK(helper_waited);
 SEC("fexit/kernel_wait")
-int helper_waited(void *ctx)
+int helper_waited(__u64 *ctx)
 {
 	struct record *r;
 	int status = 0;
@@ -162,10 +214,34 @@ int helper_waited(void *ctx)
 	r = new_bare(HELPER_WAITED);
 	if (!r)
 		return 0;
-	r->arg = (__u32)func_arg(ctx, 0);
-	bpf_probe_read_kernel(&status, sizeof(status), (void *)func_arg(ctx, 1));
+	r->arg = (__u32)ctx[0];
+	bpf_probe_read_kernel(&status, sizeof(status), (void *)raw_arg(ctx, 1));
 	r->ret = status;
-	SUBMIT(r);
+	submit(r, HELPER_WAITED);
+	return 0;
+}
+
+/*
+ * kmod_dup_request_exists_wait(name, wait, &ret), 6.4 and later, and only in
+ * kernels with CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS, which Debian's have not: true
+ * means that another request for the name ran modprobe, and gave ret.
+ */
+HOOK(request_duplicate);
+SEC("fexit/kmod_dup_request_exists_wait")
+int request_duplicate(__u64 *ctx)
+{
+	struct record_text *r;
+	int ret = 0;
+
+	FIRED(request_duplicate);
+	if (!(ctx[3] & 0xff) || !wants_request())
+		return 0;
+	r = new_text(REQUEST_DUPLICATE, (void *)ctx[0]);
+	if (!r)
+		return 0;
+	bpf_probe_read_kernel(&ret, sizeof(ret), (void *)raw_arg(ctx, 2));
+	r->r.ret = ret;
+	submit(r, REQUEST_DUPLICATE);
 	return 0;
 }
 
@@ -182,6 +258,6 @@ int task_execed(__u64 *ctx)
 		return 0;
 	r = new_text(TASK_EXECED, BPF_CORE_READ(bprm, filename));
 	if (r)
-		SUBMIT(r);
+		submit(r, TASK_EXECED);
 	return 0;
 }

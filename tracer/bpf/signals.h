@@ -3,15 +3,7 @@
  * Signals: sent, the kernel's decision, taken by a kernel thread (dequeue or
  * flush) or delivered to a process, and which signals a thread allows.
  */
-#include "emit.h"
-
-/* Bit n-1 drops signal n before a record is made (the Go runtime's SIGURG, SIGCHLD). */
-const volatile __u64 skip_signals = 0;
-
-static __always_inline bool skipped(__u32 sig)
-{
-	return sig - 1 < 64 && (skip_signals >> (sig - 1)) & 1;
-}
+#include "filter.h"
 
 /*
  * The siginfo pointer may be one of two small numbers instead: SEND_SIG_NOINFO
@@ -26,6 +18,24 @@ static __always_inline int si_code(struct kernel_siginfo *info)
 	return BPF_CORE_READ(info, si_code);
 }
 
+/*
+ * si_pid and si_uid as they lie in a siginfo, where the union holds them: all
+ * that a user may send (si_code <= 0) but timers. The layout is the ABI's.
+ */
+#define SI_TIMER (-2)
+#define SIGINFO_PID_UID 16
+
+static __always_inline __u64 sender_of(struct kernel_siginfo *info, int code)
+{
+	__u64 pid_uid = 0;
+
+	if ((__u64)info <= 1 || code > 0 || code == SI_TIMER)
+		return 0;
+	bpf_probe_read_kernel(&pid_uid, sizeof(pid_uid), (void *)info + SIGINFO_PID_UID);
+	return pid_uid;
+}
+
+/* Not a typed pointer: the verifier allows no arithmetic on those. */
 static __always_inline __u64 handler_of(struct task_struct *t, __u32 sig)
 {
 	struct sighand_struct *hand = BPF_CORE_READ(t, sighand);
@@ -39,58 +49,133 @@ static __always_inline __u64 handler_of(struct task_struct *t, __u32 sig)
 	return (__u64)handler;
 }
 
-static __always_inline __u64 sent_bits(struct task_struct *t, __u32 sig, bool group, bool force)
+static __always_inline __u64 state_of(struct task_struct *t)
+{
+	struct task_struct___state *new = (void *)t;
+	struct task_struct___old *old = (void *)t;
+
+	if (bpf_core_field_exists(new->__state))
+		return BPF_CORE_READ(new, __state);
+	return BPF_CORE_READ(old, state);
+}
+
+static __always_inline __u64 sent_bits(struct task_struct *t, __u32 sig, bool group, bool force,
+				       bool typed)
 {
 	__u64 mask = 1ULL << ((sig - 1) & 63), pending, bits = 0;
+	struct signal_struct *signal = GET(typed, t, signal);
+	__u32 flags = GET(typed, signal, flags);
 
 	if (group)
-		pending = BPF_CORE_READ(t, signal, shared_pending.signal.sig[0]);
+		pending = GET(typed, signal, shared_pending.signal.sig[0]);
 	else
-		pending = BPF_CORE_READ(t, pending.signal.sig[0]);
-	if (BPF_CORE_READ(t, blocked.sig[0]) & mask)
+		pending = GET(typed, t, pending.signal.sig[0]);
+	if (GET(typed, t, blocked.sig[0]) & mask)
 		bits |= SENT_BLOCKED;
 	if (pending & mask)
 		bits |= SENT_PENDING;
-	if (BPF_CORE_READ(t, flags) & PF_EXITING)
+	if (GET(typed, t, flags) & PF_EXITING)
 		bits |= SENT_EXITING;
 	if (group)
 		bits |= SENT_GROUP;
 	if (force)
 		bits |= SENT_FORCE;
-	if (BPF_CORE_READ(t, signal, flags) & SIGNAL_GROUP_EXIT)
+	if (flags & SIGNAL_GROUP_EXIT)
 		bits |= SENT_DYING;
-	if (BPF_CORE_READ(t, signal, flags) & SIGNAL_UNKILLABLE)
+	if (flags & SIGNAL_UNKILLABLE)
 		bits |= SENT_UNKILLABLE;
 	return bits;
+}
+
+#define SIGRTMIN 32
+
+struct sent_args {
+	__u32 sig;
+	struct kernel_siginfo *info;
+	struct task_struct *t;
+	bool group, force;
+};
+
+static __always_inline void fill_sent(struct record *r, struct sent_args *a, __u64 bits, bool typed)
+{
+	fill_target_as(r, a->t, typed);
+	r->arg = a->sig;
+	r->ret = si_code(a->info);
+	r->func = handler_of(a->t, a->sig);
+	r->data = bits;
+	r->aux = state_of(a->t);
+	r->ptr = sender_of(a->info, r->ret);
+}
+
+/*
+ * A process that sends what is pending already changes nothing, and comes by
+ * the hundred thousand: such a record has no stack, which is the dearer half of
+ * it in time and in room. A kernel thread's stack is always taken, for it says
+ * which module's function sent.
+ */
+static __always_inline int on_sent(void *ctx, struct sent_args *a, bool typed)
+{
+	struct record_stack *rs;
+	struct record *r;
+	__u64 bits;
+
+	if (skipped(a->sig) || !wants_send(ctx, a->t))
+		return 0;
+	note_send(a->t);
+	bits = sent_bits(a->t, a->sig, a->group, a->force, typed);
+	if (bits & SENT_PENDING && a->sig < SIGRTMIN && !current_is_kthread()) {
+		r = new_bare(SIGNAL_SENT);
+		if (!r)
+			return 0;
+		fill_sent(r, a, bits, typed);
+		submit(r, SIGNAL_SENT);
+		return 0;
+	}
+	rs = new_stack(SIGNAL_SENT, ctx);
+	if (!rs)
+		return 0;
+	fill_sent(&rs->r, a, bits, typed);
+	submit(rs, SIGNAL_SENT);
+	return 0;
 }
 
 /*
  * Before prepare_signal decides: the target's handler and mask as the kernel
  * will find them (siglock is held). The wake-up comes before signal_generate,
  * so the clock starts here. The stack names the sending code: kernel threads
- * get no queued siginfo, only the send side knows the sender.
+ * get no queued siginfo, only the send side knows the sender. 5.10 calls the
+ * function __send_signal, with the same arguments. Cannot see POSIX timers,
+ * which queue their signal by send_sigqueue.
  */
 HOOK(signal_sent);
 SEC("fentry/__send_signal_locked")
-int signal_sent(void *ctx)
+int signal_sent(__u64 *ctx)
 {
-	__u32 sig = (__u32)func_arg(ctx, 0);
-	struct task_struct *t = (struct task_struct *)func_arg(ctx, 2);
-	struct record_stack *r;
+	struct sent_args a = {
+		.sig = (__u32)ctx[0],
+		.info = (struct kernel_siginfo *)ctx[1],
+		.t = (struct task_struct *)ctx[2],
+		.group = (__u32)ctx[3] != 0,
+		.force = ctx[4] & 0xff,
+	};
 
 	FIRED(signal_sent);
-	if (skipped(sig))
-		return 0;
-	r = new_stack(SIGNAL_SENT, ctx);
-	if (!r)
-		return 0;
-	fill_target(&r->r, t);
-	r->r.arg = sig;
-	r->r.ret = si_code((struct kernel_siginfo *)func_arg(ctx, 1));
-	r->r.func = handler_of(t, sig);
-	r->r.data = sent_bits(t, sig, (__u32)func_arg(ctx, 3) != 0, func_arg(ctx, 4) & 0xff);
-	SUBMIT(r);
-	return 0;
+	return on_sent(ctx, &a, true);
+}
+
+SEC("kprobe/__send_signal_locked")
+int signal_sent__kprobe(struct pt_regs *ctx)
+{
+	struct sent_args a = {
+		.sig = (__u32)BPF_CORE_READ(ctx, di),
+		.info = (struct kernel_siginfo *)BPF_CORE_READ(ctx, si),
+		.t = (struct task_struct *)BPF_CORE_READ(ctx, dx),
+		.group = (__u32)BPF_CORE_READ(ctx, cx) != 0,
+		.force = BPF_CORE_READ(ctx, r8) & 0xff,
+	};
+
+	FIRED(signal_sent);
+	return on_sent(ctx, &a, false);
 }
 
 /* result 0 does not mean "not blocked"; see SENT_BLOCKED. */
@@ -102,60 +187,82 @@ int signal_generated(__u64 *ctx)
 	struct record *r;
 
 	FIRED(signal_generated);
-	if (skipped(sig))
+	if (skipped(sig) || !wants_generated())
 		return 0;
 	r = new_bare(SIGNAL_GENERATED);
 	if (!r)
 		return 0;
-	fill_target(r, (struct task_struct *)ctx[2]);
+	fill_target_as(r, (struct task_struct *)ctx[2], true);
 	r->arg = sig;
 	r->ret = (__s32)ctx[4];
-	SUBMIT(r);
+	submit(r, SIGNAL_GENERATED);
 	return 0;
 }
 
 /* Only the return value: the arguments move between 5.10, 6.1 and 6.12. */
-HOOK(signal_dequeued);
-SEC("fexit/dequeue_signal")
-int signal_dequeued(void *ctx)
+static __always_inline int on_dequeued(void *ctx, __s32 sig)
 {
-	__s32 sig = (__s32)func_ret(ctx);
 	struct record_stack *r;
 
-	FIRED(signal_dequeued);
-	if (sig <= 0 || skipped(sig))
+	if (sig <= 0 || skipped(sig) || !wants_taken())
 		return 0;
 	r = new_stack(SIGNAL_DEQUEUED, ctx);
 	if (!r)
 		return 0;
 	r->r.arg = sig;
-	SUBMIT(r);
+	submit(r, SIGNAL_DEQUEUED);
 	return 0;
+}
+
+HOOK(signal_dequeued);
+SEC("fexit/dequeue_signal")
+int signal_dequeued(__u64 *ctx)
+{
+	FIRED(signal_dequeued);
+	return on_dequeued(ctx, (__s32)RETURNED(ctx, 3));
+}
+
+SEC("kretprobe/dequeue_signal")
+int signal_dequeued__kretprobe(struct pt_regs *ctx)
+{
+	FIRED(signal_dequeued);
+	return on_dequeued(ctx, (__s32)BPF_CORE_READ(ctx, ax));
 }
 
 /*
  * Also with nothing pending: a thread that saw signal_pending() and flushes
  * then was woken by kthread_stop (TIF_NOTIFY_SIGNAL, 6.1) and got no signal.
  */
-HOOK(signal_flushed);
-SEC("fentry/flush_signals")
-int signal_flushed(void *ctx)
+static __always_inline int on_flushed(void *ctx, struct task_struct *t)
 {
-	struct task_struct *t = (struct task_struct *)func_arg(ctx, 0);
 	__u64 pending = BPF_CORE_READ(t, pending.signal.sig[0]) |
 			BPF_CORE_READ(t, signal, shared_pending.signal.sig[0]);
 	struct record_stack *r;
 
-	FIRED(signal_flushed);
-	if (pending && !(pending & ~skip_signals))
+	if ((pending && !(pending & ~skip_signals)) || !wants_taken())
 		return 0;
 	r = new_stack(SIGNAL_FLUSHED, ctx);
 	if (!r)
 		return 0;
 	fill_target(&r->r, t);
 	r->r.data = pending;
-	SUBMIT(r);
+	submit(r, SIGNAL_FLUSHED);
 	return 0;
+}
+
+HOOK(signal_flushed);
+SEC("fentry/flush_signals")
+int signal_flushed(__u64 *ctx)
+{
+	FIRED(signal_flushed);
+	return on_flushed(ctx, (struct task_struct *)ctx[0]);
+}
+
+SEC("kprobe/flush_signals")
+int signal_flushed__kprobe(struct pt_regs *ctx)
+{
+	FIRED(signal_flushed);
+	return on_flushed(ctx, (struct task_struct *)BPF_CORE_READ(ctx, di));
 }
 
 /* Processes only: kernel threads never return to user mode. */
@@ -168,30 +275,48 @@ int signal_delivered(__u64 *ctx)
 	struct record *r;
 
 	FIRED(signal_delivered);
-	if (skipped(sig))
+	if (skipped(sig) || !wants_taken())
 		return 0;
 	r = new_bare(SIGNAL_DELIVERED);
 	if (!r)
 		return 0;
 	r->arg = sig;
 	r->func = (__u64)BPF_CORE_READ(ka, sa.sa_handler);
-	SUBMIT(r);
+	submit(r, SIGNAL_DELIVERED);
 	return 0;
 }
 
-/* allow_signal, allow_kernel_signal and disallow_signal are inline calls of this. */
-HOOK(signal_allowed);
-SEC("fentry/kernel_sigaction")
-int signal_allowed(void *ctx)
+/*
+ * allow_signal, allow_kernel_signal and disallow_signal are inline calls of
+ * this. Passes every filter but that of signals: a thread may allow one before
+ * it has its name.
+ */
+static __always_inline int on_allowed(__u32 sig, __u64 handler)
 {
 	struct record *r;
 
-	FIRED(signal_allowed);
+	if (skipped(sig))
+		return 0;
 	r = new_bare(SIGNAL_ALLOWED);
 	if (!r)
 		return 0;
-	r->arg = (__u32)func_arg(ctx, 0);
-	r->func = func_arg(ctx, 1);
-	SUBMIT(r);
+	r->arg = sig;
+	r->func = handler;
+	submit(r, SIGNAL_ALLOWED);
 	return 0;
+}
+
+HOOK(signal_allowed);
+SEC("fentry/kernel_sigaction")
+int signal_allowed(__u64 *ctx)
+{
+	FIRED(signal_allowed);
+	return on_allowed(ctx[0], raw_arg(ctx, 1));
+}
+
+SEC("kprobe/kernel_sigaction")
+int signal_allowed__kprobe(struct pt_regs *ctx)
+{
+	FIRED(signal_allowed);
+	return on_allowed(BPF_CORE_READ(ctx, di), BPF_CORE_READ(ctx, si));
 }

@@ -8,89 +8,167 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"structs"
 
 	"github.com/cilium/ebpf"
 )
+
+type TraceStudiedModule struct {
+	_      structs.HostLayout
+	Name   [56]int8
+	Module uint64
+	Text   struct {
+		_     structs.HostLayout
+		Begin uint64
+		End   uint64
+	}
+	Init struct {
+		_     structs.HostLayout
+		Begin uint64
+		End   uint64
+	}
+}
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	TraceMapFired               = "fired"
-	TraceMapHelpers             = "helpers"
-	TraceMapLost                = "lost"
-	TraceMapNewborn             = "newborn"
-	TraceMapRing                = "ring"
-	TraceMapStopping            = "stopping"
-	TraceProgHelperForked       = "helper_forked"
-	TraceProgHelperQueued       = "helper_queued"
-	TraceProgHelperReturned     = "helper_returned"
-	TraceProgHelperWaited       = "helper_waited"
-	TraceProgModuleFreed        = "module_freed"
-	TraceProgModuleInitBegin    = "module_init_begin"
-	TraceProgModuleInitEnd      = "module_init_end"
-	TraceProgModuleLoaded       = "module_loaded"
-	TraceProgRequestAdmitted    = "request_admitted"
-	TraceProgRequestAsked       = "request_asked"
-	TraceProgRequestNamed       = "request_named"
-	TraceProgRequestReturned    = "request_returned"
-	TraceProgSignalAllowed      = "signal_allowed"
-	TraceProgSignalDelivered    = "signal_delivered"
-	TraceProgSignalDequeued     = "signal_dequeued"
-	TraceProgSignalFlushed      = "signal_flushed"
-	TraceProgSignalGenerated    = "signal_generated"
-	TraceProgSignalSent         = "signal_sent"
-	TraceProgStopAsked          = "stop_asked"
-	TraceProgStopReturned       = "stop_returned"
-	TraceProgStopSeen           = "stop_seen"
-	TraceProgTaskExeced         = "task_execed"
-	TraceProgTaskExited         = "task_exited"
-	TraceProgTaskFreed          = "task_freed"
-	TraceProgThreadCreated      = "thread_created"
-	TraceProgThreadFirstRun     = "thread_first_run"
-	TraceProgThreadForked       = "thread_forked"
-	TraceProgThreadFunction     = "thread_function"
-	TraceProgThreadPickedUp     = "thread_picked_up"
-	TraceProgThreadRequested    = "thread_requested"
-	TraceProgThreadWoken        = "thread_woken"
-	TraceVarHookHelperForked    = "hook_helper_forked"
-	TraceVarHookHelperQueued    = "hook_helper_queued"
-	TraceVarHookHelperReturned  = "hook_helper_returned"
-	TraceVarHookHelperWaited    = "hook_helper_waited"
-	TraceVarHookModuleFreed     = "hook_module_freed"
-	TraceVarHookModuleInitBegin = "hook_module_init_begin"
-	TraceVarHookModuleInitEnd   = "hook_module_init_end"
-	TraceVarHookModuleLoaded    = "hook_module_loaded"
-	TraceVarHookRequestAdmitted = "hook_request_admitted"
-	TraceVarHookRequestAsked    = "hook_request_asked"
-	TraceVarHookRequestNamed    = "hook_request_named"
-	TraceVarHookRequestReturned = "hook_request_returned"
-	TraceVarHookSignalAllowed   = "hook_signal_allowed"
-	TraceVarHookSignalDelivered = "hook_signal_delivered"
-	TraceVarHookSignalDequeued  = "hook_signal_dequeued"
-	TraceVarHookSignalFlushed   = "hook_signal_flushed"
-	TraceVarHookSignalGenerated = "hook_signal_generated"
-	TraceVarHookSignalSent      = "hook_signal_sent"
-	TraceVarHookStopAsked       = "hook_stop_asked"
-	TraceVarHookStopReturned    = "hook_stop_returned"
-	TraceVarHookStopSeen        = "hook_stop_seen"
-	TraceVarHookTaskExeced      = "hook_task_execed"
-	TraceVarHookTaskExited      = "hook_task_exited"
-	TraceVarHookTaskFreed       = "hook_task_freed"
-	TraceVarHookThreadCreated   = "hook_thread_created"
-	TraceVarHookThreadFirstRun  = "hook_thread_first_run"
-	TraceVarHookThreadForked    = "hook_thread_forked"
-	TraceVarHookThreadFunction  = "hook_thread_function"
-	TraceVarHookThreadPickedUp  = "hook_thread_picked_up"
-	TraceVarHookThreadRequested = "hook_thread_requested"
-	TraceVarHookThreadWoken     = "hook_thread_woken"
-	TraceVarLayoutArgs          = "layout_args"
-	TraceVarLayoutKind          = "layout_kind"
-	TraceVarLayoutRecord        = "layout_record"
-	TraceVarLayoutStack         = "layout_stack"
-	TraceVarLayoutText          = "layout_text"
-	TraceVarLayoutTextStack     = "layout_text_stack"
-	TraceVarSkipSignals         = "skip_signals"
+	TraceMapBulk                     = "bulk"
+	TraceMapFired                    = "fired"
+	TraceMapHelpers                  = "helpers"
+	TraceMapLife                     = "life"
+	TraceMapLost                     = "lost"
+	TraceMapNewborn                  = "newborn"
+	TraceMapRequesting               = "requesting"
+	TraceMapScratchStack             = "scratch_stack"
+	TraceMapSendPassed               = "send_passed"
+	TraceMapSignalled                = "signalled"
+	TraceMapStopped                  = "stopped"
+	TraceMapStopping                 = "stopping"
+	TraceMapStudied                  = "studied"
+	TraceProgHelperForked            = "helper_forked"
+	TraceProgHelperForkedKprobe      = "helper_forked__kprobe"
+	TraceProgHelperQueued            = "helper_queued"
+	TraceProgHelperQueuedKprobe      = "helper_queued__kprobe"
+	TraceProgHelperReturned          = "helper_returned"
+	TraceProgHelperWaited            = "helper_waited"
+	TraceProgModuleFreed             = "module_freed"
+	TraceProgModuleGot               = "module_got"
+	TraceProgModuleInitBegin         = "module_init_begin"
+	TraceProgModuleInitBeginKprobe   = "module_init_begin__kprobe"
+	TraceProgModuleInitEnd           = "module_init_end"
+	TraceProgModuleLoaded            = "module_loaded"
+	TraceProgModulePut               = "module_put"
+	TraceProgRequestAdmitted         = "request_admitted"
+	TraceProgRequestAsked            = "request_asked"
+	TraceProgRequestDuplicate        = "request_duplicate"
+	TraceProgRequestNamed            = "request_named"
+	TraceProgRequestNamedKprobe      = "request_named__kprobe"
+	TraceProgRequestReturned         = "request_returned"
+	TraceProgSignalAllowed           = "signal_allowed"
+	TraceProgSignalAllowedKprobe     = "signal_allowed__kprobe"
+	TraceProgSignalDelivered         = "signal_delivered"
+	TraceProgSignalDequeued          = "signal_dequeued"
+	TraceProgSignalDequeuedKretprobe = "signal_dequeued__kretprobe"
+	TraceProgSignalFlushed           = "signal_flushed"
+	TraceProgSignalFlushedKprobe     = "signal_flushed__kprobe"
+	TraceProgSignalGenerated         = "signal_generated"
+	TraceProgSignalSent              = "signal_sent"
+	TraceProgSignalSentKprobe        = "signal_sent__kprobe"
+	TraceProgStopAsked               = "stop_asked"
+	TraceProgStopReturned            = "stop_returned"
+	TraceProgStopSeen                = "stop_seen"
+	TraceProgStopSeenKretprobe       = "stop_seen__kretprobe"
+	TraceProgTaskExeced              = "task_execed"
+	TraceProgTaskExited              = "task_exited"
+	TraceProgTaskFreed               = "task_freed"
+	TraceProgThreadBound             = "thread_bound"
+	TraceProgThreadBoundKprobe       = "thread_bound__kprobe"
+	TraceProgThreadBoundMask         = "thread_bound_mask"
+	TraceProgThreadBoundMaskKprobe   = "thread_bound_mask__kprobe"
+	TraceProgThreadCreated           = "thread_created"
+	TraceProgThreadCreatedKretprobe  = "thread_created__kretprobe"
+	TraceProgThreadFirstRun          = "thread_first_run"
+	TraceProgThreadFirstRunKprobe    = "thread_first_run__kprobe"
+	TraceProgThreadForked            = "thread_forked"
+	TraceProgThreadFunction          = "thread_function"
+	TraceProgThreadParkAsked         = "thread_park_asked"
+	TraceProgThreadParkAskedKprobe   = "thread_park_asked__kprobe"
+	TraceProgThreadParkReturned      = "thread_park_returned"
+	TraceProgThreadParked            = "thread_parked"
+	TraceProgThreadParkedKprobe      = "thread_parked__kprobe"
+	TraceProgThreadPickedUp          = "thread_picked_up"
+	TraceProgThreadPickedUpKprobe    = "thread_picked_up__kprobe"
+	TraceProgThreadRequested         = "thread_requested"
+	TraceProgThreadRequestedKprobe   = "thread_requested__kprobe"
+	TraceProgThreadUnparked          = "thread_unparked"
+	TraceProgThreadUnparkedKprobe    = "thread_unparked__kprobe"
+	TraceProgThreadWoken             = "thread_woken"
+	TraceProgWorkEnded               = "work_ended"
+	TraceProgWorkQueued              = "work_queued"
+	TraceProgWorkQueuedFentry        = "work_queued__fentry"
+	TraceProgWorkStarted             = "work_started"
+	TraceVarByFrom                   = "by_from"
+	TraceVarByModule                 = "by_module"
+	TraceVarByThread                 = "by_thread"
+	TraceVarByTo                     = "by_to"
+	TraceVarFromPid                  = "from_pid"
+	TraceVarHookHelperForked         = "hook_helper_forked"
+	TraceVarHookHelperQueued         = "hook_helper_queued"
+	TraceVarHookHelperReturned       = "hook_helper_returned"
+	TraceVarHookHelperWaited         = "hook_helper_waited"
+	TraceVarHookModuleFreed          = "hook_module_freed"
+	TraceVarHookModuleGot            = "hook_module_got"
+	TraceVarHookModuleInitBegin      = "hook_module_init_begin"
+	TraceVarHookModuleInitEnd        = "hook_module_init_end"
+	TraceVarHookModuleLoaded         = "hook_module_loaded"
+	TraceVarHookModulePut            = "hook_module_put"
+	TraceVarHookRequestAdmitted      = "hook_request_admitted"
+	TraceVarHookRequestAsked         = "hook_request_asked"
+	TraceVarHookRequestDuplicate     = "hook_request_duplicate"
+	TraceVarHookRequestNamed         = "hook_request_named"
+	TraceVarHookRequestReturned      = "hook_request_returned"
+	TraceVarHookSignalAllowed        = "hook_signal_allowed"
+	TraceVarHookSignalDelivered      = "hook_signal_delivered"
+	TraceVarHookSignalDequeued       = "hook_signal_dequeued"
+	TraceVarHookSignalFlushed        = "hook_signal_flushed"
+	TraceVarHookSignalGenerated      = "hook_signal_generated"
+	TraceVarHookSignalSent           = "hook_signal_sent"
+	TraceVarHookStopAsked            = "hook_stop_asked"
+	TraceVarHookStopReturned         = "hook_stop_returned"
+	TraceVarHookStopSeen             = "hook_stop_seen"
+	TraceVarHookTaskExeced           = "hook_task_execed"
+	TraceVarHookTaskExited           = "hook_task_exited"
+	TraceVarHookTaskFreed            = "hook_task_freed"
+	TraceVarHookThreadBound          = "hook_thread_bound"
+	TraceVarHookThreadBoundMask      = "hook_thread_bound_mask"
+	TraceVarHookThreadCreated        = "hook_thread_created"
+	TraceVarHookThreadFirstRun       = "hook_thread_first_run"
+	TraceVarHookThreadForked         = "hook_thread_forked"
+	TraceVarHookThreadFunction       = "hook_thread_function"
+	TraceVarHookThreadParkAsked      = "hook_thread_park_asked"
+	TraceVarHookThreadParkReturned   = "hook_thread_park_returned"
+	TraceVarHookThreadParked         = "hook_thread_parked"
+	TraceVarHookThreadPickedUp       = "hook_thread_picked_up"
+	TraceVarHookThreadRequested      = "hook_thread_requested"
+	TraceVarHookThreadUnparked       = "hook_thread_unparked"
+	TraceVarHookThreadWoken          = "hook_thread_woken"
+	TraceVarHookWorkEnded            = "hook_work_ended"
+	TraceVarHookWorkQueued           = "hook_work_queued"
+	TraceVarHookWorkStarted          = "hook_work_started"
+	TraceVarLayoutArgs               = "layout_args"
+	TraceVarLayoutKind               = "layout_kind"
+	TraceVarLayoutRecord             = "layout_record"
+	TraceVarLayoutStack              = "layout_stack"
+	TraceVarLayoutStudied            = "layout_studied"
+	TraceVarLayoutText               = "layout_text"
+	TraceVarLayoutTextStack          = "layout_text_stack"
+	TraceVarSkipSignals              = "skip_signals"
+	TraceVarToPid                    = "to_pid"
+	TraceVarTracerTgid               = "tracer_tgid"
+	TraceVarWantFrom                 = "want_from"
+	TraceVarWantThread               = "want_thread"
+	TraceVarWantTo                   = "want_to"
 )
 
 // LoadTrace returns the embedded CollectionSpec for Trace.
@@ -135,93 +213,154 @@ type TraceSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceProgramSpecs struct {
-	HelperForked    *ebpf.ProgramSpec `ebpf:"helper_forked"`
-	HelperQueued    *ebpf.ProgramSpec `ebpf:"helper_queued"`
-	HelperReturned  *ebpf.ProgramSpec `ebpf:"helper_returned"`
-	HelperWaited    *ebpf.ProgramSpec `ebpf:"helper_waited"`
-	ModuleFreed     *ebpf.ProgramSpec `ebpf:"module_freed"`
-	ModuleInitBegin *ebpf.ProgramSpec `ebpf:"module_init_begin"`
-	ModuleInitEnd   *ebpf.ProgramSpec `ebpf:"module_init_end"`
-	ModuleLoaded    *ebpf.ProgramSpec `ebpf:"module_loaded"`
-	RequestAdmitted *ebpf.ProgramSpec `ebpf:"request_admitted"`
-	RequestAsked    *ebpf.ProgramSpec `ebpf:"request_asked"`
-	RequestNamed    *ebpf.ProgramSpec `ebpf:"request_named"`
-	RequestReturned *ebpf.ProgramSpec `ebpf:"request_returned"`
-	SignalAllowed   *ebpf.ProgramSpec `ebpf:"signal_allowed"`
-	SignalDelivered *ebpf.ProgramSpec `ebpf:"signal_delivered"`
-	SignalDequeued  *ebpf.ProgramSpec `ebpf:"signal_dequeued"`
-	SignalFlushed   *ebpf.ProgramSpec `ebpf:"signal_flushed"`
-	SignalGenerated *ebpf.ProgramSpec `ebpf:"signal_generated"`
-	SignalSent      *ebpf.ProgramSpec `ebpf:"signal_sent"`
-	StopAsked       *ebpf.ProgramSpec `ebpf:"stop_asked"`
-	StopReturned    *ebpf.ProgramSpec `ebpf:"stop_returned"`
-	StopSeen        *ebpf.ProgramSpec `ebpf:"stop_seen"`
-	TaskExeced      *ebpf.ProgramSpec `ebpf:"task_execed"`
-	TaskExited      *ebpf.ProgramSpec `ebpf:"task_exited"`
-	TaskFreed       *ebpf.ProgramSpec `ebpf:"task_freed"`
-	ThreadCreated   *ebpf.ProgramSpec `ebpf:"thread_created"`
-	ThreadFirstRun  *ebpf.ProgramSpec `ebpf:"thread_first_run"`
-	ThreadForked    *ebpf.ProgramSpec `ebpf:"thread_forked"`
-	ThreadFunction  *ebpf.ProgramSpec `ebpf:"thread_function"`
-	ThreadPickedUp  *ebpf.ProgramSpec `ebpf:"thread_picked_up"`
-	ThreadRequested *ebpf.ProgramSpec `ebpf:"thread_requested"`
-	ThreadWoken     *ebpf.ProgramSpec `ebpf:"thread_woken"`
+	HelperForked            *ebpf.ProgramSpec `ebpf:"helper_forked"`
+	HelperForkedKprobe      *ebpf.ProgramSpec `ebpf:"helper_forked__kprobe"`
+	HelperQueued            *ebpf.ProgramSpec `ebpf:"helper_queued"`
+	HelperQueuedKprobe      *ebpf.ProgramSpec `ebpf:"helper_queued__kprobe"`
+	HelperReturned          *ebpf.ProgramSpec `ebpf:"helper_returned"`
+	HelperWaited            *ebpf.ProgramSpec `ebpf:"helper_waited"`
+	ModuleFreed             *ebpf.ProgramSpec `ebpf:"module_freed"`
+	ModuleGot               *ebpf.ProgramSpec `ebpf:"module_got"`
+	ModuleInitBegin         *ebpf.ProgramSpec `ebpf:"module_init_begin"`
+	ModuleInitBeginKprobe   *ebpf.ProgramSpec `ebpf:"module_init_begin__kprobe"`
+	ModuleInitEnd           *ebpf.ProgramSpec `ebpf:"module_init_end"`
+	ModuleLoaded            *ebpf.ProgramSpec `ebpf:"module_loaded"`
+	ModulePut               *ebpf.ProgramSpec `ebpf:"module_put"`
+	RequestAdmitted         *ebpf.ProgramSpec `ebpf:"request_admitted"`
+	RequestAsked            *ebpf.ProgramSpec `ebpf:"request_asked"`
+	RequestDuplicate        *ebpf.ProgramSpec `ebpf:"request_duplicate"`
+	RequestNamed            *ebpf.ProgramSpec `ebpf:"request_named"`
+	RequestNamedKprobe      *ebpf.ProgramSpec `ebpf:"request_named__kprobe"`
+	RequestReturned         *ebpf.ProgramSpec `ebpf:"request_returned"`
+	SignalAllowed           *ebpf.ProgramSpec `ebpf:"signal_allowed"`
+	SignalAllowedKprobe     *ebpf.ProgramSpec `ebpf:"signal_allowed__kprobe"`
+	SignalDelivered         *ebpf.ProgramSpec `ebpf:"signal_delivered"`
+	SignalDequeued          *ebpf.ProgramSpec `ebpf:"signal_dequeued"`
+	SignalDequeuedKretprobe *ebpf.ProgramSpec `ebpf:"signal_dequeued__kretprobe"`
+	SignalFlushed           *ebpf.ProgramSpec `ebpf:"signal_flushed"`
+	SignalFlushedKprobe     *ebpf.ProgramSpec `ebpf:"signal_flushed__kprobe"`
+	SignalGenerated         *ebpf.ProgramSpec `ebpf:"signal_generated"`
+	SignalSent              *ebpf.ProgramSpec `ebpf:"signal_sent"`
+	SignalSentKprobe        *ebpf.ProgramSpec `ebpf:"signal_sent__kprobe"`
+	StopAsked               *ebpf.ProgramSpec `ebpf:"stop_asked"`
+	StopReturned            *ebpf.ProgramSpec `ebpf:"stop_returned"`
+	StopSeen                *ebpf.ProgramSpec `ebpf:"stop_seen"`
+	StopSeenKretprobe       *ebpf.ProgramSpec `ebpf:"stop_seen__kretprobe"`
+	TaskExeced              *ebpf.ProgramSpec `ebpf:"task_execed"`
+	TaskExited              *ebpf.ProgramSpec `ebpf:"task_exited"`
+	TaskFreed               *ebpf.ProgramSpec `ebpf:"task_freed"`
+	ThreadBound             *ebpf.ProgramSpec `ebpf:"thread_bound"`
+	ThreadBoundKprobe       *ebpf.ProgramSpec `ebpf:"thread_bound__kprobe"`
+	ThreadBoundMask         *ebpf.ProgramSpec `ebpf:"thread_bound_mask"`
+	ThreadBoundMaskKprobe   *ebpf.ProgramSpec `ebpf:"thread_bound_mask__kprobe"`
+	ThreadCreated           *ebpf.ProgramSpec `ebpf:"thread_created"`
+	ThreadCreatedKretprobe  *ebpf.ProgramSpec `ebpf:"thread_created__kretprobe"`
+	ThreadFirstRun          *ebpf.ProgramSpec `ebpf:"thread_first_run"`
+	ThreadFirstRunKprobe    *ebpf.ProgramSpec `ebpf:"thread_first_run__kprobe"`
+	ThreadForked            *ebpf.ProgramSpec `ebpf:"thread_forked"`
+	ThreadFunction          *ebpf.ProgramSpec `ebpf:"thread_function"`
+	ThreadParkAsked         *ebpf.ProgramSpec `ebpf:"thread_park_asked"`
+	ThreadParkAskedKprobe   *ebpf.ProgramSpec `ebpf:"thread_park_asked__kprobe"`
+	ThreadParkReturned      *ebpf.ProgramSpec `ebpf:"thread_park_returned"`
+	ThreadParked            *ebpf.ProgramSpec `ebpf:"thread_parked"`
+	ThreadParkedKprobe      *ebpf.ProgramSpec `ebpf:"thread_parked__kprobe"`
+	ThreadPickedUp          *ebpf.ProgramSpec `ebpf:"thread_picked_up"`
+	ThreadPickedUpKprobe    *ebpf.ProgramSpec `ebpf:"thread_picked_up__kprobe"`
+	ThreadRequested         *ebpf.ProgramSpec `ebpf:"thread_requested"`
+	ThreadRequestedKprobe   *ebpf.ProgramSpec `ebpf:"thread_requested__kprobe"`
+	ThreadUnparked          *ebpf.ProgramSpec `ebpf:"thread_unparked"`
+	ThreadUnparkedKprobe    *ebpf.ProgramSpec `ebpf:"thread_unparked__kprobe"`
+	ThreadWoken             *ebpf.ProgramSpec `ebpf:"thread_woken"`
+	WorkEnded               *ebpf.ProgramSpec `ebpf:"work_ended"`
+	WorkQueued              *ebpf.ProgramSpec `ebpf:"work_queued"`
+	WorkQueuedFentry        *ebpf.ProgramSpec `ebpf:"work_queued__fentry"`
+	WorkStarted             *ebpf.ProgramSpec `ebpf:"work_started"`
 }
 
 // TraceMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceMapSpecs struct {
-	Fired    *ebpf.MapSpec `ebpf:"fired"`
-	Helpers  *ebpf.MapSpec `ebpf:"helpers"`
-	Lost     *ebpf.MapSpec `ebpf:"lost"`
-	Newborn  *ebpf.MapSpec `ebpf:"newborn"`
-	Ring     *ebpf.MapSpec `ebpf:"ring"`
-	Stopping *ebpf.MapSpec `ebpf:"stopping"`
+	Bulk         *ebpf.MapSpec `ebpf:"bulk"`
+	Fired        *ebpf.MapSpec `ebpf:"fired"`
+	Helpers      *ebpf.MapSpec `ebpf:"helpers"`
+	Life         *ebpf.MapSpec `ebpf:"life"`
+	Lost         *ebpf.MapSpec `ebpf:"lost"`
+	Newborn      *ebpf.MapSpec `ebpf:"newborn"`
+	Requesting   *ebpf.MapSpec `ebpf:"requesting"`
+	ScratchStack *ebpf.MapSpec `ebpf:"scratch_stack"`
+	SendPassed   *ebpf.MapSpec `ebpf:"send_passed"`
+	Signalled    *ebpf.MapSpec `ebpf:"signalled"`
+	Stopped      *ebpf.MapSpec `ebpf:"stopped"`
+	Stopping     *ebpf.MapSpec `ebpf:"stopping"`
+	Studied      *ebpf.MapSpec `ebpf:"studied"`
 }
 
 // TraceVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceVariableSpecs struct {
-	HookHelperForked    *ebpf.VariableSpec `ebpf:"hook_helper_forked"`
-	HookHelperQueued    *ebpf.VariableSpec `ebpf:"hook_helper_queued"`
-	HookHelperReturned  *ebpf.VariableSpec `ebpf:"hook_helper_returned"`
-	HookHelperWaited    *ebpf.VariableSpec `ebpf:"hook_helper_waited"`
-	HookModuleFreed     *ebpf.VariableSpec `ebpf:"hook_module_freed"`
-	HookModuleInitBegin *ebpf.VariableSpec `ebpf:"hook_module_init_begin"`
-	HookModuleInitEnd   *ebpf.VariableSpec `ebpf:"hook_module_init_end"`
-	HookModuleLoaded    *ebpf.VariableSpec `ebpf:"hook_module_loaded"`
-	HookRequestAdmitted *ebpf.VariableSpec `ebpf:"hook_request_admitted"`
-	HookRequestAsked    *ebpf.VariableSpec `ebpf:"hook_request_asked"`
-	HookRequestNamed    *ebpf.VariableSpec `ebpf:"hook_request_named"`
-	HookRequestReturned *ebpf.VariableSpec `ebpf:"hook_request_returned"`
-	HookSignalAllowed   *ebpf.VariableSpec `ebpf:"hook_signal_allowed"`
-	HookSignalDelivered *ebpf.VariableSpec `ebpf:"hook_signal_delivered"`
-	HookSignalDequeued  *ebpf.VariableSpec `ebpf:"hook_signal_dequeued"`
-	HookSignalFlushed   *ebpf.VariableSpec `ebpf:"hook_signal_flushed"`
-	HookSignalGenerated *ebpf.VariableSpec `ebpf:"hook_signal_generated"`
-	HookSignalSent      *ebpf.VariableSpec `ebpf:"hook_signal_sent"`
-	HookStopAsked       *ebpf.VariableSpec `ebpf:"hook_stop_asked"`
-	HookStopReturned    *ebpf.VariableSpec `ebpf:"hook_stop_returned"`
-	HookStopSeen        *ebpf.VariableSpec `ebpf:"hook_stop_seen"`
-	HookTaskExeced      *ebpf.VariableSpec `ebpf:"hook_task_execed"`
-	HookTaskExited      *ebpf.VariableSpec `ebpf:"hook_task_exited"`
-	HookTaskFreed       *ebpf.VariableSpec `ebpf:"hook_task_freed"`
-	HookThreadCreated   *ebpf.VariableSpec `ebpf:"hook_thread_created"`
-	HookThreadFirstRun  *ebpf.VariableSpec `ebpf:"hook_thread_first_run"`
-	HookThreadForked    *ebpf.VariableSpec `ebpf:"hook_thread_forked"`
-	HookThreadFunction  *ebpf.VariableSpec `ebpf:"hook_thread_function"`
-	HookThreadPickedUp  *ebpf.VariableSpec `ebpf:"hook_thread_picked_up"`
-	HookThreadRequested *ebpf.VariableSpec `ebpf:"hook_thread_requested"`
-	HookThreadWoken     *ebpf.VariableSpec `ebpf:"hook_thread_woken"`
-	LayoutArgs          *ebpf.VariableSpec `ebpf:"layout_args"`
-	LayoutKind          *ebpf.VariableSpec `ebpf:"layout_kind"`
-	LayoutRecord        *ebpf.VariableSpec `ebpf:"layout_record"`
-	LayoutStack         *ebpf.VariableSpec `ebpf:"layout_stack"`
-	LayoutText          *ebpf.VariableSpec `ebpf:"layout_text"`
-	LayoutTextStack     *ebpf.VariableSpec `ebpf:"layout_text_stack"`
-	SkipSignals         *ebpf.VariableSpec `ebpf:"skip_signals"`
+	ByFrom                 *ebpf.VariableSpec `ebpf:"by_from"`
+	ByModule               *ebpf.VariableSpec `ebpf:"by_module"`
+	ByThread               *ebpf.VariableSpec `ebpf:"by_thread"`
+	ByTo                   *ebpf.VariableSpec `ebpf:"by_to"`
+	FromPid                *ebpf.VariableSpec `ebpf:"from_pid"`
+	HookHelperForked       *ebpf.VariableSpec `ebpf:"hook_helper_forked"`
+	HookHelperQueued       *ebpf.VariableSpec `ebpf:"hook_helper_queued"`
+	HookHelperReturned     *ebpf.VariableSpec `ebpf:"hook_helper_returned"`
+	HookHelperWaited       *ebpf.VariableSpec `ebpf:"hook_helper_waited"`
+	HookModuleFreed        *ebpf.VariableSpec `ebpf:"hook_module_freed"`
+	HookModuleGot          *ebpf.VariableSpec `ebpf:"hook_module_got"`
+	HookModuleInitBegin    *ebpf.VariableSpec `ebpf:"hook_module_init_begin"`
+	HookModuleInitEnd      *ebpf.VariableSpec `ebpf:"hook_module_init_end"`
+	HookModuleLoaded       *ebpf.VariableSpec `ebpf:"hook_module_loaded"`
+	HookModulePut          *ebpf.VariableSpec `ebpf:"hook_module_put"`
+	HookRequestAdmitted    *ebpf.VariableSpec `ebpf:"hook_request_admitted"`
+	HookRequestAsked       *ebpf.VariableSpec `ebpf:"hook_request_asked"`
+	HookRequestDuplicate   *ebpf.VariableSpec `ebpf:"hook_request_duplicate"`
+	HookRequestNamed       *ebpf.VariableSpec `ebpf:"hook_request_named"`
+	HookRequestReturned    *ebpf.VariableSpec `ebpf:"hook_request_returned"`
+	HookSignalAllowed      *ebpf.VariableSpec `ebpf:"hook_signal_allowed"`
+	HookSignalDelivered    *ebpf.VariableSpec `ebpf:"hook_signal_delivered"`
+	HookSignalDequeued     *ebpf.VariableSpec `ebpf:"hook_signal_dequeued"`
+	HookSignalFlushed      *ebpf.VariableSpec `ebpf:"hook_signal_flushed"`
+	HookSignalGenerated    *ebpf.VariableSpec `ebpf:"hook_signal_generated"`
+	HookSignalSent         *ebpf.VariableSpec `ebpf:"hook_signal_sent"`
+	HookStopAsked          *ebpf.VariableSpec `ebpf:"hook_stop_asked"`
+	HookStopReturned       *ebpf.VariableSpec `ebpf:"hook_stop_returned"`
+	HookStopSeen           *ebpf.VariableSpec `ebpf:"hook_stop_seen"`
+	HookTaskExeced         *ebpf.VariableSpec `ebpf:"hook_task_execed"`
+	HookTaskExited         *ebpf.VariableSpec `ebpf:"hook_task_exited"`
+	HookTaskFreed          *ebpf.VariableSpec `ebpf:"hook_task_freed"`
+	HookThreadBound        *ebpf.VariableSpec `ebpf:"hook_thread_bound"`
+	HookThreadBoundMask    *ebpf.VariableSpec `ebpf:"hook_thread_bound_mask"`
+	HookThreadCreated      *ebpf.VariableSpec `ebpf:"hook_thread_created"`
+	HookThreadFirstRun     *ebpf.VariableSpec `ebpf:"hook_thread_first_run"`
+	HookThreadForked       *ebpf.VariableSpec `ebpf:"hook_thread_forked"`
+	HookThreadFunction     *ebpf.VariableSpec `ebpf:"hook_thread_function"`
+	HookThreadParkAsked    *ebpf.VariableSpec `ebpf:"hook_thread_park_asked"`
+	HookThreadParkReturned *ebpf.VariableSpec `ebpf:"hook_thread_park_returned"`
+	HookThreadParked       *ebpf.VariableSpec `ebpf:"hook_thread_parked"`
+	HookThreadPickedUp     *ebpf.VariableSpec `ebpf:"hook_thread_picked_up"`
+	HookThreadRequested    *ebpf.VariableSpec `ebpf:"hook_thread_requested"`
+	HookThreadUnparked     *ebpf.VariableSpec `ebpf:"hook_thread_unparked"`
+	HookThreadWoken        *ebpf.VariableSpec `ebpf:"hook_thread_woken"`
+	HookWorkEnded          *ebpf.VariableSpec `ebpf:"hook_work_ended"`
+	HookWorkQueued         *ebpf.VariableSpec `ebpf:"hook_work_queued"`
+	HookWorkStarted        *ebpf.VariableSpec `ebpf:"hook_work_started"`
+	LayoutArgs             *ebpf.VariableSpec `ebpf:"layout_args"`
+	LayoutKind             *ebpf.VariableSpec `ebpf:"layout_kind"`
+	LayoutRecord           *ebpf.VariableSpec `ebpf:"layout_record"`
+	LayoutStack            *ebpf.VariableSpec `ebpf:"layout_stack"`
+	LayoutStudied          *ebpf.VariableSpec `ebpf:"layout_studied"`
+	LayoutText             *ebpf.VariableSpec `ebpf:"layout_text"`
+	LayoutTextStack        *ebpf.VariableSpec `ebpf:"layout_text_stack"`
+	SkipSignals            *ebpf.VariableSpec `ebpf:"skip_signals"`
+	ToPid                  *ebpf.VariableSpec `ebpf:"to_pid"`
+	TracerTgid             *ebpf.VariableSpec `ebpf:"tracer_tgid"`
+	WantFrom               *ebpf.VariableSpec `ebpf:"want_from"`
+	WantThread             *ebpf.VariableSpec `ebpf:"want_thread"`
+	WantTo                 *ebpf.VariableSpec `ebpf:"want_to"`
 }
 
 // TraceObjects contains all objects after they have been loaded into the kernel.
@@ -244,22 +383,36 @@ func (o *TraceObjects) Close() error {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TraceMaps struct {
-	Fired    *ebpf.Map `ebpf:"fired"`
-	Helpers  *ebpf.Map `ebpf:"helpers"`
-	Lost     *ebpf.Map `ebpf:"lost"`
-	Newborn  *ebpf.Map `ebpf:"newborn"`
-	Ring     *ebpf.Map `ebpf:"ring"`
-	Stopping *ebpf.Map `ebpf:"stopping"`
+	Bulk         *ebpf.Map `ebpf:"bulk"`
+	Fired        *ebpf.Map `ebpf:"fired"`
+	Helpers      *ebpf.Map `ebpf:"helpers"`
+	Life         *ebpf.Map `ebpf:"life"`
+	Lost         *ebpf.Map `ebpf:"lost"`
+	Newborn      *ebpf.Map `ebpf:"newborn"`
+	Requesting   *ebpf.Map `ebpf:"requesting"`
+	ScratchStack *ebpf.Map `ebpf:"scratch_stack"`
+	SendPassed   *ebpf.Map `ebpf:"send_passed"`
+	Signalled    *ebpf.Map `ebpf:"signalled"`
+	Stopped      *ebpf.Map `ebpf:"stopped"`
+	Stopping     *ebpf.Map `ebpf:"stopping"`
+	Studied      *ebpf.Map `ebpf:"studied"`
 }
 
 func (m *TraceMaps) Close() error {
 	return _TraceClose(
+		m.Bulk,
 		m.Fired,
 		m.Helpers,
+		m.Life,
 		m.Lost,
 		m.Newborn,
-		m.Ring,
+		m.Requesting,
+		m.ScratchStack,
+		m.SendPassed,
+		m.Signalled,
+		m.Stopped,
 		m.Stopping,
+		m.Studied,
 	)
 }
 
@@ -267,116 +420,201 @@ func (m *TraceMaps) Close() error {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TraceVariables struct {
-	HookHelperForked    *ebpf.Variable `ebpf:"hook_helper_forked"`
-	HookHelperQueued    *ebpf.Variable `ebpf:"hook_helper_queued"`
-	HookHelperReturned  *ebpf.Variable `ebpf:"hook_helper_returned"`
-	HookHelperWaited    *ebpf.Variable `ebpf:"hook_helper_waited"`
-	HookModuleFreed     *ebpf.Variable `ebpf:"hook_module_freed"`
-	HookModuleInitBegin *ebpf.Variable `ebpf:"hook_module_init_begin"`
-	HookModuleInitEnd   *ebpf.Variable `ebpf:"hook_module_init_end"`
-	HookModuleLoaded    *ebpf.Variable `ebpf:"hook_module_loaded"`
-	HookRequestAdmitted *ebpf.Variable `ebpf:"hook_request_admitted"`
-	HookRequestAsked    *ebpf.Variable `ebpf:"hook_request_asked"`
-	HookRequestNamed    *ebpf.Variable `ebpf:"hook_request_named"`
-	HookRequestReturned *ebpf.Variable `ebpf:"hook_request_returned"`
-	HookSignalAllowed   *ebpf.Variable `ebpf:"hook_signal_allowed"`
-	HookSignalDelivered *ebpf.Variable `ebpf:"hook_signal_delivered"`
-	HookSignalDequeued  *ebpf.Variable `ebpf:"hook_signal_dequeued"`
-	HookSignalFlushed   *ebpf.Variable `ebpf:"hook_signal_flushed"`
-	HookSignalGenerated *ebpf.Variable `ebpf:"hook_signal_generated"`
-	HookSignalSent      *ebpf.Variable `ebpf:"hook_signal_sent"`
-	HookStopAsked       *ebpf.Variable `ebpf:"hook_stop_asked"`
-	HookStopReturned    *ebpf.Variable `ebpf:"hook_stop_returned"`
-	HookStopSeen        *ebpf.Variable `ebpf:"hook_stop_seen"`
-	HookTaskExeced      *ebpf.Variable `ebpf:"hook_task_execed"`
-	HookTaskExited      *ebpf.Variable `ebpf:"hook_task_exited"`
-	HookTaskFreed       *ebpf.Variable `ebpf:"hook_task_freed"`
-	HookThreadCreated   *ebpf.Variable `ebpf:"hook_thread_created"`
-	HookThreadFirstRun  *ebpf.Variable `ebpf:"hook_thread_first_run"`
-	HookThreadForked    *ebpf.Variable `ebpf:"hook_thread_forked"`
-	HookThreadFunction  *ebpf.Variable `ebpf:"hook_thread_function"`
-	HookThreadPickedUp  *ebpf.Variable `ebpf:"hook_thread_picked_up"`
-	HookThreadRequested *ebpf.Variable `ebpf:"hook_thread_requested"`
-	HookThreadWoken     *ebpf.Variable `ebpf:"hook_thread_woken"`
-	LayoutArgs          *ebpf.Variable `ebpf:"layout_args"`
-	LayoutKind          *ebpf.Variable `ebpf:"layout_kind"`
-	LayoutRecord        *ebpf.Variable `ebpf:"layout_record"`
-	LayoutStack         *ebpf.Variable `ebpf:"layout_stack"`
-	LayoutText          *ebpf.Variable `ebpf:"layout_text"`
-	LayoutTextStack     *ebpf.Variable `ebpf:"layout_text_stack"`
-	SkipSignals         *ebpf.Variable `ebpf:"skip_signals"`
+	ByFrom                 *ebpf.Variable `ebpf:"by_from"`
+	ByModule               *ebpf.Variable `ebpf:"by_module"`
+	ByThread               *ebpf.Variable `ebpf:"by_thread"`
+	ByTo                   *ebpf.Variable `ebpf:"by_to"`
+	FromPid                *ebpf.Variable `ebpf:"from_pid"`
+	HookHelperForked       *ebpf.Variable `ebpf:"hook_helper_forked"`
+	HookHelperQueued       *ebpf.Variable `ebpf:"hook_helper_queued"`
+	HookHelperReturned     *ebpf.Variable `ebpf:"hook_helper_returned"`
+	HookHelperWaited       *ebpf.Variable `ebpf:"hook_helper_waited"`
+	HookModuleFreed        *ebpf.Variable `ebpf:"hook_module_freed"`
+	HookModuleGot          *ebpf.Variable `ebpf:"hook_module_got"`
+	HookModuleInitBegin    *ebpf.Variable `ebpf:"hook_module_init_begin"`
+	HookModuleInitEnd      *ebpf.Variable `ebpf:"hook_module_init_end"`
+	HookModuleLoaded       *ebpf.Variable `ebpf:"hook_module_loaded"`
+	HookModulePut          *ebpf.Variable `ebpf:"hook_module_put"`
+	HookRequestAdmitted    *ebpf.Variable `ebpf:"hook_request_admitted"`
+	HookRequestAsked       *ebpf.Variable `ebpf:"hook_request_asked"`
+	HookRequestDuplicate   *ebpf.Variable `ebpf:"hook_request_duplicate"`
+	HookRequestNamed       *ebpf.Variable `ebpf:"hook_request_named"`
+	HookRequestReturned    *ebpf.Variable `ebpf:"hook_request_returned"`
+	HookSignalAllowed      *ebpf.Variable `ebpf:"hook_signal_allowed"`
+	HookSignalDelivered    *ebpf.Variable `ebpf:"hook_signal_delivered"`
+	HookSignalDequeued     *ebpf.Variable `ebpf:"hook_signal_dequeued"`
+	HookSignalFlushed      *ebpf.Variable `ebpf:"hook_signal_flushed"`
+	HookSignalGenerated    *ebpf.Variable `ebpf:"hook_signal_generated"`
+	HookSignalSent         *ebpf.Variable `ebpf:"hook_signal_sent"`
+	HookStopAsked          *ebpf.Variable `ebpf:"hook_stop_asked"`
+	HookStopReturned       *ebpf.Variable `ebpf:"hook_stop_returned"`
+	HookStopSeen           *ebpf.Variable `ebpf:"hook_stop_seen"`
+	HookTaskExeced         *ebpf.Variable `ebpf:"hook_task_execed"`
+	HookTaskExited         *ebpf.Variable `ebpf:"hook_task_exited"`
+	HookTaskFreed          *ebpf.Variable `ebpf:"hook_task_freed"`
+	HookThreadBound        *ebpf.Variable `ebpf:"hook_thread_bound"`
+	HookThreadBoundMask    *ebpf.Variable `ebpf:"hook_thread_bound_mask"`
+	HookThreadCreated      *ebpf.Variable `ebpf:"hook_thread_created"`
+	HookThreadFirstRun     *ebpf.Variable `ebpf:"hook_thread_first_run"`
+	HookThreadForked       *ebpf.Variable `ebpf:"hook_thread_forked"`
+	HookThreadFunction     *ebpf.Variable `ebpf:"hook_thread_function"`
+	HookThreadParkAsked    *ebpf.Variable `ebpf:"hook_thread_park_asked"`
+	HookThreadParkReturned *ebpf.Variable `ebpf:"hook_thread_park_returned"`
+	HookThreadParked       *ebpf.Variable `ebpf:"hook_thread_parked"`
+	HookThreadPickedUp     *ebpf.Variable `ebpf:"hook_thread_picked_up"`
+	HookThreadRequested    *ebpf.Variable `ebpf:"hook_thread_requested"`
+	HookThreadUnparked     *ebpf.Variable `ebpf:"hook_thread_unparked"`
+	HookThreadWoken        *ebpf.Variable `ebpf:"hook_thread_woken"`
+	HookWorkEnded          *ebpf.Variable `ebpf:"hook_work_ended"`
+	HookWorkQueued         *ebpf.Variable `ebpf:"hook_work_queued"`
+	HookWorkStarted        *ebpf.Variable `ebpf:"hook_work_started"`
+	LayoutArgs             *ebpf.Variable `ebpf:"layout_args"`
+	LayoutKind             *ebpf.Variable `ebpf:"layout_kind"`
+	LayoutRecord           *ebpf.Variable `ebpf:"layout_record"`
+	LayoutStack            *ebpf.Variable `ebpf:"layout_stack"`
+	LayoutStudied          *ebpf.Variable `ebpf:"layout_studied"`
+	LayoutText             *ebpf.Variable `ebpf:"layout_text"`
+	LayoutTextStack        *ebpf.Variable `ebpf:"layout_text_stack"`
+	SkipSignals            *ebpf.Variable `ebpf:"skip_signals"`
+	ToPid                  *ebpf.Variable `ebpf:"to_pid"`
+	TracerTgid             *ebpf.Variable `ebpf:"tracer_tgid"`
+	WantFrom               *ebpf.Variable `ebpf:"want_from"`
+	WantThread             *ebpf.Variable `ebpf:"want_thread"`
+	WantTo                 *ebpf.Variable `ebpf:"want_to"`
 }
 
 // TracePrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TracePrograms struct {
-	HelperForked    *ebpf.Program `ebpf:"helper_forked"`
-	HelperQueued    *ebpf.Program `ebpf:"helper_queued"`
-	HelperReturned  *ebpf.Program `ebpf:"helper_returned"`
-	HelperWaited    *ebpf.Program `ebpf:"helper_waited"`
-	ModuleFreed     *ebpf.Program `ebpf:"module_freed"`
-	ModuleInitBegin *ebpf.Program `ebpf:"module_init_begin"`
-	ModuleInitEnd   *ebpf.Program `ebpf:"module_init_end"`
-	ModuleLoaded    *ebpf.Program `ebpf:"module_loaded"`
-	RequestAdmitted *ebpf.Program `ebpf:"request_admitted"`
-	RequestAsked    *ebpf.Program `ebpf:"request_asked"`
-	RequestNamed    *ebpf.Program `ebpf:"request_named"`
-	RequestReturned *ebpf.Program `ebpf:"request_returned"`
-	SignalAllowed   *ebpf.Program `ebpf:"signal_allowed"`
-	SignalDelivered *ebpf.Program `ebpf:"signal_delivered"`
-	SignalDequeued  *ebpf.Program `ebpf:"signal_dequeued"`
-	SignalFlushed   *ebpf.Program `ebpf:"signal_flushed"`
-	SignalGenerated *ebpf.Program `ebpf:"signal_generated"`
-	SignalSent      *ebpf.Program `ebpf:"signal_sent"`
-	StopAsked       *ebpf.Program `ebpf:"stop_asked"`
-	StopReturned    *ebpf.Program `ebpf:"stop_returned"`
-	StopSeen        *ebpf.Program `ebpf:"stop_seen"`
-	TaskExeced      *ebpf.Program `ebpf:"task_execed"`
-	TaskExited      *ebpf.Program `ebpf:"task_exited"`
-	TaskFreed       *ebpf.Program `ebpf:"task_freed"`
-	ThreadCreated   *ebpf.Program `ebpf:"thread_created"`
-	ThreadFirstRun  *ebpf.Program `ebpf:"thread_first_run"`
-	ThreadForked    *ebpf.Program `ebpf:"thread_forked"`
-	ThreadFunction  *ebpf.Program `ebpf:"thread_function"`
-	ThreadPickedUp  *ebpf.Program `ebpf:"thread_picked_up"`
-	ThreadRequested *ebpf.Program `ebpf:"thread_requested"`
-	ThreadWoken     *ebpf.Program `ebpf:"thread_woken"`
+	HelperForked            *ebpf.Program `ebpf:"helper_forked"`
+	HelperForkedKprobe      *ebpf.Program `ebpf:"helper_forked__kprobe"`
+	HelperQueued            *ebpf.Program `ebpf:"helper_queued"`
+	HelperQueuedKprobe      *ebpf.Program `ebpf:"helper_queued__kprobe"`
+	HelperReturned          *ebpf.Program `ebpf:"helper_returned"`
+	HelperWaited            *ebpf.Program `ebpf:"helper_waited"`
+	ModuleFreed             *ebpf.Program `ebpf:"module_freed"`
+	ModuleGot               *ebpf.Program `ebpf:"module_got"`
+	ModuleInitBegin         *ebpf.Program `ebpf:"module_init_begin"`
+	ModuleInitBeginKprobe   *ebpf.Program `ebpf:"module_init_begin__kprobe"`
+	ModuleInitEnd           *ebpf.Program `ebpf:"module_init_end"`
+	ModuleLoaded            *ebpf.Program `ebpf:"module_loaded"`
+	ModulePut               *ebpf.Program `ebpf:"module_put"`
+	RequestAdmitted         *ebpf.Program `ebpf:"request_admitted"`
+	RequestAsked            *ebpf.Program `ebpf:"request_asked"`
+	RequestDuplicate        *ebpf.Program `ebpf:"request_duplicate"`
+	RequestNamed            *ebpf.Program `ebpf:"request_named"`
+	RequestNamedKprobe      *ebpf.Program `ebpf:"request_named__kprobe"`
+	RequestReturned         *ebpf.Program `ebpf:"request_returned"`
+	SignalAllowed           *ebpf.Program `ebpf:"signal_allowed"`
+	SignalAllowedKprobe     *ebpf.Program `ebpf:"signal_allowed__kprobe"`
+	SignalDelivered         *ebpf.Program `ebpf:"signal_delivered"`
+	SignalDequeued          *ebpf.Program `ebpf:"signal_dequeued"`
+	SignalDequeuedKretprobe *ebpf.Program `ebpf:"signal_dequeued__kretprobe"`
+	SignalFlushed           *ebpf.Program `ebpf:"signal_flushed"`
+	SignalFlushedKprobe     *ebpf.Program `ebpf:"signal_flushed__kprobe"`
+	SignalGenerated         *ebpf.Program `ebpf:"signal_generated"`
+	SignalSent              *ebpf.Program `ebpf:"signal_sent"`
+	SignalSentKprobe        *ebpf.Program `ebpf:"signal_sent__kprobe"`
+	StopAsked               *ebpf.Program `ebpf:"stop_asked"`
+	StopReturned            *ebpf.Program `ebpf:"stop_returned"`
+	StopSeen                *ebpf.Program `ebpf:"stop_seen"`
+	StopSeenKretprobe       *ebpf.Program `ebpf:"stop_seen__kretprobe"`
+	TaskExeced              *ebpf.Program `ebpf:"task_execed"`
+	TaskExited              *ebpf.Program `ebpf:"task_exited"`
+	TaskFreed               *ebpf.Program `ebpf:"task_freed"`
+	ThreadBound             *ebpf.Program `ebpf:"thread_bound"`
+	ThreadBoundKprobe       *ebpf.Program `ebpf:"thread_bound__kprobe"`
+	ThreadBoundMask         *ebpf.Program `ebpf:"thread_bound_mask"`
+	ThreadBoundMaskKprobe   *ebpf.Program `ebpf:"thread_bound_mask__kprobe"`
+	ThreadCreated           *ebpf.Program `ebpf:"thread_created"`
+	ThreadCreatedKretprobe  *ebpf.Program `ebpf:"thread_created__kretprobe"`
+	ThreadFirstRun          *ebpf.Program `ebpf:"thread_first_run"`
+	ThreadFirstRunKprobe    *ebpf.Program `ebpf:"thread_first_run__kprobe"`
+	ThreadForked            *ebpf.Program `ebpf:"thread_forked"`
+	ThreadFunction          *ebpf.Program `ebpf:"thread_function"`
+	ThreadParkAsked         *ebpf.Program `ebpf:"thread_park_asked"`
+	ThreadParkAskedKprobe   *ebpf.Program `ebpf:"thread_park_asked__kprobe"`
+	ThreadParkReturned      *ebpf.Program `ebpf:"thread_park_returned"`
+	ThreadParked            *ebpf.Program `ebpf:"thread_parked"`
+	ThreadParkedKprobe      *ebpf.Program `ebpf:"thread_parked__kprobe"`
+	ThreadPickedUp          *ebpf.Program `ebpf:"thread_picked_up"`
+	ThreadPickedUpKprobe    *ebpf.Program `ebpf:"thread_picked_up__kprobe"`
+	ThreadRequested         *ebpf.Program `ebpf:"thread_requested"`
+	ThreadRequestedKprobe   *ebpf.Program `ebpf:"thread_requested__kprobe"`
+	ThreadUnparked          *ebpf.Program `ebpf:"thread_unparked"`
+	ThreadUnparkedKprobe    *ebpf.Program `ebpf:"thread_unparked__kprobe"`
+	ThreadWoken             *ebpf.Program `ebpf:"thread_woken"`
+	WorkEnded               *ebpf.Program `ebpf:"work_ended"`
+	WorkQueued              *ebpf.Program `ebpf:"work_queued"`
+	WorkQueuedFentry        *ebpf.Program `ebpf:"work_queued__fentry"`
+	WorkStarted             *ebpf.Program `ebpf:"work_started"`
 }
 
 func (p *TracePrograms) Close() error {
 	return _TraceClose(
 		p.HelperForked,
+		p.HelperForkedKprobe,
 		p.HelperQueued,
+		p.HelperQueuedKprobe,
 		p.HelperReturned,
 		p.HelperWaited,
 		p.ModuleFreed,
+		p.ModuleGot,
 		p.ModuleInitBegin,
+		p.ModuleInitBeginKprobe,
 		p.ModuleInitEnd,
 		p.ModuleLoaded,
+		p.ModulePut,
 		p.RequestAdmitted,
 		p.RequestAsked,
+		p.RequestDuplicate,
 		p.RequestNamed,
+		p.RequestNamedKprobe,
 		p.RequestReturned,
 		p.SignalAllowed,
+		p.SignalAllowedKprobe,
 		p.SignalDelivered,
 		p.SignalDequeued,
+		p.SignalDequeuedKretprobe,
 		p.SignalFlushed,
+		p.SignalFlushedKprobe,
 		p.SignalGenerated,
 		p.SignalSent,
+		p.SignalSentKprobe,
 		p.StopAsked,
 		p.StopReturned,
 		p.StopSeen,
+		p.StopSeenKretprobe,
 		p.TaskExeced,
 		p.TaskExited,
 		p.TaskFreed,
+		p.ThreadBound,
+		p.ThreadBoundKprobe,
+		p.ThreadBoundMask,
+		p.ThreadBoundMaskKprobe,
 		p.ThreadCreated,
+		p.ThreadCreatedKretprobe,
 		p.ThreadFirstRun,
+		p.ThreadFirstRunKprobe,
 		p.ThreadForked,
 		p.ThreadFunction,
+		p.ThreadParkAsked,
+		p.ThreadParkAskedKprobe,
+		p.ThreadParkReturned,
+		p.ThreadParked,
+		p.ThreadParkedKprobe,
 		p.ThreadPickedUp,
+		p.ThreadPickedUpKprobe,
 		p.ThreadRequested,
+		p.ThreadRequestedKprobe,
+		p.ThreadUnparked,
+		p.ThreadUnparkedKprobe,
 		p.ThreadWoken,
+		p.WorkEnded,
+		p.WorkQueued,
+		p.WorkQueuedFentry,
+		p.WorkStarted,
 	)
 }
 

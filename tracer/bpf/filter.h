@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Which records are wanted, decided before they take room in a ring. All of it
+ * rests on constants that the loader sets: where no filter is set the verifier
+ * prunes the questions away.
+ *
+ * A thread's name is known late (its requester asks with a format), and what
+ * follows from a request runs in other tasks; so what is few and cannot be
+ * judged yet always passes, and followers are known by the maps below.
+ */
+#ifndef KMODLAB_FILTER_H
+#define KMODLAB_FILTER_H
+
+#include "emit.h"
+
+/* A comm of 16 bytes as two numbers, which compare in two instructions. */
+struct comm {
+	__u64 half[2];
+};
+
+const volatile __u32 by_thread = 0;
+const volatile __u64 want_thread[2] = {};
+const volatile __u32 by_module = 0;
+const volatile __u32 by_from = 0; /* BY_PID or BY_COMM */
+const volatile __u32 from_pid = 0;
+const volatile __u64 want_from[2] = {};
+const volatile __u32 by_to = 0;
+const volatile __u32 to_pid = 0;
+const volatile __u64 want_to[2] = {};
+
+#define BY_PID 1
+#define BY_COMM 2
+
+/* Bit n-1 drops signal n before a record is made (the Go runtime's SIGURG, SIGCHLD). */
+const volatile __u64 skip_signals = 0;
+
+/* The module under study; the loader writes its name, and the text when it is loaded already. */
+struct text_range {
+	__u64 begin, end;
+};
+
+struct studied_module {
+	char name[56];
+	__u64 module; /* its struct, 0 while it is not loaded */
+	struct text_range text, init;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct studied_module);
+} studied SEC(".maps");
+
+/* Tasks inside a request_module that is wanted, by pid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u32);
+} requesting SEC(".maps");
+
+/* Processes that were sent a wanted signal, by tgid: what becomes of it is wanted too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u32);
+} signalled SEC(".maps");
+
+/*
+ * Set where a send passed, until signal_generate, which follows on the same CPU
+ * with interrupts off (siglock).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} send_passed SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64[STACK_DEPTH]);
+} scratch_stack SEC(".maps");
+
+static __always_inline bool any_life_filter(void)
+{
+	return by_thread || by_module;
+}
+
+static __always_inline bool skipped(__u32 sig)
+{
+	return sig - 1 < 64 && (skip_signals >> (sig - 1)) & 1;
+}
+
+static __always_inline bool comm_is(struct task_struct *t, const volatile __u64 *want)
+{
+	struct comm comm = {};
+
+	bpf_probe_read_kernel(&comm, sizeof(comm), &t->comm);
+	return comm.half[0] == want[0] && comm.half[1] == want[1];
+}
+
+static __always_inline bool in_module(__u64 addr)
+{
+	__u32 zero = 0;
+	struct studied_module *m = bpf_map_lookup_elem(&studied, &zero);
+
+	if (!m || !addr)
+		return false;
+	return (addr >= m->text.begin && addr < m->text.end) ||
+	       (addr >= m->init.begin && addr < m->init.end);
+}
+
+/* struct kthread of a kernel thread; it has no threadfn before its first run. */
+static __always_inline struct kthread *to_kthread(struct task_struct *t)
+{
+	if (bpf_core_field_exists(struct kthread, result))
+		return BPF_CORE_READ(t, worker_private);
+	return (struct kthread *)BPF_CORE_READ(t, set_child_tid);
+}
+
+static __always_inline bool is_studied(struct task_struct *t)
+{
+	if (by_thread && !comm_is(t, want_thread))
+		return false;
+	if (by_module) {
+		if (!(BPF_CORE_READ(t, flags) & PF_KTHREAD))
+			return false;
+		struct kthread *self = to_kthread(t);
+
+		return in_module((__u64)BPF_CORE_READ(self, threadfn));
+	}
+	return true;
+}
+
+/* For records about a thread that has its name. */
+static __always_inline bool wants_task(struct task_struct *t)
+{
+	return !any_life_filter() || is_studied(t);
+}
+
+static __always_inline bool stack_in_module(void *ctx)
+{
+	__u32 zero = 0, i;
+	__u64 *stack = bpf_map_lookup_elem(&scratch_stack, &zero);
+
+	if (!stack)
+		return false;
+	bpf_get_stack(ctx, stack, STACK_DEPTH * sizeof(*stack), 0);
+	for (i = 0; i < STACK_DEPTH; i++)
+		if (in_module(stack[i]))
+			return true;
+	return false;
+}
+
+/* The caller is a thread under study, or runs the code of the module. */
+static __always_inline bool wants_caller(void *ctx)
+{
+	if (!any_life_filter() || is_studied(current_task()))
+		return true;
+	return by_module && !by_thread && stack_in_module(ctx);
+}
+
+static __always_inline void begin_request(void)
+{
+	__u32 pid = (__u32)bpf_get_current_pid_tgid(), one = 1;
+
+	if (any_life_filter())
+		bpf_map_update_elem(&requesting, &pid, &one, BPF_ANY);
+}
+
+static __always_inline void end_request(void)
+{
+	__u32 pid = (__u32)bpf_get_current_pid_tgid();
+
+	if (any_life_filter())
+		bpf_map_delete_elem(&requesting, &pid);
+}
+
+static __always_inline bool wants_request(void)
+{
+	__u32 pid = (__u32)bpf_get_current_pid_tgid();
+
+	return !any_life_filter() || bpf_map_lookup_elem(&requesting, &pid);
+}
+
+static __always_inline bool named(struct task_struct *t, __u32 by, __u32 pid,
+				  const volatile __u64 *want)
+{
+	if (by == BY_PID)
+		return (__u32)BPF_CORE_READ(t, pid) == pid || (__u32)BPF_CORE_READ(t, tgid) == pid;
+	return comm_is(t, want);
+}
+
+static __always_inline bool any_send_filter(void)
+{
+	return by_from || by_to || any_life_filter();
+}
+
+static __always_inline bool wants_send(void *ctx, struct task_struct *t)
+{
+	if (by_from && !named(current_task(), by_from, from_pid, want_from))
+		return false;
+	if (by_to && !named(t, by_to, to_pid, want_to))
+		return false;
+	return !any_life_filter() || is_studied(t) || wants_caller(ctx);
+}
+
+/* Remembers a send that passed, for the records that follow it. */
+static __always_inline void note_send(struct task_struct *t)
+{
+	__u32 zero = 0, one = 1, tgid, *passed;
+
+	if (!any_send_filter())
+		return;
+	tgid = BPF_CORE_READ(t, tgid);
+	bpf_map_update_elem(&signalled, &tgid, &one, BPF_ANY);
+	passed = bpf_map_lookup_elem(&send_passed, &zero);
+	if (passed)
+		*passed = 1;
+}
+
+static __always_inline bool wants_generated(void)
+{
+	__u32 zero = 0, was, *passed;
+
+	if (!any_send_filter())
+		return true;
+	passed = bpf_map_lookup_elem(&send_passed, &zero);
+	if (!passed)
+		return false;
+	was = *passed;
+	*passed = 0;
+	return was;
+}
+
+/* The task that takes a signal runs; who sent it is known by the map alone. */
+static __always_inline bool wants_taken(void)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	return !any_send_filter() || bpf_map_lookup_elem(&signalled, &tgid) ||
+	       (any_life_filter() && is_studied(current_task()));
+}
+
+#endif /* KMODLAB_FILTER_H */

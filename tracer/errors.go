@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	vmlinuxBTF   = "/sys/kernel/btf/vmlinux"
+	lockdownFile = "/sys/kernel/security/lockdown"
+)
+
+// Why nothing can be traced. Start wraps one of them where it knows.
+var (
+	// ErrNoBTF: no program can learn the kernel's structures.
+	ErrNoBTF = errors.New("the kernel has no BTF (" + vmlinuxBTF + "): use a kernel with CONFIG_DEBUG_INFO_BTF=y, as Debian's are")
+	// ErrNotPermitted: the kernel refuses BPF to this process.
+	ErrNotPermitted = errors.New("the kernel refuses BPF")
+	// ErrTooOld: the kernel lacks BPF ring buffers or more.
+	ErrTooOld = errors.New("the kernel is too old")
+)
+
+// explain says what to do about an error that keeps everything from being
+// traced.
+func explain(err error) error {
+	lockdown, _ := os.ReadFile(lockdownFile) // absent where nothing is locked down
+	var uts unix.Utsname
+	if unameErr := unix.Uname(&uts); unameErr != nil {
+		return fmt.Errorf("%w (and uname: %w)", err, unameErr)
+	}
+	return explainFor(err, os.Geteuid() == 0, string(lockdown), unix.ByteSliceToString(uts.Release[:]))
+}
+
+// explainFor is explain on a machine that its arguments describe.
+func explainFor(err error, root bool, lockdown, release string) error {
+	line := firstLine(err)
+	switch {
+	case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES):
+		switch {
+		case strings.Contains(lockdown, "[confidentiality]"):
+			return fmt.Errorf("%w: it is locked down (lockdown=confidentiality); boot without that, or with lockdown=integrity (%s)", ErrNotPermitted, line)
+		case !root:
+			return fmt.Errorf("%w: run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN (%s)", ErrNotPermitted, line)
+		}
+		return fmt.Errorf("%w even to root: in a container, give it CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN, or run outside (%s)", ErrNotPermitted, line)
+	case tooOld(release):
+		return fmt.Errorf("%w: %s, and the tracer needs Linux 5.10 or later (%s)", ErrTooOld, release, line)
+	case errors.Is(err, ebpf.ErrNotSupported):
+		return fmt.Errorf("this kernel, %s, was built without what the tracer needs (CONFIG_BPF_SYSCALL, CONFIG_BPF_JIT, CONFIG_BPF_EVENTS, CONFIG_FUNCTION_TRACER): %s", release, line)
+	}
+	return err
+}
+
+func tooOld(release string) bool {
+	var major, minor int
+	if n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor); n != 2 {
+		return false
+	}
+	return major < 5 || major == 5 && minor < 10
+}

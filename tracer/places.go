@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+
+package tracer
+
+import (
+	"strings"
+
+	"github.com/kmodlab/kmodlab/tracer/event"
+)
+
+// place is a logical hook: what the tracer wants to hear of, and the programs
+// that can tell it, the best first. Only the first that this kernel takes is
+// used.
+type place struct {
+	name     string
+	kinds    []event.Kind
+	variants []variant
+	// sifts: most calls record nothing, so one that the kernel kept from the
+	// program is no sign of a lost record.
+	sifts bool
+}
+
+// sifting marks a place.
+func sifting(p place) place {
+	p.sifts = true
+	return p
+}
+
+// variant is a program at a target.
+type variant struct {
+	program string // its name in tracer/bpf
+	target  string // the function, where it is not the one of the program's section
+}
+
+// on makes a place: its first program has the place's name, others follow as
+// NAME__suffix or, behind an @, are the first one at another function.
+func on(name string, kind event.Kind, others ...string) place {
+	p := place{name: name, kinds: []event.Kind{kind}, variants: []variant{{program: name}}}
+	for _, other := range others {
+		if target, ok := strings.CutPrefix(other, "@"); ok {
+			p.variants = append(p.variants, variant{program: name, target: target})
+		} else {
+			p.variants = append(p.variants, variant{program: name + "__" + other})
+		}
+	}
+	return p
+}
+
+// places are all hooks, in the order in which they are reported. fentry and
+// fexit cost least and see arguments and result together; kprobes also reach
+// functions that the kernel's BTF does not describe. A fexit that needs an
+// argument has no kretprobe, which sees the result only.
+var places = []place{
+	on("thread_requested", event.ThreadRequested, "kprobe"),
+	on("thread_picked_up", event.ThreadPickedUp, "kprobe"),
+	on("thread_forked", event.ThreadForked),
+	on("thread_first_run", event.ThreadFirstRun, "kprobe"),
+	on("thread_created", event.ThreadCreated, "kretprobe"),
+	on("thread_bound", event.ThreadBound, "kprobe"),
+	on("thread_bound_mask", event.ThreadBound, "kprobe"),
+	sifting(on("thread_woken", event.ThreadWoken)),
+	on("thread_function", event.ThreadFunction),
+	on("thread_park_asked", event.ThreadParkAsked, "kprobe"),
+	on("thread_parked", event.ThreadParked, "kprobe"),
+	on("thread_park_returned", event.ThreadParkReturned),
+	on("thread_unparked", event.ThreadUnparked, "kprobe"),
+	on("stop_asked", event.ThreadStopAsked),
+	sifting(on("stop_seen", event.ThreadStopSeen, "kretprobe")),
+	on("stop_returned", event.ThreadStopReturned),
+	on("task_exited", event.TaskExited),
+	on("task_freed", event.TaskFreed),
+
+	on("work_queued", event.WorkQueued, "fentry"),
+	on("work_started", event.WorkStarted),
+	on("work_ended", event.WorkEnded),
+
+	on("request_asked", event.RequestAsked),
+	on("request_named", event.RequestNamed, "kprobe"),
+	on("request_duplicate", event.RequestDuplicate),
+	on("request_admitted", event.RequestAdmitted),
+	on("helper_queued", event.HelperQueued, "kprobe"),
+	on("helper_forked", event.HelperForked, "kprobe"),
+	sifting(on("task_execed", event.TaskExeced)),
+	on("helper_waited", event.HelperWaited),
+	on("helper_returned", event.HelperReturned),
+	on("request_returned", event.RequestReturned),
+
+	on("module_loaded", event.ModuleLoaded),
+	on("module_init_begin", event.ModuleInitBegin, "kprobe"),
+	on("module_init_end", event.ModuleInitEnd),
+	on("module_got", event.ModuleGot),
+	on("module_put", event.ModulePut),
+	on("module_freed", event.ModuleFreed),
+
+	// 5.10's name of the function comes before the kprobe.
+	on("signal_sent", event.SignalSent, "@__send_signal", "kprobe"),
+	on("signal_generated", event.SignalGenerated),
+	sifting(on("signal_dequeued", event.SignalDequeued, "kretprobe")),
+	on("signal_flushed", event.SignalFlushed, "kprobe"),
+	on("signal_delivered", event.SignalDelivered),
+	on("signal_allowed", event.SignalAllowed, "kprobe"),
+}
+
+// choose tries the variants in order and returns the first that works. fallback
+// says why the first did not, where another does; note says why none does.
+func choose(variants []variant, try func(variant) error) (used variant, fallback, note string) {
+	for i, v := range variants {
+		err := try(v)
+		if err == nil {
+			return v, fallback, ""
+		}
+		if i == 0 {
+			fallback = firstLine(err)
+		}
+		note = fallback
+	}
+	return variants[0], "", note
+}
+
+// firstLine keeps an error to one line: a verifier's log can have thousands.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
