@@ -93,11 +93,18 @@ func (t *Tracer) attachAll(spec *ebpf.CollectionSpec) error {
 			}
 		})
 	}
-	for i := range places {
-		next <- i
+	for i, p := range places {
+		if !p.last {
+			next <- i
+		}
 	}
 	close(next)
 	wg.Wait()
+	for i, p := range places {
+		if p.last {
+			hooks[i] = l.attach(p, uint32(i))
+		}
+	}
 	t.hooks = hooks
 	return nil
 }

@@ -18,6 +18,17 @@ type place struct {
 	// sifts: most calls record nothing, so one that the kernel kept from the
 	// program is no sign of a lost record.
 	sifts bool
+	// last: attached when all others are. Of the probes at one function the one
+	// that came last runs first.
+	last bool
+}
+
+// attachedLast marks a place. The kretprobe on __request_module replaces the
+// return address, which 5.10's unwinder then takes for the caller: the kprobe that
+// takes the stack has to run before it.
+func attachedLast(p place) place {
+	p.last = true
+	return p
 }
 
 // sifting marks a place.
@@ -74,7 +85,7 @@ var places = []place{
 	on("work_started", event.WorkStarted),
 	on("work_ended", event.WorkEnded),
 
-	on("request_asked", event.RequestAsked),
+	attachedLast(on("request_asked", event.RequestAsked)),
 	on("request_named", event.RequestNamed, "kprobe"),
 	on("request_duplicate", event.RequestDuplicate),
 	on("request_admitted", event.RequestAdmitted),
@@ -102,19 +113,21 @@ var places = []place{
 }
 
 // choose tries the variants in order and returns the first that works. fallback
-// says why the first did not, where another does; note says why none does.
+// says why the first did not, where another does; note says why none does, each
+// for itself.
 func choose(variants []variant, try func(variant) error) (used variant, fallback, note string) {
-	for i, v := range variants {
+	var why []string
+	for _, v := range variants {
 		err := try(v)
 		if err == nil {
+			if len(why) > 0 {
+				fallback = why[0]
+			}
 			return v, fallback, ""
 		}
-		if i == 0 {
-			fallback = firstLine(err)
-		}
-		note = fallback
+		why = append(why, firstLine(err))
 	}
-	return variants[0], "", note
+	return variants[0], "", strings.Join(why, "; ")
 }
 
 // firstLine keeps an error to one line: a verifier's log can have thousands.

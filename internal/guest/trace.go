@@ -78,18 +78,19 @@ func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte
 	if t == nil {
 		return nil, nil, errors.New("the tracer does not run")
 	}
-	result, err := report(t)
-	if err != nil {
-		return nil, nil, err
-	}
 	if err := t.Stop(); err != nil {
 		return nil, nil, err
 	}
 	select {
-	case err = <-a.trace.copied:
+	case err := <-a.trace.copied:
+		if err != nil {
+			return nil, nil, err
+		}
 	case <-time.After(stopDeadline):
-		err = errors.New("the host does not read the records")
+		return nil, nil, errors.New("the host does not read the records")
 	}
+	// Counted when nothing more is recorded, so that no loss escapes.
+	result, err := report(t)
 	if args.Detach && err == nil {
 		a.trace.tracer = nil
 		err = t.Close()
