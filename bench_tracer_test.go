@@ -208,7 +208,6 @@ func (m *tracerBench) furnish() {
 		Serial: "machine", Target: "/machine", Overlay: true, Root: true,
 		Binds: []string{"/lab", "/dev", "/proc", "/sys", "/tmp", "/run"},
 	}, nil)
-	m.run(nil, "/usr/bin/mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug") // where bpftrace looks for tracefs
 	m.run(nil, "/usr/bin/gcc", "-O2", "-Wall", "-static", "-o", "/lab/load", "/lab/load.c")
 	m.run(nil, "/usr/sbin/insmod", "/lab/kmodlab_bench.ko")
 	// kmod's own work for one request is some hundred times what a tracer adds.

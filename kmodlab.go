@@ -66,6 +66,9 @@ type Spec struct {
 
 	// HookStats has the kernel measure the run time of each hook of the tracer.
 	HookStats bool
+	// SteadyHooks takes kprobes and classic tracepoints first, which run with
+	// preemption off, as the tracer does by itself on a preemptible kernel (7.x).
+	SteadyHooks bool
 
 	Watch Watch
 }

@@ -26,7 +26,7 @@ func lessons(t *testing.T) []string {
 func testLesson(t *testing.T, dir, kernel string) *result.Result {
 	t.Helper()
 	want := readExpectation(t, dir)
-	res := runWhole(t, want.spec(dir, kernel))
+	res := runVM(t, want.spec(dir, kernel))
 	wrong, err := want.differences(res)
 	if err != nil {
 		t.Fatal(err)

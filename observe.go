@@ -156,7 +156,7 @@ func (s TraceSpec) wire() wire.TraceArgs {
 	for _, sig := range s.Filter.Signals {
 		f.Signals = append(f.Signals, int(sig))
 	}
-	return wire.TraceArgs{Filter: f, Stats: s.HookStats}
+	return wire.TraceArgs{Filter: f, Stats: s.HookStats, Steady: s.SteadyHooks}
 }
 
 // observation is one Trace while it goes on.

@@ -28,7 +28,7 @@ func Run(ctx context.Context, spec Spec) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats}}
+	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats, Steady: spec.SteadyHooks}}
 	r.all(ctx, []step{
 		r.findPrograms, r.fetch, r.compile, r.resolve, r.buildProbe, r.start, r.attach, r.script, r.detach, r.powerOff,
 	})

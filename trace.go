@@ -132,11 +132,12 @@ func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string) error {
 	if err != nil {
 		return err
 	}
-	if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err != nil {
+	if id == "" {
+		t.kernel, err = symbols.ReadRunning(bytes.NewReader(data))
 		return err
 	}
-	if id == "" {
-		return nil
+	if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err != nil {
+		return err
 	}
 	return writeWhole(path, data)
 }

@@ -54,27 +54,6 @@ func runVM(t *testing.T, spec kmodlab.Spec) *result.Result {
 	return res
 }
 
-// runWhole repeats a run in which a preemptible kernel (7.x) kept calls from the
-// hooks: such a run says that it has gaps, and its story cannot be compared.
-func runWhole(t *testing.T, spec kmodlab.Spec) *result.Result {
-	t.Helper()
-	const tries = 3
-	for i := 1; ; i++ {
-		res := runVM(t, spec)
-		var missed uint64
-		for _, h := range res.Hooks {
-			missed += h.Missed
-		}
-		if missed == 0 {
-			return res
-		}
-		t.Logf("run %d of %d: the kernel kept %d calls from the hooks: %s", i, tries, missed, res.Verdict.Message)
-		if i == tries {
-			return res
-		}
-	}
-}
-
 // round is the demo's script without what only people look at.
 func round() []kmodlab.Step {
 	return []kmodlab.Step{
@@ -88,7 +67,7 @@ func round() []kmodlab.Step {
 func testStory(t *testing.T, name string) *result.Result {
 	t.Helper()
 	script := append([]kmodlab.Step{{Argv: []string{"depmod", "-a"}}}, round()...)
-	res := runWhole(t, kmodlab.Spec{Dir: "modules/signals", Kernel: name, Script: append(script, round()...)})
+	res := runVM(t, kmodlab.Spec{Dir: "modules/signals", Kernel: name, Script: append(script, round()...)})
 	if res.Verdict.Class != result.Pass {
 		t.Errorf("verdict %+v, want pass", res.Verdict)
 	}

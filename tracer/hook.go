@@ -22,7 +22,7 @@ import (
 type Hook struct {
 	Name     string // the logical place, e.g. thread_requested
 	Target   string // the function or tracepoint, e.g. __kthread_create_on_node
-	Kind     string // tp_btf, fentry, fexit, kprobe or kretprobe
+	Kind     string // tp_btf, fentry, fexit, kprobe, kretprobe or tracepoint
 	Attached bool
 	// Fired counts calls since Mark, before any filter; FiredBefore counts those
 	// before Mark. Without a Mark, all calls are in Fired.
@@ -32,9 +32,8 @@ type Hook struct {
 	// fire. The tracer leaves it to whoever makes that test.
 	Proved bool
 	// Missed counts calls since Mark that the kernel kept from the program,
-	// because the same program was under way on that CPU: on a preemptible kernel
-	// (7.x) a task that is preempted there makes it deaf. What they would have
-	// recorded is lost; a filter might have dropped it.
+	// because it was under way on that CPU or a kretprobe had no room. What they
+	// would have recorded is lost; a filter might have dropped it.
 	Missed   uint64
 	Fallback string // why the first choice of program was not used; "" when it was
 	// Runs and RunNS are the kernel's own statistics of the program: executions
@@ -53,6 +52,7 @@ type hook struct {
 	missed uint64 // and those missed
 	prog   *ebpf.Program
 	link   link.Link
+	err    error // of the variant that was tried last
 }
 
 func (h *hook) close() error {
@@ -72,13 +72,14 @@ type loader struct {
 	maps   map[string]*ebpf.Map
 	cache  *btf.Cache
 	kernel *btf.Spec
+	steady bool // take what cannot be preempted first
 }
 
 // attachAll loads the programs by themselves, so that the verifier's refusal of
 // one spares the others. Two at a time: verifying is the costly part, and a lab
 // machine has few processors.
-func (t *Tracer) attachAll(spec *ebpf.CollectionSpec) error {
-	l := &loader{spec: spec, maps: t.maps, cache: btf.NewCache()}
+func (t *Tracer) attachAll(spec *ebpf.CollectionSpec, steady bool) error {
+	l := &loader{spec: spec, maps: t.maps, cache: btf.NewCache(), steady: steady}
 	var err error
 	if l.kernel, err = l.cache.Kernel(); err != nil {
 		return fmt.Errorf("read the kernel's BTF: %w", err)
@@ -111,16 +112,20 @@ func (t *Tracer) attachAll(spec *ebpf.CollectionSpec) error {
 
 func (l *loader) attach(p place, index uint32) *hook {
 	h := &hook{index: index, Hook: Hook{Name: p.name, Kinds: slices.Clone(p.kinds)}}
-	used, fallback, note := choose(p.variants, func(v variant) error {
+	variants := p.variants
+	if l.steady {
+		variants = p.steadyFirst(func(v variant) string { return kindOf(l.program(v)) })
+	}
+	used, fallback, note := choose(variants, func(v variant) error {
 		if err := l.try(h, v); err != nil {
 			h.close()
-			h.prog, h.link = nil, nil
+			h.prog, h.link, h.err = nil, nil, err
 			return err
 		}
 		return nil
 	})
 	spec := l.program(used)
-	h.Target, h.Kind = spec.AttachTo, kindOf(spec)
+	h.Target, h.Kind = targetOf(spec), kindOf(spec)
 	h.Fallback, h.Note, h.Attached = fallback, note, note == ""
 	return h
 }
@@ -141,6 +146,11 @@ func kindOf(spec *ebpf.ProgramSpec) string {
 	return kind
 }
 
+// targetOf is the function or tracepoint, without a tracepoint's group.
+func targetOf(spec *ebpf.ProgramSpec) string {
+	return spec.AttachTo[strings.LastIndexByte(spec.AttachTo, '/')+1:]
+}
+
 // try loads a variant and attaches it.
 func (l *loader) try(h *hook, v variant) error {
 	spec := l.program(v)
@@ -157,6 +167,9 @@ func (l *loader) try(h *hook, v variant) error {
 		h.link, err = link.Kprobe(spec.AttachTo, h.prog, nil)
 	case "kretprobe":
 		h.link, err = attachKretprobe(spec.AttachTo, h.prog)
+	case "tracepoint":
+		group, name, _ := strings.Cut(spec.AttachTo, "/")
+		h.link, err = link.Tracepoint(group, name, h.prog, nil)
 	default:
 		h.link, err = link.AttachTracing(link.TracingOptions{Program: h.prog})
 	}
@@ -174,6 +187,9 @@ func (l *loader) findTarget(kind, target string) error {
 	case "fentry", "fexit":
 	case "tp_btf":
 		name = "btf_trace_" + target
+	case "tracepoint":
+		_, event, _ := strings.Cut(target, "/")
+		name = "btf_trace_" + event
 	default:
 		return nil // kprobes need no type information
 	}
@@ -184,7 +200,7 @@ func (l *loader) findTarget(kind, target string) error {
 }
 
 func what(kind string) string {
-	if kind == "tp_btf" {
+	if kind == "tp_btf" || kind == "tracepoint" {
 		return "tracepoint"
 	}
 	return "function"
@@ -256,13 +272,23 @@ func (t *Tracer) Hooks() ([]Hook, error) {
 	return hooks, nil
 }
 
-// missedCalls counts since the mark. Kernels before 5.12 do not count them.
+// missedCalls counts since the mark: calls that found the program at work on
+// their CPU (counted from 5.12 on, for kprobes from 6.7 on), and those for which a
+// kretprobe had no room (from 6.7 on).
 func (h *hook) missedCalls() (uint64, error) {
 	stats, err := h.prog.Stats()
 	if err != nil {
 		return 0, fmt.Errorf("read statistics of %s: %w", h.Name, err)
 	}
-	return stats.RecursionMisses - h.missed, nil
+	missed := stats.RecursionMisses
+	if info, err := h.link.Info(); err == nil { // not before 6.6
+		if event := info.PerfEvent(); event != nil {
+			if probe := event.Kprobe(); probe != nil {
+				missed += probe.Missed
+			}
+		}
+	}
+	return missed - h.missed, nil
 }
 
 func (t *Tracer) measure(h *hook, report *Hook) error {

@@ -43,6 +43,10 @@ type Options struct {
 	SkipSignals []syscall.Signal
 	// Filter keeps out what is not under study, in the kernel.
 	Filter Filter
+	// Steady prefers kprobes and classic tracepoints, which run with preemption
+	// off, also on a kernel that does not preempt its own code. On one that does
+	// they always come first.
+	Steady bool
 	// Stats makes the kernel measure the run time of each program, for
 	// Hook.RunNS. It costs some 10 ns a call, and counts for all BPF programs of
 	// the machine while the tracer is open.
@@ -103,15 +107,18 @@ func (t *Tracer) start(spec *ebpf.CollectionSpec, opts Options) error {
 			return fmt.Errorf("measure run times: %w", err)
 		}
 	}
-	if err := t.attachAll(spec); err != nil {
+	if err := t.attachAll(spec, opts.Steady || preemptible()); err != nil {
 		return err
 	}
-	for _, h := range t.hooks {
-		if h.Attached {
-			return nil
+	if i := slices.IndexFunc(t.hooks, func(h *hook) bool { return h.Name == "signal_generated" }); !t.hooks[i].Attached {
+		if err := t.set(sendsAlone); err != nil {
+			return fmt.Errorf("have signals recorded without their result: %w", err)
 		}
 	}
-	return fmt.Errorf("attach any hook: %w", errors.New(t.hooks[0].Note))
+	if !slices.ContainsFunc(t.hooks, func(h *hook) bool { return h.Attached }) {
+		return fmt.Errorf("attach any hook: %w", t.hooks[0].err)
+	}
+	return nil
 }
 
 // makeMaps makes all maps, the constants among them, once for all programs.
@@ -154,10 +161,20 @@ func prepare(opts Options) (*ebpf.CollectionSpec, error) {
 // has been written. The programs stay attached: detaching waits for RCU, which a
 // guest that is about to power off can save.
 func (t *Tracer) Stop() error {
-	if err := t.maps["stopped"].Update(uint32(0), uint32(1), ebpf.UpdateAny); err != nil {
+	if err := t.set(stopped); err != nil {
 		return fmt.Errorf("stop recording: %w", err)
 	}
 	return errors.Join(t.life.Flush(), t.bulk.Flush())
+}
+
+// Keys of the control map: enum control in emit.h.
+const (
+	stopped    uint32 = 0
+	sendsAlone uint32 = 1
+)
+
+func (t *Tracer) set(control uint32) error {
+	return t.maps["control"].Update(control, uint32(1), ebpf.UpdateAny)
 }
 
 // Mark begins the time that counts: Hook.Fired then starts at 0, and calls

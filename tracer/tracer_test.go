@@ -99,6 +99,48 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// On a preemptible kernel every place that a task can be preempted in has a
+// program that runs with preemption off, and takes it first.
+func TestSteadyFirst(t *testing.T) {
+	l := loader{spec: loadSpec(t)}
+	kind := func(v variant) string { return kindOf(l.program(v)) }
+	steady := []string{"kprobe", "kretprobe", "tracepoint"}
+	for _, p := range places {
+		got := p.steadyFirst(kind)
+		if len(got) != len(p.variants) {
+			t.Errorf("%s has %d variants of %d", p.name, len(got), len(p.variants))
+		}
+		switch {
+		case p.steady:
+			if !slices.Equal(got, p.variants) {
+				t.Errorf("%s, which needs no other order, became %v", p.name, got)
+			}
+		case p.name == "request_duplicate": // on no kernel of Debian, and rare
+		case !slices.Contains(steady, kind(got[0])):
+			t.Errorf("%s begins with a %s, in which a task can be preempted", p.name, kind(got[0]))
+		}
+	}
+}
+
+func TestPreempts(t *testing.T) {
+	for _, tt := range []struct {
+		model, version string
+		want           bool
+	}{
+		{"none (voluntary) full lazy \n", "#1 SMP PREEMPT_DYNAMIC Debian 6.12.90-1", false},
+		{"(none) voluntary full \n", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-1", false},
+		{"none voluntary (full) lazy \n", "#1 SMP PREEMPT_DYNAMIC", true},
+		{"full (lazy) \n", "#1 SMP PREEMPT_DYNAMIC Debian 7.3.4-1", true},
+		{"", "#1 SMP PREEMPT_DYNAMIC Debian 6.12.90-1", true}, // it may
+		{"", "#1 SMP PREEMPT_RT", true},
+		{"", "#1 SMP Debian 5.10.244-1", false},
+	} {
+		if got := preempts(tt.model, tt.version); got != tt.want {
+			t.Errorf("preempts(%q, %q) = %v, want %v", tt.model, tt.version, got, tt.want)
+		}
+	}
+}
+
 // Every constant of a filter exists in the object, with that size.
 func TestFilterVariables(t *testing.T) {
 	full := Filter{Thread: "K1", Module: "signal-handling", From: "K2", To: "93", Signals: []syscall.Signal{syscall.SIGUSR1}}

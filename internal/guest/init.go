@@ -72,9 +72,11 @@ func mountBasics() error {
 			return fmt.Errorf("mount %s: %w", m.target, err)
 		}
 	}
-	// Only for a kretprobe that many tasks wait in at once, as in request_module;
-	// a kernel without it can be traced all the same.
+	// For the tracer, which can do without: tracefs for classic tracepoints and for
+	// a kretprobe that many tasks wait in at once, as in request_module; debugfs
+	// tells whether the kernel preempts its own code.
 	unix.Mount("tracing", "/sys/kernel/tracing", "tracefs", 0, "")
+	unix.Mount("debug", "/sys/kernel/debug", "debugfs", 0, "")
 	// The boot is quiet, for each byte on the console costs time; from here on the
 	// console shows warnings (4) too: the host looks there for what went wrong.
 	if err := os.WriteFile("/proc/sys/kernel/printk", []byte("5"), 0); err != nil {

@@ -58,7 +58,7 @@ func tracerOptions(args wire.TraceArgs) tracer.Options {
 	return tracer.Options{
 		RingBytes: args.RingBytes, BulkBytes: args.BulkBytes,
 		SkipSignals: []syscall.Signal{syscall.SIGURG, syscall.SIGCHLD},
-		Filter:      filter, Stats: args.Stats,
+		Filter:      filter, Stats: args.Stats, Steady: args.Steady,
 	}
 }
 

@@ -120,7 +120,8 @@ type TraceArgs struct {
 	RingBytes int         `json:"ring_bytes,omitempty"`
 	BulkBytes int         `json:"bulk_bytes,omitempty"`
 	Filter    TraceFilter `json:"filter"`
-	Stats     bool        `json:"stats,omitempty"` // measure the run time of each hook
+	Stats     bool        `json:"stats,omitempty"`  // measure the run time of each hook
+	Steady    bool        `json:"steady,omitempty"` // prefer hooks that run with preemption off
 }
 
 // TraceFilter mirrors tracer.Filter. Empty fields filter nothing.

@@ -43,16 +43,29 @@ struct {
 	__type(value, __u64);
 } fired SEC(".maps");
 
-/*
- * Set when the tracer stops: the programs stay attached (detaching waits for
- * RCU), and a flood must not keep the reader from coming to an end.
- */
+/* What the loader sets while the programs are attached; see tracer.Tracer. */
+enum control {
+	/* The tracer stops: the programs stay attached (detaching waits for RCU),
+	 * and a flood must not keep the reader from coming to an end. */
+	STOPPED,
+	/* signal_generate is not attached: a send waits for no decision. */
+	SENDS_ALONE,
+	NUM_CONTROLS,
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, NUM_CONTROLS);
 	__type(key, __u32);
 	__type(value, __u32);
-} stopped SEC(".maps");
+} control SEC(".maps");
+
+static __always_inline bool is_set(enum control which)
+{
+	__u32 key = which, *value = bpf_map_lookup_elem(&control, &key);
+
+	return value && *value;
+}
 
 static __always_inline void count(void *map, __u32 index)
 {
@@ -92,33 +105,49 @@ static __always_inline struct task_struct *current_task(void)
 #define GET(typed, p, field) ((typed) ? (p)->field : BPF_CORE_READ(p, field))
 
 /* bpf_get_current_task_btf came in 5.11. */
+static __always_inline bool has_typed_current(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id___kernel,
+					  BPF_FUNC_get_current_task_btf___kernel);
+}
+
 static __always_inline bool current_is_kthread(void)
 {
-	struct task_struct *t;
-
-	if (bpf_core_enum_value_exists(enum bpf_func_id___kernel,
-				       BPF_FUNC_get_current_task_btf___kernel)) {
-		t = bpf_get_current_task_btf();
-		return t->flags & PF_KTHREAD;
-	}
+	if (has_typed_current())
+		return bpf_get_current_task_btf()->flags & PF_KTHREAD;
 	return BPF_CORE_READ(current_task(), flags) & PF_KTHREAD;
+}
+
+/* The task that runs: a typed pointer saves a helper for each field. */
+static __always_inline void fill_current(struct record *r)
+{
+	struct task_struct *t;
+	__u64 id;
+
+	if (has_typed_current()) {
+		t = bpf_get_current_task_btf();
+		r->pid = t->pid;
+		r->tgid = t->tgid;
+		r->task = (__u64)t;
+		r->by_flags = t->flags & PF_KTHREAD ? TASK_KTHREAD : 0;
+	} else {
+		id = bpf_get_current_pid_tgid();
+		r->pid = (__u32)id;
+		r->tgid = id >> 32;
+		r->task = (__u64)current_task();
+		r->by_flags = current_is_kthread() ? TASK_KTHREAD : 0;
+	}
+	bpf_get_current_comm(r->comm, sizeof(r->comm));
 }
 
 static __always_inline void fill(struct record *r, enum kind kind, __u8 parts)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-
 	__builtin_memset(r, 0, sizeof(*r));
 	r->time = bpf_ktime_get_ns();
 	r->kind = kind;
 	r->parts = parts;
 	r->cpu = bpf_get_smp_processor_id();
-	r->pid = (__u32)id;
-	r->tgid = id >> 32;
-	r->task = (__u64)current_task();
-	bpf_get_current_comm(r->comm, sizeof(r->comm));
-	if (current_is_kthread())
-		r->by_flags = TASK_KTHREAD;
+	fill_current(r);
 }
 
 static __always_inline void fill_target_as(struct record *r, struct task_struct *t, bool typed)
@@ -158,10 +187,9 @@ static __always_inline bool is_bulk(enum kind kind)
 
 static __always_inline void *reserve(enum kind kind, __u64 size)
 {
-	__u32 zero = 0, *stop = bpf_map_lookup_elem(&stopped, &zero);
 	void *r;
 
-	if (!stop || *stop)
+	if (is_set(STOPPED))
 		return NULL;
 	if (is_bulk(kind))
 		r = bpf_ringbuf_reserve(&bulk, size, 0);
@@ -203,6 +231,9 @@ static __always_inline void fill_text(char *text, const void *from)
 	if (bpf_probe_read_kernel_str(text, TEXT_LEN, from) < 0)
 		text[0] = 0;
 }
+
+/* The text of a classic tracepoint's field: see trace_event_raw_* in kernel.h. */
+#define DATA_LOC(ctx, field) ((const char *)(ctx) + (BPF_CORE_READ(ctx, __data_loc_##field) & 0xffff))
 
 /* The macros keep each record's size a constant, which the verifier wants. */
 #define NEW_RECORD(type, kind_, parts_)                               \

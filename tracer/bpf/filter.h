@@ -68,17 +68,6 @@ struct {
 	__type(value, __u32);
 } signalled SEC(".maps");
 
-/*
- * Set where a send passed, until signal_generate, which follows on the same CPU
- * with interrupts off (siglock).
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} send_passed SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -113,6 +102,69 @@ static __always_inline bool in_module(__u64 addr)
 		return false;
 	return (addr >= m->text.begin && addr < m->text.end) ||
 	       (addr >= m->init.begin && addr < m->init.end);
+}
+
+/* What is still to come of a kernel thread, and will be told only once. */
+enum {
+	AWAITS_WAKE = 1,
+	AWAITS_FUNCTION = 2,
+	AWAITS_STOP_SEEN = 4,
+};
+
+struct awaited {
+	__u32 pid;
+	__u32 bits;
+};
+
+/*
+ * By the lower bits of the pid: an array costs a fraction of a hash, and where
+ * two threads fall onto one place the later one wins, as in a map that is full.
+ */
+#define AWAITED 32768
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, AWAITED);
+	__type(key, __u32);
+	__type(value, struct awaited);
+} awaiting SEC(".maps");
+
+static __always_inline struct awaited *awaited_at(__u32 pid)
+{
+	__u32 place = pid % AWAITED;
+
+	return bpf_map_lookup_elem(&awaiting, &place);
+}
+
+static __always_inline void await(__u32 pid, __u32 bits)
+{
+	struct awaited *a = awaited_at(pid);
+
+	if (!a)
+		return;
+	a->pid = pid;
+	a->bits = bits;
+}
+
+static __always_inline void await_too(__u32 pid, __u32 bits)
+{
+	struct awaited *a = awaited_at(pid);
+
+	if (!a)
+		return;
+	a->bits = a->pid == pid ? a->bits | bits : bits;
+	a->pid = pid;
+}
+
+/* What was awaited comes now: true once. */
+static __always_inline bool comes(__u32 pid, __u32 bit)
+{
+	struct awaited *a = awaited_at(pid);
+
+	if (!a || a->pid != pid || !(a->bits & bit))
+		return false;
+	a->bits &= ~bit;
+	return true;
 }
 
 /* struct kthread of a kernel thread; it has no threadfn before its first run. */
@@ -210,32 +262,15 @@ static __always_inline bool wants_send(void *ctx, struct task_struct *t)
 	return !any_life_filter() || is_studied(t) || wants_caller(ctx);
 }
 
-/* Remembers a send that passed, for the records that follow it. */
+/* Remembers a send that passed, for the records of what becomes of it. */
 static __always_inline void note_send(struct task_struct *t)
 {
-	__u32 zero = 0, one = 1, tgid, *passed;
+	__u32 one = 1, tgid;
 
 	if (!any_send_filter())
 		return;
 	tgid = BPF_CORE_READ(t, tgid);
 	bpf_map_update_elem(&signalled, &tgid, &one, BPF_ANY);
-	passed = bpf_map_lookup_elem(&send_passed, &zero);
-	if (passed)
-		*passed = 1;
-}
-
-static __always_inline bool wants_generated(void)
-{
-	__u32 zero = 0, was, *passed;
-
-	if (!any_send_filter())
-		return true;
-	passed = bpf_map_lookup_elem(&send_passed, &zero);
-	if (!passed)
-		return false;
-	was = *passed;
-	*passed = 0;
-	return was;
 }
 
 /* The task that takes a signal runs; who sent it is known by the map alone. */
@@ -245,6 +280,20 @@ static __always_inline bool wants_taken(void)
 
 	return !any_send_filter() || bpf_map_lookup_elem(&signalled, &tgid) ||
 	       (any_life_filter() && is_studied(current_task()));
+}
+
+static __always_inline int with_target_and_stack(void *ctx, enum kind kind, struct task_struct *t)
+{
+	struct record_stack *r;
+
+	if (!wants_task(t) && !wants_caller(ctx))
+		return 0;
+	r = new_stack(kind, ctx);
+	if (!r)
+		return 0;
+	fill_target(&r->r, t);
+	submit(r, kind);
+	return 0;
 }
 
 #endif /* KMODLAB_FILTER_H */

@@ -149,6 +149,7 @@ struct subprocess_info {
 	const char *path;
 	char **argv;
 	char **envp;
+	int retval;
 };
 
 struct linux_binprm {
@@ -191,6 +192,36 @@ struct pt_regs {
 	unsigned long cx;
 	unsigned long r8;
 	unsigned long ax;
+};
+
+/*
+ * What the classic tracepoints give. A __data_loc field holds the length and,
+ * in its lower half, the offset of a text from the beginning.
+ */
+struct trace_event_raw_module_request {
+	unsigned long ip;
+	bool wait;
+	__u32 __data_loc_name;
+};
+
+struct trace_event_raw_module_refcnt {
+	unsigned long ip;
+	int refcnt;
+	__u32 __data_loc_name;
+};
+
+struct trace_event_raw_sched_process_exec {
+	__u32 __data_loc_filename;
+};
+
+struct trace_event_raw_sched_kthread_work_execute_start {
+	void *work;
+	void *function;
+};
+
+struct trace_event_raw_sched_kthread_work_execute_end {
+	void *work;
+	void *function;
 };
 
 #pragma clang attribute pop

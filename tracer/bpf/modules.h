@@ -21,26 +21,37 @@ static __always_inline void fill_bases(struct record *r, struct module *mod)
 	}
 }
 
-/* Keeps the text of the module under study for the filters. */
-static __always_inline void note_studied(struct module *mod)
+/* Whether a name, in the kernel's memory, is that of the module under study. */
+static __always_inline bool is_studied_name(const char *from)
 {
 	__u32 zero = 0, i;
-	struct studied_module *s;
-	struct module___old *old = (void *)mod;
-	struct module___new *new = (void *)mod;
+	struct studied_module *s = bpf_map_lookup_elem(&studied, &zero);
 	char name[sizeof(s->name)] = {};
 
-	if (!by_module)
-		return;
-	s = bpf_map_lookup_elem(&studied, &zero);
-	if (!s || bpf_probe_read_kernel_str(name, sizeof(name), &mod->name) < 0)
-		return;
+	if (!s || bpf_probe_read_kernel_str(name, sizeof(name), from) < 0)
+		return false;
 	for (i = 0; i < sizeof(name); i++) {
 		if (name[i] != s->name[i])
-			return;
+			return false;
 		if (!name[i])
 			break;
 	}
+	return true;
+}
+
+/* Keeps the text of the module under study for the filters. */
+static __always_inline void note_studied(struct module *mod)
+{
+	struct module___old *old = (void *)mod;
+	struct module___new *new = (void *)mod;
+	struct studied_module *s;
+	__u32 zero = 0;
+
+	if (!by_module || !is_studied_name(mod->name))
+		return;
+	s = bpf_map_lookup_elem(&studied, &zero);
+	if (!s)
+		return;
 	s->module = (__u64)mod;
 	if (bpf_core_field_exists(old->core_layout)) {
 		s->text.begin = (__u64)BPF_CORE_READ(old, core_layout.base);
@@ -55,15 +66,10 @@ static __always_inline void note_studied(struct module *mod)
 	}
 }
 
-/* Behind every check of the loader, before init: a refused module never comes here. */
-HOOK(module_loaded);
-SEC("tp_btf/module_load")
-int module_loaded(__u64 *ctx)
+static __always_inline int on_loaded(struct module *mod)
 {
-	struct module *mod = (struct module *)ctx[0];
 	struct record_text *r;
 
-	FIRED(module_loaded);
 	note_studied(mod);
 	r = new_text(MODULE_LOADED, &mod->name);
 	if (!r)
@@ -74,13 +80,42 @@ int module_loaded(__u64 *ctx)
 	return 0;
 }
 
+/* Behind every check of the loader, before init: a refused module never comes here. */
+HOOK(module_loaded);
+SEC("tp_btf/module_load")
+int module_loaded(__u64 *ctx)
+{
+	FIRED(module_loaded);
+	return on_loaded((struct module *)ctx[0]);
+}
+
+/* What load_module does next. */
+SEC("kprobe/do_init_module")
+int module_loaded__kprobe(struct pt_regs *ctx)
+{
+	FIRED(module_loaded);
+	return on_loaded((struct module *)BPF_CORE_READ(ctx, di));
+}
+
+/* The module whose init a task runs, by pid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} initing SEC(".maps");
+
 static __always_inline int on_init(struct module *mod)
 {
-	struct record_text *r = new_text(MODULE_INIT_BEGIN, &mod->name);
+	__u32 pid = (__u32)bpf_get_current_pid_tgid();
+	__u64 ptr = (__u64)mod;
+	struct record_text *r;
 
+	bpf_map_update_elem(&initing, &pid, &ptr, BPF_ANY);
+	r = new_text(MODULE_INIT_BEGIN, &mod->name);
 	if (!r)
 		return 0;
-	r->r.ptr = (__u64)mod;
+	r->r.ptr = ptr;
 	submit(r, MODULE_INIT_BEGIN);
 	return 0;
 }
@@ -101,26 +136,43 @@ int module_init_begin__kprobe(struct pt_regs *ctx)
 }
 
 /* mod is freed already where init failed: its address only. */
+static __always_inline int on_init_end(__u64 mod, __s32 ret)
+{
+	struct record *r = new_bare(MODULE_INIT_END);
+
+	if (!r)
+		return 0;
+	r->ptr = mod;
+	r->ret = ret;
+	submit(r, MODULE_INIT_END);
+	return 0;
+}
+
 HOOK(module_init_end);
 SEC("fexit/do_init_module")
 int module_init_end(__u64 *ctx)
 {
-	struct record *r;
+	FIRED(module_init_end);
+	return on_init_end(ctx[0], (__s32)ctx[1]);
+}
+
+SEC("kretprobe/do_init_module")
+int module_init_end__kretprobe(struct pt_regs *ctx)
+{
+	__u32 pid = (__u32)bpf_get_current_pid_tgid();
+	__u64 *mod = bpf_map_lookup_elem(&initing, &pid);
 
 	FIRED(module_init_end);
-	r = new_bare(MODULE_INIT_END);
-	if (!r)
+	if (!mod)
 		return 0;
-	r->ptr = ctx[0];
-	r->ret = (__s32)ctx[1];
-	submit(r, MODULE_INIT_END);
-	return 0;
+	return on_init_end(*mod, (__s32)BPF_CORE_READ(ctx, ax));
 }
 
 /* The tracer's own process is left out: it takes references only to look. */
 const volatile __u32 tracer_tgid = 0;
 
-static __always_inline bool wants_reference(struct module *mod)
+/* mod is NULL where only the name is known. */
+static __always_inline bool wants_reference(struct module *mod, const char *name)
 {
 	__u32 zero = 0, tgid = bpf_get_current_pid_tgid() >> 32;
 	struct studied_module *s;
@@ -131,26 +183,39 @@ static __always_inline bool wants_reference(struct module *mod)
 		return false;
 	if (!by_module)
 		return true;
+	if (!mod)
+		return is_studied_name(name);
 	s = bpf_map_lookup_elem(&studied, &zero);
 	return s && s->module == (__u64)mod;
 }
 
-static __always_inline int on_reference(enum kind kind, struct module *mod, __u64 site)
+static __always_inline int on_reference(enum kind kind, struct module *mod, const char *name,
+					__s32 refcnt, __u64 site)
 {
 	struct record_text *r;
-	__s32 references;
 
-	if (!wants_reference(mod))
+	if (!wants_reference(mod, name))
 		return 0;
-	r = new_text(kind, &mod->name);
+	r = new_text(kind, name);
 	if (!r)
 		return 0;
-	references = BPF_CORE_READ(mod, refcnt.counter) - 1;
 	r->r.ptr = (__u64)mod;
 	r->r.func = site;
-	r->r.arg = references > 0 ? references : 0;
+	r->r.arg = refcnt > 1 ? refcnt - 1 : 0; /* MODULE_REF_BASE */
 	submit(r, kind);
 	return 0;
+}
+
+static __always_inline int on_reference_to(enum kind kind, struct module *mod, __u64 site)
+{
+	return on_reference(kind, mod, mod->name, BPF_CORE_READ(mod, refcnt.counter), site);
+}
+
+static __always_inline int on_reference_event(enum kind kind,
+					      struct trace_event_raw_module_refcnt *ctx)
+{
+	return on_reference(kind, NULL, DATA_LOC(ctx, name), BPF_CORE_READ(ctx, refcnt),
+			    BPF_CORE_READ(ctx, ip));
 }
 
 /* try_module_get and __module_get. Another CPU may have changed the count since. */
@@ -159,7 +224,14 @@ SEC("tp_btf/module_get")
 int module_got(__u64 *ctx)
 {
 	FIRED(module_got);
-	return on_reference(MODULE_GOT, (struct module *)ctx[0], ctx[1]);
+	return on_reference_to(MODULE_GOT, (struct module *)ctx[0], ctx[1]);
+}
+
+SEC("tracepoint/module/module_get")
+int module_got__tracepoint(struct trace_event_raw_module_refcnt *ctx)
+{
+	FIRED(module_got);
+	return on_reference_event(MODULE_GOT, ctx);
 }
 
 /* Fires after the reference is given back: somebody may free the module meanwhile. */
@@ -168,21 +240,39 @@ SEC("tp_btf/module_put")
 int module_put(__u64 *ctx)
 {
 	FIRED(module_put);
-	return on_reference(MODULE_PUT, (struct module *)ctx[0], ctx[1]);
+	return on_reference_to(MODULE_PUT, (struct module *)ctx[0], ctx[1]);
+}
+
+SEC("tracepoint/module/module_put")
+int module_put__tracepoint(struct trace_event_raw_module_refcnt *ctx)
+{
+	FIRED(module_put);
+	return on_reference_event(MODULE_PUT, ctx);
+}
+
+static __always_inline int on_module_freed(struct module *mod)
+{
+	struct record_text *r = new_text(MODULE_FREED, &mod->name);
+
+	if (!r)
+		return 0;
+	r->r.ptr = (__u64)mod;
+	submit(r, MODULE_FREED);
+	return 0;
 }
 
 HOOK(module_freed);
 SEC("tp_btf/module_free")
 int module_freed(__u64 *ctx)
 {
-	struct module *mod = (struct module *)ctx[0];
-	struct record_text *r;
-
 	FIRED(module_freed);
-	r = new_text(MODULE_FREED, &mod->name);
-	if (!r)
-		return 0;
-	r->r.ptr = (__u64)mod;
-	submit(r, MODULE_FREED);
-	return 0;
+	return on_module_freed((struct module *)ctx[0]);
+}
+
+/* Its first statement is the tracepoint. */
+SEC("kprobe/free_module")
+int module_freed__kprobe(struct pt_regs *ctx)
+{
+	FIRED(module_freed);
+	return on_module_freed((struct module *)BPF_CORE_READ(ctx, di));
 }

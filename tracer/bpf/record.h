@@ -92,7 +92,8 @@ struct record {
 	__u8 parts;
 	__u8 by_flags;
 	__u8 target_flags;
-	__u8 pad[3];
+	__u8 result;	/* of SIGNAL_SENT: signal_generate's result plus 1; else 0 */
+	__u8 pad[2];
 	__u32 cpu;
 	__u32 arg;
 	__u32 pid;

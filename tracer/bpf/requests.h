@@ -70,21 +70,33 @@ int request_named__kprobe(struct pt_regs *ctx)
 	return on_named(BPF_CORE_READ(ctx, di));
 }
 
+static __always_inline int on_admitted(const char *name, bool wait)
+{
+	struct record_text *r;
+
+	if (!wants_request())
+		return 0;
+	r = new_text(REQUEST_ADMITTED, name);
+	if (!r)
+		return 0;
+	r->r.arg = wait;
+	submit(r, REQUEST_ADMITTED);
+	return 0;
+}
+
 HOOK(request_admitted);
 SEC("tp_btf/module_request")
 int request_admitted(__u64 *ctx)
 {
-	struct record_text *r;
-
 	FIRED(request_admitted);
-	if (!wants_request())
-		return 0;
-	r = new_text(REQUEST_ADMITTED, (void *)ctx[0]);
-	if (!r)
-		return 0;
-	r->r.arg = ctx[1] & 0xff;
-	submit(r, REQUEST_ADMITTED);
-	return 0;
+	return on_admitted((void *)ctx[0], ctx[1] & 0xff);
+}
+
+SEC("tracepoint/module/module_request")
+int request_admitted__tracepoint(struct trace_event_raw_module_request *ctx)
+{
+	FIRED(request_admitted);
+	return on_admitted(DATA_LOC(ctx, name), BPF_CORE_READ(ctx, wait));
 }
 
 /* An array of strings that ends with NULL; what is cut or unread is empty. */
@@ -147,22 +159,35 @@ int helper_queued__kprobe(struct pt_regs *ctx)
 	return on_queued((struct subprocess_info *)BPF_CORE_READ(ctx, di), BPF_CORE_READ(ctx, si));
 }
 
-HOOK(helper_returned);
-SEC("fexit/call_usermodehelper_exec")
-int helper_returned(__u64 *ctx)
+static __always_inline int on_helper_returned(__u64 info, __s32 ret)
 {
 	struct record *r;
 
-	FIRED(helper_returned);
 	if (!wants_request())
 		return 0;
 	r = new_bare(HELPER_RETURNED);
 	if (!r)
 		return 0;
-	r->ptr = ctx[0];
-	r->ret = (__s32)ctx[2];
+	r->ptr = info;
+	r->ret = ret;
 	submit(r, HELPER_RETURNED);
 	return 0;
+}
+
+HOOK(helper_returned);
+SEC("fexit/call_usermodehelper_exec")
+int helper_returned(__u64 *ctx)
+{
+	FIRED(helper_returned);
+	return on_helper_returned(ctx[0], (__s32)ctx[2]);
+}
+
+/* Which helper it was, the request that is open in this task tells as well. */
+SEC("kretprobe/call_usermodehelper_exec")
+int helper_returned__kretprobe(struct pt_regs *ctx)
+{
+	FIRED(helper_returned);
+	return on_helper_returned(0, (__s32)BPF_CORE_READ(ctx, ax));
 }
 
 /*
@@ -172,10 +197,10 @@ int helper_returned(__u64 *ctx)
  */
 static __always_inline int on_forked(__u64 info)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32, one = 1;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct record *r;
 
-	bpf_map_update_elem(&helpers, &tgid, &one, BPF_ANY);
+	bpf_map_update_elem(&helpers, &tgid, &info, BPF_ANY);
 	r = new_bare(HELPER_FORKED);
 	if (!r)
 		return 0;
@@ -203,22 +228,45 @@ int helper_forked__kprobe(struct pt_regs *ctx)
  * The kworker that waits for a helper. Its status is the process's; the exit of
  * single threads says nothing when modprobe has several.
  */
+static __always_inline int on_waited(__u32 pid, __s32 status)
+{
+	struct record *r = new_bare(HELPER_WAITED);
+
+	if (!r)
+		return 0;
+	r->arg = pid;
+	r->ret = status;
+	submit(r, HELPER_WAITED);
+	return 0;
+}
+
 HOOK(helper_waited);
 SEC("fexit/kernel_wait")
 int helper_waited(__u64 *ctx)
 {
-	struct record *r;
 	int status = 0;
 
 	FIRED(helper_waited);
-	r = new_bare(HELPER_WAITED);
-	if (!r)
-		return 0;
-	r->arg = (__u32)ctx[0];
 	bpf_probe_read_kernel(&status, sizeof(status), (void *)raw_arg(ctx, 1));
-	r->ret = status;
-	submit(r, HELPER_WAITED);
-	return 0;
+	return on_waited((__u32)ctx[0], status);
+}
+
+/* Its return is the pid, and the status was put into the helper's subprocess_info. */
+SEC("kretprobe/kernel_wait")
+int helper_waited__kretprobe(struct pt_regs *ctx)
+{
+	__s32 pid = (__s32)BPF_CORE_READ(ctx, ax);
+	struct subprocess_info *info;
+	__u64 *helper;
+
+	FIRED(helper_waited);
+	if (pid <= 0)
+		return 0;
+	helper = bpf_map_lookup_elem(&helpers, &pid);
+	if (!helper)
+		return 0;
+	info = (struct subprocess_info *)*helper;
+	return on_waited(pid, BPF_CORE_READ(info, retval));
 }
 
 /*
@@ -245,19 +293,32 @@ int request_duplicate(__u64 *ctx)
 	return 0;
 }
 
+static __always_inline int on_execed(const char *filename)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct record_text *r;
+
+	if (!bpf_map_lookup_elem(&helpers, &tgid))
+		return 0;
+	r = new_text(TASK_EXECED, filename);
+	if (r)
+		submit(r, TASK_EXECED);
+	return 0;
+}
+
 HOOK(task_execed);
 SEC("tp_btf/sched_process_exec")
 int task_execed(__u64 *ctx)
 {
 	struct linux_binprm *bprm = (struct linux_binprm *)ctx[2];
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct record_text *r;
 
 	FIRED(task_execed);
-	if (!bpf_map_lookup_elem(&helpers, &tgid))
-		return 0;
-	r = new_text(TASK_EXECED, BPF_CORE_READ(bprm, filename));
-	if (r)
-		submit(r, TASK_EXECED);
-	return 0;
+	return on_execed(BPF_CORE_READ(bprm, filename));
+}
+
+SEC("tracepoint/sched/sched_process_exec")
+int task_execed__tracepoint(struct trace_event_raw_sched_process_exec *ctx)
+{
+	FIRED(task_execed);
+	return on_execed(DATA_LOC(ctx, filename));
 }

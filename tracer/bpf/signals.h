@@ -96,6 +96,23 @@ struct sent_args {
 	bool group, force;
 };
 
+/*
+ * What a send tells waits here, on its CPU, for the kernel's decision: siglock is
+ * held with interrupts off until signal_generate, so that nothing comes between.
+ * One record for both halves what a flood of signals costs.
+ */
+struct sending {
+	struct record_stack rec;
+	__u64 open;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sending);
+} sending SEC(".maps");
+
 static __always_inline void fill_sent(struct record *r, struct sent_args *a, __u64 bits, bool typed)
 {
 	fill_target_as(r, a->t, typed);
@@ -107,6 +124,33 @@ static __always_inline void fill_sent(struct record *r, struct sent_args *a, __u
 	r->ptr = sender_of(a->info, r->ret);
 }
 
+/* result is signal_generate's, plus one; 0 where that is not known. */
+static __always_inline void submit_sent(struct record_stack *sent, __u8 result)
+{
+	struct record_stack *rs;
+	struct record *r;
+
+	if (sent->r.parts & PART_STACK) {
+		rs = reserve(SIGNAL_SENT, sizeof(*rs));
+		if (rs) {
+			__builtin_memcpy(rs, sent, sizeof(*rs));
+			rs->r.result = result;
+			submit(rs, SIGNAL_SENT);
+			return;
+		}
+	} else {
+		r = reserve(SIGNAL_SENT, sizeof(*r));
+		if (r) {
+			__builtin_memcpy(r, sent, sizeof(*r));
+			r->result = result;
+			submit(r, SIGNAL_SENT);
+			return;
+		}
+	}
+	if (result)
+		count_lost(SIGNAL_GENERATED);
+}
+
 /*
  * A process that sends what is pending already changes nothing, and comes by
  * the hundred thousand: such a record has no stack, which is the dearer half of
@@ -115,27 +159,28 @@ static __always_inline void fill_sent(struct record *r, struct sent_args *a, __u
  */
 static __always_inline int on_sent(void *ctx, struct sent_args *a, bool typed)
 {
-	struct record_stack *rs;
-	struct record *r;
+	__u32 zero = 0;
+	struct sending *s = bpf_map_lookup_elem(&sending, &zero);
 	__u64 bits;
 
+	if (!s)
+		return 0;
+	s->open = 0;
 	if (skipped(a->sig) || !wants_send(ctx, a->t))
 		return 0;
 	note_send(a->t);
 	bits = sent_bits(a->t, a->sig, a->group, a->force, typed);
 	if (bits & SENT_PENDING && a->sig < SIGRTMIN && !current_is_kthread()) {
-		r = new_bare(SIGNAL_SENT);
-		if (!r)
-			return 0;
-		fill_sent(r, a, bits, typed);
-		submit(r, SIGNAL_SENT);
-		return 0;
+		fill(&s->rec.r, SIGNAL_SENT, 0);
+	} else {
+		fill(&s->rec.r, SIGNAL_SENT, PART_STACK);
+		fill_stack(ctx, s->rec.stack);
 	}
-	rs = new_stack(SIGNAL_SENT, ctx);
-	if (!rs)
-		return 0;
-	fill_sent(&rs->r, a, bits, typed);
-	submit(rs, SIGNAL_SENT);
+	fill_sent(&s->rec.r, a, bits, typed);
+	if (is_set(SENDS_ALONE))
+		submit_sent(&s->rec, 0);
+	else
+		s->open = 1;
 	return 0;
 }
 
@@ -178,16 +223,29 @@ int signal_sent__kprobe(struct pt_regs *ctx)
 	return on_sent(ctx, &a, false);
 }
 
-/* result 0 does not mean "not blocked"; see SENT_BLOCKED. */
+/*
+ * result 0 does not mean "not blocked"; see SENT_BLOCKED. A timer's signal has no
+ * send that is open: it gets a record of its own, and passes no filter, for
+ * nothing says who sent it.
+ */
 HOOK(signal_generated);
 SEC("tp_btf/signal_generate")
 int signal_generated(__u64 *ctx)
 {
-	__u32 sig = (__u32)ctx[0];
+	__u32 sig = (__u32)ctx[0], zero = 0;
+	struct sending *s = bpf_map_lookup_elem(&sending, &zero);
 	struct record *r;
 
 	FIRED(signal_generated);
-	if (skipped(sig) || !wants_generated())
+	if (!s || skipped(sig))
+		return 0;
+	if (s->open && s->rec.r.target_task == ctx[2] && s->rec.r.arg == sig) {
+		s->open = 0;
+		submit_sent(&s->rec, (__u8)ctx[4] + 1);
+		return 0;
+	}
+	s->open = 0;
+	if (any_send_filter())
 		return 0;
 	r = new_bare(SIGNAL_GENERATED);
 	if (!r)

@@ -6,7 +6,9 @@
  * The loader takes each program by itself: one that a kernel refuses costs
  * that hook only.
  */
-#include "threads.h"
+#include "births.h"
+#include "parks.h"
+#include "ends.h"
 #include "requests.h"
 #include "modules.h"
 #include "works.h"

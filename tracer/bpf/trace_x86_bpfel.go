@@ -13,6 +13,46 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type TraceAwaited struct {
+	_    structs.HostLayout
+	Pid  uint32
+	Bits uint32
+}
+
+type TraceSending struct {
+	_   structs.HostLayout
+	Rec struct {
+		_ structs.HostLayout
+		R struct {
+			_           structs.HostLayout
+			Time        uint64
+			Kind        uint16
+			Parts       uint8
+			ByFlags     uint8
+			TargetFlags uint8
+			Result      uint8
+			Pad         [2]uint8
+			Cpu         uint32
+			Arg         uint32
+			Pid         uint32
+			Tgid        uint32
+			TargetPid   uint32
+			TargetTgid  uint32
+			Comm        [16]int8
+			TargetComm  [16]int8
+			Ptr         uint64
+			Func        uint64
+			Data        uint64
+			Aux         uint64
+			Ret         int64
+			Task        uint64
+			TargetTask  uint64
+		}
+		Stack [12]uint64
+	}
+	Open uint64
+}
+
 type TraceStudiedModule struct {
 	_      structs.HostLayout
 	Name   [56]int8
@@ -33,142 +73,162 @@ type TraceStudiedModule struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	TraceMapBulk                     = "bulk"
-	TraceMapFired                    = "fired"
-	TraceMapHelpers                  = "helpers"
-	TraceMapLife                     = "life"
-	TraceMapLost                     = "lost"
-	TraceMapNewborn                  = "newborn"
-	TraceMapRequesting               = "requesting"
-	TraceMapScratchStack             = "scratch_stack"
-	TraceMapSendPassed               = "send_passed"
-	TraceMapSignalled                = "signalled"
-	TraceMapStopped                  = "stopped"
-	TraceMapStopping                 = "stopping"
-	TraceMapStudied                  = "studied"
-	TraceProgHelperForked            = "helper_forked"
-	TraceProgHelperForkedKprobe      = "helper_forked__kprobe"
-	TraceProgHelperQueued            = "helper_queued"
-	TraceProgHelperQueuedKprobe      = "helper_queued__kprobe"
-	TraceProgHelperReturned          = "helper_returned"
-	TraceProgHelperWaited            = "helper_waited"
-	TraceProgModuleFreed             = "module_freed"
-	TraceProgModuleGot               = "module_got"
-	TraceProgModuleInitBegin         = "module_init_begin"
-	TraceProgModuleInitBeginKprobe   = "module_init_begin__kprobe"
-	TraceProgModuleInitEnd           = "module_init_end"
-	TraceProgModuleLoaded            = "module_loaded"
-	TraceProgModulePut               = "module_put"
-	TraceProgRequestAdmitted         = "request_admitted"
-	TraceProgRequestAsked            = "request_asked"
-	TraceProgRequestDuplicate        = "request_duplicate"
-	TraceProgRequestNamed            = "request_named"
-	TraceProgRequestNamedKprobe      = "request_named__kprobe"
-	TraceProgRequestReturned         = "request_returned"
-	TraceProgSignalAllowed           = "signal_allowed"
-	TraceProgSignalAllowedKprobe     = "signal_allowed__kprobe"
-	TraceProgSignalDelivered         = "signal_delivered"
-	TraceProgSignalDequeued          = "signal_dequeued"
-	TraceProgSignalDequeuedKretprobe = "signal_dequeued__kretprobe"
-	TraceProgSignalFlushed           = "signal_flushed"
-	TraceProgSignalFlushedKprobe     = "signal_flushed__kprobe"
-	TraceProgSignalGenerated         = "signal_generated"
-	TraceProgSignalSent              = "signal_sent"
-	TraceProgSignalSentKprobe        = "signal_sent__kprobe"
-	TraceProgStopAsked               = "stop_asked"
-	TraceProgStopReturned            = "stop_returned"
-	TraceProgStopSeen                = "stop_seen"
-	TraceProgStopSeenKretprobe       = "stop_seen__kretprobe"
-	TraceProgTaskExeced              = "task_execed"
-	TraceProgTaskExited              = "task_exited"
-	TraceProgTaskFreed               = "task_freed"
-	TraceProgThreadBound             = "thread_bound"
-	TraceProgThreadBoundKprobe       = "thread_bound__kprobe"
-	TraceProgThreadBoundMask         = "thread_bound_mask"
-	TraceProgThreadBoundMaskKprobe   = "thread_bound_mask__kprobe"
-	TraceProgThreadCreated           = "thread_created"
-	TraceProgThreadCreatedKretprobe  = "thread_created__kretprobe"
-	TraceProgThreadFirstRun          = "thread_first_run"
-	TraceProgThreadFirstRunKprobe    = "thread_first_run__kprobe"
-	TraceProgThreadForked            = "thread_forked"
-	TraceProgThreadFunction          = "thread_function"
-	TraceProgThreadParkAsked         = "thread_park_asked"
-	TraceProgThreadParkAskedKprobe   = "thread_park_asked__kprobe"
-	TraceProgThreadParkReturned      = "thread_park_returned"
-	TraceProgThreadParked            = "thread_parked"
-	TraceProgThreadParkedKprobe      = "thread_parked__kprobe"
-	TraceProgThreadPickedUp          = "thread_picked_up"
-	TraceProgThreadPickedUpKprobe    = "thread_picked_up__kprobe"
-	TraceProgThreadRequested         = "thread_requested"
-	TraceProgThreadRequestedKprobe   = "thread_requested__kprobe"
-	TraceProgThreadUnparked          = "thread_unparked"
-	TraceProgThreadUnparkedKprobe    = "thread_unparked__kprobe"
-	TraceProgThreadWoken             = "thread_woken"
-	TraceProgWorkEnded               = "work_ended"
-	TraceProgWorkQueued              = "work_queued"
-	TraceProgWorkQueuedFentry        = "work_queued__fentry"
-	TraceProgWorkStarted             = "work_started"
-	TraceVarByFrom                   = "by_from"
-	TraceVarByModule                 = "by_module"
-	TraceVarByThread                 = "by_thread"
-	TraceVarByTo                     = "by_to"
-	TraceVarFromPid                  = "from_pid"
-	TraceVarHookHelperForked         = "hook_helper_forked"
-	TraceVarHookHelperQueued         = "hook_helper_queued"
-	TraceVarHookHelperReturned       = "hook_helper_returned"
-	TraceVarHookHelperWaited         = "hook_helper_waited"
-	TraceVarHookModuleFreed          = "hook_module_freed"
-	TraceVarHookModuleGot            = "hook_module_got"
-	TraceVarHookModuleInitBegin      = "hook_module_init_begin"
-	TraceVarHookModuleInitEnd        = "hook_module_init_end"
-	TraceVarHookModuleLoaded         = "hook_module_loaded"
-	TraceVarHookModulePut            = "hook_module_put"
-	TraceVarHookRequestAdmitted      = "hook_request_admitted"
-	TraceVarHookRequestAsked         = "hook_request_asked"
-	TraceVarHookRequestDuplicate     = "hook_request_duplicate"
-	TraceVarHookRequestNamed         = "hook_request_named"
-	TraceVarHookRequestReturned      = "hook_request_returned"
-	TraceVarHookSignalAllowed        = "hook_signal_allowed"
-	TraceVarHookSignalDelivered      = "hook_signal_delivered"
-	TraceVarHookSignalDequeued       = "hook_signal_dequeued"
-	TraceVarHookSignalFlushed        = "hook_signal_flushed"
-	TraceVarHookSignalGenerated      = "hook_signal_generated"
-	TraceVarHookSignalSent           = "hook_signal_sent"
-	TraceVarHookStopAsked            = "hook_stop_asked"
-	TraceVarHookStopReturned         = "hook_stop_returned"
-	TraceVarHookStopSeen             = "hook_stop_seen"
-	TraceVarHookTaskExeced           = "hook_task_execed"
-	TraceVarHookTaskExited           = "hook_task_exited"
-	TraceVarHookTaskFreed            = "hook_task_freed"
-	TraceVarHookThreadBound          = "hook_thread_bound"
-	TraceVarHookThreadBoundMask      = "hook_thread_bound_mask"
-	TraceVarHookThreadCreated        = "hook_thread_created"
-	TraceVarHookThreadFirstRun       = "hook_thread_first_run"
-	TraceVarHookThreadForked         = "hook_thread_forked"
-	TraceVarHookThreadFunction       = "hook_thread_function"
-	TraceVarHookThreadParkAsked      = "hook_thread_park_asked"
-	TraceVarHookThreadParkReturned   = "hook_thread_park_returned"
-	TraceVarHookThreadParked         = "hook_thread_parked"
-	TraceVarHookThreadPickedUp       = "hook_thread_picked_up"
-	TraceVarHookThreadRequested      = "hook_thread_requested"
-	TraceVarHookThreadUnparked       = "hook_thread_unparked"
-	TraceVarHookThreadWoken          = "hook_thread_woken"
-	TraceVarHookWorkEnded            = "hook_work_ended"
-	TraceVarHookWorkQueued           = "hook_work_queued"
-	TraceVarHookWorkStarted          = "hook_work_started"
-	TraceVarLayoutArgs               = "layout_args"
-	TraceVarLayoutKind               = "layout_kind"
-	TraceVarLayoutRecord             = "layout_record"
-	TraceVarLayoutStack              = "layout_stack"
-	TraceVarLayoutStudied            = "layout_studied"
-	TraceVarLayoutText               = "layout_text"
-	TraceVarLayoutTextStack          = "layout_text_stack"
-	TraceVarSkipSignals              = "skip_signals"
-	TraceVarToPid                    = "to_pid"
-	TraceVarTracerTgid               = "tracer_tgid"
-	TraceVarWantFrom                 = "want_from"
-	TraceVarWantThread               = "want_thread"
-	TraceVarWantTo                   = "want_to"
+	TraceMapAwaiting                     = "awaiting"
+	TraceMapBulk                         = "bulk"
+	TraceMapControl                      = "control"
+	TraceMapFired                        = "fired"
+	TraceMapHelpers                      = "helpers"
+	TraceMapIniting                      = "initing"
+	TraceMapLife                         = "life"
+	TraceMapLost                         = "lost"
+	TraceMapParking                      = "parking"
+	TraceMapRequesting                   = "requesting"
+	TraceMapScratchStack                 = "scratch_stack"
+	TraceMapSending                      = "sending"
+	TraceMapSignalled                    = "signalled"
+	TraceMapStudied                      = "studied"
+	TraceProgHelperForked                = "helper_forked"
+	TraceProgHelperForkedKprobe          = "helper_forked__kprobe"
+	TraceProgHelperQueued                = "helper_queued"
+	TraceProgHelperQueuedKprobe          = "helper_queued__kprobe"
+	TraceProgHelperReturned              = "helper_returned"
+	TraceProgHelperReturnedKretprobe     = "helper_returned__kretprobe"
+	TraceProgHelperWaited                = "helper_waited"
+	TraceProgHelperWaitedKretprobe       = "helper_waited__kretprobe"
+	TraceProgModuleFreed                 = "module_freed"
+	TraceProgModuleFreedKprobe           = "module_freed__kprobe"
+	TraceProgModuleGot                   = "module_got"
+	TraceProgModuleGotTracepoint         = "module_got__tracepoint"
+	TraceProgModuleInitBegin             = "module_init_begin"
+	TraceProgModuleInitBeginKprobe       = "module_init_begin__kprobe"
+	TraceProgModuleInitEnd               = "module_init_end"
+	TraceProgModuleInitEndKretprobe      = "module_init_end__kretprobe"
+	TraceProgModuleLoaded                = "module_loaded"
+	TraceProgModuleLoadedKprobe          = "module_loaded__kprobe"
+	TraceProgModulePut                   = "module_put"
+	TraceProgModulePutTracepoint         = "module_put__tracepoint"
+	TraceProgRequestAdmitted             = "request_admitted"
+	TraceProgRequestAdmittedTracepoint   = "request_admitted__tracepoint"
+	TraceProgRequestAsked                = "request_asked"
+	TraceProgRequestDuplicate            = "request_duplicate"
+	TraceProgRequestNamed                = "request_named"
+	TraceProgRequestNamedKprobe          = "request_named__kprobe"
+	TraceProgRequestReturned             = "request_returned"
+	TraceProgSignalAllowed               = "signal_allowed"
+	TraceProgSignalAllowedKprobe         = "signal_allowed__kprobe"
+	TraceProgSignalDelivered             = "signal_delivered"
+	TraceProgSignalDequeued              = "signal_dequeued"
+	TraceProgSignalDequeuedKretprobe     = "signal_dequeued__kretprobe"
+	TraceProgSignalFlushed               = "signal_flushed"
+	TraceProgSignalFlushedKprobe         = "signal_flushed__kprobe"
+	TraceProgSignalGenerated             = "signal_generated"
+	TraceProgSignalSent                  = "signal_sent"
+	TraceProgSignalSentKprobe            = "signal_sent__kprobe"
+	TraceProgStopAsked                   = "stop_asked"
+	TraceProgStopAskedKprobe             = "stop_asked__kprobe"
+	TraceProgStopReturned                = "stop_returned"
+	TraceProgStopReturnedKretprobe       = "stop_returned__kretprobe"
+	TraceProgStopSeen                    = "stop_seen"
+	TraceProgStopSeenKretprobe           = "stop_seen__kretprobe"
+	TraceProgTaskExeced                  = "task_execed"
+	TraceProgTaskExecedTracepoint        = "task_execed__tracepoint"
+	TraceProgTaskExited                  = "task_exited"
+	TraceProgTaskExitedTracepoint        = "task_exited__tracepoint"
+	TraceProgTaskFreed                   = "task_freed"
+	TraceProgTaskFreedKprobe             = "task_freed__kprobe"
+	TraceProgThreadBound                 = "thread_bound"
+	TraceProgThreadBoundKprobe           = "thread_bound__kprobe"
+	TraceProgThreadBoundMask             = "thread_bound_mask"
+	TraceProgThreadBoundMaskKprobe       = "thread_bound_mask__kprobe"
+	TraceProgThreadCreated               = "thread_created"
+	TraceProgThreadCreatedKretprobe      = "thread_created__kretprobe"
+	TraceProgThreadFirstRun              = "thread_first_run"
+	TraceProgThreadFirstRunKprobe        = "thread_first_run__kprobe"
+	TraceProgThreadForked                = "thread_forked"
+	TraceProgThreadForkedKretprobe       = "thread_forked__kretprobe"
+	TraceProgThreadFunction              = "thread_function"
+	TraceProgThreadFunctionKretprobe     = "thread_function__kretprobe"
+	TraceProgThreadParkAsked             = "thread_park_asked"
+	TraceProgThreadParkAskedKprobe       = "thread_park_asked__kprobe"
+	TraceProgThreadParkReturned          = "thread_park_returned"
+	TraceProgThreadParkReturnedKretprobe = "thread_park_returned__kretprobe"
+	TraceProgThreadParked                = "thread_parked"
+	TraceProgThreadParkedKprobe          = "thread_parked__kprobe"
+	TraceProgThreadPickedUp              = "thread_picked_up"
+	TraceProgThreadPickedUpKprobe        = "thread_picked_up__kprobe"
+	TraceProgThreadRequested             = "thread_requested"
+	TraceProgThreadRequestedKprobe       = "thread_requested__kprobe"
+	TraceProgThreadUnparked              = "thread_unparked"
+	TraceProgThreadUnparkedKprobe        = "thread_unparked__kprobe"
+	TraceProgThreadWoken                 = "thread_woken"
+	TraceProgWorkEnded                   = "work_ended"
+	TraceProgWorkEndedTracepoint         = "work_ended__tracepoint"
+	TraceProgWorkQueued                  = "work_queued"
+	TraceProgWorkQueuedFentry            = "work_queued__fentry"
+	TraceProgWorkStarted                 = "work_started"
+	TraceProgWorkStartedTracepoint       = "work_started__tracepoint"
+	TraceVarByFrom                       = "by_from"
+	TraceVarByModule                     = "by_module"
+	TraceVarByThread                     = "by_thread"
+	TraceVarByTo                         = "by_to"
+	TraceVarFromPid                      = "from_pid"
+	TraceVarHookHelperForked             = "hook_helper_forked"
+	TraceVarHookHelperQueued             = "hook_helper_queued"
+	TraceVarHookHelperReturned           = "hook_helper_returned"
+	TraceVarHookHelperWaited             = "hook_helper_waited"
+	TraceVarHookModuleFreed              = "hook_module_freed"
+	TraceVarHookModuleGot                = "hook_module_got"
+	TraceVarHookModuleInitBegin          = "hook_module_init_begin"
+	TraceVarHookModuleInitEnd            = "hook_module_init_end"
+	TraceVarHookModuleLoaded             = "hook_module_loaded"
+	TraceVarHookModulePut                = "hook_module_put"
+	TraceVarHookRequestAdmitted          = "hook_request_admitted"
+	TraceVarHookRequestAsked             = "hook_request_asked"
+	TraceVarHookRequestDuplicate         = "hook_request_duplicate"
+	TraceVarHookRequestNamed             = "hook_request_named"
+	TraceVarHookRequestReturned          = "hook_request_returned"
+	TraceVarHookSignalAllowed            = "hook_signal_allowed"
+	TraceVarHookSignalDelivered          = "hook_signal_delivered"
+	TraceVarHookSignalDequeued           = "hook_signal_dequeued"
+	TraceVarHookSignalFlushed            = "hook_signal_flushed"
+	TraceVarHookSignalGenerated          = "hook_signal_generated"
+	TraceVarHookSignalSent               = "hook_signal_sent"
+	TraceVarHookStopAsked                = "hook_stop_asked"
+	TraceVarHookStopReturned             = "hook_stop_returned"
+	TraceVarHookStopSeen                 = "hook_stop_seen"
+	TraceVarHookTaskExeced               = "hook_task_execed"
+	TraceVarHookTaskExited               = "hook_task_exited"
+	TraceVarHookTaskFreed                = "hook_task_freed"
+	TraceVarHookThreadBound              = "hook_thread_bound"
+	TraceVarHookThreadBoundMask          = "hook_thread_bound_mask"
+	TraceVarHookThreadCreated            = "hook_thread_created"
+	TraceVarHookThreadFirstRun           = "hook_thread_first_run"
+	TraceVarHookThreadForked             = "hook_thread_forked"
+	TraceVarHookThreadFunction           = "hook_thread_function"
+	TraceVarHookThreadParkAsked          = "hook_thread_park_asked"
+	TraceVarHookThreadParkReturned       = "hook_thread_park_returned"
+	TraceVarHookThreadParked             = "hook_thread_parked"
+	TraceVarHookThreadPickedUp           = "hook_thread_picked_up"
+	TraceVarHookThreadRequested          = "hook_thread_requested"
+	TraceVarHookThreadUnparked           = "hook_thread_unparked"
+	TraceVarHookThreadWoken              = "hook_thread_woken"
+	TraceVarHookWorkEnded                = "hook_work_ended"
+	TraceVarHookWorkQueued               = "hook_work_queued"
+	TraceVarHookWorkStarted              = "hook_work_started"
+	TraceVarLayoutArgs                   = "layout_args"
+	TraceVarLayoutKind                   = "layout_kind"
+	TraceVarLayoutRecord                 = "layout_record"
+	TraceVarLayoutStack                  = "layout_stack"
+	TraceVarLayoutStudied                = "layout_studied"
+	TraceVarLayoutText                   = "layout_text"
+	TraceVarLayoutTextStack              = "layout_text_stack"
+	TraceVarPicking                      = "picking"
+	TraceVarSkipSignals                  = "skip_signals"
+	TraceVarToPid                        = "to_pid"
+	TraceVarTracerTgid                   = "tracer_tgid"
+	TraceVarWantFrom                     = "want_from"
+	TraceVarWantThread                   = "want_thread"
+	TraceVarWantTo                       = "want_to"
 )
 
 // LoadTrace returns the embedded CollectionSpec for Trace.
@@ -213,86 +273,105 @@ type TraceSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceProgramSpecs struct {
-	HelperForked            *ebpf.ProgramSpec `ebpf:"helper_forked"`
-	HelperForkedKprobe      *ebpf.ProgramSpec `ebpf:"helper_forked__kprobe"`
-	HelperQueued            *ebpf.ProgramSpec `ebpf:"helper_queued"`
-	HelperQueuedKprobe      *ebpf.ProgramSpec `ebpf:"helper_queued__kprobe"`
-	HelperReturned          *ebpf.ProgramSpec `ebpf:"helper_returned"`
-	HelperWaited            *ebpf.ProgramSpec `ebpf:"helper_waited"`
-	ModuleFreed             *ebpf.ProgramSpec `ebpf:"module_freed"`
-	ModuleGot               *ebpf.ProgramSpec `ebpf:"module_got"`
-	ModuleInitBegin         *ebpf.ProgramSpec `ebpf:"module_init_begin"`
-	ModuleInitBeginKprobe   *ebpf.ProgramSpec `ebpf:"module_init_begin__kprobe"`
-	ModuleInitEnd           *ebpf.ProgramSpec `ebpf:"module_init_end"`
-	ModuleLoaded            *ebpf.ProgramSpec `ebpf:"module_loaded"`
-	ModulePut               *ebpf.ProgramSpec `ebpf:"module_put"`
-	RequestAdmitted         *ebpf.ProgramSpec `ebpf:"request_admitted"`
-	RequestAsked            *ebpf.ProgramSpec `ebpf:"request_asked"`
-	RequestDuplicate        *ebpf.ProgramSpec `ebpf:"request_duplicate"`
-	RequestNamed            *ebpf.ProgramSpec `ebpf:"request_named"`
-	RequestNamedKprobe      *ebpf.ProgramSpec `ebpf:"request_named__kprobe"`
-	RequestReturned         *ebpf.ProgramSpec `ebpf:"request_returned"`
-	SignalAllowed           *ebpf.ProgramSpec `ebpf:"signal_allowed"`
-	SignalAllowedKprobe     *ebpf.ProgramSpec `ebpf:"signal_allowed__kprobe"`
-	SignalDelivered         *ebpf.ProgramSpec `ebpf:"signal_delivered"`
-	SignalDequeued          *ebpf.ProgramSpec `ebpf:"signal_dequeued"`
-	SignalDequeuedKretprobe *ebpf.ProgramSpec `ebpf:"signal_dequeued__kretprobe"`
-	SignalFlushed           *ebpf.ProgramSpec `ebpf:"signal_flushed"`
-	SignalFlushedKprobe     *ebpf.ProgramSpec `ebpf:"signal_flushed__kprobe"`
-	SignalGenerated         *ebpf.ProgramSpec `ebpf:"signal_generated"`
-	SignalSent              *ebpf.ProgramSpec `ebpf:"signal_sent"`
-	SignalSentKprobe        *ebpf.ProgramSpec `ebpf:"signal_sent__kprobe"`
-	StopAsked               *ebpf.ProgramSpec `ebpf:"stop_asked"`
-	StopReturned            *ebpf.ProgramSpec `ebpf:"stop_returned"`
-	StopSeen                *ebpf.ProgramSpec `ebpf:"stop_seen"`
-	StopSeenKretprobe       *ebpf.ProgramSpec `ebpf:"stop_seen__kretprobe"`
-	TaskExeced              *ebpf.ProgramSpec `ebpf:"task_execed"`
-	TaskExited              *ebpf.ProgramSpec `ebpf:"task_exited"`
-	TaskFreed               *ebpf.ProgramSpec `ebpf:"task_freed"`
-	ThreadBound             *ebpf.ProgramSpec `ebpf:"thread_bound"`
-	ThreadBoundKprobe       *ebpf.ProgramSpec `ebpf:"thread_bound__kprobe"`
-	ThreadBoundMask         *ebpf.ProgramSpec `ebpf:"thread_bound_mask"`
-	ThreadBoundMaskKprobe   *ebpf.ProgramSpec `ebpf:"thread_bound_mask__kprobe"`
-	ThreadCreated           *ebpf.ProgramSpec `ebpf:"thread_created"`
-	ThreadCreatedKretprobe  *ebpf.ProgramSpec `ebpf:"thread_created__kretprobe"`
-	ThreadFirstRun          *ebpf.ProgramSpec `ebpf:"thread_first_run"`
-	ThreadFirstRunKprobe    *ebpf.ProgramSpec `ebpf:"thread_first_run__kprobe"`
-	ThreadForked            *ebpf.ProgramSpec `ebpf:"thread_forked"`
-	ThreadFunction          *ebpf.ProgramSpec `ebpf:"thread_function"`
-	ThreadParkAsked         *ebpf.ProgramSpec `ebpf:"thread_park_asked"`
-	ThreadParkAskedKprobe   *ebpf.ProgramSpec `ebpf:"thread_park_asked__kprobe"`
-	ThreadParkReturned      *ebpf.ProgramSpec `ebpf:"thread_park_returned"`
-	ThreadParked            *ebpf.ProgramSpec `ebpf:"thread_parked"`
-	ThreadParkedKprobe      *ebpf.ProgramSpec `ebpf:"thread_parked__kprobe"`
-	ThreadPickedUp          *ebpf.ProgramSpec `ebpf:"thread_picked_up"`
-	ThreadPickedUpKprobe    *ebpf.ProgramSpec `ebpf:"thread_picked_up__kprobe"`
-	ThreadRequested         *ebpf.ProgramSpec `ebpf:"thread_requested"`
-	ThreadRequestedKprobe   *ebpf.ProgramSpec `ebpf:"thread_requested__kprobe"`
-	ThreadUnparked          *ebpf.ProgramSpec `ebpf:"thread_unparked"`
-	ThreadUnparkedKprobe    *ebpf.ProgramSpec `ebpf:"thread_unparked__kprobe"`
-	ThreadWoken             *ebpf.ProgramSpec `ebpf:"thread_woken"`
-	WorkEnded               *ebpf.ProgramSpec `ebpf:"work_ended"`
-	WorkQueued              *ebpf.ProgramSpec `ebpf:"work_queued"`
-	WorkQueuedFentry        *ebpf.ProgramSpec `ebpf:"work_queued__fentry"`
-	WorkStarted             *ebpf.ProgramSpec `ebpf:"work_started"`
+	HelperForked                *ebpf.ProgramSpec `ebpf:"helper_forked"`
+	HelperForkedKprobe          *ebpf.ProgramSpec `ebpf:"helper_forked__kprobe"`
+	HelperQueued                *ebpf.ProgramSpec `ebpf:"helper_queued"`
+	HelperQueuedKprobe          *ebpf.ProgramSpec `ebpf:"helper_queued__kprobe"`
+	HelperReturned              *ebpf.ProgramSpec `ebpf:"helper_returned"`
+	HelperReturnedKretprobe     *ebpf.ProgramSpec `ebpf:"helper_returned__kretprobe"`
+	HelperWaited                *ebpf.ProgramSpec `ebpf:"helper_waited"`
+	HelperWaitedKretprobe       *ebpf.ProgramSpec `ebpf:"helper_waited__kretprobe"`
+	ModuleFreed                 *ebpf.ProgramSpec `ebpf:"module_freed"`
+	ModuleFreedKprobe           *ebpf.ProgramSpec `ebpf:"module_freed__kprobe"`
+	ModuleGot                   *ebpf.ProgramSpec `ebpf:"module_got"`
+	ModuleGotTracepoint         *ebpf.ProgramSpec `ebpf:"module_got__tracepoint"`
+	ModuleInitBegin             *ebpf.ProgramSpec `ebpf:"module_init_begin"`
+	ModuleInitBeginKprobe       *ebpf.ProgramSpec `ebpf:"module_init_begin__kprobe"`
+	ModuleInitEnd               *ebpf.ProgramSpec `ebpf:"module_init_end"`
+	ModuleInitEndKretprobe      *ebpf.ProgramSpec `ebpf:"module_init_end__kretprobe"`
+	ModuleLoaded                *ebpf.ProgramSpec `ebpf:"module_loaded"`
+	ModuleLoadedKprobe          *ebpf.ProgramSpec `ebpf:"module_loaded__kprobe"`
+	ModulePut                   *ebpf.ProgramSpec `ebpf:"module_put"`
+	ModulePutTracepoint         *ebpf.ProgramSpec `ebpf:"module_put__tracepoint"`
+	RequestAdmitted             *ebpf.ProgramSpec `ebpf:"request_admitted"`
+	RequestAdmittedTracepoint   *ebpf.ProgramSpec `ebpf:"request_admitted__tracepoint"`
+	RequestAsked                *ebpf.ProgramSpec `ebpf:"request_asked"`
+	RequestDuplicate            *ebpf.ProgramSpec `ebpf:"request_duplicate"`
+	RequestNamed                *ebpf.ProgramSpec `ebpf:"request_named"`
+	RequestNamedKprobe          *ebpf.ProgramSpec `ebpf:"request_named__kprobe"`
+	RequestReturned             *ebpf.ProgramSpec `ebpf:"request_returned"`
+	SignalAllowed               *ebpf.ProgramSpec `ebpf:"signal_allowed"`
+	SignalAllowedKprobe         *ebpf.ProgramSpec `ebpf:"signal_allowed__kprobe"`
+	SignalDelivered             *ebpf.ProgramSpec `ebpf:"signal_delivered"`
+	SignalDequeued              *ebpf.ProgramSpec `ebpf:"signal_dequeued"`
+	SignalDequeuedKretprobe     *ebpf.ProgramSpec `ebpf:"signal_dequeued__kretprobe"`
+	SignalFlushed               *ebpf.ProgramSpec `ebpf:"signal_flushed"`
+	SignalFlushedKprobe         *ebpf.ProgramSpec `ebpf:"signal_flushed__kprobe"`
+	SignalGenerated             *ebpf.ProgramSpec `ebpf:"signal_generated"`
+	SignalSent                  *ebpf.ProgramSpec `ebpf:"signal_sent"`
+	SignalSentKprobe            *ebpf.ProgramSpec `ebpf:"signal_sent__kprobe"`
+	StopAsked                   *ebpf.ProgramSpec `ebpf:"stop_asked"`
+	StopAskedKprobe             *ebpf.ProgramSpec `ebpf:"stop_asked__kprobe"`
+	StopReturned                *ebpf.ProgramSpec `ebpf:"stop_returned"`
+	StopReturnedKretprobe       *ebpf.ProgramSpec `ebpf:"stop_returned__kretprobe"`
+	StopSeen                    *ebpf.ProgramSpec `ebpf:"stop_seen"`
+	StopSeenKretprobe           *ebpf.ProgramSpec `ebpf:"stop_seen__kretprobe"`
+	TaskExeced                  *ebpf.ProgramSpec `ebpf:"task_execed"`
+	TaskExecedTracepoint        *ebpf.ProgramSpec `ebpf:"task_execed__tracepoint"`
+	TaskExited                  *ebpf.ProgramSpec `ebpf:"task_exited"`
+	TaskExitedTracepoint        *ebpf.ProgramSpec `ebpf:"task_exited__tracepoint"`
+	TaskFreed                   *ebpf.ProgramSpec `ebpf:"task_freed"`
+	TaskFreedKprobe             *ebpf.ProgramSpec `ebpf:"task_freed__kprobe"`
+	ThreadBound                 *ebpf.ProgramSpec `ebpf:"thread_bound"`
+	ThreadBoundKprobe           *ebpf.ProgramSpec `ebpf:"thread_bound__kprobe"`
+	ThreadBoundMask             *ebpf.ProgramSpec `ebpf:"thread_bound_mask"`
+	ThreadBoundMaskKprobe       *ebpf.ProgramSpec `ebpf:"thread_bound_mask__kprobe"`
+	ThreadCreated               *ebpf.ProgramSpec `ebpf:"thread_created"`
+	ThreadCreatedKretprobe      *ebpf.ProgramSpec `ebpf:"thread_created__kretprobe"`
+	ThreadFirstRun              *ebpf.ProgramSpec `ebpf:"thread_first_run"`
+	ThreadFirstRunKprobe        *ebpf.ProgramSpec `ebpf:"thread_first_run__kprobe"`
+	ThreadForked                *ebpf.ProgramSpec `ebpf:"thread_forked"`
+	ThreadForkedKretprobe       *ebpf.ProgramSpec `ebpf:"thread_forked__kretprobe"`
+	ThreadFunction              *ebpf.ProgramSpec `ebpf:"thread_function"`
+	ThreadFunctionKretprobe     *ebpf.ProgramSpec `ebpf:"thread_function__kretprobe"`
+	ThreadParkAsked             *ebpf.ProgramSpec `ebpf:"thread_park_asked"`
+	ThreadParkAskedKprobe       *ebpf.ProgramSpec `ebpf:"thread_park_asked__kprobe"`
+	ThreadParkReturned          *ebpf.ProgramSpec `ebpf:"thread_park_returned"`
+	ThreadParkReturnedKretprobe *ebpf.ProgramSpec `ebpf:"thread_park_returned__kretprobe"`
+	ThreadParked                *ebpf.ProgramSpec `ebpf:"thread_parked"`
+	ThreadParkedKprobe          *ebpf.ProgramSpec `ebpf:"thread_parked__kprobe"`
+	ThreadPickedUp              *ebpf.ProgramSpec `ebpf:"thread_picked_up"`
+	ThreadPickedUpKprobe        *ebpf.ProgramSpec `ebpf:"thread_picked_up__kprobe"`
+	ThreadRequested             *ebpf.ProgramSpec `ebpf:"thread_requested"`
+	ThreadRequestedKprobe       *ebpf.ProgramSpec `ebpf:"thread_requested__kprobe"`
+	ThreadUnparked              *ebpf.ProgramSpec `ebpf:"thread_unparked"`
+	ThreadUnparkedKprobe        *ebpf.ProgramSpec `ebpf:"thread_unparked__kprobe"`
+	ThreadWoken                 *ebpf.ProgramSpec `ebpf:"thread_woken"`
+	WorkEnded                   *ebpf.ProgramSpec `ebpf:"work_ended"`
+	WorkEndedTracepoint         *ebpf.ProgramSpec `ebpf:"work_ended__tracepoint"`
+	WorkQueued                  *ebpf.ProgramSpec `ebpf:"work_queued"`
+	WorkQueuedFentry            *ebpf.ProgramSpec `ebpf:"work_queued__fentry"`
+	WorkStarted                 *ebpf.ProgramSpec `ebpf:"work_started"`
+	WorkStartedTracepoint       *ebpf.ProgramSpec `ebpf:"work_started__tracepoint"`
 }
 
 // TraceMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceMapSpecs struct {
+	Awaiting     *ebpf.MapSpec `ebpf:"awaiting"`
 	Bulk         *ebpf.MapSpec `ebpf:"bulk"`
+	Control      *ebpf.MapSpec `ebpf:"control"`
 	Fired        *ebpf.MapSpec `ebpf:"fired"`
 	Helpers      *ebpf.MapSpec `ebpf:"helpers"`
+	Initing      *ebpf.MapSpec `ebpf:"initing"`
 	Life         *ebpf.MapSpec `ebpf:"life"`
 	Lost         *ebpf.MapSpec `ebpf:"lost"`
-	Newborn      *ebpf.MapSpec `ebpf:"newborn"`
+	Parking      *ebpf.MapSpec `ebpf:"parking"`
 	Requesting   *ebpf.MapSpec `ebpf:"requesting"`
 	ScratchStack *ebpf.MapSpec `ebpf:"scratch_stack"`
-	SendPassed   *ebpf.MapSpec `ebpf:"send_passed"`
+	Sending      *ebpf.MapSpec `ebpf:"sending"`
 	Signalled    *ebpf.MapSpec `ebpf:"signalled"`
-	Stopped      *ebpf.MapSpec `ebpf:"stopped"`
-	Stopping     *ebpf.MapSpec `ebpf:"stopping"`
 	Studied      *ebpf.MapSpec `ebpf:"studied"`
 }
 
@@ -355,6 +434,7 @@ type TraceVariableSpecs struct {
 	LayoutStudied          *ebpf.VariableSpec `ebpf:"layout_studied"`
 	LayoutText             *ebpf.VariableSpec `ebpf:"layout_text"`
 	LayoutTextStack        *ebpf.VariableSpec `ebpf:"layout_text_stack"`
+	Picking                *ebpf.VariableSpec `ebpf:"picking"`
 	SkipSignals            *ebpf.VariableSpec `ebpf:"skip_signals"`
 	ToPid                  *ebpf.VariableSpec `ebpf:"to_pid"`
 	TracerTgid             *ebpf.VariableSpec `ebpf:"tracer_tgid"`
@@ -383,35 +463,37 @@ func (o *TraceObjects) Close() error {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TraceMaps struct {
+	Awaiting     *ebpf.Map `ebpf:"awaiting"`
 	Bulk         *ebpf.Map `ebpf:"bulk"`
+	Control      *ebpf.Map `ebpf:"control"`
 	Fired        *ebpf.Map `ebpf:"fired"`
 	Helpers      *ebpf.Map `ebpf:"helpers"`
+	Initing      *ebpf.Map `ebpf:"initing"`
 	Life         *ebpf.Map `ebpf:"life"`
 	Lost         *ebpf.Map `ebpf:"lost"`
-	Newborn      *ebpf.Map `ebpf:"newborn"`
+	Parking      *ebpf.Map `ebpf:"parking"`
 	Requesting   *ebpf.Map `ebpf:"requesting"`
 	ScratchStack *ebpf.Map `ebpf:"scratch_stack"`
-	SendPassed   *ebpf.Map `ebpf:"send_passed"`
+	Sending      *ebpf.Map `ebpf:"sending"`
 	Signalled    *ebpf.Map `ebpf:"signalled"`
-	Stopped      *ebpf.Map `ebpf:"stopped"`
-	Stopping     *ebpf.Map `ebpf:"stopping"`
 	Studied      *ebpf.Map `ebpf:"studied"`
 }
 
 func (m *TraceMaps) Close() error {
 	return _TraceClose(
+		m.Awaiting,
 		m.Bulk,
+		m.Control,
 		m.Fired,
 		m.Helpers,
+		m.Initing,
 		m.Life,
 		m.Lost,
-		m.Newborn,
+		m.Parking,
 		m.Requesting,
 		m.ScratchStack,
-		m.SendPassed,
+		m.Sending,
 		m.Signalled,
-		m.Stopped,
-		m.Stopping,
 		m.Studied,
 	)
 }
@@ -475,6 +557,7 @@ type TraceVariables struct {
 	LayoutStudied          *ebpf.Variable `ebpf:"layout_studied"`
 	LayoutText             *ebpf.Variable `ebpf:"layout_text"`
 	LayoutTextStack        *ebpf.Variable `ebpf:"layout_text_stack"`
+	Picking                *ebpf.Variable `ebpf:"picking"`
 	SkipSignals            *ebpf.Variable `ebpf:"skip_signals"`
 	ToPid                  *ebpf.Variable `ebpf:"to_pid"`
 	TracerTgid             *ebpf.Variable `ebpf:"tracer_tgid"`
@@ -487,68 +570,86 @@ type TraceVariables struct {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TracePrograms struct {
-	HelperForked            *ebpf.Program `ebpf:"helper_forked"`
-	HelperForkedKprobe      *ebpf.Program `ebpf:"helper_forked__kprobe"`
-	HelperQueued            *ebpf.Program `ebpf:"helper_queued"`
-	HelperQueuedKprobe      *ebpf.Program `ebpf:"helper_queued__kprobe"`
-	HelperReturned          *ebpf.Program `ebpf:"helper_returned"`
-	HelperWaited            *ebpf.Program `ebpf:"helper_waited"`
-	ModuleFreed             *ebpf.Program `ebpf:"module_freed"`
-	ModuleGot               *ebpf.Program `ebpf:"module_got"`
-	ModuleInitBegin         *ebpf.Program `ebpf:"module_init_begin"`
-	ModuleInitBeginKprobe   *ebpf.Program `ebpf:"module_init_begin__kprobe"`
-	ModuleInitEnd           *ebpf.Program `ebpf:"module_init_end"`
-	ModuleLoaded            *ebpf.Program `ebpf:"module_loaded"`
-	ModulePut               *ebpf.Program `ebpf:"module_put"`
-	RequestAdmitted         *ebpf.Program `ebpf:"request_admitted"`
-	RequestAsked            *ebpf.Program `ebpf:"request_asked"`
-	RequestDuplicate        *ebpf.Program `ebpf:"request_duplicate"`
-	RequestNamed            *ebpf.Program `ebpf:"request_named"`
-	RequestNamedKprobe      *ebpf.Program `ebpf:"request_named__kprobe"`
-	RequestReturned         *ebpf.Program `ebpf:"request_returned"`
-	SignalAllowed           *ebpf.Program `ebpf:"signal_allowed"`
-	SignalAllowedKprobe     *ebpf.Program `ebpf:"signal_allowed__kprobe"`
-	SignalDelivered         *ebpf.Program `ebpf:"signal_delivered"`
-	SignalDequeued          *ebpf.Program `ebpf:"signal_dequeued"`
-	SignalDequeuedKretprobe *ebpf.Program `ebpf:"signal_dequeued__kretprobe"`
-	SignalFlushed           *ebpf.Program `ebpf:"signal_flushed"`
-	SignalFlushedKprobe     *ebpf.Program `ebpf:"signal_flushed__kprobe"`
-	SignalGenerated         *ebpf.Program `ebpf:"signal_generated"`
-	SignalSent              *ebpf.Program `ebpf:"signal_sent"`
-	SignalSentKprobe        *ebpf.Program `ebpf:"signal_sent__kprobe"`
-	StopAsked               *ebpf.Program `ebpf:"stop_asked"`
-	StopReturned            *ebpf.Program `ebpf:"stop_returned"`
-	StopSeen                *ebpf.Program `ebpf:"stop_seen"`
-	StopSeenKretprobe       *ebpf.Program `ebpf:"stop_seen__kretprobe"`
-	TaskExeced              *ebpf.Program `ebpf:"task_execed"`
-	TaskExited              *ebpf.Program `ebpf:"task_exited"`
-	TaskFreed               *ebpf.Program `ebpf:"task_freed"`
-	ThreadBound             *ebpf.Program `ebpf:"thread_bound"`
-	ThreadBoundKprobe       *ebpf.Program `ebpf:"thread_bound__kprobe"`
-	ThreadBoundMask         *ebpf.Program `ebpf:"thread_bound_mask"`
-	ThreadBoundMaskKprobe   *ebpf.Program `ebpf:"thread_bound_mask__kprobe"`
-	ThreadCreated           *ebpf.Program `ebpf:"thread_created"`
-	ThreadCreatedKretprobe  *ebpf.Program `ebpf:"thread_created__kretprobe"`
-	ThreadFirstRun          *ebpf.Program `ebpf:"thread_first_run"`
-	ThreadFirstRunKprobe    *ebpf.Program `ebpf:"thread_first_run__kprobe"`
-	ThreadForked            *ebpf.Program `ebpf:"thread_forked"`
-	ThreadFunction          *ebpf.Program `ebpf:"thread_function"`
-	ThreadParkAsked         *ebpf.Program `ebpf:"thread_park_asked"`
-	ThreadParkAskedKprobe   *ebpf.Program `ebpf:"thread_park_asked__kprobe"`
-	ThreadParkReturned      *ebpf.Program `ebpf:"thread_park_returned"`
-	ThreadParked            *ebpf.Program `ebpf:"thread_parked"`
-	ThreadParkedKprobe      *ebpf.Program `ebpf:"thread_parked__kprobe"`
-	ThreadPickedUp          *ebpf.Program `ebpf:"thread_picked_up"`
-	ThreadPickedUpKprobe    *ebpf.Program `ebpf:"thread_picked_up__kprobe"`
-	ThreadRequested         *ebpf.Program `ebpf:"thread_requested"`
-	ThreadRequestedKprobe   *ebpf.Program `ebpf:"thread_requested__kprobe"`
-	ThreadUnparked          *ebpf.Program `ebpf:"thread_unparked"`
-	ThreadUnparkedKprobe    *ebpf.Program `ebpf:"thread_unparked__kprobe"`
-	ThreadWoken             *ebpf.Program `ebpf:"thread_woken"`
-	WorkEnded               *ebpf.Program `ebpf:"work_ended"`
-	WorkQueued              *ebpf.Program `ebpf:"work_queued"`
-	WorkQueuedFentry        *ebpf.Program `ebpf:"work_queued__fentry"`
-	WorkStarted             *ebpf.Program `ebpf:"work_started"`
+	HelperForked                *ebpf.Program `ebpf:"helper_forked"`
+	HelperForkedKprobe          *ebpf.Program `ebpf:"helper_forked__kprobe"`
+	HelperQueued                *ebpf.Program `ebpf:"helper_queued"`
+	HelperQueuedKprobe          *ebpf.Program `ebpf:"helper_queued__kprobe"`
+	HelperReturned              *ebpf.Program `ebpf:"helper_returned"`
+	HelperReturnedKretprobe     *ebpf.Program `ebpf:"helper_returned__kretprobe"`
+	HelperWaited                *ebpf.Program `ebpf:"helper_waited"`
+	HelperWaitedKretprobe       *ebpf.Program `ebpf:"helper_waited__kretprobe"`
+	ModuleFreed                 *ebpf.Program `ebpf:"module_freed"`
+	ModuleFreedKprobe           *ebpf.Program `ebpf:"module_freed__kprobe"`
+	ModuleGot                   *ebpf.Program `ebpf:"module_got"`
+	ModuleGotTracepoint         *ebpf.Program `ebpf:"module_got__tracepoint"`
+	ModuleInitBegin             *ebpf.Program `ebpf:"module_init_begin"`
+	ModuleInitBeginKprobe       *ebpf.Program `ebpf:"module_init_begin__kprobe"`
+	ModuleInitEnd               *ebpf.Program `ebpf:"module_init_end"`
+	ModuleInitEndKretprobe      *ebpf.Program `ebpf:"module_init_end__kretprobe"`
+	ModuleLoaded                *ebpf.Program `ebpf:"module_loaded"`
+	ModuleLoadedKprobe          *ebpf.Program `ebpf:"module_loaded__kprobe"`
+	ModulePut                   *ebpf.Program `ebpf:"module_put"`
+	ModulePutTracepoint         *ebpf.Program `ebpf:"module_put__tracepoint"`
+	RequestAdmitted             *ebpf.Program `ebpf:"request_admitted"`
+	RequestAdmittedTracepoint   *ebpf.Program `ebpf:"request_admitted__tracepoint"`
+	RequestAsked                *ebpf.Program `ebpf:"request_asked"`
+	RequestDuplicate            *ebpf.Program `ebpf:"request_duplicate"`
+	RequestNamed                *ebpf.Program `ebpf:"request_named"`
+	RequestNamedKprobe          *ebpf.Program `ebpf:"request_named__kprobe"`
+	RequestReturned             *ebpf.Program `ebpf:"request_returned"`
+	SignalAllowed               *ebpf.Program `ebpf:"signal_allowed"`
+	SignalAllowedKprobe         *ebpf.Program `ebpf:"signal_allowed__kprobe"`
+	SignalDelivered             *ebpf.Program `ebpf:"signal_delivered"`
+	SignalDequeued              *ebpf.Program `ebpf:"signal_dequeued"`
+	SignalDequeuedKretprobe     *ebpf.Program `ebpf:"signal_dequeued__kretprobe"`
+	SignalFlushed               *ebpf.Program `ebpf:"signal_flushed"`
+	SignalFlushedKprobe         *ebpf.Program `ebpf:"signal_flushed__kprobe"`
+	SignalGenerated             *ebpf.Program `ebpf:"signal_generated"`
+	SignalSent                  *ebpf.Program `ebpf:"signal_sent"`
+	SignalSentKprobe            *ebpf.Program `ebpf:"signal_sent__kprobe"`
+	StopAsked                   *ebpf.Program `ebpf:"stop_asked"`
+	StopAskedKprobe             *ebpf.Program `ebpf:"stop_asked__kprobe"`
+	StopReturned                *ebpf.Program `ebpf:"stop_returned"`
+	StopReturnedKretprobe       *ebpf.Program `ebpf:"stop_returned__kretprobe"`
+	StopSeen                    *ebpf.Program `ebpf:"stop_seen"`
+	StopSeenKretprobe           *ebpf.Program `ebpf:"stop_seen__kretprobe"`
+	TaskExeced                  *ebpf.Program `ebpf:"task_execed"`
+	TaskExecedTracepoint        *ebpf.Program `ebpf:"task_execed__tracepoint"`
+	TaskExited                  *ebpf.Program `ebpf:"task_exited"`
+	TaskExitedTracepoint        *ebpf.Program `ebpf:"task_exited__tracepoint"`
+	TaskFreed                   *ebpf.Program `ebpf:"task_freed"`
+	TaskFreedKprobe             *ebpf.Program `ebpf:"task_freed__kprobe"`
+	ThreadBound                 *ebpf.Program `ebpf:"thread_bound"`
+	ThreadBoundKprobe           *ebpf.Program `ebpf:"thread_bound__kprobe"`
+	ThreadBoundMask             *ebpf.Program `ebpf:"thread_bound_mask"`
+	ThreadBoundMaskKprobe       *ebpf.Program `ebpf:"thread_bound_mask__kprobe"`
+	ThreadCreated               *ebpf.Program `ebpf:"thread_created"`
+	ThreadCreatedKretprobe      *ebpf.Program `ebpf:"thread_created__kretprobe"`
+	ThreadFirstRun              *ebpf.Program `ebpf:"thread_first_run"`
+	ThreadFirstRunKprobe        *ebpf.Program `ebpf:"thread_first_run__kprobe"`
+	ThreadForked                *ebpf.Program `ebpf:"thread_forked"`
+	ThreadForkedKretprobe       *ebpf.Program `ebpf:"thread_forked__kretprobe"`
+	ThreadFunction              *ebpf.Program `ebpf:"thread_function"`
+	ThreadFunctionKretprobe     *ebpf.Program `ebpf:"thread_function__kretprobe"`
+	ThreadParkAsked             *ebpf.Program `ebpf:"thread_park_asked"`
+	ThreadParkAskedKprobe       *ebpf.Program `ebpf:"thread_park_asked__kprobe"`
+	ThreadParkReturned          *ebpf.Program `ebpf:"thread_park_returned"`
+	ThreadParkReturnedKretprobe *ebpf.Program `ebpf:"thread_park_returned__kretprobe"`
+	ThreadParked                *ebpf.Program `ebpf:"thread_parked"`
+	ThreadParkedKprobe          *ebpf.Program `ebpf:"thread_parked__kprobe"`
+	ThreadPickedUp              *ebpf.Program `ebpf:"thread_picked_up"`
+	ThreadPickedUpKprobe        *ebpf.Program `ebpf:"thread_picked_up__kprobe"`
+	ThreadRequested             *ebpf.Program `ebpf:"thread_requested"`
+	ThreadRequestedKprobe       *ebpf.Program `ebpf:"thread_requested__kprobe"`
+	ThreadUnparked              *ebpf.Program `ebpf:"thread_unparked"`
+	ThreadUnparkedKprobe        *ebpf.Program `ebpf:"thread_unparked__kprobe"`
+	ThreadWoken                 *ebpf.Program `ebpf:"thread_woken"`
+	WorkEnded                   *ebpf.Program `ebpf:"work_ended"`
+	WorkEndedTracepoint         *ebpf.Program `ebpf:"work_ended__tracepoint"`
+	WorkQueued                  *ebpf.Program `ebpf:"work_queued"`
+	WorkQueuedFentry            *ebpf.Program `ebpf:"work_queued__fentry"`
+	WorkStarted                 *ebpf.Program `ebpf:"work_started"`
+	WorkStartedTracepoint       *ebpf.Program `ebpf:"work_started__tracepoint"`
 }
 
 func (p *TracePrograms) Close() error {
@@ -558,15 +659,23 @@ func (p *TracePrograms) Close() error {
 		p.HelperQueued,
 		p.HelperQueuedKprobe,
 		p.HelperReturned,
+		p.HelperReturnedKretprobe,
 		p.HelperWaited,
+		p.HelperWaitedKretprobe,
 		p.ModuleFreed,
+		p.ModuleFreedKprobe,
 		p.ModuleGot,
+		p.ModuleGotTracepoint,
 		p.ModuleInitBegin,
 		p.ModuleInitBeginKprobe,
 		p.ModuleInitEnd,
+		p.ModuleInitEndKretprobe,
 		p.ModuleLoaded,
+		p.ModuleLoadedKprobe,
 		p.ModulePut,
+		p.ModulePutTracepoint,
 		p.RequestAdmitted,
+		p.RequestAdmittedTracepoint,
 		p.RequestAsked,
 		p.RequestDuplicate,
 		p.RequestNamed,
@@ -583,12 +692,17 @@ func (p *TracePrograms) Close() error {
 		p.SignalSent,
 		p.SignalSentKprobe,
 		p.StopAsked,
+		p.StopAskedKprobe,
 		p.StopReturned,
+		p.StopReturnedKretprobe,
 		p.StopSeen,
 		p.StopSeenKretprobe,
 		p.TaskExeced,
+		p.TaskExecedTracepoint,
 		p.TaskExited,
+		p.TaskExitedTracepoint,
 		p.TaskFreed,
+		p.TaskFreedKprobe,
 		p.ThreadBound,
 		p.ThreadBoundKprobe,
 		p.ThreadBoundMask,
@@ -598,10 +712,13 @@ func (p *TracePrograms) Close() error {
 		p.ThreadFirstRun,
 		p.ThreadFirstRunKprobe,
 		p.ThreadForked,
+		p.ThreadForkedKretprobe,
 		p.ThreadFunction,
+		p.ThreadFunctionKretprobe,
 		p.ThreadParkAsked,
 		p.ThreadParkAskedKprobe,
 		p.ThreadParkReturned,
+		p.ThreadParkReturnedKretprobe,
 		p.ThreadParked,
 		p.ThreadParkedKprobe,
 		p.ThreadPickedUp,
@@ -612,9 +729,11 @@ func (p *TracePrograms) Close() error {
 		p.ThreadUnparkedKprobe,
 		p.ThreadWoken,
 		p.WorkEnded,
+		p.WorkEndedTracepoint,
 		p.WorkQueued,
 		p.WorkQueuedFentry,
 		p.WorkStarted,
+		p.WorkStartedTracepoint,
 	)
 }
 

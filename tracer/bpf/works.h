@@ -57,14 +57,10 @@ int work_queued__fentry(__u64 *ctx)
 	return on_queue_work(ctx, (struct kthread_worker *)ctx[0], (struct kthread_work *)ctx[1]);
 }
 
-HOOK(work_started);
-SEC("tp_btf/sched_kthread_work_execute_start")
-int work_started(__u64 *ctx)
+static __always_inline int on_started(struct kthread_work *work)
 {
-	struct kthread_work *work = (struct kthread_work *)ctx[0];
 	struct record *r;
 
-	FIRED(work_started);
 	if (!wants_work(work))
 		return 0;
 	r = new_bare(WORK_STARTED);
@@ -76,15 +72,26 @@ int work_started(__u64 *ctx)
 	return 0;
 }
 
-/* The work may have freed itself: its address only, the function comes along. */
-HOOK(work_ended);
-SEC("tp_btf/sched_kthread_work_execute_end")
-int work_ended(__u64 *ctx)
+HOOK(work_started);
+SEC("tp_btf/sched_kthread_work_execute_start")
+int work_started(__u64 *ctx)
 {
-	__u64 func = raw_arg(ctx, 1);
+	FIRED(work_started);
+	return on_started((struct kthread_work *)ctx[0]);
+}
+
+SEC("tracepoint/sched/sched_kthread_work_execute_start")
+int work_started__tracepoint(struct trace_event_raw_sched_kthread_work_execute_start *ctx)
+{
+	FIRED(work_started);
+	return on_started(BPF_CORE_READ(ctx, work));
+}
+
+/* The work may have freed itself: its address only, the function comes along. */
+static __always_inline int on_ended(__u64 work, __u64 func)
+{
 	struct record *r;
 
-	FIRED(work_ended);
 	if (by_thread && !comm_is(current_task(), want_thread))
 		return 0;
 	if (by_module && !by_thread && !in_module(func))
@@ -92,8 +99,23 @@ int work_ended(__u64 *ctx)
 	r = new_bare(WORK_ENDED);
 	if (!r)
 		return 0;
-	r->ptr = ctx[0];
+	r->ptr = work;
 	r->func = func;
 	submit(r, WORK_ENDED);
 	return 0;
+}
+
+HOOK(work_ended);
+SEC("tp_btf/sched_kthread_work_execute_end")
+int work_ended(__u64 *ctx)
+{
+	FIRED(work_ended);
+	return on_ended(ctx[0], raw_arg(ctx, 1));
+}
+
+SEC("tracepoint/sched/sched_kthread_work_execute_end")
+int work_ended__tracepoint(struct trace_event_raw_sched_kthread_work_execute_end *ctx)
+{
+	FIRED(work_ended);
+	return on_ended((__u64)BPF_CORE_READ(ctx, work), (__u64)BPF_CORE_READ(ctx, function));
 }

@@ -153,7 +153,8 @@ func ReadAll(r io.Reader) ([]Event, error) {
 }
 
 // ReadEach is ReadAll for a stream that is looked at while it comes: each gets
-// every event as soon as it is read.
+// every event as soon as it is read. The record of a signal that was sent holds
+// the kernel's decision too, and makes two events.
 func ReadEach(r io.Reader, each func(Event)) error {
 	var length [2]byte
 	buf := make([]byte, MaxFrame)
@@ -176,7 +177,21 @@ func ReadEach(r io.Reader, each func(Event)) error {
 			return err
 		}
 		each(e)
+		if g, ok := decision(&e, buf[:n]); ok {
+			each(g)
+		}
 	}
+}
+
+// decision is the SignalGenerated that the record of a send tells as well.
+func decision(e *Event, record []byte) (Event, bool) {
+	result := record[13]
+	if e.Kind != SignalSent || result == 0 {
+		return Event{}, false
+	}
+	return Event{
+		Time: e.Time, Kind: SignalGenerated, CPU: e.CPU, By: e.By, Target: e.Target, Arg: e.Arg, Ret: int64(result) - 1,
+	}, true
 }
 
 func truncated(err error) error {

@@ -31,7 +31,7 @@ func TestLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]uint32{
-		"time": 0, "kind": 8, "parts": 10, "by_flags": 11, "target_flags": 12, "pad": 13,
+		"time": 0, "kind": 8, "parts": 10, "by_flags": 11, "target_flags": 12, "result": 13, "pad": 14,
 		"cpu": 16, "arg": 20, "pid": 24, "tgid": 28, "target_pid": 32, "target_tgid": 36,
 		"comm": 40, "target_comm": 56, "ptr": 72, "func": 80, "data": 88, "aux": 96, "ret": 104, "task": 112, "target_task": 120,
 	}
@@ -211,13 +211,39 @@ func TestReadAll(t *testing.T) {
 	}
 }
 
+// A send's record holds the kernel's decision too: two events, the second with
+// what a record of its own would have.
+func TestReadAllDecision(t *testing.T) {
+	sent := raw(SignalSent, partStack, stack(1))
+	sent[13] = GenerateAlreadyPending + 1
+	other := raw(SignalDequeued, partStack, stack(1))
+	other[13] = 1 // means nothing there
+	stream := AppendFrame(AppendFrame(AppendFrame(nil, sent), other), raw(SignalSent, 0))
+	events, err := ReadAll(bytes.NewReader(append(stream, EndFrame()...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []Kind
+	for _, e := range events {
+		kinds = append(kinds, e.Kind)
+	}
+	if diff := cmp.Diff([]Kind{SignalSent, SignalGenerated, SignalDequeued, SignalSent}, kinds); diff != "" {
+		t.Fatalf("kinds (-want +got):\n%s", diff)
+	}
+	want := events[0]
+	want.Kind, want.Ret, want.Ptr, want.Func, want.Data, want.Aux, want.Stack = SignalGenerated, GenerateAlreadyPending, 0, 0, 0, 0, nil
+	if diff := cmp.Diff(want, events[1]); diff != "" {
+		t.Errorf("decision (-want +got):\n%s", diff)
+	}
+}
+
 func FuzzReadAll(f *testing.F) {
 	f.Add(AppendFrame(nil, raw(SignalSent, partStack, stack(1, 2, 3))))
 	f.Add(append(AppendFrame(nil, raw(HelperQueued, partText|partArgs, make([]byte, textLen+argsMax*argLen))), 0, 0))
 	f.Add([]byte{0xff, 0x0f, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		events, _ := ReadAll(bytes.NewReader(b))
-		if len(events) > len(b)/headerLen {
+		if len(events) > 2*(len(b)/headerLen) {
 			t.Errorf("%d events in %d bytes", len(events), len(b))
 		}
 		for _, e := range events {

@@ -28,10 +28,10 @@ const (
 	ThreadWoken        // first wake-up after creation, by By: Target
 	ThreadFunction     // the thread is about to call its threadfn: Func = threadfn
 	ThreadStopAsked    // kthread_stop entered: Target, Stack
-	ThreadStopSeen     // kthread_should_stop returned true to the thread for the first time: Stack
+	ThreadStopSeen     // kthread_should_stop returned true to the thread for the first time
 	ThreadStopReturned // kthread_stop returned to its caller: Ret = the thread's result
 	TaskExited         // sched_process_exit: Ret = result of a kernel thread, else the raw wait status; Data = 1 when it was the last thread of its process
-	TaskFreed          // sched_process_free: Target (By is whoever dropped the last reference)
+	TaskFreed          // __put_task_struct: Target (By is whoever dropped the last reference)
 
 	// request_module and its helper.
 	RequestAsked    // __request_module entered: Arg = 1 when it waits for modprobe to end, Text = name format, Stack
@@ -52,7 +52,7 @@ const (
 
 	// Signals.
 	SignalSent      // __send_signal_locked entered: Target, Arg = signal, Ret = si_code, Func = the target's sa_handler, Data = Sent* bits, Aux = the target's task state, Ptr = si_pid | si_uid<<32 where the sender gave a siginfo, Stack
-	SignalGenerated // signal_generate tracepoint: Target, Arg = signal, Ret = TRACE_SIGNAL_* result
+	SignalGenerated // signal_generate tracepoint, at the time of its SignalSent where there is one: Target, Arg = signal, Ret = TRACE_SIGNAL_* result
 	SignalDequeued  // dequeue_signal returned a signal to By: Arg = signal, Stack
 	SignalFlushed   // flush_signals: Target, Data = mask of pending signals (bit n-1 is signal n), 0 when there was none, Stack
 	SignalDelivered // signal_deliver tracepoint, processes only: Arg = signal, Func = handler

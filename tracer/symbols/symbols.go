@@ -30,6 +30,14 @@ type symbol struct {
 type Kernel struct {
 	symbols []symbol
 	etext   uint64 // where the text ends; 0 when the list does not say
+	loaded  []loaded
+}
+
+// loaded is a symbol of a module that was there when kallsyms was read. Data
+// (without a name) is kept too, for it ends the text before it.
+type loaded struct {
+	symbol
+	module string
 }
 
 // maxSymbols bounds what a guest can make the host keep; a distribution's
@@ -37,12 +45,22 @@ type Kernel struct {
 const maxSymbols = 4 << 20
 
 // ReadKernel reads /proc/kallsyms as root sees it. Lines of modules are left
-// out: their names come from the .ko files.
-func ReadKernel(r io.Reader) (*Kernel, error) {
+// out: their names come from the .ko files, and another boot has them elsewhere.
+func ReadKernel(r io.Reader) (*Kernel, error) { return read(r, (*Kernel).skipModule) }
+
+// ReadRunning is ReadKernel for a kernel that runs: it also names the code of
+// modules that are loaded already. It must not serve another boot.
+func ReadRunning(r io.Reader) (*Kernel, error) { return read(r, (*Kernel).addLoaded) }
+
+func read(r io.Reader, module func(k *Kernel, line string) error) (*Kernel, error) {
 	k := new(Kernel)
 	scanner := bufio.NewScanner(r)
 	for scanner.Scan() {
-		if err := k.add(scanner.Text()); err != nil {
+		add := (*Kernel).add
+		if strings.HasSuffix(scanner.Text(), "]") {
+			add = module
+		}
+		if err := add(k, scanner.Text()); err != nil {
 			return nil, err
 		}
 	}
@@ -53,13 +71,51 @@ func ReadKernel(r io.Reader) (*Kernel, error) {
 		return nil, fmt.Errorf("read kallsyms: no function has an address: it was read without root, or kptr_restrict is 2")
 	}
 	sort.SliceStable(k.symbols, func(i, j int) bool { return k.symbols[i].addr < k.symbols[j].addr })
+	sort.SliceStable(k.loaded, func(i, j int) bool { return k.loaded[i].addr < k.loaded[j].addr })
 	return k, nil
 }
 
-func (k *Kernel) add(line string) error {
-	if strings.HasSuffix(line, "]") {
-		return nil
+func (k *Kernel) skipModule(string) error { return nil }
+
+// addLoaded takes a line as "ffffffffc0257000 t inc_func	[signal_handling]".
+func (k *Kernel) addLoaded(line string) error {
+	fields := strings.Fields(line)
+	if len(fields) != 4 {
+		return fmt.Errorf("read kallsyms: %q is no symbol of a module", line)
 	}
+	addr, err := strconv.ParseUint(fields[0], 16, 64)
+	if err != nil {
+		return fmt.Errorf("read kallsyms: %w", err)
+	}
+	if len(k.loaded) == maxSymbols {
+		return fmt.Errorf("read kallsyms: more than %d symbols of modules", maxSymbols)
+	}
+	s := loaded{symbol{addr: addr}, strings.Trim(fields[3], "[]")}
+	if strings.Contains("tTwW", fields[1]) {
+		s.name = fields[2]
+	}
+	k.loaded = append(k.loaded, s)
+	return nil
+}
+
+// maxLoadedFunction bounds the last function of a module, of which kallsyms does
+// not tell the end.
+const maxLoadedFunction = 64 << 10
+
+// running names a place in a module that was loaded when kallsyms was read.
+func (k *Kernel) running(addr, look uint64) (event.Site, bool) {
+	i := sort.Search(len(k.loaded), func(i int) bool { return k.loaded[i].addr > look })
+	if i == 0 {
+		return event.Site{}, false
+	}
+	s := k.loaded[i-1]
+	if s.name == "" || look-s.addr >= maxLoadedFunction {
+		return event.Site{}, false
+	}
+	return event.Site{Addr: addr, Symbol: s.name, Offset: addr - s.addr, Module: s.module}, true
+}
+
+func (k *Kernel) add(line string) error {
 	fields := strings.Fields(line)
 	if len(fields) != 3 {
 		return fmt.Errorf("read kallsyms: %q is no symbol", line)
@@ -150,22 +206,34 @@ func (t *Table) place(e *event.Event, base uint64, text *text) {
 func (t *Table) Site(addr, at uint64) event.Site {
 	site := event.Site{Addr: addr}
 	look := addr - 1
-	for i := len(t.modules) - 1; i >= 0; i-- {
-		m := &t.modules[i]
-		if m.from > at || look < m.lo || look >= m.hi {
-			continue
-		}
+	if m := t.owner(look, at); m != nil {
 		site.Module = m.name
 		if s, ok := find(m.text.symbols, look-m.lo); ok {
 			site.Symbol, site.Offset = s.name, addr-m.lo-s.addr
 		}
 		return site
 	}
-	if t.kernel == nil || (t.kernel.etext != 0 && look >= t.kernel.etext) {
+	if t.kernel == nil {
+		return site
+	}
+	if s, ok := t.kernel.running(addr, look); ok {
+		return s
+	}
+	if t.kernel.etext != 0 && look >= t.kernel.etext {
 		return site
 	}
 	if s, ok := find(t.kernel.symbols, look); ok {
 		site.Symbol, site.Offset = s.name, addr-s.addr
 	}
 	return site
+}
+
+// owner is the module whose text lay there then, nil when none did.
+func (t *Table) owner(look, at uint64) *placed {
+	for i := len(t.modules) - 1; i >= 0; i-- {
+		if m := &t.modules[i]; m.from <= at && look >= m.lo && look < m.hi {
+			return m
+		}
+	}
+	return nil
 }

@@ -53,6 +53,33 @@ func TestKernelSites(t *testing.T) {
 	}
 }
 
+func TestRunningSites(t *testing.T) {
+	k, err := ReadRunning(strings.NewReader(kallsyms + `ffffffffc0257040 t helper	[signal_handling]
+ffffffffc0258000 d val	[signal_handling]
+ffffffffc0300000 T send	[other]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := New(k, nil, nil)
+	for addr, want := range map[uint64]string{
+		0xffffffff81000101: "kthread+0x1",
+		0xffffffffc0257010: "inc_func+0x10 [signal_handling]",
+		0xffffffffc0257041: "helper+0x1 [signal_handling]",
+		0xffffffffc0258004: "0xffffffffc0258004", // data
+		0xffffffffc0300010: "send+0x10 [other]",
+		0xffffffffc0310001: "0xffffffffc0310001", // too far behind the last one
+		0xffffffffc0256000: "0xffffffffc0256000",
+	} {
+		if got := table.Site(addr, 0).String(); got != want {
+			t.Errorf("Site(%#x) = %s, want %s", addr, got, want)
+		}
+	}
+	if _, err := ReadRunning(strings.NewReader(kallsyms + "ffffffffc0257040 [x]\n")); err == nil {
+		t.Error("a line of two fields is no error")
+	}
+}
+
 func TestReadKernelRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing":       "",

@@ -95,10 +95,23 @@ func (j *loadJoin) add(e *event.Event) *Load {
 	return l
 }
 
+// named is the module of that name that is there, nil when none was seen.
+func (j *loadJoin) named(name string) *Load {
+	for _, l := range j.open {
+		if l.Name == name {
+			return l
+		}
+	}
+	return nil
+}
+
 // moduleRef adds a reference. Whoever takes one on a module that was loaded
 // before the trace began is not who loaded it.
 func (b *builder) moduleRef(e *event.Event) {
 	l := b.loads.open[e.Ptr]
+	if e.Ptr == 0 { // a classic tracepoint tells the name alone
+		l = b.loads.named(e.Text)
+	}
 	if l == nil || e.Text != "" && l.Name != "" && l.Name != e.Text {
 		l = b.loads.add(e)
 		l.By = event.Task{}

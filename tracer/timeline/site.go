@@ -3,6 +3,7 @@
 package timeline
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/tracer/event"
@@ -73,11 +74,7 @@ func (b *builder) place(e *event.Event) place {
 func (b *builder) resolveStack(e *event.Event) place {
 	var p place
 	inModule := false
-	for _, addr := range e.Stack {
-		site := b.resolve(addr, e.Time)
-		if isBPF(site) {
-			continue
-		}
+	for _, site := range b.frames(e) {
 		p.stack = append(p.stack, site)
 		switch {
 		case inModule || site.Symbol == "":
@@ -88,6 +85,26 @@ func (b *builder) resolveStack(e *event.Event) place {
 		}
 	}
 	return p
+}
+
+// maxOwnFrames is how many frames of ours lead a stack: the program and the
+// trampoline that called it.
+const maxOwnFrames = 2
+
+// frames are the sites of e's stack without those of our own programs. These were
+// made after the kernel's symbols were read, and mostly have no name.
+func (b *builder) frames(e *event.Event) []event.Site {
+	var sites []event.Site
+	for _, addr := range e.Stack {
+		if site := b.resolve(addr, e.Time); !isBPF(site) {
+			sites = append(sites, site)
+		}
+	}
+	named := slices.IndexFunc(sites, func(s event.Site) bool { return s.Symbol != "" || s.Module != "" })
+	if named > 0 && named <= maxOwnFrames {
+		return sites[named:]
+	}
+	return sites
 }
 
 // site is the place from which e's task acted.
