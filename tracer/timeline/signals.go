@@ -275,6 +275,7 @@ func (b *builder) signalDelivered(e *event.Event) {
 	delete(j.dequeued, key)
 	if s == nil {
 		if s = j.takeBy(e.By, e.Arg); s == nil {
+			b.signalKilled(e)
 			return
 		}
 		b.taken(s, e, e.By, "")
@@ -334,7 +335,7 @@ func (j *signalJoin) endQueue(key queueKey, e *event.Event) {
 		}
 		s.ended = true
 		if !e.By.Kthread && uint32(e.Ret&0x7f) == key.signo {
-			s.Outcome, s.Reason, s.Taken, s.TakenBy = Delivered, "ended the process", e.Time, e.By
+			s.Outcome, s.Reason, s.Taken, s.TakenBy = Delivered, endedProcess, e.Time, e.By
 		}
 	}
 	delete(j.queues, key)

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+
+package timeline
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/tracer/event"
+)
+
+// signalKilled is a SIGKILL that was delivered and that nobody sent. The kernel
+// turns the first signal that ends a process into one for each of its threads and
+// never takes the signal itself from its queue (complete_signal and get_signal in
+// kernel/signal.c, 5.10 to 7.3).
+func (b *builder) signalKilled(e *event.Event) {
+	if e.Arg != uint32(unix.SIGKILL) {
+		return
+	}
+	j := &b.signals
+	var first *Signal
+	for _, queue := range j.queues {
+		for _, s := range queue {
+			if s.To.TGID == e.By.TGID && s.endsProcess() && (first == nil || s.Sent < first.Sent) {
+				first = s
+			}
+		}
+	}
+	if first == nil {
+		return
+	}
+	key := first.queue()
+	j.queues[key] = slices.DeleteFunc(slices.Clone(j.queues[key]), func(s *Signal) bool { return s == first })
+	b.taken(first, e, e.By, endedProcess)
+}
+
+const endedProcess = "ended the process"
+
+// endsProcess reports whether the kernel ends the target's process at once: the
+// default action is to end it without a core dump, and nothing blocks it.
+func (s *Signal) endsProcess() bool {
+	if s.dropped || !s.sent || s.To.Kthread || s.handler != event.HandlerDefault || s.bits&event.SentBlocked != 0 {
+		return false
+	}
+	return !slices.Contains(notFatal, unix.Signal(s.Signo))
+}
+
+// notFatal are the signals whose default action is to be ignored, to stop or
+// continue the process, or to dump core: these are taken from the queue first.
+var notFatal = []unix.Signal{
+	unix.SIGCHLD, unix.SIGCONT, unix.SIGURG, unix.SIGWINCH,
+	unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
+	unix.SIGQUIT, unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGFPE, unix.SIGSEGV, unix.SIGBUS, unix.SIGSYS,
+	unix.SIGXCPU, unix.SIGXFSZ,
+}
