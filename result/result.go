@@ -159,6 +159,7 @@ type Thread struct {
 	Inexact    bool     `json:"inexact,omitempty"`
 	Background bool     `json:"background"`
 	CreateRet  *int64   `json:"create_ret,omitempty"` // what the requester got: 0 or -errno
+	Flags      []string `json:"flags,omitempty"`      // of the new task: PF_KTHREAD, PF_NOFREEZE, …
 	Node       *int     `json:"node,omitempty"`       // memory node that was asked for
 	CPU        *int     `json:"cpu,omitempty"`        // that it is bound to
 	Stack      []string `json:"stack,omitempty"`      // of the requester, innermost first

@@ -159,6 +159,7 @@ func (c clock) thread(t *timeline.Thread) Thread {
 	}
 	if t.Created != 0 {
 		r.CreateRet = &t.CreateRet
+		r.Flags = timeline.FlagNames(t.Flags)
 	}
 	if t.Requested != 0 && t.Node >= 0 {
 		r.Node = number(int(t.Node))

@@ -3,6 +3,7 @@
 package tracer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
@@ -53,6 +55,7 @@ type hook struct {
 	prog   *ebpf.Program
 	link   link.Link
 	err    error // of the variant that was tried last
+	remark string
 }
 
 func (h *hook) close() error {
@@ -126,7 +129,7 @@ func (l *loader) attach(p place, index uint32) *hook {
 	})
 	spec := l.program(used)
 	h.Target, h.Kind = targetOf(spec), kindOf(spec)
-	h.Fallback, h.Note, h.Attached = fallback, note, note == ""
+	h.Fallback, h.Note, h.Attached = cmp.Or(fallback, h.remark), note, note == ""
 	return h
 }
 
@@ -166,10 +169,12 @@ func (l *loader) try(h *hook, v variant) error {
 	case "kprobe":
 		h.link, err = link.Kprobe(spec.AttachTo, h.prog, nil)
 	case "kretprobe":
-		h.link, err = attachKretprobe(spec.AttachTo, h.prog)
+		h.link, h.remark, err = attachKretprobe(spec.AttachTo, h.prog)
 	case "tracepoint":
 		group, name, _ := strings.Cut(spec.AttachTo, "/")
-		h.link, err = link.Tracepoint(group, name, h.prog, nil)
+		if h.link, err = link.Tracepoint(group, name, h.prog, nil); err != nil {
+			err = withTracefsHint(err)
+		}
 	default:
 		h.link, err = link.AttachTracing(link.TracingOptions{Program: h.prog})
 	}
@@ -241,20 +246,31 @@ func bare(insns asm.Instructions) asm.Instructions {
 const maxReturns = 1024
 
 // attachKretprobe asks for room for maxReturns calls, which takes tracefs, and
-// does with the kernel's choice where that is not mounted.
-func attachKretprobe(target string, prog *ebpf.Program) (link.Link, error) {
-	l, err := link.Kretprobe(target, prog, &link.KprobeOptions{RetprobeMaxActive: maxReturns})
+// does with the kernel's choice where that is not mounted; remark says so.
+func attachKretprobe(target string, prog *ebpf.Program) (l link.Link, remark string, err error) {
+	l, err = link.Kretprobe(target, prog, &link.KprobeOptions{RetprobeMaxActive: maxReturns})
 	if err == nil {
-		return l, nil
+		return l, "", nil
 	}
 	plain, plainErr := link.Kretprobe(target, prog, nil)
 	if errors.Is(plainErr, os.ErrNotExist) {
-		return nil, fmt.Errorf("this kernel has no function %s", target)
+		return nil, "", fmt.Errorf("this kernel has no function %s", target)
 	}
 	if plainErr != nil {
-		return nil, plainErr
+		return nil, "", plainErr
 	}
-	return plain, nil
+	return plain, "it follows a few calls at once only: " + firstLine(withTracefsHint(err)), nil
+}
+
+// withTracefsHint says what to do where tracefs is missing.
+func withTracefsHint(err error) error {
+	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
+		var fs unix.Statfs_t
+		if unix.Statfs(dir, &fs) == nil && fs.Type == unix.TRACEFS_MAGIC {
+			return err
+		}
+	}
+	return fmt.Errorf("tracefs is not mounted, type: mount -t tracefs tracefs /sys/kernel/tracing (%w)", err)
 }
 
 // Hooks reports on every hook, with the calls counted so far.

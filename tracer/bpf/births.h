@@ -67,6 +67,7 @@ static __always_inline int on_created(__s64 ret)
 	r = new_bare(THREAD_CREATED);
 	if (r) {
 		fill_target(r, t);
+		r->data = BPF_CORE_READ(t, flags);
 		submit(r, THREAD_CREATED);
 	}
 	return 0;

@@ -24,7 +24,7 @@ const (
 	ThreadPickedUp     // kthreadd calls kernel_thread: Ptr = kthread_create_info, Func = threadfn, Data = its argument, Aux = address of the requester's completion (on the requester's stack)
 	ThreadForked       // kernel_thread returned to kthreadd: Ptr = kthread_create_info, Ret = pid or -errno
 	ThreadFirstRun     // kthread() entered by the new thread: Ptr = kthread_create_info, Func = threadfn
-	ThreadCreated      // __kthread_create_on_node returned to the requester: Target, Ret = 0 or -errno
+	ThreadCreated      // __kthread_create_on_node returned to the requester: Target, Ret = 0 or -errno, Data = the new task's flags (PF_*)
 	ThreadWoken        // first wake-up after creation, by By: Target
 	ThreadFunction     // the thread is about to call its threadfn: Func = threadfn
 	ThreadStopAsked    // kthread_stop entered: Target, Stack

@@ -55,6 +55,7 @@ func (b *builder) threadUnknown(t *Thread) []string {
 	m.at(t.PickedUp == 0, "picked_up", event.ThreadPickedUp)
 	m.at(t.FirstRun == 0, "first_run", event.ThreadFirstRun)
 	m.at(t.Created == 0, "created", event.ThreadCreated)
+	m.at(t.Created == 0, "flags", event.ThreadCreated)
 	m.at(t.Woken == 0, "woken", event.ThreadWoken)
 	m.at(t.Function == 0, "function", event.ThreadFunction)
 	m.at(len(t.Stops) == 0, "stop_asked", event.ThreadStopAsked)

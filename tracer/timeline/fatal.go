@@ -15,8 +15,8 @@ import (
 // never takes the signal itself from its queue (complete_signal and get_signal in
 // kernel/signal.c, 5.10 to 7.3).
 func (b *builder) signalKilled(e *event.Event) {
-	if e.Arg != uint32(unix.SIGKILL) {
-		return
+	if e.Arg != uint32(unix.SIGKILL) || b.blind.any(event.SignalSent, event.SignalDequeued) {
+		return // it may have been sent, or what still stands in the queue was taken
 	}
 	j := &b.signals
 	var first *Signal
@@ -27,12 +27,21 @@ func (b *builder) signalKilled(e *event.Event) {
 			}
 		}
 	}
-	if first == nil {
+	if first == nil || first.killed != 0 {
 		return
 	}
-	key := first.queue()
-	j.queues[key] = slices.DeleteFunc(slices.Clone(j.queues[key]), func(s *Signal) bool { return s == first })
-	b.taken(first, e, e.By, endedProcess)
+	first.killed, first.killedBy = e.Time, e.By
+}
+
+// closeKilled is for a signal that ended a process whose exit was not recorded, as
+// most processes' is not.
+func (b *builder) closeKilled(s *Signal) {
+	s.Outcome, s.Reason = Delivered, endedProcess
+	if b.blind.any(event.TaskExited) {
+		s.timeUnknown = true
+		return
+	}
+	s.Taken, s.TakenBy = s.killed, s.killedBy
 }
 
 const endedProcess = "ended the process"

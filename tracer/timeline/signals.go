@@ -54,13 +54,15 @@ type Signal struct {
 	// there because nothing could record them.
 	Unknown []string
 
-	sent        bool // SignalSent was seen: handler and bits hold
-	heard       bool // SignalGenerated was seen
-	ended       bool // the target ended first
-	gone        bool // no longer pending, and who took it was not seen
-	pushed      bool // stands or stood in a queue
-	dropped     bool // not queued after all
-	timeUnknown bool // it was taken, but when was not seen
+	sent        bool   // SignalSent was seen: handler and bits hold
+	heard       bool   // SignalGenerated was seen
+	ended       bool   // the target ended first
+	gone        bool   // no longer pending, and who took it was not seen
+	pushed      bool   // stands or stood in a queue
+	dropped     bool   // not queued after all
+	timeUnknown bool   // it was taken, but when was not seen
+	killed      uint64 // its process was told to end because of it
+	killedBy    event.Task
 	handler     uint64
 	bits        uint64
 }
@@ -376,6 +378,8 @@ func (b *builder) takers(s *Signal) []event.Kind {
 func (b *builder) closePending(s *Signal) {
 	comm, name := s.To.Comm, SignalName(s.Signo)
 	switch {
+	case s.killed != 0 && !s.gone:
+		b.closeKilled(s)
 	case !s.heard:
 		s.Outcome = Unknown
 		s.Reason = cmp.Or(b.blind.reason("whether it was queued is", event.SignalGenerated), noResult)

@@ -81,7 +81,7 @@ func TestSignalOutcomes(t *testing.T) {
 		{"sigwait", new(list).send(10, k2, app, 10, 0, event.SentBlocked, 0).at(20, event.SignalDequeued, event.Event{By: app, Arg: 10}), []outcome{{10, Delivered, "taken from the queue", 10, 20}}},
 		{"sigkill", new(list).send(10, k2, app, 9, 0, event.SentGroup, 0).at(20, event.SignalDelivered, event.Event{By: app, Arg: 9}), []outcome{{9, Delivered, "default action", 10, 20}}},
 		{"fatal sigterm", new(list).send(10, k2, app, 15, 0, event.SentGroup, 0).at(20, event.SignalDelivered, event.Event{By: app, Arg: 9}).
-			at(30, event.TaskExited, event.Event{By: app, Ret: 15, Data: 1}), []outcome{{15, Delivered, "ended the process", 10, 20}}},
+			at(30, event.TaskExited, event.Event{By: app, Ret: 15, Data: 1}), []outcome{{15, Delivered, "ended the process", 10, 30}}},
 		{"fatal sigterm, exit alone seen", new(list).send(10, k2, app, 15, 0, event.SentGroup, 0).
 			at(30, event.TaskExited, event.Event{By: app, Ret: 15, Data: 1}), []outcome{{15, Delivered, "ended the process", 10, 30}}},
 		{"fatal sigterm, exit not seen", new(list).send(8, k2, app, 1, 0, event.SentGroup|event.SentBlocked, 0).send(10, k2, app, 15, 0, event.SentGroup, 0).

@@ -51,6 +51,7 @@ type Thread struct {
 	// CreateRet is what the requester got: 0, -errno, or -EINTR when it was
 	// killed while it waited. Meaningful when Created is not 0.
 	CreateRet int64
+	Flags     uint32 // PF_* of the new task, as the requester got it; meaningful when CreateRet is
 	// Result is what threadfn returned; meaningful when the thread was seen to
 	// exit or a kthread_stop returned.
 	Result int64
@@ -282,7 +283,7 @@ func (b *builder) threadCreated(e *event.Event) {
 	if t.Requested == 0 && t.Requester.PID == 0 {
 		t.Requester = b.actor(e)
 	}
-	t.Created, t.CreateRet = e.Time, e.Ret
+	t.Created, t.CreateRet, t.Flags = e.Time, e.Ret, uint32(e.Data)
 	if e.Ret == 0 {
 		t.name(e.Target)
 	}

@@ -35,6 +35,32 @@ func errnoWords(ret int64) string {
 	return fmt.Sprint(ret)
 }
 
+// taskFlags are the flags of a task (include/linux/sched.h) that a kernel thread
+// can have, as far as 5.10 to 7.3 agree on their numbers.
+var taskFlags = []struct {
+	flag uint32
+	name string
+}{
+	{0x00000004, "PF_EXITING"}, {0x00000020, "PF_WQ_WORKER"}, {0x00000040, "PF_FORKNOEXEC"}, {0x00000800, "PF_MEMALLOC"},
+	{0x00008000, "PF_NOFREEZE"}, {0x00200000, "PF_KTHREAD"}, {0x04000000, "PF_NO_SETAFFINITY"},
+}
+
+// FlagNames names a task's flags; those without a name of their own come last, as
+// one number.
+func FlagNames(flags uint32) []string {
+	var names []string
+	for _, f := range taskFlags {
+		if flags&f.flag != 0 {
+			names = append(names, f.name)
+			flags &^= f.flag
+		}
+	}
+	if flags != 0 {
+		names = append(names, fmt.Sprintf("%#x", flags))
+	}
+	return names
+}
+
 // SignalName gives SIGUSR1 for 10 and SIG34 for the real-time signals, which
 // have no names of their own in the kernel.
 func SignalName(signo int) string {
