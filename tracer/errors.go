@@ -27,6 +27,10 @@ var (
 	ErrTooOld = errors.New("the kernel is too old")
 )
 
+// lockedDown reports whether the kernel's lockdown forbids programs to read its
+// memory. A few programs that read none still attach then.
+func lockedDown(lockdown string) bool { return strings.Contains(lockdown, "[confidentiality]") }
+
 // explain says what to do about an error that keeps everything from being
 // traced.
 func explain(err error) error {
@@ -44,7 +48,7 @@ func explainFor(err error, root bool, lockdown, release string) error {
 	switch {
 	case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES):
 		switch {
-		case strings.Contains(lockdown, "[confidentiality]"):
+		case lockedDown(lockdown):
 			return fmt.Errorf("%w: it is locked down (lockdown=confidentiality); boot without that, or with lockdown=integrity (%s)", ErrNotPermitted, line)
 		case !root:
 			return fmt.Errorf("%w: run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN (%s)", ErrNotPermitted, line)

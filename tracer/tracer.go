@@ -69,6 +69,9 @@ func Start(opts Options) (*Tracer, error) {
 	if _, err := os.Stat(vmlinuxBTF); errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNoBTF
 	}
+	if lockdown, _ := os.ReadFile(lockdownFile); lockedDown(string(lockdown)) {
+		return nil, explain(unix.EPERM)
+	}
 	// Kernels before 5.11 charge BPF memory to this limit. Not by way of
 	// cilium/ebpf/rlimit: it looks at /proc when the program starts, and PID 1
 	// has not mounted that yet.

@@ -74,9 +74,11 @@ func mountBasics() error {
 	}
 	// For the tracer, which can do without: tracefs for classic tracepoints and for
 	// a kretprobe that many tasks wait in at once, as in request_module; debugfs
-	// tells whether the kernel preempts its own code.
+	// tells whether the kernel preempts its own code, securityfs whether it is locked
+	// down.
 	unix.Mount("tracing", "/sys/kernel/tracing", "tracefs", 0, "")
 	unix.Mount("debug", "/sys/kernel/debug", "debugfs", 0, "")
+	unix.Mount("security", "/sys/kernel/security", "securityfs", 0, "")
 	// The boot is quiet, for each byte on the console costs time; from here on the
 	// console shows warnings (4) too: the host looks there for what went wrong.
 	if err := os.WriteFile("/proc/sys/kernel/printk", []byte("5"), 0); err != nil {
