@@ -27,9 +27,11 @@ import (
 //	signal INT PATTERN N PROGRAM ARG… run it, send a signal to its group once its
 //	                                  stderr matches, want this exit status soon
 //	killqemu PATTERN N PROGRAM ARG…   the same with SIGKILL to its QEMU
+//	stopqemu PATTERN N PROGRAM ARG…   the same with SIGSTOP
 //	verdict FILE CLASS REGEXP…        read a result and check its verdict
 //	module NAME FILE                  copy a module out of the script's build cache
 //	replace FILE OLD NEW              change bytes of a file, of the same length
+//	noprocess                         no process is left
 //	clean                             nothing is left: no process, socket, temporary file, half a cache entry
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -39,14 +41,16 @@ func TestScripts(t *testing.T) {
 		Condition:          scriptCondition,
 		RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"kernel":   linkKernel,
-			"status":   wantStatus,
-			"signal":   sendSignal,
-			"killqemu": killQEMU,
-			"verdict":  wantVerdict,
-			"module":   copyModule,
-			"replace":  replaceBytes,
-			"clean":    wantClean,
+			"kernel":    linkKernel,
+			"status":    wantStatus,
+			"signal":    sendSignal,
+			"killqemu":  killQEMU,
+			"stopqemu":  stopQEMU,
+			"noprocess": wantNoProcess,
+			"verdict":   wantVerdict,
+			"module":    copyModule,
+			"replace":   replaceBytes,
+			"clean":     wantClean,
 		},
 	})
 }

@@ -113,16 +113,18 @@ func (w *watched) await(ts *testscript.TestScript, pattern string) {
 }
 
 // end waits for the end and checks the status.
-func (w *watched) end(ts *testscript.TestScript, status string) {
+func (w *watched) end(ts *testscript.TestScript, status string) { w.endWithin(ts, status, endLimit) }
+
+func (w *watched) endWithin(ts *testscript.TestScript, status string, limit time.Duration) {
 	start := time.Now()
 	select {
 	case err := <-w.ended:
 		w.show(ts)
 		ts.Logf("[ended after %.1f s]", time.Since(start).Seconds())
 		checkStatus(ts, status, err)
-	case <-time.After(endLimit):
+	case <-time.After(limit):
 		w.show(ts)
-		ts.Fatalf("still there %s later", endLimit)
+		ts.Fatalf("still there %s later", limit)
 	}
 }
 
@@ -151,22 +153,32 @@ func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
 
 // killQEMU: killqemu PATTERN STATUS PROGRAM ARG…
 func killQEMU(ts *testscript.TestScript, neg bool, args []string) {
+	signalQEMU(ts, neg, args, "killqemu", unix.SIGKILL, endLimit)
+}
+
+// stopQEMU: stopqemu PATTERN STATUS PROGRAM ARG…; the program finds out by its
+// deadlines, which are long without KVM.
+func stopQEMU(ts *testscript.TestScript, neg bool, args []string) {
+	signalQEMU(ts, neg, args, "stopqemu", unix.SIGSTOP, markLimit)
+}
+
+func signalQEMU(ts *testscript.TestScript, neg bool, args []string, name string, sig unix.Signal, limit time.Duration) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: killqemu PATTERN STATUS PROGRAM ARG…")
+		ts.Fatalf("usage: %s PATTERN STATUS PROGRAM ARG…", name)
 	}
 	w := watch(ts, args[2:])
 	w.await(ts, args[0])
-	killed := 0
+	hit := 0
 	for _, p := range processesOf(ts.Getenv("WORK")) {
 		if strings.Contains(filepath.Base(p.argv0()), "qemu-system") {
-			ts.Check(unix.Kill(p.pid, unix.SIGKILL))
-			killed++
+			ts.Check(unix.Kill(p.pid, sig))
+			hit++
 		}
 	}
-	if killed != 1 {
-		ts.Fatalf("found %d QEMU processes to kill, want one", killed)
+	if hit != 1 {
+		ts.Fatalf("found %d QEMU processes, want one", hit)
 	}
-	w.end(ts, args[1])
+	w.endWithin(ts, args[1], limit)
 }
 
 // wantVerdict: verdict FILE CLASS REGEXP…
@@ -224,12 +236,33 @@ func wantClean(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func leftOver(ts *testscript.TestScript) []string {
+// wantNoProcess: noprocess; what a program that was killed may leave are files.
+func wantNoProcess(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: noprocess")
+	}
 	var left []string
-	work := ts.Getenv("WORK")
+	for limit := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if left = leftProcesses(ts.Getenv("WORK")); len(left) == 0 {
+			return
+		}
+		if time.Now().After(limit) {
+			ts.Fatalf("left behind: %s", strings.Join(left, "; "))
+		}
+	}
+}
+
+func leftProcesses(work string) []string {
+	var left []string
 	for _, p := range processesOf(work) {
 		left = append(left, fmt.Sprintf("process %d: %s", p.pid, strings.ReplaceAll(p.cmdline, "\x00", " ")))
 	}
+	return left
+}
+
+func leftOver(ts *testscript.TestScript) []string {
+	work := ts.Getenv("WORK")
+	left := leftProcesses(work)
 	if entries, err := os.ReadDir(ts.Getenv("TMPDIR")); err == nil {
 		for _, e := range entries {
 			left = append(left, "temporary file "+e.Name())

@@ -328,6 +328,10 @@ func (r *run) bootFailure(err error) bool {
 			}
 			return false
 		}
+		if errors.Is(err, wire.ErrGarbled) {
+			r.in.Lost = &result.Failure{Message: err.Error()}
+			return false
+		}
 		return r.hostFailure(err, killedHint)
 	}
 	return r.hostFailure(err, "")

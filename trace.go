@@ -40,8 +40,9 @@ type trace struct {
 }
 
 // maxEvents bounds what a trace keeps for its story, and so the memory of the
-// host: each takes about 400 bytes. The rest is counted as lost.
-const maxEvents = 2 << 20
+// host: each takes about 250 bytes, and a stack 100 more. The rest is counted as
+// lost.
+const maxEvents = 1 << 20
 
 type received struct {
 	events []event.Event

@@ -200,6 +200,16 @@ func TestRealKilled(t *testing.T) {
 
 func TestRealStop(t *testing.T) {
 	m := start(t, realConfig(t, "/bin/busybox sleep 3600\n"))
+	awaitLife(t, m)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Seccomp:\t2\n", "NoNewPrivs:\t1\n"} { // filtered, and for good
+		if !strings.Contains(string(status), want) {
+			t.Errorf("QEMU runs without %q:\n%s", want, status)
+		}
+	}
 	if err := m.Stop(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}

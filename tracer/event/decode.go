@@ -158,6 +158,7 @@ func ReadAll(r io.Reader) ([]Event, error) {
 func ReadEach(r io.Reader, each func(Event)) error {
 	var length [2]byte
 	buf := make([]byte, MaxFrame)
+	names := make(names)
 	for {
 		if _, err := io.ReadFull(r, length[:]); err != nil {
 			return truncated(err)
@@ -176,9 +177,26 @@ func ReadEach(r io.Reader, each func(Event)) error {
 		if err != nil {
 			return err
 		}
+		names.share(&e)
 		each(e)
 		if g, ok := decision(&e, buf[:n]); ok {
 			each(g)
+		}
+	}
+}
+
+// names keeps one string for each name of a task: a flood of events is by few.
+type names map[string]string
+
+// maxNames bounds it, for a guest may lie.
+const maxNames = 4096
+
+func (n names) share(e *Event) {
+	for _, name := range []*string{&e.By.Comm, &e.Target.Comm} {
+		if one, ok := n[*name]; ok {
+			*name = one
+		} else if len(n) < maxNames {
+			n[*name] = *name
 		}
 	}
 }
