@@ -147,7 +147,7 @@ func (c *indexConfig) command(name string, args []string, release string) bool {
 			return false
 		}
 		if releaseMatches(args[0], release) {
-			c.external = append(c.external, args[1:]...)
+			c.external = append(c.external, args[1]) // depmod overlooks the others
 		}
 	case "exclude":
 		c.exclude = append(c.exclude, args...)

@@ -45,7 +45,9 @@ func (x *indexer) listTree() error {
 		return err
 	}
 	for _, dir := range x.config.external {
-		w.external(dir)
+		if err := w.walk(dir, dir+"/"); err != nil {
+			x.problem(true, dir, err, "could not open directory %s: %s", dir, plainError(err))
+		}
 	}
 	return nil
 }
@@ -126,21 +128,6 @@ func entryType(e fs.DirEntry, path string) (fs.FileMode, error) {
 	return st.Mode().Type(), nil
 }
 
-// external takes the modules right in a folder outside of the tree.
-func (w *treeWalk) external(dir string) {
-	entries, _, err := (&treeWalk{}).enter(dir)
-	if err != nil {
-		w.x.problem(true, dir, err, "could not open directory %s: %s", dir, plainError(err))
-		return
-	}
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if kind, err := entryType(e, path); err == nil && kind.IsRegular() && isModuleFile(e.Name()) {
-			w.add(path, path)
-		}
-	}
-}
-
 func (w *treeWalk) add(path, rel string) {
 	name := moduleName(rel)
 	if old, ok := w.byName[name]; ok {
@@ -190,8 +177,9 @@ func plainError(err error) string {
 }
 
 // sortByOrder moves the modules that modules.order names to the front, in its
-// order; a module that it names twice stands where it is named last. A file
-// whose last line has no end counts for nothing: it was cut.
+// order. A module that it names twice stands where it is named first, with kmod
+// before 34 where it is named last. A file whose last line has no end counts for
+// nothing: it was cut.
 func (x *indexer) sortByOrder() error {
 	defer func() {
 		for i, m := range x.mods {
@@ -220,7 +208,7 @@ func (x *indexer) sortByOrder() error {
 	at := 0
 	for line := range bytes.Lines(data) {
 		at++
-		if m := byPath[string(line[:len(line)-1])]; m != nil {
+		if m := byPath[string(line[:len(line)-1])]; m != nil && (m.order > n || x.Kmod < 34) {
 			m.order = at
 		}
 	}

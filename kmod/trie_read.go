@@ -212,7 +212,7 @@ func (t *Trie) Lookup(key string) ([]TrieValue, error) {
 // Match returns the values of all keys that match name, where * ? and [ in
 // keys are wildcards as in fnmatch(3), by priority. - and _ in name are equal.
 func (t *Trie) Match(name string) ([]TrieValue, error) {
-	w := trieWalk{t: t, name: normalizeAlias(name), budget: t.size}
+	w := trieWalk{t: t, name: normalizeAlias(name), budget: t.size + 1}
 	err := w.literal()
 	slices.SortStableFunc(w.found, func(a, b TrieValue) int { return cmp.Compare(a.Priority, b.Priority) })
 	return w.found, err
@@ -220,7 +220,7 @@ func (t *Trie) Match(name string) ([]TrieValue, error) {
 
 // All calls fn for each value of each key, by the keys' bytes, until fn returns false.
 func (t *Trie) All(fn func(TrieValue) bool) error {
-	w := trieWalk{t: t, all: fn, budget: t.size}
+	w := trieWalk{t: t, all: fn, budget: t.size + 1}
 	err := w.subtree(t.root, nil)
 	if errors.Is(err, errEnough) {
 		err = nil

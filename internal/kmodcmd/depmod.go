@@ -44,6 +44,7 @@ As with kmod's depmod:
 - -A does not see that a module was removed, or came with an old date.
 - With FILEs the index has no other modules, and replaces the old one.
 - A modules.order without a newline at its end counts for nothing.
+- Of a depmod.d line "external VERSION FOLDER..." the first folder counts alone.
 - A module that needs a symbol of its own is a cycle.
 Not as with kmod's depmod:
 - All files are written before the first old one is replaced, and none where
