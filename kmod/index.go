@@ -58,7 +58,7 @@ type IndexResult struct {
 type IndexProblem struct {
 	Severe bool   // depmod calls it an error, otherwise a warning
 	Path   string // the file that has the problem; may be empty
-	Text   string // one line, the path in it
+	Text   string // in depmod's words; a line of a file that it quotes has its end
 	Err    error  // where an error was the cause
 }
 

@@ -140,7 +140,7 @@ func (s *scanner) symbols(f *elfFile, out *scanned) error {
 	err := f.symbols(func(sym elfSymbol) {
 		switch {
 		case sym.shndx == shnUndef:
-			s.add(bytes.TrimPrefix(sym.name, []byte{'.'}), nameEnd{weak: sym.bind == stbWeak})
+			s.add(sym.name, nameEnd{weak: sym.bind == stbWeak})
 		case sym.name[0] == '_' && bytes.HasPrefix(sym.name, []byte("__crc_")):
 			crc, _ := f.crc(sym)
 			s.add(sym.name[6:], nameEnd{export: true, crc: uint64(crc)})
@@ -206,7 +206,7 @@ func (s *scanner) versions(f *elfFile, out *scanned) {
 	}
 	crcSize := f.pick(4, 8)
 	for ; len(p) >= record; p = p[record:] {
-		name := bytes.TrimPrefix(cstring(p[crcSize:record], 0), []byte{'.'})
+		name := cstring(p[crcSize:record], 0)
 		if len(name) == 0 {
 			continue
 		}

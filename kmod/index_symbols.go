@@ -56,7 +56,7 @@ func (x *indexer) readSystemMap(data []byte) {
 		n++
 		f := strings.Fields(string(line))
 		if len(f) != 3 {
-			x.problem(true, x.SystemMap, nil, "%s:%d: invalid line: %s", x.SystemMap, n, bytes.TrimSpace(line))
+			x.problem(true, x.SystemMap, nil, "%s:%d: invalid line: %s", x.SystemMap, n, line)
 			continue
 		}
 		name := f[2]

@@ -51,6 +51,9 @@ func (x *indexer) aliasTables() (text []byte, bin *trie) {
 			out.WriteByte(' ')
 			out.WriteString(m.name)
 			out.WriteByte('\n')
+			if x.Show != nil {
+				continue
+			}
 			key, ok := trieKey(alias)
 			if !ok {
 				x.problem(false, m.path, nil, "Unmatched bracket in %s", alias)
