@@ -2,7 +2,10 @@
 
 package kmod
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // lzma decodes LZMA as the chunks of LZMA2 hold it, right into the output, which
 // is the dictionary at the same time: a module is small enough to be whole in
@@ -14,9 +17,9 @@ type lzma struct {
 	in  []byte // the chunk, and at least lzmaSlack bytes that do not count
 	now coder  // between two symbols
 
-	out  []byte
-	pos  int // how much of out is written
-	base int // where the dictionary begins
+	out  []byte // what is asked for, and lzmaSlack bytes more
+	pos  int    // how much of out is written
+	base int    // where the dictionary begins
 
 	lc, lpMask, pbMask uint
 	state              uint
@@ -45,7 +48,8 @@ const (
 	lzmaTop      = 1 << 24
 	lzmaMinMatch = 2
 	// lzmaSlack is more than one symbol can take from the input: it is checked
-	// behind each whether that was there, not in it.
+	// behind each whether that was there, not in it. It is also what a short match
+	// may write too much.
 	lzmaSlack = 32
 )
 
@@ -130,17 +134,42 @@ func (d *lzma) bit(p *uint16, c coder) (uint32, coder) {
 	return b, c
 }
 
-// tree decodes a number of so many bits, the highest first.
-func (d *lzma) tree(p []uint16, n uint, c coder) (uint32, coder) {
+// tree3, tree6 and tree8 decode a number of so many bits, the highest first. With
+// one function for all the processor could not foresee where the loop ends.
+func (d *lzma) tree3(p *[8]uint16, c coder) (uint32, coder) {
 	sym := uint32(1)
-	for range n {
+	for sym < 8 {
 		sym, c.rng, c.code = step(&p[sym], sym, c.rng, c.code)
 		if c.rng < lzmaTop {
 			c.rng, c.code = c.rng<<8, c.code<<8|uint32(d.in[c.ip])
 			c.ip++
 		}
 	}
-	return sym - 1<<n, c
+	return sym - 8, c
+}
+
+func (d *lzma) tree6(p *[64]uint16, c coder) (uint32, coder) {
+	sym := uint32(1)
+	for sym < 64 {
+		sym, c.rng, c.code = step(&p[sym], sym, c.rng, c.code)
+		if c.rng < lzmaTop {
+			c.rng, c.code = c.rng<<8, c.code<<8|uint32(d.in[c.ip])
+			c.ip++
+		}
+	}
+	return sym - 64, c
+}
+
+func (d *lzma) tree8(p *[256]uint16, c coder) (uint32, coder) {
+	sym := uint32(1)
+	for sym < 256 {
+		sym, c.rng, c.code = step(&p[sym], sym, c.rng, c.code)
+		if c.rng < lzmaTop {
+			c.rng, c.code = c.rng<<8, c.code<<8|uint32(d.in[c.ip])
+			c.ip++
+		}
+	}
+	return sym - 256, c
 }
 
 // reverse decodes a number of so many bits, the lowest first.
@@ -175,14 +204,14 @@ func (d *lzma) direct(n uint, c coder) (uint32, coder) {
 func (d *lzma) length(l *lzmaLength, posState uint, c coder) (int, coder) {
 	var b uint32
 	if b, c = d.bit(&l.choice, c); b == 0 {
-		b, c = d.tree(l.low[posState&15][:], 3, c)
+		b, c = d.tree3(&l.low[posState&15], c)
 		return lzmaMinMatch + int(b), c
 	}
 	if b, c = d.bit(&l.choice2, c); b == 0 {
-		b, c = d.tree(l.mid[posState&15][:], 3, c)
+		b, c = d.tree3(&l.mid[posState&15], c)
 		return lzmaMinMatch + 8 + int(b), c
 	}
-	b, c = d.tree(l.high[:], 8, c)
+	b, c = d.tree8(&l.high, c)
 	return lzmaMinMatch + 16 + int(b), c
 }
 
@@ -233,12 +262,11 @@ func (d *lzma) put(sym uint32) {
 
 func (d *lzma) plainLiteral(c coder) coder {
 	p := d.literalTable()
-	in := d.in
 	sym := uint32(1)
 	for sym < 0x100 {
 		sym, c.rng, c.code = step(&p[sym], sym, c.rng, c.code)
 		if c.rng < lzmaTop {
-			c.rng, c.code = c.rng<<8, c.code<<8|uint32(in[c.ip])
+			c.rng, c.code = c.rng<<8, c.code<<8|uint32(d.in[c.ip])
 			c.ip++
 		}
 	}
@@ -251,7 +279,6 @@ func (d *lzma) plainLiteral(c coder) coder {
 // last distance is good.
 func (d *lzma) matchedLiteral(c coder) coder {
 	p := d.literalTable()
-	in := d.in
 	match := uint32(d.out[d.pos-d.rep[0]-1])
 	sym, offset := uint32(1), uint32(0x100)
 	for sym < 0x100 {
@@ -262,7 +289,7 @@ func (d *lzma) matchedLiteral(c coder) coder {
 		// where the bit is as in expected.
 		offset &= expected ^ (sym&1 - 1)
 		if c.rng < lzmaTop {
-			c.rng, c.code = c.rng<<8, c.code<<8|uint32(in[c.ip])
+			c.rng, c.code = c.rng<<8, c.code<<8|uint32(d.in[c.ip])
 			c.ip++
 		}
 	}
@@ -299,11 +326,20 @@ func (d *lzma) copyMatch(length, end int) bool {
 	if from < d.base || length > end-d.pos {
 		return false
 	}
-	to := d.out[d.pos : d.pos+length]
-	if src := d.out[from:]; d.rep[0]+1 >= length && length > 16 {
-		copy(to, src)
-	} else {
-		src = src[:length] // what is written is read again, where the distance is short
+	to, src := d.out[d.pos:], d.out[from:]
+	if d.rep[0] >= 15 {
+		// Most are short. Sixteen bytes at once need no loop, whose end the processor
+		// could not foresee; what is too much is written over.
+		first, second := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[8:])
+		binary.LittleEndian.PutUint64(to, first)
+		binary.LittleEndian.PutUint64(to[8:], second)
+	}
+	switch {
+	case d.rep[0]+1 >= length && length <= 16 && d.rep[0] >= 15:
+	case d.rep[0]+1 >= length:
+		copy(to[:length], src)
+	default: // what is written is read again
+		to, src = to[:length], src[:length]
 		for i := range to {
 			to[i] = src[i]
 		}
@@ -335,7 +371,7 @@ func (d *lzma) oldDistance(c coder) coder {
 }
 
 func (d *lzma) distance(length int, c coder) (int, coder) {
-	b, c := d.tree(d.posSlot[min(length-lzmaMinMatch, 3)][:], 6, c)
+	b, c := d.tree6(&d.posSlot[min(length-lzmaMinMatch, 3)], c)
 	slot := uint(b)
 	if slot < 4 {
 		return int(slot), c

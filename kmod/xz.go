@@ -29,13 +29,13 @@ func unpackXZ(data []byte, limit int64) ([]byte, error) {
 			return nil, fmt.Errorf("more than %d MiB: %w", limit>>20, ErrTooLarge)
 		}
 	}
-	d := &lzma{out: make([]byte, total)}
+	d := &lzma{out: make([]byte, total+lzmaSlack)}
 	for _, b := range blocks {
 		if err := d.block(data, b); err != nil {
 			return nil, fmt.Errorf("after %d bytes: %w", d.pos, err)
 		}
 	}
-	return d.out, nil
+	return d.out[:total], nil
 }
 
 // xzBlock is a block of LZMA2 data.

@@ -117,7 +117,7 @@ func FuzzXZ(f *testing.F) {
 		}
 		// Checksums keep the fuzzer from the decoder itself: it gets there without.
 		for _, size := range []int{1, 300, 70_000} {
-			d := &lzma{out: make([]byte, size)}
+			d := &lzma{out: make([]byte, size+lzmaSlack)}
 			if d.setProps(props) && len(data) >= 5 {
 				d.resetState()
 				d.chunk(append(slices.Clip(data), make([]byte, lzmaSlack)...), len(data), size)
