@@ -230,3 +230,41 @@ func FuzzTrieWrite(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkAlias asks a fresh process's question: which modules does a device
+// have? Once of the binary table, once of the text.
+func BenchmarkAlias(b *testing.B) {
+	root := os.Getenv("KMODLAB_TEST_TREE")
+	if root == "" {
+		b.Skip("set KMODLAB_TEST_TREE to a root with lib/modules/RELEASE and its index")
+	}
+	dirs, _ := filepath.Glob(filepath.Join(root, "lib/modules/*/modules.alias.bin"))
+	if len(dirs) == 0 {
+		b.Fatalf("%s has no index", root)
+	}
+	dir := filepath.Dir(dirs[0])
+	const device = "pci:v00008086d000015B8sv00001028sd000006B9bc02sc00i00"
+	b.Run("binary", func(b *testing.B) {
+		for b.Loop() {
+			r, err := OpenTrie(filepath.Join(dir, "modules.alias.bin"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			if found, err := r.Match(device); err != nil || len(found) == 0 {
+				b.Fatal(found, err)
+			}
+			r.Close()
+		}
+	})
+	b.Run("text", func(b *testing.B) {
+		for b.Loop() {
+			data, err := os.ReadFile(filepath.Join(dir, "modules.alias"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			if len(matchAliases(data, normalizeAlias(device))) == 0 {
+				b.Fatal("nothing found")
+			}
+		}
+	})
+}
