@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"strings"
 )
 
@@ -268,6 +269,12 @@ func (f *elfFile) eachSymbol(table, names []byte, fn func(elfSymbol)) {
 		}
 		fn(sym)
 	}
+}
+
+// ksymtabNames yields the strings of __ksymtab_strings: what a module exports
+// without symbol versions, some of them empty.
+func (f *elfFile) ksymtabNames() iter.Seq[[]byte] {
+	return bytes.SplitSeq(f.section("__ksymtab_strings"), []byte{0})
 }
 
 // sectionOf is the section a symbol lies in, or nil for special indexes.

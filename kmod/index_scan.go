@@ -151,7 +151,7 @@ func (s *scanner) symbols(f *elfFile, out *scanned) error {
 		return err
 	}
 	if !versioned {
-		for name := range bytes.SplitSeq(f.section("__ksymtab_strings"), []byte{0}) {
+		for name := range f.ksymtabNames() {
 			s.add(name, nameEnd{export: true})
 		}
 	}
