@@ -57,11 +57,7 @@ func Decompress(data []byte) ([]byte, error) {
 	case Gzip:
 		r, err = gzip.NewReader(bytes.NewReader(data))
 	case XZ:
-		plain, err := unpackXZ(data, plainLimit(len(data)))
-		if err != nil && !errors.Is(err, ErrTooLarge) {
-			err = invalid("damaged xz data: %v", err)
-		}
-		return plain, err
+		return new(lzma).decompress(data)
 	case Zstd:
 		var d *zstd.Decoder
 		d, err = zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1),
@@ -76,6 +72,15 @@ func Decompress(data []byte) ([]byte, error) {
 		return nil, invalid("damaged %s data: %v", kind, err)
 	}
 	return readBounded(r, kind, plainLimit(len(data)))
+}
+
+// decompress is Decompress for .xz, into memory that the next call uses again.
+func (d *lzma) decompress(data []byte) ([]byte, error) {
+	plain, err := d.unpack(data, plainLimit(len(data)))
+	if err != nil && !errors.Is(err, ErrTooLarge) {
+		err = invalid("damaged xz data: %v", err)
+	}
+	return plain, err
 }
 
 // zstdWindow is the largest window to allow, which the decoder allocates ahead

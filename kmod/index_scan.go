@@ -53,6 +53,7 @@ func (x *indexer) scan() {
 // scanner reads one module after the other and keeps its buffers.
 type scanner struct {
 	file  fileSource
+	xz    lzma
 	names []byte         // of exports and needs, one behind the other
 	ends  []nameEnd      // where each ends
 	seen  map[string]int // needs by name
@@ -108,7 +109,12 @@ func (s *scanner) open(path string) (elfSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := Decompress(raw)
+	var data []byte
+	if CompressionOf(raw) == XZ {
+		data, err = s.xz.decompress(raw)
+	} else {
+		data, err = Decompress(raw)
+	}
 	return elfBytes(data), err
 }
 

@@ -18,7 +18,10 @@ var errXZ = errors.New("the data contradicts itself")
 // unpackXZ decompresses an .xz file that is whole in memory, of one or more
 // streams and blocks of LZMA2. How much comes out is known before anything is
 // allocated: beyond limit it is refused.
-func unpackXZ(data []byte, limit int64) ([]byte, error) {
+func unpackXZ(data []byte, limit int64) ([]byte, error) { return new(lzma).unpack(data, limit) }
+
+// unpack is unpackXZ into memory that the next call uses again.
+func (d *lzma) unpack(data []byte, limit int64) ([]byte, error) {
 	blocks, err := xzBlocks(data)
 	if err != nil {
 		return nil, err
@@ -29,7 +32,12 @@ func unpackXZ(data []byte, limit int64) ([]byte, error) {
 			return nil, fmt.Errorf("more than %d MiB: %w", limit>>20, ErrTooLarge)
 		}
 	}
-	d := &lzma{out: make([]byte, total+lzmaSlack)}
+	if size := int(total) + lzmaSlack; size <= cap(d.out) {
+		d.out = d.out[:size]
+	} else {
+		d.out = make([]byte, size)
+	}
+	d.pos = 0
 	for _, b := range blocks {
 		if err := d.block(data, b); err != nil {
 			return nil, fmt.Errorf("after %d bytes: %w", d.pos, err)

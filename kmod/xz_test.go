@@ -21,12 +21,12 @@ import (
 func xzSamples(t *testing.T) map[string][]byte {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(1, 2))
-	noise := make([]byte, 100_000)
+	noise := make([]byte, 80_000)
 	for i := range noise {
 		noise[i] = byte(rnd.Uint32())
 	}
 	words := []byte{}
-	for range 20_000 {
+	for range 5_000 {
 		words = append(words, []string{"module ", "kernel ", "symbol ", "\x00\x00", "x"}[rnd.IntN(5)]...)
 	}
 	program, err := os.ReadFile(os.Args[0])
@@ -35,7 +35,7 @@ func xzSamples(t *testing.T) map[string][]byte {
 	}
 	return map[string][]byte{
 		"nothing": {}, "a byte": {7}, "zeros": make([]byte, 3<<20), "noise": noise, "words": words,
-		"code": program[:700_000], "mixed": slices.Concat(noise[:70_000], words, noise, words, program[:100_000]),
+		"code": program[:250_000], "mixed": slices.Concat(noise[:70_000], words, noise, words, program[:50_000]),
 	}
 }
 
@@ -46,8 +46,8 @@ func TestUnpackXZLikeXZ(t *testing.T) {
 		missing(t, "no xz here; apt install xz-utils")
 	}
 	for name, data := range xzSamples(t) {
-		for _, flags := range []string{"--check=crc32 --lzma2=dict=1MiB", "-0", "-6 --check=crc64", "--check=sha256", "--check=none",
-			"--lzma2=lc=0,lp=4,pb=4", "--lzma2=lc=4,lp=0,pb=0,mode=fast,mf=hc3", "-T2 --block-size=100KiB"} {
+		for _, flags := range []string{"--check=crc32 --lzma2=dict=1MiB", "-0 --check=sha256", "--check=none --lzma2=lc=0,lp=4,pb=4",
+			"--lzma2=lc=4,lp=0,pb=0,mode=fast,mf=hc3", "-1 -T2 --block-size=30KiB --check=crc64"} {
 			cmd := exec.Command(tool, append([]string{"-c"}, strings.Fields(flags)...)...)
 			cmd.Stdin = bytes.NewReader(data)
 			packed, err := cmd.Output()
@@ -154,6 +154,20 @@ func TestUnpackXZRealModules(t *testing.T) {
 		}
 		if got, err := unpackXZ(packed, 64<<20); err != nil || !bytes.Equal(got, want.Bytes()) {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// One decoder unpacks file after file into the same memory.
+func TestUnpackXZAgain(t *testing.T) {
+	var d lzma
+	for i, plain := range [][]byte{bytes.Repeat([]byte("long "), 5000), []byte("short"), nil, bytes.Repeat([]byte("longer "), 9000)} {
+		got, err := d.unpack(pack(t, XZ, plain), 1<<20)
+		if err != nil || !bytes.Equal(got, plain) {
+			t.Errorf("file %d: %d bytes, want %d; %v", i, len(got), len(plain), err)
+		}
+		if _, err := d.unpack([]byte("damaged"), 1<<20); err == nil {
+			t.Error("no error")
 		}
 	}
 }
