@@ -8,7 +8,7 @@ GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w"
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-all test-kernels lint check generate bench bench-tracer fuzz doctor clean setup-% FORCE
+.PHONY: help demo build test test-all test-kernels lint check generate bench bench-tracer bench-kmod fuzz doctor clean setup-% FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,16 +43,20 @@ generate: setup-generate ## compile the eBPF programs anew (clang)
 	$(GO) generate ./tracer/bpf
 
 bench: setup-bench build ## print ratios: run against a bare boot, build in VM and sandbox, sizes
-	$(GO) test -run '^$$' -bench . -skip '^BenchmarkTracer$$' -benchtime 1x -timeout 30m .
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod)$$' -benchtime 1x -timeout 30m .
 
 # BPFTRACE_KERNEL=debian:trixie measures on another kernel.
 bench-tracer: setup-bench build ## compare the tracer's cost and losses with bpftrace's in one VM (about 15 minutes without KVM)
 	KMODLAB_BENCH_KERNEL=$(BPFTRACE_KERNEL) $(GO) test -run '^$$' -bench '^BenchmarkTracer$$' -benchtime 1x -timeout 60m .
 
+bench-kmod: setup-bench ## compare the times of depmod with kmod's on trees of 4,000 modules
+	$(GO) test -run '^$$' -bench '^BenchmarkKmod$$' -benchtime 1x -timeout 60m .
+
+# Without a bound Go spends whole minutes on making each new input shorter, and tries few.
 FUZZTIME ?= 20s
 fuzz: ## run every fuzz target for FUZZTIME (20s)
 	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ { f[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, f[i]; n = 0 }' | \
-	while read -r pkg name; do echo "$$pkg $$name"; $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; done
+	while read -r pkg name; do echo "$$pkg $$name"; $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$pkg" || exit 1; done
 
 doctor: build ## say what is here, what is missing, and how to mend it
 	$(BIN) doctor

@@ -5,12 +5,11 @@ package kmod
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
 )
 
 // maxModule bounds a decompressed module, far above any that distributions ship.
@@ -58,9 +57,7 @@ func Decompress(data []byte) ([]byte, error) {
 	case Gzip:
 		r, err = gzip.NewReader(bytes.NewReader(data))
 	case XZ:
-		if err = checkXZ(data); err == nil {
-			r, err = xz.NewReader(bytes.NewReader(data))
-		}
+		return new(lzma).decompress(data)
 	case Zstd:
 		var d *zstd.Decoder
 		d, err = zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1),
@@ -75,6 +72,15 @@ func Decompress(data []byte) ([]byte, error) {
 		return nil, invalid("damaged %s data: %v", kind, err)
 	}
 	return readBounded(r, kind, plainLimit(len(data)))
+}
+
+// decompress is Decompress for .xz, into memory that the next call uses again.
+func (d *lzma) decompress(data []byte) ([]byte, error) {
+	plain, err := d.unpack(data, plainLimit(len(data)))
+	if err != nil && !errors.Is(err, ErrTooLarge) {
+		err = invalid("damaged xz data: %v", err)
+	}
+	return plain, err
 }
 
 // zstdWindow is the largest window to allow, which the decoder allocates ahead
@@ -95,98 +101,3 @@ func readBounded(r io.Reader, kind Compression, limit int64) ([]byte, error) {
 
 // maxXZDict is the dictionary of xz -9; kbuild uses 1 MiB.
 const maxXZDict = 64 << 20
-
-// checkXZ walks the blocks of an .xz stream without unpacking them, because the
-// reader allocates the dictionary that a block header asks for, up to 4 GiB,
-// before it looks at anything else.
-func checkXZ(data []byte) error {
-	const streamHeader = 12
-	if len(data) < streamHeader {
-		return io.ErrUnexpectedEOF
-	}
-	checkSize := [16]int{0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64}[data[7]&15]
-	for pos := streamHeader; ; {
-		if pos >= len(data) {
-			return io.ErrUnexpectedEOF
-		}
-		if data[pos] == 0 { // the index follows the last block
-			return nil
-		}
-		head := (int(data[pos]) + 1) * 4
-		if pos+head > len(data) {
-			return io.ErrUnexpectedEOF
-		}
-		if err := checkXZDict(data[pos : pos+head]); err != nil {
-			return err
-		}
-		end, err := skipLZMA2(data, pos+head)
-		if err != nil {
-			return err
-		}
-		pos = (end+3)&^3 + checkSize
-	}
-}
-
-// checkXZDict reads the filters of one block header.
-func checkXZDict(h []byte) error {
-	flags, p := h[1], h[2:]
-	var v uint64
-	for _, bit := range []byte{0x40, 0x80} { // packed and plain size, when there
-		if flags&bit != 0 {
-			if _, p = uvarint(p); p == nil {
-				return io.ErrUnexpectedEOF
-			}
-		}
-	}
-	for range int(flags&3) + 1 {
-		var id uint64
-		if id, p = uvarint(p); p == nil {
-			return io.ErrUnexpectedEOF
-		}
-		if v, p = uvarint(p); p == nil || v > uint64(len(p)) {
-			return io.ErrUnexpectedEOF
-		}
-		if id != 0x21 || v != 1 {
-			return fmt.Errorf("filter %#x is not supported, only lzma2", id)
-		}
-		bits := uint64(p[0] & 63)
-		if bits > 40 || (2|bits&1)<<(bits/2+11) > maxXZDict {
-			return fmt.Errorf("dictionary is larger than %d MiB", maxXZDict>>20)
-		}
-		p = p[v:]
-	}
-	return nil
-}
-
-func uvarint(p []byte) (uint64, []byte) {
-	v, n := binary.Uvarint(p)
-	if n <= 0 {
-		return 0, nil
-	}
-	return v, p[n:]
-}
-
-// skipLZMA2 returns the offset behind the chunks that begin at pos.
-func skipLZMA2(data []byte, pos int) (int, error) {
-	for pos < len(data) {
-		control := data[pos]
-		need := 3
-		switch {
-		case control == 0:
-			return pos + 1, nil
-		case control >= 0xc0:
-			need = 6
-		case control >= 0x80:
-			need = 5
-		}
-		if pos+need > len(data) {
-			break
-		}
-		size := int(binary.BigEndian.Uint16(data[pos+1:])) + 1
-		if control >= 0x80 {
-			size = int(binary.BigEndian.Uint16(data[pos+3:])) + 1
-		}
-		pos += need + size
-	}
-	return 0, io.ErrUnexpectedEOF
-}

@@ -8,10 +8,11 @@
 //
 // A [Tree] is the module tree of one kernel release under one root directory.
 // It answers from the index files that depmod writes (modules.dep,
-// modules.alias, modules.softdep, modules.builtin), and [WriteIndex] writes
-// those. The text files are what kmod's depmod writes for the same tree.
+// modules.alias, modules.softdep, modules.builtin), and [Index] writes
+// those, text and binary: they are what kmod's depmod writes for the same tree.
 // A Tree reads each index file once, when it is first needed; after the index
-// changed, use a new Tree.
+// changed, use a new Tree. [Trie] reads the binary files, and no more of them than a
+// question needs.
 //
 // [NewPlan] orders modules that no index knows yet, such as the ones just
 // built, and says before anything is loaded what the kernel would refuse.

@@ -6,26 +6,45 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"iter"
+	"strings"
 )
 
 // elfFile is a relocatable ELF object as far as a module needs it. It is our
 // own rather than debug/elf because depmod reads thousands of symbol tables:
 // this one allocates nothing for a symbol that nobody asks about, and it can
-// say which section lies beyond the end of a truncated file.
+// say which section lies beyond the end of a truncated file. It reads no more
+// than the headers and the sections that are asked for: a tenth of a real module.
 type elfFile struct {
-	data     []byte
+	src      elfSource
 	order    binary.ByteOrder
 	is64     bool
 	machine  uint16
 	sections []elfSection
+	err      error // the first that reading a section gave
 }
 
+// elfSource is where an object's bytes come from. at returns bytes that the
+// caller keeps; what it asks for lies inside of size.
+type elfSource interface {
+	size() uint64
+	at(off, n uint64) ([]byte, error)
+}
+
+// elfBytes is an object in memory.
+type elfBytes []byte
+
+func (b elfBytes) size() uint64 { return uint64(len(b)) }
+
+func (b elfBytes) at(off, n uint64) ([]byte, error) { return b[off : off+n : off+n], nil }
+
 type elfSection struct {
-	name string
-	typ  uint32
-	link uint32
-	off  uint64
-	data []byte // nil for sections without bytes in the file
+	name   string
+	typ    uint32
+	link   uint32
+	off    uint64
+	length uint64 // 0 for sections without bytes in the file
+	data   []byte // once read
 }
 
 type elfSymbol struct {
@@ -48,28 +67,39 @@ const (
 )
 
 // parseELF reads the headers; every offset is checked against the data.
-func parseELF(data []byte) (*elfFile, error) {
-	if len(data) == 0 {
+func parseELF(data []byte) (*elfFile, error) { return readELF(elfBytes(data)) }
+
+func readELF(src elfSource) (*elfFile, error) {
+	size := src.size()
+	if size == 0 {
 		return nil, invalid("empty file")
 	}
-	if len(data) < 16 || string(data[:4]) != "\x7fELF" {
-		return nil, invalid("%s", describe(data))
+	head, err := src.at(0, min(size, 64))
+	if err != nil {
+		return nil, err
 	}
-	f := &elfFile{data: data, is64: data[4] == 2, order: binary.LittleEndian}
-	if data[5] == 2 {
+	if len(head) < 16 || string(head[:4]) != "\x7fELF" {
+		start, err := src.at(0, min(size, 4096))
+		if err != nil {
+			return nil, err
+		}
+		return nil, invalid("%s", describe(start, size))
+	}
+	f := &elfFile{src: src, is64: head[4] == 2, order: binary.LittleEndian}
+	if head[5] == 2 {
 		f.order = binary.BigEndian
 	}
-	if data[4] < 1 || data[4] > 2 || data[5] < 1 || data[5] > 2 {
-		return nil, invalid("ELF file of unknown class %d, byte order %d", data[4], data[5])
+	if head[4] < 1 || head[4] > 2 || head[5] < 1 || head[5] > 2 {
+		return nil, invalid("ELF file of unknown class %d, byte order %d", head[4], head[5])
 	}
-	if len(data) < f.pick(52, 64) {
-		return nil, invalid("truncated within the ELF header (%d bytes)", len(data))
+	if len(head) < f.pick(52, 64) {
+		return nil, invalid("truncated within the ELF header (%d bytes)", size)
 	}
-	f.machine = f.order.Uint16(data[18:])
-	if typ := f.order.Uint16(data[16:]); typ != etRel {
+	f.machine = f.order.Uint16(head[18:])
+	if typ := f.order.Uint16(head[16:]); typ != etRel {
 		return nil, invalid("ELF %s for %s, not a relocatable object", elfTypeName(typ), MachineName(f.machine))
 	}
-	if err := f.readSections(); err != nil {
+	if err := f.readSections(head); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -90,10 +120,9 @@ func (f *elfFile) word(p []byte) uint64 {
 	return uint64(f.order.Uint32(p))
 }
 
-func (f *elfFile) readSections() error {
-	h := f.data
-	shoff := f.word(h[f.pick(32, 40):])
-	tail := h[f.pick(46, 58):]
+func (f *elfFile) readSections(head []byte) error {
+	shoff := f.word(head[f.pick(32, 40):])
+	tail := head[f.pick(46, 58):]
 	entsize, count, strndx := uint64(f.order.Uint16(tail)), uint64(f.order.Uint16(tail[2:])), uint64(f.order.Uint16(tail[4:]))
 	if shoff == 0 {
 		return invalid("ELF object without sections")
@@ -101,16 +130,23 @@ func (f *elfFile) readSections() error {
 	if entsize != uint64(f.pick(40, 64)) {
 		return invalid("ELF object with section headers of %d bytes", entsize)
 	}
-	size := uint64(len(h))
+	size := f.src.size()
 	if shoff > size || size-shoff < entsize {
 		return invalid("truncated: the section headers at byte %d lie beyond its end (%d bytes)", shoff, size)
 	}
-	first := f.header(h[shoff:])
-	if count == 0 { // more than fit into 16 bits: section 0 has the numbers
-		count = first.size
-	}
-	if strndx == shnXindex {
-		strndx = uint64(first.link)
+	// More sections than fit into 16 bits: section 0 has the numbers.
+	if count == 0 || strndx == shnXindex {
+		p, err := f.src.at(shoff, entsize)
+		if err != nil {
+			return err
+		}
+		first := f.header(p)
+		if count == 0 {
+			count = first.size
+		}
+		if strndx == shnXindex {
+			strndx = uint64(first.link)
+		}
 	}
 	if count > maxSection || (size-shoff)/entsize < count {
 		return invalid("truncated: %d section headers at byte %d reach beyond its end (%d bytes)", count, shoff, size)
@@ -118,24 +154,48 @@ func (f *elfFile) readSections() error {
 	if strndx >= count {
 		return invalid("ELF object without section names")
 	}
-	heads := make([]elfHeader, count)
-	for i := range heads {
-		heads[i] = f.header(h[shoff+uint64(i)*entsize:])
-	}
-	names, err := f.contents(heads[strndx], "section names")
+	table, err := f.src.at(shoff, count*entsize)
 	if err != nil {
 		return err
 	}
-	f.sections = make([]elfSection, count)
-	for i, sh := range heads {
-		name := string(cstring(names, uint64(sh.name)))
-		s := elfSection{name: name, typ: sh.typ, link: sh.link, off: sh.off}
-		if i > 0 && sh.typ != shtNobits {
-			if s.data, err = f.contents(sh, "section "+name); err != nil {
-				return err
-			}
+	return f.nameSections(table, entsize, strndx)
+}
+
+// nameSections reads the table of section headers, and the names.
+func (f *elfFile) nameSections(table []byte, entsize, strndx uint64) error {
+	f.sections = make([]elfSection, uint64(len(table))/entsize)
+	nameAt := make([]uint32, len(f.sections))
+	for i := range f.sections {
+		h := f.header(table[uint64(i)*entsize:])
+		nameAt[i] = h.name
+		f.sections[i] = elfSection{typ: h.typ, link: h.link, off: h.off, length: h.size}
+	}
+	if err := f.inside(&f.sections[strndx], "section names"); err != nil {
+		return err
+	}
+	// Read apart: where the section's type says that it has no bytes, data() has none.
+	names, err := f.src.at(f.sections[strndx].off, f.sections[strndx].length)
+	if err != nil {
+		return err
+	}
+	blob := string(names)
+	for i := range f.sections {
+		s := &f.sections[i]
+		s.name = cstringOf(blob, uint64(nameAt[i]))
+		if i == 0 || s.typ == shtNobits {
+			s.length = 0
+			continue
 		}
-		f.sections[i] = s
+		if err := f.inside(s, "section "+s.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *elfFile) inside(s *elfSection, what string) error {
+	if size := f.src.size(); s.off > size || s.length > size-s.off {
+		return invalid("truncated: %s at byte %d, %d bytes long, reaches beyond its end (%d bytes)", what, s.off, s.length, size)
 	}
 	return nil
 }
@@ -153,50 +213,68 @@ func (f *elfFile) header(p []byte) elfHeader {
 	}
 }
 
-func (f *elfFile) contents(sh elfHeader, what string) ([]byte, error) {
-	size := uint64(len(f.data))
-	if sh.off > size || sh.size > size-sh.off {
-		return nil, invalid("truncated: %s at byte %d, %d bytes long, reaches beyond its end (%d bytes)", what, sh.off, sh.size, size)
+// bytes reads a section, once. Where that fails it is empty, and f.err says why.
+func (f *elfFile) bytes(s *elfSection) []byte {
+	if s.data == nil && s.length > 0 && f.err == nil {
+		s.data, f.err = f.src.at(s.off, s.length)
 	}
-	return f.data[sh.off : sh.off+sh.size : sh.off+sh.size], nil
+	return s.data
 }
 
-func (f *elfFile) section(name string) []byte {
+// find returns the first section of that name, or nil.
+func (f *elfFile) find(name string) *elfSection {
 	for i := range f.sections {
 		if f.sections[i].name == name {
-			return f.sections[i].data
+			return &f.sections[i]
 		}
+	}
+	return nil
+}
+
+// section is the contents of the first section of that name.
+func (f *elfFile) section(name string) []byte {
+	if s := f.find(name); s != nil {
+		return f.bytes(s)
 	}
 	return nil
 }
 
 // symbols calls fn for every named symbol, in table order.
 func (f *elfFile) symbols(fn func(elfSymbol)) error {
-	for _, s := range f.sections {
+	for i := range f.sections {
+		s := &f.sections[i]
 		if s.typ != shtSymtab {
 			continue
 		}
 		if uint64(s.link) >= uint64(len(f.sections)) {
 			return invalid("symbol table without names")
 		}
-		names := f.sections[s.link].data
-		size := f.pick(16, 24)
-		for p := s.data; len(p) >= size; p = p[size:] {
-			name := cstring(names, uint64(f.order.Uint32(p)))
-			if len(name) == 0 {
-				continue
-			}
-			sym := elfSymbol{name: name}
-			if f.is64 {
-				sym.bind, sym.shndx, sym.value = p[4]>>4, f.order.Uint16(p[6:]), f.order.Uint64(p[8:])
-			} else {
-				sym.bind, sym.shndx, sym.value = p[12]>>4, f.order.Uint16(p[14:]), uint64(f.order.Uint32(p[4:]))
-			}
-			fn(sym)
-		}
-		return nil // an object has one symbol table
+		f.eachSymbol(f.bytes(s), f.bytes(&f.sections[s.link]), fn)
+		return f.err // an object has one symbol table
 	}
 	return nil
+}
+
+func (f *elfFile) eachSymbol(table, names []byte, fn func(elfSymbol)) {
+	size := f.pick(16, 24)
+	for p := table; len(p) >= size; p = p[size:] {
+		sym := elfSymbol{name: cstring(names, uint64(f.order.Uint32(p)))}
+		if len(sym.name) == 0 {
+			continue
+		}
+		if f.is64 {
+			sym.bind, sym.shndx, sym.value = p[4]>>4, f.order.Uint16(p[6:]), f.order.Uint64(p[8:])
+		} else {
+			sym.bind, sym.shndx, sym.value = p[12]>>4, f.order.Uint16(p[14:]), uint64(f.order.Uint32(p[4:]))
+		}
+		fn(sym)
+	}
+}
+
+// ksymtabNames yields the strings of __ksymtab_strings: what a module exports
+// without symbol versions, some of them empty.
+func (f *elfFile) ksymtabNames() iter.Seq[[]byte] {
+	return bytes.SplitSeq(f.section("__ksymtab_strings"), []byte{0})
 }
 
 // sectionOf is the section a symbol lies in, or nil for special indexes.
@@ -219,8 +297,20 @@ func cstring(table []byte, off uint64) []byte {
 	return nil
 }
 
-// describe says what a file that is not ELF seems to be.
-func describe(data []byte) string {
+// cstringOf is cstring for a string.
+func cstringOf(table string, off uint64) string {
+	if off >= uint64(len(table)) {
+		return ""
+	}
+	s, _, ok := strings.Cut(table[off:], "\x00")
+	if !ok {
+		return ""
+	}
+	return s
+}
+
+// describe says what a file of size bytes that is not ELF seems to be, by its start.
+func describe(data []byte, size uint64) string {
 	text := len(data) > 0
 	for _, c := range data[:min(len(data), 512)] {
 		if c < ' ' && c != '\n' && c != '\t' && c != '\r' {
@@ -235,11 +325,11 @@ func describe(data []byte) string {
 	case bytes.HasPrefix(data, []byte("!<arch>")):
 		return "ar archive"
 	case bytes.HasPrefix(data, []byte("\x7fELF")):
-		return fmt.Sprintf("truncated within the ELF header (%d bytes)", len(data))
+		return fmt.Sprintf("truncated within the ELF header (%d bytes)", size)
 	case text:
 		return "text, not ELF"
 	case zero:
-		return fmt.Sprintf("zero bytes, not ELF (%d bytes)", len(data))
+		return fmt.Sprintf("zero bytes, not ELF (%d bytes)", size)
 	}
 	return fmt.Sprintf("data that is not ELF (begins %x)", data[:min(len(data), 8)])
 }

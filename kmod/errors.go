@@ -31,6 +31,7 @@ var (
 	ErrNotPermitted   = errors.New("loading modules is not permitted")
 	ErrInit           = errors.New("module's init function failed")
 	ErrNoIndex        = errors.New("module tree has no index")
+	ErrInvalidIndex   = errors.New("damaged module index")
 	ErrTooLarge       = errors.New("module is too large")
 	ErrNotCompression = errors.New("kernel cannot decompress modules")
 	ErrCrashed        = errors.New("module's code crashed")
@@ -40,7 +41,7 @@ var (
 func Kind(err error) error {
 	for _, kind := range [...]error{ErrNotFound, ErrBuiltin, ErrWrongMachine, ErrVermagic, ErrUnknownSymbol, ErrSymbolVersion, ErrNamespace,
 		ErrDuplicate, ErrCycle, ErrAlreadyLoaded, ErrNotLoaded, ErrInUse, ErrPermanent, ErrBusy, ErrParameter, ErrSignature, ErrBlacklisted,
-		ErrNotPermitted, ErrInit, ErrNoIndex, ErrTooLarge, ErrNotCompression, ErrCrashed, ErrInvalidModule} {
+		ErrNotPermitted, ErrInit, ErrNoIndex, ErrInvalidIndex, ErrTooLarge, ErrNotCompression, ErrCrashed, ErrInvalidModule} {
 		if errors.Is(err, kind) {
 			return kind
 		}

@@ -3,445 +3,198 @@
 package kmod
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
-	"strings"
-	"sync"
 )
 
-// indexed is a module on its way into the index.
-type indexed struct {
-	*Module
-	rel   string     // path below the tree's folder
-	deps  []*indexed // what it needs directly, in the order of its symbols
-	users int        // how many need it directly
-	order int        // position in modules.order, or behind all that are
-	rank  int        // position after sorting: users before what they need
+// IndexOptions says which module tree Index works on, and how. The zero value
+// of each field but Release is what depmod does by itself, with two exceptions:
+// no configuration is read (see Config), and the files are those of kmod 34.
+type IndexOptions struct {
+	Root      string // the folder that holds ModuleDir; "" is /
+	Release   string // as uname -r prints it
+	ModuleDir string // below Root; "" is lib/modules
+	Output    string // the files go to Output/ModuleDir/Release, which is made; "" is Root
+
+	// Kmod is the version of kmod whose files are written; 0 is 34. From 33 on
+	// modules.weakdep is one of them, from 34 on the nodes of the binary files
+	// are in another order. Every version reads every other's.
+	Kmod int
+
+	// Config are files in the format of depmod.d(5), and folders of such
+	// files. depmod itself reads DefaultIndexConfig.
+	Config []string
+
+	Files []string // absolute paths: index these modules and no others; nil is the whole tree
+	Quick bool     // do nothing where no module is newer than modules.dep
+
+	Show    io.Writer // gets the text files one after the other; nothing is written to disk
+	Verbose io.Writer // gets a line for each symbol that one module needs from another
+
+	WarnDuplicates bool // an alias that a module has twice is a problem
+
+	// Symvers (a Module.symvers) or SystemMap (a System.map) name the symbols of
+	// the kernel. With one of them CheckSymbols makes a problem of each symbol that
+	// nobody exports, with Symvers of each whose version differs, too.
+	Symvers, SystemMap string
+	CheckSymbols       bool
+	SymbolPrefix       byte // left out at the start of symbols' names; 0 for none
 }
 
-// WriteIndex does depmod's work for root/lib/modules/release: it reads every
-// module and writes modules.dep, modules.alias, modules.softdep,
-// modules.symbols and modules.devname as kmod 30's depmod does, byte for byte. Each is
-// written beside the old one and renamed over it; when anything is wrong no
-// file changes. Modules that need each other give a CycleError. A file that is
-// not a module is listed without dependencies, as depmod does it: loading it
-// gives a better error than not finding it. Index tells which these are.
+// IndexResult says what Index did.
+type IndexResult struct {
+	Dir      string   // where the files are
+	Modules  int      // how many modules the index has
+	Files    []string // names of the files written
+	UpToDate bool     // Quick found nothing newer
+	Problems []IndexProblem
+}
+
+// IndexProblem is something that Index passed over. The index is complete but for it.
+type IndexProblem struct {
+	Severe bool   // depmod calls it an error, otherwise a warning
+	Path   string // the file that has the problem; may be empty
+	Text   string // in depmod's words; a line of a file that it quotes has its end
+	Err    error  // where an error was the cause
+}
+
+// WriteIndex is Index for root/lib/modules/release, without its account.
 func WriteIndex(root, release string) error {
-	_, err := Index(root, release)
+	_, err := Index(IndexOptions{Root: root, Release: release})
 	return err
 }
 
-// Index is WriteIndex, and says which files of the tree are not modules.
-func Index(root, release string) (bad []error, err error) {
-	dir := (&Tree{Root: root, Release: release}).Dir()
-	paths, err := moduleFiles(dir)
-	if err != nil {
-		return nil, fmt.Errorf("index modules: %w", err)
+// Index does depmod's work: it reads every module of a tree and writes modules.dep,
+// modules.alias, modules.softdep, modules.weakdep, modules.symbols,
+// modules.devname, and for all but the soft and weak dependencies and devname the binary form,
+// with modules.builtin.bin and modules.builtin.alias.bin. They are what kmod's
+// depmod writes, byte for byte.
+//
+// All files are complete under other names before the first is renamed over
+// the old one, so that an error leaves the old index as it was. Modules that need
+// each other are an error, a CycleError. A file that is no module or cannot be
+// read is listed without dependencies, as depmod does it, and is a problem of the
+// result: loading it then gives a better error than not finding it.
+func Index(o IndexOptions) (*IndexResult, error) {
+	x := &indexer{IndexOptions: o}
+	x.dir = x.folder(o.Root)
+	x.out = x.dir
+	if o.Output != "" {
+		x.out = x.folder(o.Output)
 	}
-	mods, bad, err := readIndexed(dir, paths)
-	if err != nil {
-		return bad, fmt.Errorf("index modules: %w", err)
+	x.result.Dir = x.out
+	if x.Kmod == 0 {
+		x.Kmod = 34
 	}
-	owners := symbolOwners(mods)
-	linkIndexed(mods, owners)
-	if err := rankIndexed(mods); err != nil {
-		return bad, fmt.Errorf("index %s: %w", dir, err)
+	if err := x.run(); err != nil {
+		return &x.result, fmt.Errorf("index modules of %s: %w", x.dir, err)
 	}
-	err = writeTables(dir, []indexTable{
-		{"modules.dep", func(w io.Writer) { writeDep(w, mods) }},
-		{"modules.alias", func(w io.Writer) { writeAlias(w, mods) }},
-		{"modules.softdep", func(w io.Writer) { writeSoftdep(w, mods) }},
-		{"modules.symbols", func(w io.Writer) { writeSymbols(w, owners) }},
-		{"modules.devname", func(w io.Writer) { writeDevname(w, mods) }},
-	})
-	return bad, err
+	return &x.result, nil
 }
 
-// moduleFiles lists the tree's modules relative to dir, in kmod's order before
-// modules.order counts. Of two modules with one name the one below updates/ counts.
-func moduleFiles(dir string) ([]string, error) {
-	w := treeWalk{byName: map[string]string{}}
-	if err := w.walk(dir, ""); err != nil {
-		return nil, err
-	}
-	paths := make([]string, 0, len(w.byName))
-	for _, rel := range w.byName {
-		paths = append(paths, rel)
-	}
-	sortByHash(paths, 512, CanonicalName)
-	return paths, nil
+// indexer is one run of Index.
+type indexer struct {
+	IndexOptions
+	dir, out string
+	config   indexConfig
+	mods     []*indexed
+	kernel   map[string]kernelSymbol // nil: not asked for
+	owners   map[string]*indexed
+	result   IndexResult
 }
 
-// treeWalk searches as depmod does: it follows links to folders, which
-// filepath.WalkDir does not, and enters nothing that is called build or source.
-type treeWalk struct {
-	byName map[string]string
-	above  []fs.FileInfo // the folders that lead to the present one
-}
-
-func (w *treeWalk) walk(dir, rel string) error {
-	here, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	for _, up := range w.above {
-		if os.SameFile(up, here) { // a link to a folder above it
-			return nil
-		}
-	}
-	w.above = append(w.above, here)
-	defer func() { w.above = w.above[:len(w.above)-1] }()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		name := e.Name()
-		path, sub := filepath.Join(dir, name), filepath.Join(rel, name)
-		isDir := e.IsDir()
-		if e.Type()&fs.ModeSymlink != 0 {
-			st, err := os.Stat(path)
-			if err != nil { // dangling
-				continue
-			}
-			isDir = st.IsDir()
-		}
-		switch {
-		case isDir && (name == "build" || name == "source"):
-		case isDir:
-			if err := w.walk(path, sub); err != nil {
-				return err
-			}
-		case isModuleFile(name):
-			w.add(sub)
-		}
-	}
-	return nil
-}
-
-func (w *treeWalk) add(rel string) {
-	name := CanonicalName(rel)
-	if old, ok := w.byName[name]; !ok || !inUpdates(old) && inUpdates(rel) {
-		w.byName[name] = rel
-	}
-}
-
-func inUpdates(rel string) bool { return strings.HasPrefix(rel, "updates/") }
-
-func isModuleFile(name string) bool {
-	for _, ext := range [...]string{".ko", ".ko.gz", ".ko.xz", ".ko.zst"} {
-		if strings.HasSuffix(name, ext) {
-			return true
-		}
-	}
-	return false
-}
-
-// plainPath drops the suffix of a compressed module.
-func plainPath(rel string) string {
-	if i := strings.LastIndex(rel, ".ko."); i >= 0 {
-		return rel[:i+3]
-	}
-	return rel
-}
-
-// readIndexed reads the modules on all processors and keeps the order of paths.
-func readIndexed(dir string, paths []string) (mods []*indexed, bad []error, err error) {
-	results, errs := make([]*Module, len(paths)), make([]error, len(paths))
-	var next sync.Mutex
-	var wg sync.WaitGroup
-	i := 0
-	for range min(runtime.GOMAXPROCS(0), len(paths)) {
-		wg.Go(func() {
-			for {
-				next.Lock()
-				k := i
-				i++
-				next.Unlock()
-				if k >= len(paths) {
-					return
-				}
-				results[k], errs[k] = OpenModule(filepath.Join(dir, paths[k]))
-			}
-		})
-	}
-	wg.Wait()
-	for k, m := range results {
-		switch {
-		case errs[k] == nil:
-			mods = append(mods, &indexed{Module: m, rel: paths[k]})
-		case errors.Is(errs[k], fs.ErrNotExist): // removed meanwhile
-		case errors.Is(errs[k], ErrInvalidModule):
-			bad = append(bad, errs[k])
-			mods = append(mods, &indexed{Module: &Module{Name: CanonicalName(paths[k])}, rel: paths[k]})
-		default:
-			return nil, nil, errs[k]
-		}
-	}
-	return mods, bad, orderIndexed(dir, mods)
-}
-
-// orderIndexed moves the modules that modules.order names to the front.
-func orderIndexed(dir string, mods []*indexed) error {
-	data, err := os.ReadFile(filepath.Join(dir, "modules.order"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	byPath := make(map[string]*indexed, len(mods))
-	for _, m := range mods {
-		byPath[plainPath(m.rel)] = m
-	}
-	n := 0
-	for line := range lines(data) {
-		if m := byPath[string(line)]; m != nil && m.order == 0 {
-			n++
-			m.order = n
-		}
-	}
-	for _, m := range mods {
-		if m.order == 0 {
-			m.order = n + 1
-		}
-	}
-	slices.SortStableFunc(mods, func(a, b *indexed) int { return a.order - b.order })
-	return nil
-}
-
-// symbolOwners says which module exports a symbol; the last one wins.
-func symbolOwners(mods []*indexed) map[string]*indexed {
-	owners := make(map[string]*indexed, 8*len(mods))
-	for _, m := range mods {
-		for _, name := range m.depmodExports {
-			owners[strings.TrimPrefix(name, ".")] = m
-		}
-	}
-	return owners
-}
-
-func linkIndexed(mods []*indexed, owners map[string]*indexed) {
-	for _, m := range mods {
-		for _, s := range m.Needs {
-			if owner := owners[s.Name]; owner != nil && owner != m && !slices.Contains(m.deps, owner) {
-				m.deps = append(m.deps, owner)
-				owner.users++
-			}
-		}
-	}
-}
-
-// rankIndexed ranks users before what they need: from a stack of modules that
-// nobody (more) uses, the last one found first.
-func rankIndexed(mods []*indexed) error {
-	left := make(map[*indexed]int, len(mods))
-	var stack []*indexed
-	ranked := 0
-	for _, m := range mods {
-		left[m] = m.users
-		if m.users == 0 {
-			stack = append(stack, m)
-		}
-	}
-	for len(stack) > 0 {
-		m := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		m.rank = ranked
-		ranked++
-		for _, d := range m.deps {
-			if left[d]--; left[d] == 0 {
-				stack = append(stack, d)
-			}
-		}
-	}
-	if ranked < len(mods) {
-		return findCycle(mods, left)
-	}
-	return nil
-}
-
-// findCycle walks users' dependencies among the modules left over until one
-// comes up again.
-func findCycle(mods []*indexed, left map[*indexed]int) error {
-	graph := map[string][]string{}
-	for _, m := range mods {
-		if left[m] > 0 {
-			for _, d := range m.deps {
-				graph[m.Name] = append(graph[m.Name], d.Name)
-			}
-		}
-	}
-	return cycleError(graph)
-}
-
-// cycleError names one ring of a graph that is known to have one.
-func cycleError(graph map[string][]string) error {
-	state := map[string]int{} // 1: on the path, 2: done
-	var path, ring []string
-	var visit func(string) bool
-	visit = func(n string) bool {
-		switch state[n] {
-		case 1:
-			ring = append(slices.Clone(path[slices.Index(path, n):]), n)
-			return true
-		case 2:
-			return false
-		}
-		state[n] = 1
-		path = append(path, n)
-		if slices.ContainsFunc(graph[n], visit) {
-			return true
-		}
-		path = path[:len(path)-1]
-		state[n] = 2
-		return false
-	}
-	names := make([]string, 0, len(graph))
-	for n := range graph {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	if !slices.ContainsFunc(names, visit) {
-		return nil
-	}
-	return &CycleError{Names: ring}
-}
-
-// allDeps are direct and indirect dependencies, by rank: loading goes through
-// them backwards.
-func (m *indexed) allDeps() []*indexed {
-	seen := map[*indexed]bool{m: true}
-	var all []*indexed
-	var visit func(*indexed)
-	visit = func(n *indexed) {
-		for _, d := range n.deps {
-			if !seen[d] {
-				seen[d] = true
-				all = append(all, d)
-				visit(d)
-			}
-		}
-	}
-	visit(m)
-	slices.SortFunc(all, func(a, b *indexed) int { return a.rank - b.rank })
-	return all
-}
-
-type indexTable struct {
+// indexed is a module on its way into the index.
+type indexed struct {
 	name  string
-	write func(io.Writer)
+	path  string // as it is opened
+	rel   string // as the index has it: below the tree's folder, or absolute
+	deps  []*indexed
+	users int // how many need it directly
+	order int // line in modules.order; behind all lines without one
+	index int // position in modules.dep
+	rank  int // position after sorting: users before what they need
+	mark  *indexed
+	*scanned
 }
 
-// writeTables writes all files under temporary names before it renames the
-// first, so that a full disk leaves the old index whole.
-func writeTables(dir string, tables []indexTable) (err error) {
-	temps := make([]string, 0, len(tables))
-	defer func() {
-		for _, t := range temps {
-			os.Remove(t)
-		}
-	}()
-	for _, t := range tables {
-		temp, err := writeTemp(dir, t)
-		if temp != "" {
-			temps = append(temps, temp)
-		}
-		if err != nil {
-			return fmt.Errorf("write module index %s: %w", t.name, err)
-		}
+func (x *indexer) folder(root string) string {
+	if root == "" {
+		root = "/"
 	}
-	for i, t := range tables {
-		if err := os.Rename(temps[i], filepath.Join(dir, t.name)); err != nil {
-			return fmt.Errorf("write module index %s: %w", t.name, err)
-		}
+	if abs, err := filepath.Abs(root); err == nil {
+		root = abs
 	}
-	return nil
+	modules := x.ModuleDir
+	if modules == "" {
+		modules = "lib/modules"
+	}
+	return filepath.Join(root, modules, x.Release)
 }
 
-func writeTemp(dir string, t indexTable) (temp string, err error) {
-	f, err := os.CreateTemp(dir, "."+t.name+".*")
+func (x *indexer) run() error {
+	if err := x.readInputs(); err != nil {
+		return err
+	}
+	if x.Quick && x.Files == nil {
+		newer, err := x.newer()
+		if err != nil || !newer {
+			x.result.UpToDate = err == nil
+			return err
+		}
+	}
+	sortByHash(x.mods, 512, func(m *indexed) string { return m.name })
+	if err := x.sortByOrder(); err != nil {
+		return err
+	}
+	x.scan()
+	x.result.Modules = len(x.mods)
+	x.findOwners()
+	x.link()
+	if err := x.rank(); err != nil {
+		return err
+	}
+	return x.write()
+}
+
+// readInputs reads everything but the modules themselves, and lists these.
+func (x *indexer) readInputs() error {
+	var err error
+	if x.config, err = x.readConfig(); err != nil {
+		return err
+	}
+	if err := x.readKernelSymbols(); err != nil {
+		return err
+	}
+	if x.Files != nil {
+		return x.listFiles()
+	}
+	return x.listTree()
+}
+
+// newer says whether a module is newer than modules.dep. As with depmod, one
+// that is gone, or came with an old date, does not count.
+func (x *indexer) newer() (bool, error) {
+	index := filepath.Join(x.out, "modules.dep")
+	st, err := os.Stat(index)
+	if errors.Is(err, fs.ErrNotExist) {
+		x.problem(true, index, err, "could not find %s: %s", index, plainError(err))
+		return true, nil
+	}
 	if err != nil {
-		return "", err
+		return false, err
 	}
-	w := bufio.NewWriterSize(f, 64<<10)
-	t.write(w)
-	err = errors.Join(w.Flush(), f.Chmod(0o644), f.Close())
-	return f.Name(), err
+	for _, m := range x.mods {
+		if mod, err := os.Stat(m.path); err == nil && mod.ModTime().After(st.ModTime()) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
-func writeDep(w io.Writer, mods []*indexed) {
-	for _, m := range mods {
-		io.WriteString(w, m.rel+":")
-		for _, d := range m.allDeps() {
-			io.WriteString(w, " "+d.rel)
-		}
-		io.WriteString(w, "\n")
-	}
-}
-
-func writeAlias(w io.Writer, mods []*indexed) {
-	io.WriteString(w, "# Aliases extracted from modules themselves.\n")
-	for _, m := range mods {
-		for _, alias := range m.Info.All("alias") {
-			fmt.Fprintf(w, "alias %s %s\n", alias, m.Name)
-		}
-	}
-}
-
-func writeSoftdep(w io.Writer, mods []*indexed) {
-	io.WriteString(w, "# Soft dependencies extracted from modules themselves.\n")
-	for _, m := range mods {
-		for _, dep := range m.Info.All("softdep") {
-			fmt.Fprintf(w, "softdep %s %s\n", m.Name, dep)
-		}
-	}
-}
-
-func writeSymbols(w io.Writer, owners map[string]*indexed) {
-	io.WriteString(w, "# Aliases for symbols, used by symbol_request().\n")
-	names := make([]string, 0, len(owners))
-	for name := range owners {
-		names = append(names, name)
-	}
-	sortByHash(names, 2048, func(s string) string { return s })
-	for _, name := range names {
-		fmt.Fprintf(w, "alias symbol:%s %s\n", name, owners[name].Name)
-	}
-}
-
-// writeDevname lists the device nodes whose opening loads a module: a module
-// with an alias for its device number and one for its node's name.
-func writeDevname(w io.Writer, mods []*indexed) {
-	first := true
-	for _, m := range mods {
-		node, device := deviceNode(m.Info.All("alias"))
-		if node == "" || device == "" {
-			continue
-		}
-		if first {
-			io.WriteString(w, "# Device nodes to trigger on-demand module loading.\n")
-			first = false
-		}
-		fmt.Fprintf(w, "%s %s %s\n", m.Name, node, device)
-	}
-}
-
-func deviceNode(aliases []string) (node, device string) {
-	for _, a := range aliases {
-		if name, ok := strings.CutPrefix(a, "devname:"); ok {
-			node = name
-		}
-		for _, kind := range [...]string{"char", "block"} {
-			var major, minor uint
-			if n, _ := fmt.Sscanf(a, kind+"-major-%d-%d", &major, &minor); n == 2 {
-				device = fmt.Sprintf("%c%d:%d", kind[0], major, minor)
-			}
-		}
-	}
-	return node, device
+func (x *indexer) problem(severe bool, path string, err error, format string, args ...any) {
+	x.result.Problems = append(x.result.Problems, IndexProblem{Severe: severe, Path: path, Text: fmt.Sprintf(format, args...), Err: err})
 }

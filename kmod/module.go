@@ -24,10 +24,6 @@ type Module struct {
 	HasInit bool
 	HasExit bool // without one, a module with an init function cannot be unloaded
 	Signed  bool
-
-	// depmodExports is what depmod takes for exports where symbols have no
-	// versions: every string of __ksymtab_strings.
-	depmodExports []string
 }
 
 // Export is a symbol that a module offers to others.
@@ -149,11 +145,11 @@ func ParseModule(data []byte) (*Module, error) {
 		return nil, err
 	}
 	m := &Module{Machine: f.machine, Size: int64(len(data)), Signed: bytes.HasSuffix(data, []byte(signatureMagic))}
-	info := f.section(".modinfo")
+	info := f.find(".modinfo")
 	if info == nil {
 		return nil, invalid("ELF object for %s without .modinfo; build it with the kernel's make, M=DIR modules", MachineName(f.machine))
 	}
-	m.Info = parseModinfo(info)
+	m.Info = parseModinfo(f.bytes(info))
 	if m.Signed {
 		m.Info = append(m.Info, signatureInfo(data)...)
 	}
@@ -177,7 +173,6 @@ func (m *Module) readSymbols(f *elfFile) error {
 	if err := f.symbols(r.add); err != nil {
 		return err
 	}
-	m.depmodExports = f.depmodExports(m.Exports)
 	r.addVersions()
 	return nil
 }
@@ -201,7 +196,7 @@ func (r *symbolReader) add(s elfSymbol) {
 		r.addExport(s)
 	case bytes.HasPrefix(s.name, []byte("__kstrtabns_")):
 		if sec := r.f.sectionOf(s); sec != nil {
-			r.export(s.name[12:]).Namespace = string(cstring(sec.data, s.value))
+			r.export(s.name[12:]).Namespace = string(cstring(r.f.bytes(sec), s.value))
 		}
 	}
 }
@@ -248,28 +243,14 @@ func (f *elfFile) crc(s elfSymbol) (uint32, bool) {
 		return uint32(s.value), true
 	}
 	sec := f.sectionOf(s)
-	if sec == nil || uint64(len(sec.data)) < 4 || s.value > uint64(len(sec.data))-4 {
+	if sec == nil || sec.length < 4 || s.value > sec.length-4 {
 		return 0, false
 	}
-	return f.order.Uint32(sec.data[s.value:]), true
-}
-
-func (f *elfFile) depmodExports(exports []Export) []string {
-	var names []string
-	for _, e := range exports {
-		if e.HasCRC {
-			names = append(names, e.Name)
-		}
+	data := f.bytes(sec)
+	if data == nil {
+		return 0, false
 	}
-	if names != nil {
-		return names
-	}
-	for s := range bytes.SplitSeq(f.section("__ksymtab_strings"), []byte{0}) {
-		if len(s) > 0 {
-			names = append(names, string(s))
-		}
-	}
-	return names
+	return f.order.Uint32(data[s.value:]), true
 }
 
 // addVersions reads __versions: records of 64 bytes, an address-sized CRC and a

@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
@@ -211,6 +212,8 @@ func TestDecompressXZDictionary(t *testing.T) {
 		t.Fatal("no lzma2 filter in the block header")
 	}
 	packed[12+at+2] = 40 // 4 GiB
+	head := packed[12 : 12+4*(int(packed[12])+1)]
+	binary.LittleEndian.PutUint32(head[len(head)-4:], crc32.ChecksumIEEE(head[:len(head)-4]))
 	_, err := Decompress(packed)
 	if !errors.Is(err, ErrInvalidModule) || !strings.Contains(err.Error(), "dictionary is larger") {
 		t.Errorf("got %v", err)

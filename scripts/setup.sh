@@ -75,6 +75,7 @@ missing_packages() {
 	test | bench)
 		need cpio cpio
 		need depmod kmod
+		need xz xz-utils
 		need_static_busybox
 		;;
 	esac

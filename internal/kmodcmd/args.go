@@ -17,6 +17,7 @@ type option struct {
 // parsed are the flags given, by long name, and the operands.
 type parsed struct {
 	flags    map[string]string
+	repeated map[string][]string // every value of a flag, in order
 	operands []string
 }
 
@@ -25,10 +26,15 @@ func (p parsed) has(long string) bool {
 	return ok
 }
 
+func (p parsed) set(name, value string) {
+	p.flags[name] = value
+	p.repeated[name] = append(p.repeated[name], value)
+}
+
 // parseArgs reads flags as getopt_long does: they may stand together (-rv),
 // among the operands, and up to "--".
 func parseArgs(args []string, options []option) (parsed, error) {
-	p := parsed{flags: map[string]string{}}
+	p := parsed{flags: map[string]string{}, repeated: map[string][]string{}}
 	for len(args) > 0 {
 		a := args[0]
 		args = args[1:]
@@ -66,7 +72,7 @@ func (p parsed) long(name string, args []string, options []option) ([]string, er
 			}
 			value, args = args[0], args[1:]
 		}
-		p.flags[name] = value
+		p.set(name, value)
 		return args, nil
 	}
 	return nil, fmt.Errorf("unknown option --%s; see --help", name)
@@ -79,7 +85,7 @@ func (p parsed) shorts(letters string, args []string, options []option) ([]strin
 			return nil, fmt.Errorf("unknown option -%c; see --help", letters[i])
 		}
 		if !o.value {
-			p.flags[o.long] = ""
+			p.set(o.long, "")
 			continue
 		}
 		value := letters[i+1:]
@@ -89,7 +95,7 @@ func (p parsed) shorts(letters string, args []string, options []option) ([]strin
 			}
 			value, args = args[0], args[1:]
 		}
-		p.flags[o.long] = value
+		p.set(o.long, value)
 		return args, nil
 	}
 	return args, nil

@@ -3,54 +3,222 @@
 package kmodcmd
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-const depmodHelp = `Usage: depmod [options] [VERSION]
-Writes the index of a module tree: modules.dep, .alias, .softdep, .symbols, .devname.
+const depmodHelp = `Usage: depmod [options] [VERSION [FILE...]]
+Reads every module of /lib/modules/VERSION (default: the running kernel's) and
+writes its index: modules.dep, .alias, .softdep, .weakdep, .symbols, .devname, and
+.bin files of them. With FILEs, absolute paths, of these modules alone.
 
-  -a, --all                accepted; it is the default
+  -a, --all                the whole tree, also when FILEs are given
+  -A, --quick              only if a module is newer than modules.dep
   -b, --basedir DIR        root of lib/modules
+  -m, --moduledir DIR      lib/modules below the root, by another name
+  -o, --outdir DIR         root to write to, if another
+  -C, --config PATH        file or folder like depmod.d(5); may be repeated
+  -n, --show, --dry-run    print the text files and write nothing
+  -e, --errsyms            warn of symbols that nobody exports; needs -E or -F
+  -E, --symvers FILE       Module.symvers, to compare symbols' versions, too
+  -F, --filesyms FILE      System.map
+  -P, --symbol-prefix C    character before symbols' names to leave out
+  -v, --verbose            print which module needs which symbol of which other
+  -w, --warn               warn of aliases that a module has twice
+      --kmod VERSION       write the files of that version of kmod (default 34)
+      --json               print what was written and what is wrong as JSON
   -V, --version  -h, --help
+
+As with kmod's depmod:
+- -C replaces /etc/depmod.d and the other folders; without it they are this
+  machine's own, even with -b.
+- A file that is no module is reported, listed without dependencies, and the exit
+  status is 0.
+- -A does not see that a module was removed, or came with an old date.
+- With FILEs the index has no other modules, and replaces the old one.
+- A modules.order without a newline at its end counts for nothing.
+- Of a depmod.d line "external VERSION FOLDER..." the first folder counts alone.
+- A module that needs a symbol of its own is a cycle.
+Not as with kmod's depmod:
+- All files are written before the first old one is replaced, and none where
+  anything fails; kmod leaves those that come before the one that fails.
+- Links that lead to a folder above them are not followed; kmod follows them until
+  it has no descriptors left.
+- Packed modules can be .xz, .zst and .gz, whatever kmod was built with.
 `
 
+var depmodOptions = []option{
+	{short: 'a', long: "all"}, {short: 'A', long: "quick"}, {short: 'b', long: "basedir", value: true},
+	{short: 'm', long: "moduledir", value: true}, {short: 'o', long: "outdir", value: true}, {short: 'C', long: "config", value: true},
+	{short: 'n', long: "show"}, {long: "dry-run"}, {short: 'e', long: "errsyms"}, {short: 'E', long: "symvers", value: true},
+	{short: 'F', long: "filesyms", value: true}, {short: 'P', long: "symbol-prefix", value: true}, {short: 'v', long: "verbose"},
+	{short: 'w', long: "warn"}, {long: "kmod", value: true}, {long: "json"}, {short: 'V', long: "version"}, {short: 'h', long: "help"},
+}
+
 func (c *command) depmod(args []string) int {
-	p, err := parseArgs(args, []option{{'a', "all", false}, {'b', "basedir", true}, {'V', "version", false}, {'h', "help", false}})
+	p, err := parseArgs(args, depmodOptions)
 	if err != nil {
 		return c.usage("%v", err)
 	}
 	if status, done := c.helpOrVersion(p, depmodHelp); done {
 		return status
 	}
-	switch {
-	case len(p.operands) > 1:
-		return c.usage("more than one version: %v", p.operands)
-	case len(p.operands) == 1:
-		if v := p.operands[0]; v == "" || v[0] < '0' || v[0] > '9' {
-			return c.usage("Bad version passed %s", v)
+	o, err := c.indexOptions(p)
+	if err != nil {
+		level := "ERROR"
+		if _, fatal := errors.AsType[fatalError](err); fatal {
+			level = "FATAL"
 		}
-		p.flags["version-operand"] = p.operands[0]
-	}
-	tree, err := treeOf(p, "basedir", "version-operand")
-	if err != nil {
-		return c.usage("%v", err)
-	}
-	if _, err := os.Stat(tree.Dir()); errors.Is(err, fs.ErrNotExist) {
-		c.say("ERROR", "could not open directory %s: No such file or directory", tree.Dir())
-		c.say("FATAL", "could not search modules: No such file or directory")
+		c.say(level, "%v", err)
 		return 1
 	}
-	bad, err := kmod.Index(tree.Root, tree.Release)
-	for _, b := range bad {
-		c.say("ERROR", "failed to load symbols from %v", b)
+	result, err := kmod.Index(o)
+	for _, problem := range result.Problems {
+		c.say(severity(problem, "ERROR", "WARNING"), "%s", problem.Text)
 	}
-	if err != nil {
-		c.say("ERROR", "%v", err)
-		return 1
+	if p.has("json") {
+		c.indexReport(result, err)
 	}
-	return 0
+	if err == nil {
+		return 0
+	}
+	c.indexFailed(o, result, err)
+	return 1
+}
+
+// fatalError is a wrong call that depmod calls fatal, in its words.
+type fatalError string
+
+func (e fatalError) Error() string { return string(e) }
+
+func severity(p kmod.IndexProblem, severe, mild string) string {
+	if p.Severe {
+		return severe
+	}
+	return mild
+}
+
+// indexOptions turns flags into the library's options.
+func (c *command) indexOptions(p parsed) (o kmod.IndexOptions, err error) {
+	o = kmod.IndexOptions{
+		Root: p.flags["basedir"], ModuleDir: p.flags["moduledir"], Output: p.flags["outdir"], Config: p.repeated["config"],
+		Quick: p.has("quick"), WarnDuplicates: p.has("warn"), Symvers: p.flags["symvers"], SystemMap: p.flags["filesyms"],
+		CheckSymbols: p.has("errsyms"),
+	}
+	if len(o.Config) == 0 {
+		o.Config = kmod.DefaultIndexConfig()
+	}
+	if p.has("json") && (p.has("show") || p.has("dry-run") || p.has("verbose")) {
+		return o, errors.New("--json and -n or -v would both write to standard output; give one of them")
+	}
+	if p.has("show") || p.has("dry-run") {
+		o.Show = c.stdout
+	}
+	if p.has("verbose") {
+		o.Verbose = c.stdout
+	}
+	if prefix, ok := p.flags["symbol-prefix"]; ok {
+		if len(prefix) != 1 {
+			return o, fatalError("-P only takes a single char")
+		}
+		o.SymbolPrefix = prefix[0]
+	}
+	if o.CheckSymbols && o.Symvers == "" && o.SystemMap == "" {
+		c.say("WARNING", "-e needs -E or -F")
+		o.CheckSymbols = false
+	}
+	if v, ok := p.flags["kmod"]; ok {
+		if o.Kmod, err = strconv.Atoi(v); err != nil || o.Kmod < 1 {
+			return o, fmt.Errorf("--kmod needs a version of kmod, such as 30 or 34, not %q", v)
+		}
+	}
+	return o, c.indexOperands(p, &o)
+}
+
+type badVersion string
+
+func (e badVersion) Error() string { return "Bad version passed " + string(e) }
+
+// indexOperands reads the version, and the modules behind it.
+func (c *command) indexOperands(p parsed, o *kmod.IndexOptions) error {
+	if len(p.operands) == 0 {
+		running, err := kmod.Running()
+		if err != nil {
+			return err
+		}
+		o.Release = running.Release
+		return nil
+	}
+	o.Release = p.operands[0]
+	if o.Release == "" || o.Release[0] < '0' || o.Release[0] > '9' || filepath.Base(o.Release) != o.Release {
+		return badVersion(o.Release)
+	}
+	if len(p.operands) == 1 || p.has("all") {
+		return nil
+	}
+	o.Files = p.operands[1:]
+	for _, path := range o.Files {
+		if !filepath.IsAbs(path) {
+			return fatalError(path + ": not absolute path.")
+		}
+		if _, err := os.Stat(path); err != nil {
+			return fatalError("could not create module " + path + ": " + strerror(err))
+		}
+	}
+	return nil
+}
+
+// indexFailed says in kmod's words, where it has any, why there is no index.
+func (c *command) indexFailed(o kmod.IndexOptions, result *kmod.IndexResult, err error) {
+	path, isPath := errors.AsType[*fs.PathError](err)
+	switch {
+	case errors.Is(err, kmod.ErrCycle):
+		fmt.Fprintf(c.stderr, "%s: no module of a cycle can be the first to load; nothing was written\n", c.name)
+	case isPath && o.Files == nil && errors.Is(err, fs.ErrNotExist) && !exists(result.Dir):
+		c.say("ERROR", "could not open directory %s: %s", path.Path, strerror(path.Err))
+		c.say("FATAL", "could not search modules: %s", strerror(path.Err))
+	case isPath && (path.Path == o.Symvers || path.Path == o.SystemMap):
+		c.say("FATAL", "could not load %s: %s", path.Path, strerror(path.Err))
+	default:
+		c.say("FATAL", "%v; nothing was written", err)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// indexReport is what --json prints.
+func (c *command) indexReport(result *kmod.IndexResult, err error) {
+	type problem struct {
+		Severity string `json:"severity"` // error or warning
+		Path     string `json:"path,omitempty"`
+		Message  string `json:"message"`
+	}
+	report := struct {
+		Dir      string    `json:"dir"`
+		Modules  int       `json:"modules"`
+		Files    []string  `json:"files"`
+		UpToDate bool      `json:"up_to_date"`
+		Problems []problem `json:"problems"`
+		Error    *Error    `json:"error"`
+	}{result.Dir, result.Modules, append([]string{}, result.Files...), result.UpToDate, []problem{}, nil}
+	for _, p := range result.Problems {
+		report.Problems = append(report.Problems, problem{severity(p, "error", "warning"), p.Path, p.Text})
+	}
+	c.report.fail(err)
+	report.Error = c.report.Error
+	out := json.NewEncoder(c.stdout)
+	out.SetIndent("", "  ")
+	if err := out.Encode(report); err != nil {
+		c.say("ERROR", "write report: %v", err)
+	}
 }

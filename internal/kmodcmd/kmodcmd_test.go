@@ -85,7 +85,7 @@ func TestCommands(t *testing.T) {
 		{"modinfo", 1, "", "modinfo: ERROR: missing module or filename.\n"},
 		{"depmod -b ROOT nonsense", 1, "", "depmod: ERROR: Bad version passed nonsense\n"},
 		{"depmod -b ROOT 9.9", 1, "", "depmod: ERROR: could not open directory ROOT/lib/modules/9.9: No such file or directory\ndepmod: FATAL: could not search modules: No such file or directory\n"},
-		{"depmod 1 2", 1, "", "depmod: ERROR: more than one version: [1 2]\n"},
+		{"depmod 1 2", 1, "", "depmod: FATAL: 2: not absolute path.\n"},
 		{"insmod", 1, "", "insmod: ERROR: missing filename.\n"},
 		{"insmod ROOT/none.ko", 1, "", "insmod: ERROR: could not load module ROOT/none.ko: No such file or directory\n"},
 		{"rmmod", 1, "", "rmmod: ERROR: missing module name.\n"},
@@ -134,7 +134,7 @@ func TestDepmodTellsBrokenFilesAndCycles(t *testing.T) {
 	if err := kmodtest.WriteTree(root, map[string][]byte{"extra/ring.ko": ring.Bytes(), "extra/two.ko": two.Bytes()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, errs, status = run(t, root, "depmod", "-b", root, kmodtest.Release); status != 1 || !strings.Contains(errs, "ring -> two -> ring") {
+	if _, errs, status = run(t, root, "depmod", "-b", root, kmodtest.Release); status != 1 || !strings.Contains(errs, "two -> ring -> two") {
 		t.Errorf("%d %q", status, errs)
 	}
 }

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/kernel"
+)
+
+// depmodTrees are Debian's kernels with all their drivers, about 4,000 modules
+// each: plain ones of 5.10 and 6.1, .ko.xz of 6.12 and 7.3.
+var depmodTrees = []string{"debian:bullseye/generic", "debian:bookworm/generic", "debian:trixie/generic", "debian:trixie-backports/generic"}
+
+// newKmodTree is a kernel whose tree has kmod 34.
+const newKmodTree = "debian:trixie/generic"
+
+func getKernel(tb testing.TB, name string) *kernel.Kernel {
+	tb.Helper()
+	dir, err := kmodlab.DefaultCacheDir()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	k, err := boot.Kernels(dir, os.Getenv("KMODLAB_MIRROR"), nil).Get(ctx, name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return k
+}
+
+// kmodTool is one of kmod's commands, of one version, or ours.
+type kmodTool struct {
+	what    string   // "kmod 30", "ours"
+	version int      // of kmod
+	argv    []string // that runs it; NAME stands for the command's name, which is argv[0] where no NAME is
+}
+
+// command is the tool's command of that name.
+func (k kmodTool) command(name string, args ...string) *exec.Cmd {
+	argv := slices.Concat(k.argv[1:], args)
+	for i, a := range argv {
+		argv[i] = strings.ReplaceAll(a, "NAME", name)
+	}
+	cmd := exec.Command(k.argv[0], argv...)
+	if !slices.Contains(k.argv, "NAME") {
+		cmd.Args[0] = name
+	}
+	return cmd
+}
+
+// hostKmod is the kmod that is installed here.
+func hostKmod(tb testing.TB) kmodTool {
+	tb.Helper()
+	path, err := exec.LookPath("kmod")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			tb.Fatal("no kmod here; scripts/setup.sh test installs it")
+		}
+		tb.Skip("NOT TESTED: no kmod here; apt install kmod")
+	}
+	return newKmodTool(tb, path)
+}
+
+// treeKmod is the kmod in a kernel's tree, run with that tree's own libraries.
+func treeKmod(tb testing.TB, k *kernel.Kernel) kmodTool {
+	tb.Helper()
+	libs, err := filepath.Glob(filepath.Join(k.Root, "lib/*-linux-gnu"))
+	if err != nil || len(libs) != 1 {
+		tb.Fatalf("%s has no folder for libraries: %v", k.Root, libs)
+	}
+	return newKmodTool(tb, filepath.Join(k.Root, "lib64/ld-linux-x86-64.so.2"), "--argv0", "NAME", "--library-path", libs[0], filepath.Join(k.Root, "bin/kmod"))
+}
+
+// newKmodTool asks for the version.
+func newKmodTool(tb testing.TB, argv ...string) kmodTool {
+	tb.Helper()
+	k := kmodTool{argv: argv}
+	out, err := k.command("depmod", "-V").Output()
+	m := regexp.MustCompile(`kmod version (\d+)`).FindSubmatch(out)
+	if err != nil || m == nil {
+		tb.Fatalf("%v -V: %v: %s", argv, err, out)
+	}
+	k.version, _ = strconv.Atoi(string(m[1]))
+	k.what = fmt.Sprint("kmod ", k.version)
+	return k
+}
+
+// ourTool is the program that is shipped, as people link it.
+func ourTool() kmodTool { return kmodTool{what: "kmodlab", argv: []string{kmodlabBin}} }
+
+// moduleTree is a root with the kernel's modules, all linked, and no index.
+// extra are module files to put below extra/.
+func moduleTree(tb testing.TB, k *kernel.Kernel, extra ...string) (root, dir string) {
+	tb.Helper()
+	root = tb.TempDir()
+	dir = filepath.Join(root, "lib/modules", k.Release)
+	if err := os.MkdirAll(filepath.Join(dir, "extra"), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	for _, name := range []string{"kernel", "modules.order", "modules.builtin", "modules.builtin.modinfo"} {
+		if err := os.Symlink(filepath.Join(k.ModuleDir(), name), filepath.Join(dir, name)); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	for _, path := range extra {
+		if err := os.Symlink(path, filepath.Join(dir, "extra", filepath.Base(path))); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return root, dir
+}
+
+// takeIndex removes the index from dir and returns its files.
+func takeIndex(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if e.Type() != 0 || !strings.HasPrefix(e.Name(), "modules.") { // links are what the kernel came with
+			continue
+		}
+		data, err := os.ReadFile(path)
+		if err == nil {
+			err = os.Remove(path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[e.Name()] = data
+	}
+	return files
+}
+
+// ownModules are the seed's pair, built for the kernel.
+func ownModules(t *testing.T, k *kernel.Kernel) []string {
+	t.Helper()
+	if err := kbuild.CheckSandbox(t.Context()); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Logf("NOT TESTED with our own modules: %v", err)
+		return nil
+	}
+	dir, err := kmodlab.DefaultCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := kbuild.Run(t.Context(), kbuild.Request{Kernel: k, Sources: "modules/signals", Runner: kbuild.SandboxRunner{}, CacheDir: filepath.Join(dir, "build")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, m := range b.Modules {
+		paths = append(paths, m.Path)
+	}
+	return paths
+}
+
+// TestDepmodTrees has kmod's depmod and ours index the same trees, and compares
+// every file. It prints the table of docs/kmod.md.
+func TestDepmodTrees(t *testing.T) {
+	name, err := kernel.DefaultName()
+	if err != nil {
+		t.Skipf("NOT TESTED: %v", err)
+	}
+	names, kmods := []string{name}, []kmodTool{hostKmod(t)}
+	if os.Getenv("KMODLAB_TEST_ALL") != "" {
+		names = append(names, depmodTrees...)
+		kmods = append(kmods, treeKmod(t, getKernel(t, newKmodTree)))
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			k := getKernel(t, name)
+			root, dir := moduleTree(t, k, ownModules(t, k)...)
+			for _, theirs := range kmods {
+				compareDepmod(t, k, theirs, root, dir)
+			}
+		})
+	}
+}
+
+func compareDepmod(t *testing.T, k *kernel.Kernel, theirs kmodTool, root, dir string) {
+	t.Helper()
+	run := func(cmd *exec.Cmd) map[string][]byte {
+		t.Helper()
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+		}
+		return takeIndex(t, dir)
+	}
+	want := run(theirs.command("depmod", "-b", root, k.Release))
+	got := run(ourTool().command("depmod", "--kmod", strconv.Itoa(theirs.version), "-b", root, k.Release))
+	same := 0
+	for name, data := range want {
+		if bytes.Equal(data, got[name]) {
+			same++
+		} else {
+			t.Errorf("%s of %s differs from that of %s", name, k.Release, theirs.what)
+		}
+	}
+	files := 10
+	if theirs.version >= 33 {
+		files = 11
+	}
+	if len(want) != files || len(got) != files {
+		t.Errorf("%s wrote %d files, we %d; want %d", theirs.what, len(want), len(got), files)
+	}
+	t.Logf("| %s | %d | %s | %d of %d |", k.Release, bytes.Count(want["modules.dep"], []byte{'\n'}), theirs.what, same, files)
+}
+
+// An ordinary user's depmod of a tree with what it may not read: the index has the
+// rest, and each is named.
+func TestDepmodUnreadable(t *testing.T) {
+	dir, err := os.MkdirTemp("/tmp", "kmodlab-depmod-") // t.TempDir is root's alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	modules := filepath.Join(dir, "lib/modules/1.2")
+	program, err := os.ReadFile(kmodlabBin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, data := range map[string][]byte{modules + "/a.ko": nil, modules + "/secret/b.ko": nil, modules + "/c.ko": []byte("text"), dir + "/depmod": program,
+		modules + "/modules.order": nil, modules + "/modules.builtin": nil, modules + "/modules.builtin.modinfo": nil} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(dir+"/depmod", "-C", "/dev/null", "-b", dir, "1.2")
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		if err := os.Chown(modules, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, mode := range map[string]fs.FileMode{dir: 0o755, modules + "/a.ko": 0, modules + "/secret": 0} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer os.Chmod(modules+"/secret", 0o755) // for RemoveAll
+	out, err := cmd.CombinedOutput()
+	want := []string{modules + "/a.ko: permission denied", modules + "/secret: Permission denied", modules + "/c.ko: not a module"}
+	for _, w := range want {
+		if err != nil || !strings.Contains(string(out), w) {
+			t.Errorf("%v, %q is missing in\n%s", err, w, out)
+		}
+	}
+	if data, err := os.ReadFile(modules + "/modules.dep"); err != nil || string(data) != "a.ko:\nc.ko:\n" && string(data) != "c.ko:\na.ko:\n" {
+		t.Errorf("modules.dep: %q, %v", data, err)
+	}
+}

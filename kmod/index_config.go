@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+
+package kmod
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// DefaultIndexConfig are the folders where depmod looks for its configuration:
+// of files with the same name the one in the first folder counts.
+func DefaultIndexConfig() []string {
+	return []string{"/etc/depmod.d", "/run/depmod.d", "/usr/local/lib/depmod.d", "/usr/lib/depmod.d", "/lib/depmod.d"}
+}
+
+// indexConfig is what depmod.d says for one release.
+type indexConfig struct {
+	search    []string // folders below the tree, the highest priority first; builtIn and external among them
+	overrides []override
+	external  []string // folders outside of the tree
+	exclude   []string // names of folders not to search
+}
+
+const (
+	builtIn  = "built-in"
+	external = "external"
+)
+
+// override makes the module of that name in that folder the one that counts.
+type override struct{ name, folder string }
+
+// readConfig reads the files and folders of Config, all in the order of their
+// names. What does not exist is left out.
+func (x *indexer) readConfig() (indexConfig, error) {
+	var paths []string
+	seen := map[string]bool{}
+	for _, path := range x.Config {
+		found, err := depmodFiles(path)
+		if err != nil {
+			return indexConfig{}, fmt.Errorf("read configuration: %w", err)
+		}
+		for _, f := range found {
+			if base := filepath.Base(f); !seen[base] {
+				seen[base] = true
+				paths = append(paths, f)
+			}
+		}
+	}
+	slices.SortStableFunc(paths, func(a, b string) int { return strings.Compare(filepath.Base(a), filepath.Base(b)) })
+	var c indexConfig
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return c, fmt.Errorf("read configuration: %w", err)
+		}
+		for _, bad := range c.parse(data, x.Release) {
+			x.problem(true, path, nil, "%s:%d: ignoring bad line starting with '%s'", path, bad.line, bad.word)
+		}
+	}
+	if c.search == nil {
+		c.search = []string{"updates", builtIn}
+	}
+	return c, nil
+}
+
+func depmodFiles(path string) ([]string, error) {
+	st, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil || !st.IsDir() {
+		return []string{path}, err
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasSuffix(name, ".conf") && name[0] != '.' && !e.IsDir() {
+			files = append(files, filepath.Join(path, name))
+		}
+	}
+	return files, nil
+}
+
+type badLine struct {
+	line int
+	word string
+}
+
+// parse reads one file. Of several override lines for a module the last one counts.
+func (c *indexConfig) parse(data []byte, release string) (bad []badLine) {
+	n := 0
+	for len(data) > 0 {
+		var line string
+		line, data = configLine(data, &n)
+		words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' })
+		if len(words) == 0 || words[0][0] == '#' {
+			continue
+		}
+		if !c.command(words[0], words[1:], release) {
+			bad = append(bad, badLine{n, words[0]})
+		}
+	}
+	return bad
+}
+
+// configLine takes a line with those that continue it, and counts them.
+func configLine(data []byte, n *int) (line string, rest []byte) {
+	for len(data) > 0 {
+		var part []byte
+		part, data, _ = bytes.Cut(data, []byte{'\n'})
+		*n++
+		more := bytes.HasSuffix(part, []byte{'\\'})
+		line += string(bytes.TrimSuffix(part, []byte{'\\'}))
+		if !more {
+			break
+		}
+	}
+	return line, data
+}
+
+func (c *indexConfig) command(name string, args []string, release string) bool {
+	switch name {
+	case "search":
+		for _, dir := range args {
+			c.search = appendNew(c.search, dir)
+		}
+	case "override":
+		if len(args) < 3 {
+			return false
+		}
+		if releaseMatches(args[1], release) {
+			c.overrides = slices.Insert(c.overrides, 0, override{CanonicalName(args[0]), args[2]})
+		}
+	case external:
+		if len(args) < 2 {
+			return false
+		}
+		if releaseMatches(args[0], release) {
+			c.external = append(c.external, args[1]) // depmod overlooks the others
+		}
+	case "exclude":
+		c.exclude = append(c.exclude, args...)
+	case "make_map_files": // of module-init-tools
+	default:
+		return false
+	}
+	return true
+}
+
+// releaseMatches takes * or a POSIX regular expression, which may match anywhere.
+func releaseMatches(pattern, release string) bool {
+	if pattern == "*" {
+		return true
+	}
+	re, err := regexp.CompilePOSIX(pattern)
+	return err == nil && re.MatchString(release)
+}
+
+// higher says whether of two modules with one name the one at rel counts more
+// than the one at old. Both are as in the index.
+func (c *indexConfig) higher(name, rel, old string) bool {
+	dir, oldDir := filepath.Dir(rel), filepath.Dir(old)
+	for _, o := range c.overrides {
+		if o.name != name {
+			continue
+		}
+		switch o.folder {
+		case dir:
+			return true
+		case oldDir:
+			return false
+		}
+	}
+	return c.before(rel, old)
+}
+
+// before says whether the search list puts rel before old. It does as depmod
+// does, to the letter: a folder of the list that has both counts for rel alone, so
+// that of two files in one such folder the one that was found last counts, and
+// elsewhere the one that was found first.
+func (c *indexConfig) before(rel, old string) bool {
+	at := func(path string) int { // of what no folder of the list has
+		kind := builtIn
+		if filepath.IsAbs(path) {
+			kind = external
+		}
+		if i := slices.Index(c.search, kind); i >= 0 {
+			return i
+		}
+		return len(c.search)
+	}
+	place, oldPlace := at(rel), at(old)
+	found, oldFound := false, false
+	for i, dir := range c.search {
+		if below(rel, dir) {
+			if !found {
+				place, found = i, true
+			}
+		} else if below(old, dir) && !oldFound {
+			oldPlace, oldFound = i, true
+		}
+	}
+	return place < oldPlace
+}
+
+// below says whether rel lies in dir or a folder of it.
+func below(rel, dir string) bool {
+	rest, ok := strings.CutPrefix(rel, dir)
+	return ok && dir != "" && rest != "" && rest[0] == '/'
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+
+package kmod
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// scanned is what an index needs of one module.
+type scanned struct {
+	aliases, softdeps, weakdeps []string
+	exports, needs              []scannedSymbol
+	err                         error // why the file could not be read; the rest is empty then
+}
+
+type scannedSymbol struct {
+	name string
+	crc  uint64 // of an export, or as a need expects it; 0 where it is not said
+	weak bool
+}
+
+// scan reads the modules on all processors.
+func (x *indexer) scan() {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(x.mods)) {
+		wg.Go(func() {
+			s := scanner{seen: map[string]int{}}
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(x.mods) {
+					return
+				}
+				x.mods[i].scanned = s.scan(x.mods[i].path)
+			}
+		})
+	}
+	wg.Wait()
+	for _, m := range x.mods {
+		if m.err != nil {
+			x.problem(true, m.path, m.err, "failed to load symbols from %v", m.err)
+		}
+	}
+}
+
+// scanner reads one module after the other and keeps its buffers.
+type scanner struct {
+	file  fileSource
+	xz    lzma
+	names []byte         // of exports and needs, one behind the other
+	ends  []nameEnd      // where each ends
+	seen  map[string]int // needs by name
+}
+
+type nameEnd struct {
+	end    int
+	export bool
+	weak   bool
+	crc    uint64
+}
+
+// scan never fails: what keeps a file from being read is in the result.
+func (s *scanner) scan(path string) *scanned {
+	out := &scanned{}
+	if err := s.read(path, out); err != nil {
+		return &scanned{err: withPath(err, path)}
+	}
+	return out
+}
+
+func (s *scanner) read(path string, out *scanned) error {
+	src, err := s.open(path)
+	if err != nil {
+		return err
+	}
+	defer s.file.close()
+	f, err := readELF(src)
+	if err != nil {
+		return err
+	}
+	readScannedInfo(f.section(".modinfo"), out)
+	if err := s.symbols(f, out); err != nil {
+		return err
+	}
+	return f.err
+}
+
+// open opens a module; of a plain one only what is asked for will be read.
+func (s *scanner) open(path string) (elfSource, error) {
+	if err := s.file.open(path); err != nil {
+		return nil, err
+	}
+	head, err := s.file.at(0, min(s.file.size(), 64))
+	if err == nil && CompressionOf(head) == None {
+		return &s.file, nil
+	}
+	defer s.file.close()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.file.at(0, s.file.size())
+	if err != nil {
+		return nil, err
+	}
+	var data []byte
+	if CompressionOf(raw) == XZ {
+		data, err = s.xz.decompress(raw)
+	} else {
+		data, err = Decompress(raw)
+	}
+	return elfBytes(data), err
+}
+
+// readScannedInfo takes the fields that an index has. A field without = has no value.
+func readScannedInfo(data []byte, out *scanned) {
+	for len(data) > 0 {
+		field, rest, _ := bytes.Cut(data, []byte{0})
+		data = rest
+		if len(field) < 5 || field[0] != 'a' && field[0] != 's' && field[0] != 'w' {
+			continue
+		}
+		key, value, _ := bytes.Cut(field, []byte{'='})
+		switch string(key) {
+		case "alias":
+			out.aliases = append(out.aliases, string(value))
+		case "softdep":
+			out.softdeps = append(out.softdeps, string(value))
+		case "weakdep":
+			out.weakdeps = append(out.weakdeps, string(value))
+		}
+	}
+}
+
+// symbols reads what the module exports and needs. Exports are the symbols with
+// a version, in the symbol table; where none has one, all of __ksymtab_strings.
+func (s *scanner) symbols(f *elfFile, out *scanned) error {
+	s.names, s.ends = s.names[:0], s.ends[:0]
+	versioned := false
+	err := f.symbols(func(sym elfSymbol) {
+		switch {
+		case sym.shndx == shnUndef:
+			s.add(sym.name, nameEnd{weak: sym.bind == stbWeak})
+		case sym.name[0] == '_' && bytes.HasPrefix(sym.name, []byte("__crc_")):
+			crc, _ := f.crc(sym)
+			s.add(sym.name[6:], nameEnd{export: true, crc: uint64(crc)})
+			versioned = true
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if !versioned {
+		for name := range f.ksymtabNames() {
+			s.add(name, nameEnd{export: true})
+		}
+	}
+	s.finish(out)
+	s.versions(f, out)
+	return nil
+}
+
+func (s *scanner) add(name []byte, n nameEnd) {
+	if len(name) == 0 {
+		return
+	}
+	s.names = append(s.names, name...)
+	n.end = len(s.names)
+	s.ends = append(s.ends, n)
+}
+
+// finish turns the names into strings, all in one piece of memory.
+func (s *scanner) finish(out *scanned) {
+	all := string(s.names)
+	exports := 0
+	for _, n := range s.ends {
+		if n.export {
+			exports++
+		}
+	}
+	out.exports = make([]scannedSymbol, 0, exports)
+	out.needs = make([]scannedSymbol, 0, len(s.ends)-exports+1) // and module_layout
+	start := 0
+	for _, n := range s.ends {
+		sym := scannedSymbol{name: all[start:n.end], crc: n.crc, weak: n.weak}
+		start = n.end
+		if n.export {
+			out.exports = append(out.exports, sym)
+		} else {
+			out.needs = append(out.needs, sym)
+		}
+	}
+}
+
+// versions reads __versions: records of 64 bytes, an address-sized CRC and a
+// name. Names that the symbol table lacks are needed, too.
+func (s *scanner) versions(f *elfFile, out *scanned) {
+	const record = 64
+	p := f.section("__versions")
+	if len(p) < record {
+		return
+	}
+	clear(s.seen)
+	for i, n := range out.needs {
+		s.seen[n.name] = i
+	}
+	crcSize := f.pick(4, 8)
+	for ; len(p) >= record; p = p[record:] {
+		name := cstring(p[crcSize:record], 0)
+		if len(name) == 0 {
+			continue
+		}
+		if i, ok := s.seen[string(name)]; ok {
+			out.needs[i].crc = f.word(p)
+			continue
+		}
+		out.needs = append(out.needs, scannedSymbol{name: string(name), crc: f.word(p)})
+	}
+}
+
+// fileSource reads pieces of a file into one buffer, which the next file
+// takes over: what was read is good until then.
+type fileSource struct {
+	f      *os.File
+	length uint64
+	buf    []byte
+	used   int
+}
+
+func (s *fileSource) open(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	st, err := f.Stat()
+	switch {
+	case err != nil:
+	case !st.Mode().IsRegular():
+		err = &FileError{Reason: fileKind(st.Mode())}
+	case st.Size() > maxModule:
+		err = fmt.Errorf("%d bytes: %w", st.Size(), ErrTooLarge)
+	default:
+		s.f, s.length, s.used = f, uint64(st.Size()), 0
+		return nil
+	}
+	f.Close()
+	return err
+}
+
+func (s *fileSource) close() {
+	if s.f != nil {
+		s.f.Close()
+		s.f = nil
+	}
+}
+
+func (s *fileSource) size() uint64 { return s.length }
+
+// at reads n bytes, which lie inside the file as it was when it was opened.
+func (s *fileSource) at(off, n uint64) ([]byte, error) {
+	if int(n) > cap(s.buf)-s.used {
+		// What the old buffer holds stays in use, and with its slices.
+		s.buf, s.used = make([]byte, max(256<<10, 2*int(n))), 0
+	}
+	p := s.buf[s.used : s.used+int(n) : s.used+int(n)]
+	got, err := s.f.ReadAt(p, int64(off))
+	if errors.Is(err, io.EOF) && got < len(p) {
+		return nil, invalid("it became shorter while it was read: is it still being written?")
+	}
+	if got < len(p) {
+		return nil, err
+	}
+	s.used += len(p)
+	return p, nil
+}
