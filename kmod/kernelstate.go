@@ -86,6 +86,8 @@ func (k kernelState) holders(name string) []string {
 	return names
 }
 
+func (k kernelState) inUse(name string) bool { return k.refcnt(name) > 0 || len(k.holders(name)) > 0 }
+
 // List returns the loaded modules in the kernel's order, the youngest first.
 func List() ([]LoadedModule, error) { return running.list() }
 

@@ -270,7 +270,7 @@ func FuzzModinfo(f *testing.F) {
 			}
 		}
 		in.Params()
-		parseSoftdep(string(data))
+		ParseSoftdep(string(data))
 		signatureInfo(append(data, signatureMagic...))
 	})
 }

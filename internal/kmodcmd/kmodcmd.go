@@ -86,6 +86,12 @@ func strerror(err error) string {
 	return err.Error()
 }
 
+// badArgs prints a wrong option as getopt does.
+func (c *command) badArgs(err error) int {
+	fmt.Fprintf(c.stderr, "%s: %v\n", c.name, err)
+	return 1
+}
+
 // usage prints a wrong call.
 func (c *command) usage(format string, args ...any) int {
 	c.say("ERROR", format, args...)
