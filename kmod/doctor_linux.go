@@ -183,17 +183,22 @@ func (u *userFinder) how(dir string) string {
 			}
 		}
 	}
-	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
-	if err != nil {
-		return ""
-	}
-	for _, fd := range fds {
-		path := filepath.Join(dir, "fd", fd.Name())
+	for _, path := range openFiles(dir) {
 		if target, err := os.Readlink(path); err == nil && u.leads(path, target) {
 			return target
 		}
 	}
 	return ""
+}
+
+// openFiles are the links to a process's open files. A process whose first thread
+// has ended shows them with its other threads only.
+func openFiles(dir string) []string {
+	files, _ := filepath.Glob(filepath.Join(dir, "fd/*"))
+	if len(files) == 0 {
+		files, _ = filepath.Glob(filepath.Join(dir, "task/*/fd/*"))
+	}
+	return files
 }
 
 // leads tells whether an open file is the module's: a device file by its number,
@@ -267,22 +272,26 @@ func (k kernelState) writers(path string) []User {
 	if unix.Stat(path, &want) != nil {
 		return nil
 	}
-	fds, _ := filepath.Glob(filepath.Join(k.proc, "[0-9]*/fd/*"))
+	processes, _ := filepath.Glob(filepath.Join(k.proc, "[0-9]*"))
 	var users []User
-	for _, fd := range fds {
-		var st unix.Stat_t
-		if unix.Stat(fd, &st) != nil || st.Dev != want.Dev || st.Ino != want.Ino {
-			continue
-		}
-		dir := filepath.Dir(filepath.Dir(fd))
+	for _, dir := range processes {
 		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err != nil || !writable(filepath.Join(dir, "fdinfo", filepath.Base(fd))) {
+		if err != nil || !slices.ContainsFunc(openFiles(dir), func(fd string) bool { return writes(fd, want) }) {
 			continue
 		}
 		comm, _ := os.ReadFile(filepath.Join(dir, "comm"))
 		users = append(users, User{pid, strings.TrimSpace(string(comm)), path})
 	}
 	return users
+}
+
+// writes tells whether an open file is the wanted one, open for writing.
+func writes(fd string, want unix.Stat_t) bool {
+	var st unix.Stat_t
+	if unix.Stat(fd, &st) != nil || st.Dev != want.Dev || st.Ino != want.Ino {
+		return false
+	}
+	return writable(filepath.Join(filepath.Dir(filepath.Dir(fd)), "fdinfo", filepath.Base(fd)))
 }
 
 // writable reads the flags of an open file, which fdinfo gives in octal.

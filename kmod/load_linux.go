@@ -88,6 +88,7 @@ func loadOpen(f *os.File, params string, flags int, exporter func(string) string
 	facts := callFacts{module: name, path: f.Name(), params: params, flags: call.flags, exporter: exporter,
 		disabled: running.modulesDisabled(), capable: running.capable(), noLog: log == nil}
 	facts.inspect(f)
+	facts.machine, facts.loaded = machine(), func(name string) bool { return running.state(name) == StateLive }
 	facts.state, facts.refcnt = running.state(facts.module), running.refcnt(facts.module)
 	if errno == syscall.ETXTBSY {
 		facts.writers = running.writers(f.Name())
@@ -102,6 +103,7 @@ func (facts *callFacts) inspect(f *os.File) {
 		facts.size = st.Size()
 	}
 	m, err := parseOpen(f)
+	facts.parsed = m
 	switch {
 	case err == nil && m.Name != "":
 		facts.module = m.Name
@@ -249,6 +251,20 @@ func Running() (*Tree, error) {
 	}
 	cmdline, _ := os.ReadFile("/proc/cmdline") // without /proc there is nothing to know of it
 	return &Tree{Root: "/", Release: unix.ByteSliceToString(u.Release[:]), KernelCmdline: string(cmdline)}, nil
+}
+
+// machine is the kernel's kind of processor, "" where uname's word for it is
+// none of MachineName's.
+func machine() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	switch name := unix.ByteSliceToString(u.Machine[:]); name {
+	case "x86_64", "aarch64", "s390x", "ppc64", "loongarch64":
+		return name
+	}
+	return ""
 }
 
 // ErrnoName is an errno's symbolic name, such as ENOEXEC.

@@ -59,11 +59,14 @@ const (
 type callFacts struct {
 	module, path string
 	params       string
-	state        State // of the module after the call
-	file         error // what ParseModule says of the file, nil where it is whole
-	size         int64 // of the file
-	flags        int   // given to finit_module
-	refcnt       int   // of a module that would not go; -1 unknown
+	state        State             // of the module after the call
+	file         error             // what ParseModule says of the file, nil where it is whole
+	size         int64             // of the file
+	flags        int               // given to finit_module
+	parsed       *Module           // the file; nil where it is not whole
+	machine      string            // the kernel's, as uname has it; empty where unknown
+	loaded       func(string) bool // whether a module is live, or the kernel image has a symbol
+	refcnt       int               // of a module that would not go; -1 unknown
 	holders      []string
 	users        []User // processes seen to use it
 	mounts       []string
@@ -163,8 +166,28 @@ func duplicateCause(s string, f callFacts) explanation {
 		"unload " + strings.TrimSuffix(owner, ")") + " first, or rename the symbol"}
 }
 
+// licenseCause: the kernel hides GPL-only symbols from other modules and calls
+// them unknown, although they are there.
+func licenseCause(kmsg []string, f callFacts) (explanation, bool) {
+	if f.parsed == nil || f.parsed.GPLCompatible() || f.exporter == nil || f.loaded == nil {
+		return explanation{}, false
+	}
+	for _, line := range kmsg {
+		symbol, _, ok := strings.Cut(after(line, ": Unknown symbol "), " (err -2)")
+		if !ok || !f.loaded(f.exporter(symbol)) {
+			continue
+		}
+		return explanation{ErrLicense, fmt.Sprintf("symbol %s is for GPL modules only, and the licence of %s is %q", symbol, f.module, f.parsed.Info.Get("license")),
+			"add MODULE_LICENSE(\"GPL\") to the source, if that is so"}, true
+	}
+	return explanation{}, false
+}
+
 // symbolCause gathers every unknown symbol, not only the first.
 func symbolCause(kmsg []string, f callFacts) explanation {
+	if e, ok := licenseCause(kmsg, f); ok {
+		return e
+	}
 	var names []string
 	hint := "build against headers of the running kernel; the symbol may be renamed, not exported, or a module is missing"
 	for _, line := range kmsg {
@@ -214,6 +237,9 @@ func explainErrno(errno syscall.Errno, f callFacts) explanation {
 		}
 		return initCause(errno, f)
 	case syscall.ENOEXEC:
+		if f.parsed != nil && f.machine != "" && MachineName(f.parsed.Machine) != f.machine {
+			return explanation{ErrWrongMachine, fmt.Sprintf("it is a module for %s, the kernel is for %s", MachineName(f.parsed.Machine), f.machine), "build it for this machine"}
+		}
 		if f.file != nil {
 			return explanation{ErrInvalidModule, f.file.Error(), "build it again"}
 		}

@@ -5,6 +5,7 @@ package kmod
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -125,7 +126,7 @@ func (u *unloader) holders(name string) error {
 	if !u.o.Holders {
 		return nil
 	}
-	for _, h := range running.holders(name) {
+	for _, h := range slices.Backward(running.holders(name)) { // as kmod does
 		m, ok, err := u.tree.module(h)
 		if !ok || err != nil {
 			m = TreeModule{Name: h}

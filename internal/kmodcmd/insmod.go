@@ -176,7 +176,7 @@ func (c *command) rmmodOne(name string, p parsed, wait time.Duration) error {
 	}
 	o := kmod.RemoveOptions{Wait: wait, Force: p.has("force")}
 	if p.has("verbose") {
-		o.Each = func(string) { fmt.Fprintf(c.stdout, "rmmod %s\n", name) }
+		o.Each = func(string) { fmt.Fprintf(c.stderr, "rmmod %s\n", name) } // kmod's goes there, too
 	}
 	if err := kmod.RemoveWith(name, o); err != nil {
 		return err
