@@ -26,7 +26,7 @@ import (
 type refusal struct {
 	name   string
 	module string                              // whose bytes are changed
-	change func(t *testing.T, b []byte) []byte // nil for none
+	change func(t testing.TB, b []byte) []byte // nil for none
 	before string                              // shell, before
 	args   string
 	prefix string // before insmod on the line
@@ -53,11 +53,11 @@ var refusals = []refusal{
 		errno: "ENOENT", kind: "licence does not permit the symbol", cause: "le_shared_symbol is for GPL modules only", foreseen: kmod.ErrLicense},
 	{name: "duplicate export", module: "le_second", change: rename("le_second_symbol", "le_shared_symbol"), before: "insmod le_exporter.ko", after: "rmmod le_exporter",
 		errno: "ENOEXEC", kind: "duplicate", cause: "le_exporter exports symbol le_shared_symbol already"},
-	{name: "not ELF", module: "le_plain", change: func(*testing.T, []byte) []byte { return []byte("#!/bin/sh\necho I am a module\n") }, errno: "ENOEXEC", kind: "not a module", cause: "script (#!/bin/sh)", foreseen: kmod.ErrInvalidModule},
+	{name: "not ELF", module: "le_plain", change: func(testing.TB, []byte) []byte { return []byte("#!/bin/sh\necho I am a module\n") }, errno: "ENOEXEC", kind: "not a module", cause: "script (#!/bin/sh)", foreseen: kmod.ErrInvalidModule},
 	{name: "wrong type", module: "le_plain", change: poke(16, 2), errno: "ENOEXEC", kind: "not a module", cause: "program or shared library", foreseen: kmod.ErrInvalidModule},
 	{name: "other machine", module: "le_plain", change: poke(18, 183), errno: "ENOEXEC", kind: "module is for another machine", cause: "for aarch64", foreseen: kmod.ErrWrongMachine},
-	{name: "truncated", module: "le_plain", change: func(_ *testing.T, b []byte) []byte { return b[:len(b)/2] }, errno: "ENOEXEC", kind: "not a module", cause: "truncated", foreseen: kmod.ErrInvalidModule},
-	{name: "empty", module: "le_plain", change: func(*testing.T, []byte) []byte { return nil }, errno: "EINVAL", kind: "not a module", cause: "the file is empty", foreseen: kmod.ErrInvalidModule},
+	{name: "truncated", module: "le_plain", change: func(_ testing.TB, b []byte) []byte { return b[:len(b)/2] }, errno: "ENOEXEC", kind: "not a module", cause: "truncated", foreseen: kmod.ErrInvalidModule},
+	{name: "empty", module: "le_plain", change: func(testing.TB, []byte) []byte { return nil }, errno: "EINVAL", kind: "not a module", cause: "the file is empty", foreseen: kmod.ErrInvalidModule},
 	{name: "open for writing", module: "le_plain", prefix: "sleep 100 3>>FILE & writer=$!; ", after: "kill $writer", errno: "ETXTBSY", kind: "module is busy", cause: "still open for writing by sleep["},
 	{name: "number", module: "le_plain", args: "count=abc", errno: "EINVAL", kind: "bad module parameter", cause: `parameter count does not take "abc"`, foreseen: kmod.ErrParameter},
 	{name: "text too long", module: "le_plain", args: "label=waytoolong", errno: "ENOSPC", kind: "bad module parameter", cause: `"waytoolong": too long`},
@@ -90,7 +90,7 @@ func (r *refusal) moduleName() string {
 	return r.module
 }
 
-func (r *refusal) bytes(t *testing.T, m *kmodMachine) []byte {
+func (r *refusal) bytes(t testing.TB, m *kmodMachine) []byte {
 	t.Helper()
 	data, err := os.ReadFile(m.modules[r.module])
 	if err != nil {
@@ -106,14 +106,14 @@ func (r *refusal) bytes(t *testing.T, m *kmodMachine) []byte {
 func brokenModules(m *kmodMachine) []boot.File {
 	files := []boot.File{{Name: "/lab/helper.c", Mode: 0o644, Data: []byte(helperSource)}}
 	for _, r := range refusals {
-		files = append(files, boot.File{Name: "/lab/" + r.file(), Mode: 0o644, Data: r.bytes(m.T, m)})
+		files = append(files, boot.File{Name: "/lab/" + r.file(), Mode: 0o644, Data: r.bytes(m.TB, m)})
 	}
 	return files
 }
 
 // rename changes every occurrence of a text to another of the same length.
-func rename(old, to string) func(*testing.T, []byte) []byte {
-	return func(t *testing.T, b []byte) []byte {
+func rename(old, to string) func(testing.TB, []byte) []byte {
+	return func(t testing.TB, b []byte) []byte {
 		if len(old) != len(to) || !bytes.Contains(b, []byte(old)) {
 			t.Fatalf("cannot rename %q to %q", old, to)
 		}
@@ -121,16 +121,16 @@ func rename(old, to string) func(*testing.T, []byte) []byte {
 	}
 }
 
-func poke(at int, value uint16) func(*testing.T, []byte) []byte {
-	return func(_ *testing.T, b []byte) []byte {
+func poke(at int, value uint16) func(testing.TB, []byte) []byte {
+	return func(_ testing.TB, b []byte) []byte {
 		binary.LittleEndian.PutUint16(b[at:], value)
 		return b
 	}
 }
 
 // setCRC changes the version of a symbol that a module needs.
-func setCRC(symbol string) func(*testing.T, []byte) []byte {
-	return func(t *testing.T, b []byte) []byte {
+func setCRC(symbol string) func(testing.TB, []byte) []byte {
+	return func(t testing.TB, b []byte) []byte {
 		f, err := elf.NewFile(bytes.NewReader(b))
 		if err != nil {
 			t.Fatal(err)
@@ -148,14 +148,14 @@ func setCRC(symbol string) func(*testing.T, []byte) []byte {
 }
 
 // signNonsense appends what says that it is a PKCS#7 signature, and is none.
-func signNonsense(_ *testing.T, b []byte) []byte {
+func signNonsense(_ testing.TB, b []byte) []byte {
 	b = append(b, make([]byte, 64)...)
 	b = append(b, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 64)
 	return append(b, "~Module signature appended~\n"...)
 }
 
 // packXZ leaves the file's name: kbuild has packed and renamed independently.
-func packXZ(t *testing.T, b []byte) []byte {
+func packXZ(t testing.TB, b []byte) []byte {
 	var out bytes.Buffer
 	w, err := xz.NewWriter(&out)
 	if err != nil {

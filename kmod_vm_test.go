@@ -29,13 +29,13 @@ import (
 // /usr/sbin, ours in /lab/bin, and the modules of modules/loaderrors below /lab
 // and in the machine's tree.
 type kmodMachine struct {
-	*testing.T
+	testing.TB
 	*boot.Guest
 	kernel  *kernel.Kernel
 	modules map[string]string // name to host path
 }
 
-func bootKmodMachine(t *testing.T, files func(m *kmodMachine) []boot.File) *kmodMachine {
+func bootKmodMachine(t testing.TB, files func(m *kmodMachine) []boot.File) *kmodMachine {
 	t.Helper()
 	needVM(t)
 	dir, err := kmodlab.DefaultCacheDir()
@@ -48,7 +48,7 @@ func bootKmodMachine(t *testing.T, files func(m *kmodMachine) []boot.File) *kmod
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	t.Cleanup(cancel)
-	m := &kmodMachine{T: t, modules: map[string]string{}}
+	m := &kmodMachine{TB: t, modules: map[string]string{}}
 	if m.kernel, err = boot.Kernels(dir, os.Getenv("KMODLAB_MIRROR"), nil).Get(ctx, name); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func (m *kmodMachine) build(ctx context.Context, dir string) {
 
 // sh runs a line of shell on the machine; what it prints to stderr comes only
 // where the line asks for it.
-func (m *kmodMachine) sh(t *testing.T, tools, line string) (stdout string, status int) {
+func (m *kmodMachine) sh(t testing.TB, tools, line string) (stdout string, status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -114,7 +114,7 @@ func (m *kmodMachine) sh(t *testing.T, tools, line string) (stdout string, statu
 }
 
 // must is sh for what has to work.
-func (m *kmodMachine) must(t *testing.T, line string) string {
+func (m *kmodMachine) must(t testing.TB, line string) string {
 	t.Helper()
 	out, status := m.sh(t, "/lab/bin", line)
 	if status != 0 {

@@ -31,6 +31,7 @@ A FILE (with a / in its name) needs no index: what it needs is looked for beside
   -b, --use-blacklist      apply the blacklist to the module's own name, too
   -f, --force              load although vermagic and symbol versions differ; unload in use
       --force-vermagic, --force-modversion
+      --run-install        run install and remove rules in kmodlab's own guests, too
       --first-softdep      of several softdep lines for a module read the first, as kmod does
 
   -R, --resolve-alias      print the modules that a name stands for

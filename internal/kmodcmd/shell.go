@@ -79,13 +79,15 @@ func (c *command) shell(verb, name, line, written string, p parsed) error {
 	return &RuleError{Verb: verb, Command: written, Module: name, Status: status}
 }
 
-// passedOn are the options that count for a modprobe in a rule's command, too.
+// passedOn are the options that count for a modprobe in a rule's command, too;
+// kmod leaves -d and -S out.
 func passedOn(p parsed) string {
 	var words []string
-	for _, key := range []string{"config", "dirname", "set-version"} {
-		for _, v := range p.repeated[key] {
-			words = append(words, map[string]string{"config": "-C", "dirname": "-d", "set-version": "-S"}[key], `"`+v+`"`)
+	for _, path := range p.repeated["config"] {
+		if strings.ContainsAny(path, " \t'") {
+			path = `"` + path + `"`
 		}
+		words = append(words, "-C", path)
 	}
 	if p.has("verbose") {
 		words = append(words, "-v")
