@@ -126,7 +126,7 @@ func (m *kmodMachine) must(t testing.TB, line string) string {
 
 // steps are what a person might type in a session. The state that they leave is
 // that from which they began. kmod 30 ends --remove-holders with 1 although all
-// are gone: the module went with the last of its holders.
+// are gone: the module went with the last of its holders, and is tried again.
 var steps = strings.Split(strings.TrimSpace(`
 modprobe le_user
 lsmod | grep ^le_
@@ -164,7 +164,7 @@ printf 'install le_plain modprobe --ignore-install le_plain $CMDLINE_OPTS && ech
 modprobe -rv le_plain
 echo 'install le_plain exit 3' >/etc/modprobe.d/t.conf; modprobe le_plain; modprobe -i -n -v le_plain; rm /etc/modprobe.d/t.conf
 modprobe -a le_user le_nsuser; lsmod | grep ^le_exporter
-modprobe -r --remove-holders -v le_exporter || true
+modprobe -r --remove-holders le_exporter || true
 insmod -f /lab/le_plain.ko count=2; modprobe -f le_plain; rmmod -f le_plain
 modprobe le_device; sleep 3 </dev/le_device & sleep 1; modprobe -r le_device
 modprobe -r -w 30000 le_device

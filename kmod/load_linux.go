@@ -240,6 +240,9 @@ func CheckUnused(name string) error {
 	if !running.inUse(name) {
 		return nil
 	}
+	if state := running.state(name); state == StateComing || state == StateGoing {
+		return unloadError(name, syscall.EBUSY, nil)
+	}
 	return unloadError(name, syscall.EAGAIN, nil)
 }
 

@@ -100,7 +100,9 @@ func newError(err error) *Error {
 	out := &Error{Message: err.Error(), Kind: kindText(err)}
 	if e, ok := errors.AsType[*kmod.LoadError](err); ok {
 		out.Op, out.Module, out.Path = e.Op, e.Module, e.Path
-		out.Errno, out.ErrnoName = int(e.Errno), kmod.ErrnoName(e.Errno)
+		if e.Errno != 0 { // a call that crashed has none
+			out.Errno, out.ErrnoName = int(e.Errno), kmod.ErrnoName(e.Errno)
+		}
 		out.Kmsg, out.Cause, out.Hint, out.Holders = e.Kmsg, e.Cause, e.Hint, e.Holders
 	}
 	return out
