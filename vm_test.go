@@ -18,7 +18,7 @@ import (
 )
 
 // needVM skips aloud where no QEMU is, but not where CI promised one.
-func needVM(t *testing.T) {
+func needVM(t testing.TB) {
 	t.Helper()
 	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
 		if os.Getenv("CI") == "true" {

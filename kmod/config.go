@@ -8,37 +8,69 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strings"
 )
 
-// Config is what the files of modprobe.d say. Module names are in underscore form.
+// Config is what the files of modprobe.d and the kernel's command line say, each
+// list in the order of reading. Names and patterns are in underscore form.
 type Config struct {
 	Aliases   []Alias
-	Options   map[string]string // parameters of a module, lines joined by spaces
-	Blacklist map[string]bool
-	Softdeps  map[string]Softdep
+	Options   []Rule   // parameters of the module Name; several for one are joined
+	Blacklist []string // modules that no alias stands for
+	Softdeps  []Rule   // Text as written: pre: a b post: c
+	Weakdeps  []Rule   // modules that Name may use; never loaded (kmod 33)
+	Install   []Rule   // shell commands that take the place of loading
+	Remove    []Rule   // and of unloading
+	// Forbidden are patterns of modules that are not loaded, not even by their
+	// own name or as a dependency. kmod knows no such line.
+	Forbidden []string
+	Problems  []error // lines that were passed over, or mean something else than they seem to; each a *ConfigError
 }
 
 // Alias maps names that match Pattern to a module.
 type Alias struct{ Pattern, Module string }
 
+// Rule is a line about one module. Name is a pattern in Softdeps, Weakdeps,
+// Install and Remove.
+type Rule struct{ Name, Text string }
+
+// ConfigError is a line of modprobe.d that does not do what its writer wanted.
+type ConfigError struct {
+	Path string
+	Line int // from 1; 0 for the file as a whole
+	Text string
+}
+
+func (e *ConfigError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.Path, e.Text)
+	}
+	return fmt.Sprintf("%s line %d: %s", e.Path, e.Line, e.Text)
+}
+
 // configDirs in order of precedence: a file hides one of the same name further on.
 var configDirs = [...]string{"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d"}
 
-// Config reads the configuration below the tree's root, once.
+// Config reads the configuration, once: of ConfigPaths, or below the tree's
+// root, and of KernelCmdline.
 func (t *Tree) Config() (*Config, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.config != nil {
 		return t.config, nil
 	}
-	paths, err := configFiles(t.root())
+	sources := t.ConfigPaths
+	if sources == nil {
+		for _, dir := range configDirs {
+			sources = append(sources, filepath.Join(t.root(), dir))
+		}
+	}
+	cfg := &Config{}
+	paths, err := cfg.files(sources)
 	if err != nil {
 		return nil, err
 	}
-	cfg := &Config{}
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) { // removed since, or a dangling link
@@ -47,27 +79,41 @@ func (t *Tree) Config() (*Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read module configuration: %w", err)
 		}
-		cfg.parse(string(data))
+		cfg.parse(path, string(data))
 	}
+	cfg.parseCmdline(t.KernelCmdline)
 	t.config = cfg
 	return cfg, nil
 }
 
-// configFiles lists *.conf, sorted by name over all folders.
-func configFiles(root string) ([]string, error) {
+// files lists the *.conf of folders, and files that were named themselves,
+// sorted by name over all of them, as kmod reads them.
+func (c *Config) files(sources []string) ([]string, error) {
 	byName := map[string]string{}
-	for _, dir := range configDirs {
-		dir = filepath.Join(root, dir)
-		entries, err := os.ReadDir(dir)
+	add := func(name, path string) {
+		if byName[name] == "" {
+			byName[name] = path
+		}
+	}
+	for _, source := range sources {
+		st, err := os.Stat(source)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read module configuration: %w", err)
 		}
+		if !st.IsDir() {
+			add(filepath.Base(source), source)
+			continue
+		}
+		entries, err := os.ReadDir(source)
+		if err != nil {
+			return nil, fmt.Errorf("read module configuration: %w", err)
+		}
 		for _, e := range entries {
-			if name := e.Name(); byName[name] == "" && strings.HasSuffix(name, ".conf") && name[0] != '.' {
-				byName[name] = filepath.Join(dir, name)
+			if c.isConfig(source, e) {
+				add(e.Name(), filepath.Join(source, e.Name()))
 			}
 		}
 	}
@@ -82,51 +128,67 @@ func configFiles(root string) ([]string, error) {
 	return names, nil
 }
 
-// parse adds one file. Lines that it does not know are passed over, install and
-// remove among them: running a shell for a module is not this package's to do.
-func (c *Config) parse(text string) {
-	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\\\n", " ")
-	for line := range strings.Lines(text) {
-		w := strings.Fields(line)
-		if len(w) < 2 || w[0][0] == '#' {
-			continue
-		}
-		name := strings.ReplaceAll(w[1], "-", "_")
-		switch {
-		case w[0] == "blacklist":
-			if c.Blacklist == nil {
-				c.Blacklist = map[string]bool{}
-			}
-			c.Blacklist[name] = true
-		case w[0] == "alias" && len(w) > 2:
-			c.Aliases = append(c.Aliases, Alias{w[1], strings.ReplaceAll(w[2], "-", "_")})
-		case w[0] == "options" && len(w) > 2:
-			if c.Options == nil {
-				c.Options = map[string]string{}
-			}
-			c.Options[name] = strings.TrimSpace(c.Options[name] + " " + strings.Join(w[2:], " "))
-		case w[0] == "softdep" && len(w) > 2:
-			if c.Softdeps == nil {
-				c.Softdeps = map[string]Softdep{}
-			}
-			have, more := c.Softdeps[name], parseSoftdep(strings.Join(w[2:], " "))
-			c.Softdeps[name] = Softdep{slices.Concat(have.Pre, more.Pre), slices.Concat(have.Post, more.Post)}
-		}
+func (c *Config) isConfig(dir string, e fs.DirEntry) bool {
+	name := e.Name()
+	if name[0] == '.' || !strings.HasSuffix(name, ".conf") {
+		return false
 	}
+	if e.IsDir() {
+		c.Problems = append(c.Problems, &ConfigError{filepath.Join(dir, name), 0, "a folder, not read"})
+		return false
+	}
+	return true
 }
 
-// configAlias resolves a name by the configuration's aliases. "alias NAME off"
-// resolves to nothing and goes on to the index, as with kmod.
-func (t *Tree) configAlias(name string) ([]TreeModule, error) {
-	cfg, err := t.Config()
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, a := range cfg.Aliases {
-		if matchAlias(a.Pattern, name) {
-			names = append(names, a.Module)
+// params joins a module's parameters. Lines for an alias count for who comes by it.
+func (c *Config) params(m TreeModule) string {
+	var all []string
+	for _, r := range c.Options {
+		if r.Name == m.Name || m.alias != "" && r.Name == m.alias {
+			all = append(all, r.Text)
 		}
 	}
-	return t.modules(names)
+	return strings.Join(all, " ")
+}
+
+// blacklisted compares names, not patterns.
+func (c *Config) blacklisted(name string) bool {
+	for _, b := range c.Blacklist {
+		if b == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Config) forbidden(name string) bool {
+	for _, pattern := range c.Forbidden {
+		if glob(pattern, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleFor is the first rule whose pattern matches, "" for none.
+func ruleFor(rules []Rule, name string) string {
+	for _, r := range rules {
+		if glob(r.Name, name) {
+			return r.Text
+		}
+	}
+	return ""
+}
+
+// softdeps are the lines for a module, in order.
+func (c *Config) softdeps(name string) []Softdep { return depsOf(c.Softdeps, name) }
+
+func depsOf(rules []Rule, name string) []Softdep {
+	var all []Softdep
+	for _, r := range rules {
+		if glob(r.Name, name) {
+			all = append(all, ParseSoftdep(r.Text))
+		}
+	}
+	return all
 }

@@ -14,8 +14,13 @@
 // changed, use a new Tree. [Trie] reads the binary files, and no more of them than a
 // question needs.
 //
-// [NewPlan] orders modules that no index knows yet, such as the ones just
-// built, and says before anything is loaded what the kernel would refuse.
+// What modprobe.d and the kernel's command line say of modules is a [Config], in
+// the order in which modprobe reads it, with the lines that do nothing.
+//
+// [NewPlan] and [PlanFile] order modules that no index knows yet, such as the
+// ones just built. [Tree.Preflight] says before anything is loaded, and on any
+// machine, what the kernel would refuse or let pass. [Diagnose] says why a loaded
+// module cannot be unloaded.
 //
 // Loading and unloading are Linux only, need CAP_SYS_MODULE and happen in the
 // calling process by finit_module(2) (Linux 3.8; in-kernel decompression Linux

@@ -26,8 +26,10 @@ var (
 	ErrPermanent      = errors.New("module cannot be unloaded")
 	ErrBusy           = errors.New("module is busy")
 	ErrParameter      = errors.New("bad module parameter")
+	ErrLicense        = errors.New("licence does not permit the symbol")
 	ErrSignature      = errors.New("module signature not accepted")
 	ErrBlacklisted    = errors.New("module is blacklisted")
+	ErrForbidden      = errors.New("module is forbidden")
 	ErrNotPermitted   = errors.New("loading modules is not permitted")
 	ErrInit           = errors.New("module's init function failed")
 	ErrNoIndex        = errors.New("module tree has no index")
@@ -40,7 +42,7 @@ var (
 // Kind returns the first sentinel of this package that err answers to, or nil.
 func Kind(err error) error {
 	for _, kind := range [...]error{ErrNotFound, ErrBuiltin, ErrWrongMachine, ErrVermagic, ErrUnknownSymbol, ErrSymbolVersion, ErrNamespace,
-		ErrDuplicate, ErrCycle, ErrAlreadyLoaded, ErrNotLoaded, ErrInUse, ErrPermanent, ErrBusy, ErrParameter, ErrSignature, ErrBlacklisted,
+		ErrDuplicate, ErrCycle, ErrAlreadyLoaded, ErrNotLoaded, ErrInUse, ErrPermanent, ErrBusy, ErrParameter, ErrLicense, ErrSignature, ErrBlacklisted, ErrForbidden,
 		ErrNotPermitted, ErrInit, ErrNoIndex, ErrInvalidIndex, ErrTooLarge, ErrNotCompression, ErrCrashed, ErrInvalidModule} {
 		if errors.Is(err, kind) {
 			return kind

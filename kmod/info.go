@@ -69,9 +69,9 @@ func (in Info) Params() []Param {
 // Softdep is one soft dependency line: modules to load before and after.
 type Softdep struct{ Pre, Post []string }
 
-// parseSoftdep reads "pre: a b post: c". Names before any "pre:" count for
+// ParseSoftdep reads "pre: a b post: c". Names before any "pre:" count for
 // nothing, as with kmod; cifs has such lines.
-func parseSoftdep(value string) Softdep {
+func ParseSoftdep(value string) Softdep {
 	var d Softdep
 	var list *[]string
 	for _, word := range strings.Fields(value) {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -74,19 +75,27 @@ func (k kernelState) refcnt(name string) int {
 	return n
 }
 
+// holders are the modules that use one, in the kernel's own order of the folder,
+// which kmod's commands print.
 func (k kernelState) holders(name string) []string {
-	entries, err := os.ReadDir(filepath.Join(k.sys, "module", name, "holders"))
+	dir, err := os.Open(filepath.Join(k.sys, "module", name, "holders"))
 	if err != nil {
 		return nil
 	}
-	var names []string
-	for _, e := range entries { // sorted by ReadDir
-		names = append(names, e.Name())
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil { // it went meanwhile
+		return nil
 	}
 	return names
 }
 
-// List returns the loaded modules in the kernel's order, the youngest first.
+func (k kernelState) inUse(name string) bool { return k.refcnt(name) > 0 || len(k.holders(name)) > 0 }
+
+// List returns the loaded modules in the kernel's order, the youngest first. All
+// is from one reading of /proc/modules, so a module that comes or goes meanwhile
+// is there as a whole or not at all; holders are in the order of /sys/module where
+// that has the same.
 func List() ([]LoadedModule, error) { return running.list() }
 
 func (k kernelState) list() ([]LoadedModule, error) {
@@ -97,7 +106,18 @@ func (k kernelState) list() ([]LoadedModule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list modules: %w", err)
 	}
-	return parseProcModules(data), nil
+	mods := parseProcModules(data)
+	for i, m := range mods {
+		if holders := k.holders(m.Name); sameSet(holders, m.Holders) {
+			mods[i].Holders = holders
+		}
+	}
+	return mods, nil
+}
+
+func sameSet(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(a, b)
 }
 
 // parseProcModules reads lines such as

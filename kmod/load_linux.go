@@ -88,7 +88,11 @@ func loadOpen(f *os.File, params string, flags int, exporter func(string) string
 	facts := callFacts{module: name, path: f.Name(), params: params, flags: call.flags, exporter: exporter,
 		disabled: running.modulesDisabled(), capable: running.capable(), noLog: log == nil}
 	facts.inspect(f)
-	facts.state = running.state(facts.module)
+	facts.machine, facts.loaded = machine(), func(name string) bool { return running.state(name) == StateLive }
+	facts.state, facts.refcnt = running.state(facts.module), running.refcnt(facts.module)
+	if errno == syscall.ETXTBSY {
+		facts.writers = running.writers(f.Name())
+	}
 	e := explain(call.op, errno, kmsg, facts)
 	return nil, &LoadError{Op: call.op, Module: facts.module, Path: f.Name(), Errno: errno, Kmsg: kmsg, Cause: e.cause, Hint: e.hint, Kind: e.kind}
 }
@@ -99,6 +103,7 @@ func (facts *callFacts) inspect(f *os.File) {
 		facts.size = st.Size()
 	}
 	m, err := parseOpen(f)
+	facts.parsed = m
 	switch {
 	case err == nil && m.Name != "":
 		facts.module = m.Name
@@ -221,6 +226,10 @@ func deleteModule(name string, flags int) error {
 func unloadError(name string, errno syscall.Errno, kmsg []string) error {
 	facts := callFacts{module: name, state: running.state(name), refcnt: running.refcnt(name), holders: running.holders(name),
 		disabled: running.modulesDisabled(), capable: running.capable()}
+	if errno == syscall.EAGAIN && len(facts.holders) == 0 {
+		d := Diagnose(name)
+		facts.users, facts.mounts = d.Users, d.Mounts
+	}
 	e := explain(opDelete, errno, kmsg, facts)
 	return &LoadError{Op: opDelete, Module: name, Errno: errno, Kmsg: kmsg, Cause: e.cause, Hint: e.hint, Kind: e.kind, Holders: facts.holders}
 }
@@ -228,8 +237,11 @@ func unloadError(name string, errno syscall.Errno, kmsg []string) error {
 // CheckUnused returns the error that unloading a module in use would give,
 // without the system call, as kmod's commands ask first; nil for an unused module.
 func CheckUnused(name string) error {
-	if len(running.holders(name)) == 0 && running.refcnt(name) <= 0 {
+	if !running.inUse(name) {
 		return nil
+	}
+	if state := running.state(name); state == StateComing || state == StateGoing {
+		return unloadError(name, syscall.EBUSY, nil)
 	}
 	return unloadError(name, syscall.EAGAIN, nil)
 }
@@ -240,7 +252,22 @@ func Running() (*Tree, error) {
 	if err := unix.Uname(&u); err != nil {
 		return nil, fmt.Errorf("read kernel release: %w", err)
 	}
-	return &Tree{Root: "/", Release: unix.ByteSliceToString(u.Release[:])}, nil
+	cmdline, _ := os.ReadFile("/proc/cmdline") // without /proc there is nothing to know of it
+	return &Tree{Root: "/", Release: unix.ByteSliceToString(u.Release[:]), KernelCmdline: string(cmdline)}, nil
+}
+
+// machine is the kernel's kind of processor, "" where uname's word for it is
+// none of MachineName's.
+func machine() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	switch name := unix.ByteSliceToString(u.Machine[:]); name {
+	case "x86_64", "aarch64", "s390x", "ppc64", "loongarch64":
+		return name
+	}
+	return ""
 }
 
 // ErrnoName is an errno's symbolic name, such as ENOEXEC.

@@ -59,12 +59,18 @@ const (
 type callFacts struct {
 	module, path string
 	params       string
-	state        State // of the module after the call
-	file         error // what ParseModule says of the file, nil where it is whole
-	size         int64 // of the file
-	flags        int   // given to finit_module
-	refcnt       int   // of a module that would not go; -1 unknown
+	state        State             // of the module after the call
+	file         error             // what ParseModule says of the file, nil where it is whole
+	size         int64             // of the file
+	flags        int               // given to finit_module
+	parsed       *Module           // the file; nil where it is not whole
+	machine      string            // the kernel's, as uname has it; empty where unknown
+	loaded       func(string) bool // whether a module is live, or the kernel image has a symbol
+	refcnt       int               // of a module that would not go; -1 unknown
 	holders      []string
+	users        []User // processes seen to use it
+	mounts       []string
+	writers      []User              // processes that have the file open for writing
 	disabled     bool                // kernel.modules_disabled is 1
 	capable      bool                // CAP_SYS_MODULE is effective
 	noLog        bool                // /dev/kmsg could not be read
@@ -160,8 +166,28 @@ func duplicateCause(s string, f callFacts) explanation {
 		"unload " + strings.TrimSuffix(owner, ")") + " first, or rename the symbol"}
 }
 
+// licenseCause: the kernel hides GPL-only symbols from other modules and calls
+// them unknown, although they are there.
+func licenseCause(kmsg []string, f callFacts) (explanation, bool) {
+	if f.parsed == nil || f.parsed.GPLCompatible() || f.exporter == nil || f.loaded == nil {
+		return explanation{}, false
+	}
+	for _, line := range kmsg {
+		symbol, _, ok := strings.Cut(after(line, ": Unknown symbol "), " (err -2)")
+		if !ok || !f.loaded(f.exporter(symbol)) {
+			continue
+		}
+		return explanation{ErrLicense, fmt.Sprintf("symbol %s is for GPL modules only, and the licence of %s is %q", symbol, f.module, f.parsed.Info.Get("license")),
+			"add MODULE_LICENSE(\"GPL\") to the source, if that is so"}, true
+	}
+	return explanation{}, false
+}
+
 // symbolCause gathers every unknown symbol, not only the first.
 func symbolCause(kmsg []string, f callFacts) explanation {
+	if e, ok := licenseCause(kmsg, f); ok {
+		return e
+	}
 	var names []string
 	hint := "build against headers of the running kernel; the symbol may be renamed, not exported, or a module is missing"
 	for _, line := range kmsg {
@@ -207,10 +233,13 @@ func explainErrno(errno syscall.Errno, f callFacts) explanation {
 	switch errno {
 	case syscall.EEXIST:
 		if f.state == StateLive || f.state == StateComing {
-			return explanation{ErrAlreadyLoaded, f.module + " is loaded already", ""}
+			return alreadyLoaded(f)
 		}
 		return initCause(errno, f)
 	case syscall.ENOEXEC:
+		if f.parsed != nil && f.machine != "" && MachineName(f.parsed.Machine) != f.machine {
+			return explanation{ErrWrongMachine, fmt.Sprintf("it is a module for %s, the kernel is for %s", MachineName(f.parsed.Machine), f.machine), "build it for this machine"}
+		}
 		if f.file != nil {
 			return explanation{ErrInvalidModule, f.file.Error(), "build it again"}
 		}
@@ -223,7 +252,7 @@ func explainErrno(errno syscall.Errno, f callFacts) explanation {
 			return explanation{nil, fmt.Sprintf("the kernel does not know the flags %#x", f.flags), ""}
 		}
 	case syscall.ETXTBSY:
-		return explanation{ErrBusy, "the file is open for writing", "wait until it is written; fuser " + f.path + " says by whom"}
+		return writtenCause(f)
 	case syscall.EOPNOTSUPP:
 		if f.flags&compressedFile != 0 {
 			return explanation{ErrNotCompression, "the kernel cannot decompress modules (CONFIG_MODULE_DECOMPRESS)", ""}
@@ -250,6 +279,24 @@ func permissionCause(f callFacts) explanation {
 	return initCause(syscall.EPERM, f)
 }
 
+func alreadyLoaded(f callFacts) explanation {
+	if f.state == StateComing {
+		return explanation{ErrAlreadyLoaded, f.module + " is being loaded, or its init function crashed", "after a crash only a restart removes it"}
+	}
+	return explanation{ErrAlreadyLoaded, fmt.Sprintf("%s is loaded already (refcount %d)", f.module, f.refcnt), "unload it first to load this file"}
+}
+
+func writtenCause(f callFacts) explanation {
+	if len(f.writers) == 0 {
+		return explanation{ErrBusy, "the file is open for writing", "wait until it is written; fuser " + f.path + " says by whom"}
+	}
+	names := make([]string, len(f.writers))
+	for i, w := range f.writers {
+		names[i] = fmt.Sprintf("%s[%d]", w.Comm, w.PID)
+	}
+	return explanation{ErrBusy, "the file is still open for writing by " + strings.Join(names, ", "), "wait until it is written and closed"}
+}
+
 // initCause is what remains: finit_module hands on what init returned. Without
 // the log that is only one of several causes.
 func initCause(errno syscall.Errno, f callFacts) explanation {
@@ -263,11 +310,11 @@ func initCause(errno syscall.Errno, f callFacts) explanation {
 func explainUnload(errno syscall.Errno, f callFacts) explanation {
 	switch errno {
 	case syscall.EAGAIN:
-		if len(f.holders) > 0 {
-			return explanation{ErrInUse, f.module + " is used by " + strings.Join(f.holders, ", "), "unload these first"}
+		d := Diagnosis{Module: f.module, State: StateLive, Refcnt: f.refcnt, Holders: f.holders, Users: f.users, Mounts: f.mounts}
+		if d.judge(); d.Kind == nil { // it was in use when the kernel looked
+			return explanation{ErrInUse, f.module + " was in use", "try again"}
 		}
-		return explanation{ErrInUse, fmt.Sprintf("%s has refcount %d and no holders: an open file of it, a thread inside it, or a try_module_get without its module_put", f.module, f.refcnt),
-			"end what uses it; a leaked reference is only gone after a restart"}
+		return explanation{d.Kind, d.Cause, d.Hint}
 	case syscall.EBUSY:
 		switch f.state {
 		case StateComing:

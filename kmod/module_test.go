@@ -273,7 +273,7 @@ func FuzzModinfo(f *testing.F) {
 			}
 		}
 		in.Params()
-		parseSoftdep(string(data))
+		ParseSoftdep(string(data))
 		signatureInfo(append(data, signatureMagic...))
 	})
 }

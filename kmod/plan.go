@@ -34,44 +34,6 @@ func (p *Plan) Fresh() []PlannedModule {
 	return slices.DeleteFunc(slices.Clone(p.Modules), func(m PlannedModule) bool { return m.InTree })
 }
 
-// SymbolError says that a module needs a symbol that will not be there, or not
-// in the version that it was built against.
-type SymbolError struct {
-	Module, Symbol string
-	Exporter       string // a module that was not given and has the symbol; else empty
-	Have, Want     uint32 // for ErrSymbolVersion: the module's CRC and the kernel's
-	Namespace      string // for ErrNamespace
-	Kind           error  // ErrUnknownSymbol, ErrSymbolVersion or ErrNamespace
-}
-
-func (e *SymbolError) Error() string {
-	switch {
-	case e.Kind == ErrSymbolVersion:
-		return fmt.Sprintf("%s was built against another version of symbol %s (%#08x, the kernel has %#08x); build it with this kernel's headers", e.Module, e.Symbol, e.Have, e.Want)
-	case e.Kind == ErrNamespace:
-		return fmt.Sprintf("%s uses symbol %s of namespace %s without importing it; add MODULE_IMPORT_NS(%s)", e.Module, e.Symbol, e.Namespace, e.Namespace)
-	case e.Exporter != "":
-		return fmt.Sprintf("%s needs symbol %s, which %s exports; give that module, too", e.Module, e.Symbol, e.Exporter)
-	}
-	return fmt.Sprintf("%s needs symbol %s, which neither the kernel nor any given module exports", e.Module, e.Symbol)
-}
-
-// Is makes a SymbolError the sentinel of its Kind.
-func (e *SymbolError) Is(target error) bool { return target == e.Kind }
-
-// DuplicateError says that two files claim one name: that of a module or of an exported symbol.
-type DuplicateError struct {
-	What, Name    string // "module" or "symbol", and its name
-	First, Second string // files or modules
-}
-
-func (e *DuplicateError) Error() string {
-	return fmt.Sprintf("%s %s comes from both %s and %s; the kernel takes one only", e.What, e.Name, e.First, e.Second)
-}
-
-// Is makes a DuplicateError an ErrDuplicate.
-func (e *DuplicateError) Is(target error) bool { return target == ErrDuplicate }
-
 // NewPlan orders fresh module files, which no index knows, and finds what they
 // need from the kernel's tree. files are modules or folders, which are searched for modules with
 // all their subfolders; names choose among them, with what those need, and all are taken
@@ -82,7 +44,7 @@ func (e *DuplicateError) Is(target error) bool { return target == ErrDuplicate }
 // the error joins all of it, each a FileError, VermagicError, SymbolError,
 // DuplicateError, CycleError or NotFoundError.
 func NewPlan(tree *Tree, files, names []string) (*Plan, error) {
-	p, err := newPlanner(tree)
+	p, err := newPlanner(tree, false)
 	if err != nil {
 		return nil, err
 	}
@@ -101,16 +63,124 @@ func NewPlan(tree *Tree, files, names []string) (*Plan, error) {
 	if len(names) == 0 {
 		names = p.order
 	}
+	return p.finish(names)
+}
+
+// PlanFile orders a module file behind what it needs: of the modules that lie
+// beside it in its folder, and of the tree. Of the files beside it only those are
+// read that it names as dependencies, or all when it needs a symbol that nobody
+// else has. A tree without an index is taken for one that nothing is known of.
+func PlanFile(tree *Tree, path string) (*Plan, error) {
+	p, err := newPlanner(tree, true)
+	if err != nil {
+		return nil, err
+	}
+	m, err := OpenModule(path)
+	if err != nil {
+		return nil, err
+	}
+	p.addFile(m)
+	if err := p.addSiblings(m); err != nil {
+		return nil, err
+	}
+	return p.finish([]string{m.Name})
+}
+
+// addSiblings adds the files of m's folder that it needs.
+func (p *planner) addSiblings(m *Module) error {
+	entries, err := os.ReadDir(filepath.Dir(m.Path))
+	if err != nil {
+		return fmt.Errorf("read modules: %w", err)
+	}
+	beside := map[string]string{}
+	for _, e := range entries {
+		if name := CanonicalName(e.Name()); isModuleFile(e.Name()) && name != m.Name {
+			beside[name] = filepath.Join(filepath.Dir(m.Path), e.Name())
+		}
+	}
+	for queue := []*Module{m}; len(queue) > 0; queue = queue[1:] {
+		for _, name := range append(queue[0].Depends(), queue[0].softdeps().Pre...) {
+			name = CanonicalName(name)
+			path, ok := beside[name]
+			if !ok {
+				continue
+			}
+			delete(beside, name)
+			dep, err := OpenModule(path)
+			if err != nil {
+				return err
+			}
+			p.addFile(dep)
+			queue = append(queue, dep)
+		}
+	}
+	if p.satisfied() {
+		return nil
+	}
+	var rest []*Module
+	for _, path := range beside {
+		if dep, err := OpenModule(path); err == nil { // another is not known to be needed
+			rest = append(rest, dep)
+		}
+	}
+	slices.SortFunc(rest, func(a, b *Module) int { return strings.Compare(a.Name, b.Name) })
+	p.addExporters(rest)
+	return nil
+}
+
+// addExporters adds those that export what is wanted, and then what these want.
+func (p *planner) addExporters(mods []*Module) {
+	for again := true; again; {
+		again = false
+		mods = slices.DeleteFunc(mods, func(m *Module) bool {
+			if !slices.ContainsFunc(m.Exports, func(e Export) bool { return p.wanted(e.Name) }) {
+				return false
+			}
+			p.addFile(m)
+			again = true
+			return true
+		})
+	}
+}
+
+// wanted tells whether a fresh module needs a symbol that nothing so far exports.
+func (p *planner) wanted(symbol string) bool {
+	if _, _, ok := p.owner(symbol); ok {
+		return false
+	}
+	for _, m := range p.fresh {
+		if slices.ContainsFunc(m.Needs, func(s Symbol) bool { return s.Name == symbol && !s.Weak }) {
+			return true
+		}
+	}
+	return false
+}
+
+// satisfied tells whether every symbol that fresh modules need has an owner.
+func (p *planner) satisfied() bool {
+	for _, m := range p.fresh {
+		if slices.ContainsFunc(m.Needs, func(s Symbol) bool { return p.wanted(s.Name) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// finish visits the modules to load and judges.
+func (p *planner) finish(names []string) (*Plan, error) {
 	for _, name := range names {
 		p.visit(name)
 	}
-	p.errs = uniqueErrors(p.blameRelease())
-	if len(p.errs) > 0 {
-		return nil, errors.Join(p.errs...)
+	if errs := uniqueErrors(p.blameRelease()); len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
+	return p.result(), nil
+}
+
+func (p *planner) result() *Plan {
 	slices.Sort(p.plan.Unchecked)
 	p.plan.Unchecked = slices.Compact(p.plan.Unchecked)
-	return &p.plan, nil
+	return &p.plan
 }
 
 // blameRelease puts the release that a module was built for in the place of the
@@ -158,280 +228,4 @@ func expandFiles(files []string) ([]string, error) {
 		return nil, fmt.Errorf("read modules: no module file (.ko) in %s: %w", strings.Join(files, ", "), ErrNotFound)
 	}
 	return paths, nil
-}
-
-type planner struct {
-	tree     *Tree
-	vermagic string
-	machine  uint16
-	symvers  map[string]Exported
-	treeSyms map[string]string // symbol to module, by the tree's modules.symbols
-
-	fresh   map[string]*Module
-	order   []string          // names of fresh, as given
-	owners  map[string]string // symbol to fresh module
-	exports map[string]Export
-
-	state map[string]int  // 1: being visited, 2: in the plan
-	added map[string]bool // modules of the tree in the plan
-	path  []string
-	plan  Plan
-	errs  []error
-}
-
-func newPlanner(tree *Tree) (*planner, error) {
-	p := &planner{tree: tree, fresh: map[string]*Module{}, owners: map[string]string{}, exports: map[string]Export{}, state: map[string]int{}, added: map[string]bool{}}
-	sample, err := tree.sample()
-	if err != nil {
-		return nil, err
-	}
-	p.vermagic, p.machine = sample.Vermagic(), sample.Machine
-	if p.symvers, err = tree.Symvers(); err != nil {
-		return nil, err
-	}
-	data, err := tree.table("modules.symbols")
-	if err != nil {
-		return nil, err
-	}
-	p.treeSyms = parseSymbols(data)
-	return p, nil
-}
-
-// addFile takes a module in and checks it by itself.
-func (p *planner) addFile(m *Module) {
-	if old := p.fresh[m.Name]; old != nil {
-		p.errs = append(p.errs, &DuplicateError{"module", m.Name, old.Path, m.Path})
-		return
-	}
-	p.fresh[m.Name] = m
-	p.order = append(p.order, m.Name)
-	if m.Machine != p.machine {
-		p.errs = append(p.errs, &MachineError{Path: m.Path, Have: MachineName(m.Machine), Want: MachineName(p.machine)})
-		return
-	}
-	if own := m.Info.Get("name"); own != "" && own != m.Name {
-		p.plan.Warnings = append(p.plan.Warnings, fmt.Errorf("%s holds module %s: the kernel will list it as %s, modprobe and depmod call it %s", m.Path, own, own, m.Name))
-	}
-	warn, err := CheckVermagic(m, p.vermagic)
-	if err != nil {
-		p.errs = append(p.errs, err)
-	}
-	if warn != nil {
-		p.plan.Warnings = append(p.plan.Warnings, warn)
-	}
-	for _, e := range m.Exports {
-		if owner, ok := p.owners[e.Name]; ok {
-			p.errs = append(p.errs, &DuplicateError{"symbol", e.Name, owner, m.Name})
-			continue
-		}
-		if v, ok := p.symvers[e.Name]; ok && v.Module == "vmlinux" {
-			p.errs = append(p.errs, &DuplicateError{"symbol", e.Name, "the kernel", m.Name})
-		}
-		p.owners[e.Name], p.exports[e.Name] = m.Name, e
-	}
-}
-
-// visit puts a module behind all that it needs.
-func (p *planner) visit(asked string) {
-	name := CanonicalName(asked)
-	switch p.state[name] {
-	case 1:
-		at := slices.Index(p.path, name)
-		p.errs = append(p.errs, &CycleError{Names: append(slices.Clone(p.path[at:]), name)})
-		return
-	case 2:
-		return
-	}
-	m := p.fresh[name]
-	if m == nil {
-		p.state[name] = 2 // also when it is built in, or an alias for others
-		p.addTree(asked)
-		return
-	}
-	p.state[name] = 1
-	p.path = append(p.path, name)
-	depends := p.needs(m)
-	for _, pre := range m.softdeps().Pre {
-		if pre = CanonicalName(pre); p.state[pre] != 1 { // a soft dependency makes no cycle
-			p.visitSoft(pre)
-		}
-	}
-	for _, d := range depends {
-		p.visit(d)
-	}
-	p.path = p.path[:len(p.path)-1]
-	p.state[name] = 2
-	p.plan.Modules = append(p.plan.Modules, PlannedModule{Name: name, Path: m.Path, Depends: depends, Module: m})
-}
-
-// addTree puts a module of the kernel's tree in, with what it needs there.
-func (p *planner) addTree(name string) {
-	mods, err := Closure(p.tree, []string{name})
-	if err != nil {
-		p.errs = append(p.errs, err)
-		return
-	}
-	for _, m := range mods {
-		switch {
-		case p.fresh[m.Name] != nil: // the fresh one takes its place
-			p.visit(m.Name)
-		case p.added[m.Name]:
-		default:
-			p.added[m.Name] = true
-			p.plan.Modules = append(p.plan.Modules, PlannedModule{Name: m.Name, Path: m.Path, InTree: true, Depends: p.tree.depNames(m.Name)})
-		}
-	}
-}
-
-// visitSoft is visit for a module that need not exist.
-func (p *planner) visitSoft(name string) {
-	if p.fresh[name] == nil {
-		if _, err := p.tree.Resolve(name); err != nil {
-			return
-		}
-	}
-	p.visit(name)
-}
-
-// needs finds who exports each symbol that m needs and returns the modules
-// among them, the fresh and those of the tree.
-func (p *planner) needs(m *Module) []string {
-	var depends []string
-	imports := m.Info.All("import_ns")
-	for _, s := range m.Needs {
-		owner, e, ok := p.owner(s.Name)
-		if !ok {
-			p.missing(m, s)
-			continue
-		}
-		if owner != "" && owner != m.Name {
-			depends = appendNew(depends, owner)
-		}
-		if s.HasCRC && e.HasCRC && s.CRC != e.CRC {
-			p.errs = append(p.errs, &SymbolError{Module: m.Name, Symbol: s.Name, Have: s.CRC, Want: e.CRC, Kind: ErrSymbolVersion})
-		}
-		if e.Namespace != "" && !slices.Contains(imports, e.Namespace) {
-			p.errs = append(p.errs, &SymbolError{Module: m.Name, Symbol: s.Name, Namespace: e.Namespace, Kind: ErrNamespace})
-		}
-	}
-	for _, d := range m.Depends() {
-		// modpost wrote these by the same symbols; one that no symbol asks for
-		// is kept where it can be found
-		if p.fresh[d] != nil {
-			depends = appendNew(depends, d)
-		} else if _, ok, err := p.tree.module(d); ok && err == nil {
-			depends = appendNew(depends, d)
-		}
-	}
-	return depends
-}
-
-// owner finds a symbol's module; owner is "" for the kernel image.
-func (p *planner) owner(symbol string) (owner string, e Export, ok bool) {
-	if name, ok := p.owners[symbol]; ok {
-		return name, p.exports[symbol], true
-	}
-	v, inSymvers := p.symvers[symbol]
-	if name := p.treeSyms[symbol]; name != "" && p.fresh[name] == nil {
-		return name, v.Export, true
-	}
-	if inSymvers && v.Module == "vmlinux" {
-		return "", v.Export, true
-	}
-	return "", Export{}, false
-}
-
-func (p *planner) missing(m *Module, s Symbol) {
-	switch {
-	case s.Weak:
-	case p.symvers == nil:
-		p.plan.Unchecked = append(p.plan.Unchecked, s.Name)
-	default:
-		e := &SymbolError{Module: m.Name, Symbol: s.Name, Kind: ErrUnknownSymbol}
-		if v, ok := p.symvers[s.Name]; ok {
-			e.Exporter = v.Module
-		} else if ds := m.Depends(); len(ds) > 0 {
-			e.Exporter = p.guessExporter(ds)
-		}
-		p.errs = append(p.errs, e)
-	}
-}
-
-// guessExporter is the one module of depends= that is nowhere: modpost knew it
-// as an exporter when it built the module.
-func (p *planner) guessExporter(depends []string) string {
-	gone := ""
-	for _, d := range depends {
-		if p.fresh[d] != nil {
-			continue
-		}
-		if _, ok, err := p.tree.module(d); ok || err != nil {
-			continue
-		}
-		if gone != "" {
-			return ""
-		}
-		gone = d
-	}
-	return gone
-}
-
-// MachineError says that a module is for another kind of processor.
-type MachineError struct{ Path, Have, Want string }
-
-func (e *MachineError) Error() string {
-	return fmt.Sprintf("%s is a module for %s, the kernel is for %s", e.Path, e.Have, e.Want)
-}
-
-// Is makes a MachineError an ErrWrongMachine.
-func (e *MachineError) Is(target error) bool { return target == ErrWrongMachine }
-
-// softdeps merges the module's own soft dependencies.
-func (m *Module) softdeps() Softdep {
-	var all Softdep
-	for _, s := range m.Info.All("softdep") {
-		d := parseSoftdep(s)
-		all.Pre = append(all.Pre, d.Pre...)
-		all.Post = append(all.Post, d.Post...)
-	}
-	return all
-}
-
-// parseSymbols reads modules.symbols.
-func parseSymbols(data []byte) map[string]string {
-	owners := make(map[string]string, strings.Count(string(data), "\n"))
-	for line := range lines(data) {
-		rest, ok := strings.CutPrefix(string(line), "alias symbol:")
-		if !ok {
-			continue
-		}
-		if symbol, owner, ok := strings.Cut(rest, " "); ok {
-			owners[symbol] = owner
-		}
-	}
-	return owners
-}
-
-// uniqueErrors keeps one of each: a ring of modules is found from each of its members.
-func uniqueErrors(errs []error) []error {
-	seen := map[string]bool{}
-	return slices.DeleteFunc(errs, func(err error) bool {
-		again := seen[err.Error()]
-		seen[err.Error()] = true
-		return again
-	})
-}
-
-// depNames are the modules that one of the tree needs, indirect ones as well, as
-// modules.dep does not tell them apart.
-func (t *Tree) depNames(name string) []string {
-	m, ok, err := t.module(name)
-	if !ok || err != nil {
-		return nil
-	}
-	names := make([]string, len(m.deps))
-	for i, path := range m.deps {
-		names[i] = CanonicalName(path)
-	}
-	return names
 }

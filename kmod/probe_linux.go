@@ -8,79 +8,44 @@ import (
 	"os"
 )
 
-// Step is one module to load.
-type Step struct {
-	Name    string
-	Path    string // empty for a built-in
-	Params  string
-	Builtin bool
-	Soft    bool // a soft dependency: that it fails is no error
-}
-
-// ProbeOptions changes what Probe does. The zero value is modprobe's default.
-type ProbeOptions struct {
-	Params       string // for the module asked for, behind those of the configuration
-	Flags        int    // IgnoreModversions, IgnoreVermagic; for the module asked for and what it needs
-	UseBlacklist bool   // pass over blacklisted modules that an alias stands for (modprobe -b)
-	DryRun       bool   // change nothing
-	ShowAll      bool   // take no notice of what is loaded (modprobe -D)
-	// Each is called before a step is done; nil for nothing.
-	Each func(Step)
-}
-
-// Steps returns what loading name would take, in order, built-ins among them.
-func (t *Tree) Steps(name string, o ProbeOptions) ([]Step, error) {
+// Probe loads a module with what it needs into the running kernel, as modprobe
+// does: what is loaded already is passed over, a built-in is a success, and so is
+// a blacklisted module that an alias stands for. It returns what it loaded, also
+// beside an error.
+func (t *Tree) Probe(name string, o ProbeOptions) ([]*Loaded, error) {
 	found, err := t.Matches(name)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := t.Config()
-	if err != nil {
-		return nil, err
-	}
-	var steps []Step
-	alias := normalizeAlias(name)
+	var done []*Loaded
 	for _, m := range found {
-		if o.UseBlacklist && cfg.Blacklist[m.Name] && m.Name != alias {
+		if !o.ShowAll && inKernel(m.Name, m.Builtin) {
+			if o.FirstTime {
+				return done, fmt.Errorf("load module %s: %w", m.Name, ErrAlreadyLoaded)
+			}
 			continue
 		}
-		if m.Builtin {
-			steps = append(steps, Step{Name: m.Name, Builtin: true})
-			continue
+		steps, err := t.stepsOf(m, o)
+		if err != nil {
+			return done, err
 		}
-		c := closure{tree: t, seen: map[string]bool{}, builtins: true}
-		if err := c.add(m); err != nil {
-			return nil, err
-		}
-		for _, dep := range c.list {
-			steps = append(steps, cfg.step(dep, dep.Name == m.Name, o.Params))
+		some, err := t.load(steps, o)
+		done = append(done, some...)
+		if err != nil {
+			return done, err
 		}
 	}
-	return steps, nil
+	return done, nil
 }
 
-func (c *Config) step(m TreeModule, target bool, params string) Step {
-	s := Step{Name: m.Name, Path: m.Path, Builtin: m.Builtin, Soft: m.soft, Params: c.Options[m.Name]}
-	if target && s.Params != "" {
-		s.Params += " " // also before nothing, as modprobe prints it
-	}
-	if target {
-		s.Params += params
-	}
-	return s
-}
+func inKernel(name string, builtin bool) bool { return builtin || running.state(name) == StateLive }
 
-// Probe loads a module with what it needs into the running kernel, as modprobe
-// does: what is loaded already is passed over, a built-in is a success. It returns what
-// it loaded, also beside an error.
-func (t *Tree) Probe(name string, o ProbeOptions) ([]*Loaded, error) {
-	steps, err := t.Steps(name, o)
-	if err != nil {
-		return nil, err
-	}
+// load carries steps out. That one is loaded by somebody else meanwhile is no
+// error, and neither is a soft dependency that fails.
+func (t *Tree) load(steps []Step, o ProbeOptions) ([]*Loaded, error) {
 	var done []*Loaded
 	for _, s := range steps {
-		if !o.ShowAll && (s.Builtin || running.state(s.Name) == StateLive) {
+		if !o.ShowAll && inKernel(s.Name, s.Builtin) {
 			continue
 		}
 		if o.Each != nil {
@@ -89,11 +54,12 @@ func (t *Tree) Probe(name string, o ProbeOptions) ([]*Loaded, error) {
 		if o.DryRun || s.Builtin {
 			continue
 		}
-		l, err := t.loadStep(s, o.Flags)
+		l, err := t.loadStep(s, o)
 		switch {
-		case err == nil:
+		case err == nil && l != nil:
 			done = append(done, l)
-		case errors.Is(err, ErrAlreadyLoaded) || s.Soft:
+		case err == nil || s.Soft:
+		case errors.Is(err, ErrAlreadyLoaded) && !(s.Target && o.FirstTime):
 		default:
 			return done, err
 		}
@@ -101,13 +67,20 @@ func (t *Tree) Probe(name string, o ProbeOptions) ([]*Loaded, error) {
 	return done, nil
 }
 
-func (t *Tree) loadStep(s Step, flags int) (*Loaded, error) {
+// loadStep returns nil for an install rule: nobody knows what that did.
+func (t *Tree) loadStep(s Step, o ProbeOptions) (*Loaded, error) {
+	if s.Command != "" {
+		return nil, o.Command(s)
+	}
+	if s.Path == "" {
+		return nil, &NotFoundError{Name: s.Name, Dir: t.Dir()}
+	}
 	f, err := os.Open(s.Path)
 	if err != nil {
 		return nil, fmt.Errorf("load module %s: %w", s.Name, err)
 	}
 	defer f.Close()
-	return loadOpen(f, s.Params, flags, exporter(t))
+	return loadOpen(f, s.Params, o.Flags, exporter(t))
 }
 
 // Load loads a module with what it needs; params go to the module itself.
@@ -117,71 +90,34 @@ func (t *Tree) Load(module, params string) error {
 	return err
 }
 
-// UnloadOptions changes what Unload does.
-type UnloadOptions struct {
-	DryRun bool
-	Each   func(name string) // called before each module is unloaded; nil for nothing
-}
-
-// Unload unloads a module and then what it needed and nothing uses any more, as
-// modprobe -r does. It returns what it unloaded, also beside an error. That the
-// module is not loaded is no error, as with modprobe.
-func (t *Tree) Unload(name string, o UnloadOptions) ([]string, error) {
-	found, err := t.Resolve(name)
-	if errors.Is(err, ErrNotFound) && running.state(CanonicalName(name)) != StateNone {
-		// loaded from a file that is in no index
-		found, err = []TreeModule{{Name: CanonicalName(name)}}, nil
-	}
+// ProbeFile loads a module file with what it needs: of the modules beside it in
+// its folder, which no index need know, and of the tree. What is loaded already
+// is passed over; nothing is loaded when the kernel would refuse one of them.
+// Params go to the module of the file. The plan's warnings come beside what was
+// loaded.
+func (t *Tree) ProbeFile(path string, o ProbeOptions) ([]*Loaded, *Plan, error) {
+	plan, err := PlanFile(t, path)
 	if err != nil {
-		return nil, err
+		return nil, plan, err
 	}
-	var done []string
-	for _, m := range found {
-		state := running.state(m.Name)
-		if m.Builtin || state == StateBuiltin {
-			return done, fmt.Errorf("unload module %s: %w", m.Name, ErrBuiltin)
+	target := CanonicalName(path)
+	if !o.ShowAll && running.state(target) == StateLive {
+		if o.FirstTime {
+			return nil, plan, fmt.Errorf("load module %s: %w", target, ErrAlreadyLoaded)
 		}
-		if state == StateNone {
-			continue
-		}
-		if err := unloadOne(m.Name, o, &done); err != nil {
-			return done, err
-		}
-		t.unloadUnused(m, o, &done)
+		return nil, plan, nil
 	}
-	return done, nil
+	cfg, err := t.Config()
+	if err != nil {
+		return nil, plan, err
+	}
+	var steps []Step
+	for _, m := range plan.Modules {
+		if cfg.forbidden(m.Name) {
+			return nil, plan, &ForbiddenError{Module: m.Name, For: target}
+		}
+		steps = append(steps, cfg.step(TreeModule{Name: m.Name, Path: m.Path, noCommand: true}, m.Name == target, ProbeOptions{Params: o.Params}))
+	}
+	done, err := t.load(steps, o)
+	return done, plan, err
 }
-
-func unloadOne(name string, o UnloadOptions, done *[]string) error {
-	if err := CheckUnused(name); err != nil {
-		return err
-	}
-	if o.Each != nil {
-		o.Each(name)
-	}
-	if o.DryRun {
-		return nil
-	}
-	if err := Remove(name); err != nil {
-		return err
-	}
-	*done = append(*done, name)
-	return nil
-}
-
-// unloadUnused goes through m's dependencies, users before what they need. One
-// that is in use stays.
-func (t *Tree) unloadUnused(m TreeModule, o UnloadOptions, done *[]string) {
-	for _, path := range m.deps {
-		name := CanonicalName(path)
-		if running.state(name) != StateLive || running.refcnt(name) != 0 {
-			continue
-		}
-		if err := unloadOne(name, o, done); err != nil {
-			continue // somebody took it meanwhile
-		}
-	}
-}
-
-// Remove unloads one module, as the package function does.
-func (t *Tree) Remove(name string) error { return Remove(name) }

@@ -129,7 +129,7 @@ func findSoftdeps(data []byte, name string) []Softdep {
 		}
 		mod, value, ok := bytes.Cut(rest, []byte{' '})
 		if ok && sameName(mod, name) {
-			all = append(all, parseSoftdep(string(value)))
+			all = append(all, ParseSoftdep(string(value)))
 		}
 	}
 	return all

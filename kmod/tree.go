@@ -14,10 +14,17 @@ import (
 )
 
 // Tree is the module tree of one kernel release: Root/lib/modules/Release.
-// The zero Root means "/". Methods may be called from several goroutines.
+// The zero Root means "/". Methods may be called from several goroutines; the
+// fields must not change once one was called.
 type Tree struct {
 	Root    string
 	Release string // as uname -r prints it
+	// ConfigPaths are the folders and files of configuration, in order of
+	// precedence; nil for the modprobe.d folders below Root.
+	ConfigPaths []string
+	// KernelCmdline is a kernel's command line, whose module.parameter=value and
+	// modprobe.blacklist= count as configuration. Running sets it.
+	KernelCmdline string
 
 	mu     sync.Mutex
 	tables map[string][]byte // index files by name, as read
@@ -30,9 +37,15 @@ type TreeModule struct {
 	Path    string // absolute, below Root; empty for a built-in
 	Builtin bool
 
-	deps []string // paths in the order of modules.dep: all of them, users before what they need
-	soft bool     // found through a soft dependency
+	deps  []string // paths in the order of modules.dep: all of them, users before what they need
+	soft  bool     // found through a soft dependency
+	alias string   // by which it was found; empty for its own name
+	// noCommand: its soft dependencies keep an install rule from counting, as with kmod.
+	noCommand bool
 }
+
+// known tells a module from a name that an alias leads to and that has nothing behind it.
+func (m TreeModule) known() bool { return m.Path != "" || m.Builtin }
 
 func (t *Tree) root() string {
 	if t.Root == "" {
@@ -108,17 +121,30 @@ func (t *Tree) abs(path string) string {
 // Resolve finds the modules that a name stands for: a module's name (- and _
 // are equal), an alias such as a device's modalias, or symbol:NAME. Aliases may
 // stand for several modules. A built-in module is found with Builtin set and no
-// path. The error is a NotFoundError where nothing matches.
+// path. The error is a NotFoundError where nothing matches, or where all that
+// matches has neither a file nor is built in.
 func (t *Tree) Resolve(name string) ([]TreeModule, error) {
 	found, err := t.Matches(name)
-	return unique(found), err
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(unique(found), func(m TreeModule) bool { return !m.known() })
+	if len(found) == 0 {
+		return nil, &NotFoundError{Name: name, Dir: t.Dir()}
+	}
+	return found, nil
 }
 
 // Matches is Resolve with a module once for every pattern that matched, which
-// is what modprobe prints.
+// is what modprobe prints, and with names that have no file: of an alias that
+// leads nowhere ("alias x off"), and of modules for which there is a rule only.
 func (t *Tree) Matches(name string) ([]TreeModule, error) {
 	want := normalizeAlias(name)
-	if found, err := t.configAlias(want); len(found) > 0 || err != nil {
+	cfg, err := t.Config()
+	if err != nil {
+		return nil, err
+	}
+	if found, err := t.configAlias(cfg, want); len(found) > 0 || err != nil {
 		return found, err
 	}
 	m, ok, err := t.module(want)
@@ -128,28 +154,49 @@ func (t *Tree) Matches(name string) ([]TreeModule, error) {
 	if ok {
 		return []TreeModule{m}, nil
 	}
-	for _, find := range []func(string) ([]string, error){t.symbolOwners, t.aliasTargets} {
-		names, err := find(want)
-		if err != nil {
-			return nil, err
+	if names, err := t.symbolOwners(want); len(names) > 0 || err != nil {
+		return t.named(names, want, err)
+	}
+	for _, r := range slices.Concat(cfg.Install, cfg.Remove) {
+		if r.Name == want {
+			return []TreeModule{{Name: want}}, nil
 		}
-		if found, err := t.modules(names); len(found) > 0 || err != nil {
-			return found, err
-		}
+	}
+	if names, err := t.aliasTargets(want); len(names) > 0 || err != nil {
+		return t.named(names, want, err)
 	}
 	builtin, err := t.builtin(want)
 	if err != nil {
 		return nil, err
 	}
 	if builtin != "" {
-		return []TreeModule{{Name: builtin, Builtin: true}}, nil
+		m := TreeModule{Name: builtin, Builtin: true}
+		if builtin != want {
+			m.alias = want
+		}
+		return []TreeModule{m}, nil
 	}
 	return nil, &NotFoundError{Name: name, Dir: t.Dir()}
 }
 
-// modules looks names up that an index mentions; a name that is neither in
-// modules.dep nor built in is passed over, as a module may have been removed since.
-func (t *Tree) modules(names []string) ([]TreeModule, error) {
+// configAlias resolves a name by the configuration's aliases. A name that no
+// module has stays one without a file.
+func (t *Tree) configAlias(cfg *Config, name string) ([]TreeModule, error) {
+	var names []string
+	for _, a := range cfg.Aliases {
+		if matchAlias(a.Pattern, name) {
+			names = append(names, a.Module)
+		}
+	}
+	return t.named(names, name, nil)
+}
+
+// named looks names up that alias leads to. One that is neither in modules.dep
+// nor built in is kept without a file.
+func (t *Tree) named(names []string, alias string, err error) ([]TreeModule, error) {
+	if err != nil {
+		return nil, err
+	}
 	var found []TreeModule
 	for _, name := range names {
 		m, ok, err := t.module(name)
@@ -157,15 +204,14 @@ func (t *Tree) modules(names []string) ([]TreeModule, error) {
 			return nil, err
 		}
 		if !ok {
-			builtin, err := t.builtin(name)
+			builtin, err := t.builtinName(name)
 			if err != nil {
 				return nil, err
 			}
-			m, ok = TreeModule{Name: builtin, Builtin: true}, builtin != ""
+			m = TreeModule{Name: name, Builtin: builtin}
 		}
-		if ok {
-			found = append(found, m)
-		}
+		m.alias = alias
+		found = append(found, m)
 	}
 	return found, nil
 }
@@ -183,16 +229,18 @@ func (t *Tree) aliasTargets(name string) ([]string, error) {
 	return matchAliases(data, name), err
 }
 
+// builtinName tells whether a module of that name is part of the kernel image.
+func (t *Tree) builtinName(name string) (bool, error) {
+	data, err := t.table("modules.builtin")
+	return hasBuiltin(data, name), err
+}
+
 // builtin returns the name of the built-in module that name stands for.
 func (t *Tree) builtin(name string) (string, error) {
-	data, err := t.table("modules.builtin")
-	if err != nil {
-		return "", err
+	if ok, err := t.builtinName(name); ok || err != nil {
+		return name, err
 	}
-	if hasBuiltin(data, name) {
-		return name, nil
-	}
-	data, err = t.table("modules.builtin.modinfo")
+	data, err := t.table("modules.builtin.modinfo")
 	if err != nil {
 		return "", err
 	}
@@ -249,110 +297,6 @@ func (m TreeModule) loadOrder() []string {
 		paths = append(paths, m.deps[i])
 	}
 	return paths
-}
-
-// Closure returns the tree's modules that names stand for with all that they
-// need, hard and soft dependencies, in load order, each once. Built-ins are left out: nothing is
-// to be loaded for them.
-func Closure(t *Tree, names []string) ([]TreeModule, error) {
-	c := closure{tree: t, seen: map[string]bool{}}
-	for _, name := range names {
-		found, err := t.Resolve(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range found {
-			if err := c.add(m); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return unique(c.list), nil
-}
-
-// unique keeps the first of each name.
-func unique(mods []TreeModule) []TreeModule {
-	seen := map[string]bool{}
-	return slices.DeleteFunc(mods, func(m TreeModule) bool {
-		again := seen[m.Name]
-		seen[m.Name] = true
-		return again
-	})
-}
-
-// closure collects modules as modprobe does: a module may come up again behind
-// a soft dependency that needs it, too.
-type closure struct {
-	tree     *Tree
-	builtins bool            // keep them in the list
-	seen     map[string]bool // modules whose dependencies were followed
-	list     []TreeModule
-}
-
-func (c *closure) add(m TreeModule) error {
-	if c.seen[m.Name] || m.Builtin && !c.builtins {
-		return nil
-	}
-	c.seen[m.Name] = true
-	for _, path := range m.loadOrder() {
-		dep := TreeModule{Name: CanonicalName(path), Path: path, soft: m.soft}
-		if err := c.place(dep); err != nil {
-			return err
-		}
-	}
-	return c.place(m)
-}
-
-// place appends m between its soft dependencies. Soft dependencies that do not
-// exist are no error.
-func (c *closure) place(m TreeModule) error {
-	soft, err := c.tree.softdep(m.Name)
-	if err != nil {
-		return err
-	}
-	if err := c.addSoft(soft.Pre); err != nil {
-		return err
-	}
-	c.list = append(c.list, m)
-	return c.addSoft(soft.Post)
-}
-
-func (c *closure) addSoft(names []string) error {
-	for _, name := range names {
-		found, err := c.tree.Resolve(name)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, m := range found {
-			m.soft = true
-			if err := c.add(m); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// softdep merges every softdep line for a module, those of the configuration
-// first.
-func (t *Tree) softdep(name string) (Softdep, error) {
-	cfg, err := t.Config()
-	if err != nil {
-		return Softdep{}, err
-	}
-	data, err := t.table("modules.softdep")
-	if err != nil {
-		return Softdep{}, err
-	}
-	d := cfg.Softdeps[name]
-	for _, more := range findSoftdeps(data, name) {
-		d.Pre = append(d.Pre[:len(d.Pre):len(d.Pre)], more.Pre...)
-		d.Post = append(d.Post[:len(d.Post):len(d.Post)], more.Post...)
-	}
-	return d, nil
 }
 
 // Vermagic is the vermagic of the tree's kernel, as the modules of the tree have it.

@@ -104,7 +104,7 @@ func TestTreeWithoutIndex(t *testing.T) {
 func TestSteps(t *testing.T) {
 	tree := indexedTree(t)
 	dir := filepath.Join(tree.Root, "etc/modprobe.d")
-	conf := "options a-b x=1\noptions a_b \\\n y=2\r\nblacklist d\nalias nick a-b\ninstall a_b /bin/false\nsoftdep d post: post\n#\n"
+	conf := "options a-b x=1\noptions a_b \\\n y=2\nblacklist d\nalias nick a-b\ninstall a_b /bin/false\nsoftdep d post: post\n#\n"
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -116,10 +116,12 @@ func TestSteps(t *testing.T) {
 		o    ProbeOptions
 		want string
 	}{
-		{"nick", ProbeOptions{Params: "z=3"}, "d[] post[] c[] a_b[x=1 y=2 z=3] built[]"},
+		{"nick", ProbeOptions{Params: "z=3"}, "d[] post[] d[] c[] a_b[x=1  y=2 ] built[] c[] a_b[x=1  y=2 z=3]"},
 		{"twofold", ProbeOptions{UseBlacklist: true}, ""},
-		{"d", ProbeOptions{UseBlacklist: true}, "d[] post[]"},
-		{"twofold", ProbeOptions{}, "d[] post[]"},
+		{"d", ProbeOptions{UseBlacklist: true}, ""},
+		{"d", ProbeOptions{}, "d[] post[]"},
+		{"twofold", ProbeOptions{}, ""},
+		{"d", ProbeOptions{IgnoreCommands: true}, "d[]"},
 	} {
 		steps, err := tree.Steps(tc.name, tc.o)
 		if err != nil {
@@ -232,6 +234,6 @@ func FuzzModulesDep(f *testing.F) {
 		parseProcModules(data)
 		parseSymbols(data)
 		ParseSymvers(data)
-		(&Config{}).parse(string(data))
+		(&Config{}).parse("x.conf", string(data))
 	})
 }

@@ -85,7 +85,13 @@ func newRoot() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
-	root.AddCommand(newDemo(), newRun(), newTrace(), newKernel(), newDoctor(), newAgent())
+	root.AddGroup(&cobra.Group{ID: labGroup, Title: "Commands:"},
+		&cobra.Group{ID: kmodGroup, Title: "kmod's commands, for this machine (also by these names, through a link):"})
+	for _, c := range []*cobra.Command{newDemo(), newRun(), newTrace(), newKernel(), newDoctor(), newAgent()} {
+		c.GroupID = labGroup
+		root.AddCommand(c)
+	}
+	root.AddCommand(newKmod()...)
 	wrapArgs(root)
 	return root
 }

@@ -3,9 +3,10 @@
 package kbuild
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // MaxLog is how much output of one step is kept, in bytes: its beginning and
@@ -17,7 +18,7 @@ const (
 
 // noise are lines that headers without signing key, System.map and vmlinux
 // print at every build, and that say nothing about the sources.
-var noise = regexp.MustCompile(`^(?:` + strings.Join([]string{
+var noise = lazyregexp.New(`^(?:` + strings.Join([]string{
 	`Skipping BTF generation for .* due to unavailability of vmlinux`,
 	`Warning: modules_install: missing 'System\.map' file\. Skipping depmod\.`,
 	`  DEPMOD  .*`, // switched off: ours runs when the tree is complete
@@ -30,7 +31,7 @@ var noise = regexp.MustCompile(`^(?:` + strings.Join([]string{
 }, "|") + `)$`)
 
 // codes are terminal sequences: CSI, OSC, and the two-character ones.
-var codes = regexp.MustCompile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[@-Z\\\\^_])")
+var codes = lazyregexp.New("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[@-Z\\\\^_])")
 
 // stripCodes makes a line of foreign output safe to show on a terminal.
 func stripCodes(s string) string {

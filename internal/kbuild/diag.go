@@ -5,9 +5,10 @@ package kbuild
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // Diagnostic is one complaint of the compiler, modpost, the linker or make.
@@ -38,23 +39,23 @@ const maxDiagnostics = 200
 
 var (
 	// gcc, clang, sparse, gas. The column is missing from the assembler.
-	reTool = regexp.MustCompile(`^([^\s:][^:]*):(\d+):(?:(\d+):)? (?i:(fatal error|error|warning|note)): (.*)$`)
+	reTool = lazyregexp.New(`^([^\s:][^:]*):(\d+):(?:(\d+):)? (?i:(fatal error|error|warning|note)): (.*)$`)
 	// The last of a chain of includes is the person's own file.
-	reFrom = regexp.MustCompile(`^(?:In file included| {2,}) *from ([^:]+):(\d+)(?::(\d+))?[:,]$`)
+	reFrom = lazyregexp.New(`^(?:In file included| {2,}) *from ([^:]+):(\d+)(?::(\d+))?[:,]$`)
 	// WARNING: "sym" [x.ko] undefined! has no "modpost:" before 5.8.
-	reModpost = regexp.MustCompile(`^(ERROR|WARNING|FATAL): (?:modpost: )?(.*)$`)
-	reKo      = regexp.MustCompile(`\[([^\]]*\.ko)\]`)
+	reModpost = lazyregexp.New(`^(ERROR|WARNING|FATAL): (?:modpost: )?(.*)$`)
+	reKo      = lazyregexp.New(`\[([^\]]*\.ko)\]`)
 	// 7.x puts the module first: modpost: x.ko: symbol 'sym' undefined!
-	reUndef7 = regexp.MustCompile(`^modpost: (\S+\.ko): symbol '(\w+)' undefined!$`)
-	reMakeAt = regexp.MustCompile(`^([^\s:][^:]*):(\d+): \*\*\* (.*)$`)
-	reMake   = regexp.MustCompile(`^make(?:\[\d+\])?: \*\*\* (.*)$`)
+	reUndef7 = lazyregexp.New(`^modpost: (\S+\.ko): symbol '(\w+)' undefined!$`)
+	reMakeAt = lazyregexp.New(`^([^\s:][^:]*):(\d+): \*\*\* (.*)$`)
+	reMake   = lazyregexp.New(`^make(?:\[\d+\])?: \*\*\* (.*)$`)
 	// make's last words about a recipe that had already spoken for itself.
-	reMakeEcho = regexp.MustCompile(`^\[.*\] (Error \d+|[A-Z][a-z].*)$`)
-	reLd       = regexp.MustCompile(`^(?:\S*/)?(?:\S*-)?ld(?:\.\w+)?: (.*)$`)
-	reLdAt     = regexp.MustCompile(`([^\s:]+\.[A-Za-z]+):(\d+): (.*)$`)
-	reCc1      = regexp.MustCompile(`^(?:cc1|gcc|clang|[\w-]*-gcc(?:-\d+)?|gcc-\d+): (?:fatal )?error: (.*)$`)
-	reNotFound = regexp.MustCompile(`^(?:/bin/)?sh: (?:\d+: |line \d+: )?(?:exec: )?([\w./+-]+): (?:command )?not found$`)
-	reNoDir    = regexp.MustCompile(`^make: \*\*\* (\S+/build): (.*)\.  Stop\.$`)
+	reMakeEcho = lazyregexp.New(`^\[.*\] (Error \d+|[A-Z][a-z].*)$`)
+	reLd       = lazyregexp.New(`^(?:\S*/)?(?:\S*-)?ld(?:\.\w+)?: (.*)$`)
+	reLdAt     = lazyregexp.New(`([^\s:]+\.[A-Za-z]+):(\d+): (.*)$`)
+	reCc1      = lazyregexp.New(`^(?:cc1|gcc|clang|[\w-]*-gcc(?:-\d+)?|gcc-\d+): (?:fatal )?error: (.*)$`)
+	reNotFound = lazyregexp.New(`^(?:/bin/)?sh: (?:\d+: |line \d+: )?(?:exec: )?([\w./+-]+): (?:command )?not found$`)
+	reNoDir    = lazyregexp.New(`^make: \*\*\* (\S+/build): (.*)\.  Stop\.$`)
 )
 
 // diagParser reads a log line by line.

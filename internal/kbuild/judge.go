@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // buildError explains a step that failed.
@@ -75,10 +75,10 @@ func toolHint(k *kernel.Kernel) string {
 }
 
 var (
-	reMissing   = regexp.MustCompile(`^([^\s:]+): No such file or directory`)
-	reUndefined = regexp.MustCompile(`^modpost: "(\w+)" undefined!`)
-	reNoTarget  = regexp.MustCompile(`^make: No rule to make target '([^']+)'`)
-	reNamespace = regexp.MustCompile(`from namespace (\w+)`)
+	reMissing   = lazyregexp.New(`^([^\s:]+): No such file or directory`)
+	reUndefined = lazyregexp.New(`^modpost: "(\w+)" undefined!`)
+	reNoTarget  = lazyregexp.New(`^make: No rule to make target '([^']+)'`)
+	reNamespace = lazyregexp.New(`from namespace (\w+)`)
 )
 
 // hint says what usually mends a complaint; empty when nothing sure is known.
@@ -127,7 +127,7 @@ func noModules(snap *snapshot, steps []Step) *Error {
 		}
 	}
 	switch subs := snap.subfolders(); {
-	case regexp.MustCompile(`\bobj-m\b`).Match(text):
+	case lazyregexp.New(`\bobj-m\b`).MatchString(string(text)):
 		e.Message += ": obj-m in " + file + " names none for this kernel"
 	case len(sources) > 0:
 		e.Message += ": " + file + " sets no obj-m"

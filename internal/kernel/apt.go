@@ -11,9 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // aptRoot is a private root for the host's apt: own state, cache, sources and
@@ -180,7 +181,7 @@ func hostAcquire(ctx context.Context) (string, error) {
 
 // notOurs are the parts of Acquire:: that are not about reaching the network:
 // what to download, and everything that would switch off verification.
-var notOurs = regexp.MustCompile(`(?i)^Acquire::(IndexTargets|Languages|CompressionTypes|Changelogs|cdrom|Allow\w*|GzipIndexes|Retries|ForceHash)\b`)
+var notOurs = lazyregexp.New(`(?i)^Acquire::(IndexTargets|Languages|CompressionTypes|Changelogs|cdrom|Allow\w*|GzipIndexes|Retries|ForceHash)\b`)
 
 func filterAcquire(dump string) string {
 	var b strings.Builder

@@ -5,10 +5,11 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // What a caller can decide on; every error of this package that has one of
@@ -32,17 +33,17 @@ var (
 // aptWords maps what apt prints to the cause that a caller decides on. The
 // order matters: a full disk also makes signatures fail.
 var aptWords = []struct {
-	re    *regexp.Regexp
+	re    *lazyregexp.Regexp
 	cause error
 	hint  string
 }{
-	{regexp.MustCompile(`No space left on device|don't have enough free space|\(28: `), ErrNoSpace,
+	{lazyregexp.New(`No space left on device|don't have enough free space|\(28: `), ErrNoSpace,
 		"free some space, or put the cache elsewhere with XDG_CACHE_HOME"},
-	{regexp.MustCompile(`NO_PUBKEY|EXPKEYSIG|BADSIG|is not signed|Missing key|signatures? (couldn't|were invalid|could not)|Sub-process /usr/bin/sqv returned`),
+	{lazyregexp.New(`NO_PUBKEY|EXPKEYSIG|BADSIG|is not signed|Missing key|signatures? (couldn't|were invalid|could not)|Sub-process /usr/bin/sqv returned`),
 		ErrSignature, "upgrade the host's keyring: apt-get install debian-archive-keyring"},
-	{regexp.MustCompile(`Unable to locate package|no installation candidate|Version '.*' for '.*' was not found`),
+	{lazyregexp.New(`Unable to locate package|no installation candidate|Version '.*' for '.*' was not found`),
 		ErrUnknownName, ""},
-	{regexp.MustCompile(`Could not resolve|Temporary failure resolving|Could not connect|Connection failed|Connection timed out|Network is unreachable|Unable to connect|Connection refused|does not have a Release file`),
+	{lazyregexp.New(`Could not resolve|Temporary failure resolving|Could not connect|Connection failed|Connection timed out|Network is unreachable|Unable to connect|Connection refused|does not have a Release file`),
 		ErrNoSource, "check the network, or name a mirror: --mirror URL or KMODLAB_MIRROR=URL"},
 }
 

@@ -5,9 +5,10 @@ package kernel
 import (
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // suites are the Debian suites that carry kernels for which kmodlab's tracer
@@ -48,11 +49,11 @@ type debName struct {
 }
 
 var (
-	suiteRE = regexp.MustCompile(`^[a-z][a-z0-9]*(-backports|-backports-sloppy|-proposed-updates)?$`)
-	abiRE   = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~-]*$`)
+	suiteRE = lazyregexp.New(`^[a-z][a-z0-9]*(-backports|-backports-sloppy|-proposed-updates)?$`)
+	abiRE   = lazyregexp.New(`^[0-9][0-9A-Za-z.+~-]*$`)
 	// packageRE is Debian policy's form of a package name. apt takes a last plus
 	// or minus for a word to itself, so such names are left out.
-	packageRE = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9.]$`)
+	packageRE = lazyregexp.New(`^[a-z0-9][a-z0-9+.-]*[a-z0-9.]$`)
 )
 
 // parseDebian reads what stands after "debian:".

@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // archiveFile is one package to download, a line of apt-get --print-uris.
@@ -27,7 +28,7 @@ type plan struct {
 	installed int64 // bytes after unpacking, apt's estimate
 }
 
-var installedRE = regexp.MustCompile(`After this operation, ([0-9.,]+) ([kMG]?B) of additional disk space`)
+var installedRE = lazyregexp.New(`After this operation, ([0-9.,]+) ([kMG]?B) of additional disk space`)
 
 // parsePlan reads apt-get install --print-uris.
 func parsePlan(out string) (plan, error) {

@@ -6,43 +6,65 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
 const insmodHelp = `Usage: insmod [options] FILE [PARAMETER=VALUE...]
-Loads one module file; what it needs must be loaded.
+Loads one module file; what it needs must be loaded (modprobe ./FILE loads that, too).
 
-  -f, --force              ignore vermagic and symbol versions
+  -f, --force              load although vermagic and symbol versions differ
       --force-vermagic, --force-modversion
-  -V, --version  -h, --help
+      --check              say what the kernel would refuse or let pass; load nothing
+      --json               the result as one JSON object
+  -s, --syslog  -v, --verbose  -V, --version  -h, --help
+
+As with kmod, which may surprise: a parameter that the module does not have is no error; the
+kernel logs that it ignored it, and insmod warns. --check tells before.
 `
 
 const rmmodHelp = `Usage: rmmod [options] NAME...
-Unloads modules.
+Unloads modules, not what they needed.
 
-  -v, --verbose            print what is unloaded
-  -V, --version  -h, --help
+  -f, --force              unload a module in use, where the kernel permits it; may crash the machine
+  -w, --wait MSEC          how long a module may stay in use
+      --why                say why a module cannot be unloaded; unload nothing
+      --json               the result as one JSON object
+  -s, --syslog  -v, --verbose  -V, --version  -h, --help
+
+As with kmod, which may surprise: a module that is in use is refused before the kernel is asked,
+and the others are unloaded all the same; the exit status is 1 then.
 `
 
 func (c *command) insmod(args []string) int {
 	p, err := parseArgs(args, []option{{'f', "force", false}, {0, "force-vermagic", false}, {0, "force-modversion", false},
+		{0, "check", false}, {0, "json", false}, {'s', "syslog", false}, {'v', "verbose", false},
 		{'V', "version", false}, {'h', "help", false}, reportOption})
 	if err != nil {
-		return c.usage("%v", err)
+		return c.badArgs(err)
 	}
 	if status, done := c.helpOrVersion(p, insmodHelp); done {
 		return status
 	}
-	report, err := openReport(p)
+	finish, err := c.begin(p)
 	if err != nil {
 		return c.usage("%v", err)
 	}
-	defer c.writeReport(report)
+	defer finish()
 	if len(p.operands) == 0 {
 		return c.usage("missing filename.")
 	}
+	if p.has("check") {
+		return c.insmodCheck(p.operands[0], joinParams(p.operands[1:]))
+	}
+	return c.insmodFile(p)
+}
+
+func (c *command) insmodFile(p parsed) int {
 	flags := 0
 	if p.has("force") || p.has("force-vermagic") {
 		flags |= kmod.IgnoreVermagic
@@ -54,10 +76,10 @@ func (c *command) insmod(args []string) int {
 	m, err := kmod.LoadFile(path, joinParams(p.operands[1:]), flags)
 	if err != nil {
 		verb := "insert"
-		if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, kmod.ErrUnknownSymbol) {
+		if _, tried := errors.AsType[*kmod.LoadError](err); !tried && errors.Is(err, fs.ErrNotExist) {
 			verb = "load"
 		}
-		c.say("ERROR", "could not %s module %s: %s", verb, path, strerror(err))
+		c.say("ERROR", "could not %s module %s: %s", verb, path, insmodText(err, verb))
 		c.explain(err)
 		return 1
 	}
@@ -68,46 +90,95 @@ func (c *command) insmod(args []string) int {
 	return 0
 }
 
-func (c *command) rmmod(args []string) int {
-	p, err := parseArgs(args, []option{{'v', "verbose", false}, {'s', "syslog", false}, {'V', "version", false}, {'h', "help", false}, reportOption})
+// insmodText is kmod's wording of a few errnos that mean something else here.
+func insmodText(err error, verb string) string {
+	if e, ok := errors.AsType[syscall.Errno](err); ok && verb == "insert" {
+		switch e {
+		case syscall.ENOEXEC:
+			return "Invalid module format"
+		case syscall.ENOENT:
+			return "Unknown symbol in module"
+		case syscall.ESRCH:
+			return "Module has wrong symbol version"
+		case syscall.EINVAL:
+			return "Invalid parameters"
+		}
+	}
+	return strerror(err)
+}
+
+func (c *command) insmodCheck(path, params string) int {
+	tree, err := kmod.Running()
 	if err != nil {
 		return c.usage("%v", err)
+	}
+	if !strings.Contains(path, "/") { // a name without is a module's
+		path = "./" + path
+	}
+	if err := c.check(tree, path, params); err != nil {
+		c.report.fail(err)
+		if !errors.Is(err, errSaid) {
+			c.say("ERROR", "could not check %s: %v", path, err)
+		}
+		return 1
+	}
+	return 0
+}
+
+func (c *command) rmmod(args []string) int {
+	p, err := parseArgs(args, []option{{'f', "force", false}, {'w', "wait", true}, {0, "why", false}, {0, "json", false},
+		{'v', "verbose", false}, {'s', "syslog", false}, {'V', "version", false}, {'h', "help", false}, reportOption})
+	if err != nil {
+		return c.badArgs(err)
 	}
 	if status, done := c.helpOrVersion(p, rmmodHelp); done {
 		return status
 	}
-	report, err := openReport(p)
+	finish, err := c.begin(p)
 	if err != nil {
 		return c.usage("%v", err)
 	}
-	defer c.writeReport(report)
+	defer finish()
 	if len(p.operands) == 0 {
 		return c.usage("missing module name.")
 	}
+	var wait time.Duration
+	if p.has("wait") {
+		msec, err := strconv.Atoi(p.flags["wait"])
+		if err != nil || msec < 0 {
+			return c.usage("invalid number of milliseconds for -w: %s", p.flags["wait"])
+		}
+		wait = time.Duration(msec) * time.Millisecond
+	}
 	status := 0
 	for _, arg := range p.operands {
-		if err := c.rmmodOne(kmod.CanonicalName(arg), p.has("verbose")); err != nil {
-			c.rmmodFailed(kmod.CanonicalName(arg), err)
+		name := kmod.CanonicalName(arg)
+		var err error
+		if p.has("why") {
+			err = c.why(name)
+		} else {
+			err = c.rmmodOne(name, p, wait)
+		}
+		if err != nil {
+			c.rmmodFailed(name, err)
 			status = 1
 		}
 	}
 	return status
 }
 
-func (c *command) rmmodOne(name string, verbose bool) error {
+func (c *command) rmmodOne(name string, p parsed, wait time.Duration) error {
 	switch kmod.StateOf(name) {
 	case kmod.StateNone:
 		return fmt.Errorf("unload module %s: %w", name, kmod.ErrNotLoaded)
 	case kmod.StateBuiltin:
 		return fmt.Errorf("unload module %s: %w", name, kmod.ErrBuiltin)
 	}
-	if err := kmod.CheckUnused(name); err != nil {
-		return err
+	o := kmod.RemoveOptions{Wait: wait, Force: p.has("force")}
+	if p.has("verbose") {
+		o.Each = func(string) { fmt.Fprintf(c.stderr, "rmmod %s\n", name) } // kmod's goes there, too
 	}
-	if verbose {
-		fmt.Fprintf(c.stdout, "rmmod %s\n", name)
-	}
-	if err := kmod.Remove(name); err != nil {
+	if err := kmod.RemoveWith(name, o); err != nil {
 		return err
 	}
 	c.report.Removed = append(c.report.Removed, name)
@@ -118,6 +189,7 @@ func (c *command) rmmodFailed(name string, err error) {
 	defer c.explain(err)
 	e, isLoad := errors.AsType[*kmod.LoadError](err)
 	switch {
+	case errors.Is(err, errSaid):
 	case errors.Is(err, kmod.ErrNotLoaded):
 		c.say("ERROR", "Module %s is not currently loaded", name)
 	case errors.Is(err, kmod.ErrBuiltin):

@@ -67,6 +67,9 @@ func (c *command) say(level, format string, args ...any) {
 // keeps them for the report.
 func (c *command) explain(err error) {
 	c.report.fail(err)
+	if e, ok := errors.AsType[*RuleError](err); ok {
+		fmt.Fprintf(c.stderr, "%s: %v\n", c.name, e)
+	}
 	if e, ok := errors.AsType[*kmod.LoadError](err); ok {
 		if e.Cause != "" {
 			fmt.Fprintf(c.stderr, "%s: %s\n", c.name, e.Cause)
@@ -84,6 +87,12 @@ func strerror(err error) string {
 		return strings.ToUpper(s[:1]) + s[1:]
 	}
 	return err.Error()
+}
+
+// badArgs prints a wrong option as getopt does.
+func (c *command) badArgs(err error) int {
+	fmt.Fprintf(c.stderr, "%s: %v\n", c.name, err)
+	return 1
 }
 
 // usage prints a wrong call.

@@ -3,6 +3,7 @@
 package kmodcmd
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -21,17 +22,22 @@ Prints what a module says about itself.
   -F, --field FIELD        only this field's values
   -n -p -a -d -l           only filename, parm, author, description, license
   -0, --null               end fields with a zero byte
+  -m, --modname            operands are modules' names, not aliases or files
   -k, --set-version VERSION
   -b, --basedir DIR        root of lib/modules
+      --json               a list of objects, with every value of repeated fields
   -V, --version  -h, --help
+
+As with kmod, which may surprise: parameters come last and backwards, and with -0 the key ends
+with = and not with a colon. --json has neither.
 `
 
 func (c *command) modinfo(args []string) int {
 	p, err := parseArgs(args, []option{{'F', "field", true}, {'n', "filename", false}, {'p', "parameters", false}, {'a', "author", false},
-		{'d', "description", false}, {'l', "license", false}, {'0', "null", false}, {'k', "set-version", true}, {'b', "basedir", true},
-		{'V', "version", false}, {'h', "help", false}})
+		{'d', "description", false}, {'l', "license", false}, {'0', "null", false}, {'m', "modname", false}, {'k', "set-version", true}, {'b', "basedir", true},
+		{0, "json", false}, {'V', "version", false}, {'h', "help", false}})
 	if err != nil {
-		return c.usage("%v", err)
+		return c.badArgs(err)
 	}
 	if status, done := c.helpOrVersion(p, modinfoHelp); done {
 		return status
@@ -43,7 +49,23 @@ func (c *command) modinfo(args []string) int {
 	if err != nil {
 		return c.usage("%v", err)
 	}
-	out := infoPrinter{w: c.stdout, field: p.flags["field"], sep: ':', end: '\n'}
+	out := newInfoPrinter(c.stdout, p)
+	status := 0
+	for _, arg := range p.operands {
+		if err := c.modinfoOne(tree, arg, p.has("modname"), out); err != nil {
+			c.modinfoFailed(arg, err)
+			status = 1
+		}
+	}
+	if err := out.flush(); err != nil {
+		return c.usage("print modinfo: %v", err)
+	}
+	return status
+}
+
+// newInfoPrinter reads the flags that say what to print and how.
+func newInfoPrinter(w io.Writer, p parsed) *infoPrinter {
+	out := &infoPrinter{w: bufio.NewWriter(w), field: p.flags["field"], sep: ':', end: '\n', json: p.has("json")}
 	for _, f := range [...][2]string{{"filename", "filename"}, {"parameters", "parm"}, {"author", "author"}, {"description", "description"}, {"license", "license"}} {
 		if p.has(f[0]) {
 			out.field = f[1]
@@ -52,30 +74,26 @@ func (c *command) modinfo(args []string) int {
 	if p.has("null") {
 		out.sep, out.end = '=', 0
 	}
-	status := 0
-	for _, arg := range p.operands {
-		if err := c.modinfoOne(tree, arg, out); err != nil {
-			c.modinfoFailed(arg, err)
-			status = 1
-		}
-	}
-	return status
+	return out
 }
 
 // modinfoOne takes an operand for a file where there is one, and else for a name.
-func (c *command) modinfoOne(tree *kmod.Tree, arg string, out infoPrinter) error {
-	if st, err := os.Stat(arg); err == nil && st.Mode().IsRegular() {
+func (c *command) modinfoOne(tree *kmod.Tree, arg string, byName bool, out *infoPrinter) error {
+	if st, err := os.Stat(arg); err == nil && st.Mode().IsRegular() && !byName {
 		path, err := filepath.Abs(arg)
 		if err != nil {
 			return err
 		}
-		return c.printFile(path, out)
+		return printFile(path, out)
 	}
 	found, err := tree.Resolve(arg)
 	if err != nil {
 		return err
 	}
 	for _, m := range found {
+		if byName && m.Name != kmod.CanonicalName(arg) {
+			return &kmod.NotFoundError{Name: arg, Dir: tree.Dir()}
+		}
 		if m.Builtin {
 			info, err := tree.BuiltinInfo(m.Name)
 			if err != nil {
@@ -84,14 +102,14 @@ func (c *command) modinfoOne(tree *kmod.Tree, arg string, out infoPrinter) error
 			out.print("(builtin)", m.Name, info)
 			continue
 		}
-		if err := c.printFile(m.Path, out); err != nil {
+		if err := printFile(m.Path, out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *command) printFile(path string, out infoPrinter) error {
+func printFile(path string, out *infoPrinter) error {
 	m, err := kmod.OpenModule(path)
 	if err != nil {
 		return err
@@ -112,14 +130,62 @@ func (c *command) modinfoFailed(arg string, err error) {
 // infoPrinter prints as modinfo does. A line is the key, a colon and blanks up
 // to column 16, but with -0 key=value.
 type infoPrinter struct {
-	w     io.Writer
+	w     *bufio.Writer
 	field string // only this one
 	sep   byte
 	end   byte
+	json  bool
+	list  []ModuleInfo // with json, what was to be printed
 }
 
-func (o infoPrinter) print(filename, builtin string, info kmod.Info) {
+// ModuleInfo is what one module says about itself, as JSON.
+type ModuleInfo struct {
+	Name     string              `json:"name"`
+	Filename string              `json:"filename,omitempty"` // empty for a built-in
+	Builtin  bool                `json:"builtin,omitempty"`
+	Fields   map[string][]string `json:"fields"` // every value of every key, in order; parm and parmtype are in parameters
+	Params   []Param             `json:"parameters"`
+}
+
+// Param is a parameter that a module takes.
+type Param struct {
+	Name string `json:"name"`
+	Type string `json:"type,omitempty"`
+	Desc string `json:"description,omitempty"`
+}
+
+func (o *infoPrinter) flush() error {
+	if o.json {
+		if err := printJSON(o.w, append([]ModuleInfo{}, o.list...)); err != nil {
+			return err
+		}
+	}
+	return o.w.Flush()
+}
+
+func (o *infoPrinter) keep(filename, builtin string, info kmod.Info) {
+	m := ModuleInfo{Name: builtin, Builtin: builtin != "", Fields: map[string][]string{}, Params: []Param{}}
+	if builtin == "" {
+		m.Name, m.Filename = kmod.CanonicalName(filename), filename
+	}
+	for _, f := range info {
+		if f.Key != "parm" && f.Key != "parmtype" && (o.field == "" || o.field == f.Key) {
+			m.Fields[f.Key] = append(m.Fields[f.Key], f.Value)
+		}
+	}
+	if o.field == "" || o.field == "parm" {
+		for _, p := range info.Params() {
+			m.Params = append(m.Params, Param{p.Name, p.Type, p.Desc})
+		}
+	}
+	o.list = append(o.list, m)
+}
+
+func (o *infoPrinter) print(filename, builtin string, info kmod.Info) {
 	switch {
+	case o.json:
+		o.keep(filename, builtin, info)
+		return
 	case o.field == "filename":
 		fmt.Fprintf(o.w, "%s%c", filename, o.end)
 		return
@@ -154,7 +220,7 @@ func backwards(params []kmod.Param) []kmod.Param {
 	return params
 }
 
-func (o infoPrinter) line(f kmod.Field) {
+func (o *infoPrinter) line(f kmod.Field) {
 	var b bytes.Buffer
 	b.WriteString(f.Key)
 	b.WriteByte(o.sep)
@@ -166,7 +232,7 @@ func (o infoPrinter) line(f kmod.Field) {
 	o.w.Write(b.Bytes())
 }
 
-func (o infoPrinter) printField(info kmod.Info) {
+func (o *infoPrinter) printField(info kmod.Info) {
 	if o.field != "parm" {
 		for _, v := range info.All(o.field) {
 			fmt.Fprintf(o.w, "%s%c", v, o.end)

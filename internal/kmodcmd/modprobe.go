@@ -3,77 +3,171 @@
 package kmodcmd
 
 import (
-	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-const modprobeHelp = `Usage: modprobe [options] NAME [PARAMETER=VALUE...]
+const modprobeHelp = `Usage: modprobe [options] NAME|FILE [PARAMETER=VALUE...]
        modprobe -a [options] NAME...
        modprobe -r [options] NAME...
+       modprobe -c | --show-exports FILE | --show-modversions FILE
 Loads a module with what it needs, or unloads it with what nothing else uses.
+A FILE (with a / in its name) needs no index: what it needs is looked for beside it.
 
   -a, --all                every operand is a module
   -r, --remove             unload
+      --remove-holders     with -r: first unload the modules that use it
+  -w, --wait MSEC          with -r: how long a module may stay in use
+      --first-time         fail when it is loaded (with -r: not loaded) already
+  -i, --ignore-install, --ignore-remove
+                           no install or remove rule, no softdeps of the module itself
+  -b, --use-blacklist      apply the blacklist to the module's own name, too
+  -f, --force              load although vermagic and symbol versions differ; unload in use
+      --force-vermagic, --force-modversion
+      --run-install        run install and remove rules in kmodlab's own guests, too
+      --first-softdep      of several softdep lines for a module read the first, as kmod does
+
   -R, --resolve-alias      print the modules that a name stands for
   -D, --show-depends       print what loading takes, loaded or not
+  -c, --show-config        print the configuration and the index
+      --show-exports, --show-modversions, --dump-modversions
+      --check              say what the kernel would refuse or let pass; load nothing
+      --why                say why a module cannot be unloaded
+
   -n, --dry-run, --show    do everything but loading and unloading
-  -b, --use-blacklist      apply blacklists to aliases
-  -f, --force              ignore vermagic and symbol versions
-      --force-vermagic, --force-modversion
-      --first-time         fail when it is loaded (with -r: not loaded) already
-  -i, --ignore-install     accepted; install and remove commands are never run
-  -q, --quiet              no message where nothing is found
-  -v, --verbose            print what is loaded and unloaded
-  -d, --dirname DIR        root of lib/modules and of modprobe.d
+  -C, --config PATH        read this file or folder instead of modprobe.d; may be repeated
+  -d, --dirname DIR        root of lib/modules
   -S, --set-version VERSION
-  -V, --version  -h, --help
+      --json               the result as one JSON object
+  -s, --syslog  -q, --quiet  -v, --verbose  -V, --version  -h, --help
+
+As with kmod, which may surprise:
+  - blacklist keeps aliases from loading a module, not its own name (see -b), nor modules
+    that need it. A line "forbid NAME" does; kmod does not know it.
+  - an install rule does not count for a module that has a softdep line, too.
+  - -d moves lib/modules only: modprobe.d is that of this machine (see -C).
+  - -n is silent without -v. -r unloads what the module needed as well, and -R prints a
+    module once for each alias that matches.
+  - A module that is built in is loaded with success, and cannot be unloaded.
 `
 
 func modprobeOptions() []option {
-	return []option{{'a', "all", false}, {'r', "remove", false}, {'R', "resolve-alias", false}, {'D', "show-depends", false},
-		{'n', "dry-run", false}, {0, "show", false}, {'b', "use-blacklist", false}, {'f', "force", false},
-		{0, "force-vermagic", false}, {0, "force-modversion", false}, {0, "first-time", false},
-		{'i', "ignore-install", false}, {'q', "quiet", false}, {'v', "verbose", false},
-		{'d', "dirname", true}, {'S', "set-version", true}, {'V', "version", false}, {'h', "help", false}, reportOption}
+	return []option{{'a', "all", false}, {'r', "remove", false}, {0, "remove-holders|remove-dependencies", false},
+		{'w', "wait", true}, {0, "first-time", false}, {'i', "ignore-install|ignore-remove", false},
+		{'b', "use-blacklist", false}, {'f', "force", false}, {0, "force-vermagic", false}, {0, "force-modversion", false},
+		{0, "first-softdep", false}, {'R', "resolve-alias", false}, {'D', "show-depends", false},
+		{'c', "show-config|showconfig", false},
+		{0, "show-modversions|dump-modversions", false}, {0, "show-exports", false},
+		{0, "check", false}, {0, "why", false},
+		{'n', "dry-run|show", false}, {'C', "config", true}, {'d', "dirname", true}, {'S', "set-version", true},
+		{0, "json", false}, {0, "run-install", false}, {'s', "syslog", false}, {'q', "quiet", false}, {'v', "verbose", false},
+		{'V', "version", false}, {'h', "help", false}, reportOption}
 }
 
 func (c *command) modprobe(args []string) int {
-	p, err := parseArgs(args, modprobeOptions())
+	// The words of the environment come first, as if they stood on the line.
+	p, err := parseArgs(append(splitOptions(os.Getenv("MODPROBE_OPTIONS")), args...), modprobeOptions())
 	if err != nil {
-		return c.usage("%v", err)
+		return c.badArgs(err)
 	}
 	if status, done := c.helpOrVersion(p, modprobeHelp); done {
 		return status
 	}
-	report, err := openReport(p)
+	finish, err := c.begin(p)
 	if err != nil {
 		return c.usage("%v", err)
 	}
-	defer c.writeReport(report)
-	if len(p.operands) == 0 {
+	defer finish()
+	if len(p.operands) == 0 && !p.has("show-config") {
 		return c.usage("missing parameters. See -h.")
 	}
+	if p.has("wait") {
+		if n, err := strconv.Atoi(p.flags["wait"]); err != nil || n < 0 {
+			return c.usage("invalid number of milliseconds for -w: %s", p.flags["wait"])
+		}
+	}
 	tree, err := treeOf(p, "dirname", "set-version")
+	if err == nil {
+		err = c.configure(tree, p)
+	}
 	if err != nil {
 		c.report.fail(err)
 		return c.usage("%v", err)
 	}
+	switch {
+	case p.has("show-config"):
+		return c.showConfig(tree)
+	case p.has("show-modversions"), p.has("show-exports"):
+		return c.showSymbols(p.operands[0], p.has("show-exports"))
+	}
+	return c.modprobeAll(tree, p)
+}
+
+// begin sets up where output goes; the returned function writes the report.
+func (c *command) begin(p parsed) (finish func(), err error) {
+	report, err := openReport(p)
+	if err != nil {
+		return nil, err
+	}
+	out := c.stdout
+	if p.has("json") {
+		c.stdout = io.Discard
+	}
+	switch {
+	case p.has("quiet"):
+		c.stderr = io.Discard
+	case p.has("syslog"):
+		c.stderr = &syslogWriter{name: c.name}
+	}
+	return func() {
+		if p.has("json") {
+			c.writeJSON(out)
+		}
+		c.writeReport(report)
+	}, nil
+}
+
+// configure gives a tree the configuration of this machine, or what -C names,
+// and tells of lines that do not count.
+func (c *command) configure(tree *kmod.Tree, p parsed) error {
+	tree.ConfigPaths = p.repeated["config"]
+	if tree.ConfigPaths == nil {
+		tree.ConfigPaths = []string{"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d"}
+	}
+	cfg, err := tree.Config()
+	if err != nil {
+		return err
+	}
+	for _, problem := range cfg.Problems {
+		c.say("WARNING", "%v", problem)
+	}
+	return nil
+}
+
+func (c *command) modprobeAll(tree *kmod.Tree, p parsed) int {
 	names, params := p.operands, ""
-	if !p.has("all") && !p.has("remove") {
+	if !p.has("all") && !p.has("remove") && !p.has("why") {
 		names, params = names[:1], joinParams(p.operands[1:])
 	}
 	status := 0
 	for _, name := range names {
 		var err error
 		switch {
-		case p.has("resolve-alias"):
-			err = c.resolveAlias(tree, name)
+		case p.has("why"):
+			err = c.why(name)
+		case p.has("check"):
+			err = c.check(tree, name, params)
 		case p.has("remove"):
 			err = c.unload(tree, name, p)
+		case p.has("resolve-alias"):
+			err = c.resolveAlias(tree, name)
 		default:
 			err = c.load(tree, name, params, p)
 		}
@@ -88,13 +182,12 @@ func (c *command) modprobe(args []string) int {
 
 // treeOf is the tree that two options choose, by default the running kernel's.
 func treeOf(p parsed, root, release string) (*kmod.Tree, error) {
-	t := &kmod.Tree{Root: "/", Release: p.flags[release]}
-	if t.Release == "" {
-		running, err := kmod.Running()
-		if err != nil {
-			return nil, err
-		}
-		t.Release = running.Release
+	t, err := kmod.Running()
+	if err != nil {
+		return nil, err
+	}
+	if p.flags[release] != "" {
+		t.Release = p.flags[release]
 	}
 	if p.has(root) {
 		dir, err := filepath.Abs(p.flags[root])
@@ -110,7 +203,7 @@ func treeOf(p parsed, root, release string) (*kmod.Tree, error) {
 func joinParams(args []string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
-		if key, value, ok := strings.Cut(a, "="); ok && strings.ContainsAny(value, " \t") && !strings.Contains(value, `"`) {
+		if key, value, ok := strings.Cut(a, "="); ok && strings.ContainsAny(value, " \t") && !strings.ContainsAny(value, `"'`) {
 			a = key + `="` + value + `"`
 		}
 		quoted[i] = a
@@ -119,24 +212,29 @@ func joinParams(args []string) string {
 }
 
 func (c *command) load(tree *kmod.Tree, name, params string, p parsed) error {
-	o := kmod.ProbeOptions{Params: params, UseBlacklist: p.has("use-blacklist")}
-	o.ShowAll = p.has("show-depends")
-	o.DryRun = o.ShowAll || p.has("dry-run") || p.has("show")
+	o := kmod.ProbeOptions{Params: params, UseBlacklist: p.has("use-blacklist"), FirstTime: p.has("first-time"),
+		IgnoreCommands: p.has("ignore-install"), FirstSoftdep: p.has("first-softdep"), ShowAll: p.has("show-depends")}
+	o.DryRun = o.ShowAll || p.has("dry-run")
 	if p.has("force") || p.has("force-vermagic") {
 		o.Flags |= kmod.IgnoreVermagic
 	}
 	if p.has("force") || p.has("force-modversion") {
 		o.Flags |= kmod.IgnoreModversions
 	}
-	if o.ShowAll || p.has("verbose") {
-		o.Each = func(s kmod.Step) { fmt.Fprint(c.stdout, stepLine(s)) }
+	if rulesCount(p) {
+		o.Command = func(s kmod.Step) error { return c.runInstall(s, p) }
 	}
-	if p.has("first-time") {
-		if err := notLoaded(tree, name); err != nil {
-			return err
+	verbose := o.ShowAll || p.has("verbose")
+	o.Each = func(s kmod.Step) {
+		c.report.step(s)
+		if s.Warning != "" {
+			c.say("WARNING", "%s", s.Warning)
+		}
+		if verbose {
+			fmt.Fprint(c.stdout, stepLine(s))
 		}
 	}
-	done, err := tree.Probe(name, o)
+	done, err := c.probe(tree, name, o)
 	c.report.load(done)
 	for _, m := range done {
 		for _, w := range m.Warnings {
@@ -146,108 +244,63 @@ func (c *command) load(tree *kmod.Tree, name, params string, p parsed) error {
 	return err
 }
 
+// probe takes a name with a / for a file where there is one.
+func (c *command) probe(tree *kmod.Tree, name string, o kmod.ProbeOptions) ([]*kmod.Loaded, error) {
+	if !isFile(name) {
+		return tree.Probe(name, o)
+	}
+	done, plan, err := tree.ProbeFile(name, o)
+	if plan != nil {
+		for _, w := range plan.Warnings {
+			c.say("WARNING", "%v", w)
+		}
+	}
+	return done, err
+}
+
+func isFile(name string) bool {
+	if !strings.Contains(name, "/") {
+		return false
+	}
+	st, err := os.Stat(name)
+	return err == nil && !st.IsDir()
+}
+
 // stepLine is a step as modprobe -v and -D print it, a space before the end
-// where there are no parameters.
+// where there are no parameters; nothing for a name with nothing behind it.
 func stepLine(s kmod.Step) string {
-	if s.Builtin {
+	switch {
+	case s.Command != "":
+		return "install " + s.Command + " " + s.Params + "\n"
+	case s.Builtin:
 		return "builtin " + s.Name + "\n"
+	case s.Path == "":
+		return ""
 	}
 	return "insmod " + s.Path + " " + s.Params + "\n"
 }
 
-func notLoaded(tree *kmod.Tree, name string) error {
-	found, err := tree.Resolve(name)
-	if err != nil {
-		return err
-	}
-	for _, m := range found {
-		if m.Builtin || kmod.StateOf(m.Name) != kmod.StateNone {
-			return fmt.Errorf("load module %s: %w", m.Name, kmod.ErrAlreadyLoaded)
-		}
-	}
-	return nil
-}
-
-func (c *command) resolveAlias(tree *kmod.Tree, name string) error {
-	found, err := tree.Matches(name)
-	for _, m := range found {
-		fmt.Fprintln(c.stdout, m.Name)
-	}
-	return err
-}
-
 func (c *command) unload(tree *kmod.Tree, name string, p parsed) error {
-	o := kmod.UnloadOptions{DryRun: p.has("dry-run") || p.has("show")}
-	if p.has("verbose") {
-		o.Each = func(name string) { fmt.Fprintf(c.stdout, "rmmod %s\n", name) }
+	o := kmod.UnloadOptions{Holders: p.has("remove-holders"), Force: p.has("force"), FirstTime: p.has("first-time"),
+		IgnoreCommands: p.has("ignore-install"), FirstSoftdep: p.has("first-softdep"), ShowAll: p.has("show-depends")}
+	o.DryRun = o.ShowAll || p.has("dry-run")
+	if msec, err := strconv.Atoi(p.flags["wait"]); err == nil {
+		o.Wait = time.Duration(msec) * time.Millisecond
+	}
+	if rulesCount(p) {
+		o.Command = func(name, cmd string) error { return c.runRemove(name, cmd, p) }
+	}
+	verbose := o.ShowAll || p.has("verbose")
+	o.Each = func(name, cmd string) {
+		c.report.RemoveSteps = append(c.report.RemoveSteps, RemoveStep{name, cmd})
+		switch {
+		case verbose && cmd != "":
+			fmt.Fprintf(c.stdout, "remove %s\n", cmd)
+		case verbose:
+			fmt.Fprintf(c.stdout, "rmmod %s\n", name)
+		}
 	}
 	done, err := tree.Unload(name, o)
 	c.report.Removed = append(c.report.Removed, done...)
-	if err == nil && p.has("first-time") && !o.DryRun && len(done) == 0 {
-		return fmt.Errorf("unload module %s: %w", name, kmod.ErrNotLoaded)
-	}
 	return err
-}
-
-// modprobeFailed prints kmod's message for an error, and its cause.
-func (c *command) modprobeFailed(tree *kmod.Tree, name string, err error, p parsed) {
-	_, isLoad := errors.AsType[*kmod.LoadError](err)
-	verb := "insert"
-	if p.has("remove") {
-		verb = "remove"
-	}
-	switch {
-	case errors.Is(err, kmod.ErrNotFound):
-		if !p.has("quiet") {
-			c.notFound(tree, name, p)
-		}
-	case errors.Is(err, kmod.ErrNoIndex):
-		if !p.has("quiet") {
-			c.notFound(tree, name, p)
-			fmt.Fprintf(c.stderr, "%s: %v\n", c.name, err)
-		}
-	case p.has("remove") && errors.Is(err, kmod.ErrInUse):
-		c.say("FATAL", "Module %s is in use.", moduleOf(err, name))
-		c.explain(err)
-	case errors.Is(err, kmod.ErrBuiltin):
-		c.say("FATAL", "Module %s is builtin.", name)
-	case errors.Is(err, kmod.ErrNotLoaded) && !isLoad:
-		c.say("FATAL", "Module %s is not in kernel.", name)
-	case errors.Is(err, kmod.ErrAlreadyLoaded):
-		c.say("ERROR", "could not %s '%s': Module already in kernel", verb, name)
-	default:
-		c.say("ERROR", "could not %s '%s': %s", verb, name, strerror(err))
-		c.explain(err)
-	}
-}
-
-func (c *command) notFound(tree *kmod.Tree, name string, p parsed) {
-	switch {
-	case p.has("remove"):
-		c.say("FATAL", "Module %s not found.", name)
-	case p.has("all"):
-		c.say("WARNING", "Module %s not found in directory %s", name, tree.Dir())
-	default:
-		c.say("FATAL", "Module %s not found in directory %s", name, tree.Dir())
-	}
-}
-
-func moduleOf(err error, name string) string {
-	if e, ok := errors.AsType[*kmod.LoadError](err); ok {
-		return e.Module
-	}
-	return name
-}
-
-// helpOrVersion answers -h and -V.
-func (c *command) helpOrVersion(p parsed, help string) (status int, done bool) {
-	switch {
-	case p.has("help"):
-		fmt.Fprint(c.stdout, help)
-	case p.has("version"):
-		fmt.Fprintf(c.stdout, "kmodlab %s\n", c.name)
-	default:
-		return 0, false
-	}
-	return 0, true
 }

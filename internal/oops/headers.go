@@ -3,8 +3,7 @@
 package oops
 
 import (
-	"regexp"
-
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -12,7 +11,7 @@ import (
 // a line counts. Part of a module's own message at the start of a line can look
 // like one; the patterns ask for what the kernel prints around it.
 type header struct {
-	line  *regexp.Regexp
+	line  *lazyregexp.Regexp
 	class result.Class
 	// title is expanded with the line's submatches; " in FUNCTION" follows.
 	title string
@@ -48,7 +47,7 @@ var headers = []header{
 	{line: re(`^UBSAN: (\S+) in (.*)`), class: result.Oops, title: "UBSAN: $1 in $2", short: true},
 }
 
-func re(s string) *regexp.Regexp { return regexp.MustCompile(s) }
+func re(s string) *lazyregexp.Regexp { return lazyregexp.New(s) }
 
 func headerOf(text string) *header {
 	for i := range headers {

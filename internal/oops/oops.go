@@ -7,9 +7,9 @@
 package oops
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -48,9 +48,9 @@ type line struct {
 var (
 	// A time stamp, with the syslog level and the caller where they are shown.
 	// Concurrent printks glue records together: one line may hold several.
-	stamp   = regexp.MustCompile(`(?:<\d{1,3}>)?\[ {0,12}\d{1,12}\.\d{6}\](?:\[ {0,8}([TC]\d{1,10})\])? ?`)
-	level   = regexp.MustCompile(`^<\d{1,3}>`)
-	ansiSeq = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+	stamp   = lazyregexp.New(`(?:<\d{1,3}>)?\[ {0,12}\d{1,12}\.\d{6}\](?:\[ {0,8}([TC]\d{1,10})\])? ?`)
+	level   = lazyregexp.New(`^<\d{1,3}>`)
+	ansiSeq = lazyregexp.New("\x1b\\[[0-9;?]*[A-Za-z]")
 )
 
 func splitLines(console []byte) []line {

@@ -3,9 +3,9 @@
 package oops
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -24,12 +24,12 @@ type report struct {
 }
 
 var (
-	ripLine   = regexp.MustCompile(`^RIP: (?:[0-9a-f]{4}:)?(\S+)`)
-	frameLine = regexp.MustCompile(`^ {1,2}(\? )?([A-Za-z_.$][\w.$]*\+0x[0-9a-f]+)/0x[0-9a-f]+( \[[\w-]+[^\]]*\])?$`)
+	ripLine   = lazyregexp.New(`^RIP: (?:[0-9a-f]{4}:)?(\S+)`)
+	frameLine = lazyregexp.New(`^ {1,2}(\? )?([A-Za-z_.$][\w.$]*\+0x[0-9a-f]+)/0x[0-9a-f]+( \[[\w-]+[^\]]*\])?$`)
 	// What an oops prints behind its end mark, and around its call trace.
-	register = regexp.MustCompile(`^(?:RIP|RSP|RAX|RDX|RBP|R\d\d|FS|CS|CR2|DR\d|PKRU|EFLAGS|Code|Call Trace|Modules linked in|CPU|Hardware name|Workqueue|Tainted|note|Stack): ?|^(?:R\d\d|CR2|DR\d): `)
+	register = lazyregexp.New(`^(?:RIP|RSP|RAX|RDX|RBP|R\d\d|FS|CS|CR2|DR\d|PKRU|EFLAGS|Code|Call Trace|Modules linked in|CPU|Hardware name|Workqueue|Tainted|note|Stack): ?|^(?:R\d\d|CR2|DR\d): `)
 	// What stands in every report and says nothing of where it went wrong.
-	waiting = regexp.MustCompile(`^(?:__)?(?:schedule|schedule_timeout|schedule_preempt_disabled|wait_for_|io_schedule|` +
+	waiting = lazyregexp.New(`^(?:__)?(?:schedule|schedule_timeout|schedule_preempt_disabled|wait_for_|io_schedule|` +
 		`mutex_lock|down|rwsem_down|rt_mutex|sched_show_task|show_stack|dump_stack|print_|rcu_|sched_show|dump_cpu_task|nmi_|` +
 		`schedule_bug|might_resched|might_sleep|ubsan_|warn|report_bug|handle_bug|exc_|asm_|die|page_fault_oops)[\w.]*\+`)
 )

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+
+// Package lazyregexp compiles regular expressions when they are first used. The
+// program is also the kernel's modprobe: what is compiled at its start, for
+// commands that it does not run, costs every request of a module two thirds of
+// a millisecond, and eighteen times that under emulation.
+package lazyregexp
+
+import (
+	"regexp"
+	"sync"
+)
+
+// Regexp is a regexp.Regexp that is not compiled yet. It may be used by several
+// goroutines.
+type Regexp struct {
+	compiled func() *regexp.Regexp
+}
+
+// New returns the expression. One that is wrong panics at its first use, so each
+// needs a test that uses it.
+func New(expr string) *Regexp {
+	return &Regexp{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })}
+}
+
+// MatchString is that of package regexp.
+func (r *Regexp) MatchString(s string) bool { return r.compiled().MatchString(s) }
+
+// FindStringSubmatch is that of package regexp.
+func (r *Regexp) FindStringSubmatch(s string) []string { return r.compiled().FindStringSubmatch(s) }
+
+// ReplaceAllString is that of package regexp.
+func (r *Regexp) ReplaceAllString(s, to string) string { return r.compiled().ReplaceAllString(s, to) }
+
+// ReplaceAll is that of package regexp.
+func (r *Regexp) ReplaceAll(s, to []byte) []byte { return r.compiled().ReplaceAll(s, to) }
+
+// FindAllStringSubmatchIndex is that of package regexp.
+func (r *Regexp) FindAllStringSubmatchIndex(s string, n int) [][]int {
+	return r.compiled().FindAllStringSubmatchIndex(s, n)
+}
+
+// FindStringSubmatchIndex is that of package regexp.
+func (r *Regexp) FindStringSubmatchIndex(s string) []int {
+	return r.compiled().FindStringSubmatchIndex(s)
+}
+
+// ExpandString is that of package regexp.
+func (r *Regexp) ExpandString(dst []byte, template, src string, match []int) []byte {
+	return r.compiled().ExpandString(dst, template, src, match)
+}
