@@ -16,9 +16,12 @@ var (
 	whoLine = regexp.MustCompile(`^in_atomic\(\): .*\bpid: (?P<pid>\d{1,10}), name: (?P<comm>.{1,64})$|` +
 		` by task (?P<comm>.{1,64})/(?P<pid>\d{1,10})$|` +
 		`^(?P<comm>\S.{0,63})/(?P<pid>\d{1,10}) is (?:trying to acquire lock|just changing the state of lock|leaving the kernel with locks still held)`)
-	stalledCPU = regexp.MustCompile(`^(?:rcu: )?\t(\d{1,5})-[.!O]`)
-	otherCPU   = regexp.MustCompile(`^NMI backtrace for cpu (\d{1,5})`)
-	registers  = regexp.MustCompile(`\b(R[A-D]X|R[SD]I|R[BS]P|R\d\d|EFLAGS|[FGC]S|[DE]S|knlGS|CR[0234]|DR[0-7]|PKRU): ?(?:([0-9a-f]{4}):)?([0-9a-f]{4,16})\b`)
+	// The address of the fault. The set of registers has another one where the
+	// kernel faulted again when it wanted to show the code.
+	faultAddress = regexp.MustCompile(`^CR2: ([0-9a-f]{16})$`)
+	stalledCPU   = regexp.MustCompile(`^(?:rcu: )?\t(\d{1,5})-[.!O]`)
+	otherCPU     = regexp.MustCompile(`^NMI backtrace for cpu (\d{1,5})`)
+	registers    = regexp.MustCompile(`\b(R[A-D]X|R[SD]I|R[BS]P|R\d\d|EFLAGS|[FGC]S|[DE]S|knlGS|CR[0234]|DR[0-7]|PKRU): ?(?:([0-9a-f]{4}):)?([0-9a-f]{4,16})\b`)
 )
 
 // addDetails takes who and where out of one line. The first word on a thing
@@ -43,6 +46,9 @@ func (r *report) addDetails(text string) {
 		if m := p.FindStringSubmatch(text); m != nil && r.kind == "rcu-stall" {
 			r.cpu = cmp.Or(r.cpu, m[1])
 		}
+	}
+	if m := faultAddress.FindStringSubmatch(text); m != nil {
+		r.registers["CR2"] = m[1]
 	}
 	if !r.ended && !r.seenUser(text) && register.MatchString(text) {
 		r.addRegisters(text)
