@@ -11,7 +11,7 @@ import (
 var (
 	cpuLine = regexp.MustCompile(`^CPU: (\d{1,5})(?: UID: \d+)? PID: (\d{1,10}) Comm: (.{1,64}?) +(?:Not tainted|(?:Kdump: loaded )?Tainted: )`)
 	// The letters stand in a fixed order, absent ones as blanks.
-	taintLine = regexp.MustCompile(`\bTainted: ([A-Z](?:[ A-Z]{0,30}[A-Z])?) +\d+\.\d+`)
+	taintLine = regexp.MustCompile(`\bTainted: ([A-Z](?:[ A-Z]{0,30}[A-Z])?) +\d`)
 	// sleeping function called …, KASAN, lockdep.
 	whoLine = regexp.MustCompile(`^in_atomic\(\): .*\bpid: (?P<pid>\d{1,10}), name: (?P<comm>.{1,64})$|` +
 		` by task (?P<comm>.{1,64})/(?P<pid>\d{1,10})$|` +

@@ -4,6 +4,8 @@ package oops
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -95,7 +97,14 @@ var refinements = []refinement{
 
 func re(s string) *regexp.Regexp { return regexp.MustCompile(s) }
 
+// headerWords are in all headers, one or another of them: most lines of a flooded
+// console are none, and this is cheaper than the table.
+var headerWords = []string{"panic", "PANIC", "BUG", "LOCKUP", "INFO: ", "oom-killer", "allocation failure", "vmalloc error", "WARNING", "fault", " [#", "UBSAN"}
+
 func headerOf(text string) *header {
+	if !slices.ContainsFunc(headerWords, func(word string) bool { return strings.Contains(text, word) }) {
+		return nil
+	}
 	for i := range headers {
 		if headers[i].line.MatchString(text) {
 			return &headers[i]

@@ -4,6 +4,7 @@ package oops
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -11,12 +12,13 @@ import (
 type line struct {
 	text   string
 	caller string // T123 or C0, "" where the console does not say
+	us     int64  // its time in microseconds, 0 where the console does not say
 }
 
 var (
 	// A time stamp, with the syslog level and the caller where they are shown.
 	// Concurrent printks glue records together: one line may hold several.
-	stamp   = regexp.MustCompile(`(?:<\d{1,3}>)?\[ {0,12}\d{1,12}\.\d{6}\](?:\[ {0,8}([TC]\d{1,10})\])? ?`)
+	stamp   = regexp.MustCompile(`(?:<\d{1,3}>)?\[ {0,12}(\d{1,12})\.(\d{6})\](?:\[ {0,8}([TC]\d{1,10})\])? ?`)
 	level   = regexp.MustCompile(`^<\d{1,3}>`)
 	ansiSeq = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 )
@@ -39,8 +41,9 @@ func splitLines(console []byte) []line {
 				end = marks[i+1][0]
 			}
 			l := line{text: cut(raw[m[1]:end])}
-			if m[2] >= 0 {
-				l.caller = raw[m[2]:m[3]]
+			l.us, _ = strconv.ParseInt(raw[m[2]:m[3]]+raw[m[4]:m[5]], 10, 64) // 18 digits always fit
+			if m[6] >= 0 {
+				l.caller = raw[m[6]:m[7]]
 			}
 			lines = append(lines, l)
 		}

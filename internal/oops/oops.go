@@ -84,8 +84,12 @@ type parser struct {
 type cutHere struct {
 	seen    bool
 	message string
-	last    string // the line before the mark
+	last    line // the line before the mark
 }
+
+// messageGap bounds, in microseconds, how long before its header a WARNING says
+// its message. From 7.x on "cut here" stands in the log and not on the console.
+const messageGap = 1000
 
 func (p *parser) add(l line) {
 	h := headerOf(l.text)
@@ -168,7 +172,7 @@ func (p *parser) outside(l line) {
 	case c.seen && c.message == "":
 		c.message = l.text
 	case strings.TrimSpace(l.text) != "":
-		c = cutHere{last: l.text}
+		c = cutHere{last: l}
 	}
 	if len(p.before) < maxCrashes || c.seen {
 		p.before[l.caller] = c
@@ -179,12 +183,14 @@ func (p *parser) begin(h *header, l line) {
 	r := &report{header: h, first: l.text, caller: l.caller, seen: make(map[string]bool), registers: make(map[string]string)}
 	c := p.before[l.caller]
 	delete(p.before, l.caller)
-	if c.seen && c.message != "" {
+	switch near := h.kind == "warning" && c.last.us > 0 && l.us-c.last.us < messageGap; {
+	case c.seen && c.message != "":
 		r.message = c.message
-		r.log = append(r.log, c.message)
-	} else if c.last != "" && refine(c.last) != "" {
-		r.message = c.last
-		r.log = append(r.log, c.last)
+	case c.last.text != "" && (refine(c.last.text) != "" || near && !c.seen):
+		r.message = c.last.text
+	}
+	if r.message != "" {
+		r.log = append(r.log, r.message)
 	}
 	r.beside = len(p.open) > 0 && l.caller == ""
 	if len(p.all) < maxCrashes {

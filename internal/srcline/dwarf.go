@@ -37,15 +37,15 @@ func (m *Module) positions(pc uint64) ([]Position, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(chain) == 0 { // padding between functions
+		return nil, ErrUnknownPlace
+	}
 	return m.unwind(chain, lines.Files(), file, line), nil
 }
 
 // unwind makes positions of a chain of entries, outermost first: each knows
 // where the one around it calls it.
 func (m *Module) unwind(chain []*dwarf.Entry, files []*dwarf.LineFile, file string, line int) []Position {
-	if len(chain) == 0 {
-		return []Position{{File: file, Line: line}}
-	}
 	var list []Position
 	for _, e := range slices.Backward(chain) {
 		p := Position{Function: m.name(e), File: file, Line: line, Inlined: e.Tag == dwarf.TagInlinedSubroutine}
