@@ -55,7 +55,11 @@ type debugInfo struct {
 func (l *locator) locate(c *result.Crash) {
 	frames := make([]result.Frame, 0, len(c.Frames))
 	for _, f := range c.Frames {
-		l.name(&f)
+		bare := f.Place()
+		if l.name(&f); f.Module != "" && f.Address != 0 {
+			// The kernel names code that is there.
+			c.Title = strings.ReplaceAll(c.Title, " in "+bare, " in "+f.Place()+", code that is gone")
+		}
 		frames = append(frames, l.expand(c, f)...)
 	}
 	c.Frames = frames

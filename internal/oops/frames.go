@@ -72,6 +72,9 @@ func (r *report) where() string {
 			return r.frames[i].Place()
 		}
 	}
+	if r.kind == "oom-kill" { // whoever asked last is not to blame
+		return ""
+	}
 	for i := range r.frames {
 		if f := &r.frames[i]; f.Reliable && f.Function != "" && !waiting.MatchString(f.Place()) {
 			return f.Place()

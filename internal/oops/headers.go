@@ -69,8 +69,10 @@ var headers = []header{
 	{line: re(`^(?:Oops: )?(invalid opcode): [0-9a-f]{4} \[#\d+\].*`), class: result.Oops, kind: "invalid-opcode", title: "$1", inner: true},
 	{line: re(`^(?:Oops: )?(divide error): [0-9a-f]{4} \[#\d+\].*`), class: result.Oops, kind: "divide-error", title: "$1", inner: true},
 	{line: re(`^(?:Oops: )?(double fault): [0-9a-f]{4} \[#\d+\].*`), class: result.Oops, kind: "double-fault", title: "$1", inner: true},
+	// From 7.x on, freed code is filled with it.
+	{line: re(`^(?:Oops: )?(int3): [0-9a-f]{4} \[#\d+\].*`), class: result.Oops, kind: "int3", title: "$1", inner: true},
 	{line: re(`^(?:traps: )?PANIC: double fault, error_code: .*`), class: result.Oops, kind: "double-fault", title: "double fault", inner: true},
-	{line: re(`^(?:Oops: )?(stack segment|int3|bounds|coprocessor segment overrun|alignment check|control protection fault): [0-9a-f]{4} \[#\d+\].*`),
+	{line: re(`^(?:Oops: )?(stack segment|bounds|coprocessor segment overrun|alignment check|control protection fault): [0-9a-f]{4} \[#\d+\].*`),
 		class: result.Oops, kind: "trap", title: "$1", inner: true},
 	{line: re(`^Oops: [0-9a-f]{4} \[#\d+\].*`), class: result.Oops, kind: "oops", title: "Oops", inner: true},
 	{line: re(`^UBSAN: (\S+) in (.*)`), class: result.Oops, kind: "ubsan", title: "UBSAN: $1 in $2", end: equalSigns},

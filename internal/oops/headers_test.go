@@ -61,6 +61,7 @@ var headerLines = []struct {
 	{"Oops: divide error: 0000 [#1] SMP NOPTI", result.Oops, "divide-error", "divide error"},
 	{"double fault: 0000 [#1] PREEMPT SMP NOPTI", result.Oops, "double-fault", "double fault"},
 	{"traps: PANIC: double fault, error_code: 0x0", result.Oops, "double-fault", "double fault"},
+	{"Oops: int3: 0000 [#1] SMP NOPTI", result.Oops, "int3", "int3"},
 	{"stack segment: 0000 [#1] SMP", result.Oops, "trap", "stack segment"},
 	{"Oops: 0002 [#1] SMP", result.Oops, "oops", "Oops"},
 	{"UBSAN: array-index-out-of-bounds in crasher.c:183:25", result.Oops, "ubsan", "UBSAN: array-index-out-of-bounds in crasher.c:183:25"},

@@ -192,7 +192,6 @@ func (p *parser) begin(h *header, l line) {
 	if r.message != "" {
 		r.log = append(r.log, r.message)
 	}
-	r.beside = len(p.open) > 0 && l.caller == ""
 	if len(p.all) < maxCrashes {
 		p.all = append(p.all, r)
 	}
@@ -200,7 +199,7 @@ func (p *parser) begin(h *header, l line) {
 		p.close(p.open[0])
 	}
 	for _, other := range p.open {
-		other.overtaken = true
+		other.rivals = append(other.rivals, r)
 	}
 	p.open = append(p.open, r)
 	r.add(l)

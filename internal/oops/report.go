@@ -25,9 +25,10 @@ type report struct {
 	bottom  bool // the last frame is where stacks begin
 
 	seen map[string]bool // kinds of line, by keyOf
-	// overtaken: another report began while this one was open; beside: it began
-	// while another one was.
-	overtaken, beside, mixed bool
+	// rivals are reports that began while this one was open. When it goes on after
+	// that, lines of any of them may be another's.
+	rivals []*report
+	mixed  bool
 
 	cpu       string
 	task      result.Task
@@ -66,6 +67,9 @@ func (r *report) continues(h *header, l line) bool {
 
 // complete reports whether all was seen that such a report has.
 func (r *report) complete() bool {
+	if r.kind == "oom-kill" && r.left { // who is killed comes last, or a panic: there was nobody
+		return true
+	}
 	return r.ended || r.short && r.trace && (r.bottom || len(r.frames) > 0 && r.left)
 }
 
@@ -92,9 +96,11 @@ func keyOf(text string) string {
 func (r *report) add(l line) {
 	text := l.text
 	r.log = appendBounded(r.log, text, &r.cut)
-	r.mixed = r.mixed || r.overtaken && keyOf(text) != "" && l.caller == ""
 	if key := keyOf(text); key != "" {
 		r.seen[key] = true
+		if l.caller == "" {
+			r.mixWithRivals()
+		}
 	}
 	r.addDetails(text)
 	switch {
@@ -117,6 +123,12 @@ func (r *report) add(l line) {
 	}
 }
 
+func (r *report) mixWithRivals() {
+	for _, o := range r.rivals {
+		r.mixed, o.mixed = true, true
+	}
+}
+
 func appendBounded(log []string, text string, cut *bool) []string {
 	if len(log) < maxLogLines {
 		return append(log, text)
@@ -128,7 +140,7 @@ func appendBounded(log []string, text string, cut *bool) []string {
 func (r *report) crash() result.Crash {
 	c := result.Crash{
 		Class: r.class, Type: r.kindOf(), Log: r.log, CPU: number(r.cpu), Taint: taintWords(r.taint), Frames: r.frames,
-		Truncated: !r.complete(), Mixed: r.mixed || r.beside && r.overtakes(),
+		Truncated: !r.complete(), Mixed: r.mixed,
 	}
 	if len(r.registers) > 0 {
 		c.Registers = r.registers
@@ -143,10 +155,6 @@ func (r *report) crash() result.Crash {
 	Blame(&c, nil)
 	return c
 }
-
-// overtakes is for a report that began beside another: it may hold that one's
-// lines only where it lacks none of its own.
-func (r *report) overtakes() bool { return r.mixed }
 
 // kindOf refines a general kind by what the report says.
 func (r *report) kindOf() string {
