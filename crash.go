@@ -32,8 +32,23 @@ func (r *run) crashReports(console string) []result.Crash {
 		c.Title = strings.ReplaceAll(c.Title, kbuild.SourceDir+"/", "") // the person's file, not the build's copy of it
 		l.locate(c)
 		oops.Blame(c, r.studied())
+		c.Title = titleWithLine(c)
 	}
 	return crashes
+}
+
+// titleWithLine adds the guilty frame's place and line to a crash's title, where
+// they are not in it: the kernel's own words often name a function of its own.
+func titleWithLine(c *result.Crash) string {
+	f := c.GuiltyFrame()
+	if f == nil || f.Position() == "" || strings.Contains(c.Title, f.Position()) {
+		return c.Title
+	}
+	title := c.Title
+	if !f.Inlined && !strings.Contains(title, f.Place()) {
+		title += ", called from " + f.Place()
+	}
+	return title + " (" + f.Position() + ")"
 }
 
 // locator finds the source lines of frames.

@@ -137,3 +137,28 @@ func TestNameBareAddress(t *testing.T) {
 		t.Errorf("without a trace: %s", bare.Place())
 	}
 }
+
+func TestTitleWithLine(t *testing.T) {
+	guilty := 0
+	crash := func(title string, f result.Frame) *result.Crash {
+		return &result.Crash{Class: result.Oops, Title: title, Frames: []result.Frame{f}, Guilty: &guilty}
+	}
+	own := result.Frame{Function: "read_box", Offset: 0x14, Module: "crasher", File: "crasher.c", Line: 41}
+	inlined := result.Frame{Function: "peek", Module: "crasher", Inlined: true, File: "crasher.c", Line: 32}
+	tests := []struct {
+		crash *result.Crash
+		want  string
+	}{
+		{crash("BUG: NULL in read_box+0x14 [crasher]", own), "BUG: NULL in read_box+0x14 [crasher] (crasher.c:41)"},
+		{crash("BUG: NULL in read_box+0x14 [crasher]", inlined), "BUG: NULL in read_box+0x14 [crasher] (crasher.c:32)"},
+		{crash("kernel BUG at lib/list_debug.c:65 in __list_del+0x23", own), "kernel BUG at lib/list_debug.c:65 in __list_del+0x23, called from read_box+0x14 [crasher] (crasher.c:41)"},
+		{crash("WARNING at crasher.c:41 in read_box+0x14 [crasher]", own), "WARNING at crasher.c:41 in read_box+0x14 [crasher]"},
+		{crash("BUG: x in f+0x1 [crasher]", result.Frame{Function: "f", Offset: 1, Module: "crasher"}), "BUG: x in f+0x1 [crasher]"},
+		{&result.Crash{Class: result.Oops, Title: "INFO: task modprobe hung"}, "INFO: task modprobe hung"},
+	}
+	for _, tt := range tests {
+		if got := titleWithLine(tt.crash); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}

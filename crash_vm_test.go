@@ -56,10 +56,10 @@ func TestCrashLines(t *testing.T) {
 		len(c.Taint) == 0 || c.Truncated || c.Mixed || c.Note != "" {
 		t.Errorf("task %+v, CPU %v, registers %v, taint %v, truncated %t, mixed %t, note %q", c.Task, c.CPU, c.Registers, c.Taint, c.Truncated, c.Mixed, c.Note)
 	}
-	if c.Guilty == nil || *c.Guilty != 0 {
-		t.Errorf("guilty %v, want the first frame", c.Guilty)
-	}
 	line := markedLines(t, dir, "oopser.c")
+	if c.Guilty == nil || *c.Guilty != 0 || !strings.Contains(res.Verdict.Message, line["peek"]) {
+		t.Errorf("guilty %v, verdict %q: want the first frame, and %s in the verdict", c.Guilty, res.Verdict.Message, line["peek"])
+	}
 	want := []struct {
 		function       string
 		inlined, exact bool
