@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/kbuild"
@@ -21,10 +22,13 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
-// crashReports finds the kernel's complaints on the console and says where in
-// the person's sources they stand.
+// crashReports finds the kernel's complaints on the console and in the kernel's
+// log, and says where in the person's sources they stand.
 func (r *run) crashReports(console string) []result.Crash {
 	crashes := oops.Parse([]byte(console))
+	if !r.spec.Here { // there the log is the console
+		crashes = oops.Merge(crashes, oops.Parse(r.kernelLog.bytes()))
+	}
 	l := &locator{file: r.moduleFile, table: r.trace.table, modules: make(map[string]*debugInfo), sources: r.openSources()}
 	defer l.sources.close()
 	for i := range crashes {
@@ -35,6 +39,28 @@ func (r *run) crashReports(console string) []result.Crash {
 		c.Title = titleWithLine(c)
 	}
 	return crashes
+}
+
+// stamped prints a record of /dev/kmsg ("prio,seq,usec,flags,caller=T1;text") as
+// a console would.
+func stamped(record string) string {
+	head, text, _ := strings.Cut(record, ";")
+	text, _, _ = strings.Cut(text, "\n") // then come the device's properties
+	fields := strings.Split(head, ",")
+	if len(fields) < 3 {
+		return text
+	}
+	us, err := strconv.ParseUint(fields[2], 10, 63)
+	if err != nil {
+		return text
+	}
+	caller := ""
+	for _, f := range fields[3:] {
+		if c, ok := strings.CutPrefix(f, "caller="); ok {
+			caller = "[" + c + "]"
+		}
+	}
+	return fmt.Sprintf("[%5d.%06d]%s %s", us/1e6, us%1e6, caller, text)
 }
 
 // titleWithLine adds the guilty frame's place and line to a crash's title, where
