@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/event"
@@ -22,10 +21,7 @@ func (r *run) conclude() {
 	if r.lab != nil {
 		r.trace.fill(res, uint32(r.lab.hello.PID), r.studied(), r.moduleFile)
 	}
-	res.Crashes = oops.Parse([]byte(res.Console))
-	for i := range res.Crashes { // the person's file, not the build's copy of it
-		res.Crashes[i].Title = strings.ReplaceAll(res.Crashes[i].Title, kbuild.SourceDir+"/", "")
-	}
+	res.Crashes = r.crashReports(res.Console)
 	if err := r.trace.err; err != nil && r.in.Finished {
 		// The guest said that all is well, and its records do not bear it out.
 		message := err.Error()

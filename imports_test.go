@@ -38,6 +38,7 @@ var rooms = map[string]struct{ may, never []string }{
 	"internal/guest":      {may: []string{"internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event"}, never: []string{"internal/vm", "internal/kernel", "internal/kbuild", "internal/report"}},
 	"internal/kmodcmd":    {may: []string{"kmod"}, never: []string{"os/exec"}},
 	"internal/oops":       {may: []string{"result", "internal/lazyregexp"}, never: []string{"internal/vm", "os/exec"}},
+	"internal/srcline":    {never: []string{"os/exec", "net"}},
 	"internal/report":     {may: []string{"result", "tracer/event", "tracer/timeline"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/cli":        {may: []string{"*"}},
 }

@@ -65,8 +65,9 @@ type run struct {
 	chosen   kbuild.Runner // where to build, once it is decided
 	here     []string      // files that --here installed
 	// hereLog is what a VM's console is for: where a crash is looked for.
-	hereLog kernelLog
-	wrong   error // a *UsageError that only the work brought to light
+	hereLog   kernelLog
+	kernelLog kernelLog // /dev/kmsg, which has more than a console shows
+	wrong     error     // a *UsageError that only the work brought to light
 	// broken is a guest whose kernel has crashed and may go on all the same:
 	// evidence is still collected, with short deadlines, and nothing else.
 	broken bool
@@ -347,6 +348,7 @@ func (r *run) kmsg(record string) {
 	if r.spec.Here {
 		r.hereLog.add(text)
 	}
+	r.kernelLog.add(stamped(record))
 	if r.spec.Watch.Kmsg != nil {
 		r.spec.Watch.Kmsg(text)
 	}

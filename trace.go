@@ -37,6 +37,7 @@ type trace struct {
 	state   wire.TraceResult
 	mark    uint64 // what was recorded before it is the self-test's
 	kernel  *symbols.Kernel
+	table   *symbols.Table // once fill has made it
 }
 
 // maxEvents bounds what a trace keeps for its story, and so the memory of the
@@ -181,7 +182,7 @@ func (t *trace) fill(res *result.Result, agent uint32, studied []string, file fu
 		}
 	}
 	events := t.all()
-	table := symbols.New(t.kernel, events, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
+	t.table = symbols.New(t.kernel, events, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
 	deaf := blind(t.state.Hooks)
 	for kind, why := range deaf {
 		if res.Unknown == nil {
@@ -189,7 +190,7 @@ func (t *trace) fill(res *result.Result, agent uint32, studied []string, file fu
 		}
 		res.Unknown[kind.String()] = why
 	}
-	tl := timeline.Build(events, table.Site, timeline.Options{AgentTGID: agent, Modules: studied, Blind: deaf})
+	tl := timeline.Build(events, t.table.Site, timeline.Options{AgentTGID: agent, Modules: studied, Blind: deaf})
 	threads, requests, signals, modules := result.FromTimeline(tl)
 	res.Threads, res.Requests, res.Signals = threads, requests, signals
 	res.Modules = result.MergeModules(res.Modules, modules)

@@ -24,7 +24,8 @@ func (r *Result) Normalize() {
 		}
 	}
 	for i := range r.Crashes {
-		r.Crashes[i].Log = some(r.Crashes[i].Log)
+		c := &r.Crashes[i]
+		c.Taint, c.Frames, c.Log = some(c.Taint), some(c.Frames), some(c.Log)
 	}
 	for i := range r.Commands {
 		r.Commands[i].Argv = some(r.Commands[i].Argv)

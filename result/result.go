@@ -341,10 +341,3 @@ type Dropped struct {
 	Total  uint64            `json:"total"`
 	ByKind map[string]uint64 `json:"by_kind,omitempty"`
 }
-
-// Crash is a kernel complaint found on the console or in the log.
-type Crash struct {
-	Class Class    `json:"class"`
-	Title string   `json:"title"`
-	Log   []string `json:"log"`
-}

@@ -74,6 +74,7 @@ missing_packages() {
 	case $1 in
 	test | bench)
 		need cpio cpio
+		need gcc gcc # with addr2line, against which the source lines are checked
 		need depmod kmod
 		need xz xz-utils
 		need_static_busybox

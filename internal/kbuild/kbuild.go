@@ -94,6 +94,7 @@ func Run(ctx context.Context, r Request) (*Build, error) {
 	if err := check(&r); err != nil {
 		return nil, err
 	}
+	r.Flags = withDebugInfo(r.Kernel, r.Flags)
 	snap, err := takeSnapshot(r.Sources)
 	if err != nil {
 		return nil, err

@@ -82,12 +82,12 @@ func commands(k *kernel.Kernel, work string, flags []string) []Command {
 	in := []string{"-C", k.BuildDir(), "M=" + work + "/src"}
 	words := slices.Concat([]string{"make", fmt.Sprintf("-j%d", runtime.NumCPU()), "--no-print-directory"}, in)
 	in[2] = "M=$PWD" // what a person types; the work folder is gone when it is read
+	shown := slices.Concat([]string{"make"}, in, flags)
 	if work != GuestWork {
 		// The module must not tell where the cache is, nor differ by it.
-		words = append(words, "KCFLAGS=-ffile-prefix-map="+filepath.Join(work, "src")+"="+SourceDir)
+		flags = mergeFlag(flags, "KCFLAGS", "-ffile-prefix-map="+filepath.Join(work, "src")+"="+SourceDir)
 	}
 	words = append(words, flags...)
-	shown := slices.Concat([]string{"make"}, in, flags)
 	to := []string{"INSTALL_MOD_PATH=" + work + "/out", "INSTALL_MOD_DIR=extra", "modules_install"}
 	return []Command{
 		{Argv: slices.Concat(words, []string{"modules"}), Shown: slices.Concat(shown, []string{"modules"})},

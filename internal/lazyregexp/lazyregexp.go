@@ -49,3 +49,14 @@ func (r *Regexp) FindStringSubmatchIndex(s string) []int {
 func (r *Regexp) ExpandString(dst []byte, template, src string, match []int) []byte {
 	return r.compiled().ExpandString(dst, template, src, match)
 }
+
+// FindAllStringSubmatch is that of package regexp.
+func (r *Regexp) FindAllStringSubmatch(s string, n int) [][]string {
+	return r.compiled().FindAllStringSubmatch(s, n)
+}
+
+// SubexpIndex is that of package regexp.
+func (r *Regexp) SubexpIndex(name string) int { return r.compiled().SubexpIndex(name) }
+
+// String is the expression.
+func (r *Regexp) String() string { return r.compiled().String() }

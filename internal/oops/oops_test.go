@@ -103,6 +103,8 @@ func TestClass(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.txt")
+	corpus, _ := filepath.Glob("testdata/corpus/*.log")
+	files = append(files, corpus...)
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -126,6 +128,14 @@ func check(t *testing.T, data []byte) {
 		if c.Title == "" || len(c.Title) > 3*maxLineBytes || !utf8.ValidString(c.Title) || len(c.Log) == 0 || c.Class.ExitStatus() != 1 {
 			t.Fatalf("%+v", c)
 		}
+		if c.Type == "" || len(c.Frames) > maxFrames || c.Guilty != nil && c.GuiltyFrame() == nil || c.CPU != nil && *c.CPU < 0 {
+			t.Fatalf("%+v", c)
+		}
+		for _, f := range c.Frames {
+			if f.Function == "" && f.Address == 0 && f.Place() != "0x0" || !utf8.ValidString(f.Place()) {
+				t.Fatalf("%+v", f)
+			}
+		}
 		for _, line := range c.Log {
 			if !utf8.ValidString(line) || strings.Contains(line, "\n") {
 				t.Fatalf("%q", line)
@@ -137,6 +147,8 @@ func check(t *testing.T, data []byte) {
 // TestMutations cuts and garbles the golden logs, a fixed walk.
 func TestMutations(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
+	corpus, _ := filepath.Glob("testdata/corpus/*.log")
+	files = append(files, corpus...)
 	var logs [][]byte
 	for _, file := range files {
 		data, err := os.ReadFile(file)

@@ -3,9 +3,9 @@
 package oops
 
 import (
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"strings"
 
-	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -18,27 +18,33 @@ type report struct {
 	log     []string
 	cut     bool // lines beyond maxLogLines were left out
 	trace   bool // inside or behind a call trace
+	left    bool // the call trace has ended
+	others  bool // what follows are stacks of other moments: who allocated, who freed
 	ended   bool // the end mark was seen; only registers may follow
-	site    string
-	frames  []string
+	traces  int
+	bottom  bool // the last frame is where stacks begin
+
+	seen map[string]bool // kinds of line, by keyOf
+	// rivals are reports that began while this one was open. When it goes on after
+	// that, lines of any of them may be another's.
+	rivals []*report
+	mixed  bool
+
+	cpu       string
+	task      result.Task
+	taint     string
+	registers map[string]string
+	frames    []result.Frame
 }
 
 var (
-	ripLine   = lazyregexp.New(`^RIP: (?:[0-9a-f]{4}:)?(\S+)`)
-	frameLine = lazyregexp.New(`^ {1,2}(\? )?([A-Za-z_.$][\w.$]*\+0x[0-9a-f]+)/0x[0-9a-f]+( \[[\w-]+[^\]]*\])?$`)
 	// What an oops prints behind its end mark, and around its call trace.
 	register = lazyregexp.New(`^(?:RIP|RSP|RAX|RDX|RBP|R\d\d|FS|CS|CR2|DR\d|PKRU|EFLAGS|Code|Call Trace|Modules linked in|CPU|Hardware name|Workqueue|Tainted|note|Stack): ?|^(?:R\d\d|CR2|DR\d): `)
-	// What stands in every report and says nothing of where it went wrong.
-	waiting = lazyregexp.New(`^(?:__)?(?:schedule|schedule_timeout|schedule_preempt_disabled|wait_for_|io_schedule|` +
-		`mutex_lock|down|rwsem_down|rt_mutex|sched_show_task|show_stack|dump_stack|print_|rcu_|sched_show|dump_cpu_task|nmi_|` +
-		`schedule_bug|might_resched|might_sleep|ubsan_|warn|report_bug|handle_bug|exc_|asm_|die|page_fault_oops)[\w.]*\+`)
+	// What a kernel says of a stack that is not the one that went wrong.
+	otherStack = lazyregexp.New(`^(?i:allocated by task|freed by task|last potentially related work creation|second to last potentially)|^Showing all locks held|^Mem-Info:`)
+	// Where stacks begin: what is printed after it is no frame.
+	bottomFrame = lazyregexp.New(`^(?:ret_from_fork(?:_asm)?|entry_\w+|secondary_startup_64\w*|start_kernel|x86_64_start_\w+)$`)
 )
-
-// foreign lines come from another context while this report prints; only a
-// console that names its contexts tells.
-func (r *report) foreign(l line) bool {
-	return r.caller != "" && l.caller != "" && l.caller != r.caller && !r.ended
-}
 
 // continues reports whether a line belongs to the open report.
 func (r *report) continues(h *header, l line) bool {
@@ -47,87 +53,139 @@ func (r *report) continues(h *header, l line) bool {
 	case h != nil:
 		// A fault names itself in two or three headers before its trace.
 		return h.inner && !r.trace && !r.ended && r.class == result.Oops && !strings.HasPrefix(r.first, "WARNING")
-	case strings.HasPrefix(text, "------------[ cut here ]"):
+	case isCutHere(text):
 		return false
 	case r.class == result.Panic && strings.HasPrefix(text, "---[ end Kernel panic"):
 		return true
 	case r.ended:
-		return register.MatchString(text)
+		return register.MatchString(text) && r.kind != "ubsan"
 	case r.short && r.trace && !strings.HasPrefix(text, " ") && !register.MatchString(text):
 		return false
 	}
 	return true
 }
 
+// complete reports whether all was seen that such a report has.
+func (r *report) complete() bool {
+	if r.kind == "oom-kill" && r.left { // who is killed comes last, or a panic: there was nobody
+		return true
+	}
+	return r.ended || r.short && r.trace && (r.bottom || len(r.frames) > 0 && r.left)
+}
+
+const (
+	keyFrame = "frame"
+	keyEnd   = "end"
+)
+
+// keyOf is the kind of a line of which a report has one, or of a call trace's
+// lines; empty for others.
+func keyOf(text string) string {
+	if strings.HasPrefix(text, "---[ end ") {
+		return keyEnd
+	}
+	if strings.HasPrefix(text, " <") || frameLine.MatchString(text) {
+		return keyFrame
+	}
+	if name, _, ok := strings.Cut(text, ":"); ok && register.MatchString(text) {
+		return name
+	}
+	return ""
+}
+
 func (r *report) add(l line) {
 	text := l.text
+	r.log = appendBounded(r.log, text, &r.cut)
+	if key := keyOf(text); key != "" {
+		r.seen[key] = true
+		if l.caller == "" {
+			r.mixWithRivals()
+		}
+	}
+	r.addDetails(text)
 	switch {
 	case strings.HasPrefix(text, "Call Trace:"):
+		r.trace, r.left = true, false
+		r.traces++
+	case strings.HasPrefix(text, "---[ end trace"), strings.HasPrefix(text, "---[ end Kernel panic"),
+		r.end != nil && r.end.MatchString(text):
+		r.ended, r.left = true, true
+	case strings.HasPrefix(text, " </TASK>"):
+		r.left = true
+		r.ended = r.ended || r.short
+	case otherStack.MatchString(text):
+		r.others, r.left = true, true
+	case r.bare && text == r.first:
 		r.trace = true
-	case strings.HasPrefix(text, "---[ end trace"), strings.HasPrefix(text, "---[ end Kernel panic"):
-		r.ended = true
-	case strings.HasPrefix(text, " </TASK>") && r.short:
-		r.ended = true
-	}
-	if m := ripLine.FindStringSubmatch(text); m != nil && r.site == "" && !strings.HasPrefix(text, "RIP: 0033:") {
-		r.site = place(m[1], text)
-	}
-	if m := frameLine.FindStringSubmatch(text); m != nil && m[1] == "" && len(r.frames) < maxLogLines {
-		r.frames = append(r.frames, m[2]+m[3])
-	}
-	if len(r.log) < maxLogLines {
-		r.log = append(r.log, text)
-	} else {
-		r.cut = true
+		r.traces++
+	default:
+		r.addFrame(text)
 	}
 }
 
-// place prints a RIP as function+offset, with its module where the line has it.
-func place(rip, text string) string {
-	if strings.HasPrefix(rip, "0x") {
-		return rip // code without a name: freed, or never any
+func (r *report) mixWithRivals() {
+	for _, o := range r.rivals {
+		r.mixed, o.mixed = true, true
 	}
-	name, _, _ := strings.Cut(rip, "/")
-	if _, module, ok := strings.Cut(text, rip+" ["); ok {
-		if module, _, ok = strings.Cut(module, "]"); ok {
-			name += " [" + module + "]"
-		}
+}
+
+func appendBounded(log []string, text string, cut *bool) []string {
+	if len(log) < maxLogLines {
+		return append(log, text)
 	}
-	return name
+	*cut = true
+	return log
 }
 
 func (r *report) crash() result.Crash {
-	c := result.Crash{Class: r.class, Log: r.log}
+	c := result.Crash{
+		Class: r.class, Type: r.kindOf(), Log: r.log, CPU: number(r.cpu), Taint: taintWords(r.taint), Frames: r.frames,
+		Truncated: !r.complete(), Mixed: r.mixed,
+	}
+	if len(r.registers) > 0 {
+		c.Registers = r.registers
+	}
+	if r.task.Comm != "" || r.task.PID != 0 {
+		c.Task = &r.task
+	}
 	if r.cut {
 		c.Log = append(c.Log, "… (the rest of this report is left out)")
 	}
-	m := r.line.FindStringSubmatchIndex(r.first)
-	c.Title = string(r.line.ExpandString(nil, r.title, r.first, m))
-	if r.message != "" && strings.HasPrefix(c.Title, "WARNING at ") {
-		c.Title = "WARNING: " + strings.TrimRight(r.message, ".") + strings.TrimPrefix(c.Title, "WARNING")
-	}
-	if where := r.where(); where != "" && r.class != result.Panic {
-		c.Title += " in " + where
-	}
+	c.Title = r.titleOf()
+	Blame(&c, nil)
 	return c
 }
 
-// where is the instruction that faulted or was caught, or else the innermost
-// frame in a module, or else the innermost that says something: a task that
-// waits always stands in the scheduler.
-func (r *report) where() string {
-	if r.site != "" {
-		return r.site
+// kindOf refines a general kind by what the report says.
+func (r *report) kindOf() string {
+	if r.kind != "warning" && r.kind != "bug" {
+		return r.kind
 	}
-	for _, f := range r.frames {
-		if strings.HasSuffix(f, "]") {
-			return f
+	for _, text := range []string{r.message, r.first} {
+		if kind := refine(text); kind != "" {
+			return kind
 		}
 	}
-	for _, f := range r.frames {
-		if !waiting.MatchString(f) {
-			return f
+	return r.kind
+}
+
+func refine(text string) string {
+	for _, f := range refinements {
+		if f.said.MatchString(text) {
+			return f.kind
 		}
 	}
 	return ""
+}
+
+func (r *report) titleOf() string {
+	m := r.line.FindStringSubmatchIndex(r.first)
+	title := string(r.line.ExpandString(nil, r.title, r.first, m))
+	if r.message != "" && strings.HasPrefix(title, "WARNING at ") {
+		title = "WARNING: " + strings.TrimRight(r.message, ".") + strings.TrimPrefix(title, "WARNING")
+	}
+	if where := r.where(); where != "" && r.class != result.Panic {
+		title += " in " + where
+	}
+	return title
 }

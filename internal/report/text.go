@@ -71,7 +71,12 @@ func (p *printer) para(indent, text string) {
 	}
 }
 
-func (p *printer) title(s string) { fmt.Fprintf(p.w, "\n%s\n", p.paint(bold, s)) }
+func (p *printer) title(s string) {
+	fmt.Fprintln(p.w)
+	for _, line := range wrap(s, p.opt.Width) {
+		fmt.Fprintln(p.w, p.paint(bold, strings.TrimRight(line, " ")))
+	}
+}
 
 func (p *printer) machine(m *result.Machine) {
 	var parts []string
@@ -101,19 +106,6 @@ func (p *printer) machine(m *result.Machine) {
 	}
 	if len(parts) > 0 {
 		p.para("", strings.Join(parts, ", "))
-	}
-}
-
-// crashes shows the first report in full and the titles of the others; with
-// Verbose all of them.
-func (p *printer) crashes(crashes []result.Crash) {
-	for i, c := range crashes {
-		if i == 0 || p.opt.Verbose {
-			p.title("What the kernel complained about: " + clean(c.Title))
-			p.lines(c.Log, crashLines, true)
-			continue
-		}
-		p.para("then: ", clean(c.Title))
 	}
 }
 

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+
+package oops
+
+import "github.com/kmodlab/kmodlab/result"
+
+// Merge joins what was found on the console with what was found in the kernel's
+// log (/dev/kmsg) of the same machine. A console shows important lines only: a
+// hung task's call trace is in the log alone. The log ends where the machine's
+// programs do, so a panic is on the console alone. Of a report in both, the one
+// with more in it counts.
+func Merge(console, log []result.Crash) []result.Crash {
+	var merged []result.Crash
+	done := 0 // of console
+	for i := range log {
+		at := matching(console[done:], &log[i])
+		if at < 0 {
+			merged = append(merged, log[i])
+			continue
+		}
+		merged = append(merged, console[done:done+at]...)
+		done += at
+		merged = append(merged, fuller(console[done], log[i]))
+		done++
+	}
+	return append(merged, console[done:]...)
+}
+
+// matching is the index of the same report, -1 when there is none.
+func matching(list []result.Crash, c *result.Crash) int {
+	for i := range list {
+		o := &list[i]
+		if o.Type == c.Type && (o.Task == nil || c.Task == nil || o.Task.PID == 0 || c.Task.PID == 0 || o.Task.PID == c.Task.PID) {
+			return i
+		}
+	}
+	return -1
+}
+
+func fuller(console, log result.Crash) result.Crash {
+	if console.Truncated && !log.Truncated || len(log.Frames) > len(console.Frames) {
+		return log
+	}
+	return console
+}

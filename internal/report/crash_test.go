@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+
+package report
+
+import (
+	"testing"
+
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// located is a crash with all that a report can show of it.
+func located() *result.Crash {
+	guilty, cpu := 1, 1
+	lines := func(first int, texts ...string) (list []result.Line) {
+		for i, text := range texts {
+			list = append(list, result.Line{Number: first + i, Text: text})
+		}
+		return list
+	}
+	return &result.Crash{
+		Class: result.Oops, Type: "null-dereference", Title: "BUG: kernel NULL pointer dereference in read_box+0x14 [crasher]",
+		Task: &result.Task{Comm: "K1", PID: 89}, CPU: &cpu, Taint: []string{"module from outside the kernel's tree", "unsigned module"},
+		Frames: []result.Frame{
+			{Function: "die", Offset: 5, Size: 9},
+			{Function: "peek", Module: "crasher", Inlined: true, Reliable: true, Exact: true, File: "crasher.c", Line: 32,
+				Source: lines(30, "static long peek(struct box *b)", "{", "\treturn READ_ONCE(b->value);", "}", "")},
+			{Function: "read_box", Offset: 0x14, Size: 0x27, Module: "crasher", Reliable: true, Exact: true, File: "crasher.c", Line: 1,
+				Source: lines(1, "int\tv = peek(nowhere); /* a line that goes on and on, far beyond the right edge of any window that a person has open */", "\x1b[2Jbad")},
+			{Function: "deep", Offset: 0x60, Size: 0x90, Module: "crasher", Reliable: true, File: "sub/deep.c", Line: 7},
+			{Function: "deep", Offset: 0x60, Size: 0x90, Module: "crasher", Reliable: true, File: "sub/deep.c", Line: 7},
+			{Function: "deep", Offset: 0x60, Size: 0x90, Module: "crasher", Reliable: true, File: "sub/deep.c", Line: 7},
+			{Address: 0xffffffffc06030a1, Reliable: true},
+			{Function: "kthread", Offset: 0xda, Size: 0x100, Reliable: true},
+		},
+		Guilty: &guilty, Truncated: true, Mixed: true, Note: "no source lines: other.ko: no debug information",
+		Log: []string{"BUG: kernel NULL pointer dereference, address: 0000000000000040"},
+	}
+}
+
+func TestCrashLines(t *testing.T) {
+	r := &result.Result{Verdict: result.Verdict{Class: result.Oops, Message: "it crashed"}, Crashes: []result.Crash{*located(), {Title: "Kernel panic: Fatal exception", Log: []string{"Kernel panic - not syncing"}}}}
+	r.Crashes[0].Frames = append(r.Crashes[0].Frames, make([]result.Frame, 0, 20)...)
+	for i := range 10 {
+		r.Crashes[0].Frames = append(r.Crashes[0].Frames, result.Frame{Function: "caller", Offset: uint64(i), Reliable: true})
+	}
+	r.Normalize()
+	for name, opt := range map[string]TextOptions{
+		"crash_lines.txt": {}, "crash_lines_narrow.txt": {Width: 50}, "crash_lines_verbose.txt": {Verbose: true},
+	} {
+		got := text(t, r, opt)
+		golden(t, name, got)
+		checkLines(t, got, opt)
+	}
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+
+package srcline
+
+import (
+	"debug/dwarf"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Bounds on what a hostile file can make us do.
+const (
+	maxEntries = 4 << 20 // of debug information in one search
+	maxInlined = 64
+)
+
+// positions finds the lines of an address.
+func (m *Module) positions(pc uint64) ([]Position, error) {
+	unit, err := m.unit(pc)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := m.data.LineReader(unit)
+	if err != nil {
+		return nil, fmt.Errorf("read line table: %w", err)
+	}
+	if lines == nil {
+		return nil, ErrUnknownPlace
+	}
+	file, line, err := row(lines, pc)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := m.chain(unit, pc)
+	if err != nil {
+		return nil, err
+	}
+	if len(chain) == 0 { // padding between functions
+		return nil, ErrUnknownPlace
+	}
+	return m.unwind(chain, lines.Files(), file, line), nil
+}
+
+// unwind makes positions of a chain of entries, outermost first: each knows
+// where the one around it calls it.
+func (m *Module) unwind(chain []*dwarf.Entry, files []*dwarf.LineFile, file string, line int) []Position {
+	var list []Position
+	for _, e := range slices.Backward(chain) {
+		p := Position{Function: m.name(e), File: file, Line: line, Inlined: e.Tag == dwarf.TagInlinedSubroutine}
+		list = append(list, p)
+		file, line = "", 0
+		if i, ok := e.Val(dwarf.AttrCallFile).(int64); ok && i >= 0 && i < int64(len(files)) && files[i] != nil {
+			file = files[i].Name
+		}
+		if n, ok := e.Val(dwarf.AttrCallLine).(int64); ok {
+			line = int(n)
+		}
+	}
+	return list
+}
+
+// unit is the compilation unit that has the address.
+func (m *Module) unit(pc uint64) (*dwarf.Entry, error) {
+	r := m.data.Reader()
+	for {
+		e, err := r.Next()
+		if err != nil {
+			return nil, fmt.Errorf("read debug information: %w", err)
+		}
+		if e == nil {
+			return nil, ErrUnknownPlace
+		}
+		if e.Tag == dwarf.TagCompileUnit && m.has(e, pc) {
+			return e, nil
+		}
+		r.SkipChildren()
+	}
+}
+
+func (m *Module) has(e *dwarf.Entry, pc uint64) bool {
+	ranges, err := m.data.Ranges(e)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(ranges, func(r [2]uint64) bool { return r[0] <= pc && pc < r[1] })
+}
+
+// row finds the line of an address. Rows stand for the addresses up to the next
+// row's; sequences, one a section, come in any order.
+func row(lines *dwarf.LineReader, pc uint64) (string, int, error) {
+	var last, e dwarf.LineEntry
+	last.EndSequence = true
+	for {
+		err := lines.Next(&e)
+		if errors.Is(err, io.EOF) {
+			return "", 0, ErrUnknownPlace
+		}
+		if err != nil {
+			return "", 0, fmt.Errorf("read line table: %w", err)
+		}
+		if !last.EndSequence && last.Address <= pc && pc < e.Address {
+			if last.File == nil {
+				return "", last.Line, nil
+			}
+			return last.File.Name, last.Line, nil
+		}
+		last = e
+	}
+}
+
+// chain gives the function that has the address and what was inlined there,
+// outermost first.
+func (m *Module) chain(unit *dwarf.Entry, pc uint64) ([]*dwarf.Entry, error) {
+	r := m.data.Reader()
+	r.Seek(unit.Offset)
+	if _, err := r.Next(); err != nil {
+		return nil, fmt.Errorf("read debug information: %w", err)
+	}
+	var chain []*dwarf.Entry
+	depth := 1 // of the next entry below the unit's parent
+	for range maxEntries {
+		e, err := r.Next()
+		if err != nil {
+			return nil, fmt.Errorf("read debug information: %w", err)
+		}
+		if e == nil {
+			return chain, nil
+		}
+		if e.Tag == 0 {
+			if depth--; depth == 0 || depth == 1 && len(chain) > 0 {
+				return chain, nil
+			}
+			continue
+		}
+		if m.leave(e, pc, &chain) {
+			r.SkipChildren()
+			continue
+		}
+		if e.Children {
+			depth++
+		}
+	}
+	return nil, fmt.Errorf("read debug information: more than %d entries in one unit", maxEntries)
+}
+
+// leave adds an entry that has the address to the chain, and reports whether
+// its children need not be looked at.
+func (m *Module) leave(e *dwarf.Entry, pc uint64, chain *[]*dwarf.Entry) bool {
+	switch e.Tag {
+	case dwarf.TagSubprogram, dwarf.TagInlinedSubroutine:
+		if !m.has(e, pc) || len(*chain) == maxInlined {
+			return true
+		}
+		*chain = append(*chain, e)
+		return false
+	case dwarf.TagLexDwarfBlock:
+		return len(*chain) == 0
+	}
+	return true
+}
+
+// name follows an entry to where its function is named.
+func (m *Module) name(e *dwarf.Entry) string {
+	for range 4 {
+		if name, ok := e.Val(dwarf.AttrName).(string); ok {
+			return name
+		}
+		offset, ok := e.Val(dwarf.AttrAbstractOrigin).(dwarf.Offset)
+		if !ok {
+			if offset, ok = e.Val(dwarf.AttrSpecification).(dwarf.Offset); !ok {
+				return ""
+			}
+		}
+		r := m.data.Reader()
+		r.Seek(offset)
+		next, err := r.Next()
+		if err != nil || next == nil {
+			return ""
+		}
+		e = next
+	}
+	return ""
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+
+// Package srcline finds the source line of a place in a kernel module, from the
+// debug information (DWARF) in its .ko. It is pure: bytes to positions. The
+// file is not trusted: any bytes give an answer or an error.
+package srcline
+
+import (
+	"bytes"
+	"debug/dwarf"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrNoDebugInfo means that the module was built without -g, or stripped.
+var ErrNoDebugInfo = errors.New("no debug information (DWARF): build it with KCFLAGS=-g and do not strip it")
+
+// ErrUnknownPlace means that the module has no such function, or no line for the
+// place.
+var ErrUnknownPlace = errors.New("no source line for this place")
+
+// Position is a place in the sources.
+type Position struct {
+	Function string // as the author wrote it
+	File     string // as the compiler recorded it, mostly absolute
+	Line     int    // 0 where the compiler gave none
+	// Inlined says that the compiler put Function into that of the next Position.
+	Inlined bool
+}
+
+// Module is a module's debug information. It can be used by several goroutines.
+type Module struct {
+	data      *dwarf.Data
+	functions map[string][]function
+}
+
+// function is one symbol, at the address that place gave its section.
+type function struct{ addr, size uint64 }
+
+// Open reads the bytes of a plain .ko.
+func Open(ko []byte) (m *Module, err error) {
+	defer guard("read debug information", &err)
+	f, err := elf.NewFile(bytes.NewReader(ko))
+	if err != nil {
+		return nil, fmt.Errorf("read debug information: %w", err)
+	}
+	if f.Class != elf.ELFCLASS64 || f.Type != elf.ET_REL {
+		return nil, fmt.Errorf("read debug information: %v %v is no 64-bit module", f.Class, f.Type)
+	}
+	if s := f.Section(".debug_info"); s == nil || s.Size == 0 {
+		return nil, ErrNoDebugInfo
+	}
+	placed, err := placeSections(f, ko)
+	if err != nil {
+		return nil, err
+	}
+	if f, err = elf.NewFile(bytes.NewReader(placed)); err != nil {
+		return nil, fmt.Errorf("read debug information: %w", err)
+	}
+	m = &Module{functions: make(map[string][]function)}
+	if m.data, err = f.DWARF(); err != nil {
+		return nil, fmt.Errorf("read debug information: %w", err)
+	}
+	symbols, err := f.Symbols()
+	if err != nil {
+		return nil, fmt.Errorf("read debug information: %w", err)
+	}
+	for _, s := range symbols {
+		if elf.ST_TYPE(s.Info) == elf.STT_FUNC && s.Section != elf.SHN_UNDEF && s.Section < elf.SHN_LORESERVE {
+			m.functions[s.Name] = append(m.functions[s.Name], function{s.Value, s.Size})
+		}
+	}
+	return m, nil
+}
+
+// guard turns a panic of the standard library's readers into an error: they are
+// not hardened against hostile files.
+func guard(what string, err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("%s: the file is damaged: %v", what, v)
+	}
+}
+
+// Sections lie this far apart, and the first one that far from 0, so that no
+// place of one can be taken for another's.
+const gap = 1 << 20
+
+const (
+	symbolSize  = 24 // Elf64_Sym
+	symbolShndx = 6  // offsets in it
+	symbolValue = 8
+)
+
+// placeSections gives each executable section an address of its own. In a
+// module that is not loaded all of them begin at 0, and so do their lines. The
+// symbols carry the addresses, so the relocations bring them everywhere else.
+func placeSections(f *elf.File, ko []byte) ([]byte, error) {
+	bases := make(map[uint16]uint64)
+	next := uint64(gap)
+	for i, s := range f.Sections {
+		if s.Flags&elf.SHF_ALLOC == 0 || s.Flags&elf.SHF_EXECINSTR == 0 {
+			continue
+		}
+		if i >= int(elf.SHN_LORESERVE) || s.Size > uint64(len(ko)) {
+			return nil, fmt.Errorf("read debug information: section %s cannot be: %d bytes in a file of %d", s.Name, s.Size, len(ko))
+		}
+		bases[uint16(i)] = next
+		next += (s.Size/gap + 2) * gap
+	}
+	table := f.SectionByType(elf.SHT_SYMTAB)
+	if table == nil {
+		return nil, fmt.Errorf("read debug information: no symbol table")
+	}
+	if table.Offset > uint64(len(ko)) || table.Size > uint64(len(ko))-table.Offset {
+		return nil, fmt.Errorf("read debug information: the symbol table lies outside of the file")
+	}
+	placed := slices.Clone(ko)
+	symbols := placed[table.Offset : table.Offset+table.Size]
+	for ; len(symbols) >= symbolSize; symbols = symbols[symbolSize:] {
+		if base, ok := bases[f.ByteOrder.Uint16(symbols[symbolShndx:])]; ok {
+			addValue(f.ByteOrder, symbols[symbolValue:], base)
+		}
+	}
+	return placed, nil
+}
+
+func addValue(order binary.ByteOrder, b []byte, base uint64) {
+	order.PutUint64(b, order.Uint64(b)+base)
+}
+
+// Find gives the positions of function+offset, the innermost first: functions
+// that the compiler put there, and last the one that is named. size is the
+// function's as the kernel prints it, which tells functions of one name apart; 0
+// where it is not known. exact says that the place is an instruction; otherwise
+// it is a return address, and the call before it counts.
+func (m *Module) Find(name string, offset, size uint64, exact bool) (list []Position, err error) {
+	defer guard("find "+name, &err)
+	f, err := m.function(name, offset, size)
+	if err != nil {
+		return nil, err
+	}
+	pc := f.addr + offset
+	if !exact && offset > 0 {
+		pc--
+	}
+	return m.positions(pc)
+}
+
+// function picks the symbol. The kernel takes a function to reach to the next
+// one, so its sizes are those of the symbols and some padding.
+func (m *Module) function(name string, offset, size uint64) (function, error) {
+	var best function
+	found, ambiguous := false, false
+	for _, f := range m.functions[name] {
+		if offset > f.size || size != 0 && f.size > size {
+			continue
+		}
+		switch {
+		case !found || size != 0 && f.size > best.size:
+			best, found, ambiguous = f, true, false
+		case f != best:
+			ambiguous = true
+		}
+	}
+	switch {
+	case !found:
+		return best, fmt.Errorf("%s: %w", name, ErrUnknownPlace)
+	case ambiguous:
+		return best, fmt.Errorf("%s is the name of several functions: %w", name, ErrUnknownPlace)
+	}
+	return best, nil
+}
