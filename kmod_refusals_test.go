@@ -58,7 +58,7 @@ var refusals = []refusal{
 	{name: "other machine", module: "le_plain", change: poke(18, 183), errno: "ENOEXEC", kind: "module is for another machine", cause: "for aarch64", foreseen: kmod.ErrWrongMachine},
 	{name: "truncated", module: "le_plain", change: func(_ testing.TB, b []byte) []byte { return b[:len(b)/2] }, errno: "ENOEXEC", kind: "not a module", cause: "truncated", foreseen: kmod.ErrInvalidModule},
 	{name: "empty", module: "le_plain", change: func(testing.TB, []byte) []byte { return nil }, errno: "EINVAL", kind: "not a module", cause: "the file is empty", foreseen: kmod.ErrInvalidModule},
-	{name: "open for writing", module: "le_plain", prefix: "sleep 100 3>>FILE & writer=$!; ", after: "kill $writer", errno: "ETXTBSY", kind: "module is busy", cause: "still open for writing by sleep["},
+	{name: "open for writing", module: "le_plain", prefix: "sleep 100 3>>FILE & writer=$!; until grep -qx sleep /proc/$writer/comm; do sleep 0.1; done; ", after: "kill $writer", errno: "ETXTBSY", kind: "module is busy", cause: "still open for writing by sleep["},
 	{name: "number", module: "le_plain", args: "count=abc", errno: "EINVAL", kind: "bad module parameter", cause: `parameter count does not take "abc"`, foreseen: kmod.ErrParameter},
 	{name: "text too long", module: "le_plain", args: "label=waytoolong", errno: "ENOSPC", kind: "bad module parameter", cause: `"waytoolong": too long`},
 	{name: "unknown parameter", module: "le_plain", args: "nope=1", after: "rmmod le_plain", warning: "unknown parameter 'nope' ignored", foreseen: errPassed{kmod.ErrParameter}},
@@ -298,7 +298,7 @@ func (m *kmodMachine) unloading(t *testing.T) {
 		{"leak", "le_leak", "", "EAGAIN", "module is in use", "refcount 1, no holders, and no process is seen to use it"},
 		{"permanent", "le_permanent", "", "EBUSY", "module cannot be unloaded", "le_permanent has no exit function"},
 		{"crashed in init", "le_oops", "", "EBUSY", "module is busy", "init function of le_oops has not returned"},
-		{"open file", "le_device", "sleep 100 </dev/le_device & holder=$!; sleep 1; ", "EAGAIN", "module is in use", "le_device has refcount 1; it is used by sleep["},
+		{"open file", "le_device", "sleep 100 </dev/le_device & holder=$!; until grep -qx sleep /proc/$holder/comm; do sleep 0.1; done; ", "EAGAIN", "module is in use", "le_device has refcount 1; it is used by sleep["},
 		{"not loaded", "le_plain", "", "", "module is not loaded", "le_plain is not loaded|"}, // rmmod says it in its message alone,
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -166,8 +166,8 @@ echo 'install le_plain exit 3' >/etc/modprobe.d/t.conf; modprobe le_plain; modpr
 modprobe -a le_user le_nsuser; lsmod | grep ^le_exporter
 modprobe -r --remove-holders le_exporter || true
 insmod -f /lab/le_plain.ko count=2; modprobe -f le_plain; rmmod -f le_plain
-modprobe le_device; sleep 3 </dev/le_device & sleep 1; modprobe -r le_device
-modprobe -r -w 30000 le_device
+modprobe le_device; sleep 300 </dev/le_device >/dev/null 2>&1 & echo $! >/tmp/holder; until grep -q '^le_device [0-9]* 1 ' /proc/modules; do sleep 0.1; done; modprobe -r le_device
+(sleep 1; kill $(cat /tmp/holder)) >/dev/null 2>&1 & modprobe -r -w 60000 le_device
 modprobe -D le_user; modprobe -n -v le_user; modprobe -n -r le_user; modprobe -R le_user
 modprobe unix; modprobe -r unix; modprobe --first-time unix
 modprobe dummy numdummies=3; modprobe -rv dummy
