@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Reports of kernels that no Debian release has, put together by hand in the
-// form that such kernels print: they hold stacks of other moments.
+// Reports that Debian's kernels do not make by themselves, put together by hand in
+// the form that kernels built for it print: they hold stacks of other moments.
 const (
 	kasanReport = `[    9.000000] ==================================================================
 [    9.000001] BUG: KASAN: slab-use-after-free in work+0x5e/0xa0 [crasher]
