@@ -46,8 +46,6 @@ var headers = []header{
 	{line: re(`^(?:rcu: )?INFO: (\S+) (?:self-)?detected (expedited )?stalls? on .*`), class: result.Lockup, kind: "rcu-stall", title: "INFO: $1 stall", short: true},
 	{line: re(`^INFO: task (?P<comm>.+?):(?P<pid>\d+) (?:<[^>]*> )?(?:is )?blocked (?:on .*|for more than .*|in I/O wait for .*)`), class: result.Hung, kind: "hung-task", title: "INFO: task $comm hung", short: true},
 	{line: re(`^(?P<comm>.+) invoked oom-killer: gfp_mask=.*`), class: result.Oops, kind: "oom-kill", title: "Out of memory: $comm asked for more", end: oomKilled},
-	{line: re(`^(?P<comm>.+?): (page allocation failure: order:\d+), mode:.*`), class: result.Oops, kind: "allocation-failure", title: "WARNING: $2", short: true},
-	{line: re(`^(?P<comm>.+?): (vmalloc error: size \d+).*`), class: result.Oops, kind: "allocation-failure", title: "WARNING: $2", short: true},
 	{line: re(`^WARNING: CPU: (?P<cpu>\d+) PID: (?P<pid>\d+) at (\S+) .*`), class: result.Oops, kind: "warning", title: "WARNING at $3"},
 	{line: re(`^WARNING: (\S+:\d+) at .*, CPU#(?P<cpu>\d+): (?P<comm>.+)/(?P<pid>\d+)$`), class: result.Oops, kind: "warning", title: "WARNING at $1"},
 	{line: re(`^WARNING: (\S+:\d+) at .*`), class: result.Oops, kind: "warning", title: "WARNING at $1"},
@@ -101,7 +99,7 @@ func re(s string) *lazyregexp.Regexp { return lazyregexp.New(s) }
 
 // headerWords are in all headers, one or another of them: most lines of a flooded
 // console are none, and this is cheaper than the table.
-var headerWords = []string{"panic", "PANIC", "BUG", "LOCKUP", "INFO: ", "oom-killer", "allocation failure", "vmalloc error", "WARNING", "fault", " [#", "UBSAN"}
+var headerWords = []string{"panic", "PANIC", "BUG", "LOCKUP", "INFO: ", "oom-killer", "WARNING", "fault", " [#", "UBSAN"}
 
 func headerOf(text string) *header {
 	if !slices.ContainsFunc(headerWords, func(word string) bool { return strings.Contains(text, word) }) {

@@ -67,13 +67,13 @@ func (p *printer) crashFacts(c *result.Crash) {
 func (p *printer) trace(c *result.Crash) {
 	shown, sources, left := 0, 0, 0
 	last := ""
-	for i := 0; i < len(c.Frames); i++ {
+	for i := p.firstFrame(c.Frames); i < len(c.Frames); i++ {
 		f := &c.Frames[i]
 		guilty := c.Guilty != nil && *c.Guilty == i
 		if !f.Reliable && !guilty && !p.opt.Verbose {
 			continue
 		}
-		if shown >= crashFrames && !p.opt.Verbose {
+		if shown >= crashFrames && !guilty && !p.opt.Verbose {
 			left++
 			continue
 		}
@@ -90,6 +90,17 @@ func (p *printer) trace(c *result.Crash) {
 	if left > 0 {
 		p.para("  ", fmt.Sprintf("… %s more, see --json or -v", plural(uint64(left), "frame", "frames")))
 	}
+}
+
+// firstFrame leaves out the interrupt that found a CPU stuck: its frames stand
+// before the instruction where the CPU was.
+func (p *printer) firstFrame(frames []result.Frame) int {
+	for i := range frames {
+		if frames[i].Exact && !p.opt.Verbose {
+			return i
+		}
+	}
+	return 0
 }
 
 // repeats counts how often a frame follows itself: a recursion without end.

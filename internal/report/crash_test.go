@@ -3,6 +3,7 @@
 package report
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/kmodlab/kmodlab/result"
@@ -50,5 +51,28 @@ func TestCrashLines(t *testing.T) {
 		got := text(t, r, opt)
 		golden(t, name, got)
 		checkLines(t, got, opt)
+	}
+}
+
+// TestCrashFarDown: the guilty frame shows however deep it is, and the interrupt
+// that found a CPU stuck does not stand before it.
+func TestCrashFarDown(t *testing.T) {
+	var frames []result.Frame
+	for i := range 20 {
+		frames = append(frames, result.Frame{Function: "interrupt", Offset: uint64(i), Reliable: true})
+	}
+	frames = append(frames, result.Frame{Function: "stuck", Module: "crasher", Reliable: true, Exact: true})
+	for i := range 20 {
+		frames = append(frames, result.Frame{Function: "caller", Offset: uint64(i), Reliable: true})
+	}
+	for guilty, absent := range map[int]string{20: "interrupt", 40: "caller+0xc"} {
+		r := &result.Result{Verdict: result.Verdict{Class: result.Lockup, Message: "stuck"}, Crashes: []result.Crash{{Title: "stall", Frames: frames, Guilty: &guilty}}}
+		got := string(text(t, r, TextOptions{}))
+		if !strings.Contains(got, "\n→ "+frames[guilty].Place()+"\n") || strings.Contains(got, absent) {
+			t.Errorf("guilty %d: want an arrow at it and no %s:\n%s", guilty, absent, got)
+		}
+		if got := string(text(t, r, TextOptions{Verbose: true})); !strings.Contains(got, absent) {
+			t.Errorf("guilty %d: -v leaves out %s:\n%s", guilty, absent, got)
+		}
 	}
 }
