@@ -37,6 +37,8 @@ var rooms = map[string]struct{ may, never []string }{
 	"internal/guest":   {may: []string{"internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event"}, never: []string{"internal/vm", "internal/kernel", "internal/kbuild", "internal/report"}},
 	"internal/kmodcmd": {may: []string{"kmod"}, never: []string{"os/exec"}},
 	"internal/oops":    {may: []string{"result"}, never: []string{"internal/vm", "os/exec"}},
+	"internal/hang":    {may: []string{"internal/wire", "result"}, never: []string{"internal/vm", "os/exec"}},
+	"internal/leaks":   {may: []string{"internal/wire", "result"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/report":  {may: []string{"result", "tracer/event", "tracer/timeline"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/cli":     {may: []string{"*"}},
 }

@@ -30,7 +30,7 @@ func Run(ctx context.Context, spec Spec) (*result.Result, error) {
 	}
 	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats, Steady: spec.SteadyHooks}}
 	r.all(ctx, []step{
-		r.findPrograms, r.fetch, r.compile, r.resolve, r.buildProbe, r.start, r.attach, r.script, r.detach, r.powerOff,
+		r.findPrograms, r.fetch, r.compile, r.resolve, r.buildProbe, r.start, r.attach, r.watchLeaks, r.script, r.lookForLeaks, r.detach, r.powerOff,
 	})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -66,6 +66,7 @@ type run struct {
 	here     []string      // files that --here installed
 	// hereLog is what a VM's console is for: where a crash is looked for.
 	hereLog kernelLog
+	leaks   leakWatch
 	wrong   error // a *UsageError that only the work brought to light
 	// broken is a guest whose kernel has crashed and may go on all the same:
 	// evidence is still collected, with short deadlines, and nothing else.
@@ -409,9 +410,13 @@ func (r *run) detach(ctx context.Context) bool {
 
 // leftovers sees which modules of the plan are still there.
 func (r *run) leftovers(ctx context.Context) error {
-	still, err := r.loaded(ctx)
-	if err != nil {
+	var err error
+	if r.leaks.modules, err = r.listModules(ctx); err != nil {
 		return err
+	}
+	still := make(map[string]bool)
+	for _, m := range r.leaks.modules {
+		still[m.Name] = true
 	}
 	for i := range r.res.Modules {
 		m := &r.res.Modules[i]

@@ -5,6 +5,7 @@ package kmodlab
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,19 +68,23 @@ func (r *run) unloadAll(ctx context.Context) bool {
 	return true
 }
 
-// loaded asks the guest for /proc/modules.
+// loaded are the names in the guest's /proc/modules.
 func (r *run) loaded(ctx context.Context) (map[string]bool, error) {
+	list, err := r.listModules(ctx)
+	names := make(map[string]bool)
+	for _, m := range list {
+		names[m.Name] = true
+	}
+	return names, err
+}
+
+// listModules asks the guest for /proc/modules.
+func (r *run) listModules(ctx context.Context) ([]wire.Module, error) {
 	ctx, cancel := r.deadline(ctx)
 	defer cancel()
 	var result wire.ModulesResult
-	if err := r.lab.Call(ctx, wire.OpModules, nil, &result); err != nil {
-		return nil, err
-	}
-	names := make(map[string]bool)
-	for _, m := range result.Modules {
-		names[m.Name] = true
-	}
-	return names, nil
+	err := r.lab.Call(ctx, wire.OpModules, nil, &result)
+	return result.Modules, err
 }
 
 // paramsOf gives the parameters of one module, as modprobe takes them.
@@ -166,6 +171,8 @@ func (r *run) step(ctx context.Context, s Step) bool {
 	// The guest ends the command; this deadline is for a guest that does not.
 	ctx, cancel := context.WithTimeout(ctx, timeout+10*time.Second)
 	defer cancel()
+	ctx, stop := r.untilCrash(ctx)
+	defer stop()
 	var out []byte
 	var ended wire.ExecResult
 	_, err := r.lab.Stream(ctx, wire.OpExec, args, nil, &ended, func(b []byte) {
@@ -174,8 +181,12 @@ func (r *run) step(ctx context.Context, s Step) bool {
 			r.spec.Watch.Output.Write(b)
 		}
 	})
+	stop()
 	command := result.Command{Argv: s.Argv, Output: string(out), Exit: ended.Exit, MS: ended.MS}
 	r.res.Commands = append(r.res.Commands, command)
+	if errors.Is(context.Cause(ctx), errCrashed) {
+		return true // it will not end; the kernel has said why
+	}
 	if err != nil {
 		return r.callFailure(err, strings.Join(s.Argv, " "))
 	}
@@ -195,6 +206,9 @@ func (r *run) judgeStep(s Step, ended wire.ExecResult, c result.Command) bool {
 	}
 	r.note(report)
 	typed := strings.Join(s.Argv, " ")
+	if ended.TimedOut {
+		r.noteStuck(ended.PID, ended.Tasks)
+	}
 	switch {
 	case ended.Stuck:
 		r.in.Timeout = &result.Failure{

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+
+package guest
+
+import (
+	"bytes"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// maxTasks bounds what a module that starts threads without end can make us tell.
+const maxTasks = 400
+
+func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
+	return &wire.TasksResult{Tasks: lookAtTasks()}, nil, nil
+}
+
+// lookAtTasks reads every task of the machine and where it stands. A task that
+// ends meanwhile is left out.
+func lookAtTasks() []wire.TaskState {
+	var tasks []wire.TaskState
+	for _, pid := range pids() {
+		if len(tasks) == maxTasks {
+			break
+		}
+		t, ok := lookAtTask(pid)
+		if ok && pid != os.Getpid() {
+			tasks = append(tasks, t)
+		}
+	}
+	return tasks
+}
+
+func pids() []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var list []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			list = append(list, pid)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func lookAtTask(pid int) (wire.TaskState, bool) {
+	dir := path.Join("/proc", strconv.Itoa(pid))
+	stat, err := os.ReadFile(path.Join(dir, "stat"))
+	if err != nil {
+		return wire.TaskState{}, false
+	}
+	t, ok := parseStat(stat)
+	if !ok {
+		return t, false
+	}
+	t.PID = pid
+	// Root may read it; where a kernel has no such file there is no stack.
+	stack, _ := os.ReadFile(path.Join(dir, "stack"))
+	t.Stack = parseStack(stack)
+	return t, true
+}
+
+const (
+	statState = 0 // fields behind the name
+	statFlags = 6
+	pfKthread = 0x00200000 // PF_KTHREAD
+)
+
+// parseStat reads "pid (name) state ppid …". A name may hold anything.
+func parseStat(stat []byte) (wire.TaskState, bool) {
+	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	if open < 0 || end < open {
+		return wire.TaskState{}, false
+	}
+	fields := strings.Fields(string(stat[end+1:]))
+	if len(fields) <= statFlags {
+		return wire.TaskState{}, false
+	}
+	flags, err := strconv.ParseUint(fields[statFlags], 10, 64)
+	return wire.TaskState{
+		Comm: string(stat[open+1 : end]), State: fields[statState], Kernel: err == nil && flags&pfKthread != 0,
+	}, true
+}
+
+// parseStack reads lines of "[<0>] function+0x1/0x2 [module]".
+func parseStack(data []byte) []string {
+	var frames []string
+	for line := range strings.Lines(string(data)) {
+		_, frame, ok := strings.Cut(strings.TrimSpace(line), "] ")
+		if !ok {
+			continue
+		}
+		name, rest, _ := strings.Cut(frame, "/")
+		if _, module, ok := strings.Cut(rest, " "); ok {
+			name += " " + module
+		}
+		frames = append(frames, name)
+	}
+	return frames
+}
+
+// roots are the folders whose names tell of what a module left, with how many
+// levels of them. Names only: a stat or an open of what a module left there would
+// run into its code, which is gone. So /proc/sys is not among them, for listing it
+// looks at the tables themselves.
+var roots = []struct {
+	dir   string
+	depth int
+}{
+	{"/proc", 2}, {"/sys/class", 2}, {"/sys/kernel", 1}, {"/sys/kernel/debug", 1}, {"/sys/kernel/slab", 1},
+	{"/sys/bus", 1}, {"/sys/fs", 1}, {"/sys/devices/virtual", 2}, {"/sys/devices/platform", 1},
+}
+
+func (a *Agent) snapshot(*wire.Message, func([]byte) error) (any, []byte, error) {
+	s := &wire.SnapshotResult{Files: []string{}, Devices: []string{}, Threads: []string{}}
+	for _, root := range roots {
+		s.Files = appendNames(s.Files, root.dir, root.depth)
+	}
+	devices, err := os.ReadFile("/proc/devices")
+	if err != nil {
+		return nil, nil, err
+	}
+	kind := ""
+	for line := range strings.Lines(string(devices)) {
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutSuffix(line, " devices:"); ok {
+			kind = strings.ToLower(name)
+		} else if line != "" {
+			s.Devices = append(s.Devices, kind+" device "+line)
+		}
+	}
+	for _, pid := range pids() {
+		stat, err := os.ReadFile(path.Join("/proc", strconv.Itoa(pid), "stat"))
+		if err != nil {
+			continue
+		}
+		if t, ok := parseStat(stat); ok && t.Kernel && !strings.HasPrefix(t.Comm, "kworker/") {
+			s.Threads = append(s.Threads, t.Comm+"["+strconv.Itoa(pid)+"]")
+		}
+	}
+	return s, nil, nil
+}
+
+// appendNames adds what is below dir. The kind of an entry comes with its name,
+// so nothing is looked at.
+func appendNames(list []string, dir string, depth int) []string {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		name := e.Name()
+		if dir == "/proc" && (isNumber(name) || name == "sys") {
+			continue
+		}
+		full := path.Join(dir, name)
+		list = append(list, full)
+		if e.IsDir() && depth > 1 {
+			list = appendNames(list, full, depth-1)
+		}
+	}
+	return list
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.Atoi(s)
+	return err == nil
+}
+
+// showRunning has the kernel print on its console where each processor stands. A
+// task that runs has no stack to read in /proc.
+func showRunning() {
+	if os.Getpid() == 1 { // of a real machine's console we are guests
+		os.WriteFile("/proc/sysrq-trigger", []byte("l"), 0)
+	}
+}

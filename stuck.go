@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/hang"
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// errCrashed ends a wait for a command whose kernel has crashed.
+var errCrashed = errors.New("the guest's kernel has crashed")
+
+// untilCrash gives a context that ends some time after the guest's kernel has
+// crashed: a processor in a loop would hold the command, and us, until its
+// deadline. stop has to be called before anything else looks for a crash.
+func (r *run) untilCrash(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var looking sync.WaitGroup
+	done := make(chan struct{})
+	looking.Go(func() {
+		look := time.NewTicker(time.Second)
+		defer look.Stop()
+		for !r.crashed() {
+			select {
+			case <-look.C:
+			case <-done:
+				return
+			}
+		}
+		select {
+		case <-time.After(crashGrace):
+			cancel(errCrashed)
+		case <-done:
+		}
+	})
+	return ctx, sync.OnceFunc(func() {
+		close(done)
+		looking.Wait()
+		cancel(nil)
+	})
+}
+
+// importsRCUFree says whether a module file names one of the functions behind
+// kfree_rcu.
+func importsRCUFree(ko []byte) bool {
+	return bytes.Contains(ko, []byte("\x00kvfree_call_rcu\x00")) || bytes.Contains(ko, []byte("\x00kfree_call_rcu\x00"))
+}
+
+// noteStuck keeps who did not get on, and says whether anybody is named.
+func (r *run) noteStuck(step int, tasks []wire.TaskState) bool {
+	r.in.Stuck = hang.Find(tasks, r.lab.console(), step, r.studied())
+	for _, s := range r.in.Stuck {
+		if s.Step && s.State != result.Running || s.Site != "" {
+			return true
+		}
+	}
+	return false
+}
