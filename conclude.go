@@ -41,6 +41,9 @@ func (r *run) conclude() {
 	if r.lab != nil {
 		res.Leaks = r.leftBehind()
 	}
+	if r.in.Stuck == nil {
+		r.in.Stuck = r.deaf()
+	}
 	res.Stuck = r.in.Stuck
 	in := r.in
 	in.Leaks = res.Leaks

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
@@ -189,6 +190,8 @@ func (r *run) leftBehind() []result.Leftover {
 }
 
 // refSite is where the first reference that was not dropped again was taken.
+// Only what modules themselves take and drop is matched: the kernel takes others
+// for each load and each open file, and their puts would hide a module's get.
 func (r *run) refSite(module string) string {
 	for _, m := range r.res.Modules {
 		if m.Name != module || m.RefsBefore > 0 {
@@ -197,16 +200,15 @@ func (r *run) refSite(module string) string {
 		var open []string
 		for _, ref := range m.Refs {
 			switch {
+			case !strings.Contains(ref.By.Site, " ["):
 			case !ref.Put:
 				open = append(open, ref.By.Site)
 			case len(open) > 0:
 				open = open[:len(open)-1]
 			}
 		}
-		for _, site := range open {
-			if site != "" {
-				return site
-			}
+		if len(open) > 0 {
+			return open[0]
 		}
 	}
 	return ""

@@ -67,7 +67,9 @@ type run struct {
 	// hereLog is what a VM's console is for: where a crash is looked for.
 	hereLog kernelLog
 	leaks   leakWatch
-	wrong   error // a *UsageError that only the work brought to light
+	// deafAt is where the processors of a guest were that did not answer.
+	deafAt []uint64
+	wrong  error // a *UsageError that only the work brought to light
 	// broken is a guest whose kernel has crashed and may go on all the same:
 	// evidence is still collected, with short deadlines, and nothing else.
 	broken bool
@@ -457,6 +459,7 @@ func (r *run) callFailure(err error, what string) bool {
 		r.in.Host = &result.Failure{Message: fmt.Sprintf("%s: %s", what, refused.Text)}
 	case errors.Is(err, context.DeadlineExceeded):
 		r.in.Timeout = &result.Failure{Message: what + ": no answer from the guest in time"}
+		r.askProcessors()
 	case errors.Is(err, wire.ErrGarbled):
 		r.in.Lost = &result.Failure{Message: fmt.Sprintf("%s: %v", what, err)}
 	default:

@@ -161,6 +161,10 @@ func (r *run) wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// answerGrace is how long the guest may take, before it is stretched for TCG, to
+// tell of a command that it ended: it looks at every task and kills first.
+const answerGrace = 3 * time.Second
+
 // step runs one command in the guest.
 func (r *run) step(ctx context.Context, s Step) bool {
 	if r.spec.Watch.Start != nil {
@@ -169,7 +173,7 @@ func (r *run) step(ctx context.Context, s Step) bool {
 	timeout := r.spec.StepTimeout * r.lab.scale
 	args := wire.ExecArgs{Argv: s.Argv, TimeoutMS: timeout.Milliseconds(), Report: slices.Contains(reporting, s.Argv[0])}
 	// The guest ends the command; this deadline is for a guest that does not.
-	ctx, cancel := context.WithTimeout(ctx, timeout+10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, timeout+answerGrace*r.lab.scale)
 	defer cancel()
 	ctx, stop := r.untilCrash(ctx)
 	defer stop()

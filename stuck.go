@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,4 +65,31 @@ func (r *run) noteStuck(step int, tasks []wire.TaskState) bool {
 		}
 	}
 	return false
+}
+
+// askProcessors looks where the processors of a guest are that does not answer.
+func (r *run) askProcessors() {
+	if r.lab.instructions == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), crashGrace)
+	defer cancel()
+	at, err := r.lab.instructions(ctx)
+	if err != nil {
+		r.log(err.Error())
+	}
+	r.deafAt = at
+}
+
+// deaf names the places in the modules at which processors were. What a task is
+// called there nobody can tell.
+func (r *run) deaf() []result.Stuck {
+	var stuck []result.Stuck
+	for cpu, addr := range r.deafAt {
+		site, module := r.trace.placeOf(addr, math.MaxInt64)
+		if slices.Contains(r.studied(), module) {
+			stuck = append(stuck, result.Stuck{Comm: fmt.Sprintf("processor %d", cpu), State: result.Running, Site: site})
+		}
+	}
+	return stuck
 }

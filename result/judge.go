@@ -219,7 +219,12 @@ func judgeStuck(stuck []Stuck) []Verdict {
 // Running is the state of a task that waits for nothing.
 const Running = "running"
 
-func (s *Stuck) name() string { return fmt.Sprintf("%s[%d]", s.Comm, s.PID) }
+func (s *Stuck) name() string {
+	if s.PID == 0 { // a processor, of which no task is known
+		return s.Comm
+	}
+	return fmt.Sprintf("%s[%d]", s.Comm, s.PID)
+}
 
 func (s *Stuck) waits() string {
 	text := s.name() + " waits (" + s.State + ")"
