@@ -100,7 +100,11 @@ func candidates(in Inputs) []Verdict {
 		{in.Timeout, Timeout, "the run did not end in time", "the end of the console above shows where it stood"},
 		{in.Load, Load, "the kernel refused to load the module", "see the kernel's own lines in the message"},
 	}
+	panicked := slices.ContainsFunc(in.Crashes, func(c Crash) bool { return c.Class == Panic })
 	for _, f := range failures {
+		if f.class == Lost && panicked {
+			continue // a guest that panicked is gone, as it should
+		}
 		if f.why != nil {
 			all = append(all, f.why.verdict(f.class, f.message, f.hint))
 		}
