@@ -25,19 +25,29 @@ func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
 func lookAtTasks() []wire.TaskState {
 	var tasks []wire.TaskState
 	for _, pid := range pids() {
-		if len(tasks) == maxTasks {
+		if len(tasks) >= maxTasks {
 			break
 		}
-		t, ok := lookAtTask(pid)
-		if ok && pid != os.Getpid() {
-			tasks = append(tasks, t)
+		if pid == os.Getpid() {
+			continue
+		}
+		// Every thread: the one that loads need not be a process's first.
+		threads := path.Join("/proc", strconv.Itoa(pid), "task")
+		for _, tid := range numbersIn(threads) {
+			if t, ok := lookAtTask(path.Join(threads, strconv.Itoa(tid))); ok {
+				t.PID, t.TGID = tid, pid
+				tasks = append(tasks, t)
+			}
 		}
 	}
 	return tasks
 }
 
-func pids() []int {
-	entries, err := os.ReadDir("/proc")
+func pids() []int { return numbersIn("/proc") }
+
+// numbersIn are the names in a folder that are numbers, as those of tasks.
+func numbersIn(dir string) []int {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil
 	}
@@ -51,8 +61,7 @@ func pids() []int {
 	return list
 }
 
-func lookAtTask(pid int) (wire.TaskState, bool) {
-	dir := path.Join("/proc", strconv.Itoa(pid))
+func lookAtTask(dir string) (wire.TaskState, bool) {
 	stat, err := os.ReadFile(path.Join(dir, "stat"))
 	if err != nil {
 		return wire.TaskState{}, false
@@ -61,7 +70,6 @@ func lookAtTask(pid int) (wire.TaskState, bool) {
 	if !ok {
 		return t, false
 	}
-	t.PID = pid
 	// Root may read it; where a kernel has no such file there is no stack.
 	stack, _ := os.ReadFile(path.Join(dir, "stack"))
 	t.Stack = parseStack(stack)

@@ -19,8 +19,8 @@ import (
 // maxStuck bounds what a module with many threads can make us tell.
 const maxStuck = 32
 
-// Find names the tasks that have to do with the modules: the step's own process,
-// whoever has a frame in one of them, and whoever loads or unloads.
+// Find names the tasks that have to do with the modules: whoever has a frame in one
+// of them, and whoever loads or unloads. step is the process that did not end.
 func Find(tasks []wire.TaskState, console []byte, step int, modules []string) []result.Stuck {
 	running := backtraces(console)
 	var stuck []result.Stuck
@@ -31,7 +31,7 @@ func Find(tasks []wire.TaskState, console []byte, step int, modules []string) []
 				stack = seen
 			}
 		}
-		s := result.Stuck{Comm: t.Comm, PID: t.PID, State: stateWords(t.State), Stack: stack, Step: t.PID == step}
+		s := result.Stuck{Comm: t.Comm, PID: t.PID, State: stateWords(t.State), Stack: stack}
 		i := slices.IndexFunc(stack, func(frame string) bool { return inside(frame, modules) })
 		if i >= 0 {
 			s.Site = stack[i]
@@ -39,7 +39,10 @@ func Find(tasks []wire.TaskState, console []byte, step int, modules []string) []
 		if i != 0 && len(stack) > 0 && s.State != result.Running {
 			s.Wait = stack[0]
 		}
-		if (s.Step || s.Site != "" || loads(t)) && len(stuck) < maxStuck {
+		// Of the step's own process only the thread that is in the kernel for it
+		// counts: the others wait for work.
+		s.Step = t.TGID == step && (s.Site != "" || loads(t))
+		if (s.Site != "" || loads(t)) && len(stuck) < maxStuck {
 			stuck = append(stuck, s)
 		}
 	}

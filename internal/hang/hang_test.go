@@ -35,9 +35,10 @@ const console = `[   33.061575] sysrq: Show backtrace of all active CPUs
 
 func TestFindRunning(t *testing.T) {
 	tasks := []wire.TaskState{
-		{PID: 2, Comm: "kthreadd", State: "S", Kernel: true, Stack: []string{"kthreadd+0x2a"}},
-		{PID: 114, Comm: "spin_thread", State: "R", Kernel: true},
-		{PID: 115, Comm: "modprobe", State: "D", Stack: []string{"kthread_stop+0x66", "__do_sys_delete_module+0x1b9"}},
+		{PID: 2, TGID: 2, Comm: "kthreadd", State: "S", Kernel: true, Stack: []string{"kthreadd+0x2a"}},
+		{PID: 114, TGID: 114, Comm: "spin_thread", State: "R", Kernel: true},
+		{PID: 113, TGID: 113, Comm: "modprobe", State: "S", Stack: []string{"do_epoll_wait+0x6a0"}},
+		{PID: 115, TGID: 113, Comm: "modprobe", State: "D", Stack: []string{"kthread_stop+0x66", "__do_sys_delete_module+0x1b9"}},
 	}
 	want := []result.Stuck{
 		{Comm: "spin_thread", PID: 114, State: result.Running, Site: "spin_fn+0x9 [spin_thread]",
@@ -45,7 +46,7 @@ func TestFindRunning(t *testing.T) {
 		{Comm: "modprobe", PID: 115, State: "uninterruptible", Wait: "kthread_stop+0x66", Step: true,
 			Stack: []string{"kthread_stop+0x66", "__do_sys_delete_module+0x1b9"}},
 	}
-	if diff := cmp.Diff(want, Find(tasks, []byte(console), 115, []string{"spin_thread"})); diff != "" {
+	if diff := cmp.Diff(want, Find(tasks, []byte(console), 113, []string{"spin_thread"})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -53,7 +54,7 @@ func TestFindRunning(t *testing.T) {
 // TestFindWaiting is the deadlock of modules/faults/request_init.
 func TestFindWaiting(t *testing.T) {
 	tasks := []wire.TaskState{
-		{PID: 110, Comm: "modprobe", State: "D", Stack: []string{"call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "request_init+0x16 [request_init]", "__do_sys_finit_module+0xac"}},
+		{PID: 110, TGID: 110, Comm: "modprobe", State: "D", Stack: []string{"call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "request_init+0x16 [request_init]", "__do_sys_finit_module+0xac"}},
 		{PID: 111, Comm: "other", State: "S", Stack: []string{"wait_here+0x1 [virtio_net]"}},
 		{PID: 115, Comm: "modprobe", State: "S", Stack: []string{"load_module+0x8d4", "__do_sys_finit_module+0xac"}},
 		{PID: 116, Comm: "held", State: "D", Kernel: true, Stack: []string{"held_fn+0x4 [request_init]", "kthread+0xda"}},

@@ -79,7 +79,8 @@ type TasksResult struct {
 
 // TaskState is a task with its stack.
 type TaskState struct {
-	PID    int    `json:"pid"`
+	PID    int    `json:"pid"`  // of the thread
+	TGID   int    `json:"tgid"` // of its process
 	Comm   string `json:"comm"`
 	State  string `json:"state"` // one letter, as in /proc/PID/stat
 	Kernel bool   `json:"kernel,omitempty"`
