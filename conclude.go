@@ -5,7 +5,6 @@ package kmodlab
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -35,9 +34,6 @@ func (r *run) conclude() {
 		}
 		r.in.Lost = &result.Failure{Message: message}
 	}
-	if m := oddInit(res.Modules); m != nil && r.in.Load == nil {
-		r.in.Load = m
-	}
 	if r.lab != nil {
 		res.Leaks = r.leftBehind()
 	}
@@ -50,20 +46,6 @@ func (r *run) conclude() {
 	in.Crashes, in.Modules, in.Threads, in.Dropped = res.Crashes, res.Modules, res.Threads, res.Dropped
 	res.Verdict = result.Judge(in)
 	res.Normalize()
-}
-
-// oddInit finds an init that returned neither 0 nor an error. The kernel keeps
-// the module, and warns.
-func oddInit(modules []result.Module) *result.Failure {
-	for _, m := range modules {
-		if m.InitRet > 0 && !m.Background {
-			return &result.Failure{
-				Message: fmt.Sprintf("init of %s returned %d, which is neither 0 nor a negative errno; the kernel keeps the module and warns", m.Name, m.InitRet),
-				Hint:    "return 0 for success and a negative errno for failure: -ENODEV, -ENOMEM",
-			}
-		}
-	}
-	return nil
 }
 
 // crashGrace bounds each exchange with a guest whose kernel has crashed, before

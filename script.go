@@ -3,10 +3,12 @@
 package kmodlab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -248,10 +250,31 @@ func (r *run) note(report kmodcmd.Report) {
 			}
 		}
 	}
-	// The kernel lets a parameter pass that the module does not have; who gave it
-	// expected more.
-	r.in.Unmet = append(r.in.Unmet, report.Warnings...)
+	for _, w := range report.Warnings {
+		if odd := oddInit(w); odd != nil {
+			r.in.Load = cmp.Or(r.in.Load, odd)
+			continue
+		}
+		// The kernel lets a parameter pass that the module does not have; who gave
+		// it expected more.
+		r.in.Unmet = append(r.in.Unmet, w)
+	}
 	r.in.Unloaded = r.in.Unloaded || len(report.Removed) > 0
+}
+
+// suspicious is what the kernel says of an init that returned neither 0 nor an
+// error. It keeps the module.
+var suspicious = regexp.MustCompile(`'([\w-]+)'->init suspiciously returned (\d+)`)
+
+func oddInit(warning string) *result.Failure {
+	m := suspicious.FindStringSubmatch(warning)
+	if m == nil {
+		return nil
+	}
+	return &result.Failure{
+		Message: fmt.Sprintf("init of %s returned %s, which is neither 0 nor a negative errno; the kernel warns and keeps the module", m[1], m[2]),
+		Hint:    "return 0 for success and a negative errno for failure: -ENODEV, -ENOMEM",
+	}
 }
 
 // failureOf words a refusal: by the typed report of our own commands, else by
