@@ -48,6 +48,7 @@ func (r *run) watchLeaks(ctx context.Context) bool {
 	if r.spec.Here {
 		return true
 	}
+	done := r.phase("watch")
 	ctx, cancel := r.deadline(ctx)
 	defer cancel()
 	var refused *wire.CallError
@@ -61,6 +62,7 @@ func (r *run) watchLeaks(ctx context.Context) bool {
 	if err := r.lab.Call(ctx, wire.OpSnapshot, nil, &r.leaks.before); err != nil {
 		return r.callFailure(err, "look for what there is before the load")
 	}
+	done("", false)
 	return true
 }
 
@@ -119,6 +121,8 @@ func (r *run) lookForLeaks(ctx context.Context) bool {
 	if r.spec.Here || r.broken || !r.in.Unloaded {
 		return true
 	}
+	done := r.phase("leaks")
+	defer done("", false)
 	if !r.linger(ctx, settle) || r.broken {
 		return r.broken
 	}

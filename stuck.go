@@ -58,7 +58,7 @@ func importsRCUFree(ko []byte) bool {
 
 // noteStuck keeps who did not get on, and says whether anybody is named.
 func (r *run) noteStuck(step int, tasks []wire.TaskState) bool {
-	r.in.Stuck = hang.Find(tasks, r.lab.console(), step, r.studied())
+	r.in.Stuck = hang.Find(tasks, slices.Concat(r.lab.console(), r.running.bytes()), step, r.studied())
 	for _, s := range r.in.Stuck {
 		if s.Step && s.State != result.Running || s.Site != "" {
 			return true

@@ -113,7 +113,7 @@ type Machine struct {
 
 // Phase is one stretch of the host's work.
 type Phase struct {
-	Name   string  `json:"name"` // fetch, build, boot, attach, load, run, unload, report
+	Name   string  `json:"name"` // fetch, build, boot, attach, watch, load, run, unload, leaks, report
 	MS     float64 `json:"ms"`
 	Cached bool    `json:"cached"`
 	Where  string  `json:"where,omitempty"` // build: vm, sandbox or here

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
@@ -20,10 +21,40 @@ func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
 	return &wire.TasksResult{Tasks: lookAtTasks()}, nil, nil
 }
 
+// A task that runs now may have been woken just now. One that runs on takes at
+// least spinTicks of processor time, in 1/100 s, in spinTime.
+const (
+	spinTime  = 500 * time.Millisecond
+	spinTicks = 10
+)
+
 // lookAtTasks reads every task of the machine and where it stands. A task that
 // ends meanwhile is left out.
 func lookAtTasks() []wire.TaskState {
+	before := readTasks()
+	time.Sleep(spinTime)
+	ticks := make(map[int]uint64)
+	for _, t := range before {
+		ticks[t.PID] = t.ticks
+	}
 	var tasks []wire.TaskState
+	for _, t := range readTasks() {
+		if was, known := ticks[t.PID]; t.State == "R" && known && t.ticks-was < spinTicks {
+			t.State = "S" // between two naps
+		}
+		tasks = append(tasks, t.TaskState)
+	}
+	return tasks
+}
+
+// task is a task with the processor time that it has taken.
+type task struct {
+	wire.TaskState
+	ticks uint64
+}
+
+func readTasks() []task {
+	var tasks []task
 	for _, pid := range pids() {
 		if len(tasks) >= maxTasks {
 			break
@@ -61,10 +92,10 @@ func numbersIn(dir string) []int {
 	return list
 }
 
-func lookAtTask(dir string) (wire.TaskState, bool) {
+func lookAtTask(dir string) (task, bool) {
 	stat, err := os.ReadFile(path.Join(dir, "stat"))
 	if err != nil {
-		return wire.TaskState{}, false
+		return task{}, false
 	}
 	t, ok := parseStat(stat)
 	if !ok {
@@ -79,23 +110,28 @@ func lookAtTask(dir string) (wire.TaskState, bool) {
 const (
 	statState = 0 // fields behind the name
 	statFlags = 6
+	statUtime = 11
+	statStime = 12
 	pfKthread = 0x00200000 // PF_KTHREAD
 )
 
 // parseStat reads "pid (name) state ppid …". A name may hold anything.
-func parseStat(stat []byte) (wire.TaskState, bool) {
+func parseStat(stat []byte) (task, bool) {
 	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
 	if open < 0 || end < open {
-		return wire.TaskState{}, false
+		return task{}, false
 	}
 	fields := strings.Fields(string(stat[end+1:]))
-	if len(fields) <= statFlags {
-		return wire.TaskState{}, false
+	if len(fields) <= statStime {
+		return task{}, false
 	}
-	flags, err := strconv.ParseUint(fields[statFlags], 10, 64)
-	return wire.TaskState{
-		Comm: string(stat[open+1 : end]), State: fields[statState], Kernel: err == nil && flags&pfKthread != 0,
-	}, true
+	number := func(i int) uint64 {
+		n, _ := strconv.ParseUint(fields[i], 10, 64)
+		return n
+	}
+	t := task{ticks: number(statUtime) + number(statStime)}
+	t.Comm, t.State, t.Kernel = string(stat[open+1:end]), fields[statState], number(statFlags)&pfKthread != 0
+	return t, true
 }
 
 // parseStack reads lines of "[<0>] function+0x1/0x2 [module]".

@@ -33,7 +33,7 @@ static int deaf_fn(void *unused)
 #else
 	while (!READ_ONCE(done)) /* fault */
 #endif
-		msleep_interruptible(50);
+		msleep(50);
 	WRITE_ONCE(done, true);
 	return 0;
 }
