@@ -142,7 +142,7 @@ func (f *Failure) verdict(class Class, message, hint string) Verdict {
 // CrashClass is the class of a list of crashes in the order of the log, Pass
 // when there is none. The first report decides, for the later ones are mostly
 // its consequences; only a WARNING, after which the kernel goes on in order,
-// gives way to a later report.
+// gives way to a later report, unless it is about memory used after free.
 func CrashClass(crashes []Crash) Class {
 	if i := decisive(crashes); i >= 0 {
 		return crashes[i].Class
@@ -150,10 +150,14 @@ func CrashClass(crashes []Crash) Class {
 	return Pass
 }
 
+// useAfterFree is in a WARNING after which nothing goes on in order: somebody
+// works on memory that is another's by now, and what follows comes from that.
+const useAfterFree = "use-after-free"
+
 // decisive is the index of the crash that decides, -1 when there is none.
 func decisive(crashes []Crash) int {
 	for i, c := range crashes {
-		if !strings.HasPrefix(c.Title, "WARNING") {
+		if !strings.HasPrefix(c.Title, "WARNING") || strings.Contains(c.Title, useAfterFree) {
 			return i
 		}
 	}
@@ -184,6 +188,8 @@ const evidenceLines = 12
 func judgeCrash(c Crash) Verdict {
 	v := Verdict{Class: c.Class, Message: c.Title, Evidence: c.Log[:min(len(c.Log), evidenceLines)]}
 	switch {
+	case strings.Contains(c.Title, useAfterFree):
+		v.Hint = "a pointer was used after its last reference was put: take one (get_task_struct, get_pid) for as long as you keep the pointer"
 	case strings.HasPrefix(c.Title, "WARNING"):
 		v.Hint = "the kernel noticed misuse and went on; the first line in [your module] of the call trace is where to look"
 	case c.Class == Lockup:

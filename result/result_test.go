@@ -131,6 +131,7 @@ func TestCrashClass(t *testing.T) {
 		{[]Crash{warningCrash}, Oops},
 		{[]Crash{warningCrash, hungCrash, panicCrash}, Hung},
 		{[]Crash{panicCrash, oopsCrash}, Panic},
+		{[]Crash{{Class: Oops, Title: "WARNING: refcount_t: addition on 0; use-after-free at lib/refcount.c:25"}, panicCrash}, Oops},
 	}
 	for _, tt := range tests {
 		if got := CrashClass(tt.crashes); got != tt.want {

@@ -9,8 +9,8 @@
  *	kmodlab run modules/faults/init_eexist
  *
  * What you will see
- *	modprobe says File exists, as for a module that is loaded already; the
- *	verdict is load.
+ *	The verdict is load: init returned -EEXIST. (The kernel's own word for
+ *	"loaded already" is the same.)
  *
  * Kernels 5.10 to 7.3.
  */

@@ -10,7 +10,7 @@
  *	kmodlab run modules/faults/init_enodev
  *
  * What you will see
- *	modprobe says No such device; the verdict is load.
+ *	The verdict is load: init returned -ENODEV.
  *
  * Kernels 5.10 to 7.3.
  */
