@@ -241,11 +241,11 @@ func (s *Stuck) waits() string {
 	if s.State == Running {
 		text = s.name() + " runs"
 	}
-	if s.Wait != "" {
-		text += " in " + s.Wait
-	}
-	if s.Site != "" {
-		text += ", called by " + s.Site
+	switch {
+	case s.Wait != "" && s.Site != "":
+		return text + " in " + s.Wait + ", called by " + s.Site
+	case s.Wait != "" || s.Site != "":
+		return text + " in " + s.Wait + s.Site
 	}
 	return text
 }
