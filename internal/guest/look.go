@@ -139,7 +139,7 @@ func parseStack(data []byte) []string {
 	var frames []string
 	for line := range strings.Lines(string(data)) {
 		_, frame, ok := strings.Cut(strings.TrimSpace(line), "] ")
-		if !ok {
+		if !ok || len(frames) == maxStack {
 			continue
 		}
 		name, rest, _ := strings.Cut(frame, "/")
@@ -186,12 +186,19 @@ func (a *Agent) snapshot(*wire.Message, func([]byte) error) (any, []byte, error)
 		if err != nil {
 			continue
 		}
-		if t, ok := parseStat(stat); ok && t.Kernel && !strings.HasPrefix(t.Comm, "kworker/") {
+		if t, ok := parseStat(stat); ok && t.Kernel && !strings.HasPrefix(t.Comm, "kworker/") && len(s.Threads) < maxNames {
 			s.Threads = append(s.Threads, t.Comm+"["+strconv.Itoa(pid)+"]")
 		}
 	}
 	return s, nil, nil
 }
+
+// maxNames and maxStack bound what a module that makes entries without end, or a
+// deep stack, can have us tell in one message.
+const (
+	maxNames = 8000
+	maxStack = 40
+)
 
 // appendNames adds what is below dir. The kind of an entry comes with its name,
 // so nothing is looked at.
@@ -201,6 +208,9 @@ func appendNames(list []string, dir string, depth int) []string {
 		name := e.Name()
 		if dir == "/proc" && (isNumber(name) || name == "sys") {
 			continue
+		}
+		if len(list) == maxNames {
+			break
 		}
 		full := path.Join(dir, name)
 		list = append(list, full)
