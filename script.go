@@ -188,6 +188,9 @@ func (r *run) step(ctx context.Context, s Step) bool {
 		}
 	})
 	stop()
+	if err != nil {
+		ended.Exit = -1 // it has not ended, or nobody can tell
+	}
 	command := result.Command{Argv: s.Argv, Output: string(out), Exit: ended.Exit, MS: ended.MS}
 	r.res.Commands = append(r.res.Commands, command)
 	if errors.Is(context.Cause(ctx), errCrashed) {
