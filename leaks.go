@@ -115,10 +115,11 @@ func (r *run) noteTakings(ctx context.Context) error {
 	return nil
 }
 
-// lookForLeaks sees what there is after unload. A crashed kernel is left alone:
-// what it says is the verdict.
+// lookForLeaks sees what there is after unload, or after an init that refused and
+// should have undone what it did. A crashed kernel is left alone: what it says is
+// the verdict.
 func (r *run) lookForLeaks(ctx context.Context) bool {
-	if r.spec.Here || r.broken || !r.in.Unloaded {
+	if r.spec.Here || r.broken || !r.in.Unloaded && r.in.Load == nil {
 		return true
 	}
 	done := r.phase("leaks")
