@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
-	"github.com/kmodlab/kmodlab/internal/hang"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/vm"
@@ -67,7 +66,6 @@ type run struct {
 	here     []string      // files that --here installed
 	// hereLog is what a VM's console is for: where a crash is looked for.
 	hereLog kernelLog
-	running kernelLog // backtraces of running processors
 	leaks   leakWatch
 	// deafAt is where the processors of a guest were that did not answer.
 	deafAt []uint64
@@ -347,9 +345,6 @@ func (r *run) kmsg(record string) {
 	text, _, _ = strings.Cut(text, "\n")
 	if r.spec.Here {
 		r.hereLog.add(text)
-	}
-	if hang.Relevant(text) {
-		r.running.add(text)
 	}
 	if r.spec.Watch.Kmsg != nil {
 		r.spec.Watch.Kmsg(text)

@@ -216,7 +216,7 @@ func (r *run) judgeStep(s Step, ended wire.ExecResult, c result.Command) bool {
 	r.note(report)
 	typed := strings.Join(s.Argv, " ")
 	if ended.TimedOut {
-		r.noteStuck(ended.PID, ended.Tasks)
+		r.noteStuck(ended)
 	}
 	switch {
 	case ended.Stuck:

@@ -56,15 +56,9 @@ func importsRCUFree(ko []byte) bool {
 	return bytes.Contains(ko, []byte("\x00kvfree_call_rcu\x00")) || bytes.Contains(ko, []byte("\x00kfree_call_rcu\x00"))
 }
 
-// noteStuck keeps who did not get on, and says whether anybody is named.
-func (r *run) noteStuck(step int, tasks []wire.TaskState) bool {
-	r.in.Stuck = hang.Find(tasks, slices.Concat(r.lab.console(), r.running.bytes()), step, r.studied())
-	for _, s := range r.in.Stuck {
-		if s.Step && s.State != result.Running || s.Site != "" {
-			return true
-		}
-	}
-	return false
+// noteStuck keeps who did not get on.
+func (r *run) noteStuck(ended wire.ExecResult) {
+	r.in.Stuck = hang.Find(ended.Tasks, slices.Concat(r.lab.console(), []byte("\n"), ended.Running), ended.PID, r.studied())
 }
 
 // askProcessors looks where the processors of a guest are that does not answer.

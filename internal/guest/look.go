@@ -4,12 +4,15 @@ package guest
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
@@ -226,10 +229,60 @@ func isNumber(s string) bool {
 	return err == nil
 }
 
-// showRunning has the kernel print on its console where each processor stands. A
-// task that runs has no stack to read in /proc.
-func showRunning() {
-	if os.Getpid() == 1 { // of a real machine's console we are guests
-		os.WriteFile("/proc/sysrq-trigger", []byte("l"), 0)
+// maxBacktraces bounds what is kept of the running processors' backtraces.
+const maxBacktraces = 64 << 10
+
+// showRunning has the kernel print where each processor stands, for a task that
+// runs has no stack in /proc, and gives these lines of the log. They are read here
+// and now: on its way through the console, or behind what the agent sends of the
+// log anyway, a flood of other lines would be in front of them.
+func showRunning() []byte {
+	if os.Getpid() != 1 { // of a real machine's console we are guests
+		return nil
 	}
+	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Seek(fd, 0, io.SeekEnd); err != nil {
+		return nil
+	}
+	os.WriteFile("/proc/sysrq-trigger", []byte("l"), 0)
+	var lines []byte
+	buf := make([]byte, 8<<10) // CONSOLE_EXT_LOG_MAX: no record is longer
+	for deadline := time.Now().Add(showTime); time.Now().Before(deadline) && len(lines) < maxBacktraces; {
+		n, err := unix.Read(fd, buf)
+		switch {
+		case err == unix.EPIPE || err == unix.EINTR: // overwritten meanwhile
+			continue
+		case err != nil || n == 0:
+			return lines
+		}
+		if line := backtraceLine(buf[:n]); line != nil {
+			lines = append(append(lines, line...), '\n')
+		}
+	}
+	return lines
+}
+
+// showTime is how long a log that grows as fast as it is read is read.
+const showTime = 2 * time.Second
+
+// backtraceLine is the text of a record that can belong to a backtrace, else nil.
+func backtraceLine(record []byte) []byte {
+	_, text, ok := bytes.Cut(record, []byte(";"))
+	if !ok {
+		return nil
+	}
+	text, _, _ = bytes.Cut(text, []byte("\n"))
+	if bytes.HasPrefix(text, []byte(" ")) {
+		return text
+	}
+	for _, part := range []string{"NMI backtrace", "CPU: ", "RIP: ", "Call Trace"} {
+		if bytes.HasPrefix(text, []byte(part)) {
+			return text
+		}
+	}
+	return nil
 }

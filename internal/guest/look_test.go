@@ -45,3 +45,16 @@ func TestAppendNames(t *testing.T) {
 		}
 	}
 }
+
+func TestBacktraceLine(t *testing.T) {
+	for record, want := range map[string]string{
+		"4,1,2,-;NMI backtrace for cpu 1\n":   "NMI backtrace for cpu 1",
+		"4,1,2,-; kthread+0xda/0x100\n":       " kthread+0xda/0x100",
+		"3,1,2,-;line 7 of a story\n SUB=x\n": "",
+		"no record":                           "",
+	} {
+		if got := string(backtraceLine([]byte(record))); got != want {
+			t.Errorf("%q: %q, want %q", record, got, want)
+		}
+	}
+}

@@ -125,13 +125,6 @@ func backtraces(console []byte) map[int][]string {
 	return stacks
 }
 
-// Relevant says whether a line of the log can be part of a backtrace. On a console
-// that a module floods the backtrace is gone before it is looked for.
-func Relevant(line string) bool {
-	return header.MatchString(line) || task.MatchString(line) || rip.MatchString(line) || frame.MatchString(line) ||
-		strings.Contains(line, "Call Trace:") || strings.Contains(line, "</TASK>")
-}
-
 func joined(m []string) string {
 	if m[2] == "" {
 		return m[1]

@@ -86,23 +86,6 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestRelevant: what Relevant keeps of a log gives the same backtraces.
-func TestRelevant(t *testing.T) {
-	var kept strings.Builder
-	for line := range strings.Lines(console) {
-		kept.WriteString("line 17 of a story without end\n")
-		if _, text, _ := strings.Cut(line, "] "); Relevant(strings.TrimRight(text, "\n")) {
-			kept.WriteString(text)
-		}
-	}
-	if diff := cmp.Diff(backtraces([]byte(console)), backtraces([]byte(kept.String()))); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if Relevant("line 17 of a story without end") {
-		t.Error("keeps what a module says")
-	}
-}
-
 func FuzzBacktraces(f *testing.F) {
 	f.Add([]byte(console))
 	f.Fuzz(func(t *testing.T, b []byte) {

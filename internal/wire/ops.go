@@ -70,6 +70,8 @@ type ExecResult struct {
 	// Tasks are those of the machine when the time was over, before anything was
 	// killed: who waits for whom.
 	Tasks []TaskState `json:"tasks,omitempty"`
+	// Running are the backtraces of the processors then, as the kernel printed them.
+	Running []byte `json:"running,omitempty"`
 }
 
 // TasksResult are the tasks that do not just sleep where they always do.
