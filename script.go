@@ -266,8 +266,8 @@ func (r *run) note(report kmodcmd.Report) {
 }
 
 // suspicious is what the kernel says of an init that returned neither 0 nor an
-// error. It keeps the module.
-var suspicious = regexp.MustCompile(`'([\w-]+)'->init suspiciously returned (\d+)`)
+// error: 'NAME'->init until 6.12, NAME: init since. It keeps the module.
+var suspicious = regexp.MustCompile(`'?([\w-]+)(?:'->|: )init suspiciously returned (\d+)`)
 
 func oddInit(warning string) *result.Failure {
 	m := suspicious.FindStringSubmatch(warning)
