@@ -8,7 +8,7 @@ GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w"
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-all test-kernels lint check generate bench bench-tracer bench-kmod fuzz doctor clean setup-% FORCE
+.PHONY: help demo build test test-all test-kernels test-faults lint check generate bench bench-tracer bench-kmod fuzz doctor clean setup-% FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ test-all: setup-test lint ## the same on every kernel that Debian serves, and wh
 # UPDATE=1 writes the table into docs/events.md; else the two are compared.
 test-kernels: setup-test ## run the demo and the lessons on every kernel, and print which hook works where
 	KMODLAB_TEST_ALL=1 KMODLAB_UPDATE=$(UPDATE) $(GO) test -count 1 -v -run '^TestKernels$$' -timeout 85m .
+
+# FAULT_KERNEL=debian:trixie runs them on that kernel only.
+test-faults: setup-test ## run every module of modules/faults on two kernels, and print the verdict that each got
+	KMODLAB_TEST_FAULTS=1 KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) $(GO) test -count 1 -v -run '^TestFault' -timeout 85m .
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .) && if [ -n "$$out" ]; then echo "not formatted, type gofmt -w:" $$out; exit 1; fi

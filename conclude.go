@@ -30,7 +30,15 @@ func (r *run) conclude() {
 		}
 		r.in.Lost = &result.Failure{Message: message}
 	}
+	if r.lab != nil {
+		res.Leaks = r.leftBehind()
+	}
+	if r.in.Stuck == nil {
+		r.in.Stuck = r.deaf()
+	}
+	res.Stuck = r.in.Stuck
 	in := r.in
+	in.Leaks = res.Leaks
 	in.Crashes, in.Modules, in.Threads, in.Dropped = res.Crashes, res.Modules, res.Threads, res.Dropped
 	res.Verdict = result.Judge(in)
 	res.Normalize()

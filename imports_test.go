@@ -39,6 +39,8 @@ var rooms = map[string]struct{ may, never []string }{
 	"internal/kmodcmd":    {may: []string{"kmod"}, never: []string{"os/exec"}},
 	"internal/oops":       {may: []string{"result", "internal/lazyregexp"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/srcline":    {never: []string{"os/exec", "net"}},
+	"internal/hang":       {may: []string{"internal/wire", "result"}, never: []string{"internal/vm", "os/exec"}},
+	"internal/leaks":      {may: []string{"internal/wire", "result"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/report":     {may: []string{"result", "tracer/event", "tracer/timeline"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/cli":        {may: []string{"*"}},
 }

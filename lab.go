@@ -30,7 +30,10 @@ type lab struct {
 	machine result.Machine
 	scale   time.Duration // factor for deadlines
 	console func() []byte
-	ended   func() error // why the machine is gone; nil while it is not
+	// instructions tells where each processor is, without the guest's help; nil
+	// where that cannot be told.
+	instructions func(context.Context) ([]uint64, error)
+	ended        func() error // why the machine is gone; nil while it is not
 	// finish lets the machine end by itself; close ends it whatever happens.
 	finish func(context.Context) error
 	close  func()
@@ -46,8 +49,9 @@ func inVM(g *boot.Guest, kernelName string, memory int) *lab {
 			Accel: string(accel), AccelReason: why, QEMU: g.Machine.QEMUVersion(),
 			CPUs: g.Hello.CPUs, MemoryMiB: memory,
 		},
-		scale:   time.Duration(vm.DeadlineScale(accel)),
-		console: g.Machine.Console,
+		scale:        time.Duration(vm.DeadlineScale(accel)),
+		console:      g.Machine.Console,
+		instructions: g.Machine.Instructions,
 		ended: func() error {
 			select {
 			case <-g.Machine.Done():

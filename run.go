@@ -30,7 +30,7 @@ func Run(ctx context.Context, spec Spec) (*result.Result, error) {
 	}
 	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats, Steady: spec.SteadyHooks}}
 	r.all(ctx, []step{
-		r.findPrograms, r.fetch, r.compile, r.resolve, r.buildProbe, r.start, r.attach, r.script, r.detach, r.powerOff,
+		r.findPrograms, r.fetch, r.compile, r.resolve, r.buildProbe, r.start, r.attach, r.watchLeaks, r.script, r.lookForLeaks, r.detach, r.powerOff,
 	})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -67,7 +67,10 @@ type run struct {
 	// hereLog is what a VM's console is for: where a crash is looked for.
 	hereLog   kernelLog
 	kernelLog kernelLog // /dev/kmsg, which has more than a console shows
-	wrong     error     // a *UsageError that only the work brought to light
+	leaks     leakWatch
+	// deafAt is where the processors of a guest were that did not answer.
+	deafAt []uint64
+	wrong  error // a *UsageError that only the work brought to light
 	// broken is a guest whose kernel has crashed and may go on all the same:
 	// evidence is still collected, with short deadlines, and nothing else.
 	broken bool
@@ -415,9 +418,13 @@ func (r *run) detach(ctx context.Context) bool {
 
 // leftovers sees which modules of the plan are still there.
 func (r *run) leftovers(ctx context.Context) error {
-	still, err := r.loaded(ctx)
-	if err != nil {
+	var err error
+	if r.leaks.modules, err = r.listModules(ctx); err != nil {
 		return err
+	}
+	still := make(map[string]bool)
+	for _, m := range r.leaks.modules {
+		still[m.Name] = true
 	}
 	for i := range r.res.Modules {
 		m := &r.res.Modules[i]
@@ -458,6 +465,7 @@ func (r *run) callFailure(err error, what string) bool {
 		r.in.Host = &result.Failure{Message: fmt.Sprintf("%s: %s", what, refused.Text)}
 	case errors.Is(err, context.DeadlineExceeded):
 		r.in.Timeout = &result.Failure{Message: what + ": no answer from the guest in time"}
+		r.askProcessors()
 	case errors.Is(err, wire.ErrGarbled):
 		r.in.Lost = &result.Failure{Message: fmt.Sprintf("%s: %v", what, err)}
 	default:

@@ -3,9 +3,12 @@
 package kmodlab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -67,19 +70,23 @@ func (r *run) unloadAll(ctx context.Context) bool {
 	return true
 }
 
-// loaded asks the guest for /proc/modules.
+// loaded are the names in the guest's /proc/modules.
 func (r *run) loaded(ctx context.Context) (map[string]bool, error) {
+	list, err := r.listModules(ctx)
+	names := make(map[string]bool)
+	for _, m := range list {
+		names[m.Name] = true
+	}
+	return names, err
+}
+
+// listModules asks the guest for /proc/modules.
+func (r *run) listModules(ctx context.Context) ([]wire.Module, error) {
 	ctx, cancel := r.deadline(ctx)
 	defer cancel()
 	var result wire.ModulesResult
-	if err := r.lab.Call(ctx, wire.OpModules, nil, &result); err != nil {
-		return nil, err
-	}
-	names := make(map[string]bool)
-	for _, m := range result.Modules {
-		names[m.Name] = true
-	}
-	return names, nil
+	err := r.lab.Call(ctx, wire.OpModules, nil, &result)
+	return result.Modules, err
 }
 
 // paramsOf gives the parameters of one module, as modprobe takes them.
@@ -156,6 +163,10 @@ func (r *run) wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// answerGrace is how long the guest may take, before it is stretched for TCG, to
+// tell of a command that it ended: it looks at every task and kills first.
+const answerGrace = 3 * time.Second
+
 // step runs one command in the guest.
 func (r *run) step(ctx context.Context, s Step) bool {
 	if r.spec.Watch.Start != nil {
@@ -164,8 +175,10 @@ func (r *run) step(ctx context.Context, s Step) bool {
 	timeout := r.spec.StepTimeout * r.lab.scale
 	args := wire.ExecArgs{Argv: s.Argv, TimeoutMS: timeout.Milliseconds(), Report: slices.Contains(reporting, s.Argv[0])}
 	// The guest ends the command; this deadline is for a guest that does not.
-	ctx, cancel := context.WithTimeout(ctx, timeout+10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, timeout+answerGrace*r.lab.scale)
 	defer cancel()
+	ctx, stop := r.untilCrash(ctx)
+	defer stop()
 	var out []byte
 	var ended wire.ExecResult
 	_, err := r.lab.Stream(ctx, wire.OpExec, args, nil, &ended, func(b []byte) {
@@ -174,8 +187,15 @@ func (r *run) step(ctx context.Context, s Step) bool {
 			r.spec.Watch.Output.Write(b)
 		}
 	})
+	stop()
+	if err != nil {
+		ended.Exit = -1 // it has not ended, or nobody can tell
+	}
 	command := result.Command{Argv: s.Argv, Output: string(out), Exit: ended.Exit, MS: ended.MS}
 	r.res.Commands = append(r.res.Commands, command)
+	if errors.Is(context.Cause(ctx), errCrashed) {
+		return true // it will not end; the kernel has said why
+	}
 	if err != nil {
 		return r.callFailure(err, strings.Join(s.Argv, " "))
 	}
@@ -195,6 +215,9 @@ func (r *run) judgeStep(s Step, ended wire.ExecResult, c result.Command) bool {
 	}
 	r.note(report)
 	typed := strings.Join(s.Argv, " ")
+	if ended.TimedOut {
+		r.noteStuck(ended)
+	}
 	switch {
 	case ended.Stuck:
 		r.in.Timeout = &result.Failure{
@@ -230,10 +253,31 @@ func (r *run) note(report kmodcmd.Report) {
 			}
 		}
 	}
-	// The kernel lets a parameter pass that the module does not have; who gave it
-	// expected more.
-	r.in.Unmet = append(r.in.Unmet, report.Warnings...)
+	for _, w := range report.Warnings {
+		if odd := oddInit(w); odd != nil {
+			r.in.Load = cmp.Or(r.in.Load, odd)
+			continue
+		}
+		// The kernel lets a parameter pass that the module does not have; who gave
+		// it expected more.
+		r.in.Unmet = append(r.in.Unmet, w)
+	}
 	r.in.Unloaded = r.in.Unloaded || len(report.Removed) > 0
+}
+
+// suspicious is what the kernel says of an init that returned neither 0 nor an
+// error: 'NAME'->init until 6.12, NAME: init since. It keeps the module.
+var suspicious = regexp.MustCompile(`'?([\w-]+)(?:'->|: )init suspiciously returned (\d+)`)
+
+func oddInit(warning string) *result.Failure {
+	m := suspicious.FindStringSubmatch(warning)
+	if m == nil {
+		return nil
+	}
+	return &result.Failure{
+		Message: fmt.Sprintf("init of %s returned %s, which is neither 0 nor a negative errno; the kernel warns and keeps the module", m[1], m[2]),
+		Hint:    "return 0 for success and a negative errno for failure: -ENODEV, -ENOMEM",
+	}
 }
 
 // failureOf words a refusal: by the typed report of our own commands, else by

@@ -35,9 +35,9 @@ type trace struct {
 	counted []event.Event     // those of got that count, in the order of time
 	err     error             // why the stream ended early
 	state   wire.TraceResult
-	mark    uint64 // what was recorded before it is the self-test's
+	table   *symbols.Table // names for addresses, once the result is filled
+	mark    uint64         // what was recorded before it is the self-test's
 	kernel  *symbols.Kernel
-	table   *symbols.Table // once fill has made it
 }
 
 // maxEvents bounds what a trace keeps for its story, and so the memory of the
@@ -194,6 +194,15 @@ func (t *trace) fill(res *result.Result, agent uint32, studied []string, file fu
 	threads, requests, signals, modules := result.FromTimeline(tl)
 	res.Threads, res.Requests, res.Signals = threads, requests, signals
 	res.Modules = result.MergeModules(res.Modules, modules)
+}
+
+// placeOf names the function at an address, at a time, and its module.
+func (t *trace) placeOf(addr, at uint64) (site, module string) {
+	if t.table == nil {
+		return "", ""
+	}
+	s := t.table.Site(addr, at)
+	return s.String(), s.Module
 }
 
 // all gives the events that count, in the order of time.

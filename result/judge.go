@@ -41,26 +41,37 @@ type Inputs struct {
 	Modules []Module
 	Threads []Thread
 	Dropped Dropped
-	Unmet   []string // expectations that did not come true, one sentence each
+	Leaks   []Leftover // beyond threads and modules that stayed
+	Stuck   []Stuck    // who did not get on when a deadline passed
+	Unmet   []string   // expectations that did not come true, one sentence each
 }
 
-// Judge gives the one verdict of a run. The first of these that holds decides:
+// Judge gives the one verdict of a run: the earliest cause. The first of these
+// that holds decides, the others are its Also:
 //
 //  1. build, preflight: nothing was booted
 //  2. what the kernel said of itself (panic, oops, lockup, hung: the first
 //     report that is more than a WARNING), whatever broke because of it
-//  3. host, then lost, then timeout: the run did not end, so the rest of the
+//  3. a task that spins (lockup) or waits for ever (hung) when a deadline passed
+//  4. host, then lost, then timeout: the run did not end, so the rest of the
 //     evidence is not complete
-//  4. load: finit_module or delete_module refused
-//  5. leak: a module or one of its threads stayed behind
-//  6. expectation
-//  7. lost again, when no word came that the run is complete
-//  8. pass
+//  5. load: init refused, or said something that is neither success nor an error
+//  6. leak: something stayed behind after unload, or keeps the module loaded
+//  7. load again: delete_module refused for another reason
+//  8. expectation
+//  9. lost again, when no word came that the run is complete
+//  10. pass
 //
 // Lost records never change the class. They are named in the message, because a
 // pass, or a thread that seems alive, may rest on them.
 func Judge(in Inputs) Verdict {
-	v := judge(in)
+	all := candidates(in)
+	v := all[0]
+	for _, other := range all[1:] {
+		if other.Class != Pass && other.Class != v.Class && !slices.ContainsFunc(v.Also, func(a Verdict) bool { return a.Class == other.Class }) {
+			v.Also = append(v.Also, other)
+		}
+	}
 	if n := in.Dropped.Total; n > 0 {
 		v.Message += fmt.Sprintf("; %s lost, so the story has gaps", plural(n, "trace record was", "trace records were"))
 		if v.Hint == "" {
@@ -70,37 +81,51 @@ func Judge(in Inputs) Verdict {
 	return v
 }
 
-func judge(in Inputs) Verdict {
-	switch {
-	case in.Build != nil:
-		return in.Build.verdict(Build, "the sources do not build", "see the compiler's messages above")
-	case in.Preflight != nil:
-		return in.Preflight.verdict(Preflight, "the module does not fit this kernel", "build it for this kernel")
-	case len(in.Crashes) > 0:
-		return judgeCrashes(in.Crashes)
-	case in.Host != nil:
-		return in.Host.verdict(Host, "this machine could not run the lab", "kmodlab doctor says what is missing")
-	case in.Lost != nil:
-		return in.Lost.verdict(Lost, "the guest went silent", "the end of the console above shows its last words")
-	case in.Timeout != nil:
-		return in.Timeout.verdict(Timeout, "the run did not end in time", "the end of the console above shows where it stood")
-	case in.Load != nil:
-		return in.Load.verdict(Load, "the kernel refused to load the module", "see the kernel's own lines in the message")
-	case in.Unload != nil:
-		return in.Unload.verdict(Load, "the kernel refused to unload the module", "lsmod shows who holds it")
+// candidates are all verdicts that apply, in the order of Judge; never empty.
+func candidates(in Inputs) []Verdict {
+	if in.Build != nil {
+		return []Verdict{in.Build.verdict(Build, "the sources do not build", "see the compiler's messages above")}
+	}
+	if in.Preflight != nil {
+		return []Verdict{in.Preflight.verdict(Preflight, "the module does not fit this kernel", "build it for this kernel")}
+	}
+	all := append(judgeCrashes(in.Crashes), judgeStuck(in.Stuck)...)
+	failures := []struct {
+		why           *Failure
+		class         Class
+		message, hint string
+	}{
+		{in.Host, Host, "this machine could not run the lab", "kmodlab doctor says what is missing"},
+		{in.Lost, Lost, "the guest went silent", "the end of the console above shows its last words"},
+		{in.Timeout, Timeout, "the run did not end in time", "the end of the console above shows where it stood"},
+		{in.Load, Load, "the kernel refused to load the module", "see the kernel's own lines in the message"},
+	}
+	panicked := slices.ContainsFunc(in.Crashes, func(c Crash) bool { return c.Class == Panic })
+	for _, f := range failures {
+		if f.class == Lost && panicked {
+			continue // a guest that panicked is gone, as it should
+		}
+		if f.why != nil {
+			all = append(all, f.why.verdict(f.class, f.message, f.hint))
+		}
 	}
 	if v, leaked := judgeLeaks(in); leaked {
-		return v
+		all = append(all, v)
+	}
+	if in.Unload != nil {
+		all = append(all, in.Unload.verdict(Load, "the kernel refused to unload the module", "lsmod shows who holds it"))
 	}
 	if len(in.Unmet) > 0 {
-		return Verdict{Class: Expectation, Message: strings.Join(in.Unmet, "; "),
-			Hint: "compare with the story above"}
+		all = append(all, Verdict{Class: Expectation, Message: strings.Join(in.Unmet, "; "), Hint: "compare with the story above"})
 	}
-	if !in.Finished {
-		return Verdict{Class: Lost, Message: "the guest ended without saying that the run is complete",
-			Hint: "the end of the console above shows its last words"}
+	switch {
+	case len(all) > 0:
+		return all
+	case !in.Finished:
+		return []Verdict{{Class: Lost, Message: "the guest ended without saying that the run is complete",
+			Hint: "the end of the console above shows its last words"}}
 	}
-	return Verdict{Class: Pass, Message: cmp.Or(in.Passed, passMessage(in))}
+	return []Verdict{{Class: Pass, Message: cmp.Or(in.Passed, passMessage(in))}}
 }
 
 func (f *Failure) verdict(class Class, message, hint string) Verdict {
@@ -117,7 +142,7 @@ func (f *Failure) verdict(class Class, message, hint string) Verdict {
 // CrashClass is the class of a list of crashes in the order of the log, Pass
 // when there is none. The first report decides, for the later ones are mostly
 // its consequences; only a WARNING, after which the kernel goes on in order,
-// gives way to a later report.
+// gives way to a later report, unless it is about memory used after free.
 func CrashClass(crashes []Crash) Class {
 	if i := decisive(crashes); i >= 0 {
 		return crashes[i].Class
@@ -125,28 +150,51 @@ func CrashClass(crashes []Crash) Class {
 	return Pass
 }
 
+// useAfterFree is in a WARNING after which nothing goes on in order: somebody
+// works on memory that is another's by now, and what follows comes from that.
+const useAfterFree = "use-after-free"
+
 // decisive is the index of the crash that decides, -1 when there is none.
 func decisive(crashes []Crash) int {
 	for i, c := range crashes {
-		if !strings.HasPrefix(c.Title, "WARNING") {
+		if !strings.HasPrefix(c.Title, "WARNING") || strings.Contains(c.Title, useAfterFree) {
 			return i
 		}
 	}
 	return min(len(crashes), 1) - 1
 }
 
-func judgeCrashes(crashes []Crash) Verdict {
-	first := crashes[decisive(crashes)]
-	v := Verdict{Class: first.Class, Message: first.Title}
-	if n := len(crashes) - 1; n > 0 {
-		v.Message += fmt.Sprintf(" (and %s)", plural(uint64(n), "more report", "more reports"))
+// judgeCrashes gives a verdict for each class of report, the decisive one first.
+func judgeCrashes(crashes []Crash) []Verdict {
+	if len(crashes) == 0 {
+		return nil
 	}
+	first := decisive(crashes)
+	all := []Verdict{judgeCrash(crashes[first])}
+	if n := len(crashes) - 1; n > 0 {
+		all[0].Message += fmt.Sprintf(" (and %s)", plural(uint64(n), "more report", "more reports"))
+	}
+	for i, c := range crashes {
+		if i != first && c.Class != crashes[first].Class {
+			all = append(all, judgeCrash(c))
+		}
+	}
+	return all
+}
+
+// evidenceLines is how much of a report or a stack a verdict carries.
+const evidenceLines = 12
+
+func judgeCrash(c Crash) Verdict {
+	v := Verdict{Class: c.Class, Message: c.Title, Evidence: c.Log[:min(len(c.Log), evidenceLines)]}
 	switch {
-	case strings.HasPrefix(first.Title, "WARNING"):
+	case strings.Contains(c.Title, useAfterFree):
+		v.Hint = "a pointer was used after its last reference was put: take one (get_task_struct, get_pid) for as long as you keep the pointer"
+	case strings.HasPrefix(c.Title, "WARNING"):
 		v.Hint = "the kernel noticed misuse and went on; the first line in [your module] of the call trace is where to look"
-	case first.Class == Lockup:
+	case c.Class == Lockup:
 		v.Hint = "some code does not give the CPU away; the call trace shows where it stood"
-	case first.Class == Hung:
+	case c.Class == Hung:
 		v.Hint = "the call trace shows what the task waits for; who should wake it?"
 	default:
 		v.Hint = "the first line in [your module] of the call trace is where to look"
@@ -154,13 +202,112 @@ func judgeCrashes(crashes []Crash) Verdict {
 	return v
 }
 
-// judgeLeaks looks at what is left after unloading: modules first, for their
-// threads stay with them.
-func judgeLeaks(in Inputs) (Verdict, bool) {
-	if !in.Unloaded {
-		return Verdict{}, false
+// judgeStuck names who did not get on. A task that spins in a module is the
+// cause of whoever waits for it.
+func judgeStuck(stuck []Stuck) []Verdict {
+	for _, s := range stuck {
+		if s.State == Running && s.Site != "" {
+			return []Verdict{{Class: Lockup, Message: fmt.Sprintf("%s runs on and on in %s", s.name(), s.Site), Evidence: s.evidence(),
+				Hint: "a loop that nothing ends; let it sleep between two looks, and look for an end: kthread_should_stop(), a limit"}}
+		}
 	}
-	var modules, threads []string
+	i := slices.IndexFunc(stuck, func(s Stuck) bool { return s.Step && s.State != Running })
+	if i < 0 {
+		return nil
+	}
+	v := Verdict{Class: Hung, Message: stuck[i].waits(), Evidence: stuck[i].evidence(),
+		Hint: "who should wake it? A thread has to look at kthread_should_stop(), a lock wants its unlock, an init must not wait for another's load"}
+	for j, s := range stuck {
+		if j != i && s.State != Running {
+			v.Message += "; " + s.waits()
+			v.Evidence = append(v.Evidence, s.evidence()...)
+		}
+	}
+	return []Verdict{v}
+}
+
+// Running is the state of a task that waits for nothing.
+const Running = "running"
+
+func (s *Stuck) name() string {
+	if s.PID == 0 { // a processor, of which no task is known
+		return s.Comm
+	}
+	return fmt.Sprintf("%s[%d]", s.Comm, s.PID)
+}
+
+func (s *Stuck) waits() string {
+	text := s.name() + " waits (" + s.State + ")"
+	if s.State == Running {
+		text = s.name() + " runs"
+	}
+	switch {
+	case s.Wait != "" && s.Site != "":
+		return text + " in " + s.Wait + ", called by " + s.Site
+	case s.Wait != "" || s.Site != "":
+		return text + " in " + s.Wait + s.Site
+	}
+	return text
+}
+
+func (s *Stuck) evidence() []string {
+	lines := []string{s.name() + " " + s.State}
+	return append(lines, s.Stack[:min(len(s.Stack), evidenceLines)]...)
+}
+
+// judgeLeaks looks at what is left after unloading: threads first, which run
+// into nothing, then what keeps a module loaded, then the rest.
+func judgeLeaks(in Inputs) (Verdict, bool) {
+	var held []string
+	for _, l := range in.Leaks {
+		if l.Kind == "reference" {
+			held = append(held, l.What)
+		}
+	}
+	threads, modules := leftAlive(in)
+	switch {
+	case len(threads) > 0:
+		return Verdict{Class: Leak, Message: "still alive after unload: " + list(threads), Evidence: evidenceOf(in.Leaks),
+			Hint: "stop every thread in the module's exit (kthread_stop) before its code goes away"}, true
+	case len(held) > 0:
+		return Verdict{Class: Leak, Message: "never put back: " + list(describe(in.Leaks)), Evidence: evidenceOf(in.Leaks),
+			Hint: "every get needs its put: try_module_get and module_put, find_get_pid and put_pid"}, true
+	case len(modules) > 0 && in.Unload == nil:
+		return Verdict{Class: Leak, Message: "still loaded after unload: " + list(modules),
+			Hint: "lsmod shows who holds a module; every try_module_get needs its module_put"}, true
+	case len(in.Leaks) > 0:
+		return Verdict{Class: Leak, Message: "left behind after unload: " + list(describe(in.Leaks)), Evidence: evidenceOf(in.Leaks),
+			Hint: "undo in exit, in reverse order, what init did: kfree, remove_proc_entry, unregister_chrdev, kobject_put"}, true
+	}
+	return Verdict{}, false
+}
+
+func describe(leaks []Leftover) []string {
+	var words []string
+	for _, l := range leaks {
+		text := l.What
+		if l.Site != "" {
+			text += " (" + l.Site + ")"
+		}
+		words = append(words, text)
+	}
+	return words
+}
+
+func evidenceOf(leaks []Leftover) []string {
+	lines := describe(leaks)
+	for i := range lines {
+		lines[i] = leaks[i].Kind + ": " + lines[i]
+	}
+	return lines
+}
+
+// leftAlive are the threads that outlive their module, and the modules that
+// were to go and did not.
+func leftAlive(in Inputs) (threads, modules []string) {
+	if !in.Unloaded {
+		return nil, nil
+	}
 	gone := map[string]bool{} // or should be
 	for _, m := range in.Modules {
 		if m.Background {
@@ -176,15 +323,7 @@ func judgeLeaks(in Inputs) (Verdict, bool) {
 			threads = append(threads, fmt.Sprintf("%s[%d] (%s)", t.Name, t.PID, t.Function))
 		}
 	}
-	switch {
-	case len(threads) > 0:
-		return Verdict{Class: Leak, Message: "still alive after unload: " + list(threads),
-			Hint: "stop every thread in the module's exit (kthread_stop) before its code goes away"}, true
-	case len(modules) > 0:
-		return Verdict{Class: Leak, Message: "still loaded after unload: " + list(modules),
-			Hint: "lsmod shows who holds a module; every try_module_get needs its module_put"}, true
-	}
-	return Verdict{}, false
+	return threads, modules
 }
 
 // moduleOf takes the module out of "inc_func [signal_handling]".

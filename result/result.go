@@ -61,6 +61,8 @@ type Result struct {
 	Unknown  map[string]string `json:"unknown,omitempty"`
 	Dropped  Dropped           `json:"dropped"`
 	Crashes  []Crash           `json:"crashes"`
+	Leaks    []Leftover        `json:"leaks,omitempty"`
+	Stuck    []Stuck           `json:"stuck,omitempty"`
 	Commands []Command         `json:"commands"`
 	Console  string            `json:"console"`
 }
@@ -70,6 +72,31 @@ type Verdict struct {
 	Class   Class  `json:"class"`
 	Message string `json:"message"`        // one sentence, what happened
 	Hint    string `json:"hint,omitempty"` // what the person can do next
+	// Evidence are the lines that it rests on: of the kernel's log, of a task's
+	// stack, of what stayed behind.
+	Evidence []string `json:"evidence,omitempty"`
+	// Also are the other verdicts that apply, mostly consequences of this one.
+	Also []Verdict `json:"also,omitempty"`
+}
+
+// Leftover is something that was there after unload and not before load.
+type Leftover struct {
+	Kind string `json:"kind"`           // thread, module, reference, memory, file, device
+	What string `json:"what"`           // in words: 1024 bytes, /proc/x
+	Site string `json:"site,omitempty"` // where it was taken, where that is known
+}
+
+// Stuck is a task that did not get on when a deadline passed.
+type Stuck struct {
+	Comm string `json:"comm"`
+	PID  int    `json:"pid"`
+	// State is running, or a wait's kind: interruptible, uninterruptible.
+	State string `json:"state"`
+	Site  string `json:"site,omitempty"` // where in the modules under study it is
+	// Wait is the function of the kernel that it waits in, "" while it runs.
+	Wait  string   `json:"wait,omitempty"`
+	Stack []string `json:"stack,omitempty"` // innermost first
+	Step  bool     `json:"step,omitempty"`  // it is the command that did not end
 }
 
 // Machine says where the run took place.
@@ -86,7 +113,7 @@ type Machine struct {
 
 // Phase is one stretch of the host's work.
 type Phase struct {
-	Name   string  `json:"name"` // fetch, build, boot, attach, load, run, unload, report
+	Name   string  `json:"name"` // fetch, build, boot, attach, watch, load, run, unload, leaks, report
 	MS     float64 `json:"ms"`
 	Cached bool    `json:"cached"`
 	Where  string  `json:"where,omitempty"` // build: vm, sandbox or here

@@ -57,6 +57,15 @@ func TestJudge(t *testing.T) {
 		{"warning, then panic", Inputs{Crashes: []Crash{warningCrash, panicCrash}}, Panic, "Kernel panic"},
 		{"lockup", Inputs{Crashes: []Crash{lockupCrash}, Timeout: fail}, Lockup, "soft lockup"},
 		{"hung", Inputs{Crashes: []Crash{hungCrash}, Timeout: fail}, Hung, "hung"},
+		{"spins", Inputs{Timeout: fail, Stuck: []Stuck{{Comm: "modprobe", PID: 9, State: "uninterruptible", Wait: "kthread_stop+0x1", Step: true}, {Comm: "K1", PID: 8, State: Running, Site: "fn+0x1 [m]"}}},
+			Lockup, "K1[8] runs on and on in fn+0x1 [m]"},
+		{"waits", Inputs{Timeout: fail, Stuck: []Stuck{{Comm: "modprobe", PID: 9, State: "uninterruptible", Wait: "kthread_stop+0x1", Site: "out+0x2 [m]", Step: true}, {Comm: "K1", PID: 8, State: "interruptible", Wait: "msleep+0x3", Site: "fn+0x1 [m]"}}},
+			Hung, "modprobe[9] waits (uninterruptible) in kthread_stop+0x1, called by out+0x2 [m]; K1[8] waits (interruptible) in msleep+0x3, called by fn+0x1 [m]"},
+		{"slow, and nobody is to blame", Inputs{Timeout: fail, Stuck: []Stuck{{Comm: "modprobe", PID: 9, State: Running, Step: true}}}, Timeout, "so it was"},
+		{"left behind", Inputs{Finished: true, Unloaded: true, Modules: loaded, Leaks: []Leftover{{Kind: "memory", What: "8 bytes", Site: "init+0x1 [m]"}, {Kind: "file", What: "/proc/x"}}},
+			Leak, "left behind after unload: 8 bytes (init+0x1 [m]), /proc/x"},
+		{"held by nobody", Inputs{Finished: true, Unload: fail, Modules: stays, Leaks: []Leftover{{Kind: "reference", What: "1 reference to m", Site: "init+0x1 [m]"}}},
+			Leak, "never put back: 1 reference to m (init+0x1 [m])"},
 		{"drops do not pass in silence", Inputs{Finished: true, Modules: loaded, Dropped: Dropped{Total: 3}}, Pass, "3 trace records were lost"},
 		{"drops elsewhere", Inputs{Finished: true, Unloaded: true, Modules: loaded, Threads: alive, Dropped: Dropped{Total: 1}}, Leak, "1 trace record was lost"},
 	}
@@ -73,6 +82,24 @@ func TestJudge(t *testing.T) {
 				t.Errorf("message of several lines: %q", v.Message)
 			}
 		})
+	}
+}
+
+// TestJudgeAlso: one verdict, the earliest cause, and the others behind it.
+func TestJudgeAlso(t *testing.T) {
+	v := Judge(Inputs{
+		Crashes: []Crash{warningCrash, oopsCrash, panicCrash}, Lost: &Failure{Message: "gone"}, Unloaded: true,
+		Modules: []Module{{Name: "m", Loaded: true, Unloaded: true}}, Threads: []Thread{{Name: "K1", Function: "fn [m]", Alive: true}},
+	})
+	var classes []Class
+	for _, a := range v.Also {
+		classes = append(classes, a.Class)
+	}
+	if diff := cmp.Diff([]Class{Panic, Leak}, classes); v.Class != Oops || diff != "" {
+		t.Errorf("%s, also (-want +got):\n%s", v.Class, diff)
+	}
+	if v := Judge(Inputs{Finished: true}); v.Also != nil {
+		t.Errorf("a pass, and also %+v", v.Also)
 	}
 }
 
@@ -104,6 +131,7 @@ func TestCrashClass(t *testing.T) {
 		{[]Crash{warningCrash}, Oops},
 		{[]Crash{warningCrash, hungCrash, panicCrash}, Hung},
 		{[]Crash{panicCrash, oopsCrash}, Panic},
+		{[]Crash{{Class: Oops, Title: "WARNING: refcount_t: addition on 0; use-after-free at lib/refcount.c:25"}, panicCrash}, Oops},
 	}
 	for _, tt := range tests {
 		if got := CrashClass(tt.crashes); got != tt.want {

@@ -39,6 +39,8 @@ func (a *Agent) serve() error {
 		wire.OpWrite:      a.write,
 		wire.OpList:       a.list,
 		wire.OpModules:    a.modules,
+		wire.OpTasks:      a.tasks,
+		wire.OpSnapshot:   a.snapshot,
 		wire.OpTraceStart: a.traceStart,
 		wire.OpTraceProve: a.traceProve,
 		wire.OpTraceStop:  a.traceStop,

@@ -46,6 +46,7 @@ func Text(w io.Writer, r *result.Result, opt TextOptions) error {
 		p.hooks(r.Hooks)
 	}
 	p.crashes(r.Crashes)
+	p.stuck(r.Stuck)
 	p.console(r)
 	p.summary(r)
 	p.verdict(&r.Verdict)
@@ -190,6 +191,9 @@ func (p *printer) verdict(v *result.Verdict) {
 	}
 	if v.Hint != "" {
 		p.para("hint: ", clean(v.Hint))
+	}
+	for _, a := range v.Also {
+		p.para("also: ", clean(string(a.Class)+": "+a.Message))
 	}
 }
 

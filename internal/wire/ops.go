@@ -27,6 +27,8 @@ const (
 	OpRead       = "read"        // ReadArgs, none; the contents as OpOutput
 	OpWrite      = "write"       // WriteArgs and blob, none
 	OpList       = "list"        // ListArgs, ListResult
+	OpTasks      = "tasks"       // none, TasksResult
+	OpSnapshot   = "snapshot"    // none, SnapshotResult
 	OpModules    = "modules"     // none, ModulesResult
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
 	OpTraceProve = "trace_prove" // ProveArgs, ProveResult
@@ -65,6 +67,35 @@ type ExecResult struct {
 	PID      int     `json:"pid"`
 	MS       float64 `json:"ms"`
 	Report   []byte  `json:"report,omitempty"`
+	// Tasks are those of the machine when the time was over, before anything was
+	// killed: who waits for whom.
+	Tasks []TaskState `json:"tasks,omitempty"`
+	// Running are the backtraces of the processors then, as the kernel printed them.
+	Running []byte `json:"running,omitempty"`
+}
+
+// TasksResult are the tasks that do not just sleep where they always do.
+type TasksResult struct {
+	Tasks []TaskState `json:"tasks"`
+}
+
+// TaskState is a task with its stack.
+type TaskState struct {
+	PID    int    `json:"pid"`  // of the thread
+	TGID   int    `json:"tgid"` // of its process
+	Comm   string `json:"comm"`
+	State  string `json:"state"` // one letter, as in /proc/PID/stat
+	Kernel bool   `json:"kernel,omitempty"`
+	// Stack is /proc/PID/stack, innermost first: function+offset [module].
+	// It is empty while the task runs.
+	Stack []string `json:"stack,omitempty"`
+}
+
+// SnapshotResult is what a module can leave behind that has a name.
+type SnapshotResult struct {
+	Files   []string `json:"files"`   // names below /proc and /sys, not of processes
+	Devices []string `json:"devices"` // lines of /proc/devices
+	Threads []string `json:"threads"` // kernel threads, "name[pid]", no workers
 }
 
 // MountArgs mount a disk, by its virtio-blk serial, read-only at Target, with a

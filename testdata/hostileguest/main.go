@@ -127,15 +127,17 @@ func behave(control, events port) error {
 	case "hello, garbage":
 		_, err := control.Write(noise)
 		return err
-	case "notes": // notes without end
-		note := &wire.Message{Op: "kmsg", Blob: bytes.Repeat([]byte("all is well\n"), 5000)}
-		for {
-			if err := wire.Write(control, note); err != nil {
-				return err
-			}
-		}
 	}
 	go flood(events)
+	if mode != "lies" { // be believed first
+		call, err := wire.Read(control)
+		if err != nil {
+			return err
+		}
+		if err := wire.Write(control, &wire.Message{ID: call.ID, Done: true, Body: []byte(`{}`)}); err != nil {
+			return err
+		}
+	}
 	return answer(control)
 }
 
@@ -172,11 +174,13 @@ func answer(control port) error {
 		if err != nil {
 			return err
 		}
-		if mode == "endless" {
-			for {
-				if err := wire.Write(control, &wire.Message{ID: call.ID, Blob: make([]byte, 1<<20)}); err != nil {
-					return err
-				}
+		message := &wire.Message{ID: call.ID, Blob: make([]byte, 1<<20)} // of a reply without end
+		if mode == "notes" {
+			message = &wire.Message{Op: wire.NoteKmsg, Blob: bytes.Repeat([]byte("all is well\n"), 5000)}
+		}
+		for mode != "lies" {
+			if err := wire.Write(control, message); err != nil {
+				return err
 			}
 		}
 		reply := &wire.Message{ID: call.ID, Done: true, Body: []byte(`{"hooks": "none", "exit": [], "entries": -1, "modules": {}}`)}

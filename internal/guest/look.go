@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+
+package guest
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// maxTasks bounds what a module that starts threads without end can make us tell.
+const maxTasks = 400
+
+func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
+	return &wire.TasksResult{Tasks: lookAtTasks()}, nil, nil
+}
+
+// A task that runs now may have been woken just now. One that runs on takes at
+// least spinTicks of processor time, in 1/100 s, in spinTime.
+const (
+	spinTime  = 500 * time.Millisecond
+	spinTicks = 10
+)
+
+// lookAtTasks reads every task of the machine and where it stands. A task that
+// ends meanwhile is left out.
+func lookAtTasks() []wire.TaskState {
+	before := readTasks()
+	time.Sleep(spinTime)
+	ticks := make(map[int]uint64)
+	for _, t := range before {
+		ticks[t.PID] = t.ticks
+	}
+	var tasks []wire.TaskState
+	for _, t := range readTasks() {
+		if was, known := ticks[t.PID]; t.State == "R" && known && t.ticks-was < spinTicks {
+			t.State = "S" // between two naps
+		}
+		tasks = append(tasks, t.TaskState)
+	}
+	return tasks
+}
+
+// task is a task with the processor time that it has taken.
+type task struct {
+	wire.TaskState
+	ticks uint64
+}
+
+func readTasks() []task {
+	var tasks []task
+	for _, pid := range pids() {
+		if len(tasks) >= maxTasks {
+			break
+		}
+		if pid == os.Getpid() {
+			continue
+		}
+		// Every thread: the one that loads need not be a process's first.
+		threads := path.Join("/proc", strconv.Itoa(pid), "task")
+		for _, tid := range numbersIn(threads) {
+			if t, ok := lookAtTask(path.Join(threads, strconv.Itoa(tid))); ok {
+				t.PID, t.TGID = tid, pid
+				tasks = append(tasks, t)
+			}
+		}
+	}
+	return tasks
+}
+
+func pids() []int { return numbersIn("/proc") }
+
+// numbersIn are the names in a folder that are numbers, as those of tasks.
+func numbersIn(dir string) []int {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var list []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			list = append(list, pid)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func lookAtTask(dir string) (task, bool) {
+	stat, err := os.ReadFile(path.Join(dir, "stat"))
+	if err != nil {
+		return task{}, false
+	}
+	t, ok := parseStat(stat)
+	if !ok {
+		return t, false
+	}
+	// Root may read it; where a kernel has no such file there is no stack.
+	stack, _ := os.ReadFile(path.Join(dir, "stack"))
+	t.Stack = parseStack(stack)
+	return t, true
+}
+
+const (
+	statState = 0 // fields behind the name
+	statFlags = 6
+	statUtime = 11
+	statStime = 12
+	pfKthread = 0x00200000 // PF_KTHREAD
+)
+
+// parseStat reads "pid (name) state ppid …". A name may hold anything.
+func parseStat(stat []byte) (task, bool) {
+	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	if open < 0 || end < open {
+		return task{}, false
+	}
+	fields := strings.Fields(string(stat[end+1:]))
+	if len(fields) <= statStime {
+		return task{}, false
+	}
+	number := func(i int) uint64 {
+		n, _ := strconv.ParseUint(fields[i], 10, 64)
+		return n
+	}
+	t := task{ticks: number(statUtime) + number(statStime)}
+	t.Comm, t.State, t.Kernel = string(stat[open+1:end]), fields[statState], number(statFlags)&pfKthread != 0
+	return t, true
+}
+
+// parseStack reads lines of "[<0>] function+0x1/0x2 [module]".
+func parseStack(data []byte) []string {
+	var frames []string
+	for line := range strings.Lines(string(data)) {
+		_, frame, ok := strings.Cut(strings.TrimSpace(line), "] ")
+		if !ok || len(frames) == maxStack {
+			continue
+		}
+		name, rest, _ := strings.Cut(frame, "/")
+		if _, module, ok := strings.Cut(rest, " "); ok {
+			name += " " + module
+		}
+		frames = append(frames, name)
+	}
+	return frames
+}
+
+// roots are the folders whose names tell of what a module left, with how many
+// levels of them. Names only: a stat or an open of what a module left there would
+// run into its code, which is gone. So /proc/sys is not among them, for listing it
+// looks at the tables themselves.
+var roots = []struct {
+	dir   string
+	depth int
+}{
+	{"/proc", 2}, {"/sys/class", 2}, {"/sys/kernel", 1}, {"/sys/kernel/debug", 1}, {"/sys/kernel/slab", 1},
+	{"/sys/bus", 1}, {"/sys/fs", 1}, {"/sys/devices/virtual", 2}, {"/sys/devices/platform", 1},
+}
+
+func (a *Agent) snapshot(*wire.Message, func([]byte) error) (any, []byte, error) {
+	s := &wire.SnapshotResult{Files: []string{}, Devices: []string{}, Threads: []string{}}
+	for _, root := range roots {
+		s.Files = appendNames(s.Files, root.dir, root.depth)
+	}
+	devices, err := os.ReadFile("/proc/devices")
+	if err != nil {
+		return nil, nil, err
+	}
+	kind := ""
+	for line := range strings.Lines(string(devices)) {
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutSuffix(line, " devices:"); ok {
+			kind = strings.ToLower(name)
+		} else if line != "" {
+			s.Devices = append(s.Devices, kind+" device "+line)
+		}
+	}
+	for _, pid := range pids() {
+		stat, err := os.ReadFile(path.Join("/proc", strconv.Itoa(pid), "stat"))
+		if err != nil {
+			continue
+		}
+		if t, ok := parseStat(stat); ok && t.Kernel && !strings.HasPrefix(t.Comm, "kworker/") && len(s.Threads) < maxNames {
+			s.Threads = append(s.Threads, t.Comm+"["+strconv.Itoa(pid)+"]")
+		}
+	}
+	return s, nil, nil
+}
+
+// maxNames and maxStack bound what a module that makes entries without end, or a
+// deep stack, can have us tell in one message.
+const (
+	maxNames = 8000
+	maxStack = 40
+)
+
+// appendNames adds what is below dir. The kind of an entry comes with its name,
+// so nothing is looked at.
+func appendNames(list []string, dir string, depth int) []string {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		name := e.Name()
+		if dir == "/proc" && (isNumber(name) || name == "sys") {
+			continue
+		}
+		if len(list) == maxNames {
+			break
+		}
+		full := path.Join(dir, name)
+		list = append(list, full)
+		if e.IsDir() && depth > 1 {
+			list = appendNames(list, full, depth-1)
+		}
+	}
+	return list
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.Atoi(s)
+	return err == nil
+}
+
+// maxBacktraces bounds what is kept of the running processors' backtraces.
+const maxBacktraces = 64 << 10
+
+// showRunning has the kernel print where each processor stands, for a task that
+// runs has no stack in /proc, and gives these lines of the log. They are read here
+// and now: on its way through the console, or behind what the agent sends of the
+// log anyway, a flood of other lines would be in front of them.
+func showRunning() []byte {
+	if os.Getpid() != 1 { // of a real machine's console we are guests
+		return nil
+	}
+	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Seek(fd, 0, io.SeekEnd); err != nil {
+		return nil
+	}
+	os.WriteFile("/proc/sysrq-trigger", []byte("l"), 0)
+	var lines []byte
+	buf := make([]byte, 8<<10) // CONSOLE_EXT_LOG_MAX: no record is longer
+	for deadline := time.Now().Add(showTime); time.Now().Before(deadline) && len(lines) < maxBacktraces; {
+		n, err := unix.Read(fd, buf)
+		switch {
+		case err == unix.EPIPE || err == unix.EINTR: // overwritten meanwhile
+			continue
+		case err != nil || n == 0:
+			return lines
+		}
+		if line := backtraceLine(buf[:n]); line != nil {
+			lines = append(append(lines, line...), '\n')
+		}
+	}
+	return lines
+}
+
+// showTime is how long a log that grows as fast as it is read is read.
+const showTime = 2 * time.Second
+
+// backtraceLine is the text of a record that can belong to a backtrace, else nil.
+func backtraceLine(record []byte) []byte {
+	_, text, ok := bytes.Cut(record, []byte(";"))
+	if !ok {
+		return nil
+	}
+	text, _, _ = bytes.Cut(text, []byte("\n"))
+	if bytes.HasPrefix(text, []byte(" ")) {
+		return text
+	}
+	for _, part := range []string{"NMI backtrace", "CPU: ", "RIP: ", "Call Trace"} {
+		if bytes.HasPrefix(text, []byte(part)) {
+			return text
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+
+// Package hang tells which tasks did not get on when a deadline passed, in which
+// state, at which function: from the stacks that the agent read while it still
+// answered, and from the backtraces of running processors on the console. It is
+// pure.
+package hang
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// maxStuck bounds what a module with many threads can make us tell.
+const maxStuck = 32
+
+// Find names the tasks that have to do with the modules: whoever has a frame in one
+// of them, and whoever loads or unloads. step is the process that did not end.
+func Find(tasks []wire.TaskState, console []byte, step int, modules []string) []result.Stuck {
+	running := backtraces(console)
+	var stuck []result.Stuck
+	for _, t := range tasks {
+		stack := t.Stack
+		if t.State == "R" {
+			if seen, ok := running[t.PID]; ok {
+				stack = seen
+			}
+		}
+		s := result.Stuck{Comm: t.Comm, PID: t.PID, State: stateWords(t.State), Stack: stack}
+		i := slices.IndexFunc(stack, func(frame string) bool { return inside(frame, modules) })
+		if i >= 0 {
+			s.Site = stack[i]
+		}
+		if i != 0 && len(stack) > 0 && s.State != result.Running {
+			s.Wait = stack[0]
+		}
+		// Of the step's own process only the thread that is in the kernel for it
+		// counts: the others wait for work.
+		s.Step = t.TGID == step && (s.Site != "" || loads(t))
+		if (s.Site != "" || loads(t)) && len(stuck) < maxStuck {
+			stuck = append(stuck, s)
+		}
+	}
+	return stuck
+}
+
+func inside(frame string, modules []string) bool {
+	_, module, ok := strings.Cut(frame, " [")
+	return ok && slices.Contains(modules, strings.TrimSuffix(module, "]"))
+}
+
+// loads is a process inside of a system call about modules.
+func loads(t wire.TaskState) bool {
+	return !t.Kernel && slices.ContainsFunc(t.Stack, func(frame string) bool {
+		return strings.Contains(frame, "finit_module") || strings.Contains(frame, "load_module") || strings.Contains(frame, "delete_module")
+	})
+}
+
+func stateWords(letter string) string {
+	switch letter {
+	case "R":
+		return result.Running
+	case "S":
+		return "interruptible"
+	case "D":
+		return "uninterruptible"
+	case "I":
+		return "idle"
+	case "T", "t":
+		return "stopped"
+	case "Z", "X":
+		return "dead"
+	case "P":
+		return "parked"
+	}
+	return "unknown state " + strconv.Quote(letter)
+}
+
+var (
+	header = regexp.MustCompile(`NMI backtrace for cpu \d+`)
+	task   = regexp.MustCompile(`CPU: \d+ (?:UID: \d+ )?PID: (\d+) Comm: `)
+	rip    = regexp.MustCompile(`RIP: [0-9a-f]{4}:(\S+?)/0x[0-9a-f]+(?: \[([\w-]+)[^\]]*\])?`)
+	frame  = regexp.MustCompile(`^(?:\[[^\]]*\])* *([A-Za-z_.$][\w.$]*\+0x[0-9a-f]+)/0x[0-9a-f]+(?: \[([\w-]+)[^\]]*\])?\s*$`)
+	end    = regexp.MustCompile(`</TASK>|---\[ end|cut here`)
+)
+
+// backtraces are the stacks of running tasks that the console shows, the last of
+// each.
+func backtraces(console []byte) map[int][]string {
+	stacks := make(map[int][]string)
+	pid, inTrace := 0, false
+	for line := range strings.Lines(string(console)) {
+		line = strings.TrimRight(line, "\r\n")
+		switch m := task.FindStringSubmatch(line); {
+		case header.MatchString(line):
+			pid, inTrace = -1, false
+			continue
+		case m != nil && pid == -1:
+			pid, _ = strconv.Atoi(m[1])
+			delete(stacks, pid)
+			continue
+		}
+		if pid <= 0 {
+			continue
+		}
+		if m := rip.FindStringSubmatch(line); m != nil && len(stacks[pid]) == 0 {
+			stacks[pid] = append(stacks[pid], joined(m))
+		}
+		switch {
+		case strings.Contains(line, "Call Trace:"):
+			inTrace = true
+		case end.MatchString(line):
+			pid, inTrace = 0, false
+		case inTrace:
+			if m := frame.FindStringSubmatch(line); m != nil {
+				stacks[pid] = append(stacks[pid], joined(m))
+			}
+		}
+	}
+	return stacks
+}
+
+func joined(m []string) string {
+	if m[2] == "" {
+		return m[1]
+	}
+	return m[1] + " [" + m[2] + "]"
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * early_return - has a thread that gives up early
+ *
+ * Purpose
+ *	The thread meets an error and returns. Its exit function does not know
+ *	and stops it all the same.
+ *
+ * Usage
+ *	kmodlab run modules/faults/early_return
+ *
+ * What you will see
+ *	At unload the verdict is oops: "refcount_t: addition on 0; use-after-
+ *	free" in kthread_stop.
+ *
+ * Kernels 5.10 to 7.3.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/init.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+
+static struct task_struct *thread;
+
+static int open_device(void)
+{
+	return -ENODEV;
+}
+
+static int early_fn(void *unused)
+{
+	int err = open_device();
+
+	if (err)
+		return err;
+	while (!kthread_should_stop())
+		msleep_interruptible(50);
+	return 0;
+}
+
+static int __init early_return_init(void)
+{
+	thread = kthread_run(early_fn, NULL, "early_return");
+	return PTR_ERR_OR_ZERO(thread);
+}
+
+static void __exit early_return_exit(void)
+{
+	kthread_stop(thread); /* fault */
+}
+
+module_init(early_return_init);
+module_exit(early_return_exit);
+
+MODULE_DESCRIPTION("Has a thread that gives up early");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * idle_left - leaves a sleeping thread behind
+ *
+ * Purpose
+ *	As no_stop, but the thread sleeps for a minute: nothing crashes yet,
+ *	and yet the machine is lost.
+ *
+ * Usage
+ *	kmodlab run modules/faults/idle_left --load idle_left
+ *
+ * What you will see
+ *	The verdict is leak: the thread is still alive after unload.
+ *
+ * Kernels 5.10 to 7.3.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/init.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+
+static struct task_struct *thread;
+
+static int idle_fn(void *unused)
+{
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(60 * HZ);
+	return 0;
+}
+
+static int __init idle_left_init(void)
+{
+	thread = kthread_run(idle_fn, NULL, "idle_left");
+	return PTR_ERR_OR_ZERO(thread);
+}
+
+static void __exit idle_left_exit(void)
+{
+#ifdef FIXED
+	kthread_stop(thread);
+#endif
+}
+
+module_init(idle_left_init);
+module_exit(idle_left_exit);
+
+MODULE_DESCRIPTION("Leaves a sleeping thread behind");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * memory_hog - takes all memory
+ *
+ * Purpose
+ *	It asks for pages until there are none.
+ *
+ * Usage
+ *	kmodlab run modules/faults/memory_hog
+ *
+ * What you will see
+ *	The kernel kills every process that it may, and panics when only init
+ *	is left; the verdict is panic, with memory as its reason.
+ *
+ * Kernels 5.10 to 7.3.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/gfp.h>
+#include <linux/init.h>
+#include <linux/module.h>
+
+static int __init memory_hog_init(void)
+{
+	unsigned long n = 0;
+
+	while (alloc_page(GFP_KERNEL | __GFP_NOFAIL)) /* fault */
+		n++;
+	pr_info("%lu pages\n", n);
+	return -ENOMEM;
+}
+
+static void __exit memory_hog_exit(void)
+{
+}
+
+module_init(memory_hog_init);
+module_exit(memory_hog_exit);
+
+MODULE_DESCRIPTION("Takes all memory");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * proc_left_fixed - proc_left.c with the mend that stands there under FIXED
+ *
+ * Purpose
+ *	Shows that kmodlab raises no false alarm.
+ *
+ * Usage
+ *	kmodlab run modules/faults/proc_left --load proc_left_fixed
+ *
+ * What you will see
+ *	The verdict pass.
+ *
+ * Kernels 5.10 to 7.3.
+ */
+#define FIXED
+#include "proc_left.c"

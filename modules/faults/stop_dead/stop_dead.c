@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * stop_dead - stops a thread that has ended, without a reference
+ *
+ * Purpose
+ *	A thread that ends by itself frees its task. kthread_stop() needs one
+ *	that is still there: hold a reference (get_task_struct), or let the
+ *	thread wait for the stop.
+ *
+ * Usage
+ *	kmodlab run modules/faults/stop_dead --load stop_dead
+ *
+ * What you will see
+ *	At unload the verdict is oops: "refcount_t: addition on 0; use-after-
+ *	free" in kthread_stop.
+ *
+ * Kernels 5.10 to 7.3.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/init.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/sched/task.h>
+
+static struct task_struct *thread;
+
+static int short_fn(void *unused)
+{
+	msleep(50);
+	return 0;
+}
+
+static int __init stop_dead_init(void)
+{
+	thread = kthread_create(short_fn, NULL, "stop_dead");
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+#ifdef FIXED
+	get_task_struct(thread);
+#endif
+	wake_up_process(thread);
+	return 0;
+}
+
+static void __exit stop_dead_exit(void)
+{
+	kthread_stop(thread); /* fault */
+#ifdef FIXED
+	put_task_struct(thread);
+#endif
+}
+
+module_init(stop_dead_init);
+module_exit(stop_dead_exit);
+
+MODULE_DESCRIPTION("Stops a thread that has ended, without a reference");
+MODULE_LICENSE("GPL");

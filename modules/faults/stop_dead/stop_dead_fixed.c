@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * stop_dead_fixed - stop_dead.c with the mend that stands there under FIXED
+ *
+ * Purpose
+ *	Shows that kmodlab raises no false alarm.
+ *
+ * Usage
+ *	kmodlab run modules/faults/stop_dead --load stop_dead_fixed
+ *
+ * What you will see
+ *	The verdict pass.
+ *
+ * Kernels 5.10 to 7.3.
+ */
+#define FIXED
+#include "stop_dead.c"

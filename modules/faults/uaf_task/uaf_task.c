@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * uaf_task - takes a reference to a task that is gone
+ *
+ * Purpose
+ *	A pointer to a task is good only while one holds a reference. This
+ *	thread ends at once, and its task is freed.
+ *
+ * Usage
+ *	kmodlab run modules/faults/uaf_task
+ *
+ * What you will see
+ *	The verdict is oops: the kernel warns "refcount_t: addition on 0; use-
+ *	after-free" in uaf_task_init.
+ *
+ * Kernels 5.10 to 7.3.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/init.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/sched/task.h>
+
+static int short_fn(void *unused)
+{
+	return 0;
+}
+
+static int __init uaf_task_init(void)
+{
+	struct task_struct *t = kthread_run(short_fn, NULL, "uaf_task");
+
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	msleep(300); /* it ends, and RCU frees it */
+	get_task_struct(t); /* fault */
+	return 0;
+}
+
+static void __exit uaf_task_exit(void)
+{
+}
+
+module_init(uaf_task_init);
+module_exit(uaf_task_exit);
+
+MODULE_DESCRIPTION("Takes a reference to a task that is gone");
+MODULE_LICENSE("GPL");
