@@ -20,7 +20,7 @@ import (
 
 // maxHostMiB is what a guest that lies may make the host hold, far above what a
 // run needs and far below what it sends.
-const maxHostMiB = 512
+const maxHostMiB = 800
 
 // TestHostileGuest takes guests that send garbage, lengths of 4 GB, data without end
 // or nothing. The run ends by itself, with a verdict about the guest; it holds little

@@ -156,11 +156,11 @@ func blind(hooks []wire.Hook) map[event.Kind]string {
 
 // afterMark gives the events in the order of time, without those of the
 // self-test: all before mark, and what tasks that were born before it still did.
+// It works in place: there may be a million of them.
 func afterMark(events []event.Event, mark uint64) []event.Event {
-	sorted := slices.Clone(events)
-	slices.SortStableFunc(sorted, func(a, b event.Event) int { return cmp.Compare(a.Time, b.Time) })
+	slices.SortStableFunc(events, func(a, b event.Event) int { return cmp.Compare(a.Time, b.Time) })
 	p := prelude{mark: mark}
-	return slices.DeleteFunc(sorted, func(e event.Event) bool { return !p.counts(&e) })
+	return slices.DeleteFunc(events, func(e event.Event) bool { return !p.counts(&e) })
 }
 
 // prelude tells the self-test's records from those that count. Its zero value

@@ -208,7 +208,7 @@ func (t *trace) placeOf(addr, at uint64) (site, module string) {
 // all gives the events that count, in the order of time.
 func (t *trace) all() []event.Event {
 	if t.counted == nil {
-		t.counted = afterMark(t.got, t.mark)
+		t.counted, t.got = afterMark(t.got, t.mark), nil
 	}
 	return t.counted
 }

@@ -129,15 +129,6 @@ func behave(control, events port) error {
 		return err
 	}
 	go flood(events)
-	if mode != "lies" { // be believed first
-		call, err := wire.Read(control)
-		if err != nil {
-			return err
-		}
-		if err := wire.Write(control, &wire.Message{ID: call.ID, Done: true, Body: []byte(`{}`)}); err != nil {
-			return err
-		}
-	}
 	return answer(control)
 }
 
@@ -166,25 +157,35 @@ func flood(events port) {
 	}
 }
 
-// answer replies to every call: with what no such reply is, or with data without
-// end.
+// answer replies to every call: with what no such reply is, or politely until it
+// is to run a command; then it sends notes, or the data of a reply, without end.
 func answer(control port) error {
+	lie := []byte(`{"hooks": "none", "exit": [], "entries": -1, "modules": {}}`)
 	for {
 		call, err := wire.Read(control)
 		if err != nil {
 			return err
 		}
-		message := &wire.Message{ID: call.ID, Blob: make([]byte, 1<<20)} // of a reply without end
-		if mode == "notes" {
-			message = &wire.Message{Op: wire.NoteKmsg, Blob: bytes.Repeat([]byte("all is well\n"), 5000)}
+		reply := &wire.Message{ID: call.ID, Done: true, Body: []byte(`{}`)}
+		switch {
+		case mode == "lies":
+			reply.Body = lie
+		case call.Op == wire.OpExec || call.Op == wire.OpRead:
+			return endless(control, call.ID)
 		}
-		for mode != "lies" {
-			if err := wire.Write(control, message); err != nil {
-				return err
-			}
-		}
-		reply := &wire.Message{ID: call.ID, Done: true, Body: []byte(`{"hooks": "none", "exit": [], "entries": -1, "modules": {}}`)}
 		if err := wire.Write(control, reply); err != nil {
+			return err
+		}
+	}
+}
+
+func endless(control port, call uint32) error {
+	message := &wire.Message{ID: call, Blob: make([]byte, 1<<20)}
+	if mode == "notes" {
+		message = &wire.Message{Op: wire.NoteKmsg, Blob: bytes.Repeat([]byte("all is well\n"), 5000)}
+	}
+	for {
+		if err := wire.Write(control, message); err != nil {
 			return err
 		}
 	}

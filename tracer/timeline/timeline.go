@@ -63,8 +63,7 @@ type Actor struct {
 // at an address at a moment (module text is reused); nil leaves addresses
 // without names. Build keeps no reference to events.
 func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts Options) *Timeline {
-	sorted := slices.Clone(events)
-	slices.SortStableFunc(sorted, func(a, b event.Event) int { return cmp.Compare(a.Time, b.Time) })
+	sorted := inOrder(events)
 	if resolve == nil {
 		resolve = func(addr, _ uint64) event.Site { return event.Site{Addr: addr} }
 	}
@@ -93,6 +92,18 @@ func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts 
 		tl.Start = sorted[0].Time
 	}
 	return tl
+}
+
+// inOrder is the events in the order of time, themselves where they are so already:
+// there may be a million.
+func inOrder(events []event.Event) []event.Event {
+	byTime := func(a, b event.Event) int { return cmp.Compare(a.Time, b.Time) }
+	if slices.IsSortedFunc(events, byTime) {
+		return events
+	}
+	sorted := slices.Clone(events)
+	slices.SortStableFunc(sorted, byTime)
+	return sorted
 }
 
 // builder holds the joins that are open while the events go by.
