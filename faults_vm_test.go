@@ -117,7 +117,7 @@ func checkFaultLine(t *testing.T, f fault) {
 
 // faultSample is what make test runs: a fault of each kind and a mended one.
 var faultSample = []string{
-	"null_thread", "stop_dead", "spin_init", "no_should_stop", "kmalloc_leak", "proc_left", "init_enodev", "kmalloc_leak_fixed",
+	"null_thread", "null_exit", "spin_init", "no_should_stop", "kmalloc_leak", "proc_left", "init_enodev", "kmalloc_leak_fixed",
 }
 
 // TestFaults runs every fault on two kernels with KMODLAB_TEST_FAULTS (make

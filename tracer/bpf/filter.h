@@ -85,11 +85,12 @@ static __always_inline bool skipped(__u32 sig)
 	return sig - 1 < 64 && (skip_signals >> (sig - 1)) & 1;
 }
 
+/* As a string: up to 5.16 what a longer name left stands behind a kernel thread's. */
 static __always_inline bool comm_is(struct task_struct *t, const volatile __u64 *want)
 {
 	struct comm comm = {};
 
-	bpf_probe_read_kernel(&comm, sizeof(comm), &t->comm);
+	bpf_probe_read_kernel_str(&comm, sizeof(comm), &t->comm);
 	return comm.half[0] == want[0] && comm.half[1] == want[1];
 }
 
