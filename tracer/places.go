@@ -53,7 +53,7 @@ func (p place) steadyFirst(kind func(variant) string) []variant {
 	return append(first, rest...)
 }
 
-// attachedLast marks a place. The kretprobe on __request_module replaces the
+// attachedLast marks a place. A kretprobe on the same function replaces the
 // return address, which 5.10's unwinder then takes for the caller: the kprobe that
 // takes the stack has to run before it. And a module is loaded before its init
 // begins, where one function tells both.
@@ -92,7 +92,7 @@ func on(name string, kind event.Kind, others ...string) place {
 // tp_btf cost least and see arguments and result together; kprobes also reach
 // functions that the kernel's BTF does not describe, and are steady.
 var places = []place{
-	on("thread_requested", event.ThreadRequested, "kprobe"),
+	attachedLast(on("thread_requested", event.ThreadRequested, "kprobe")),
 	on("thread_picked_up", event.ThreadPickedUp, "kprobe"),
 	on("thread_forked", event.ThreadForked, "kretprobe"),
 	on("thread_first_run", event.ThreadFirstRun, "kprobe"),
@@ -101,11 +101,11 @@ var places = []place{
 	on("thread_bound_mask", event.ThreadBound, "kprobe"),
 	steadily(sifting(on("thread_woken", event.ThreadWoken))), // under pi_lock
 	on("thread_function", event.ThreadFunction, "kretprobe"),
-	on("thread_park_asked", event.ThreadParkAsked, "kprobe"),
+	attachedLast(on("thread_park_asked", event.ThreadParkAsked, "kprobe")),
 	on("thread_parked", event.ThreadParked, "kprobe"),
 	on("thread_park_returned", event.ThreadParkReturned, "kretprobe"),
 	on("thread_unparked", event.ThreadUnparked, "kprobe"),
-	on("stop_asked", event.ThreadStopAsked, "kprobe"),
+	attachedLast(on("stop_asked", event.ThreadStopAsked, "kprobe")),
 	sifting(on("stop_seen", event.ThreadStopSeen, "kretprobe")),
 	on("stop_returned", event.ThreadStopReturned, "kretprobe"),
 	on("task_exited", event.TaskExited, "tracepoint"),
