@@ -10,11 +10,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/srcline"
 	"github.com/kmodlab/kmodlab/kmod"
@@ -232,7 +232,7 @@ func (t *sourceTree) around(file string, line int) (string, []result.Line) {
 }
 
 // headersPath is where a kernel's own headers lie when a module is built.
-var headersPath = regexp.MustCompile(`^.*/linux-headers-[^/]+/`)
+var headersPath = lazyregexp.New(`^.*/linux-headers-[^/]+/`)
 
 // find looks for the longest end of the path that the folders have: builds
 // record the path of their own copy.

@@ -17,11 +17,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -211,7 +211,7 @@ func (s Spec) checkSource() error {
 	return nil
 }
 
-var moduleFile = regexp.MustCompile(`\.ko(\.gz|\.xz|\.zst)?$`)
+var moduleFile = lazyregexp.New(`\.ko(\.gz|\.xz|\.zst)?$`)
 
 // pathCause leaves out the path, which the message names already.
 func pathCause(err error) error {

@@ -8,12 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
@@ -267,7 +267,7 @@ func (r *run) note(report kmodcmd.Report) {
 
 // suspicious is what the kernel says of an init that returned neither 0 nor an
 // error: 'NAME'->init until 6.12, NAME: init since. It keeps the module.
-var suspicious = regexp.MustCompile(`'?([\w-]+)(?:'->|: )init suspiciously returned (\d+)`)
+var suspicious = lazyregexp.New(`'?([\w-]+)(?:'->|: )init suspiciously returned (\d+)`)
 
 func oddInit(warning string) *result.Failure {
 	m := suspicious.FindStringSubmatch(warning)

@@ -58,7 +58,7 @@ func watchCall(call func() error) error {
 // dead tells whether a thread of this process is gone. The first thread stays as
 // a zombie while others live.
 func dead(tid int) bool {
-	stat, err := os.ReadFile(filepath.Join("/proc/self/task", strconv.Itoa(tid), "stat"))
+	stat, err := slurp(filepath.Join("/proc/self/task", strconv.Itoa(tid), "stat"))
 	if err != nil {
 		return os.IsNotExist(err) && hasProc()
 	}

@@ -72,7 +72,7 @@ func (t *Tree) Config() (*Config, error) {
 		return nil, err
 	}
 	for _, path := range paths {
-		data, err := os.ReadFile(path)
+		data, err := slurp(path)
 		if errors.Is(err, fs.ErrNotExist) { // removed since, or a dangling link
 			continue
 		}

@@ -48,7 +48,7 @@ func StateOf(name string) State { return running.state(CanonicalName(name)) }
 
 func (k kernelState) state(name string) State {
 	dir := filepath.Join(k.sys, "module", name)
-	data, err := os.ReadFile(filepath.Join(dir, "initstate"))
+	data, err := slurp(filepath.Join(dir, "initstate"))
 	if err == nil {
 		return State(strings.TrimSpace(string(data)))
 	}
@@ -64,7 +64,7 @@ func (k kernelState) state(name string) State {
 }
 
 func (k kernelState) refcnt(name string) int {
-	data, err := os.ReadFile(filepath.Join(k.sys, "module", name, "refcnt"))
+	data, err := slurp(filepath.Join(k.sys, "module", name, "refcnt"))
 	if err != nil {
 		return -1
 	}
@@ -99,7 +99,7 @@ func (k kernelState) inUse(name string) bool { return k.refcnt(name) > 0 || len(
 func List() ([]LoadedModule, error) { return running.list() }
 
 func (k kernelState) list() ([]LoadedModule, error) {
-	data, err := os.ReadFile(filepath.Join(k.proc, "modules"))
+	data, err := slurp(filepath.Join(k.proc, "modules"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list modules: %w (is /proc mounted, and does the kernel have modules?)", err)
 	}
@@ -165,7 +165,7 @@ func parseProcModules(data []byte) []LoadedModule {
 // compression is what the kernel itself can unpack; None before Linux 5.17 and
 // without CONFIG_MODULE_DECOMPRESS.
 func (k kernelState) compression() Compression {
-	data, err := os.ReadFile(filepath.Join(k.sys, "module/compression"))
+	data, err := slurp(filepath.Join(k.sys, "module/compression"))
 	if err != nil {
 		return None
 	}
@@ -184,13 +184,13 @@ func exporter(t *Tree) func(string) string {
 }
 
 func (k kernelState) modulesDisabled() bool {
-	data, err := os.ReadFile(filepath.Join(k.proc, "sys/kernel/modules_disabled"))
+	data, err := slurp(filepath.Join(k.proc, "sys/kernel/modules_disabled"))
 	return err == nil && bytes.HasPrefix(data, []byte("1"))
 }
 
 // capable reports CAP_SYS_MODULE (bit 16) among the effective capabilities.
 func (k kernelState) capable() bool {
-	data, err := os.ReadFile(filepath.Join(k.proc, "self/status"))
+	data, err := slurp(filepath.Join(k.proc, "self/status"))
 	if err != nil {
 		return true
 	}

@@ -38,7 +38,7 @@ type Loaded struct {
 // looking for what it needs. A refusal is a *LoadError. The call lasts as
 // long as the module's init function; nothing can interrupt it.
 func LoadFile(path, params string, flags int) (*Loaded, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("load module: %w", err)
 	}
@@ -179,7 +179,7 @@ func (c *moduleCall) finitBytes(data []byte) error {
 		return err
 	}
 	// finit_module refuses a file that anybody has open for writing.
-	r, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", fd))
+	r, err := openFile(fmt.Sprintf("/proc/self/fd/%d", fd))
 	if err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func Running() (*Tree, error) {
 	if err := unix.Uname(&u); err != nil {
 		return nil, fmt.Errorf("read kernel release: %w", err)
 	}
-	cmdline, _ := os.ReadFile("/proc/cmdline") // without /proc there is nothing to know of it
+	cmdline, _ := slurp("/proc/cmdline") // without /proc there is nothing to know of it
 	return &Tree{Root: "/", Release: unix.ByteSliceToString(u.Release[:]), KernelCmdline: string(cmdline)}, nil
 }
 

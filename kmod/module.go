@@ -108,7 +108,7 @@ func readFile(path string) ([]byte, error) {
 	if st.Size() > maxModule {
 		return nil, fmt.Errorf("read module %s: %d bytes: %w", path, st.Size(), ErrTooLarge)
 	}
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read module: %w", err)
 	}

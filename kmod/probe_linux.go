@@ -5,7 +5,6 @@ package kmod
 import (
 	"errors"
 	"fmt"
-	"os"
 )
 
 // Probe loads a module with what it needs into the running kernel, as modprobe
@@ -75,7 +74,7 @@ func (t *Tree) loadStep(s Step, o ProbeOptions) (*Loaded, error) {
 	if s.Path == "" {
 		return nil, &NotFoundError{Name: s.Name, Dir: t.Dir()}
 	}
-	f, err := os.Open(s.Path)
+	f, err := openFile(s.Path)
 	if err != nil {
 		return nil, fmt.Errorf("load module %s: %w", s.Name, err)
 	}

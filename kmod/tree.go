@@ -28,6 +28,7 @@ type Tree struct {
 
 	mu     sync.Mutex
 	tables map[string][]byte // index files by name, as read
+	tries  map[string]*Trie  // binary index files by name; nil where there is none
 	config *Config
 }
 
@@ -65,7 +66,7 @@ func (t *Tree) table(name string) ([]byte, error) {
 	if data, ok := t.tables[name]; ok {
 		return data, nil
 	}
-	data, err := os.ReadFile(filepath.Join(t.Dir(), name))
+	data, err := slurp(filepath.Join(t.Dir(), name))
 	if errors.Is(err, fs.ErrNotExist) {
 		if name == "modules.dep" {
 			return nil, t.noIndex()
@@ -92,13 +93,9 @@ func (t *Tree) noIndex() error {
 
 // module looks a name up in modules.dep. The name is in underscore form.
 func (t *Tree) module(name string) (TreeModule, bool, error) {
-	dep, err := t.table("modules.dep")
-	if err != nil {
+	line, ok, err := t.depLine(name)
+	if !ok || err != nil {
 		return TreeModule{}, false, err
-	}
-	line, ok := findDep(dep, name)
-	if !ok {
-		return TreeModule{}, false, nil
 	}
 	return t.fromLine(line), true, nil
 }
@@ -214,37 +211,6 @@ func (t *Tree) named(names []string, alias string, err error) ([]TreeModule, err
 		found = append(found, m)
 	}
 	return found, nil
-}
-
-func (t *Tree) symbolOwners(name string) ([]string, error) {
-	if len(name) < 7 || name[:7] != "symbol:" {
-		return nil, nil
-	}
-	data, err := t.table("modules.symbols")
-	return matchAliases(data, name), err
-}
-
-func (t *Tree) aliasTargets(name string) ([]string, error) {
-	data, err := t.table("modules.alias")
-	return matchAliases(data, name), err
-}
-
-// builtinName tells whether a module of that name is part of the kernel image.
-func (t *Tree) builtinName(name string) (bool, error) {
-	data, err := t.table("modules.builtin")
-	return hasBuiltin(data, name), err
-}
-
-// builtin returns the name of the built-in module that name stands for.
-func (t *Tree) builtin(name string) (string, error) {
-	if ok, err := t.builtinName(name); ok || err != nil {
-		return name, err
-	}
-	data, err := t.table("modules.builtin.modinfo")
-	if err != nil {
-		return "", err
-	}
-	return matchBuiltinAlias(data, name), nil
 }
 
 // BuiltinInfo returns what a built-in module says about itself, from

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ type TrieValue struct {
 // OpenTrie opens a binary index file. A file that is something else is
 // an ErrInvalidIndex. Close it in the end.
 func OpenTrie(path string) (*Trie, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read module index: %w", err)
 	}

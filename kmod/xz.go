@@ -279,7 +279,7 @@ func checkXZSum(b xzBlock, sum, plain []byte) error {
 	case xzCRC32:
 		ok = crc32.ChecksumIEEE(plain) == binary.LittleEndian.Uint32(sum)
 	case xzCRC64:
-		ok = crc64.Checksum(plain, crc64Table) == binary.LittleEndian.Uint64(sum)
+		ok = crc64.Checksum(plain, crc64.MakeTable(crc64.ECMA)) == binary.LittleEndian.Uint64(sum)
 	case xzSHA256:
 		got := sha256.Sum256(plain)
 		ok = bytes.Equal(got[:], sum[:len(got)])
@@ -289,8 +289,6 @@ func checkXZSum(b xzBlock, sum, plain []byte) error {
 	}
 	return nil
 }
-
-var crc64Table = crc64.MakeTable(crc64.ECMA)
 
 // xzIndex checks the index of a stream with n blocks, and the footer, and
 // returns where the stream ends. That a file has both is the proof that it is whole.

@@ -7,11 +7,11 @@
 package hang
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -82,11 +82,11 @@ func stateWords(letter string) string {
 }
 
 var (
-	header = regexp.MustCompile(`NMI backtrace for cpu \d+`)
-	task   = regexp.MustCompile(`CPU: \d+ (?:UID: \d+ )?PID: (\d+) Comm: `)
-	rip    = regexp.MustCompile(`RIP: [0-9a-f]{4}:(\S+?)/0x[0-9a-f]+(?: \[([\w-]+)[^\]]*\])?`)
-	frame  = regexp.MustCompile(`^(?:\[[^\]]*\])* *([A-Za-z_.$][\w.$]*\+0x[0-9a-f]+)/0x[0-9a-f]+(?: \[([\w-]+)[^\]]*\])?\s*$`)
-	end    = regexp.MustCompile(`</TASK>|---\[ end|cut here`)
+	header = lazyregexp.New(`NMI backtrace for cpu \d+`)
+	task   = lazyregexp.New(`CPU: \d+ (?:UID: \d+ )?PID: (\d+) Comm: `)
+	rip    = lazyregexp.New(`RIP: [0-9a-f]{4}:(\S+?)/0x[0-9a-f]+(?: \[([\w-]+)[^\]]*\])?`)
+	frame  = lazyregexp.New(`^(?:\[[^\]]*\])* *([A-Za-z_.$][\w.$]*\+0x[0-9a-f]+)/0x[0-9a-f]+(?: \[([\w-]+)[^\]]*\])?\s*$`)
+	end    = lazyregexp.New(`</TASK>|---\[ end|cut here`)
 )
 
 // backtraces are the stacks of running tasks that the console shows, the last of

@@ -12,15 +12,21 @@ import (
 )
 
 // Regexp is a regexp.Regexp that is not compiled yet. It may be used by several
-// goroutines.
+// goroutines. The compiler lays it down as data: not even a closure is made at
+// the program's start.
 type Regexp struct {
-	compiled func() *regexp.Regexp
+	expr string
+	once sync.Once
+	re   *regexp.Regexp
 }
 
 // New returns the expression. One that is wrong panics at its first use, so each
 // needs a test that uses it.
-func New(expr string) *Regexp {
-	return &Regexp{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })}
+func New(expr string) *Regexp { return &Regexp{expr: expr} }
+
+func (r *Regexp) compiled() *regexp.Regexp {
+	r.once.Do(func() { r.re = regexp.MustCompile(r.expr) })
+	return r.re
 }
 
 // MatchString is that of package regexp.
@@ -60,3 +66,6 @@ func (r *Regexp) SubexpIndex(name string) int { return r.compiled().SubexpIndex(
 
 // String is the expression.
 func (r *Regexp) String() string { return r.compiled().String() }
+
+// FindSubmatch is that of package regexp.
+func (r *Regexp) FindSubmatch(b []byte) [][]byte { return r.compiled().FindSubmatch(b) }

@@ -9,11 +9,11 @@ package leaks
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -58,11 +58,11 @@ type Book struct {
 }
 
 var (
-	record  = regexp.MustCompile(`^.{0,40}-\d{1,10} +\[\d+\] +\S+ +(\d{1,12})\.(\d{6}): (\w+): (.*)$`)
-	returns = regexp.MustCompile(`^\((.+?) <- \S+\)`)
-	field   = regexp.MustCompile(`\b(call_site|ptr|bytes_req|pid|site)=(0x[0-9a-f]+|\([^)]*\)|[^ ]+)( \[[\w-]+\])?`)
-	counts  = regexp.MustCompile(`^# entries-in-buffer/entries-written: (\d+)/(\d+)`)
-	named   = regexp.MustCompile(`^"?([A-Za-z_.$][\w.$]*\+0x[0-9a-f]+)/0x[0-9a-f]+(?: \[([\w-]+)\])?"?$`)
+	record  = lazyregexp.New(`^.{0,40}-\d{1,10} +\[\d+\] +\S+ +(\d{1,12})\.(\d{6}): (\w+): (.*)$`)
+	returns = lazyregexp.New(`^\((.+?) <- \S+\)`)
+	field   = lazyregexp.New(`\b(call_site|ptr|bytes_req|pid|site)=(0x[0-9a-f]+|\([^)]*\)|[^ ]+)( \[[\w-]+\])?`)
+	counts  = lazyregexp.New(`^# entries-in-buffer/entries-written: (\d+)/(\d+)`)
+	named   = lazyregexp.New(`^"?([A-Za-z_.$][\w.$]*\+0x[0-9a-f]+)/0x[0-9a-f]+(?: \[([\w-]+)\])?"?$`)
 )
 
 // Read reads the contents of a tracefs file named trace.

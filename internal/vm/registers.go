@@ -6,14 +6,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // maxProcessors bounds what is read of QEMU's answer.
 const maxProcessors = 255
 
-var ripOf = regexp.MustCompile(`\bRIP=([0-9a-f]{16})\b`)
+var ripOf = lazyregexp.New(`\bRIP=([0-9a-f]{16})\b`)
 
 // Instructions tells at which address each processor is, in their order. It asks
 // QEMU and not the guest, so it works on a guest whose kernel is deaf.
