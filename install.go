@@ -23,9 +23,9 @@ import (
 // read besides the modules themselves.
 var treeFiles = []string{"modules.builtin", "modules.builtin.modinfo"}
 
-// guestFiles are the modules of the plan at their places in the guest's module
-// tree: what was built or given in extra/, the kernel's own where it has them.
-func (r *run) guestFiles() ([]boot.File, error) {
+// baseFiles are what every run's guest has: the lists of the module tree, and
+// the probe module.
+func (r *run) baseFiles() []boot.File {
 	dir := path.Join("/lib/modules", r.kernel.Release)
 	var files []boot.File
 	for _, name := range treeFiles {
@@ -34,15 +34,23 @@ func (r *run) guestFiles() ([]boot.File, error) {
 			files = append(files, boot.File{Name: path.Join(dir, name), Mode: 0o644, Host: host})
 		}
 	}
+	if r.probe != "" {
+		files = append(files, boot.File{Name: guestProbe, Mode: 0o644, Host: r.probe})
+	}
+	return files
+}
+
+// moduleFiles are the modules of the plan at their places in the guest's module
+// tree: what was built or given in extra/, the kernel's own where it has them.
+func (r *run) moduleFiles() ([]boot.File, error) {
+	dir := path.Join("/lib/modules", r.kernel.Release)
+	var files []boot.File
 	for _, m := range slices.Concat(r.inTree, r.fresh) {
 		rel, err := r.place(m.Path, m.InTree)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, boot.File{Name: path.Join(dir, rel), Mode: 0o644, Host: m.Path})
-	}
-	if r.probe != "" {
-		files = append(files, boot.File{Name: guestProbe, Mode: 0o644, Host: r.probe})
 	}
 	return files, nil
 }

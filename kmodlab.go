@@ -50,6 +50,8 @@ type Spec struct {
 	Build string
 	// Accel is kvm or tcg; empty is KVM where it is proven, TCG elsewhere.
 	Accel string
+	// Cold boots the VM even where a saved one could go on.
+	Cold bool
 	// Here runs on this machine's own kernel, as root, instead of in a VM.
 	Here bool
 

@@ -50,7 +50,7 @@ func inVM(g *boot.Guest, kernelName string, memory int) *lab {
 			CPUs: g.Hello.CPUs, MemoryMiB: memory,
 		},
 		scale:        time.Duration(vm.DeadlineScale(accel)),
-		console:      g.Machine.Console,
+		console:      g.Console,
 		instructions: g.Machine.Instructions,
 		ended: func() error {
 			select {

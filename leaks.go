@@ -45,7 +45,7 @@ type leakWatch struct {
 // note what modules take and give. A kernel that cannot do the latter costs the
 // run these findings and nothing else. On a real machine nothing is set up.
 func (r *run) watchLeaks(ctx context.Context) bool {
-	if r.spec.Here {
+	if r.spec.Here || r.warm != nil {
 		return true
 	}
 	done := r.phase("watch")

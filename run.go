@@ -68,6 +68,7 @@ type run struct {
 	hereLog   kernelLog
 	kernelLog kernelLog // /dev/kmsg, which has more than a console shows
 	leaks     leakWatch
+	warm      *warmFacts // of the saved machine that the run went on from; nil where it booted
 	// deafAt is where the processors of a guest were that did not answer.
 	deafAt []uint64
 	wrong  error // a *UsageError that only the work brought to light
@@ -286,22 +287,24 @@ func (r *run) files() []string {
 	return files
 }
 
-// start boots the VM, or starts the agent on this machine.
+// start boots the VM or goes on from a saved one, or starts the agent on this
+// machine.
 func (r *run) start(ctx context.Context) bool {
 	if r.spec.Here {
 		return r.startHere(ctx)
 	}
+	if r.warmable() && r.startWarm(ctx) {
+		return true
+	}
+	if r.lab != nil || ctx.Err() != nil { // it went on, and then failed
+		return false
+	}
 	done := r.phase("boot")
-	files, err := r.guestFiles()
+	files, err := r.moduleFiles()
 	if err != nil {
 		return r.hostFailure(err, "")
 	}
-	g, err := boot.Start(ctx, boot.Options{
-		Kernel: r.kernel, Agent: r.agent, Files: files,
-		CPUs: r.spec.CPUs, MemoryMiB: r.spec.MemoryMiB,
-		Accel: vm.Accel(r.spec.Accel), QEMU: r.spec.QEMU, StateDir: r.spec.CacheDir,
-		Console: r.spec.Watch.Console, Log: r.log, Kmsg: r.kmsg,
-	})
+	g, err := boot.Start(ctx, r.bootOptions(append(r.baseFiles(), files...)))
 	if err != nil {
 		return r.bootFailure(err)
 	}
@@ -309,6 +312,15 @@ func (r *run) start(ctx context.Context) bool {
 	r.res.Machine = r.lab.machine
 	done("", false)
 	return true
+}
+
+func (r *run) bootOptions(files []boot.File) boot.Options {
+	return boot.Options{
+		Kernel: r.kernel, Agent: r.agent, Files: files,
+		CPUs: r.spec.CPUs, MemoryMiB: r.spec.MemoryMiB,
+		Accel: vm.Accel(r.spec.Accel), QEMU: r.spec.QEMU, StateDir: r.spec.CacheDir,
+		Console: r.spec.Watch.Console, Log: r.log, Kmsg: r.kmsg,
+	}
 }
 
 func (r *run) memory() int {
@@ -363,6 +375,9 @@ const attachLimit = 30 * time.Second
 
 // attach attaches the tracer and has its hooks prove themselves.
 func (r *run) attach(ctx context.Context) bool {
+	if r.warm != nil {
+		return r.adopt(ctx)
+	}
 	ctx, cancel := context.WithTimeout(ctx, attachLimit*r.lab.scale)
 	defer cancel()
 	if r.live != nil { // before anything happens that has to be named

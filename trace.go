@@ -70,10 +70,14 @@ func receive(r io.Reader, live *live) received {
 // start attaches, and reads records from then on: a port that nobody reads
 // would stop the guest.
 func (t *trace) start(ctx context.Context, l *lab, args wire.TraceArgs, live *live) error {
+	t.follow(l, live)
+	return l.Call(ctx, wire.OpTraceStart, args, &t.state)
+}
+
+func (t *trace) follow(l *lab, live *live) {
 	t.events = make(chan received, 1)
 	go func() { t.events <- receive(l.events, live) }()
 	t.started = true
-	return l.Call(ctx, wire.OpTraceStart, args, &t.state)
 }
 
 func (t *trace) take(r received) {

@@ -7,10 +7,12 @@
 package boot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -35,6 +37,10 @@ type Options struct {
 	Files   []File // more of the initramfs
 	Disks   []vm.Disk
 
+	// RAM is an empty file for the guest's memory, so that it can be saved; nil
+	// where it is not going to be. The caller closes it.
+	RAM *os.File
+
 	CPUs, MemoryMiB int      // 0: vm's defaults
 	Parallel        bool     // as vm.Config has it; a boot that hangs is tried once more
 	Append          []string // more words for the kernel
@@ -53,8 +59,16 @@ type Guest struct {
 	Events  io.Reader // the tracer's records, framed by tracer/event
 	Hello   wire.Hello
 
-	close sync.Once
+	close   sync.Once
+	console []byte // what it had said before it was saved
+	// What Save needs; nil where the guest cannot be saved.
+	ram             *os.File
+	control, events *recorder
 }
+
+// Console is what the guest wrote to its console: the first and the last 128 KiB
+// of it, since it was booted.
+func (g *Guest) Console() []byte { return append(bytes.Clone(g.console), g.Machine.Console()...) }
 
 // Error is a boot that did not get to the agent's first message, with what
 // the guest's console said until then.
@@ -87,32 +101,45 @@ func Start(ctx context.Context, opts Options) (*Guest, error) {
 }
 
 func start(ctx context.Context, opts Options, initramfs []byte) (*Guest, error) {
-	m, err := vm.Start(ctx, vm.Config{
-		QEMU:       opts.QEMU,
-		Kernel:     opts.Kernel.Image,
-		InitrdData: initramfs,
-		CPUs:       opts.CPUs,
-		MemoryMiB:  opts.MemoryMiB,
-		Parallel:   opts.Parallel,
-		Append:     opts.Append,
-		Disks:      opts.Disks,
-		Ports:      []string{wire.PortControl, wire.PortEvents},
-		Accel:      opts.Accel,
-		StateDir:   opts.StateDir,
-		Console:    opts.Console,
-		Log:        opts.Log,
-	})
+	m, err := vm.Start(ctx, opts.machine(initramfs))
 	if err != nil {
 		return nil, fmt.Errorf("start machine: %w", err)
 	}
-	g := &Guest{Machine: m, Events: m.Port(wire.PortEvents)}
+	g := &Guest{Machine: m, ram: opts.RAM}
+	control, events := m.Port(wire.PortControl), m.Port(wire.PortEvents)
+	if opts.RAM != nil {
+		g.control, g.events = record(control), record(events)
+		control, events = g.control, g.events
+	}
+	g.Events = events
 	hello := make(chan wire.Hello, 1)
-	g.Client = wire.NewClient(m.Port(wire.PortControl), NoteHandler(hello, opts.Kmsg))
+	g.Client = wire.NewClient(control, NoteHandler(hello, opts.Kmsg))
 	if err := g.awaitHello(ctx, hello); err != nil {
 		g.Close()
 		return nil, &Error{Console: m.Console(), Err: err}
 	}
 	return g, nil
+}
+
+// machine is the QEMU for these options.
+func (o Options) machine(initramfs []byte) vm.Config {
+	return vm.Config{
+		QEMU:       o.QEMU,
+		Kernel:     o.Kernel.Image,
+		InitrdData: initramfs,
+		CPUs:       o.CPUs,
+		MemoryMiB:  o.MemoryMiB,
+		Parallel:   o.Parallel,
+		Append:     o.Append,
+		Disks:      o.Disks,
+		Ports:      []string{wire.PortControl, wire.PortEvents},
+		RAM:        o.RAM,
+		RAMShared:  o.RAM != nil,
+		Accel:      o.Accel,
+		StateDir:   o.StateDir,
+		Console:    o.Console,
+		Log:        o.Log,
+	}
 }
 
 func (g *Guest) awaitHello(ctx context.Context, hello <-chan wire.Hello) error {

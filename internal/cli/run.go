@@ -34,6 +34,7 @@ func machineFlags(f *pflag.FlagSet, spec *kmodlab.Spec) {
 	f.StringVar(&spec.Accel, "accel", "", "kvm or tcg (default: KVM where it is proven to work)")
 	f.StringVar(&spec.Mirror, "mirror", "", "Debian mirror for kernels (default: $KMODLAB_MIRROR, then this host's apt)")
 	f.BoolVar(&spec.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
+	f.BoolVar(&spec.Cold, "cold", false, "boot the VM anew, also where a saved one could go on (which needs no KVM)")
 	f.IntVar(&spec.CPUs, "cpus", 0, "processors of the VM (default 2)")
 	f.IntVar(&spec.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
 	f.DurationVar(&spec.StepTimeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s)")

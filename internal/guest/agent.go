@@ -28,6 +28,7 @@ type Agent struct {
 	init    bool   // PID 1 of a VM: may mount and power off
 	server  *wire.Server
 	trace   traceState
+	slept   sleepState
 }
 
 // serve says hello and answers calls until the host goes.
@@ -45,6 +46,8 @@ func (a *Agent) serve() error {
 		wire.OpTraceProve: a.traceProve,
 		wire.OpTraceStop:  a.traceStop,
 		wire.OpPowerOff:   a.powerOff,
+		wire.OpSleep:      a.sleep,
+		wire.OpWake:       a.wake,
 	})
 	hello, err := hello()
 	if err != nil {
@@ -62,17 +65,26 @@ func hello() (*wire.Hello, error) {
 	if err := unix.Uname(&uts); err != nil {
 		return nil, fmt.Errorf("read the kernel's release: %w", err)
 	}
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return nil, fmt.Errorf("read the clock: %w", err)
+	now, err := monotonic()
+	if err != nil {
+		return nil, err
 	}
 	return &wire.Hello{
 		Version: wire.Version,
 		Release: unix.ByteSliceToString(uts.Release[:]),
 		PID:     os.Getpid(),
-		BootNS:  uint64(now.Nano()),
+		BootNS:  now,
 		CPUs:    runtime.NumCPU(),
 	}, nil
+}
+
+// monotonic is CLOCK_MONOTONIC, in nanoseconds.
+func monotonic() (uint64, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return 0, fmt.Errorf("read the clock: %w", err)
+	}
+	return uint64(now.Nano()), nil
 }
 
 // Here serves the host over two descriptors that it passed on, on a machine

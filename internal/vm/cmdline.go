@@ -43,6 +43,7 @@ var kernelDefaults = []string{
 type descriptors struct {
 	console, monitor int
 	ports            []int
+	ram, state       int // noFile where the machine has none
 }
 
 // byHandDescriptors stand for a machine that is started from a shell.
@@ -57,6 +58,7 @@ func byHandDescriptors(ports int) descriptors {
 // devices are the machine's parts, in the order of the command line.
 func devices(c Config, accel Accel, fds descriptors) []device {
 	parts := []device{
+		memory{c.MemoryMiB, fds.ram, c.RAMShared},
 		processor{accel, c.CPUs, c.kvmCPU, c.threads},
 		serialConsole{fds.console},
 		monitor{fds.monitor},
@@ -71,9 +73,12 @@ func devices(c Config, accel Accel, fds descriptors) []device {
 // arguments is QEMU's command line without the program's name. initrd is the
 // one file that stands for all of c's archives, "" for none.
 func arguments(c Config, accel Accel, fds descriptors, initrd string) ([]string, error) {
+	board := machineType
+	if fds.ram != noFile {
+		board += ",memory-backend=ram"
+	}
 	args := []string{
-		"-sandbox", sandbox, "-machine", machineType, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-m", fmt.Sprint(c.MemoryMiB),
+		"-sandbox", sandbox, "-machine", board, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 	}
 	var words []string
 	for _, d := range devices(c, accel, fds) {
@@ -85,6 +90,9 @@ func arguments(c Config, accel Accel, fds descriptors, initrd string) ([]string,
 	line := strings.Join(words, " ")
 	if len(line) > maxCmdline {
 		return nil, fmt.Errorf("start machine: the kernel's command line has %d bytes, it takes %d", len(line), maxCmdline)
+	}
+	if fds.state != noFile {
+		args = append(args, "-incoming", "defer")
 	}
 	args = append(args, "-kernel", c.Kernel)
 	if initrd != "" {

@@ -64,7 +64,7 @@ func sampleConfig() Config {
 }
 
 func TestArguments(t *testing.T) {
-	args, err := arguments(sampleConfig(), TCG, descriptors{3, 4, []int{5}}, "/proc/self/fd/6")
+	args, err := arguments(sampleConfig(), TCG, descriptors{console: 3, monitor: 4, ports: []int{5}}, "/proc/self/fd/6")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,6 +112,30 @@ func (d disk) args() []string {
 
 func (disk) kernelWords() []string { return nil }
 
+// memory is the guest's, in a file where fd is one.
+type memory struct {
+	mib    int
+	fd     int // noFile: in no file
+	shared bool
+}
+
+// noFile stands for a descriptor that is not there.
+const noFile = 0
+
+func (m memory) args() []string {
+	words := []string{"-m", fmt.Sprint(m.mib)}
+	if m.fd == noFile {
+		return words
+	}
+	share := "off"
+	if m.shared {
+		share = "on"
+	}
+	return append(words, "-object", fmt.Sprintf("memory-backend-file,id=ram,size=%dM,mem-path=/proc/self/fd/%d,share=%s", m.mib, m.fd, share))
+}
+
+func (memory) kernelWords() []string { return nil }
+
 // processor is the accelerator with the CPU model that goes with it.
 type processor struct {
 	accel   Accel

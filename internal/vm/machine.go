@@ -28,6 +28,8 @@ type Machine struct {
 	qmp    *qmpClient
 	host   []net.Conn // our ends: console, monitor, ports
 	onLife func(*Machine)
+	// stateFD is the child's descriptor of cfg.State.
+	stateFD int
 
 	console  *boundedLog
 	drained  chan struct{} // the console's end was read
@@ -80,7 +82,11 @@ func launch(ctx context.Context, cfg Config, accel Accel, why string, onLife fun
 	wait, cancel := context.WithTimeoutCause(ctx, cfg.startDeadline,
 		fmt.Errorf("QEMU said nothing on its monitor for %s", cfg.startDeadline))
 	defer cancel()
-	if err := m.qmp.handshake(wait); err != nil {
+	err := m.qmp.handshake(wait)
+	if err == nil && cfg.State != nil {
+		err = m.resume(wait, m.stateFD)
+	}
+	if err != nil {
 		return m.startFailure(ctx, err)
 	}
 	return m, nil
@@ -89,9 +95,9 @@ func launch(ctx context.Context, cfg Config, accel Accel, why string, onLife fun
 // spawn makes the socket pairs and the initramfs and starts the process. The
 // child's ends are closed here when it returns; ours are in m.host.
 func (m *Machine) spawn() error {
-	var child []*os.File
+	var child, made []*os.File
 	defer func() {
-		for _, f := range child {
+		for _, f := range made {
 			f.Close()
 		}
 	}()
@@ -106,6 +112,7 @@ func (m *Machine) spawn() error {
 			return err
 		}
 		m.host = append(m.host, ours)
+		made = append(made, theirs)
 		pass(theirs)
 	}
 	fds := descriptors{console: firstExtra, monitor: firstExtra + 1}
@@ -117,7 +124,15 @@ func (m *Machine) spawn() error {
 		return err
 	}
 	if file != nil {
+		made = append(made, file)
 		initrd = fmt.Sprintf("/proc/self/fd/%d", pass(file))
+	}
+	if m.cfg.RAM != nil {
+		fds.ram = pass(m.cfg.RAM)
+	}
+	if m.cfg.State != nil {
+		fds.state = pass(m.cfg.State)
+		m.stateFD = fds.state
 	}
 	args, err := arguments(m.cfg, m.accel, fds, initrd)
 	if err != nil {
@@ -302,6 +317,17 @@ func (m *Machine) Stop(grace time.Duration) error {
 	}
 	<-m.done
 	return nil
+}
+
+// Quit has QEMU end and waits for that, and for the last bytes of console and
+// monitor. The ports stay open, for what is still in them.
+func (m *Machine) Quit(ctx context.Context) error {
+	m.stopping.Store(true)
+	if _, err := m.qmp.execute(ctx, "quit", nil); err != nil && !errors.Is(err, errMonitorGone) {
+		return err
+	}
+	_, err := m.Wait(ctx)
+	return err
 }
 
 func (m *Machine) closeHost() {

@@ -8,11 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // qmpLine bounds one message. QEMU's longest that we ask for has 300 bytes;
@@ -119,12 +121,17 @@ func (q *qmpClient) dispatch(line []byte) {
 
 // execute sends a command and waits for its reply.
 func (q *qmpClient) execute(ctx context.Context, command string, arguments any) (json.RawMessage, error) {
+	return q.executeWith(ctx, command, arguments, nil)
+}
+
+// executeWith is execute for a command that takes a file along, nil for none.
+func (q *qmpClient) executeWith(ctx context.Context, command string, arguments any, file *os.File) (json.RawMessage, error) {
 	reply := make(chan qmpMessage, 1)
 	q.mu.Lock()
 	q.lastID++
 	id := q.lastID
 	q.waiting[id] = reply
-	err := q.send(ctx, id, command, arguments)
+	err := q.send(ctx, id, command, arguments, file)
 	q.mu.Unlock()
 	defer func() {
 		q.mu.Lock()
@@ -147,7 +154,7 @@ func (q *qmpClient) execute(ctx context.Context, command string, arguments any) 
 	}
 }
 
-func (q *qmpClient) send(ctx context.Context, id uint64, command string, arguments any) error {
+func (q *qmpClient) send(ctx context.Context, id uint64, command string, arguments any, file *os.File) error {
 	line, err := json.Marshal(struct {
 		Execute   string `json:"execute"`
 		Arguments any    `json:"arguments,omitempty"`
@@ -163,7 +170,14 @@ func (q *qmpClient) send(ctx context.Context, id uint64, command string, argumen
 	if err := q.conn.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
-	_, err = io.WriteString(q.conn, string(line)+"\n")
+	line = append(line, '\n')
+	if file == nil {
+		_, err = q.conn.Write(line)
+	} else if unixConn, ok := q.conn.(*net.UnixConn); ok {
+		_, _, err = unixConn.WriteMsgUnix(line, unix.UnixRights(int(file.Fd())), nil)
+	} else {
+		err = errors.New("the monitor is no socket that takes files")
+	}
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		return errMonitorGone
 	}

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -77,6 +78,15 @@ type Config struct {
 	Parallel bool
 	Disks    []Disk
 	Ports    []string // names of virtio-serial ports, in order: /dev/vport?p1, …
+
+	// RAM is a file to hold the guest's memory; nil is memory without a file. With
+	// RAMShared the guest works in the file, and Save can be called; else the file
+	// is read only, and what the guest writes is its own. The caller closes it.
+	RAM       *os.File
+	RAMShared bool
+	// State is what Save wrote of a machine with the same Config and with RAM: the
+	// guest goes on from there. It is read from where it stands.
+	State *os.File
 
 	Accel    Accel
 	StateDir string    // where the finding about KVM is kept; "" keeps none
@@ -177,6 +187,9 @@ func (c Config) check() error {
 		if len(d.Serial) > maxDiskSerial || (d.Serial != "" && !plainName(d.Serial)) {
 			return fmt.Errorf("start machine: disk serial %q is longer than %d or not made of a-z, 0-9 and dashes", d.Serial, maxDiskSerial)
 		}
+	}
+	if c.RAM == nil && (c.RAMShared || c.State != nil) {
+		return errors.New("start machine: a saved machine needs a file for its memory")
 	}
 	words := strings.Join(c.Append, " ")
 	if strings.ContainsAny(words, "\n\x00") {

@@ -44,7 +44,20 @@ type pending struct {
 // NewClient starts to read from conn. notes is called for each note, from one
 // goroutine, and must not make calls. Close ends it.
 func NewClient(conn io.ReadWriteCloser, notes func(*Message)) *Client {
-	c := &Client{conn: conn, notes: notes, calls: make(map[uint32]*pending), ended: make(chan struct{})}
+	return newClient(conn, notes, 0)
+}
+
+// resumedCalls is where a second client of one guest begins to count its calls.
+const resumedCalls = 1 << 30
+
+// NewResumedClient is NewClient for a conversation that another client began: the
+// replies to its calls may still come, and are nobody's.
+func NewResumedClient(conn io.ReadWriteCloser, notes func(*Message)) *Client {
+	return newClient(conn, notes, resumedCalls)
+}
+
+func newClient(conn io.ReadWriteCloser, notes func(*Message), after uint32) *Client {
+	c := &Client{conn: conn, notes: notes, next: after, calls: make(map[uint32]*pending), ended: make(chan struct{})}
 	go c.read()
 	return c
 }

@@ -2,6 +2,11 @@
 
 package wire
 
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+)
+
 // Version is checked by the host in the guest's first message.
 const Version = 1
 
@@ -33,6 +38,8 @@ const (
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
 	OpTraceProve = "trace_prove" // ProveArgs, ProveResult
 	OpTraceStop  = "trace_stop"  // TraceStopArgs or none, TraceResult
+	OpSleep      = "sleep"       // SleepArgs, none: the machine is about to be saved
+	OpWake       = "wake"        // WakeArgs, WakeResult: it goes on, perhaps much later
 	OpPowerOff   = "power_off"   // none, none: no reply is certain
 )
 
@@ -205,4 +212,30 @@ type Hook struct {
 	RunNS       uint64   `json:"run_ns,omitempty"`
 	Note        string   `json:"note,omitempty"`
 	Kinds       []string `json:"kinds,omitempty"` // of record that it writes
+}
+
+// SleepArgs go before a machine is saved.
+type SleepArgs struct {
+	Secret []byte `json:"secret"` // known to this machine and to whoever saves it
+}
+
+// WakeArgs are the first call to a machine that was saved.
+type WakeArgs struct {
+	Nonce  []byte `json:"nonce"`   // a challenge, never used before
+	WallNS int64  `json:"wall_ns"` // CLOCK_REALTIME to set
+	Seed   []byte `json:"seed"`    // for the random generator: all copies have the same state
+}
+
+// WakeResult proves that it is that machine, and that it has not been awake since.
+type WakeResult struct {
+	Proof  []byte `json:"proof"`   // Proof of the secret and the nonce
+	Wakes  int    `json:"wakes"`   // how often it was woken, this time included
+	BootNS uint64 `json:"boot_ns"` // CLOCK_MONOTONIC at that moment
+}
+
+// Proof is what a machine answers to a nonce that knows the secret.
+func Proof(secret, nonce []byte) []byte {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write(nonce)
+	return mac.Sum(nil)
 }

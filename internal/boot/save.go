@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+
+package boot
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/vm"
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// Image is a saved guest: two files, and what the guest had said until then.
+// Whoever goes on from it reads that first, so that a guest that goes on and one
+// that was just booted look the same, down to a message of which half had come.
+type Image struct {
+	RAM, State *os.File `json:"-"`
+	Secret     []byte   `json:"secret"` // by which the guest is known again
+	Console    []byte   `json:"console"`
+	Control    []byte   `json:"control"`
+	Events     []byte   `json:"events"`
+}
+
+// Close closes the image's files. Guests that came from it live on.
+func (i *Image) Close() {
+	for _, f := range []*os.File{i.RAM, i.State} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// maxSaid bounds each of the three. A guest says some 100 kB until it is saved.
+const maxSaid = 16 << 20
+
+// ErrForeign means that what goes on is not the guest that was saved.
+var ErrForeign = errors.New("the machine that goes on is not the one that was saved")
+
+// recorder keeps what a guest says.
+type recorder struct {
+	net.Conn
+	mu    sync.Mutex
+	said  []byte
+	ended chan struct{}
+	once  sync.Once
+}
+
+func record(c net.Conn) *recorder { return &recorder{Conn: c, ended: make(chan struct{})} }
+
+func (r *recorder) Read(b []byte) (int, error) {
+	n, err := r.Conn.Read(b)
+	r.mu.Lock()
+	r.said = append(r.said, b[:min(n, maxSaid+1-len(r.said))]...)
+	r.mu.Unlock()
+	if err != nil {
+		r.once.Do(func() { close(r.ended) })
+	}
+	return n, err
+}
+
+// all is what was said until the end, which whoever reads must have come to.
+func (r *recorder) all(ctx context.Context) ([]byte, error) {
+	select {
+	case <-r.ended:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.said) > maxSaid {
+		return nil, fmt.Errorf("the guest said more than %d bytes", maxSaid)
+	}
+	return r.said, nil
+}
+
+// Save ends a guest that was started with Options.RAM so that others can go on
+// from there; the state of its devices is written to state. Somebody has to be
+// reading Events. The guest is closed, whatever happens.
+func (g *Guest) Save(ctx context.Context, state *os.File) (*Image, error) {
+	defer g.Close()
+	if g.control == nil {
+		return nil, errors.New("save guest: its memory is not in a file")
+	}
+	image := &Image{RAM: g.ram, State: state, Secret: make([]byte, 32)}
+	rand.Read(image.Secret)
+	if err := g.Call(ctx, wire.OpSleep, wire.SleepArgs{Secret: image.Secret}, nil); err != nil {
+		return nil, fmt.Errorf("save guest: %w", err)
+	}
+	if err := g.Machine.Save(ctx, state); err != nil {
+		return nil, err
+	}
+	// QEMU's end closes the ports, behind their last bytes.
+	if err := g.Machine.Quit(ctx); err != nil {
+		return nil, fmt.Errorf("save guest: %w", err)
+	}
+	var err error
+	if image.Control, err = g.control.all(ctx); err != nil {
+		return nil, fmt.Errorf("save guest: read its messages: %w", err)
+	}
+	if image.Events, err = g.events.all(ctx); err != nil {
+		return nil, fmt.Errorf("save guest: read its records: %w", err)
+	}
+	image.Console = g.Machine.Console()
+	return image, nil
+}
+
+// replayed is a port whose guest has said something before.
+type replayed struct {
+	net.Conn
+	r io.Reader
+}
+
+func (c replayed) Read(b []byte) (int, error) { return c.r.Read(b) }
+
+func replay(said []byte, c net.Conn) net.Conn {
+	return replayed{c, io.MultiReader(bytes.NewReader(said), c)}
+}
+
+// Identity is a hash of everything that makes the guest of these options what it
+// is after its boot: kernel, initramfs with the agent, QEMU, machine, processor.
+func (o Options) Identity() (string, error) {
+	initramfs, err := makeInitramfs(o)
+	if err != nil {
+		return "", err
+	}
+	machine, err := o.machine(nil).Identity()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%x\n", machine, sha256.Sum256(initramfs))
+	kernel, err := os.Open(o.Kernel.Image)
+	if err != nil {
+		return "", fmt.Errorf("identify guest: %w", err)
+	}
+	defer kernel.Close()
+	if _, err := io.Copy(h, kernel); err != nil {
+		return "", fmt.Errorf("identify guest: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// wakeDeadline is how long a guest on KVM may take to its first answer after
+// it goes on; vm.DeadlineScale stretches it.
+const wakeDeadline = 3 * time.Second
+
+// Resume starts a guest that goes on from an image. opts are those that the saved
+// one was started with. Any number may go on from one image.
+func Resume(ctx context.Context, opts Options, image *Image) (*Guest, error) {
+	config := opts.machine(nil)
+	config.RAM, config.State = image.RAM, image.State
+	m, err := vm.Start(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("resume machine: %w", err)
+	}
+	g := &Guest{Machine: m, Events: replay(image.Events, m.Port(wire.PortEvents)), console: image.Console}
+	hello := make(chan wire.Hello, 1)
+	g.Client = wire.NewResumedClient(replay(image.Control, m.Port(wire.PortControl)), NoteHandler(hello, opts.Kmsg))
+	if err := g.wake(ctx, image.Secret, hello); err != nil {
+		g.Close()
+		return nil, &Error{Console: g.Console(), Err: fmt.Errorf("resume guest: %w", err)}
+	}
+	return g, nil
+}
+
+func (g *Guest) wake(ctx context.Context, secret []byte, hello <-chan wire.Hello) error {
+	accel, _ := g.Machine.Accel()
+	ctx, cancel := context.WithTimeoutCause(ctx, wakeDeadline*time.Duration(vm.DeadlineScale(accel)), ErrSilent)
+	defer cancel()
+	args := wire.WakeArgs{Nonce: make([]byte, 32), Seed: make([]byte, 64), WallNS: time.Now().UnixNano()}
+	rand.Read(args.Nonce)
+	rand.Read(args.Seed)
+	var answer wire.WakeResult
+	if err := g.Call(ctx, wire.OpWake, args, &answer); err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	if subtle.ConstantTimeCompare(answer.Proof, wire.Proof(secret, args.Nonce)) != 1 || answer.Wakes != 1 {
+		return ErrForeign
+	}
+	return g.awaitHello(ctx, hello)
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+
+package guest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// sleepState is what a machine keeps between being saved and going on.
+type sleepState struct {
+	mu     sync.Mutex
+	secret []byte
+	wakes  int
+}
+
+func (a *Agent) sleep(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
+	var args wire.SleepArgs
+	if err := json.Unmarshal(call.Body, &args); err != nil {
+		return nil, nil, fmt.Errorf("read arguments: %w", err)
+	}
+	if len(args.Secret) == 0 {
+		return nil, nil, errors.New("a machine is not saved without a secret")
+	}
+	a.slept.mu.Lock()
+	defer a.slept.mu.Unlock()
+	a.slept.secret = args.Secret
+	return nil, nil, nil
+}
+
+// wake sets right what time and other copies of this machine have made wrong: the
+// wall clock, and the random generator, which all of them would draw the same
+// numbers from.
+func (a *Agent) wake(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
+	var args wire.WakeArgs
+	if err := json.Unmarshal(call.Body, &args); err != nil {
+		return nil, nil, fmt.Errorf("read arguments: %w", err)
+	}
+	a.slept.mu.Lock()
+	defer a.slept.mu.Unlock()
+	if len(a.slept.secret) == 0 {
+		return nil, nil, errors.New("this machine was never saved")
+	}
+	a.slept.wakes++
+	wall := unix.NsecToTimespec(args.WallNS)
+	if err := unix.ClockSettime(unix.CLOCK_REALTIME, &wall); err != nil {
+		return nil, nil, fmt.Errorf("set the clock: %w", err)
+	}
+	if err := reseed(args.Seed); err != nil {
+		return nil, nil, err
+	}
+	now, err := monotonic()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &wire.WakeResult{Proof: wire.Proof(a.slept.secret, args.Nonce), Wakes: a.slept.wakes, BootNS: now}, nil, nil
+}
+
+// randPoolInfo is struct rand_pool_info of <linux/random.h>.
+type randPoolInfo struct {
+	entropy int32 // bits
+	size    int32 // bytes
+	buf     [64]byte
+}
+
+// reseed credits the seed, so that the generator that the kernel draws from is
+// made anew at once (RNDRESEEDCRNG) and not after the next five minutes.
+func reseed(seed []byte) error {
+	var info randPoolInfo
+	info.size = int32(copy(info.buf[:], seed))
+	info.entropy = 8 * info.size
+	f, err := os.OpenFile("/dev/urandom", os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("reseed the random generator: %w", err)
+	}
+	defer f.Close()
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.RNDADDENTROPY, uintptr(unsafe.Pointer(&info))); errno != 0 {
+		return fmt.Errorf("reseed the random generator: %w", errno)
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.RNDRESEEDCRNG, 0); errno != 0 {
+		return fmt.Errorf("reseed the random generator: %w", errno)
+	}
+	return nil
+}
