@@ -17,6 +17,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/vm"
+	"github.com/kmodlab/kmodlab/kmod"
 )
 
 // treeFiles are the lists beside a kernel's modules that depmod and modprobe
@@ -41,7 +42,8 @@ func (r *run) baseFiles() []boot.File {
 }
 
 // moduleFiles are the modules of the plan at their places in the guest's module
-// tree: what was built or given in extra/, the kernel's own where it has them.
+// tree, what was built or given in extra/, the kernel's own where it has them,
+// and the tree's index.
 func (r *run) moduleFiles() ([]boot.File, error) {
 	dir := path.Join("/lib/modules", r.kernel.Release)
 	var files []boot.File
@@ -52,7 +54,48 @@ func (r *run) moduleFiles() ([]boot.File, error) {
 		}
 		files = append(files, boot.File{Name: path.Join(dir, rel), Mode: 0o644, Host: m.Path})
 	}
-	return files, nil
+	index, err := guestIndex(r.kernel.Release, append(r.baseFiles(), files...))
+	return append(files, index...), err
+}
+
+// guestIndex is what depmod would write in the guest, made here in a hundredth of
+// the time that it takes there without KVM.
+func guestIndex(release string, files []boot.File) ([]boot.File, error) {
+	root, err := os.MkdirTemp("", "kmodlab-index-")
+	if err != nil {
+		return nil, fmt.Errorf("index the guest's modules: %w", err)
+	}
+	defer os.RemoveAll(root)
+	dir := path.Join("/lib/modules", release)
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name, dir+"/") {
+			continue
+		}
+		name := filepath.Join(root, f.Name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return nil, fmt.Errorf("index the guest's modules: %w", err)
+		}
+		host, err := filepath.Abs(f.Host)
+		if err == nil {
+			err = os.Symlink(host, name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("index the guest's modules: %w", err)
+		}
+	}
+	made, err := kmod.Index(kmod.IndexOptions{Root: root, Release: release})
+	if err != nil {
+		return nil, fmt.Errorf("index the guest's modules: %w", err)
+	}
+	var index []boot.File
+	for _, name := range made.Files {
+		data, err := os.ReadFile(filepath.Join(made.Dir, name))
+		if err != nil {
+			return nil, fmt.Errorf("index the guest's modules: %w", err)
+		}
+		index = append(index, boot.File{Name: path.Join(dir, name), Mode: 0o644, Data: data})
+	}
+	return index, nil
 }
 
 // place is a module's path below the module tree.

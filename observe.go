@@ -175,7 +175,7 @@ type observation struct {
 // one to trace, and nothing is built unless the probe module is welcome.
 func (o *observation) steps() []step {
 	r := o.run
-	steps := []step{r.findPrograms, r.fetch, r.compile, o.install, r.buildProbe, r.start, o.index, r.attach, o.watch, r.detach, r.powerOff}
+	steps := []step{r.findPrograms, r.fetch, r.compile, o.install, r.buildProbe, r.start, r.attach, o.watch, r.detach, r.powerOff}
 	if r.spec.Here && !o.spec.Probe {
 		r.unproved = "--here loads no module into this machine's kernel; --probe lets it"
 		steps = []step{r.findPrograms, r.start, r.attach, o.watch, r.detach, r.powerOff}
@@ -191,24 +191,6 @@ func (o *observation) install(ctx context.Context) bool {
 	ok := o.run.resolve(ctx)
 	o.run.res.Modules = nil // what is loaded, the trace says
 	return ok
-}
-
-// index makes the lists that the guest's modprobe goes by.
-func (o *observation) index(ctx context.Context) bool {
-	r := o.run
-	if len(r.fresh)+len(r.inTree) == 0 {
-		return true
-	}
-	done := r.phase("install")
-	ctx, cancel := r.deadline(ctx)
-	defer cancel()
-	var end wire.ExecResult
-	argv := []string{"depmod", "-a"}
-	if err := r.lab.Call(ctx, wire.OpExec, wire.ExecArgs{Argv: argv}, &end); err != nil {
-		return r.callFailure(err, "depmod -a")
-	}
-	done("", false)
-	return end.Exit == 0 || r.hostFailure(fmt.Errorf("depmod -a ended with %d in the guest", end.Exit), "")
 }
 
 // interrupt ends the trace where one goes on, and everything where not.

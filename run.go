@@ -449,8 +449,8 @@ func (r *run) leftovers(ctx context.Context) error {
 }
 
 func (r *run) powerOff(ctx context.Context) bool {
-	if r.broken {
-		return true // it is stopped
+	if r.broken || r.warm != nil {
+		return true // it is stopped, and a copy is not needed any more
 	}
 	ctx, cancel := r.deadline(ctx)
 	defer cancel()

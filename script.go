@@ -29,7 +29,7 @@ const maxOutput = 256 << 10
 // dependencies, so that a refusal names its module. Modules of the kernel's own
 // tree come as dependencies.
 func (r *run) loadScript() []Step {
-	steps := []Step{{Argv: []string{"depmod", "-a"}}}
+	var steps []Step
 	for _, m := range r.plan.Fresh() {
 		argv := append([]string{"modprobe", m.Name}, paramsOf(m.Name, r.spec.Params)...)
 		steps = append(steps, Step{Argv: argv, Role: Load})

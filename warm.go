@@ -34,7 +34,6 @@ type warmFacts struct {
 	Trace    wire.TraceResult
 	MarkNS   uint64
 	Unproved string
-	Hooks    []wire.Hook // after the proof
 	Before   wire.SnapshotResult
 	Takings  bool // what modules take is noted
 	Notes    []string
@@ -160,14 +159,18 @@ func (r *run) sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Op
 	if !s.attach(ctx) || !s.watchLeaks(ctx) || s.crashed() {
 		return nil, errors.New("the machine did not get ready to be saved")
 	}
-	facts.Machine, facts.Trace, facts.MarkNS, facts.Unproved = s.lab.machine, s.trace.state, s.trace.mark, s.unproved
+	facts.Machine, facts.Trace, facts.Unproved = s.lab.machine, s.trace.state, s.unproved
 	facts.Before, facts.Takings = s.leaks.before, s.leaks.book != nil
 	if vm.Accel(r.spec.Accel) == vm.Auto {
 		facts.Machine.AccelReason = vm.KVMState(r.spec.CacheDir).Reason
 	}
 	ctx, cancel := context.WithTimeout(ctx, saveLimit*s.lab.scale)
 	defer cancel()
-	return g.Save(ctx, draft.State)
+	image, err := g.Save(ctx, draft.State)
+	if err == nil {
+		facts.MarkNS = image.Slept.MarkNS
+	}
+	return image, err
 }
 
 // adopt takes over what was attached and proved before the machine was saved.
@@ -205,9 +208,11 @@ func (r *run) installFiles(ctx context.Context) bool {
 	ctx, cancel := r.deadline(ctx)
 	defer cancel()
 	for _, f := range files {
-		data, err := os.ReadFile(f.Host)
-		if err != nil {
-			return r.hostFailure(fmt.Errorf("read module: %w", err), "")
+		data := f.Data
+		if f.Host != "" {
+			if data, err = os.ReadFile(f.Host); err != nil {
+				return r.hostFailure(fmt.Errorf("read module: %w", err), "")
+			}
 		}
 		if err := boot.WriteFile(ctx, r.lab.Client, f.Name, uint32(f.Mode), data); err != nil {
 			return r.callFailure(err, "install "+path.Base(f.Name))

@@ -25,11 +25,12 @@ import (
 // Whoever goes on from it reads that first, so that a guest that goes on and one
 // that was just booted look the same, down to a message of which half had come.
 type Image struct {
-	RAM, State *os.File `json:"-"`
-	Secret     []byte   `json:"secret"` // by which the guest is known again
-	Console    []byte   `json:"console"`
-	Control    []byte   `json:"control"`
-	Events     []byte   `json:"events"`
+	RAM, State *os.File         `json:"-"`
+	Secret     []byte           `json:"secret"` // by which the guest is known again
+	Slept      wire.SleepResult `json:"slept"`
+	Console    []byte           `json:"console"`
+	Control    []byte           `json:"control"`
+	Events     []byte           `json:"events"`
 }
 
 // Close closes the image's files. Guests that came from it live on.
@@ -94,7 +95,7 @@ func (g *Guest) Save(ctx context.Context, state *os.File) (*Image, error) {
 	}
 	image := &Image{RAM: g.ram, State: state, Secret: make([]byte, 32)}
 	rand.Read(image.Secret)
-	if err := g.Call(ctx, wire.OpSleep, wire.SleepArgs{Secret: image.Secret}, nil); err != nil {
+	if err := g.Call(ctx, wire.OpSleep, wire.SleepArgs{Secret: image.Secret}, &image.Slept); err != nil {
 		return nil, fmt.Errorf("save guest: %w", err)
 	}
 	if err := g.Machine.Save(ctx, state); err != nil {

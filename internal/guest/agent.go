@@ -29,6 +29,8 @@ type Agent struct {
 	server  *wire.Server
 	trace   traceState
 	slept   sleepState
+
+	standbys standbys
 }
 
 // serve says hello and answers calls until the host goes.

@@ -39,10 +39,12 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 	if len(args.Argv) == 0 {
 		return nil, nil, errors.New("no program given")
 	}
-	cmd := a.command(args)
-	run, err := start(cmd, args.Report)
-	if err != nil {
-		return nil, nil, err
+	run := a.takeStandby(args)
+	if run == nil {
+		var err error
+		if run, err = startWith(a.command(args), args.Report, nil); err != nil {
+			return nil, nil, err
+		}
 	}
 	defer run.close()
 	outputDone := make(chan struct{})
@@ -98,10 +100,13 @@ type running struct {
 	cmd     *exec.Cmd
 	output  *os.File
 	report  *os.File
+	orders  *os.File // of one that stands by
 	started time.Time
 }
 
-func start(cmd *exec.Cmd, report bool) (*running, error) {
+// startWith starts a program; it gets the writing end of its report as descriptor
+// 3, and a file, if any, behind it.
+func startWith(cmd *exec.Cmd, report bool, extra *os.File) (*running, error) {
 	r := &running{cmd: cmd}
 	output, err := r.pipe(&r.output)
 	if err != nil {
@@ -116,7 +121,10 @@ func start(cmd *exec.Cmd, report bool) (*running, error) {
 			return nil, err
 		}
 		defer w.Close()
-		cmd.ExtraFiles = []*os.File{w}
+		cmd.ExtraFiles = append(cmd.ExtraFiles, w)
+	}
+	if extra != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, extra)
 	}
 	r.started = time.Now()
 	if err := cmd.Start(); err != nil {

@@ -33,7 +33,19 @@ func (a *Agent) sleep(call *wire.Message, _ func([]byte) error) (any, []byte, er
 	a.slept.mu.Lock()
 	defer a.slept.mu.Unlock()
 	a.slept.secret = args.Secret
-	return nil, nil, nil
+	if err := a.fillStandbys(); err != nil {
+		return nil, nil, err
+	}
+	result := new(wire.SleepResult)
+	a.trace.mu.Lock()
+	defer a.trace.mu.Unlock()
+	if a.trace.tracer != nil { // what starting those made of records does not count
+		var err error
+		if result.MarkNS, err = a.trace.tracer.Mark(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return result, nil, nil
 }
 
 // wake sets right what time and other copies of this machine have made wrong: the

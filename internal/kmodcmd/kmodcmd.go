@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -32,10 +33,48 @@ type command struct {
 	report         Report
 }
 
+// Standby is the one argument of a command that is to wait for its arguments: it
+// writes a byte to descriptor 3 when it does, and reads them from descriptor 4,
+// with zeros between them. Its report goes to 3. Where none come, it ends.
+const Standby = "--standby"
+
+const (
+	standbyReport = 3
+	standbyOrders = 4
+)
+
+func standby() (args []string, ok bool) {
+	// Plain calls: the runtime's poller would look for work all the while.
+	if _, err := syscall.Write(standbyReport, []byte{0}); err != nil {
+		return nil, false
+	}
+	var orders []byte
+	buf := make([]byte, 4096)
+	for {
+		n, err := syscall.Read(standbyOrders, buf)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if n <= 0 {
+			break
+		}
+		orders = append(orders, buf[:n]...)
+	}
+	syscall.Close(standbyOrders)
+	args = []string{"--report-fd", strconv.Itoa(standbyReport)}
+	return append(args, strings.Split(string(orders), "\x00")...), len(orders) > 0
+}
+
 // Main runs the command called name with args (without the name) and returns
 // its exit status: 0 done, 1 any failure, as with kmod. Modules are loaded and unloaded by the
 // calling process.
 func Main(name string, args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	if len(args) == 1 && args[0] == Standby {
+		var ok bool
+		if args, ok = standby(); !ok {
+			return 0
+		}
+	}
 	c := &command{name: name, stdout: stdout, stderr: stderr}
 	var run func([]string) int
 	switch name {

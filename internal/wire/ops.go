@@ -38,7 +38,7 @@ const (
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
 	OpTraceProve = "trace_prove" // ProveArgs, ProveResult
 	OpTraceStop  = "trace_stop"  // TraceStopArgs or none, TraceResult
-	OpSleep      = "sleep"       // SleepArgs, none: the machine is about to be saved
+	OpSleep      = "sleep"       // SleepArgs, SleepResult: the machine is about to be saved
 	OpWake       = "wake"        // WakeArgs, WakeResult: it goes on, perhaps much later
 	OpPowerOff   = "power_off"   // none, none: no reply is certain
 )
@@ -217,6 +217,11 @@ type Hook struct {
 // SleepArgs go before a machine is saved.
 type SleepArgs struct {
 	Secret []byte `json:"secret"` // known to this machine and to whoever saves it
+}
+
+// SleepResult says from which moment on records of a running tracer count.
+type SleepResult struct {
+	MarkNS uint64 `json:"mark_ns,omitempty"` // CLOCK_MONOTONIC
 }
 
 // WakeArgs are the first call to a machine that was saved.

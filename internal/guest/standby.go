@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/kmodcmd"
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// standbys are modprobe processes that were started before the machine was saved,
+// up to where they need to know what to do. Under emulation the start of a process
+// takes 50 ms, and the first one after the machine goes on 200: QEMU has to
+// translate all of its code anew.
+type standbys struct {
+	mu   sync.Mutex
+	idle []*running
+}
+
+// standbyCommand is what they are; it is what loads and unloads.
+const standbyCommand = "modprobe"
+
+// spareProcesses is enough to load and unload two modules, with one left over.
+const spareProcesses = 5
+
+// readyLimit bounds the start of one.
+const readyLimit = 10 * time.Second
+
+// fill starts them, and returns when all wait.
+func (a *Agent) fillStandbys() error {
+	a.standbys.mu.Lock()
+	defer a.standbys.mu.Unlock()
+	for len(a.standbys.idle) < spareProcesses {
+		r, err := a.standby()
+		if err != nil {
+			return fmt.Errorf("start a process to stand by: %w", err)
+		}
+		a.standbys.idle = append(a.standbys.idle, r)
+	}
+	return nil
+}
+
+func (a *Agent) standby() (*running, error) {
+	cmd := a.command(wire.ExecArgs{Argv: []string{standbyCommand, kmodcmd.Standby}})
+	orders, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer orders.Close()
+	r, err := startWith(cmd, true, orders)
+	if err != nil {
+		write.Close()
+		return nil, err
+	}
+	r.orders = write
+	ready := make(chan error, 1)
+	go func() {
+		_, err := io.ReadFull(r.report, make([]byte, 1))
+		ready <- err
+	}()
+	select {
+	case err = <-ready:
+	case <-time.After(readyLimit):
+		err = errors.New("it does not report")
+	}
+	if err != nil {
+		r.cmd.Process.Kill()
+		r.close()
+		r.cmd.Wait()
+		return nil, err
+	}
+	return r, nil
+}
+
+// take gives a waiting process its arguments; nil where none waits, or the command
+// is another.
+func (a *Agent) takeStandby(args wire.ExecArgs) *running {
+	if args.Argv[0] != standbyCommand || !args.Report || args.Root != "" || args.Env != nil || args.Dir != "" {
+		return nil
+	}
+	a.standbys.mu.Lock()
+	defer a.standbys.mu.Unlock()
+	if len(a.standbys.idle) == 0 {
+		return nil
+	}
+	r := a.standbys.idle[0]
+	a.standbys.idle = a.standbys.idle[1:]
+	r.started = time.Now()
+	_, err := io.WriteString(r.orders, strings.Join(args.Argv[1:], "\x00"))
+	if err = errors.Join(err, r.orders.Close()); err != nil { // it was killed: modules do that
+		r.close()
+		go r.cmd.Wait()
+		return nil
+	}
+	return r
+}
