@@ -66,7 +66,7 @@ func (r *run) startWarm(ctx context.Context) bool {
 	opts := r.bootOptions(r.baseFiles())
 	opts.Accel = vm.TCG
 	store := warm.Store{Dir: filepath.Join(r.spec.CacheDir, "machines")}
-	key, err := r.warmKey(opts)
+	key, err := r.warmKey(store, opts)
 	if err != nil {
 		return false
 	}
@@ -103,11 +103,13 @@ func (r *run) startWarm(ctx context.Context) bool {
 	return r.installFiles(ctx)
 }
 
-func (r *run) warmKey(opts boot.Options) (string, error) {
-	machine, err := opts.Identity()
+func (r *run) warmKey(store warm.Store, opts boot.Options) (string, error) {
+	sums := store.Sums()
+	machine, err := opts.Identity(sums.Of)
 	if err != nil {
 		return "", err
 	}
+	sums.Save() // else they are made once more
 	args, err := json.Marshal(r.traceArgs)
 	if err != nil {
 		return "", err

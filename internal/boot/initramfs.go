@@ -39,33 +39,74 @@ const bootModuleList = "lib/kmodlab/modules"
 func makeInitramfs(opts Options) ([]byte, error) {
 	var buf bytes.Buffer
 	w := cpio.NewWriter(&buf)
-	agent, err := readAgent(opts.Agent)
-	if err != nil {
-		return nil, err
-	}
 	for _, dir := range []string{"dev", "proc", "sys", "tmp", "run", "usr/bin", "etc"} {
 		w.Dir(dir, 0o755)
 	}
 	w.Device("dev/console", 0o600, 5, 1)
-	w.File("init", 0o755, agent)
 	// The kernel asks for /sbin/modprobe, newer configurations for the one in /usr.
 	w.Dir("usr/sbin", 0o755)
 	w.Symlink("sbin", "usr/sbin")
 	for _, name := range commands {
 		w.Symlink("usr/sbin/"+name, "/init")
 	}
-	if err := addBootModules(w, opts); err != nil {
+	entries, err := entries(opts)
+	if err != nil {
 		return nil, err
 	}
-	for _, f := range opts.Files {
-		if err := addFile(w, f); err != nil {
-			return nil, err
+	for _, e := range entries {
+		data := e.Data
+		if e.Host != "" {
+			if data, err = e.read(e.Host); err != nil {
+				return nil, err
+			}
+		}
+		name := filepath.Clean("/" + e.Name)[1:]
+		if e.Mode&fs.ModeSymlink != 0 {
+			w.Symlink(name, string(data))
+		} else {
+			w.File(name, e.Mode.Perm(), data)
 		}
 	}
 	if err := w.Close(); err != nil {
 		return nil, fmt.Errorf("make initramfs: %w", err)
 	}
 	return buf.Bytes(), nil
+}
+
+// entry is a file of the initramfs, with how its Host is read.
+type entry struct {
+	File
+	read func(path string) ([]byte, error)
+}
+
+// entries are the files: the agent first, then what it loads, then the caller's.
+func entries(opts Options) ([]entry, error) {
+	list := []entry{{File{Name: "init", Mode: 0o755, Host: opts.Agent}, readAgent}}
+	modules, err := bootModuleFiles(opts)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, modules...)
+	for _, f := range opts.Files {
+		list = append(list, entry{f, readFile})
+	}
+	return list, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read file for the guest: %w", err)
+	}
+	return data, nil
+}
+
+func readModule(path string) ([]byte, error) {
+	data, err := kmod.ReadModule(path)
+	if err != nil {
+		return nil, fmt.Errorf("read boot module: %w", err)
+	}
+	return data, nil
 }
 
 // commands are the names under which the agent's program is a kmod command.
@@ -89,7 +130,7 @@ func readAgent(path string) ([]byte, error) {
 	return data, nil
 }
 
-func addBootModules(w *cpio.Writer, opts Options) error {
+func bootModuleFiles(opts Options) ([]entry, error) {
 	names := append([]string{}, bootModules...)
 	if len(opts.Disks) > 0 {
 		names = append(names, "virtio_blk")
@@ -97,37 +138,16 @@ func addBootModules(w *cpio.Writer, opts Options) error {
 	tree := &kmod.Tree{Root: opts.Kernel.Root, Release: opts.Kernel.Release}
 	modules, err := kmod.Closure(tree, append(names, opts.Modules...))
 	if err != nil {
-		return fmt.Errorf("find the kernel's boot modules: %w", err)
+		return nil, fmt.Errorf("find the kernel's boot modules: %w", err)
 	}
+	var files []entry
 	var list bytes.Buffer
 	for _, m := range modules {
-		data, err := kmod.ReadModule(m.Path)
-		if err != nil {
-			return fmt.Errorf("read boot module: %w", err)
-		}
 		name := path.Join(path.Dir(bootModuleList), m.Name+".ko")
-		w.File(name, 0o644, data)
+		files = append(files, entry{File{Name: name, Mode: 0o644, Host: m.Path}, readModule})
 		fmt.Fprintf(&list, "/%s\n", name)
 	}
-	w.File(bootModuleList, 0o644, list.Bytes())
-	return nil
-}
-
-func addFile(w *cpio.Writer, f File) error {
-	data := f.Data
-	if f.Host != "" {
-		var err error
-		if data, err = os.ReadFile(f.Host); err != nil {
-			return fmt.Errorf("read file for the guest: %w", err)
-		}
-	}
-	name := filepath.Clean("/" + f.Name)[1:]
-	if f.Mode&fs.ModeSymlink != 0 {
-		w.Symlink(name, string(data))
-		return nil
-	}
-	w.File(name, f.Mode.Perm(), data)
-	return nil
+	return append(files, entry{File: File{Name: bootModuleList, Mode: 0o644, Data: list.Bytes()}}), nil
 }
 
 // NoteHandler passes the agent's first message on once, and log records always.

@@ -130,24 +130,26 @@ func replay(said []byte, c net.Conn) net.Conn {
 
 // Identity is a hash of everything that makes the guest of these options what it
 // is after its boot: kernel, initramfs with the agent, QEMU, machine, processor.
-func (o Options) Identity() (string, error) {
-	initramfs, err := makeInitramfs(o)
-	if err != nil {
-		return "", err
-	}
+// sum gives the hash of a host file's contents.
+func (o Options) Identity(sum func(path string) (string, error)) (string, error) {
 	machine, err := o.machine(nil).Identity()
 	if err != nil {
 		return "", err
 	}
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%x\n", machine, sha256.Sum256(initramfs))
-	kernel, err := os.Open(o.Kernel.Image)
+	list, err := entries(o)
 	if err != nil {
-		return "", fmt.Errorf("identify guest: %w", err)
+		return "", err
 	}
-	defer kernel.Close()
-	if _, err := io.Copy(h, kernel); err != nil {
-		return "", fmt.Errorf("identify guest: %w", err)
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n", machine)
+	for _, e := range append(list, entry{File: File{Name: "kernel", Host: o.Kernel.Image}}) {
+		content := fmt.Sprintf("%x", sha256.Sum256(e.Data))
+		if e.Host != "" {
+			if content, err = sum(e.Host); err != nil {
+				return "", fmt.Errorf("identify guest: %w", err)
+			}
+		}
+		fmt.Fprintf(h, "%q %o %s\n", e.Name, e.Mode, content)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

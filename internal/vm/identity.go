@@ -20,19 +20,28 @@ func (c Config) Identity() (string, error) {
 		return "", err
 	}
 	c.Kernel, c.Initrd, c.InitrdData = "kernel", nil, nil
-	qemu, err := filepath.EvalSymlinks(c.QEMU)
+	qemu, err := programIdentity(c.QEMU)
 	if err != nil {
-		return "", fmt.Errorf("identify QEMU: %w", err)
-	}
-	var st unix.Stat_t
-	if err := unix.Stat(qemu, &st); err != nil {
-		return "", fmt.Errorf("identify QEMU %s: %w", qemu, err)
+		return "", err
 	}
 	args, err := arguments(c, c.Accel, byHandDescriptors(len(c.Ports)), "")
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s %d %d %d %d\n%s\n%s", qemu, st.Dev, st.Ino, st.Size, st.Mtim.Nano(), strings.Join(args, "\n"), processorModel()), nil
+	return fmt.Sprintf("%s\n%s\n%s", qemu, strings.Join(args, "\n"), processorModel()), nil
+}
+
+// programIdentity changes when a program is replaced.
+func programIdentity(program string) (string, error) {
+	path, err := filepath.EvalSymlinks(program)
+	if err != nil {
+		return "", fmt.Errorf("identify QEMU: %w", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return "", fmt.Errorf("identify QEMU %s: %w", path, err)
+	}
+	return fmt.Sprintf("%s %d %d %d %d", path, st.Dev, st.Ino, st.Size, st.Mtim.Nano()), nil
 }
 
 // processorModel is what the host's kernel says of its first processor, less

@@ -4,8 +4,11 @@ package vm
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 )
 
@@ -31,10 +34,36 @@ const versionLimit = 10 * time.Second
 
 // threads chooses between the two for a machine on TCG.
 func threads(ctx context.Context, c Config) string {
-	if c.Parallel || c.CPUs == 1 || !losesPatches(versionText(ctx, c.QEMU)) {
+	if c.Parallel || c.CPUs == 1 || !losesPatches(c.version(ctx)) {
 		return threadEach
 	}
 	return inTurns
+}
+
+// versionFile, in Config.StateDir, keeps what a QEMU said of its version: to ask
+// takes as long as to have a saved machine go on.
+const versionFile = "qemu-version.json"
+
+type knownVersion struct {
+	Program string `json:"program"` // programIdentity
+	Text    string `json:"text"`
+}
+
+func (c Config) version(ctx context.Context) string {
+	program, err := programIdentity(c.QEMU)
+	if err != nil || c.StateDir == "" {
+		return versionText(ctx, c.QEMU)
+	}
+	path := filepath.Join(c.StateDir, versionFile)
+	var known knownVersion
+	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &known) == nil && known.Program == program {
+		return known.Text
+	}
+	known = knownVersion{program, versionText(ctx, c.QEMU)}
+	if data, err := json.Marshal(known); err == nil && known.Text != "" {
+		writeFile(path, data) // else it is asked again
+	}
+	return known.Text
 }
 
 // versionText is what QEMU prints for --version, empty where that fails: then
