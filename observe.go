@@ -175,7 +175,7 @@ type observation struct {
 // one to trace, and nothing is built unless the probe module is welcome.
 func (o *observation) steps() []step {
 	r := o.run
-	steps := []step{r.findPrograms, r.fetch, r.compile, o.install, r.buildProbe, r.start, r.attach, o.watch, r.detach, r.powerOff}
+	steps := []step{r.findPrograms, r.fetch, r.buildProbe, r.startAhead, r.compile, o.install, r.start, r.attach, o.watch, r.detach, r.powerOff}
 	if r.spec.Here && !o.spec.Probe {
 		r.unproved = "--here loads no module into this machine's kernel; --probe lets it"
 		steps = []step{r.findPrograms, r.start, r.attach, o.watch, r.detach, r.powerOff}

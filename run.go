@@ -30,7 +30,7 @@ func Run(ctx context.Context, spec Spec) (*result.Result, error) {
 	}
 	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats, Steady: spec.SteadyHooks}}
 	r.all(ctx, []step{
-		r.findPrograms, r.fetch, r.compile, r.resolve, r.buildProbe, r.start, r.attach, r.watchLeaks, r.script, r.lookForLeaks, r.detach, r.powerOff,
+		r.findPrograms, r.fetch, r.buildProbe, r.startAhead, r.compile, r.resolve, r.start, r.attach, r.watchLeaks, r.script, r.lookForLeaks, r.detach, r.powerOff,
 	})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -68,6 +68,7 @@ type run struct {
 	hereLog   kernelLog
 	kernelLog kernelLog // /dev/kmsg, which has more than a console shows
 	leaks     leakWatch
+	ahead     *ahead     // nil where the run will boot
 	warm      *warmFacts // of the saved machine that the run went on from; nil where it booted
 	// deafAt is where the processors of a guest were that did not answer.
 	deafAt []uint64
@@ -95,6 +96,9 @@ func (r *run) release() {
 		r.res.Console = string(r.lab.console())
 		r.trace.abandon(r.lab)
 		r.lab.close()
+	}
+	if r.ahead != nil {
+		r.ahead.drop()
 	}
 	if r.live != nil {
 		r.live.end()
@@ -293,7 +297,7 @@ func (r *run) start(ctx context.Context) bool {
 	if r.spec.Here {
 		return r.startHere(ctx)
 	}
-	if r.warmable() && r.startWarm(ctx) {
+	if r.startWarm(ctx) {
 		return true
 	}
 	if r.lab != nil || ctx.Err() != nil { // it went on, and then failed

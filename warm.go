@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"reflect"
 	"time"
@@ -61,44 +60,97 @@ func (r *run) warmable() bool {
 	return false
 }
 
-// startWarm goes on from a saved machine; false where the run has to boot.
-func (r *run) startWarm(ctx context.Context) bool {
-	opts := r.bootOptions(r.baseFiles())
-	opts.Accel = vm.TCG
-	store := warm.Store{Dir: filepath.Join(r.spec.CacheDir, "machines")}
-	key, err := r.warmKey(store, opts)
-	if err != nil {
-		return false
+// ahead is a saved machine that goes on while the modules are still being built.
+type ahead struct {
+	store  warm.Store
+	key    string
+	opts   boot.Options
+	facts  *warmFacts
+	cancel context.CancelFunc
+	done   chan struct{} // closed when guest or err is there; nil where none was saved
+	guest  *boot.Guest
+	err    error
+}
+
+// startAhead looks for a saved machine and has it go on. It never fails: a run
+// without it boots.
+func (r *run) startAhead(ctx context.Context) bool {
+	if r.spec.Here || !r.warmable() {
+		return true
 	}
-	facts := new(warmFacts)
-	image, err := store.Open(key, facts)
+	a := &ahead{store: warm.Store{Dir: filepath.Join(r.spec.CacheDir, "machines")}, opts: r.bootOptions(r.baseFiles()), facts: new(warmFacts)}
+	a.opts.Accel = vm.TCG
+	var err error
+	if a.key, err = r.warmKey(a.store, a.opts); err != nil {
+		return true // the boot says why
+	}
+	image, err := a.store.Open(a.key, a.facts)
 	if errors.Is(err, warm.ErrDamaged) {
-		store.Remove(key)
+		a.store.Remove(a.key)
 		err = warm.ErrNone
 	}
-	made := errors.Is(err, warm.ErrNone)
-	if made {
-		image, err = r.saveMachine(ctx, store, key, opts, facts)
+	switch {
+	case err == nil:
+		a.goOn(ctx, image)
+	case !errors.Is(err, warm.ErrNone):
+		return true
 	}
-	if err != nil {
+	r.ahead = a
+	return true
+}
+
+// goOn resumes in the background.
+func (a *ahead) goOn(ctx context.Context, image *boot.Image) {
+	ctx, a.cancel = context.WithCancel(ctx)
+	a.done = make(chan struct{})
+	go func() {
+		defer close(a.done)
+		defer image.Close()
+		a.guest, a.err = boot.Resume(ctx, a.opts, image)
+	}()
+}
+
+// drop ends what went on in vain.
+func (a *ahead) drop() {
+	if a.done == nil {
+		return
+	}
+	a.cancel()
+	<-a.done
+	if a.guest != nil {
+		a.guest.Close()
+	}
+}
+
+// startWarm takes the machine that goes on, or makes one; false where the run has
+// to boot, or where it cannot go on.
+func (r *run) startWarm(ctx context.Context) bool {
+	a := r.ahead
+	if a == nil {
 		return false
 	}
-	defer image.Close()
+	made := a.done == nil
+	if made {
+		image, err := r.saveMachine(ctx, a)
+		if err != nil {
+			return false
+		}
+		a.goOn(ctx, image)
+	}
 	done := r.phase("boot")
-	g, err := boot.Resume(ctx, opts, image)
-	if err != nil {
+	<-a.done // Resume has its deadline
+	if a.err != nil {
 		if ctx.Err() == nil {
-			store.Remove(key)
-			r.log(fmt.Sprintf("a saved machine does not go on, booting: %v", err))
+			a.store.Remove(a.key)
+			r.log(fmt.Sprintf("a saved machine does not go on, booting: %v", a.err))
 		}
 		return false
 	}
-	r.lab = inVM(g, r.kernel.Name, r.memory())
-	r.lab.machine.Warm = true
-	r.lab.machine.AccelReason = facts.Machine.AccelReason
-	r.lab.machine.Kernel, r.lab.machine.CPUs = facts.Machine.Kernel, facts.Machine.CPUs
-	r.res.Machine = r.lab.machine
-	r.warm = facts
+	r.warm = a.facts
+	r.lab = inVM(a.guest, r.kernel.Name, r.memory())
+	m := &r.lab.machine
+	m.Warm, m.Kernel, m.CPUs, m.AccelReason = true, r.warm.Machine.Kernel, r.warm.Machine.CPUs, r.warm.Machine.AccelReason
+	r.res.Machine = *m
 	done("", !made)
 	return r.installFiles(ctx)
 }
@@ -121,29 +173,29 @@ func (r *run) warmKey(store warm.Store, opts boot.Options) (string, error) {
 
 // saveMachine boots, attaches, proves, and saves the machine for this run and
 // those to come.
-func (r *run) saveMachine(ctx context.Context, store warm.Store, key string, opts boot.Options, facts *warmFacts) (*boot.Image, error) {
-	draft, err := store.Draft(key)
+func (r *run) saveMachine(ctx context.Context, a *ahead) (*boot.Image, error) {
+	draft, err := a.store.Draft(a.key, int64(r.memory())<<20)
 	if err != nil {
 		return nil, err
 	}
 	defer draft.Discard()
 	done := r.phase("save")
 	r.tell("save", "booting a machine to be saved, once for this kernel", 0, 0)
-	image, err := r.sleepyMachine(ctx, draft, opts, facts)
+	image, err := r.sleepyMachine(ctx, draft, a.opts, a.facts)
 	if err != nil && ctx.Err() == nil {
 		draft.Refuse(err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := draft.Publish(image, facts); err != nil {
+	if err := draft.Publish(image, a.facts); err != nil {
 		return nil, err
 	}
 	done("", false)
-	if _, err := store.Prune(warm.MaxImages, warm.MaxBytes); err != nil {
+	if _, err := a.store.Prune(warm.MaxImages, warm.MaxBytes); err != nil {
 		r.log(err.Error())
 	}
-	return store.Open(key, facts)
+	return a.store.Open(a.key, a.facts)
 }
 
 // sleepyMachine is a run of its own up to where the first module is loaded.
@@ -164,7 +216,7 @@ func (r *run) sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Op
 	facts.Machine, facts.Trace, facts.Unproved = s.lab.machine, s.trace.state, s.unproved
 	facts.Before, facts.Takings = s.leaks.before, s.leaks.book != nil
 	if vm.Accel(r.spec.Accel) == vm.Auto {
-		facts.Machine.AccelReason = vm.KVMState(r.spec.CacheDir).Reason
+		facts.Machine.AccelReason = vm.KVMState(r.spec.CacheDir).WhyTCG()
 	}
 	ctx, cancel := context.WithTimeout(ctx, saveLimit*s.lab.scale)
 	defer cancel()
@@ -202,23 +254,20 @@ func (r *run) adopt(ctx context.Context) bool {
 
 // installFiles puts the run's modules into the guest's tree.
 func (r *run) installFiles(ctx context.Context) bool {
+	done := r.phase("install")
 	files, err := r.moduleFiles()
+	for i := range files {
+		if f := &files[i]; err == nil && f.Host != "" {
+			f.Data, err = os.ReadFile(f.Host)
+		}
+	}
 	if err != nil {
 		return r.hostFailure(err, "")
 	}
-	done := r.phase("install")
 	ctx, cancel := r.deadline(ctx)
 	defer cancel()
-	for _, f := range files {
-		data := f.Data
-		if f.Host != "" {
-			if data, err = os.ReadFile(f.Host); err != nil {
-				return r.hostFailure(fmt.Errorf("read module: %w", err), "")
-			}
-		}
-		if err := boot.WriteFile(ctx, r.lab.Client, f.Name, uint32(f.Mode), data); err != nil {
-			return r.callFailure(err, "install "+path.Base(f.Name))
-		}
+	if err := boot.WriteFiles(ctx, r.lab.Client, files); err != nil {
+		return r.callFailure(err, "install the modules")
 	}
 	done("", false)
 	return true

@@ -40,6 +40,7 @@ func (a *Agent) serve() error {
 		wire.OpMount:      a.mount,
 		wire.OpRead:       a.read,
 		wire.OpWrite:      a.write,
+		wire.OpWriteAll:   a.writeAll,
 		wire.OpList:       a.list,
 		wire.OpModules:    a.modules,
 		wire.OpTasks:      a.tasks,

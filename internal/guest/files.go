@@ -51,22 +51,44 @@ func (a *Agent) write(call *wire.Message, _ func([]byte) error) (any, []byte, er
 	if err := json.Unmarshal(call.Body, &args); err != nil {
 		return nil, nil, fmt.Errorf("read arguments: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(args.Path), 0o755); err != nil {
-		return nil, nil, err
+	return nil, nil, writeFile(args.Path, args.Mode, args.Append, call.Blob)
+}
+
+func (a *Agent) writeAll(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
+	var args wire.WriteAllArgs
+	if err := json.Unmarshal(call.Body, &args); err != nil {
+		return nil, nil, fmt.Errorf("read arguments: %w", err)
+	}
+	rest := call.Blob
+	for _, f := range args.Files {
+		if f.Size < 0 || f.Size > len(rest) {
+			return nil, nil, fmt.Errorf("write %s: its %d bytes did not come", f.Path, f.Size)
+		}
+		if err := writeFile(f.Path, f.Mode, false, rest[:f.Size]); err != nil {
+			return nil, nil, err
+		}
+		rest = rest[f.Size:]
+	}
+	return nil, nil, nil
+}
+
+func writeFile(path string, mode uint32, more bool, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
 	}
 	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if args.Append {
+	if more {
 		flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND
 	}
-	f, err := os.OpenFile(args.Path, flags, fs.FileMode(args.Mode).Perm())
+	f, err := os.OpenFile(path, flags, fs.FileMode(mode).Perm())
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	if _, err := f.Write(call.Blob); err != nil {
+	if _, err := f.Write(data); err != nil {
 		f.Close()
-		return nil, nil, err
+		return err
 	}
-	return nil, nil, f.Close()
+	return f.Close()
 }
 
 func (a *Agent) list(call *wire.Message, _ func([]byte) error) (any, []byte, error) {

@@ -44,15 +44,22 @@ func Start(ctx context.Context, cfg Config) (*Machine, error) {
 // unusable begins the reason of a machine on TCG that should be on KVM.
 const unusable = "KVM does not work here: "
 
+// WhyTCG is the reason that a machine has which Start starts on TCG for this
+// finding, which is Absent or Unusable.
+func (f Finding) WhyTCG() string {
+	if f.State == Unusable {
+		return unusable + f.Reason
+	}
+	return f.Reason
+}
+
 // startAuto goes by what is known about KVM, and learns.
 func startAuto(ctx context.Context, cfg Config) (*Machine, error) {
 	store := openFindings(cfg.StateDir, cfg.QEMU)
 	known := store.state(cfg.probe, time.Now())
 	switch known.State {
-	case Absent:
-		return launch(ctx, cfg, TCG, known.Reason, nil)
-	case Unusable:
-		return launch(ctx, cfg, TCG, unusable+known.Reason, nil)
+	case Absent, Unusable:
+		return launch(ctx, cfg, TCG, known.WhyTCG(), nil)
 	}
 	m, err := startKVM(ctx, cfg, "KVM works here")
 	if err == nil {

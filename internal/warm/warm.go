@@ -30,7 +30,8 @@ var (
 	ErrNone    = errors.New("no such machine is saved")
 	ErrDamaged = errors.New("the saved machine was changed since")
 	ErrBusy    = errors.New("another process is saving that machine")
-	ErrRefused = errors.New("saving that machine failed before")
+	ErrRefused = errors.New("saving that machine failed a moment ago")
+	ErrSpace   = errors.New("the disk has no room to save a machine")
 )
 
 // The files of an image.
@@ -79,10 +80,7 @@ func (s Store) path(key string) string { return filepath.Join(s.Dir, key) }
 func (s Store) Open(key string, facts any) (*boot.Image, error) {
 	data, err := os.ReadFile(filepath.Join(s.path(key), factsFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		if why, err := os.ReadFile(s.path(key) + refused); err == nil {
-			return nil, fmt.Errorf("%w: %s", ErrRefused, why)
-		}
-		return nil, ErrNone
+		return nil, s.none(key)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open saved machine: %w", err)
@@ -102,6 +100,21 @@ func (s Store) Open(key string, facts any) (*boot.Image, error) {
 	now := time.Now() // the last use, for Prune
 	os.Chtimes(s.path(key), now, now)
 	return &m.Image, nil
+}
+
+// refusedFor is how long a machine that could not be saved is booted instead
+// without trying again: to boot it twice takes twice as long, and why it failed
+// may pass.
+const refusedFor = 10 * time.Minute
+
+func (s Store) none(key string) error {
+	note := s.path(key) + refused
+	st, err := os.Stat(note)
+	if err != nil || time.Since(st.ModTime()) > refusedFor {
+		return ErrNone
+	}
+	why, _ := os.ReadFile(note) // an empty reason is one too
+	return fmt.Errorf("%w: %s", ErrRefused, why)
 }
 
 // check opens the two files and sees that they are those that were saved.
@@ -164,18 +177,27 @@ type Draft struct {
 	lock       *os.File
 }
 
-// Draft begins an image. It is ErrBusy while another process makes the same.
-func (s Store) Draft(key string) (*Draft, error) {
-	d, err := s.draft(key)
+// Draft begins an image of a machine with that much memory, in bytes. It is
+// ErrBusy while another process makes the same, and ErrSpace where the disk might
+// not hold it: QEMU, which works in the file, dies when there is no room.
+func (s Store) Draft(key string, memory int64) (*Draft, error) {
+	d, err := s.draft(key, memory)
 	if err != nil {
 		return nil, fmt.Errorf("save machine: %w", err)
 	}
 	return d, nil
 }
 
-func (s Store) draft(key string) (*Draft, error) {
+func (s Store) draft(key string, memory int64) (*Draft, error) {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return nil, err
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(s.Dir, &disk); err != nil {
+		return nil, err
+	}
+	if disk.Bavail < uint64(memory)/uint64(disk.Bsize) {
+		return nil, ErrSpace
 	}
 	lock, err := os.OpenFile(s.path(key)+locked, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -294,8 +316,7 @@ func writeSynced(path string, data []byte) error {
 	return f.Close()
 }
 
-// Refuse notes that this machine cannot be saved, so that nobody boots it twice
-// each time to find that out. Prune forgets it.
+// Refuse notes that this machine could not be saved.
 func (d *Draft) Refuse(why error) {
 	os.WriteFile(d.store.path(d.key)+refused, []byte(why.Error()), 0o600)
 	d.Discard()

@@ -31,6 +31,7 @@ const (
 	OpMount      = "mount"       // MountArgs, none
 	OpRead       = "read"        // ReadArgs, none; the contents as OpOutput
 	OpWrite      = "write"       // WriteArgs and blob, none
+	OpWriteAll   = "write_all"   // WriteAllArgs and blob, none
 	OpList       = "list"        // ListArgs, ListResult
 	OpTasks      = "tasks"       // none, TasksResult
 	OpSnapshot   = "snapshot"    // none, SnapshotResult
@@ -128,6 +129,19 @@ type WriteArgs struct {
 	Path   string `json:"path"`
 	Mode   uint32 `json:"mode"`
 	Append bool   `json:"append,omitempty"`
+}
+
+// WriteAllArgs write whole files, whose contents follow each other in the blob;
+// folders above them are made.
+type WriteAllArgs struct {
+	Files []FileArgs `json:"files"`
+}
+
+// FileArgs are one of them.
+type FileArgs struct {
+	Path string `json:"path"`
+	Mode uint32 `json:"mode"`
+	Size int    `json:"size"` // bytes of the blob
 }
 
 // ListArgs list the regular files below a folder.
