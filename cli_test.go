@@ -118,8 +118,8 @@ func linkKernel(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	own := scriptCache(ts)
 	ts.Check(os.MkdirAll(own, 0o755))
-	for _, name := range []string{"kernels", "symbols"} {
-		ts.Check(os.MkdirAll(filepath.Join(shared, name), 0o755))
+	for _, name := range []string{"kernels", "symbols", "machines"} {
+		ts.Check(os.MkdirAll(filepath.Join(shared, name), 0o700))
 		ts.Check(os.Symlink(filepath.Join(shared, name), filepath.Join(own, name)))
 	}
 }

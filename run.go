@@ -297,11 +297,8 @@ func (r *run) start(ctx context.Context) bool {
 	if r.spec.Here {
 		return r.startHere(ctx)
 	}
-	if r.startWarm(ctx) {
-		return true
-	}
-	if r.lab != nil || ctx.Err() != nil { // it went on, and then failed
-		return false
+	if started, failed := r.startWarm(ctx); started || failed || ctx.Err() != nil {
+		return started
 	}
 	done := r.phase("boot")
 	files, err := r.moduleFiles()

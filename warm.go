@@ -122,18 +122,22 @@ func (a *ahead) drop() {
 	}
 }
 
-// startWarm takes the machine that goes on, or makes one; false where the run has
-// to boot, or where it cannot go on.
-func (r *run) startWarm(ctx context.Context) bool {
+// errNotReady means that a machine failed on its way to being saved, where the run's
+// own would have failed too. What is wrong is in run.in.
+var errNotReady = errors.New("the machine did not get ready to be saved")
+
+// startWarm takes the machine that goes on, or makes one. Where it started none,
+// the run has to boot, unless there is a failure that a boot would meet again.
+func (r *run) startWarm(ctx context.Context) (started, failed bool) {
 	a := r.ahead
 	if a == nil {
-		return false
+		return false, false
 	}
 	made := a.done == nil
 	if made {
 		image, err := r.saveMachine(ctx, a)
 		if err != nil {
-			return false
+			return false, errors.Is(err, errNotReady)
 		}
 		a.goOn(ctx, image)
 	}
@@ -144,7 +148,7 @@ func (r *run) startWarm(ctx context.Context) bool {
 			a.store.Remove(a.key)
 			r.log(fmt.Sprintf("a saved machine does not go on, booting: %v", a.err))
 		}
-		return false
+		return false, false
 	}
 	r.warm = a.facts
 	r.lab = inVM(a.guest, r.kernel.Name, r.memory())
@@ -152,7 +156,8 @@ func (r *run) startWarm(ctx context.Context) bool {
 	m.Warm, m.Kernel, m.CPUs, m.AccelReason = true, r.warm.Machine.Kernel, r.warm.Machine.CPUs, r.warm.Machine.AccelReason
 	r.res.Machine = *m
 	done("", !made)
-	return r.installFiles(ctx)
+	ok := r.installFiles(ctx)
+	return ok, !ok
 }
 
 func (r *run) warmKey(store warm.Store, opts boot.Options) (string, error) {
@@ -182,7 +187,7 @@ func (r *run) saveMachine(ctx context.Context, a *ahead) (*boot.Image, error) {
 	done := r.phase("save")
 	r.tell("save", "booting a machine to be saved, once for this kernel", 0, 0)
 	image, err := r.sleepyMachine(ctx, draft, a.opts, a.facts)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errNotReady) {
 		draft.Refuse(err)
 	}
 	if err != nil {
@@ -204,14 +209,16 @@ func (r *run) sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Op
 	opts.Kmsg, opts.Console = nil, nil // this run hears them when the machine goes on
 	g, err := boot.Start(ctx, opts)
 	if err != nil {
-		return nil, err
+		r.bootFailure(err)
+		return nil, fmt.Errorf("%w: %w", errNotReady, err)
 	}
 	defer g.Close()
 	s := &run{spec: r.spec, kernel: r.kernel, agent: r.agent, probe: r.probe, unproved: r.unproved, traceArgs: r.traceArgs, res: &result.Result{}}
 	s.spec.Watch = Watch{Phase: r.spec.Watch.Phase, Log: func(line string) { facts.Notes = append(facts.Notes, line) }}
 	s.lab = inVM(g, r.kernel.Name, r.memory())
-	if !s.attach(ctx) || !s.watchLeaks(ctx) || s.crashed() {
-		return nil, errors.New("the machine did not get ready to be saved")
+	if !s.attach(ctx) || !s.watchLeaks(ctx) {
+		r.in, r.res.Console, r.res.Machine = s.in, s.res.Console, s.lab.machine
+		return nil, errNotReady
 	}
 	facts.Machine, facts.Trace, facts.Unproved = s.lab.machine, s.trace.state, s.unproved
 	facts.Before, facts.Takings = s.leaks.before, s.leaks.book != nil

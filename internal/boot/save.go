@@ -154,6 +154,8 @@ func (o Options) Identity(sum func(path string) (string, error)) (string, error)
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+var wallClock = time.Now // a test has days pass
+
 // wakeDeadline is how long a guest on KVM may take to its first answer after
 // it goes on; vm.DeadlineScale stretches it.
 const wakeDeadline = 3 * time.Second
@@ -181,7 +183,7 @@ func (g *Guest) wake(ctx context.Context, secret []byte, hello <-chan wire.Hello
 	accel, _ := g.Machine.Accel()
 	ctx, cancel := context.WithTimeoutCause(ctx, wakeDeadline*time.Duration(vm.DeadlineScale(accel)), ErrSilent)
 	defer cancel()
-	args := wire.WakeArgs{Nonce: make([]byte, 32), Seed: make([]byte, 64), WallNS: time.Now().UnixNano()}
+	args := wire.WakeArgs{Nonce: make([]byte, 32), Seed: make([]byte, 64), WallNS: wallClock().UnixNano()}
 	rand.Read(args.Nonce)
 	rand.Read(args.Seed)
 	var answer wire.WakeResult
