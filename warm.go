@@ -208,9 +208,12 @@ func (r *run) sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Op
 	opts.RAM = draft.RAM
 	opts.Kmsg, opts.Console = nil, nil // this run hears them when the machine goes on
 	g, err := boot.Start(ctx, opts)
-	if err != nil {
+	if errors.Is(err, boot.ErrSilent) || errors.Is(err, wire.ErrGarbled) {
 		r.bootFailure(err)
 		return nil, fmt.Errorf("%w: %w", errNotReady, err)
+	}
+	if err != nil { // it may be the file: QEMU dies of a disk that is full
+		return nil, err
 	}
 	defer g.Close()
 	s := &run{spec: r.spec, kernel: r.kernel, agent: r.agent, probe: r.probe, unproved: r.unproved, traceArgs: r.traceArgs, res: &result.Result{}}
