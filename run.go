@@ -450,7 +450,7 @@ func (r *run) powerOff(ctx context.Context) bool {
 func (r *run) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := r.spec.StepTimeout
 	if r.broken {
-		limit = min(limit, crashGrace)
+		limit = min(limit, crashAnswer)
 	}
 	return context.WithTimeout(ctx, limit*r.lab.scale)
 }

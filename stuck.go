@@ -3,7 +3,6 @@
 package kmodlab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,12 +47,6 @@ func (r *run) untilCrash(ctx context.Context) (_ context.Context, stop func()) {
 		looking.Wait()
 		cancel(nil)
 	})
-}
-
-// importsRCUFree says whether a module file names one of the functions behind
-// kfree_rcu.
-func importsRCUFree(ko []byte) bool {
-	return bytes.Contains(ko, []byte("\x00kvfree_call_rcu\x00")) || bytes.Contains(ko, []byte("\x00kfree_call_rcu\x00"))
 }
 
 // noteStuck keeps who did not get on.

@@ -43,13 +43,20 @@ static int early_fn(void *unused)
 
 static int __init early_return_init(void)
 {
-	thread = kthread_run(early_fn, NULL, "early_return");
-	return PTR_ERR_OR_ZERO(thread);
+	return 0;
 }
 
+/*
+ * All of it happens here: later on, what was the thread's memory may be that of
+ * another task, and the kernel would say something else.
+ */
 static void __exit early_return_exit(void)
 {
-	kthread_stop(thread); /* fault */
+	thread = kthread_run(early_fn, NULL, "early_return");
+	if (IS_ERR(thread))
+		return;
+	msleep(300); /* as if it had work to do */
+	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
 }
 
 module_init(early_return_init);

@@ -29,25 +29,29 @@ static struct task_struct *thread;
 
 static int short_fn(void *unused)
 {
-	msleep(50);
 	return 0;
 }
 
 static int __init stop_dead_init(void)
 {
+	return 0;
+}
+
+/*
+ * All of it happens here: later on, what was the thread's memory may be that of
+ * another task, and the kernel would say something else.
+ */
+static void __exit stop_dead_exit(void)
+{
 	thread = kthread_create(short_fn, NULL, "stop_dead");
 	if (IS_ERR(thread))
-		return PTR_ERR(thread);
+		return;
 #ifdef FIXED
 	get_task_struct(thread);
 #endif
 	wake_up_process(thread);
-	return 0;
-}
-
-static void __exit stop_dead_exit(void)
-{
-	kthread_stop(thread); /* fault */
+	msleep(300); /* it ends, and RCU frees it */
+	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
 #ifdef FIXED
 	put_task_struct(thread);
 #endif

@@ -43,7 +43,7 @@ static void __exit stop_twice_exit(void)
 	kthread_stop(thread);
 #ifndef FIXED
 	msleep(300); /* RCU frees the task */
-	kthread_stop(thread); /* fault */
+	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
 #endif
 }
 
