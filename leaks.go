@@ -264,7 +264,11 @@ func (r *run) leftBehind() []result.Leftover {
 	if !gone || !r.leaks.has {
 		return left
 	}
-	left = append(left, leaks.Names(&r.leaks.before, &r.leaks.after)...)
+	named := leaks.Names(&r.leaks.before, &r.leaks.after)
+	if r.leaks.book != nil {
+		r.leaks.book.Made(named, r.studied(), r.trace.placeOf)
+	}
+	left = append(left, named...)
 	if r.leaks.book != nil {
 		left = append(left, r.leaks.book.Left(r.studied(), r.trace.placeOf)...)
 	}

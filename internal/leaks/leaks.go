@@ -58,6 +58,7 @@ type Book struct {
 	held  map[thing][]taking
 	order []thing // as they first came
 	asked map[string]uint64
+	names map[string]Place // where something with a name was made
 	n     int
 	// Overrun says that the kernel's buffer was too small, so that nothing can be
 	// said of what is held.
@@ -77,7 +78,7 @@ var (
 
 // Read reads the contents of a tracefs file named trace.
 func Read(plan *Plan, trace []byte) *Book {
-	b := &Book{plan: plan, held: make(map[thing][]taking), asked: make(map[string]uint64)}
+	b := &Book{plan: plan, held: make(map[thing][]taking), asked: make(map[string]uint64), names: make(map[string]Place)}
 	for line := range bytes.Lines(trace) {
 		line = bytes.TrimRight(line, "\n")
 		if m := counts.FindSubmatch(line); m != nil && !bytes.Equal(m[1], m[2]) {
@@ -152,6 +153,10 @@ func (b *Book) addProbe(pid string, at uint64, event []string, text string, f ma
 		b.take(thing{kind, ptr}, taking{place: site, calls: Place{Addr: hex(f["fn"]), AtNS: at}})
 	case off:
 		b.rest(thing{kind, ptr})
+	case call:
+		if len(b.names) < maxHeld {
+			b.names[strings.Trim(f["name"], `"`)] = site
+		}
 	}
 }
 
@@ -317,6 +322,17 @@ func (b *Book) Left(modules []string, name Namer) []result.Leftover {
 		left = append(left, sums[id].leftover())
 	}
 	return left
+}
+
+// Made gives names that were left behind the place where the modules made them.
+func (b *Book) Made(left []result.Leftover, modules []string, name Namer) {
+	for i := range left {
+		l := &left[i]
+		last := l.What[strings.LastIndexAny(l.What, "/ ")+1:]
+		if site, module := b.names[last].resolve(name); slices.Contains(modules, module) {
+			l.Site = site
+		}
+	}
 }
 
 // blind says whether a module has memory freed in ways that are not seen.

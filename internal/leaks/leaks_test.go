@@ -125,6 +125,16 @@ func TestLife(t *testing.T) {
 	}
 }
 
+// TestMade: what is left under a name is made somewhere.
+func TestMade(t *testing.T) {
+	text := "        modprobe-108     [001] .....    12.345678: name_call_1: (proc_create+0x0/0x1) name=\"mine\" site=0xffffffffc0260010\n"
+	left := []result.Leftover{{Kind: "file", What: "/proc/mine"}, {Kind: "device", What: "character device 240 mine"}, {Kind: "file", What: "/proc/other"}}
+	Read(NewPlan(nil), []byte(text)).Made(left, []string{"life"}, func(addr, _ uint64) (string, string) { return "life_init+0x10 [life]", "life" })
+	if left[0].Site == "" || left[1].Site == "" || left[2].Site != "" {
+		t.Errorf("%+v, want the sites of what is called mine", left)
+	}
+}
+
 // TestPlan: what a module does not name is not traced.
 func TestPlan(t *testing.T) {
 	if p := NewPlan([]Module{{Name: "m", Imports: []string{"_printk", "msleep", "kthread_stop"}}}); len(p.Settings) != 0 || p.Late {

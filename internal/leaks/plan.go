@@ -77,6 +77,7 @@ const (
 	gone = "gone" // all references to it are
 	rcu  = "rcu"  // given to RCU: a head, and an offset or a pointer
 	arm  = "arm"
+	call = "call" // something with a name is made
 	off  = "off"
 )
 
@@ -128,6 +129,13 @@ var hooks = []hook{
 	{kind: "work", action: off, raw: true, args: "ptr=%di", functions: []string{
 		"cancel_work", "cancel_work_sync", "cancel_delayed_work", "cancel_delayed_work_sync",
 		"disable_work", "disable_work_sync", "disable_delayed_work", "disable_delayed_work_sync"}},
+	{kind: "name", action: call, args: "name=+0(%di):string site=$stack0", filter: fromModule, functions: []string{
+		"proc_create", "proc_create_data", "proc_create_single_data", "proc_create_seq_private", "proc_mkdir", "proc_mkdir_data", "proc_mkdir_mode",
+		"kobject_create_and_add", "class_create", "debugfs_create_dir", "debugfs_create_file", "debugfs_create_file_full",
+		"kmem_cache_create", "kmem_cache_create_usercopy", "__kmem_cache_create_args"}},
+	{kind: "name", action: call, args: "name=+0(%si):string site=$stack0", filter: fromModule, functions: []string{"__class_create"}},
+	{kind: "name", action: call, args: "name=+0(%dx):string site=$stack0", filter: fromModule, functions: []string{"register_chrdev_region"}},
+	{kind: "name", action: call, args: "name=+0(%cx):string site=$stack0", filter: fromModule, functions: []string{"__register_chrdev", "alloc_chrdev_region"}},
 }
 
 // also are hooks that a kind needs once a module takes such a thing, whatever the
@@ -171,7 +179,7 @@ func NewPlan(modules []Module) *Plan {
 // Refused tells the plan that the kernel took a definition not. What is taken
 // there is not found; where it is given back, nothing of its kind can be said.
 func (p *Plan) Refused(definition string) {
-	if m := defines.FindStringSubmatch(definition); m != nil && m[2] != take && m[2] != get && m[2] != size && m[2] != arm {
+	if m := defines.FindStringSubmatch(definition); m != nil && m[2] == give || m[2] == gone || m[2] == rcu || m[2] == off {
 		p.deaf[m[1]] = true
 	}
 }
