@@ -32,6 +32,7 @@ func (r *run) crashReports(console string, l *locator) []result.Crash {
 	for i := range crashes {
 		c := &crashes[i]
 		c.Title = strings.ReplaceAll(c.Title, kbuild.SourceDir+"/", "") // the person's file, not the build's copy of it
+		r.unhide(c)
 		l.locate(c)
 		oops.Blame(c, r.studied())
 		c.Title = titleWithLine(c)
