@@ -42,7 +42,7 @@ type leakWatch struct {
 // note what modules take and give. A kernel that cannot do the latter costs the
 // run these findings and nothing else. On a real machine nothing is set up.
 func (r *run) watchLeaks(ctx context.Context) bool {
-	if r.spec.Here {
+	if r.spec.Here || r.spec.noLeaks {
 		return true
 	}
 	done := r.phase("watch")
@@ -165,7 +165,7 @@ func (r *run) defineEach(ctx context.Context, plan *leaks.Plan, s leaks.Setting)
 // lookForLeaks sees what there is after unload, or after an init that refused and
 // should have undone what it did. What may go off or away by itself gets time to. A crashed kernel is left alone: what it says is the verdict.
 func (r *run) lookForLeaks(ctx context.Context) bool {
-	if r.spec.Here || r.broken || !r.in.Unloaded && r.in.Load == nil {
+	if r.spec.Here || r.spec.noLeaks || r.broken || !r.in.Unloaded && r.in.Load == nil {
 		return true
 	}
 	done := r.phase("leaks")
