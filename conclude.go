@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 func (r *run) conclude() {
 	res := r.res
 	if r.lab != nil {
+		r.trace.readCached(r.symbolsFile()) // who did not get to its end did not ask for it
 		r.trace.fill(res, uint32(r.lab.hello.PID), r.studied(), r.moduleFile)
 	}
 	l := r.locator()
@@ -37,12 +39,16 @@ func (r *run) conclude() {
 	if r.in.Stuck == nil {
 		r.in.Stuck = r.deaf()
 	}
+	r.explainEnd(l)
 	for i := range res.Leaks {
 		leak := &res.Leaks[i]
 		leak.File, leak.Line = l.position(leak.Site, false)
 	}
 	for i := range r.in.Stuck {
 		s := &r.in.Stuck[i]
+		if caller, ok := r.stopCaller(s.PID, r.studied()); ok && s.Site == "" && strings.HasPrefix(s.Wait, "kthread_stop+") {
+			s.Site = caller.Place() // hidden as in a crash: see unhide
+		}
 		runs := s.State == result.Running && (len(s.Stack) == 0 || s.Stack[0] == s.Site)
 		s.File, s.Line = l.position(s.Site, runs)
 	}

@@ -73,7 +73,8 @@ func (r *run) leakModules() []leaks.Module {
 		if err != nil {
 			continue
 		}
-		module := leaks.Module{Name: m.Name, Tasks: taskRefs(ko)}
+		module := leaks.Module{Name: m.Name}
+		module.Tasks, module.Opaque = taskRefs(ko)
 		if parsed, err := kmod.ParseModule(ko); err == nil {
 			for _, s := range parsed.Needs {
 				module.Imports = append(module.Imports, s.Name)
@@ -87,34 +88,34 @@ func (r *run) leakModules() []leaks.Module {
 // The kernel's inlined functions that count who uses a task.
 const getTask, putTask = "get_task_struct", "put_task_struct"
 
-// taskRefs finds where a module counts users of tasks in its own code. A module
-// without debug information has no such places that could be found.
-func taskRefs(ko []byte) []leaks.TaskRef {
-	if !bytes.Contains(ko, []byte(getTask+"\x00")) { // reading the rest takes its time
-		return nil
-	}
+// taskRefs finds where a module counts users of tasks in its own code. opaque says
+// that it may drop some where nobody sees it: without debug information nothing is
+// known, and in its exit functions the kernel takes no probe (they are notrace).
+func taskRefs(ko []byte) (refs []leaks.TaskRef, opaque bool) {
 	info, err := srcline.Open(ko)
 	if err != nil {
-		return nil
+		return nil, true
+	}
+	if !bytes.Contains(ko, []byte(getTask+"\x00")) && !bytes.Contains(ko, []byte(putTask+"\x00")) {
+		return nil, false // reading the rest takes its time
 	}
 	found, err := info.Atomics([]string{getTask, putTask}, "task_struct", "usage")
-	if err != nil {
-		return nil
-	}
-	var refs []leaks.TaskRef
 	for _, a := range found {
-		refs = append(refs, leaks.TaskRef{
-			Symbol: a.Symbol, Offset: a.Offset, Register: a.Register, Shift: a.Shift, Put: a.Inlined == putTask,
-		})
+		ref := leaks.TaskRef{Symbol: a.Symbol, Offset: a.Offset, Register: a.Register, Shift: a.Shift, Put: a.Inlined == putTask}
+		if strings.HasPrefix(a.Section, ".exit") {
+			opaque = opaque || ref.Put
+			continue
+		}
+		refs = append(refs, ref)
 	}
-	return refs
+	return refs, opaque || err != nil
 }
 
 // noteTakings writes the plan's settings. Probes are defined all at once; where
 // the kernel takes one of them not, one by one.
 func (r *run) noteTakings(ctx context.Context, plan *leaks.Plan) error {
 	for _, s := range plan.Settings {
-		if s.Raw && plan.Hashed {
+		if s.Raw && plan.Hashed || plan.Void(s) {
 			continue
 		}
 		err := r.set(ctx, s)

@@ -58,6 +58,7 @@ type Book struct {
 	held  map[thing][]taking
 	order []thing // as they first came
 	asked map[string]uint64
+	dead  map[uint64]bool  // tasks that have ended and are not freed
 	names map[string]Place // where something with a name was made
 	n     int
 	// Overrun says that the kernel's buffer was too small, so that nothing can be
@@ -78,7 +79,7 @@ var (
 
 // Read reads the contents of a tracefs file named trace.
 func Read(plan *Plan, trace []byte) *Book {
-	b := &Book{plan: plan, held: make(map[thing][]taking), asked: make(map[string]uint64), names: make(map[string]Place)}
+	b := &Book{plan: plan, held: make(map[thing][]taking), asked: make(map[string]uint64), dead: make(map[uint64]bool), names: make(map[string]Place)}
 	for line := range bytes.Lines(trace) {
 		line = bytes.TrimRight(line, "\n")
 		if m := counts.FindSubmatch(line); m != nil && !bytes.Equal(m[1], m[2]) {
@@ -144,7 +145,10 @@ func (b *Book) addProbe(pid string, at uint64, event []string, text string, f ma
 		if kind != "pid" || fromAModule(f["site"]) {
 			b.give(thing{kind, ptr})
 		}
+	case dead:
+		b.dead[ptr] = len(b.dead) < maxHeld
 	case gone:
+		delete(b.dead, ptr)
 		for b.give(thing{kind, ptr}) {
 		}
 	case rcu:
@@ -305,7 +309,7 @@ func (b *Book) Left(modules []string, name Namer) []result.Leftover {
 			if !slices.Contains(modules, module) && of != "" { // armed from the kernel, or seemingly
 				site, module = calls, of
 			}
-			if t.idle || b.plan.deaf[t.kind] || !slices.Contains(modules, module) || t.kind == "mem" && b.blind(module) {
+			if t.idle || b.plan.deaf[t.kind] || !slices.Contains(modules, module) || b.blind(key, module) {
 				continue
 			}
 			id := t.kind + " " + site
@@ -335,9 +339,16 @@ func (b *Book) Made(left []result.Leftover, modules []string, name Namer) {
 	}
 }
 
-// blind says whether a module has memory freed in ways that are not seen.
-func (b *Book) blind(module string) bool {
-	return b.plan.noMem[module] || b.plan.Hashed && b.plan.rcuMem[module]
+// blind says whether a module may have given a thing back in a way that is not seen.
+// A task that has ended is freed when its last reference is put: that is seen.
+func (b *Book) blind(t thing, module string) bool {
+	switch t.kind {
+	case "mem":
+		return b.plan.noMem[module] || b.plan.Hashed && b.plan.rcuMem[module]
+	case "task":
+		return b.plan.opaque[module] && !b.dead[t.ptr]
+	}
+	return false
 }
 
 func (p Place) resolve(name Namer) (site, module string) {

@@ -90,7 +90,7 @@ func TestLife(t *testing.T) {
 		{"vmalloc, vfree", "", []string{"mem_take_2: (life_init+0x5/0x40 [life] <- vmalloc) ptr=0xffffc90000001000", "mem_give_3: (vfree+0x0/0x1) ptr=0xffffc90000001000"}},
 		{"an error is no pointer", "", []string{"mem_take_2: (life_init+0x5/0x40 [life] <- memdup_user) ptr=0xfffffffffffffff4", "mem_take_2: (life_init+0x5/0x40 [life] <- vmalloc) ptr=0x0"}},
 		{"kvmalloc, kfree", "", []string{"mem_take_2: (life_init+0x5/0x40 [life] <- kvmalloc_node) ptr=0xffff888004ec1000", "kfree: call_site=kvfree+0x1/0x2 ptr=ffff888004ec1000"}},
-		{"a wrapper counts once", "", []string{"kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=8", "mem_take_2: (life_init+0x5/0x40 [life] <- kasprintf) ptr=0xffff888004ec1000", "kfree: call_site=x+0x1/0x2 ptr=ffff888004ec1000"}},
+		{"a wrapper counts once", "", []string{"kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=8", "mem_take_2: (life_init+0x5/0x40 [life] <- memdup_user) ptr=0xffff888004ec1000", "kfree: call_site=x+0x1/0x2 ptr=ffff888004ec1000"}},
 		{"kfree_rcu of 6.1", "", []string{"kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=32", "mem_rcu_4: (kvfree_call_rcu+0x0/0x1) head=0xffff888004ec1010 func=0x10 " + m}},
 		{"kfree_rcu of 6.2", "", []string{"kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=32", "mem_rcu_4: (kvfree_call_rcu+0x0/0x1) head=0xffff888004ec1010 func=0xffff888004ec1000 " + m}},
 		{"a timer", "a timer that is still armed, for tick [life]", []string{"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m}},
@@ -122,6 +122,45 @@ func TestLife(t *testing.T) {
 				t.Errorf("holds something: %t", holds)
 			}
 		})
+	}
+}
+
+// TestRefused: a probe for giving back that the kernel does not take makes its kind
+// unknown; one for taking, or all of them, cost what they would find.
+func TestRefused(t *testing.T) {
+	p := NewPlan([]Module{{Name: "life", Imports: []string{"find_get_pid", "put_pid"}}})
+	line := []byte("        modprobe-108     [001] .....    12.345678: pid_take_1: (life_init+0x5/0x40 [life] <- find_get_pid) ptr=0xffff888004ec0000\n")
+	for i, definition := range []string{"r:kmodlab/pid_take_1 find_get_pid ptr=$retval\n", "p:kmodlab/pid_give_2 put_pid ptr=%di\n"} {
+		p.Refused(definition)
+		left := Read(p, line).Left([]string{"life"}, func(uint64, uint64) (string, string) { return "", "" })
+		if len(left) != 1-i {
+			t.Errorf("without %q: %+v", definition, left)
+		}
+	}
+	if !p.Void(Setting{Path: enableProbes}) || p.Void(Setting{Path: HashPtr}) {
+		t.Error("of two probes the kernel took none: there is nothing to turn on")
+	}
+	if got := Undefine("p:kmodlab/pid_give_2 put_pid ptr=%di\n"); got != "-:kmodlab/pid_give_2\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestOpaque: where a module's own put_task_struct may not be seen, only a task that
+// has ended and is not freed has a reference too many.
+func TestOpaque(t *testing.T) {
+	opaque := NewPlan([]Module{{Name: "life", Imports: []string{"get_pid_task"}, Opaque: true}})
+	const at = "        modprobe-108     [001] .....    12.345678: "
+	lines := at + "task_take_1: (life_init+0x5/0x40 [life] <- get_pid_task) ptr=0xffff888004ec0000\n"
+	if left := Read(opaque, []byte(lines)).Left([]string{"life"}, func(uint64, uint64) (string, string) { return "", "" }); len(left) > 0 {
+		t.Errorf("of a task that lives: %+v", left)
+	}
+	lines += at + "task_dead_2: (release_task+0x0/0x1) ptr=0xffff888004ec0000\n"
+	if left := Read(opaque, []byte(lines)).Left([]string{"life"}, func(uint64, uint64) (string, string) { return "", "" }); len(left) != 1 {
+		t.Errorf("of a task that has ended: %+v, want the reference", left)
+	}
+	lines += at + "task_gone_3: (exit_creds+0x0/0x1) ptr=0xffff888004ec0000\n"
+	if left := Read(opaque, []byte(lines)).Left([]string{"life"}, func(uint64, uint64) (string, string) { return "", "" }); len(left) > 0 {
+		t.Errorf("of a task that is freed: %+v", left)
 	}
 }
 

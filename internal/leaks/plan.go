@@ -24,6 +24,8 @@ type Module struct {
 	Name    string
 	Imports []string // the kernel's functions and variables that it names
 	Tasks   []TaskRef
+	// Opaque says that it may drop references to tasks where nobody sees it.
+	Opaque bool
 }
 
 // TaskRef is an instruction of a module that takes or drops a reference to a
@@ -62,7 +64,10 @@ type Plan struct {
 	// Hashed is set by who writes the settings when HashPtr was refused.
 	Hashed bool
 
+	probes, refused int
+
 	shift  map[string]int64 // by event: what to add to the register
+	opaque map[string]bool  // modules that drop tasks where nobody sees it
 	deaf   map[string]bool  // kinds of which nothing can be said
 	noMem  map[string]bool  // modules whose memory is freed where nothing is traced
 	rcuMem map[string]bool  // modules that have RCU free memory
@@ -74,6 +79,7 @@ const (
 	size = "size" // before take: how much is asked for
 	get  = "get"  // it is the argument
 	give = "give"
+	dead = "dead" // a task that has ended and is reaped
 	gone = "gone" // all references to it are
 	rcu  = "rcu"  // given to RCU: a head, and an offset or a pointer
 	arm  = "arm"
@@ -96,25 +102,28 @@ const (
 	fromModule = "site"           // the call returns to a module
 	toModule   = "__probe_ret_ip" // the same of a function's return
 	ofModule   = "fn"             // a module's function is to be called
+	ofNothing  = "ptr"            // all but those of a null pointer, as most put_pid are
 )
 
 var (
 	vmallocs  = []string{"vmalloc", "vzalloc", "__vmalloc", "vmalloc_node", "vzalloc_node", "vmalloc_user", "vmalloc_32", "vmalloc_huge"}
 	kvmallocs = []string{"kvmalloc_node", "__kvmalloc_node"}
-	// printers are those whose own caller is not what kmalloc's event names.
-	printers = []string{"kasprintf", "kvasprintf", "memdup_user", "memdup_user_nul", "vmemdup_user", "strndup_user"}
+	// copiers are those whose own caller is not what kmalloc's event names. Those of
+	// the kernel's lib folder, as kasprintf and kobject_create_and_add, are missing:
+	// it is built without ftrace, and tracefs takes no probe there.
+	copiers = []string{"memdup_user", "memdup_user_nul", "vmemdup_user", "strndup_user"}
 )
 
 var hooks = []hook{
 	// take before size: of two probes at one place the younger runs first, and the
 	// other one changes where the function returns to.
 	{kind: "mem", action: take, functions: vmallocs, filter: toModule},
-	{kind: "mem", action: take, functions: slices.Concat(kvmallocs, printers), filter: toModule, raw: true},
+	{kind: "mem", action: take, functions: slices.Concat(kvmallocs, copiers), filter: toModule, raw: true},
 	{kind: "mem", action: size, functions: vmallocs, args: "size=%di site=$stack0", filter: fromModule},
 	{kind: "mem", action: size, functions: kvmallocs, args: "size=%di site=$stack0", filter: fromModule, raw: true},
 	{kind: "mem", action: rcu, functions: []string{"kvfree_call_rcu", "kfree_call_rcu"}, args: "head=%di func=%si", raw: true},
 	{kind: "pid", action: take, functions: []string{"find_get_pid", "get_task_pid"}, filter: toModule},
-	{kind: "pid", action: give, functions: []string{"put_pid"}, args: "ptr=%di site=$stack0:symbol"},
+	{kind: "pid", action: give, functions: []string{"put_pid"}, args: "ptr=%di site=$stack0:symbol", filter: ofNothing},
 	{kind: "task", action: take, functions: []string{"get_pid_task"}, filter: toModule},
 	{kind: "task", action: give, functions: []string{"kthread_stop_put"}, args: "ptr=%di"},
 	{kind: "timer", action: arm, raw: true, args: "ptr=%di fn=+24(%di):x64 site=$stack0", filter: ofModule, functions: []string{
@@ -131,7 +140,7 @@ var hooks = []hook{
 		"disable_work", "disable_work_sync", "disable_delayed_work", "disable_delayed_work_sync"}},
 	{kind: "name", action: call, args: "name=+0(%di):string site=$stack0", filter: fromModule, functions: []string{
 		"proc_create", "proc_create_data", "proc_create_single_data", "proc_create_seq_private", "proc_mkdir", "proc_mkdir_data", "proc_mkdir_mode",
-		"kobject_create_and_add", "class_create", "debugfs_create_dir", "debugfs_create_file", "debugfs_create_file_full",
+		"class_create", "debugfs_create_dir", "debugfs_create_file", "debugfs_create_file_full",
 		"kmem_cache_create", "kmem_cache_create_usercopy", "__kmem_cache_create_args"}},
 	{kind: "name", action: call, args: "name=+0(%si):string site=$stack0", filter: fromModule, functions: []string{"__class_create"}},
 	{kind: "name", action: call, args: "name=+0(%dx):string site=$stack0", filter: fromModule, functions: []string{"register_chrdev_region"}},
@@ -140,10 +149,13 @@ var hooks = []hook{
 
 // also are hooks that a kind needs once a module takes such a thing, whatever the
 // module names itself.
-var also = map[string]hook{
-	"vmalloc": {kind: "mem", action: give, functions: []string{"vfree", "vfree_atomic"}, args: "ptr=%di"},
+var also = map[string][]hook{
+	"vmalloc": {{kind: "mem", action: give, functions: []string{"vfree", "vfree_atomic"}, args: "ptr=%di"}},
 	// The last thing that a task is told by who frees it, and not inlined there.
-	"task": {kind: "task", action: gone, functions: []string{"exit_creds"}, args: "ptr=%di"},
+	"task": {
+		{kind: "task", action: gone, functions: []string{"exit_creds"}, args: "ptr=%di"},
+		{kind: "task", action: dead, functions: []string{"release_task"}, args: "ptr=%di"},
+	},
 }
 
 var (
@@ -157,9 +169,10 @@ var (
 
 // NewPlan makes the plan for the modules that may be loaded.
 func NewPlan(modules []Module) *Plan {
-	p := &Plan{shift: make(map[string]int64), deaf: make(map[string]bool), noMem: make(map[string]bool), rcuMem: make(map[string]bool)}
+	p := &Plan{shift: make(map[string]int64), deaf: make(map[string]bool), opaque: make(map[string]bool), noMem: make(map[string]bool), rcuMem: make(map[string]bool)}
 	named := make(map[string]string) // without suffix to the kernel's own name
 	for _, m := range modules {
+		p.opaque[m.Name] = m.Opaque
 		for _, name := range m.Imports {
 			base := strings.TrimSuffix(name, "_noprof")
 			named[base] = name
@@ -179,10 +192,16 @@ func NewPlan(modules []Module) *Plan {
 // Refused tells the plan that the kernel took a definition not. What is taken
 // there is not found; where it is given back, nothing of its kind can be said.
 func (p *Plan) Refused(definition string) {
+	p.refused++
 	if m := defines.FindStringSubmatch(definition); m != nil && m[2] == give || m[2] == gone || m[2] == rcu || m[2] == off {
 		p.deaf[m[1]] = true
 	}
 }
+
+// Void says whether a setting is for probes of which the kernel took none.
+func (p *Plan) Void(s Setting) bool { return s.Path == enableProbes && p.refused == p.probes }
+
+const enableProbes = Instance + "/events/" + group + "/enable"
 
 // Undefine takes a definition back.
 func Undefine(definition string) string {
@@ -257,8 +276,12 @@ func (d *draft) probe(h hook, function string) {
 }
 
 func (d *draft) filter(event, field string, may, raw bool) {
+	least := uint64(moduleSpace)
+	if field == ofNothing {
+		least = 1
+	}
 	d.filters = append(d.filters, Setting{Path: Instance + "/events/" + event + "/filter", May: may, Raw: raw,
-		Value: fmt.Sprintf("%s >= %#x", field, uint64(moduleSpace))})
+		Value: fmt.Sprintf("%s >= %#x", field, least)})
 }
 
 func (d *draft) enable(event string, may, raw bool) {
@@ -303,8 +326,11 @@ func (d *draft) events() {
 			d.enable(e.event, false, true)
 		}
 	}
-	for kind, h := range also {
-		if d.kinds[kind] {
+	for kind, list := range also {
+		for _, h := range list {
+			if !d.kinds[kind] {
+				continue
+			}
 			for _, f := range h.functions {
 				d.probe(h, f)
 			}
@@ -318,6 +344,7 @@ func (d *draft) finish() {
 	if len(d.enabled)+len(d.defined) == 0 {
 		return
 	}
+	d.plan.probes = len(d.defined)
 	list := []Setting{
 		{Path: HashPtr, Value: "0", May: true},
 		{Path: Instance + "/trace_clock", Value: "mono"},
@@ -341,7 +368,7 @@ func (d *draft) finish() {
 	}
 	list = append(list, d.filters...)
 	if len(d.defined) > 0 {
-		list = append(list, Setting{Path: Instance + "/events/" + group + "/enable", Value: "1"})
+		list = append(list, Setting{Path: enableProbes, Value: "1"})
 	}
 	d.plan.Settings = append(list, d.enabled...)
 }

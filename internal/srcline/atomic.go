@@ -17,6 +17,7 @@ import (
 // counter in an object atomically.
 type Atomic struct {
 	Inlined  string // the function, as get_task_struct
+	Section  string // of the code: .exit.text
 	Symbol   string // that has the instruction, Offset bytes from its start
 	Offset   uint64
 	Register string // as the kernel's probes call it: di, r12
@@ -98,13 +99,15 @@ func (m *Module) atomicOf(e *dwarf.Entry) (Atomic, bool) {
 	slices.SortFunc(ranges, func(a, b [2]uint64) int { return cmp.Compare(a[0], b[0]) })
 	for _, span := range ranges {
 		for pc := span[0]; pc < span[1]; {
-			inst, err := x86asm.Decode(m.code(pc), 64)
+			code, _ := m.code(pc)
+			inst, err := x86asm.Decode(code, 64)
 			if err != nil {
 				break
 			}
 			if register, shift, ok := locked(inst); ok {
 				symbol, offset, ok := m.symbolAt(pc)
-				return Atomic{Symbol: symbol, Offset: offset, Register: register, Shift: shift}, ok
+				_, section := m.code(pc)
+				return Atomic{Section: section, Symbol: symbol, Offset: offset, Register: register, Shift: shift}, ok
 			}
 			pc += uint64(inst.Len)
 		}
@@ -128,14 +131,14 @@ func locked(inst x86asm.Inst) (register string, shift int64, ok bool) {
 	return name, mem.Disp, true
 }
 
-// code is what lies at an address, to the end of its section.
-func (m *Module) code(pc uint64) []byte {
+// code is what lies at an address, to the end of its section, and that one's name.
+func (m *Module) code(pc uint64) ([]byte, string) {
 	for _, s := range m.text {
 		if pc >= s.base && pc-s.base < uint64(len(s.data)) {
-			return s.data[pc-s.base:]
+			return s.data[pc-s.base:], s.name
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 // symbolAt names the function at an address by a name that no other has.
@@ -160,6 +163,7 @@ func (m *Module) symbolAt(pc uint64) (string, uint64, bool) {
 type textSection struct {
 	base uint64
 	data []byte
+	name string
 }
 
 func readText(f *elf.File, bases map[uint16]uint64) ([]textSection, error) {
@@ -169,7 +173,7 @@ func readText(f *elf.File, bases map[uint16]uint64) ([]textSection, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read debug information: %w", err)
 		}
-		text = append(text, textSection{base, data})
+		text = append(text, textSection{base, data, f.Sections[i].Name})
 	}
 	return text, nil
 }

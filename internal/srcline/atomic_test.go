@@ -27,8 +27,9 @@ func TestAtomics(t *testing.T) {
 		t.Fatalf("%+v, %v, want two", found, err)
 	}
 	in := map[string]string{"get_task_struct": "take", "put_task_struct": "drop"}
+	section := map[string]string{"take": ".text", "drop": ".exit.text"}
 	for _, a := range found {
-		if in[a.Inlined] != a.Symbol || a.Shift != 0 || a.Register == "" {
+		if in[a.Inlined] != a.Symbol || a.Section != section[a.Symbol] || a.Shift != 0 || a.Register == "" {
 			t.Errorf("%+v, want a place in %s, and the register with the object's address", a, in[a.Inlined])
 		}
 		delete(in, a.Inlined)

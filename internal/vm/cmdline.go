@@ -75,6 +75,9 @@ func arguments(c Config, accel Accel, fds descriptors, initrd string) ([]string,
 		"-sandbox", sandbox, "-machine", machineType, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-m", fmt.Sprint(c.MemoryMiB),
 	}
+	if fds.monitor != byHand {
+		args = append(args, "-no-shutdown") // it waits at the guest's end: see letGo
+	}
 	var words []string
 	for _, d := range devices(c, accel, fds) {
 		args = append(args, d.args()...)
