@@ -8,7 +8,7 @@ GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w"
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-all test-kernels test-faults lint check generate bench bench-tracer bench-kmod fuzz doctor clean setup-% FORCE
+.PHONY: help demo build test test-all test-kernels test-faults test-endurance lint check generate bench bench-leaks bench-tracer bench-kmod fuzz doctor clean setup-% FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,11 @@ test-kernels: setup-test ## run the demo and the lessons on every kernel, and pr
 test-faults: setup-test ## run every module of modules/faults on two kernels, and print the verdict that each got
 	KMODLAB_TEST_FAULTS=1 KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) $(GO) test -count 1 -v -run '^TestFault' -timeout 85m .
 
+# The same SEED gives the same faults in the same order; without, each time others.
+COUNT ?= 200
+test-endurance: setup-test ## run COUNT (200) random faults in a row, and see that nothing is left of any
+	KMODLAB_ENDURANCE=$(COUNT) KMODLAB_SEED=$(SEED) KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) $(GO) test -count 1 -v -run '^TestEndurance$$' -timeout 4h .
+
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .) && if [ -n "$$out" ]; then echo "not formatted, type gofmt -w:" $$out; exit 1; fi
 	$(GO) vet ./...
@@ -48,6 +53,9 @@ generate: setup-generate ## compile the eBPF programs anew (clang)
 
 bench: setup-bench build ## print ratios: run against a bare boot, build in VM and sandbox, sizes
 	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*)$$' -benchtime 1x -timeout 30m .
+
+bench-leaks: setup-bench build ## compare runs with and without the search for leaks
+	$(GO) test -run '^$$' -bench '^BenchmarkLeaks$$' -benchtime 1x -timeout 30m .
 
 # BPFTRACE_KERNEL=debian:trixie measures on another kernel.
 bench-tracer: setup-bench build ## compare the tracer's cost and losses with bpftrace's in one VM (about 15 minutes without KVM)

@@ -19,9 +19,12 @@ import (
 func (r *run) conclude() {
 	res := r.res
 	if r.lab != nil {
+		r.trace.readCached(r.symbolsFile()) // who did not get to its end did not ask for it
 		r.trace.fill(res, uint32(r.lab.hello.PID), r.studied(), r.moduleFile)
 	}
-	res.Crashes = r.crashReports(res.Console)
+	l := r.locator()
+	defer l.sources.close()
+	res.Crashes = r.crashReports(res.Console, l)
 	if err := r.trace.err; err != nil && r.in.Finished {
 		// The guest said that all is well, and its records do not bear it out.
 		message := err.Error()
@@ -36,6 +39,19 @@ func (r *run) conclude() {
 	if r.in.Stuck == nil {
 		r.in.Stuck = r.deaf()
 	}
+	r.explainEnd(l)
+	for i := range res.Leaks {
+		leak := &res.Leaks[i]
+		leak.File, leak.Line = l.position(leak.Site, false)
+	}
+	for i := range r.in.Stuck {
+		s := &r.in.Stuck[i]
+		if caller, ok := r.stopCaller(s.PID, r.studied()); ok && s.Site == "" && strings.HasPrefix(s.Wait, "kthread_stop+") {
+			s.Site = caller.Place() // hidden as in a crash: see unhide
+		}
+		runs := s.State == result.Running && (len(s.Stack) == 0 || s.Stack[0] == s.Site)
+		s.File, s.Line = l.position(s.Site, runs)
+	}
 	res.Stuck = r.in.Stuck
 	in := r.in
 	in.Leaks = res.Leaks
@@ -44,15 +60,18 @@ func (r *run) conclude() {
 	res.Normalize()
 }
 
-// crashGrace bounds each exchange with a guest whose kernel has crashed, before
-// it is stretched for TCG.
+// crashGrace is how long what goes on while the kernel crashes may take to end.
 const crashGrace = 5 * time.Second
 
-// crashed looks for a crash on the guest's console so far, once more than a
-// WARNING, after which a kernel goes on in order.
+// crashAnswer bounds each exchange with a guest whose kernel has crashed, before
+// it is stretched for TCG: one that answers takes a fraction of it.
+const crashAnswer = 1500 * time.Millisecond
+
+// crashed looks for a crash on the guest's console so far, for one after which a
+// kernel does not go on in order.
 func (r *run) crashed() bool {
 	for _, c := range oops.Parse(r.lab.console()) {
-		if !strings.HasPrefix(c.Title, "WARNING") {
+		if !c.GoesOn() {
 			r.broken = true
 		}
 	}

@@ -24,16 +24,15 @@ import (
 
 // crashReports finds the kernel's complaints on the console and in the kernel's
 // log, and says where in the person's sources they stand.
-func (r *run) crashReports(console string) []result.Crash {
+func (r *run) crashReports(console string, l *locator) []result.Crash {
 	crashes := oops.Parse([]byte(console))
 	if !r.spec.Here { // there the log is the console
 		crashes = oops.Merge(crashes, oops.Parse(r.kernelLog.bytes()))
 	}
-	l := &locator{file: r.moduleFile, table: r.trace.table, modules: make(map[string]*debugInfo), sources: r.openSources()}
-	defer l.sources.close()
 	for i := range crashes {
 		c := &crashes[i]
 		c.Title = strings.ReplaceAll(c.Title, kbuild.SourceDir+"/", "") // the person's file, not the build's copy of it
+		r.unhide(c)
 		l.locate(c)
 		oops.Blame(c, r.studied())
 		c.Title = titleWithLine(c)
@@ -83,6 +82,34 @@ type locator struct {
 	table   *symbols.Table // nil where nothing was traced
 	modules map[string]*debugInfo
 	sources *sourceTree
+}
+
+func (r *run) locator() *locator {
+	return &locator{file: r.moduleFile, table: r.trace.table, modules: make(map[string]*debugInfo), sources: r.openSources()}
+}
+
+// sitePattern is a call site as it is shown: function+0x1 [module].
+var sitePattern = lazyregexp.New(`^([^\s+]+)\+0x([0-9a-f]{1,8}) \[([\w-]+)\]$`)
+
+// position gives a site its file and line, empty where that is not known. exact is
+// as in result.Frame: an instruction and no return address.
+func (l *locator) position(site string, exact bool) (file string, line int) {
+	m := sitePattern.FindStringSubmatch(site)
+	if m == nil {
+		return "", 0
+	}
+	offset, err := strconv.ParseUint(m[2], 16, 64)
+	if err != nil {
+		return "", 0
+	}
+	frames := l.expand(new(result.Crash), result.Frame{Function: m[1], Offset: offset, Module: m[3], Exact: exact})
+	for _, f := range frames { // the person's own line, not one of a header that was put in
+		if f.Source != nil {
+			return f.File, f.Line
+		}
+	}
+	last := frames[len(frames)-1]
+	return last.File, last.Line
 }
 
 // debugInfo is what is known of one module's file.

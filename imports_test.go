@@ -34,6 +34,7 @@ var rooms = map[string]struct{ may, never []string }{
 	"internal/vm/cpio":    {},
 	"internal/wire":       {never: []string{"os/exec", "net"}},
 	"internal/boot":       {may: []string{"internal/kernel", "internal/vm", "internal/vm/cpio", "internal/wire", "kmod"}, never: []string{"tracer", "internal/guest"}},
+	"internal/warm":       {may: []string{"internal/boot"}, never: []string{"tracer", "internal/guest", "internal/kbuild"}},
 	"internal/kbuild":     {may: []string{"internal/kernel", "internal/boot", "internal/vm", "internal/wire", "internal/lazyregexp", "kmod"}, never: []string{"tracer", ebpf}},
 	"internal/guest":      {may: []string{"internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event"}, never: []string{"internal/vm", "internal/kernel", "internal/kbuild", "internal/report"}},
 	"internal/kmodcmd":    {may: []string{"kmod"}, never: []string{"os/exec"}},

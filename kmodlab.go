@@ -73,6 +73,8 @@ type Spec struct {
 	SteadyHooks bool
 
 	Watch Watch
+
+	noLeaks bool // nothing is looked for that stays behind: what it costs is measured so
 }
 
 // Watch is told what goes on while Run works. Every field may be nil. The

@@ -65,8 +65,18 @@ func inVM(g *boot.Guest, kernelName string, memory int) *lab {
 	}
 }
 
-// errWentAway is a guest that ended without being asked and without a panic.
-var errWentAway = errors.New("the guest restarted or powered off by itself")
+// wentAway is a guest that ended without being asked and without a panic.
+type wentAway struct {
+	off bool     // it switched itself off; else it was reset
+	at  []uint64 // where its processors were, in their order, if that is known
+}
+
+func (e *wentAway) Error() string {
+	if e.off {
+		return "the guest powered off by itself"
+	}
+	return "the guest restarted by itself"
+}
 
 // qemuError is QEMU's own end: killed from outside, or crashed.
 type qemuError struct{ err error }
@@ -84,7 +94,7 @@ func machineEnd(m *vm.Machine) error {
 	case vm.Panicked:
 		return exit.Err()
 	}
-	return errWentAway
+	return &wentAway{off: exit.Shutdown == "guest-shutdown", at: exit.Instructions}
 }
 
 // here starts the agent as a child on this machine, over two socket pairs.

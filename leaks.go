@@ -3,6 +3,7 @@
 package kmodlab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,22 +13,17 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/leaks"
+	"github.com/kmodlab/kmodlab/internal/srcline"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// The guest's own kernel trace, in an instance that nobody else uses.
-const (
-	tracing  = "/sys/kernel/tracing"
-	instance = tracing + "/instances/kmodlab"
-	// moduleSpace is where x86-64 puts modules, or below it on a kernel without
-	// CONFIG_RANDOMIZE_BASE; the kernel's own code lies lower.
-	moduleSpace  = "0xffffffffa0000000"
-	maxTraceText = 32 << 20
-)
+// maxTraceText bounds what is read of the guest's kernel trace.
+const maxTraceText = 32 << 20
 
-// settle is how long what a module left armed may take to go off after unload.
+// settle is how long what a module left armed may take to go off after unload,
+// where it left something armed or nobody can tell.
 const settle = 500 * time.Millisecond
 
 // outlived is how long a thread that lives on gets to run into its freed code.
@@ -37,7 +33,8 @@ const outlived = 3 * time.Second
 type leakWatch struct {
 	before, after wire.SnapshotResult
 	has           bool // both
-	book          *leaks.Book
+	plan          *leaks.Plan
+	book          *leaks.Book   // nil where nothing is known
 	modules       []wire.Module // as they are at the end
 }
 
@@ -45,110 +42,202 @@ type leakWatch struct {
 // note what modules take and give. A kernel that cannot do the latter costs the
 // run these findings and nothing else. On a real machine nothing is set up.
 func (r *run) watchLeaks(ctx context.Context) bool {
-	if r.spec.Here || r.warm != nil {
+	if r.spec.Here || r.spec.noLeaks {
 		return true
 	}
 	done := r.phase("watch")
 	ctx, cancel := r.deadline(ctx)
 	defer cancel()
+	plan := leaks.NewPlan(r.leakModules())
 	var refused *wire.CallError
-	if err := r.noteTakings(ctx); errors.As(err, &refused) {
-		r.log(fmt.Sprintf("memory and pids that a module keeps are not looked for: %v", err))
+	if err := r.noteTakings(ctx, plan); errors.As(err, &refused) {
+		r.log(fmt.Sprintf("memory and references that a module keeps are not looked for: %v", err))
 	} else if err != nil {
 		return r.callFailure(err, "watch for leaks")
 	} else {
-		r.leaks.book = &leaks.Book{}
+		r.leaks.plan = plan
 	}
-	if err := r.lab.Call(ctx, wire.OpSnapshot, nil, &r.leaks.before); err != nil {
-		return r.callFailure(err, "look for what there is before the load")
+	if r.warm == nil && !r.lookBefore(ctx) {
+		return false
 	}
 	done("", false)
 	return true
 }
 
-// setting is a file of the guest and what to write into it.
-type setting struct {
-	path, value string
-	append      bool
-	may         bool // a kernel may lack it
+// lookBefore sees what there is before the first load. A machine that goes on was
+// looked at before it was saved.
+func (r *run) lookBefore(ctx context.Context) bool {
+	ctx, cancel := r.deadline(ctx)
+	defer cancel()
+	if err := r.lab.Call(ctx, wire.OpSnapshot, nil, &r.leaks.before); err != nil {
+		return r.callFailure(err, "look for what there is before the load")
+	}
+	return true
 }
 
-func leakSettings() []setting {
-	events := func(name string) string { return instance + "/events/" + name }
-	taken := "call_site >= " + moduleSpace
-	list := []setting{
-		{path: tracing + "/kprobe_events", append: true, value: "r:" + leaks.Group + "/" + leaks.PidGet + " find_get_pid pid=$retval\n"},
-		{path: tracing + "/kprobe_events", append: true, value: "r:" + leaks.Group + "/" + leaks.TaskPx + " get_task_pid pid=$retval\n"},
-		{path: tracing + "/kprobe_events", append: true, value: "p:" + leaks.Group + "/" + leaks.PidPut + " put_pid pid=%di site=$stack0\n"},
-		{path: instance + "/trace_clock", value: "mono"},
-		{path: instance + "/buffer_size_kb", value: "2048"},
-		{path: instance + "/options/hash-ptr", value: "0", may: true}, // since 5.13
-		{path: events("kmem/kmalloc/filter"), value: taken},
-		{path: events("kmem/kmalloc_node/filter"), value: taken, may: true}, // until 6.0
-		{path: events("kmem/kmem_cache_alloc/filter"), value: taken},
-		{path: events("kmem/kmem_cache_alloc_node/filter"), value: taken, may: true},
-		{path: events(leaks.Group + "/" + leaks.PidGet + "/filter"), value: "__probe_ret_ip >= " + moduleSpace},
-		{path: events(leaks.Group + "/" + leaks.TaskPx + "/filter"), value: "__probe_ret_ip >= " + moduleSpace},
-		{path: events(leaks.Group + "/" + leaks.PidPut + "/filter"), value: "site >= " + moduleSpace},
+// leakModules tells what is known of the modules before they are loaded. One
+// that cannot be read is none that a kernel loads.
+func (r *run) leakModules() []leaks.Module {
+	var list []leaks.Module
+	for _, m := range r.fresh {
+		ko, err := kmod.ReadModule(m.Path)
+		if err != nil {
+			continue
+		}
+		module := leaks.Module{Name: m.Name}
+		module.Tasks, module.Opaque = taskRefs(ko)
+		if parsed, err := kmod.ParseModule(ko); err == nil {
+			for _, s := range parsed.Needs {
+				module.Imports = append(module.Imports, s.Name)
+			}
+		}
+		list = append(list, module)
 	}
-	for _, name := range []string{"kmalloc", "kmem_cache_alloc", "kfree", "kmem_cache_free"} {
-		list = append(list, setting{path: events("kmem/" + name + "/enable"), value: "1"})
-	}
-	for _, name := range []string{"kmalloc_node", "kmem_cache_alloc_node"} {
-		list = append(list, setting{path: events("kmem/" + name + "/enable"), value: "1", may: true})
-	}
-	return append(list, setting{path: events(leaks.Group + "/enable"), value: "1"})
+	return list
 }
 
-func (r *run) noteTakings(ctx context.Context) error {
-	for _, s := range leakSettings() {
-		args := wire.WriteArgs{Path: s.path, Mode: 0o644, Append: s.append}
-		_, err := r.lab.Stream(ctx, wire.OpWrite, args, []byte(s.value), nil, nil)
+// The kernel's inlined functions that count who uses a task.
+const getTask, putTask = "get_task_struct", "put_task_struct"
+
+// taskRefs finds where a module counts users of tasks in its own code. opaque says
+// that it may drop some where nobody sees it: without debug information nothing is
+// known, and in its exit functions the kernel takes no probe (they are notrace).
+func taskRefs(ko []byte) (refs []leaks.TaskRef, opaque bool) {
+	info, err := srcline.Open(ko)
+	if err != nil {
+		return nil, true
+	}
+	if !bytes.Contains(ko, []byte(getTask+"\x00")) && !bytes.Contains(ko, []byte(putTask+"\x00")) {
+		return nil, false // reading the rest takes its time
+	}
+	found, err := info.Atomics([]string{getTask, putTask}, "task_struct", "usage")
+	for _, a := range found {
+		ref := leaks.TaskRef{Symbol: a.Symbol, Offset: a.Offset, Register: a.Register, Shift: a.Shift, Put: a.Inlined == putTask}
+		if strings.HasPrefix(a.Section, ".exit") {
+			opaque = opaque || ref.Put
+			continue
+		}
+		refs = append(refs, ref)
+	}
+	return refs, opaque || err != nil
+}
+
+// noteTakings writes the plan's settings. Probes are defined all at once; where
+// the kernel takes one of them not, one by one.
+func (r *run) noteTakings(ctx context.Context, plan *leaks.Plan) error {
+	for _, s := range plan.Settings {
+		if s.Raw && plan.Hashed || plan.Void(s) {
+			continue
+		}
+		err := r.set(ctx, s)
 		var refused *wire.CallError
-		if s.may && errors.As(err, &refused) {
+		switch {
+		case errors.As(err, &refused) && s.Append:
+			err = r.defineEach(ctx, plan, s)
+		case errors.As(err, &refused) && s.May:
+			plan.Hashed = plan.Hashed || s.Path == leaks.HashPtr
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("write the guest's %s: %w", s.path, err)
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) set(ctx context.Context, s leaks.Setting) error {
+	args := wire.WriteArgs{Path: s.Path, Mode: 0o644, Append: s.Append}
+	if _, err := r.lab.Stream(ctx, wire.OpWrite, args, []byte(s.Value), nil, nil); err != nil {
+		return fmt.Errorf("write the guest's %s: %w", s.Path, err)
+	}
+	return nil
+}
+
+func (r *run) defineEach(ctx context.Context, plan *leaks.Plan, s leaks.Setting) error {
+	var refused *wire.CallError
+	for line := range strings.Lines(s.Value) {
+		one := s
+		one.Value = leaks.Undefine(line) // it may be one of those that were taken before
+		if err := r.set(ctx, one); err != nil && !errors.As(err, &refused) {
+			return err
+		}
+		one.Value = line
+		err := r.set(ctx, one)
+		if errors.As(err, &refused) {
+			plan.Refused(line)
+			continue
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // lookForLeaks sees what there is after unload, or after an init that refused and
-// should have undone what it did. A crashed kernel is left alone: what it says is
-// the verdict.
+// should have undone what it did. What may go off or away by itself gets time to. A crashed kernel is left alone: what it says is the verdict.
 func (r *run) lookForLeaks(ctx context.Context) bool {
-	if r.spec.Here || r.broken || !r.in.Unloaded && r.in.Load == nil {
+	if r.spec.Here || r.spec.noLeaks || r.broken || !r.in.Unloaded && r.in.Load == nil {
 		return true
 	}
 	done := r.phase("leaks")
 	defer done("", false)
-	if !r.linger(ctx, settle) || r.broken {
-		return r.broken
-	}
-	ctx, cancel := r.deadline(ctx)
-	defer cancel()
-	if err := r.lab.Call(ctx, wire.OpSnapshot, nil, &r.leaks.after); err != nil {
-		return r.callFailure(err, "look for what there is after unload")
-	}
-	r.leaks.has = true
-	if len(leaks.Threads(&r.leaks.before, &r.leaks.after)) > 0 && !r.linger(ctx, outlived) {
+	if !r.look(ctx) {
 		return false
 	}
-	if r.leaks.book == nil || r.broken {
+	if r.maySettle() {
+		if !r.linger(ctx, settle) {
+			return false
+		}
+		if !r.broken && !r.look(ctx) {
+			return false
+		}
+	}
+	if !r.broken && r.threadsStay() {
+		return r.linger(ctx, outlived)
+	}
+	return true
+}
+
+func (r *run) threadsStay() bool {
+	return len(leaks.Threads(&r.leaks.before, &r.leaks.after)) > 0
+}
+
+// maySettle says whether what there is now may change by itself: code of the
+// modules may run although they are unloaded, or what seems left is on its way out,
+// as a slab cache's name is.
+func (r *run) maySettle() bool {
+	l := &r.leaks
+	if l.plan == nil || l.plan.Late || r.threadsStay() || len(leaks.Names(&l.before, &l.after)) > 0 {
 		return true
 	}
-	if _, err := r.lab.Stream(ctx, wire.OpWrite, wire.WriteArgs{Path: instance + "/tracing_on", Mode: 0o644}, []byte("0"), nil, nil); err != nil {
-		return r.callFailure(err, "stop the kernel's trace")
+	return l.book != nil && (l.book.Overrun || l.book.Holds(r.studied()))
+}
+
+// look reads what there is now. A crash meanwhile ends it, with what is known.
+func (r *run) look(ctx context.Context) bool {
+	ctx, cancel := r.deadline(ctx)
+	defer cancel()
+	ctx, stop := r.untilCrash(ctx)
+	defer stop()
+	failed := func(err error, what string) bool {
+		stop()
+		return errors.Is(context.Cause(ctx), errCrashed) || r.callFailure(err, what)
 	}
-	text, err := boot.ReadFile(ctx, r.lab.Client, instance+"/trace", maxTraceText)
+	if err := r.lab.Call(ctx, wire.OpSnapshot, nil, &r.leaks.after); err != nil {
+		return failed(err, "look for what there is after unload")
+	}
+	r.leaks.has = true
+	if r.leaks.plan == nil || len(r.leaks.plan.Settings) == 0 {
+		return true
+	}
+	text, err := boot.ReadFile(ctx, r.lab.Client, leaks.Instance+"/trace", maxTraceText)
 	if err != nil {
-		return r.callFailure(err, "read what the modules took")
+		return failed(err, "read what the modules took")
 	}
-	r.leaks.book = leaks.Read(text)
+	r.leaks.book = leaks.Read(r.leaks.plan, text)
 	if r.leaks.book.Overrun {
-		r.log("the modules ran too long or did too much: memory and pids that they keep are not known")
+		r.log("the modules ran too long or did too much: memory and references that they keep are not known")
 	}
 	return true
 }
@@ -187,9 +276,13 @@ func (r *run) leftBehind() []result.Leftover {
 	if !gone || !r.leaks.has {
 		return left
 	}
-	left = append(left, leaks.Names(&r.leaks.before, &r.leaks.after)...)
+	named := leaks.Names(&r.leaks.before, &r.leaks.after)
 	if r.leaks.book != nil {
-		left = append(left, r.leaks.book.Left(r.studied(), r.freesByRCU(), r.trace.placeOf)...)
+		r.leaks.book.Made(named, r.studied(), r.trace.placeOf)
+	}
+	left = append(left, named...)
+	if r.leaks.book != nil {
+		left = append(left, r.leaks.book.Left(r.studied(), r.trace.placeOf)...)
 	}
 	return left
 }
@@ -217,20 +310,6 @@ func (r *run) refSite(module string) string {
 		}
 	}
 	return ""
-}
-
-// freesByRCU are the modules that have RCU free their memory in bulk, of which the
-// kernel traces nothing.
-func (r *run) freesByRCU() map[string]bool {
-	free := make(map[string]bool)
-	for _, m := range r.fresh {
-		ko, err := kmod.ReadModule(m.Path)
-		if err != nil {
-			continue
-		}
-		free[m.Name] = importsRCUFree(ko)
-	}
-	return free
 }
 
 func plural(n int, one, many string) string {

@@ -72,7 +72,9 @@ type run struct {
 	warm      *warmFacts // of the saved machine that the run went on from; nil where it booted
 	// deafAt is where the processors of a guest were that did not answer.
 	deafAt []uint64
-	wrong  error // a *UsageError that only the work brought to light
+	// endedAt is where they were when the guest restarted by itself.
+	endedAt []uint64
+	wrong   error // a *UsageError that only the work brought to light
 	// broken is a guest whose kernel has crashed and may go on all the same:
 	// evidence is still collected, with short deadlines, and nothing else.
 	broken bool
@@ -410,6 +412,15 @@ func (r *run) readSymbols(ctx context.Context) error {
 	return r.trace.readKernel(ctx, r.lab, filepath.Join(r.spec.CacheDir, "symbols"), id)
 }
 
+// symbolsFile is where the names of this kernel's functions are kept, "" where they
+// cannot be.
+func (r *run) symbolsFile() string {
+	if r.spec.Here || r.kernel == nil {
+		return ""
+	}
+	return filepath.Join(r.spec.CacheDir, "symbols", r.kernel.ID)
+}
+
 // detach takes in what the tracer recorded and what is still loaded.
 func (r *run) detach(ctx context.Context) bool {
 	done := r.phase("report")
@@ -466,7 +477,7 @@ func (r *run) powerOff(ctx context.Context) bool {
 func (r *run) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := r.spec.StepTimeout
 	if r.broken {
-		limit = min(limit, crashGrace)
+		limit = min(limit, crashAnswer)
 	}
 	return context.WithTimeout(ctx, limit*r.lab.scale)
 }
@@ -476,6 +487,7 @@ func (r *run) callFailure(err error, what string) bool {
 	r.res.Console = string(r.lab.console())
 	var refused *wire.CallError
 	var qemu *qemuError
+	var away *wentAway
 	switch {
 	case errors.As(err, &refused):
 		r.in.Host = &result.Failure{Message: fmt.Sprintf("%s: %s", what, refused.Text)}
@@ -492,6 +504,9 @@ func (r *run) callFailure(err error, what string) bool {
 		}
 		if end == nil {
 			end = err
+		}
+		if errors.As(end, &away) {
+			r.endedAt = away.at
 		}
 		r.in.Lost = &result.Failure{Message: fmt.Sprintf("%s: %v", what, end)}
 		r.res.Console = string(r.lab.console()) // its last words

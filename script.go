@@ -163,9 +163,10 @@ func (r *run) wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// answerGrace is how long the guest may take, before it is stretched for TCG, to
-// tell of a command that it ended: it looks at every task and kills first.
-const answerGrace = 3 * time.Second
+// answerGrace is how long the guest may take to tell of a command that it ended:
+// it looks at the processors, at every task twice, and kills first, which takes
+// its time by the clock and some work, which TCG stretches.
+func answerGrace(scale time.Duration) time.Duration { return 6*time.Second + time.Second*scale }
 
 // step runs one command in the guest.
 func (r *run) step(ctx context.Context, s Step) bool {
@@ -175,7 +176,7 @@ func (r *run) step(ctx context.Context, s Step) bool {
 	timeout := r.spec.StepTimeout * r.lab.scale
 	args := wire.ExecArgs{Argv: s.Argv, TimeoutMS: timeout.Milliseconds(), Report: slices.Contains(reporting, s.Argv[0])}
 	// The guest ends the command; this deadline is for a guest that does not.
-	ctx, cancel := context.WithTimeout(ctx, timeout+answerGrace*r.lab.scale)
+	ctx, cancel := context.WithTimeout(ctx, timeout+answerGrace(r.lab.scale))
 	defer cancel()
 	ctx, stop := r.untilCrash(ctx)
 	defer stop()

@@ -3,7 +3,6 @@
 package kmodlab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/hang"
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -50,12 +50,6 @@ func (r *run) untilCrash(ctx context.Context) (_ context.Context, stop func()) {
 	})
 }
 
-// importsRCUFree says whether a module file names one of the functions behind
-// kfree_rcu.
-func importsRCUFree(ko []byte) bool {
-	return bytes.Contains(ko, []byte("\x00kvfree_call_rcu\x00")) || bytes.Contains(ko, []byte("\x00kfree_call_rcu\x00"))
-}
-
 // noteStuck keeps who did not get on.
 func (r *run) noteStuck(ended wire.ExecResult) {
 	r.in.Stuck = hang.Find(ended.Tasks, slices.Concat(r.lab.console(), []byte("\n"), ended.Running), ended.PID, r.studied())
@@ -86,4 +80,50 @@ func (r *run) deaf() []result.Stuck {
 		}
 	}
 	return stuck
+}
+
+// restarts are the kernel's functions that reset a machine.
+var restarts = lazyregexp.New(`^(?:native_machine_|machine_|kernel_|emergency_)\w*(?:restart|power_off|halt)|^acpi_\w*(?:reboot|reset|write)|^efi_reboot|^mach_reboot|^kbd_|^native_io_delay|^io_delay`)
+
+const tripleFault = "there it met a triple fault, an exception that could not even be reported (no table of interrupts, no stack), or the module wrote to the hardware's reset"
+
+// moduleSpace is where x86-64 puts modules; the kernel's own code lies lower.
+const moduleSpace = 0xffffffffa0000000
+
+// explainEnd says why a guest went away by itself, by where its processors were
+// then. A triple fault leaves the processor at the instruction that could not go on.
+func (r *run) explainEnd(l *locator) {
+	lost := r.in.Lost
+	if lost == nil || len(r.endedAt) == 0 {
+		return
+	}
+	kernel, unnamed := "", ""
+	for _, addr := range r.endedAt {
+		site, module := r.trace.placeOf(addr+1, math.MaxInt64) // as of something that returns there
+		if slices.Contains(r.studied(), module) {
+			if file, line := l.position(site, false); line > 0 {
+				site += fmt.Sprintf(" (%s:%d)", file, line)
+			}
+			lost.Message += ": a processor was at " + site
+			lost.Hint = tripleFault
+			return
+		}
+		switch {
+		case restarts.MatchString(site):
+			kernel = site
+		case module == "" && addr >= moduleSpace: // the records of the last milliseconds went with the guest
+			unnamed = fmt.Sprintf("a module's code, at %#x", addr)
+		}
+	}
+	if unnamed != "" {
+		lost.Message += ": a processor was in " + unnamed
+		lost.Hint = tripleFault
+		return
+	}
+	if kernel != "" {
+		lost.Message += ": somebody asked for it, a processor was in " + kernel
+		lost.Hint = "who calls emergency_restart(), kernel_restart() or kernel_power_off()? That is no error to the kernel, so it says nothing"
+		return
+	}
+	lost.Hint = "most likely a triple fault: the kernel's own memory or tables were overwritten, so that it could not even report it"
 }

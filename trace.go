@@ -124,14 +124,8 @@ func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string) error {
 	}
 	path := filepath.Join(dir, id)
 	if id != "" {
-		data, err := os.ReadFile(path)
-		if err == nil {
-			if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err == nil {
-				return nil
-			}
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			os.Remove(path) // half written or damaged: made anew below
+		if t.readCached(path); t.kernel != nil {
+			return nil
 		}
 	}
 	data, err := boot.ReadFile(ctx, l.Client, "/proc/kallsyms", maxKallsyms)
@@ -146,6 +140,23 @@ func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string) error {
 		return err
 	}
 	return writeWhole(path, data)
+}
+
+// readCached takes the names that an earlier run with this kernel kept, if any.
+func (t *trace) readCached(path string) {
+	if t.kernel != nil || path == "" {
+		return
+	}
+	data, err := os.ReadFile(path)
+	if err == nil {
+		if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err == nil {
+			return
+		}
+		t.kernel = nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		os.Remove(path) // half written or damaged
+	}
 }
 
 // writeWhole writes a cache file that others see complete or not at all.

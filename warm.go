@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
-	"github.com/kmodlab/kmodlab/internal/leaks"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/warm"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -34,7 +33,6 @@ type warmFacts struct {
 	MarkNS   uint64
 	Unproved string
 	Before   wire.SnapshotResult
-	Takings  bool // what modules take is noted
 	Notes    []string
 }
 
@@ -219,12 +217,12 @@ func (r *run) sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Op
 	s := &run{spec: r.spec, kernel: r.kernel, agent: r.agent, probe: r.probe, unproved: r.unproved, traceArgs: r.traceArgs, res: &result.Result{}}
 	s.spec.Watch = Watch{Phase: r.spec.Watch.Phase, Log: func(line string) { facts.Notes = append(facts.Notes, line) }}
 	s.lab = inVM(g, r.kernel.Name, r.memory())
-	if !s.attach(ctx) || !s.watchLeaks(ctx) {
+	if !s.attach(ctx) || !s.lookBefore(ctx) {
 		r.in, r.res.Console, r.res.Machine = s.in, s.res.Console, s.lab.machine
 		return nil, errNotReady
 	}
 	facts.Machine, facts.Trace, facts.Unproved = s.lab.machine, s.trace.state, s.unproved
-	facts.Before, facts.Takings = s.leaks.before, s.leaks.book != nil
+	facts.Before = s.leaks.before
 	if vm.Accel(r.spec.Accel) == vm.Auto {
 		facts.Machine.AccelReason = vm.KVMState(r.spec.CacheDir).WhyTCG()
 	}
@@ -247,9 +245,6 @@ func (r *run) adopt(ctx context.Context) bool {
 	r.trace.follow(r.lab, r.live)
 	r.trace.state, r.trace.mark = f.Trace, f.MarkNS
 	r.leaks.before = f.Before
-	if f.Takings {
-		r.leaks.book = &leaks.Book{}
-	}
 	if r.live == nil {
 		return true
 	}

@@ -141,8 +141,9 @@ func (f *Failure) verdict(class Class, message, hint string) Verdict {
 
 // CrashClass is the class of a list of crashes in the order of the log, Pass
 // when there is none. The first report decides, for the later ones are mostly
-// its consequences; only a WARNING, after which the kernel goes on in order,
-// gives way to a later report, unless it is about memory used after free.
+// its consequences; only a WARNING or a kill for want of memory, after which the
+// kernel goes on in order, gives way to a later report, unless it is about memory
+// used after free.
 func CrashClass(crashes []Crash) Class {
 	if i := decisive(crashes); i >= 0 {
 		return crashes[i].Class
@@ -157,12 +158,15 @@ const useAfterFree = "use-after-free"
 // decisive is the index of the crash that decides, -1 when there is none.
 func decisive(crashes []Crash) int {
 	for i, c := range crashes {
-		if !strings.HasPrefix(c.Title, "WARNING") || strings.Contains(c.Title, useAfterFree) {
+		if !c.GoesOn() || strings.Contains(c.Title, useAfterFree) {
 			return i
 		}
 	}
 	return min(len(crashes), 1) - 1
 }
+
+// GoesOn says that the kernel carries on in order after such a report.
+func (c *Crash) GoesOn() bool { return strings.HasPrefix(c.Title, "WARNING") || c.Type == "oom-kill" }
 
 // judgeCrashes gives a verdict for each class of report, the decisive one first.
 func judgeCrashes(crashes []Crash) []Verdict {
@@ -207,7 +211,7 @@ func judgeCrash(c Crash) Verdict {
 func judgeStuck(stuck []Stuck) []Verdict {
 	for _, s := range stuck {
 		if s.State == Running && s.Site != "" {
-			return []Verdict{{Class: Lockup, Message: fmt.Sprintf("%s runs on and on in %s", s.name(), s.Site), Evidence: s.evidence(),
+			return []Verdict{{Class: Lockup, Message: fmt.Sprintf("%s runs on and on in %s", s.name(), s.where()), Evidence: s.evidence(),
 				Hint: "a loop that nothing ends; let it sleep between two looks, and look for an end: kthread_should_stop(), a limit"}}
 		}
 	}
@@ -236,6 +240,16 @@ func (s *Stuck) name() string {
 	return fmt.Sprintf("%s[%d]", s.Comm, s.PID)
 }
 
+func (s *Stuck) where() string { return withLine(s.Site, s.File, s.Line, " (", ")") }
+
+// withLine adds a place's line to it, where it is known.
+func withLine(site, file string, line int, before, after string) string {
+	if file == "" || line == 0 {
+		return site
+	}
+	return fmt.Sprintf("%s%s%s:%d%s", site, before, file, line, after)
+}
+
 func (s *Stuck) waits() string {
 	text := s.name() + " waits (" + s.State + ")"
 	if s.State == Running {
@@ -243,9 +257,9 @@ func (s *Stuck) waits() string {
 	}
 	switch {
 	case s.Wait != "" && s.Site != "":
-		return text + " in " + s.Wait + ", called by " + s.Site
+		return text + " in " + s.Wait + ", called by " + s.where()
 	case s.Wait != "" || s.Site != "":
-		return text + " in " + s.Wait + s.Site
+		return text + " in " + s.Wait + s.where()
 	}
 	return text
 }
@@ -271,13 +285,13 @@ func judgeLeaks(in Inputs) (Verdict, bool) {
 			Hint: "stop every thread in the module's exit (kthread_stop) before its code goes away"}, true
 	case len(held) > 0:
 		return Verdict{Class: Leak, Message: "never put back: " + list(describe(in.Leaks)), Evidence: evidenceOf(in.Leaks),
-			Hint: "every get needs its put: try_module_get and module_put, find_get_pid and put_pid"}, true
+			Hint: "every get needs its put: try_module_get and module_put, find_get_pid and put_pid, get_task_struct and put_task_struct"}, true
 	case len(modules) > 0 && in.Unload == nil:
 		return Verdict{Class: Leak, Message: "still loaded after unload: " + list(modules),
 			Hint: "lsmod shows who holds a module; every try_module_get needs its module_put"}, true
 	case len(in.Leaks) > 0:
 		return Verdict{Class: Leak, Message: "left behind after unload: " + list(describe(in.Leaks)), Evidence: evidenceOf(in.Leaks),
-			Hint: "undo in exit, in reverse order, what init did: kfree, remove_proc_entry, unregister_chrdev, kobject_put"}, true
+			Hint: "undo in exit, in reverse order, what init did: kfree, remove_proc_entry, unregister_chrdev, kobject_put, timer_delete_sync, cancel_work_sync"}, true
 	}
 	return Verdict{}, false
 }
@@ -287,7 +301,7 @@ func describe(leaks []Leftover) []string {
 	for _, l := range leaks {
 		text := l.What
 		if l.Site != "" {
-			text += " (" + l.Site + ")"
+			text += " (" + withLine(l.Site, l.File, l.Line, ", ", "") + ")"
 		}
 		words = append(words, text)
 	}

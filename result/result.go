@@ -81,9 +81,13 @@ type Verdict struct {
 
 // Leftover is something that was there after unload and not before load.
 type Leftover struct {
-	Kind string `json:"kind"`           // thread, module, reference, memory, file, device
+	Kind string `json:"kind"`           // reference, memory, timer, work, file, device
 	What string `json:"what"`           // in words: 1024 bytes, /proc/x
 	Site string `json:"site,omitempty"` // where it was taken, where that is known
+	// File and Line are the site's in the person's sources, where the module has
+	// debug information.
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
 }
 
 // Stuck is a task that did not get on when a deadline passed.
@@ -93,6 +97,8 @@ type Stuck struct {
 	// State is running, or a wait's kind: interruptible, uninterruptible.
 	State string `json:"state"`
 	Site  string `json:"site,omitempty"` // where in the modules under study it is
+	File  string `json:"file,omitempty"` // of the site
+	Line  int    `json:"line,omitempty"`
 	// Wait is the function of the kernel that it waits in, "" while it runs.
 	Wait  string   `json:"wait,omitempty"`
 	Stack []string `json:"stack,omitempty"` // innermost first

@@ -25,7 +25,7 @@ const (
 	maxReport   = 256 << 10
 	// killGrace is how long a process may take to die of SIGKILL before it is
 	// said to hang in the kernel.
-	killGrace = 5 * time.Second
+	killGrace = 3 * time.Second
 )
 
 // exec runs a program in a process group of its own. Modules are loaded this way

@@ -162,9 +162,11 @@ var roots = []struct {
 	dir   string
 	depth int
 }{
-	{"/proc", 2}, {"/sys/class", 2}, {"/sys/kernel", 1}, {"/sys/kernel/debug", 1}, {"/sys/kernel/slab", 1},
+	{"/proc", 2}, {"/sys/class", 2}, {"/sys/kernel", 1}, {"/sys/kernel/debug", 1}, {slabDir, 1},
 	{"/sys/bus", 1}, {"/sys/fs", 1}, {"/sys/devices/virtual", 2}, {"/sys/devices/platform", 1},
 }
+
+const slabDir = "/sys/kernel/slab"
 
 func (a *Agent) snapshot(*wire.Message, func([]byte) error) (any, []byte, error) {
 	s := &wire.SnapshotResult{Files: []string{}, Devices: []string{}, Threads: []string{}}
@@ -212,6 +214,9 @@ func appendNames(list []string, dir string, depth int) []string {
 		if dir == "/proc" && (isNumber(name) || name == "sys") {
 			continue
 		}
+		if dir == slabDir && e.Type()&os.ModeSymlink != 0 {
+			continue // a merged cache's other name, which the kernel keeps when that cache goes
+		}
 		if len(list) == maxNames {
 			break
 		}
@@ -251,14 +256,19 @@ func showRunning() []byte {
 	os.WriteFile("/proc/sysrq-trigger", []byte("l"), 0)
 	var lines []byte
 	buf := make([]byte, 8<<10) // CONSOLE_EXT_LOG_MAX: no record is longer
+	quiet := time.Now().Add(showQuiet)
 	for deadline := time.Now().Add(showTime); time.Now().Before(deadline) && len(lines) < maxBacktraces; {
 		n, err := unix.Read(fd, buf)
 		switch {
 		case err == unix.EPIPE || err == unix.EINTR: // overwritten meanwhile
 			continue
+		case err == unix.EAGAIN && time.Now().Before(quiet): // other processors print when it is their turn
+			time.Sleep(showQuiet / 10)
+			continue
 		case err != nil || n == 0:
 			return lines
 		}
+		quiet = time.Now().Add(showQuiet)
 		if line := backtraceLine(buf[:n]); line != nil {
 			lines = append(append(lines, line...), '\n')
 		}
@@ -268,6 +278,9 @@ func showRunning() []byte {
 
 // showTime is how long a log that grows as fast as it is read is read.
 const showTime = 2 * time.Second
+
+// showQuiet is after which silence all processors have printed.
+const showQuiet = 300 * time.Millisecond
 
 // backtraceLine is the text of a record that can belong to a backtrace, else nil.
 func backtraceLine(record []byte) []byte {

@@ -1,34 +1,28 @@
 // SPDX-License-Identifier: MIT
 
-// Package leaks finds what modules took and did not give back: memory and
-// references, from the text of the guest's own kernel trace (tracefs), and names
-// of files, devices and threads, from two lists of them. It is pure. The text
-// comes from a guest that is not trusted: any bytes give a bounded answer.
+// Package leaks finds what modules took and did not give back: memory,
+// references, timers and works, from the text of the guest's own kernel trace
+// (tracefs), and names of files, devices and threads, from two lists of them. It
+// also says what has to be traced for that. It is pure. The text comes from a
+// guest that is not trusted: any bytes give a bounded answer.
 package leaks
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
-	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Group is the group of the kprobe events, whose names follow.
 const (
-	Group  = "kmodlab"
-	PidGet = "pid_get" // a kretprobe, with pid=
-	TaskPx = "task_pid_get"
-	PidPut = "pid_put" // a kprobe, with pid= and site=
-)
-
-const (
-	maxHeld  = 1 << 20 // allocations without a free that are remembered
+	maxHeld  = 1 << 20 // takings without a giving that are remembered
 	maxLeaks = 64      // that are told
+	maxErrno = 4095    // such a pointer is an error
 )
 
 // Place is a call site: named by the kernel while its module was there, or else
@@ -43,14 +37,29 @@ type Place struct {
 // taking is one that was not given back yet.
 type taking struct {
 	place Place
-	what  string // slab or pid
+	kind  string // mem, pid, task, timer, hrtimer, work
 	bytes uint64
+	calls Place // the function of a timer or work
+	idle  bool  // a timer or work that is not armed now, but has a place
+}
+
+// counted are the kinds of which one thing can be taken several times.
+func counted(kind string) bool { return kind == "pid" || kind == "task" }
+
+// thing is what can be taken.
+type thing struct {
+	kind string
+	ptr  uint64
 }
 
 // Book is what a trace says of takings and givings.
 type Book struct {
-	held  map[string][]taking // by what and pointer
-	order []string            // keys as they first came
+	plan  *Plan
+	held  map[thing][]taking
+	order []thing // as they first came
+	asked map[string]uint64
+	dead  map[uint64]bool  // tasks that have ended and are not freed
+	names map[string]Place // where something with a name was made
 	n     int
 	// Overrun says that the kernel's buffer was too small, so that nothing can be
 	// said of what is held.
@@ -58,23 +67,26 @@ type Book struct {
 }
 
 var (
-	record  = lazyregexp.New(`^.{0,40}-\d{1,10} +\[\d+\] +\S+ +(\d{1,12})\.(\d{6}): (\w+): (.*)$`)
+	record  = lazyregexp.New(`^.{0,40}-(\d{1,10}) +\[\d+\] +\S+ +(\d{1,12})\.(\d{6}): (\w+): (.*)$`)
 	returns = lazyregexp.New(`^\((.+?) <- \S+\)`)
-	field   = lazyregexp.New(`\b(call_site|ptr|bytes_req|pid|site)=(0x[0-9a-f]+|\([^)]*\)|[^ ]+)( \[[\w-]+\])?`)
+	inside  = lazyregexp.New(`^\(([^)]+)\)`)
+	field   = lazyregexp.New(`\b([a-z_]+)=(0x[0-9a-f]+|\([^)]*\)|[^ ]+)( \[[\w-]+\])?`)
 	counts  = lazyregexp.New(`^# entries-in-buffer/entries-written: (\d+)/(\d+)`)
-	named   = lazyregexp.New(`^"?([A-Za-z_.$][\w.$]*\+0x[0-9a-f]+)/0x[0-9a-f]+(?: \[([\w-]+)\])?"?$`)
+	named   = lazyregexp.New(`^"?([A-Za-z_.$][\w.$]*)(?:\+0x([0-9a-f]+)/0x[0-9a-f]+)?(?: \[([\w-]+)\])"?$|^"?([A-Za-z_.$][\w.$]*)\+0x([0-9a-f]+)/0x[0-9a-f]+"?$`)
+	probe   = lazyregexp.New(`^([a-z]+)_([a-z]+)_\d+$`)
+	worked  = lazyregexp.New(`^work struct (?:0x)?([0-9a-f]{1,16})\b`)
 )
 
 // Read reads the contents of a tracefs file named trace.
-func Read(trace []byte) *Book {
-	b := &Book{held: make(map[string][]taking)}
+func Read(plan *Plan, trace []byte) *Book {
+	b := &Book{plan: plan, held: make(map[thing][]taking), asked: make(map[string]uint64), dead: make(map[uint64]bool), names: make(map[string]Place)}
 	for line := range bytes.Lines(trace) {
 		line = bytes.TrimRight(line, "\n")
 		if m := counts.FindSubmatch(line); m != nil && !bytes.Equal(m[1], m[2]) {
 			b.Overrun = true
 		}
 		if m := record.FindSubmatch(line); m != nil {
-			b.add(nanoseconds(m[1], m[2]), string(m[3]), string(m[4]))
+			b.add(string(m[1]), nanoseconds(m[2], m[3]), string(m[4]), string(m[5]))
 		}
 	}
 	return b
@@ -86,21 +98,79 @@ func nanoseconds(sec, usec []byte) uint64 {
 	return s*1e9 + u*1e3
 }
 
-func (b *Book) add(at uint64, event, text string) {
+// add takes one record of the kernel's own events or of our probes.
+func (b *Book) add(pid string, at uint64, event, text string) {
 	f := fields(text)
 	switch event {
 	case "kmalloc", "kmalloc_node", "kmem_cache_alloc", "kmem_cache_alloc_node":
 		size, _ := strconv.ParseUint(f["bytes_req"], 10, 63)
-		b.take("m"+f["ptr"], taking{place: place(f["call_site"], at), what: "memory", bytes: size})
+		b.take(thing{"mem", hex(f["ptr"])}, taking{place: place(f["call_site"], at), bytes: size})
 	case "kfree", "kmem_cache_free":
-		b.give("m" + f["ptr"])
-	case PidGet, TaskPx:
-		if m := returns.FindStringSubmatch(text); m != nil && f["pid"] != "0x0" {
-			b.take("p"+f["pid"], taking{place: place(m[1], at), what: "pid"})
+		b.give(thing{"mem", hex(f["ptr"])})
+	case "timer_expire_entry":
+		b.rest(thing{"timer", hex(f["timer"])})
+	case "hrtimer_expire_entry":
+		b.rest(thing{"hrtimer", hex(f["hrtimer"])})
+	case "hrtimer_start":
+		b.take(thing{"hrtimer", hex(f["hrtimer"])}, taking{calls: place(f["function"], at)})
+	case "workqueue_execute_start":
+		if m := worked.FindStringSubmatch(text); m != nil {
+			b.rest(thing{"work", hex(m[1])})
 		}
-	case PidPut:
-		b.give("p" + f["pid"])
+	default:
+		if m := probe.FindStringSubmatch(event); m != nil {
+			b.addProbe(pid, at, m, text, f)
+		}
 	}
+}
+
+// addProbe takes a record of one of our probes: its name says what it is of.
+func (b *Book) addProbe(pid string, at uint64, event []string, text string, f map[string]string) {
+	kind, ptr := event[1], hex(f["ptr"])+uint64(b.plan.shift[event[0]])
+	site := place(f["site"], at)
+	switch event[2] {
+	case size:
+		b.asked[pid] = hex(f["size"])
+	case take:
+		asked := b.asked[pid]
+		delete(b.asked, pid)
+		if m := returns.FindStringSubmatch(text); m != nil && ptr != 0 && -ptr > maxErrno {
+			b.take(thing{kind, ptr}, taking{place: place(m[1], at), bytes: asked})
+		}
+	case get:
+		if m := inside.FindStringSubmatch(text); m != nil {
+			b.take(thing{kind, ptr}, taking{place: behind(place(m[1], at))})
+		}
+	case give:
+		if kind != "pid" || fromAModule(f["site"]) {
+			b.give(thing{kind, ptr})
+		}
+	case dead:
+		b.dead[ptr] = len(b.dead) < maxHeld
+	case gone:
+		delete(b.dead, ptr)
+		for b.give(thing{kind, ptr}) {
+		}
+	case rcu:
+		b.give(thing{kind, freed(hex(f["head"]), hex(f["func"]))})
+	case arm:
+		b.take(thing{kind, ptr}, taking{place: site, calls: Place{Addr: hex(f["fn"]), AtNS: at}})
+	case off:
+		b.rest(thing{kind, ptr})
+	case call:
+		if len(b.names) < maxHeld {
+			b.names[strings.Trim(f["name"], `"`)] = site
+		}
+	}
+}
+
+// freed is what kvfree_call_rcu frees: until 6.1 it is told where the head lies
+// in it, since then the pointer; without a head always the pointer.
+func freed(head, func_ uint64) uint64 {
+	if head != 0 && func_ < 4096 {
+		return head - func_
+	}
+	return func_
 }
 
 func fields(text string) map[string]string {
@@ -111,109 +181,221 @@ func fields(text string) map[string]string {
 	return values
 }
 
+func hex(s string) uint64 {
+	n, _ := strconv.ParseUint(strings.TrimPrefix(s, "0x"), 16, 64)
+	return n
+}
+
 func place(text string, at uint64) Place {
 	p := Place{AtNS: at}
-	if m := named.FindStringSubmatch(text); m != nil {
-		p.Name, p.Module = m[1], m[2]
-		if p.Module != "" {
-			p.Name += " [" + p.Module + "]"
-		}
-		return p
+	m := named.FindStringSubmatch(text)
+	switch {
+	case m == nil:
+		p.Addr = hex(text)
+	case m[4] != "":
+		p.Name = m[4] + "+0x" + m[5]
+	case m[2] != "":
+		p.Name, p.Module = fmt.Sprintf("%s+0x%s [%s]", m[1], m[2], m[3]), m[3]
+	default: // a function as such
+		p.Name, p.Module = fmt.Sprintf("%s [%s]", m[1], m[3]), m[3]
 	}
-	p.Addr, _ = strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 64)
 	return p
 }
 
-func (b *Book) take(key string, t taking) {
+// behind makes of an instruction's place what a call there would return to: all
+// places of a book are of that kind.
+func behind(p Place) Place {
+	if p.Name == "" {
+		p.Addr++
+		return p
+	}
+	name, rest, _ := strings.Cut(p.Name, "+0x")
+	digits, module, ok := strings.Cut(rest, " ")
+	p.Name = fmt.Sprintf("%s+0x%x", name, hex(digits)+1)
+	if ok {
+		p.Name += " " + module
+	}
+	return p
+}
+
+func (b *Book) take(t thing, how taking) {
+	how.kind = t.kind
+	list := b.held[t]
+	if len(list) > 0 && !counted(t.kind) { // a wrapper and what it wraps, a timer that is armed again
+		list[0] = how.or(list[0])
+		return
+	}
 	if b.n == maxHeld {
 		b.Overrun = true
 		return
 	}
 	b.n++
-	if b.held[key] == nil {
-		b.order = append(b.order, key)
+	if list == nil {
+		b.order = append(b.order, t)
 	}
-	b.held[key] = append(b.held[key], t)
+	b.held[t] = append(list, how)
 }
 
-func (b *Book) give(key string) {
-	if list := b.held[key]; len(list) > 0 {
-		b.held[key] = list[:len(list)-1]
-		b.n--
+// or takes over what is known of the same thing from before.
+func (t taking) or(before taking) taking {
+	if !t.place.known() || !t.place.inModule() && before.place.inModule() {
+		t.place = before.place
 	}
+	if !t.calls.known() {
+		t.calls = before.calls
+	}
+	t.bytes = cmp.Or(t.bytes, before.bytes)
+	return t
+}
+
+func (p Place) known() bool    { return p.Name != "" || p.Addr != 0 }
+func (p Place) inModule() bool { return p.Module != "" || p.Addr >= moduleSpace }
+
+// callers are the kernel's functions that call a module's: a module's last call
+// in a function that they called returns there.
+var callers = lazyregexp.New(`^(?:__\w+_sys_(?:delete|init|finit)_module|do_one_initcall|do_init_module|kthread|call_timer_fn|expire_timers|__run_timers|__hrtimer_run_queues|process_one_work)(?:\.\w+)*\+`)
+
+func fromAModule(site string) bool {
+	return place(site, 0).inModule() || strings.HasPrefix(site, "0x") || callers.MatchString(site)
+}
+
+// give takes the last taking off; false when there is none.
+func (b *Book) give(t thing) bool {
+	list := b.held[t]
+	if len(list) == 0 {
+		return false
+	}
+	b.held[t] = list[:len(list)-1]
+	b.n--
+	return true
+}
+
+// rest is a timer or work that is not armed any more. Its place is kept, for it
+// may be armed again from where no place can be told.
+func (b *Book) rest(t thing) {
+	if list := b.held[t]; len(list) > 0 {
+		list[0].idle = true
+	}
+}
+
+// Namer finds the function of an address that the kernel could not name any more.
+type Namer func(addr, at uint64) (site, module string)
+
+// Holds says whether anything of the modules was not given back yet: a timer may
+// still go off, a work be done, memory or a task be freed by RCU. What the kernel
+// cannot name belongs to a module that is gone.
+func (b *Book) Holds(modules []string) bool {
+	for _, list := range b.held {
+		for _, t := range list {
+			if !t.idle && (t.place.Name == "" || slices.Contains(modules, t.place.Module)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Left tells what the modules took and never gave back, summed up by call site.
-// name finds the function of an address that the kernel could not name any more.
-// Memory is left out where a module frees through RCU: such frees are not traced.
-func (b *Book) Left(modules []string, rcu map[string]bool, name func(addr, at uint64) (site, module string)) []result.Leftover {
+func (b *Book) Left(modules []string, name Namer) []result.Leftover {
 	if b.Overrun {
 		return nil
 	}
-	type sum struct {
-		what         string
-		count, bytes uint64
-	}
 	sums := map[string]*sum{}
-	var sites []string
+	var order []string
 	for _, key := range b.order {
 		for _, t := range b.held[key] {
-			site, module := t.place.Name, t.place.Module
-			if site == "" {
-				site, module = name(t.place.Addr, t.place.AtNS)
+			site, module := t.place.resolve(name)
+			calls, of := t.calls.callee(name)
+			if !slices.Contains(modules, module) && of != "" { // armed from the kernel, or seemingly
+				site, module = calls, of
 			}
-			if !slices.Contains(modules, module) || t.what == "memory" && rcu[module] {
+			if t.idle || b.plan.deaf[t.kind] || !slices.Contains(modules, module) || b.blind(key, module) {
 				continue
 			}
-			id := t.what + " " + site
+			id := t.kind + " " + site
 			if sums[id] == nil {
-				sums[id] = &sum{what: t.what}
-				sites = append(sites, id)
+				sums[id] = &sum{kind: t.kind, site: site, calls: calls}
+				order = append(order, id)
 			}
 			sums[id].count++
 			sums[id].bytes += t.bytes
 		}
 	}
 	var left []result.Leftover
-	for _, id := range sites[:min(len(sites), maxLeaks)] {
-		s := sums[id]
-		l := result.Leftover{Kind: "memory", What: fmt.Sprintf("%d bytes", s.bytes)}
-		if s.what == "pid" {
-			l.Kind, l.What = "reference", "a reference to a pid"
-		}
-		if s.count > 1 {
-			l.What = fmt.Sprintf("%s in %d takings", l.What, s.count)
-		}
-		_, l.Site, _ = strings.Cut(id, " ")
-		left = append(left, l)
+	for _, id := range order[:min(len(order), maxLeaks)] {
+		left = append(left, sums[id].leftover())
 	}
 	return left
 }
 
-// Names tells which files and devices there are after and were not before.
-func Names(before, after *wire.SnapshotResult) []result.Leftover {
-	var left []result.Leftover
-	for _, f := range added(before.Files, after.Files) {
-		if parent := strings.LastIndex(f, "/"); len(left) > 0 && left[len(left)-1].What == f[:parent] {
-			continue // what is inside came with its folder
+// Made gives names that were left behind the place where the modules made them.
+func (b *Book) Made(left []result.Leftover, modules []string, name Namer) {
+	for i := range left {
+		l := &left[i]
+		last := l.What[strings.LastIndexAny(l.What, "/ ")+1:]
+		if site, module := b.names[last].resolve(name); slices.Contains(modules, module) {
+			l.Site = site
 		}
-		left = append(left, result.Leftover{Kind: "file", What: f})
 	}
-	for _, d := range added(before.Devices, after.Devices) {
-		left = append(left, result.Leftover{Kind: "device", What: d})
-	}
-	return left[:min(len(left), maxLeaks)]
 }
 
-// Threads are the kernel threads that there are after and were not before.
-func Threads(before, after *wire.SnapshotResult) []string {
-	return added(before.Threads, after.Threads)
+// blind says whether a module may have given a thing back in a way that is not seen.
+// A task that has ended is freed when its last reference is put: that is seen.
+func (b *Book) blind(t thing, module string) bool {
+	switch t.kind {
+	case "mem":
+		return b.plan.noMem[module] || b.plan.Hashed && b.plan.rcuMem[module]
+	case "task":
+		return b.plan.opaque[module] && !b.dead[t.ptr]
+	}
+	return false
 }
 
-func added(before, after []string) []string {
-	had := make(map[string]bool, len(before))
-	for _, s := range before {
-		had[s] = true
+func (p Place) resolve(name Namer) (site, module string) {
+	if p.Name != "" || p.Addr == 0 {
+		return p.Name, p.Module
 	}
-	return slices.DeleteFunc(slices.Clone(after), func(s string) bool { return had[s] })
+	return name(p.Addr, p.AtNS)
+}
+
+// callee names a function that is called: its beginning, no place where something
+// returns to.
+func (p Place) callee(name Namer) (function, module string) {
+	if p.Name == "" && p.Addr != 0 {
+		p.Addr++
+	}
+	site, module := p.resolve(name)
+	function, _, _ = strings.Cut(site, "+0x")
+	if module != "" && !strings.HasSuffix(function, "]") {
+		function += " [" + module + "]"
+	}
+	return function, module
+}
+
+type sum struct {
+	kind, site, calls string
+	count, bytes      uint64
+}
+
+func (s *sum) leftover() result.Leftover {
+	l := result.Leftover{Kind: "memory", What: fmt.Sprintf("%d bytes", s.bytes), Site: s.site}
+	switch s.kind {
+	case "mem":
+		if s.bytes == 0 {
+			l.What = "memory"
+		}
+	case "pid", "task":
+		l.Kind, l.What = "reference", "a reference to a "+s.kind
+	case "work":
+		l.Kind, l.What = "work", "a work that is still queued"
+	default:
+		l.Kind, l.What = "timer", "a timer that is still armed"
+	}
+	if s.calls != "" {
+		l.What += ", for " + s.calls
+	}
+	if s.count > 1 {
+		l.What = fmt.Sprintf("%s in %d takings", l.What, s.count)
+	}
+	return l
 }

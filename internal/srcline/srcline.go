@@ -35,6 +35,7 @@ type Position struct {
 type Module struct {
 	data      *dwarf.Data
 	functions map[string][]function
+	text      []textSection
 }
 
 // function is one symbol, at the address that place gave its section.
@@ -53,14 +54,18 @@ func Open(ko []byte) (m *Module, err error) {
 	if s := f.Section(".debug_info"); s == nil || s.Size == 0 {
 		return nil, ErrNoDebugInfo
 	}
-	placed, err := placeSections(f, ko)
+	placed, bases, err := placeSections(f, ko)
+	if err != nil {
+		return nil, err
+	}
+	text, err := readText(f, bases)
 	if err != nil {
 		return nil, err
 	}
 	if f, err = elf.NewFile(bytes.NewReader(placed)); err != nil {
 		return nil, fmt.Errorf("read debug information: %w", err)
 	}
-	m = &Module{functions: make(map[string][]function)}
+	m = &Module{functions: make(map[string][]function), text: text}
 	if m.data, err = f.DWARF(); err != nil {
 		return nil, fmt.Errorf("read debug information: %w", err)
 	}
@@ -96,8 +101,9 @@ const (
 
 // placeSections gives each executable section an address of its own. In a
 // module that is not loaded all of them begin at 0, and so do their lines. The
-// symbols carry the addresses, so the relocations bring them everywhere else.
-func placeSections(f *elf.File, ko []byte) ([]byte, error) {
+// symbols carry the addresses, so the relocations bring them everywhere else. The
+// second value is the addresses by section.
+func placeSections(f *elf.File, ko []byte) ([]byte, map[uint16]uint64, error) {
 	bases := make(map[uint16]uint64)
 	next := uint64(gap)
 	for i, s := range f.Sections {
@@ -105,17 +111,17 @@ func placeSections(f *elf.File, ko []byte) ([]byte, error) {
 			continue
 		}
 		if i >= int(elf.SHN_LORESERVE) || s.Size > uint64(len(ko)) {
-			return nil, fmt.Errorf("read debug information: section %s cannot be: %d bytes in a file of %d", s.Name, s.Size, len(ko))
+			return nil, nil, fmt.Errorf("read debug information: section %s cannot be: %d bytes in a file of %d", s.Name, s.Size, len(ko))
 		}
 		bases[uint16(i)] = next
 		next += (s.Size/gap + 2) * gap
 	}
 	table := f.SectionByType(elf.SHT_SYMTAB)
 	if table == nil {
-		return nil, fmt.Errorf("read debug information: no symbol table")
+		return nil, nil, fmt.Errorf("read debug information: no symbol table")
 	}
 	if table.Offset > uint64(len(ko)) || table.Size > uint64(len(ko))-table.Offset {
-		return nil, fmt.Errorf("read debug information: the symbol table lies outside of the file")
+		return nil, nil, fmt.Errorf("read debug information: the symbol table lies outside of the file")
 	}
 	placed := slices.Clone(ko)
 	symbols := placed[table.Offset : table.Offset+table.Size]
@@ -124,7 +130,7 @@ func placeSections(f *elf.File, ko []byte) ([]byte, error) {
 			addValue(f.ByteOrder, symbols[symbolValue:], base)
 		}
 	}
-	return placed, nil
+	return placed, bases, nil
 }
 
 func addValue(order binary.ByteOrder, b []byte, base uint64) {

@@ -21,6 +21,11 @@ import (
 // module's sources.
 func compile(t testing.TB, flags ...string) []byte {
 	t.Helper()
+	return compileSource(t, "testdata/parts.c", flags...)
+}
+
+func compileSource(t testing.TB, name string, flags ...string) []byte {
+	t.Helper()
 	gcc, err := exec.LookPath("gcc")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -29,7 +34,7 @@ func compile(t testing.TB, flags ...string) []byte {
 		t.Skip("NOT TESTED: no gcc: make test installs it")
 	}
 	object := filepath.Join(t.TempDir(), "parts.o")
-	source, err := filepath.Abs("testdata/parts.c")
+	source, err := filepath.Abs(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,6 +80,9 @@ func arguments(c Config, accel Accel, fds descriptors, initrd string) ([]string,
 	args := []string{
 		"-sandbox", sandbox, "-machine", board, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 	}
+	if fds.monitor != byHand {
+		args = append(args, "-no-shutdown") // it waits at the guest's end: see letGo
+	}
 	var words []string
 	for _, d := range devices(c, accel, fds) {
 		args = append(args, d.args()...)

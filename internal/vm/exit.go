@@ -3,6 +3,7 @@
 package vm
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,10 @@ type Exit struct {
 	Shutdown string         // QEMU's own word: guest-reset, host-signal, …; "" for none
 	Stderr   string         // QEMU's own complaints, bounded
 	Duration time.Duration  // from the process's start to its end
+
+	// Instructions are the addresses at which the processors were when the guest
+	// ended by itself, nil where QEMU did not tell.
+	Instructions []uint64
 
 	// MaxRSS is the peak of QEMU's resident memory in bytes. The kernel counts
 	// our own memory at the time of the fork in, so it is never below that.
@@ -106,9 +111,27 @@ func (m *Machine) event(e qmpEvent) {
 	case "GUEST_PANICKED":
 		m.panicked.Store(true)
 	case "SHUTDOWN":
-		m.shutdown.Store(&data.Reason)
 		if data.Reason == "guest-panic" {
 			m.panicked.Store(true)
 		}
+		if m.shutdown.CompareAndSwap(nil, &data.Reason) { // else it is our own quit
+			go m.letGo(data.Reason)
+		}
 	}
+}
+
+// letGoLimit bounds the last questions to a QEMU whose guest has ended.
+const letGoLimit = 5 * time.Second
+
+// letGo ends a QEMU whose guest has ended: it waits (-no-shutdown), so that one can
+// still ask where the processors were. Who stops the machine kills it anyway.
+func (m *Machine) letGo(reason string) {
+	ctx, cancel := context.WithTimeout(context.Background(), letGoLimit)
+	defer cancel()
+	if strings.HasPrefix(reason, "guest-") && !m.stopping.Load() {
+		if at, err := m.Instructions(ctx); err == nil {
+			m.endedAt.Store(&at)
+		}
+	}
+	m.qmp.execute(ctx, "quit", nil) // the answer may be lost in QEMU's end
 }

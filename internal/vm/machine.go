@@ -38,6 +38,7 @@ type Machine struct {
 	panicked atomic.Bool
 	stopping atomic.Bool
 	shutdown atomic.Pointer[string]
+	endedAt  atomic.Pointer[[]uint64]
 
 	unwatch func() bool // forgets the context of Start
 	done    chan struct{}
@@ -215,6 +216,9 @@ func (m *Machine) reap() {
 	}
 	if s := m.shutdown.Load(); s != nil {
 		e.Shutdown = *s
+	}
+	if at := m.endedAt.Load(); at != nil {
+		e.Instructions = *at
 	}
 	if state := m.proc.state; state != nil {
 		if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {

@@ -207,6 +207,9 @@ func (q *qmpClient) handshake(ctx context.Context) error {
 	if err := json.Unmarshal(raw, &status); err != nil {
 		return fmt.Errorf("read QEMU's status: %w", err)
 	}
+	if status.Status == "shutdown" { // before it would tell us unasked
+		q.onEvent(qmpEvent{Name: "SHUTDOWN", Data: json.RawMessage(`{"reason": "guest-reset"}`)})
+	}
 	if status.Status == "internal-error" {
 		return errors.New("QEMU reports an internal error")
 	}

@@ -22,6 +22,9 @@
 #include <linux/init.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 
 static struct task_struct *thread;
 
@@ -41,15 +44,42 @@ static int early_fn(void *unused)
 	return 0;
 }
 
-static int __init early_return_init(void)
+/* wait_freed - wait until RCU has freed a task that ends, and its pid is put */
+static void wait_freed(struct pid *pid)
 {
-	thread = kthread_run(early_fn, NULL, "early_return");
-	return PTR_ERR_OR_ZERO(thread);
+	bool alive;
+
+	do {
+		msleep(1);
+		rcu_read_lock();
+		alive = pid_task(pid, PIDTYPE_PID);
+		rcu_read_unlock();
+	} while (alive);
+	put_pid(pid);
+	rcu_barrier(); /* the last reference is put by RCU, */
+	rcu_barrier(); /* and since 6.18 the memory is freed by it again */
 }
 
+static int __init early_return_init(void)
+{
+	return 0;
+}
+
+/*
+ * All of it happens here: later on, what was the thread's memory may be that of
+ * another task, and the kernel would say something else.
+ */
 static void __exit early_return_exit(void)
 {
-	kthread_stop(thread); /* fault */
+	struct pid *pid;
+
+	thread = kthread_create(early_fn, NULL, "early_return");
+	if (IS_ERR(thread))
+		return;
+	pid = get_task_pid(thread, PIDTYPE_PID);
+	wake_up_process(thread);
+	wait_freed(pid);
+	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
 }
 
 module_init(early_return_init);

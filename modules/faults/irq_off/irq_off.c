@@ -26,8 +26,8 @@ static int ready;
 static int __init irq_off_init(void)
 {
 	local_irq_disable();
-	while (!READ_ONCE(ready)) /* fault */
-		cpu_relax();
+	for (; !READ_ONCE(ready); cpu_relax()) /* fault */
+		;
 	local_irq_enable();
 	return 0;
 }

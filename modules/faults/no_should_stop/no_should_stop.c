@@ -31,9 +31,9 @@ static int deaf_fn(void *unused)
 #ifdef FIXED
 	while (!kthread_should_stop())
 #else
-	while (!READ_ONCE(done)) /* fault */
+	while (!READ_ONCE(done))
 #endif
-		msleep(50);
+		msleep(50); /* fault */
 	WRITE_ONCE(done, true);
 	return 0;
 }

@@ -22,8 +22,8 @@ static int __init printk_flood_init(void)
 {
 	unsigned long n = 0;
 
-	for (;;) /* fault */
-		pr_err("line %lu of a story without end\n", n++);
+	for (;;)
+		pr_err("line %lu of a story without end\n", n++); /* fault */
 	return 0;
 }
 

@@ -24,8 +24,8 @@ static int ready;
 
 static int __init spin_init(void)
 {
-	while (!READ_ONCE(ready)) /* fault */
-		cpu_relax();
+	for (; !READ_ONCE(ready); cpu_relax()) /* fault */
+		;
 	return 0;
 }
 

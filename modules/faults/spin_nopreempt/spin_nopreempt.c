@@ -25,8 +25,8 @@ static int ready;
 static int __init spin_nopreempt_init(void)
 {
 	preempt_disable();
-	while (!READ_ONCE(ready)) /* fault */
-		cpu_relax();
+	for (; !READ_ONCE(ready); cpu_relax()) /* fault */
+		;
 	preempt_enable();
 	return 0;
 }

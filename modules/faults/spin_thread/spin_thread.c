@@ -28,8 +28,8 @@ static int ready;
 
 static int spin_fn(void *unused)
 {
-	while (!READ_ONCE(ready)) /* fault */
-		cpu_relax();
+	for (; !READ_ONCE(ready); cpu_relax()) /* fault */
+		;
 	return 0;
 }
 

@@ -22,12 +22,12 @@
 
 static noinline int deeper(int n)
 {
-	volatile char pad[128];
+	volatile char pad[128]; /* fault */
 
 	pad[0] = n;
 	if (n == INT_MAX)
 		return 0;
-	return deeper(n + 1) + pad[0]; /* fault */
+	return deeper(n + 1) + pad[0];
 }
 
 static int __init stack_overflow_init(void)

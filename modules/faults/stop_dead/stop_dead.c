@@ -23,31 +23,57 @@
 #include <linux/init.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/sched/task.h>
 
 static struct task_struct *thread;
 
 static int short_fn(void *unused)
 {
-	msleep(50);
 	return 0;
+}
+
+/* wait_freed - wait until RCU has freed a task that ends, and its pid is put */
+static void wait_freed(struct pid *pid)
+{
+	bool alive;
+
+	do {
+		msleep(1);
+		rcu_read_lock();
+		alive = pid_task(pid, PIDTYPE_PID);
+		rcu_read_unlock();
+	} while (alive);
+	put_pid(pid);
+	rcu_barrier(); /* the last reference is put by RCU, */
+	rcu_barrier(); /* and since 6.18 the memory is freed by it again */
 }
 
 static int __init stop_dead_init(void)
 {
-	thread = kthread_create(short_fn, NULL, "stop_dead");
-	if (IS_ERR(thread))
-		return PTR_ERR(thread);
-#ifdef FIXED
-	get_task_struct(thread);
-#endif
-	wake_up_process(thread);
 	return 0;
 }
 
+/*
+ * All of it happens here: later on, what was the thread's memory may be that of
+ * another task, and the kernel would say something else.
+ */
 static void __exit stop_dead_exit(void)
 {
-	kthread_stop(thread); /* fault */
+	struct pid *pid;
+
+	thread = kthread_create(short_fn, NULL, "stop_dead");
+	if (IS_ERR(thread))
+		return;
+#ifdef FIXED
+	get_task_struct(thread);
+#endif
+	pid = get_task_pid(thread, PIDTYPE_PID);
+	wake_up_process(thread);
+	wait_freed(pid);
+	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
 #ifdef FIXED
 	put_task_struct(thread);
 #endif

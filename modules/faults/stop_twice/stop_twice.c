@@ -22,6 +22,9 @@
 #include <linux/init.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 
 static struct task_struct *thread;
 
@@ -32,6 +35,24 @@ static int loop_fn(void *unused)
 	return 0;
 }
 
+#ifndef FIXED
+/* wait_freed - wait until RCU has freed a task that ends, and its pid is put */
+static void wait_freed(struct pid *pid)
+{
+	bool alive;
+
+	do {
+		msleep(1);
+		rcu_read_lock();
+		alive = pid_task(pid, PIDTYPE_PID);
+		rcu_read_unlock();
+	} while (alive);
+	put_pid(pid);
+	rcu_barrier(); /* the last reference is put by RCU, */
+	rcu_barrier(); /* and since 6.18 the memory is freed by it again */
+}
+#endif
+
 static int __init stop_twice_init(void)
 {
 	thread = kthread_run(loop_fn, NULL, "stop_twice");
@@ -40,10 +61,14 @@ static int __init stop_twice_init(void)
 
 static void __exit stop_twice_exit(void)
 {
+#ifndef FIXED
+	struct pid *pid = get_task_pid(thread, PIDTYPE_PID);
+#endif
+
 	kthread_stop(thread);
 #ifndef FIXED
-	msleep(300); /* RCU frees the task */
-	kthread_stop(thread); /* fault */
+	wait_freed(pid);
+	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
 #endif
 }
 

@@ -23,7 +23,7 @@ static struct kobject *folder;
 
 static int __init sysfs_left_init(void)
 {
-	folder = kobject_create_and_add("sysfs_left", kernel_kobj); /* fault */
+	folder = kobject_create_and_add("sysfs_left", kernel_kobj);
 	return folder ? 0 : -ENOMEM;
 }
 

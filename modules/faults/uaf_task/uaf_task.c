@@ -22,6 +22,9 @@
 #include <linux/init.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/sched/task.h>
 
 static int short_fn(void *unused)
@@ -29,13 +32,32 @@ static int short_fn(void *unused)
 	return 0;
 }
 
+/* wait_freed - wait until RCU has freed a task that ends, and its pid is put */
+static void wait_freed(struct pid *pid)
+{
+	bool alive;
+
+	do {
+		msleep(1);
+		rcu_read_lock();
+		alive = pid_task(pid, PIDTYPE_PID);
+		rcu_read_unlock();
+	} while (alive);
+	put_pid(pid);
+	rcu_barrier(); /* the last reference is put by RCU, */
+	rcu_barrier(); /* and since 6.18 the memory is freed by it again */
+}
+
 static int __init uaf_task_init(void)
 {
-	struct task_struct *t = kthread_run(short_fn, NULL, "uaf_task");
+	struct task_struct *t = kthread_create(short_fn, NULL, "uaf_task");
+	struct pid *pid;
 
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	msleep(300); /* it ends, and RCU frees it */
+	pid = get_task_pid(t, PIDTYPE_PID);
+	wake_up_process(t);
+	wait_freed(pid);
 	get_task_struct(t); /* fault */
 	return 0;
 }

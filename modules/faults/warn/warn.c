@@ -24,8 +24,9 @@ static int limit = 3;
 
 static int __init warn_init(void)
 {
-	WARN(READ_ONCE(limit) < 10, "limit %d is too small\n",
-	     limit); /* fault */
+	int n = READ_ONCE(limit);
+
+	WARN(n < 10, "limit %d is too small\n", n); /* fault */
 	return 0;
 }
 

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// BenchmarkLeaks runs clean modules with and without the search for what they left,
+// in turn: one that takes nothing, and one that takes memory and gives it back.
+func BenchmarkLeaks(b *testing.B) {
+	benchKernel(b)
+	for b.Loop() {
+		fmt.Println()
+		for _, m := range []struct{ what, dir, load string }{
+			{"a module that allocates nothing", "modules/faults/no_should_stop", "no_should_stop_fixed"},
+			{"a module that allocates and frees", "modules/faults/kmalloc_leak", "kmalloc_leak_fixed"},
+		} {
+			with, without := leakRuns(b, kmodlab.Spec{Dir: m.dir, Load: []string{m.load}, Accel: "tcg", Agent: kmodlabBin})
+			ratio := float64(with) / float64(without)
+			b.ReportMetric(ratio, "x-"+m.load)
+			row(m.what, "%.2f s with the search, %.2f s without = %.2f (goal: at most 1.10)", with.Seconds(), without.Seconds(), ratio)
+		}
+	}
+}
+
+// leakRuns gives the medians of whole runs.
+func leakRuns(b *testing.B, spec kmodlab.Spec) (with, without time.Duration) {
+	b.Helper()
+	timed := func(spec kmodlab.Spec) time.Duration {
+		start := time.Now()
+		res, err := kmodlab.Run(b.Context(), spec)
+		if err != nil || res.Verdict.Class != result.Pass {
+			b.Fatalf("%v, %+v", err, res)
+		}
+		return time.Since(start)
+	}
+	timed(spec) // builds
+	var w, wo []time.Duration
+	for range rounds {
+		w, wo = append(w, timed(spec)), append(wo, timed(spec.WithoutLeaks()))
+	}
+	return median(w), median(wo)
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MIT
+
+package leaks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+)
+
+// The guest's own kernel trace, in an instance that nobody else uses.
+const (
+	Tracing  = "/sys/kernel/tracing"
+	Instance = Tracing + "/instances/kmodlab"
+	// moduleSpace is where x86-64 puts modules, or below it on a kernel without
+	// CONFIG_RANDOMIZE_BASE; the kernel's own code lies lower.
+	moduleSpace = 0xffffffffa0000000
+	group       = "kmodlab" // of the kprobe events
+)
+
+// Module is what is known of a module before it is loaded.
+type Module struct {
+	Name    string
+	Imports []string // the kernel's functions and variables that it names
+	Tasks   []TaskRef
+	// Opaque says that it may drop references to tasks where nobody sees it.
+	Opaque bool
+}
+
+// TaskRef is an instruction of a module that takes or drops a reference to a
+// task: get_task_struct and put_task_struct are inlined, so no function of the
+// kernel is called that could be traced.
+type TaskRef struct {
+	Symbol   string // of the module, with Offset
+	Offset   uint64
+	Register string // holds the task's address, but for Shift
+	Shift    int64
+	Put      bool
+}
+
+// Setting is a file of the guest's tracefs and what to write there.
+type Setting struct {
+	Path, Value string
+	Append      bool
+	// May says that a kernel may refuse it: what it is for is not found there then.
+	May bool
+	// Raw settings are of use only where pointers are printed as they are: see HashPtr.
+	Raw bool
+}
+
+// HashPtr is the setting without which a kernel prints hashes instead of
+// pointers, before 5.13 always.
+const HashPtr = Instance + "/options/hash-ptr"
+
+// Plan is what has to be traced to know what modules take and give back. It
+// follows from what they import: who names no allocator leaks no memory, and
+// costs nothing.
+type Plan struct {
+	Settings []Setting
+	// Late says that code of a module may be called after unload, and nothing that
+	// is traced tells of it: callbacks of RCU, interrupts, notifiers.
+	Late bool
+	// Hashed is set by who writes the settings when HashPtr was refused.
+	Hashed bool
+
+	probes, refused int
+
+	shift  map[string]int64 // by event: what to add to the register
+	opaque map[string]bool  // modules that drop tasks where nobody sees it
+	deaf   map[string]bool  // kinds of which nothing can be said
+	noMem  map[string]bool  // modules whose memory is freed where nothing is traced
+	rcuMem map[string]bool  // modules that have RCU free memory
+}
+
+// What is done with a thing that a function was called for.
+const (
+	take = "take" // the function returns it
+	size = "size" // before take: how much is asked for
+	get  = "get"  // it is the argument
+	give = "give"
+	dead = "dead" // a task that has ended and is reaped
+	gone = "gone" // all references to it are
+	rcu  = "rcu"  // given to RCU: a head, and an offset or a pointer
+	arm  = "arm"
+	call = "call" // something with a name is made
+	off  = "off"
+)
+
+// hook is a set of functions of one effect.
+type hook struct {
+	kind, action string
+	functions    []string // without the "_noprof" of 6.10 and later
+	// args are what to record, and filter tells which calls count: all of them where
+	// a thing is given back. A module's last call in a function returns to its
+	// caller, so that the kernel seems to have made it.
+	args, filter string
+	raw          bool
+}
+
+const (
+	fromModule = "site"           // the call returns to a module
+	toModule   = "__probe_ret_ip" // the same of a function's return
+	ofModule   = "fn"             // a module's function is to be called
+	ofNothing  = "ptr"            // all but those of a null pointer, as most put_pid are
+)
+
+var (
+	vmallocs  = []string{"vmalloc", "vzalloc", "__vmalloc", "vmalloc_node", "vzalloc_node", "vmalloc_user", "vmalloc_32", "vmalloc_huge"}
+	kvmallocs = []string{"kvmalloc_node", "__kvmalloc_node"}
+	// copiers are those whose own caller is not what kmalloc's event names. Those of
+	// the kernel's lib folder, as kasprintf and kobject_create_and_add, are missing:
+	// it is built without ftrace, and tracefs takes no probe there.
+	copiers = []string{"memdup_user", "memdup_user_nul", "vmemdup_user", "strndup_user"}
+)
+
+var hooks = []hook{
+	// take before size: of two probes at one place the younger runs first, and the
+	// other one changes where the function returns to.
+	{kind: "mem", action: take, functions: vmallocs, filter: toModule},
+	{kind: "mem", action: take, functions: slices.Concat(kvmallocs, copiers), filter: toModule, raw: true},
+	{kind: "mem", action: size, functions: vmallocs, args: "size=%di site=$stack0", filter: fromModule},
+	{kind: "mem", action: size, functions: kvmallocs, args: "size=%di site=$stack0", filter: fromModule, raw: true},
+	{kind: "mem", action: rcu, functions: []string{"kvfree_call_rcu", "kfree_call_rcu"}, args: "head=%di func=%si", raw: true},
+	{kind: "pid", action: take, functions: []string{"find_get_pid", "get_task_pid"}, filter: toModule},
+	{kind: "pid", action: give, functions: []string{"put_pid"}, args: "ptr=%di site=$stack0:symbol", filter: ofNothing},
+	{kind: "task", action: take, functions: []string{"get_pid_task"}, filter: toModule},
+	{kind: "task", action: give, functions: []string{"kthread_stop_put"}, args: "ptr=%di"},
+	{kind: "timer", action: arm, raw: true, args: "ptr=%di fn=+24(%di):x64 site=$stack0", filter: ofModule, functions: []string{
+		"add_timer", "add_timer_on", "add_timer_local", "add_timer_global", "mod_timer", "mod_timer_pending", "timer_reduce"}},
+	{kind: "timer", action: off, raw: true, args: "ptr=%di", functions: []string{
+		"del_timer", "del_timer_sync", "try_to_del_timer_sync", "timer_delete", "timer_delete_sync", "timer_delete_sync_try",
+		"timer_shutdown", "timer_shutdown_sync"}},
+	{kind: "hrtimer", action: arm, raw: true, args: "ptr=%di site=$stack0", filter: fromModule, functions: []string{"hrtimer_start_range_ns"}},
+	{kind: "hrtimer", action: off, raw: true, args: "ptr=%di", functions: []string{"hrtimer_cancel", "hrtimer_try_to_cancel"}},
+	{kind: "work", action: arm, raw: true, args: "ptr=%dx fn=+24(%dx):x64 site=$stack0", filter: ofModule, functions: []string{
+		"queue_work_on", "queue_work_node", "queue_delayed_work_on", "mod_delayed_work_on"}},
+	{kind: "work", action: off, raw: true, args: "ptr=%di", functions: []string{
+		"cancel_work", "cancel_work_sync", "cancel_delayed_work", "cancel_delayed_work_sync",
+		"disable_work", "disable_work_sync", "disable_delayed_work", "disable_delayed_work_sync"}},
+	{kind: "name", action: call, args: "name=+0(%di):string site=$stack0", filter: fromModule, functions: []string{
+		"proc_create", "proc_create_data", "proc_create_single_data", "proc_create_seq_private", "proc_mkdir", "proc_mkdir_data", "proc_mkdir_mode",
+		"class_create", "debugfs_create_dir", "debugfs_create_file", "debugfs_create_file_full",
+		"kmem_cache_create", "kmem_cache_create_usercopy", "__kmem_cache_create_args"}},
+	{kind: "name", action: call, args: "name=+0(%si):string site=$stack0", filter: fromModule, functions: []string{"__class_create"}},
+	{kind: "name", action: call, args: "name=+0(%dx):string site=$stack0", filter: fromModule, functions: []string{"register_chrdev_region"}},
+	{kind: "name", action: call, args: "name=+0(%cx):string site=$stack0", filter: fromModule, functions: []string{"__register_chrdev", "alloc_chrdev_region"}},
+}
+
+// also are hooks that a kind needs once a module takes such a thing, whatever the
+// module names itself.
+var also = map[string][]hook{
+	"vmalloc": {{kind: "mem", action: give, functions: []string{"vfree", "vfree_atomic"}, args: "ptr=%di"}},
+	// The last thing that a task is told by who frees it, and not inlined there.
+	"task": {
+		{kind: "task", action: gone, functions: []string{"exit_creds"}, args: "ptr=%di"},
+		{kind: "task", action: dead, functions: []string{"release_task"}, args: "ptr=%di"},
+	},
+}
+
+var (
+	allocates = lazyregexp.New(`kv?malloc|kv?realloc|kzalloc|kcalloc|kstrdup|kstrndup|kmemdup|kasprintf|kvasprintf|memdup_user|strndup_user|kmem_cache_alloc_(?:node_)?trace`)
+	// slabs are caches of a module's own; kmem_cache_alloc_trace is kmalloc's.
+	slabs = lazyregexp.New(`^kmem_cache_alloc(?:_lru|_node)?$`)
+	bulk  = lazyregexp.New(`^(?:kmem_cache_free_bulk|kfree_bulk)$`)
+	late  = lazyregexp.New(`^(?:call_rcu|call_srcu|call_rcu_tasks|__tasklet_(?:hi_)?schedule|request_threaded_irq|irq_work_queue|async_schedule.*|smp_call_function.*` +
+		`|register_k(?:ret)?probe|register_ftrace_function|.*_notifier(?:_chain)?_register|register_\w*notifier|nf_register_.*|kthread_(?:queue|mod)_\w*work|tracepoint_probe_register\w*)$`)
+)
+
+// NewPlan makes the plan for the modules that may be loaded.
+func NewPlan(modules []Module) *Plan {
+	p := &Plan{shift: make(map[string]int64), deaf: make(map[string]bool), opaque: make(map[string]bool), noMem: make(map[string]bool), rcuMem: make(map[string]bool)}
+	named := make(map[string]string) // without suffix to the kernel's own name
+	for _, m := range modules {
+		p.opaque[m.Name] = m.Opaque
+		for _, name := range m.Imports {
+			base := strings.TrimSuffix(name, "_noprof")
+			named[base] = name
+			p.Late = p.Late || late.MatchString(base)
+			p.noMem[m.Name] = p.noMem[m.Name] || bulk.MatchString(base)
+			p.rcuMem[m.Name] = p.rcuMem[m.Name] || base == "kvfree_call_rcu" || base == "kfree_call_rcu"
+		}
+	}
+	d := &draft{plan: p, named: named, kinds: make(map[string]bool)}
+	d.functions()
+	d.inlined(modules)
+	d.events()
+	d.finish()
+	return p
+}
+
+// Refused tells the plan that the kernel took a definition not. What is taken
+// there is not found; where it is given back, nothing of its kind can be said.
+func (p *Plan) Refused(definition string) {
+	p.refused++
+	if m := defines.FindStringSubmatch(definition); m != nil && m[2] == give || m[2] == gone || m[2] == rcu || m[2] == off {
+		p.deaf[m[1]] = true
+	}
+}
+
+// Void says whether a setting is for probes of which the kernel took none.
+func (p *Plan) Void(s Setting) bool { return s.Path == enableProbes && p.refused == p.probes }
+
+const enableProbes = Instance + "/events/" + group + "/enable"
+
+// Undefine takes a definition back.
+func Undefine(definition string) string {
+	name, _, _ := strings.Cut(definition[min(2, len(definition)):], " ")
+	return "-:" + name + "\n"
+}
+
+var defines = lazyregexp.New(`^[pr]:` + group + `/([a-z]+)_([a-z]+)_\d+ `)
+
+// draft collects a plan's settings by their order of writing.
+type draft struct {
+	plan    *Plan
+	named   map[string]string
+	kinds   map[string]bool
+	defined []Setting // definitions of kprobes
+	filters []Setting
+	enabled []Setting
+	n       int
+}
+
+// functions puts probes at the kernel's functions that the modules name.
+func (d *draft) functions() {
+	for _, h := range hooks {
+		for _, f := range h.functions {
+			name, ok := d.named[f]
+			if !ok {
+				continue
+			}
+			d.probe(h, name)
+			if h.action == take || h.action == arm {
+				d.kinds[h.kind] = true
+			}
+			if h.kind == "mem" && h.action == size {
+				d.kinds["vmalloc"] = true
+			}
+		}
+	}
+}
+
+func (d *draft) inlined(modules []Module) {
+	for _, m := range modules {
+		for _, ref := range m.Tasks {
+			action := get
+			if ref.Put {
+				action = give
+			}
+			event := d.event("task", action)
+			d.plan.shift[event] = ref.Shift
+			d.kinds["task"] = true
+			// The module is not there yet: the probe waits for it.
+			d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, May: true,
+				Value: fmt.Sprintf("p:%s/%s %s:%s+%d ptr=%%%s\n", group, event, m.Name, ref.Symbol, ref.Offset, ref.Register)})
+		}
+	}
+}
+
+func (d *draft) event(kind, action string) string {
+	d.n++
+	return fmt.Sprintf("%s_%s_%d", kind, action, d.n)
+}
+
+func (d *draft) probe(h hook, function string) {
+	event := d.event(h.kind, h.action)
+	value := "p:" + group + "/" + event + " " + function + " " + h.args
+	if h.action == take {
+		value = "r:" + group + "/" + event + " " + function + " ptr=$retval"
+	}
+	d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, Value: value + "\n", Raw: h.raw})
+	if h.filter != "" {
+		d.filter(group+"/"+event, h.filter, true, h.raw) // of a probe that was refused there is none
+	}
+}
+
+func (d *draft) filter(event, field string, may, raw bool) {
+	least := uint64(moduleSpace)
+	if field == ofNothing {
+		least = 1
+	}
+	d.filters = append(d.filters, Setting{Path: Instance + "/events/" + event + "/filter", May: may, Raw: raw,
+		Value: fmt.Sprintf("%s >= %#x", field, least)})
+}
+
+func (d *draft) enable(event string, may, raw bool) {
+	d.enabled = append(d.enabled, Setting{Path: Instance + "/events/" + event + "/enable", Value: "1", May: may, Raw: raw})
+}
+
+// events turns on the kernel's own events.
+func (d *draft) events() {
+	taking := func(event string, may bool) {
+		d.filter(event, "call_site", may, false)
+		d.enable(event, may, false)
+	}
+	any := func(pattern *lazyregexp.Regexp) bool {
+		for base := range d.named {
+			if pattern.MatchString(base) {
+				return true
+			}
+		}
+		return false
+	}
+	// A kvmalloc may be given back by kfree.
+	kmallocs := any(allocates)
+	if kmallocs {
+		taking("kmem/kmalloc", false)
+		taking("kmem/kmalloc_node", true) // until 6.0
+		d.enable("kmem/kfree", false, false)
+	}
+	if any(slabs) {
+		taking("kmem/kmem_cache_alloc", false)
+		taking("kmem/kmem_cache_alloc_node", true)
+		d.enable("kmem/kmem_cache_free", false, false)
+		if !kmallocs { // which may free what is of a cache, since 6.4
+			d.enable("kmem/kfree", false, false)
+		}
+	}
+	for _, e := range []struct{ kind, event string }{
+		{"timer", "timer/timer_expire_entry"}, {"hrtimer", "timer/hrtimer_expire_entry"}, {"hrtimer", "timer/hrtimer_start"},
+		{"work", "workqueue/workqueue_execute_start"},
+	} {
+		if d.kinds[e.kind] {
+			d.filter(e.event, "function", false, true)
+			d.enable(e.event, false, true)
+		}
+	}
+	for kind, list := range also {
+		for _, h := range list {
+			if !d.kinds[kind] {
+				continue
+			}
+			for _, f := range h.functions {
+				d.probe(h, f)
+			}
+		}
+	}
+}
+
+// finish orders the settings: HashPtr decides about others, a definition comes
+// before its filter, and nothing is on before it is filtered.
+func (d *draft) finish() {
+	if len(d.enabled)+len(d.defined) == 0 {
+		return
+	}
+	d.plan.probes = len(d.defined)
+	list := []Setting{
+		{Path: HashPtr, Value: "0", May: true},
+		{Path: Instance + "/trace_clock", Value: "mono"},
+		{Path: Instance + "/buffer_size_kb", Value: "2048"},
+	}
+	for _, raw := range []bool{false, true} {
+		all := Setting{Path: Tracing + "/kprobe_events", Append: true, Raw: raw}
+		for _, s := range d.defined {
+			if s.Raw == raw && !s.May {
+				all.Value += s.Value
+			}
+		}
+		if all.Value != "" {
+			list = append(list, all)
+		}
+	}
+	for _, s := range d.defined {
+		if s.May {
+			list = append(list, s)
+		}
+	}
+	list = append(list, d.filters...)
+	if len(d.defined) > 0 {
+		list = append(list, Setting{Path: enableProbes, Value: "1"})
+	}
+	d.plan.Settings = append(list, d.enabled...)
+}
