@@ -17,9 +17,11 @@ import (
 
 // conclude makes the result of what was gathered, however far the run came.
 func (r *run) conclude() {
+	r.recordInputs()
+	defer r.recordUsed()
 	res := r.res
 	if r.lab != nil {
-		r.trace.fill(res, uint32(r.lab.hello.PID), r.studied(), r.moduleFile)
+		r.trace.fill(res, uint32(r.lab.hello.PID), r.studied(), r.readModule, r.spec.Record != nil)
 	}
 	res.Crashes = r.crashReports(res.Console)
 	if err := r.trace.err; err != nil && r.in.Finished {
@@ -41,6 +43,9 @@ func (r *run) conclude() {
 	in.Leaks = res.Leaks
 	in.Crashes, in.Modules, in.Threads, in.Dropped = res.Crashes, res.Modules, res.Threads, res.Dropped
 	res.Verdict = result.Judge(in)
+	if res.Verdict.Class == result.Pass && r.passHint != "" {
+		res.Verdict.Hint = r.passHint
+	}
 	res.Normalize()
 }
 
@@ -92,6 +97,9 @@ func (r *run) studied() []string {
 
 // moduleFile finds the host's copy of a module that the guest loaded.
 func (r *run) moduleFile(name string) string {
+	if r.recorded != nil {
+		return r.recorded.Run.Files[name].Name
+	}
 	for _, m := range slices.Concat(r.fresh, r.inTree) {
 		if m.Name == name {
 			return m.Path

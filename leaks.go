@@ -38,6 +38,7 @@ type leakWatch struct {
 	before, after wire.SnapshotResult
 	has           bool // both
 	book          *leaks.Book
+	text          []byte        // that book was read from
 	modules       []wire.Module // as they are at the end
 }
 
@@ -146,7 +147,7 @@ func (r *run) lookForLeaks(ctx context.Context) bool {
 	if err != nil {
 		return r.callFailure(err, "read what the modules took")
 	}
-	r.leaks.book = leaks.Read(text)
+	r.leaks.book, r.leaks.text = leaks.Read(text), text
 	if r.leaks.book.Overrun {
 		r.log("the modules ran too long or did too much: memory and pids that they keep are not known")
 	}
@@ -224,7 +225,7 @@ func (r *run) refSite(module string) string {
 func (r *run) freesByRCU() map[string]bool {
 	free := make(map[string]bool)
 	for _, m := range r.fresh {
-		ko, err := kmod.ReadModule(m.Path)
+		ko, err := r.readModule(m.Name)
 		if err != nil {
 			continue
 		}

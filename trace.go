@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/recording"
 	"github.com/kmodlab/kmodlab/internal/wire"
-	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/event"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
@@ -38,6 +38,8 @@ type trace struct {
 	table   *symbols.Table // names for addresses, once the result is filled
 	mark    uint64         // what was recorded before it is the self-test's
 	kernel  *symbols.Kernel
+	record  bool            // a recording is wanted
+	tape    *recording.Tape // of the stream
 }
 
 // maxEvents bounds what a trace keeps for its story, and so the memory of the
@@ -71,7 +73,7 @@ func receive(r io.Reader, live *live) received {
 // would stop the guest.
 func (t *trace) start(ctx context.Context, l *lab, args wire.TraceArgs, live *live) error {
 	t.events = make(chan received, 1)
-	go func() { t.events <- receive(l.events, live) }()
+	go func() { t.events <- receive(t.tap(l.events), live) }()
 	t.started = true
 	return l.Call(ctx, wire.OpTraceStart, args, &t.state)
 }
@@ -165,7 +167,7 @@ func writeWhole(path string, data []byte) error {
 }
 
 // fill turns the records into the result's lives.
-func (t *trace) fill(res *result.Result, agent uint32, studied []string, file func(name string) string) {
+func (t *trace) fill(res *result.Result, agent uint32, studied []string, file func(name string) ([]byte, error), remember bool) {
 	for _, h := range t.state.Hooks {
 		res.Hooks = append(res.Hooks, result.Hook{
 			Name: h.Name, Kind: h.Kind, Target: h.Target, Attached: h.Attached, Proved: proved(h), Fired: h.Fired, Missed: h.Missed,
@@ -183,6 +185,9 @@ func (t *trace) fill(res *result.Result, agent uint32, studied []string, file fu
 	}
 	events := t.all()
 	t.table = symbols.New(t.kernel, events, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
+	if remember {
+		t.table.Remember()
+	}
 	deaf := blind(t.state.Hooks)
 	for kind, why := range deaf {
 		if res.Unknown == nil {
@@ -215,11 +220,7 @@ func (t *trace) all() []event.Event {
 
 // moduleSymbols reads the functions of a module's file; nil where it cannot, for
 // then its places simply have no names.
-func moduleSymbols(path string) *symbols.Module {
-	if path == "" {
-		return nil
-	}
-	ko, err := kmod.ReadModule(path)
+func moduleSymbols(ko []byte, err error) *symbols.Module {
 	if err != nil {
 		return nil
 	}
