@@ -44,7 +44,7 @@ var rooms = map[string]struct{ may, never []string }{
 	"internal/report":          {may: []string{"result", "tracer/event", "tracer/timeline"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/report/perfetto": {may: []string{"result", "internal/report"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/recording":       {may: []string{"internal/wire", "result"}, never: []string{"internal/vm", "os/exec"}},
-	"internal/foreign":         {},
+	"internal/foreign":         {may: []string{"result"}},
 	"internal/cli":             {may: []string{"*"}},
 }
 
