@@ -41,9 +41,10 @@ var rooms = map[string]struct{ may, never []string }{
 	"internal/srcline":         {never: []string{"os/exec", "net"}},
 	"internal/hang":            {may: []string{"internal/wire", "result"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/leaks":           {may: []string{"internal/wire", "result"}, never: []string{"internal/vm", "os/exec"}},
-	"internal/report":          {may: []string{"result", "tracer/event", "tracer/timeline"}, never: []string{"internal/vm", "os/exec"}},
+	"internal/report":          {may: []string{"result", "tracer/event", "tracer/timeline", "internal/rundiff"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/report/perfetto": {may: []string{"result", "internal/report"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/recording":       {may: []string{"internal/wire", "result"}, never: []string{"internal/vm", "os/exec"}},
+	"internal/rundiff":         {may: []string{"result"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/foreign":         {may: []string{"result"}},
 	"internal/cli":             {may: []string{"*"}},
 }

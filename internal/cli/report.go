@@ -62,7 +62,11 @@ func (o *options) report(c *cobra.Command, name string) error {
 			return fmt.Errorf("write report: %w", err)
 		}
 	}
-	return o.outputs.write(out, res, rec)
+	if written := o.outputs.write(out, res, rec); written != nil {
+		sayFailed(written, errOut)
+		return exit(exitHost)
+	}
+	return nil
 }
 
 // readRun reads a recording, or a result as JSON: then there is no Recording. The

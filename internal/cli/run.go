@@ -128,9 +128,7 @@ func (o *options) check() error {
 func conclude(written error, res *result.Result, errOut io.Writer) error {
 	status := res.Verdict.Class.ExitStatus()
 	if written != nil {
-		for line := range strings.Lines(written.Error() + "\n") {
-			fmt.Fprintf(errOut, "kmodlab: %s", line)
-		}
+		sayFailed(written, errOut)
 		if status == 0 {
 			status = exitHost
 		}
@@ -139,6 +137,13 @@ func conclude(written error, res *result.Result, errOut io.Writer) error {
 		return exit(status)
 	}
 	return nil
+}
+
+// sayFailed has a line for each file that could not be written.
+func sayFailed(err error, errOut io.Writer) {
+	for line := range strings.Lines(err.Error() + "\n") {
+		fmt.Fprintf(errOut, "kmodlab: %s", line)
+	}
 }
 
 // watch shows what goes on, on standard error.

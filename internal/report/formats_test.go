@@ -19,6 +19,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/foreign"
 	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/internal/rundiff"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -254,4 +255,23 @@ func TestReadJSONAgain(t *testing.T) {
 	if diff := cmp.Diff(one, two); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func TestDiffText(t *testing.T) {
+	before, after := resultOf(demoEvents(), done), resultOf(troubleEvents(), done)
+	for name, opt := range map[string]TextOptions{"diff.txt": {}, "diff_color.txt": {Color: true, Width: 50}} {
+		var b bytes.Buffer
+		if err := Diff(&b, rundiff.Compare(before, after), opt); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, b.Bytes())
+		checkLines(t, b.Bytes(), opt)
+	}
+	eachHostile(t, func(t *testing.T, r *result.Result) {
+		var b bytes.Buffer
+		if err := Diff(&b, rundiff.Compare(before, r), TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		checkHarmless(t, b.Bytes())
+	})
 }
