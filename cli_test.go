@@ -61,7 +61,9 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("PATH", filepath.Dir(kmodlabBin)+":"+os.Getenv("PATH"))
 	env.Setenv("BIN", filepath.Dir(kmodlabBin))
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
-	return nil
+	recording, err := filepath.Abs("testdata/recording/demo-1.kmlab")
+	env.Setenv("RECORDING", recording)
+	return err
 }
 
 // scriptCondition: [all] asks for the slow duplicates as well. [qemu], [bwrap],

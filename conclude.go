@@ -17,12 +17,15 @@ import (
 
 // conclude makes the result of what was gathered, however far the run came.
 func (r *run) conclude() {
+	r.recordInputs()
+	defer r.recordUsed()
 	res := r.res
 	if r.lab != nil {
 		r.trace.readCached(r.symbolsFile()) // who did not get to its end did not ask for it
-		r.trace.fill(res, uint32(r.lab.hello.PID), r.studied(), r.moduleFile)
+		r.trace.fill(res, uint32(r.lab.hello.PID), r.studied(), r.readModule, r.spec.Record != nil)
 	}
 	l := r.locator()
+	defer func() { r.sourcesShown = l.sources.shown }()
 	defer l.sources.close()
 	res.Crashes = r.crashReports(res.Console, l)
 	if err := r.trace.err; err != nil && r.in.Finished {
@@ -57,6 +60,9 @@ func (r *run) conclude() {
 	in.Leaks = res.Leaks
 	in.Crashes, in.Modules, in.Threads, in.Dropped = res.Crashes, res.Modules, res.Threads, res.Dropped
 	res.Verdict = result.Judge(in)
+	if res.Verdict.Class == result.Pass && r.passHint != "" {
+		res.Verdict.Hint = r.passHint
+	}
 	res.Normalize()
 }
 
@@ -111,6 +117,9 @@ func (r *run) studied() []string {
 
 // moduleFile finds the host's copy of a module that the guest loaded.
 func (r *run) moduleFile(name string) string {
+	if r.recorded != nil {
+		return r.recorded.Run.Files[name].Name
+	}
 	for _, m := range slices.Concat(r.fresh, r.inTree) {
 		if m.Name == name {
 			return m.Path

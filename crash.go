@@ -16,8 +16,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/internal/recording"
 	"github.com/kmodlab/kmodlab/internal/srcline"
-	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
@@ -78,14 +78,15 @@ func titleWithLine(c *result.Crash) string {
 
 // locator finds the source lines of frames.
 type locator struct {
-	file    func(module string) string
+	read    func(module string) ([]byte, error)
+	path    func(module string) string
 	table   *symbols.Table // nil where nothing was traced
 	modules map[string]*debugInfo
 	sources *sourceTree
 }
 
 func (r *run) locator() *locator {
-	return &locator{file: r.moduleFile, table: r.trace.table, modules: make(map[string]*debugInfo), sources: r.openSources()}
+	return &locator{read: r.readModule, path: r.moduleFile, table: r.trace.table, modules: make(map[string]*debugInfo), sources: r.openSources()}
 }
 
 // sitePattern is a call site as it is shown: function+0x1 [module].
@@ -114,8 +115,9 @@ func (l *locator) position(site string, exact bool) (file string, line int) {
 
 // debugInfo is what is known of one module's file.
 type debugInfo struct {
-	module *srcline.Module
-	note   string // why there is none
+	module  *srcline.Module
+	missing bool   // there is no file to look into
+	note    string // why it tells nothing
 }
 
 // locate gives a crash's frames their files and lines, and puts the frames that
@@ -155,11 +157,13 @@ func (l *locator) name(f *result.Frame) {
 
 // expand gives a frame its position, behind the frames inlined there.
 func (l *locator) expand(c *result.Crash, f result.Frame) []result.Frame {
-	path := l.file(f.Module)
-	if f.Module == "" || f.Function == "" || path == "" {
+	if f.Module == "" || f.Function == "" {
 		return []result.Frame{f}
 	}
-	info := l.info(f.Module, path)
+	info := l.info(f.Module)
+	if info.missing {
+		return []result.Frame{f}
+	}
 	if info.module == nil {
 		c.Note = info.note
 		return []result.Frame{f}
@@ -181,18 +185,21 @@ func (l *locator) expand(c *result.Crash, f result.Frame) []result.Frame {
 	return frames
 }
 
-func (l *locator) info(module, path string) *debugInfo {
+func (l *locator) info(module string) *debugInfo {
 	if info := l.modules[module]; info != nil {
 		return info
 	}
 	info := new(debugInfo)
 	l.modules[module] = info
-	ko, err := kmod.ReadModule(path)
+	ko, err := l.read(module)
+	if info.missing = errors.Is(err, errNoModule); info.missing {
+		return info
+	}
 	if err == nil {
 		info.module, err = srcline.Open(ko)
 	}
 	if err != nil {
-		info.note = fmt.Sprintf("no source lines: %s: %v", filepath.Base(path), err)
+		info.note = fmt.Sprintf("no source lines: %s: %v", filepath.Base(l.path(module)), err)
 	}
 	return info
 }
@@ -203,6 +210,7 @@ func (l *locator) info(module, path string) *debugInfo {
 type sourceTree struct {
 	roots []*os.Root
 	found map[string]found
+	shown map[string]recording.Source // of it, for a recording
 }
 
 type found struct {
@@ -211,6 +219,9 @@ type found struct {
 }
 
 func (r *run) openSources() *sourceTree {
+	if r.recorded != nil {
+		return recordedSources(r.recorded)
+	}
 	dirs := []string{r.spec.Dir}
 	if r.spec.Dir == "" {
 		dirs = nil
@@ -218,7 +229,7 @@ func (r *run) openSources() *sourceTree {
 			dirs = append(dirs, filepath.Dir(f))
 		}
 	}
-	t := &sourceTree{found: make(map[string]found)}
+	t := &sourceTree{found: make(map[string]found), shown: make(map[string]recording.Source)}
 	seen := make(map[string]bool)
 	for _, dir := range dirs {
 		if seen[dir] {
@@ -255,7 +266,23 @@ func (t *sourceTree) around(file string, line int) (string, []result.Line) {
 	for n := max(1, line-sourceAround); n <= line+sourceAround && n <= len(f.lines) && line <= len(f.lines); n++ {
 		lines = append(lines, result.Line{Number: n, Text: f.lines[n-1]})
 	}
+	t.note(file, f, lines)
 	return f.rel, lines
+}
+
+// note keeps what was shown of a file.
+func (t *sourceTree) note(file string, f found, lines []result.Line) {
+	if t.shown == nil {
+		return
+	}
+	s, ok := t.shown[file]
+	if !ok {
+		s = recording.Source{Name: f.rel, Lines: len(f.lines), Text: make(map[int]string)}
+		t.shown[file] = s
+	}
+	for _, line := range lines {
+		s.Text[line.Number] = line.Text
+	}
 }
 
 // headersPath is where a kernel's own headers lie when a module is built.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
@@ -86,13 +87,8 @@ func TestLocateWithoutDebugInfo(t *testing.T) {
 	if err := os.WriteFile(ko, []byte("no ELF at all"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	file := func(module string) string {
-		if module == "crasher" {
-			return ko
-		}
-		return ""
-	}
-	l := &locator{file: file, modules: make(map[string]*debugInfo), sources: sources(t, nil)}
+	r := &run{fresh: []kmod.PlannedModule{{Name: "crasher", Path: ko}}}
+	l := &locator{read: r.readModule, path: r.moduleFile, modules: make(map[string]*debugInfo), sources: sources(t, nil)}
 	c := &result.Crash{Frames: []result.Frame{
 		{Function: "work", Offset: 4, Module: "crasher"}, {Function: "kthread", Offset: 1}, {Function: "other", Module: "virtio"}, {Address: 0xffffffffc0000000},
 	}}

@@ -72,6 +72,10 @@ type Spec struct {
 	// preemption off, as the tracer does by itself on a preemptible kernel (7.x).
 	SteadyHooks bool
 
+	// Record, where it is not nil, is filled with all that the result was made of,
+	// however the run went. It costs the memory of the records, compressed.
+	Record *Recording
+
 	Watch Watch
 
 	noLeaks bool // nothing is looked for that stays behind: what it costs is measured so

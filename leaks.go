@@ -35,6 +35,7 @@ type leakWatch struct {
 	has           bool // both
 	plan          *leaks.Plan
 	book          *leaks.Book   // nil where nothing is known
+	text          []byte        // that book was read from
 	modules       []wire.Module // as they are at the end
 }
 
@@ -80,7 +81,7 @@ func (r *run) lookBefore(ctx context.Context) bool {
 func (r *run) leakModules() []leaks.Module {
 	var list []leaks.Module
 	for _, m := range r.fresh {
-		ko, err := kmod.ReadModule(m.Path)
+		ko, err := r.readModule(m.Name)
 		if err != nil {
 			continue
 		}
@@ -235,7 +236,7 @@ func (r *run) look(ctx context.Context) bool {
 	if err != nil {
 		return failed(err, "read what the modules took")
 	}
-	r.leaks.book = leaks.Read(r.leaks.plan, text)
+	r.leaks.book, r.leaks.text = leaks.Read(r.leaks.plan, text), text
 	if r.leaks.book.Overrun {
 		r.log("the modules ran too long or did too much: memory and references that they keep are not known")
 	}

@@ -134,8 +134,9 @@ func Trace(ctx context.Context, spec TraceSpec) (*result.Result, error) {
 	}
 	o := &observation{spec: spec, stop: make(chan struct{})}
 	o.run = &run{spec: spec.Spec, res: &result.Result{Schema: result.Schema}, traceArgs: spec.wire()}
+	o.run.trace.record = spec.Record != nil
 	if spec.Event != nil {
-		o.run.live = newLive(spec.Event, func(name string) *symbols.Module { return moduleSymbols(o.run.moduleFile(name)) })
+		o.run.live = newLive(spec.Event, func(name string) *symbols.Module { return moduleSymbols(o.run.readModule(name)) })
 	}
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -365,8 +366,8 @@ func (o *observation) conclude() {
 	if len(missing) > 0 {
 		r.in.Passed += ", and nothing matched " + strings.Join(missing, ", ")
 	}
-	r.conclude()
-	if v := &r.res.Verdict; v.Class == result.Pass && len(missing) > 0 {
-		v.Hint = "names are as in ps -e (a thread's first 15 characters), lsmod and kill -l; or it did not happen"
+	if len(missing) > 0 {
+		r.passHint = "names are as in ps -e (a thread's first 15 characters), lsmod and kill -l; or it did not happen"
 	}
+	r.conclude()
 }

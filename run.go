@@ -14,6 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/recording"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/kmod"
@@ -29,6 +30,7 @@ func Run(ctx context.Context, spec Spec) (*result.Result, error) {
 		return nil, err
 	}
 	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats, Steady: spec.SteadyHooks}}
+	r.trace.record = spec.Record != nil
 	r.all(ctx, []step{
 		r.findPrograms, r.fetch, r.buildProbe, r.startAhead, r.compile, r.resolve, r.start, r.attach, r.watchLeaks, r.script, r.lookForLeaks, r.detach, r.powerOff,
 	})
@@ -75,6 +77,12 @@ type run struct {
 	// endedAt is where they were when the guest restarted by itself.
 	endedAt []uint64
 	wrong   error // a *UsageError that only the work brought to light
+	// What a recording needs to know of conclude, and the recording that is
+	// replayed; passHint is the hint of a pass.
+	modulesRead  map[string]moduleBytes
+	sourcesShown map[string]recording.Source
+	recorded     *recording.Recording
+	passHint     string
 	// broken is a guest whose kernel has crashed and may go on all the same:
 	// evidence is still collected, with short deadlines, and nothing else.
 	broken bool

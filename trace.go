@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/recording"
 	"github.com/kmodlab/kmodlab/internal/wire"
-	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/event"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
@@ -38,6 +38,8 @@ type trace struct {
 	table   *symbols.Table // names for addresses, once the result is filled
 	mark    uint64         // what was recorded before it is the self-test's
 	kernel  *symbols.Kernel
+	record  bool            // a recording is wanted
+	tape    *recording.Tape // of the stream
 }
 
 // maxEvents bounds what a trace keeps for its story, and so the memory of the
@@ -76,7 +78,7 @@ func (t *trace) start(ctx context.Context, l *lab, args wire.TraceArgs, live *li
 
 func (t *trace) follow(l *lab, live *live) {
 	t.events = make(chan received, 1)
-	go func() { t.events <- receive(l.events, live) }()
+	go func() { t.events <- receive(t.tap(l.events), live) }()
 	t.started = true
 }
 
@@ -180,7 +182,7 @@ func writeWhole(path string, data []byte) error {
 }
 
 // fill turns the records into the result's lives.
-func (t *trace) fill(res *result.Result, agent uint32, studied []string, file func(name string) string) {
+func (t *trace) fill(res *result.Result, agent uint32, studied []string, file func(name string) ([]byte, error), remember bool) {
 	for _, h := range t.state.Hooks {
 		res.Hooks = append(res.Hooks, result.Hook{
 			Name: h.Name, Kind: h.Kind, Target: h.Target, Attached: h.Attached, Proved: proved(h), Fired: h.Fired, Missed: h.Missed,
@@ -198,6 +200,9 @@ func (t *trace) fill(res *result.Result, agent uint32, studied []string, file fu
 	}
 	events := t.all()
 	t.table = symbols.New(t.kernel, events, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
+	if remember {
+		t.table.Remember()
+	}
 	deaf := blind(t.state.Hooks)
 	for kind, why := range deaf {
 		if res.Unknown == nil {
@@ -230,11 +235,7 @@ func (t *trace) all() []event.Event {
 
 // moduleSymbols reads the functions of a module's file; nil where it cannot, for
 // then its places simply have no names.
-func moduleSymbols(path string) *symbols.Module {
-	if path == "" {
-		return nil
-	}
-	ko, err := kmod.ReadModule(path)
+func moduleSymbols(ko []byte, err error) *symbols.Module {
 	if err != nil {
 		return nil
 	}

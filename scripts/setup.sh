@@ -7,7 +7,7 @@
 #
 #   build     Go, and what its downloads need
 #   demo      and QEMU, bubblewrap, mke2fs
-#   test      and what the tests pack into their own machines
+#   test      and what the tests pack into their own machines, and what they give our formats to (scripts/foreign.sh)
 #   bench     the same as test
 #   generate  and clang, to compile the eBPF programs anew
 #   here      what `kmodlab run --here` needs on a machine that is itself the lab: compiler, headers, kmod
@@ -80,6 +80,12 @@ missing_packages() {
 		need_static_busybox
 		;;
 	esac
+	if [ "$1" = test ]; then # what accepts the formats that we write
+		need xmllint libxml2-utils
+		need node nodejs
+		need npm npm
+		need python3 python3
+	fi
 	missing=${missing# }
 }
 
@@ -194,6 +200,9 @@ check_toolchain() {
 	die "Go 1.$(go_minor) cannot fetch the toolchain Go 1.$(wanted_minor); check GOPROXY and the network, and that \`go env GOTOOLCHAIN\` says auto"
 }
 
+# foreign_programs [-n]: what the tests of the formats run.
+foreign_programs() { [ ! -e "$repo/scripts/foreign.sh" ] || "$repo/scripts/foreign.sh" "$@"; }
+
 main() {
 	dry=
 	if [ "${1:-}" = -n ]; then
@@ -209,6 +218,7 @@ main() {
 	if [ -n "$dry" ]; then
 		[ "$(go_minor)" -ge $oldest_go_minor ] || missing="$missing golang-go"
 		[ -z "$missing" ] || die "missing: $missing"
+		[ "$1" != test ] || foreign_programs -n
 		return
 	fi
 
@@ -222,6 +232,7 @@ main() {
 	fi
 	[ "$(go_minor)" -ge $oldest_go_minor ] || install_go
 	check_toolchain
+	[ "$1" != test ] || foreign_programs
 }
 
 main "$@"

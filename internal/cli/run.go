@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/report"
@@ -23,7 +20,8 @@ import (
 // options are the flags that run and demo share.
 type options struct {
 	spec    kmodlab.Spec
-	json    string
+	outputs outputs
+	display display
 	verbose bool
 }
 
@@ -42,7 +40,9 @@ func machineFlags(f *pflag.FlagSet, spec *kmodlab.Spec) {
 
 func (o *options) flags(f *pflag.FlagSet) {
 	machineFlags(f, &o.spec)
-	f.StringVar(&o.json, "json", "", "write the result as JSON to `FILE` (- is standard output, without the story)")
+	o.outputs.flags(f)
+	o.display.flags(f)
+	f.StringVar(&o.outputs.json, "json", "", "write the result as JSON to `FILE` (- is standard output, without the story)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show commands, the kernel's log and what each hook saw")
 }
 
@@ -56,7 +56,7 @@ in dependency order, trace what the kernel does, unload them in reverse order,
 and tell the story with its verdict.`,
 		Example: `  kmodlab run modules/signals
   kmodlab run . --load hello --params hello.count=3 --for 5s
-  kmodlab run hello.ko --kernel debian:trixie --json result.json
+  kmodlab run hello.ko --kernel debian:trixie -o result.json -o junit.xml
   sudo kmodlab run --here modules/signals`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -92,33 +92,59 @@ func (o *options) source(args []string) error {
 // run runs the spec and reports.
 func (o *options) run(c *cobra.Command) error {
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
-	p := newProgress(errOut)
-	defer p.close()
-	if err := o.checkJSON(); err != nil {
+	if err := o.check(); err != nil {
 		return err
 	}
+	p := newProgress(errOut)
+	defer p.close()
 	o.watch(p, errOut)
 	o.spec.HookStats = o.verbose
+	if o.outputs.recording() {
+		o.spec.Record = new(kmodlab.Recording)
+	}
 	res, err := kmodlab.Run(c.Context(), o.spec)
 	p.close()
 	if err != nil {
 		return err
 	}
 	o.showFailedBuild(errOut, res)
-	if o.json != "-" {
+	if o.outputs.json != "-" {
 		fmt.Fprintln(out)
-		err := report.Text(out, res, report.TextOptions{Color: isTerminal(out), Width: width(out), Verbose: o.verbose})
-		if err != nil {
+		if err := report.Text(out, res, o.display.options(out, o.verbose)); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
 	}
-	if err := o.writeJSON(out, res); err != nil {
+	return conclude(o.outputs.write(out, res, o.spec.Record), res, errOut)
+}
+
+func (o *options) check() error {
+	if err := o.display.check(); err != nil {
 		return err
 	}
-	if status := res.Verdict.Class.ExitStatus(); status != 0 {
+	return o.outputs.check()
+}
+
+// conclude gives the exit status: the verdict stands, whatever became of the
+// files.
+func conclude(written error, res *result.Result, errOut io.Writer) error {
+	status := res.Verdict.Class.ExitStatus()
+	if written != nil {
+		sayFailed(written, errOut)
+		if status == 0 {
+			status = exitHost
+		}
+	}
+	if status != 0 {
 		return exit(status)
 	}
 	return nil
+}
+
+// sayFailed has a line for each file that could not be written.
+func sayFailed(err error, errOut io.Writer) {
+	for line := range strings.Lines(err.Error() + "\n") {
+		fmt.Fprintf(errOut, "kmodlab: %s", line)
+	}
 }
 
 // watch shows what goes on, on standard error.
@@ -143,54 +169,4 @@ func (o *options) showFailedBuild(w io.Writer, res *result.Result) {
 	if i := slices.IndexFunc(res.Commands, failed); i >= 0 {
 		fmt.Fprint(w, report.CommandText(res.Commands[i]))
 	}
-}
-
-// checkJSON finds out now, and not after minutes, that the result has no place.
-func (o *options) checkJSON() error {
-	if o.json == "" || o.json == "-" {
-		return nil
-	}
-	dir := filepath.Dir(o.json)
-	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
-		return &kmodlab.UsageError{Text: fmt.Sprintf("--json %s: cannot write into folder %s: %v", o.json, dir, err)}
-	}
-	if st, err := os.Stat(o.json); err == nil && st.IsDir() {
-		return &kmodlab.UsageError{Text: fmt.Sprintf("--json %s: that is a folder: name a file", o.json)}
-	}
-	return nil
-}
-
-// writeJSON leaves a whole file or none.
-func (o *options) writeJSON(out io.Writer, res *result.Result) error {
-	switch o.json {
-	case "":
-		return nil
-	case "-":
-		return report.JSON(out, res)
-	}
-	f, err := os.Create(o.json)
-	if err != nil {
-		return fmt.Errorf("write JSON: %w", err)
-	}
-	if err := report.JSON(f, res); err != nil {
-		f.Close()
-		os.Remove(o.json)
-		return fmt.Errorf("write JSON: %w", err)
-	}
-	return f.Close()
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
-
-// width is the terminal's, 0 where there is none.
-func width(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
-			return columns
-		}
-	}
-	return 0
 }

@@ -30,6 +30,8 @@ type traceOptions struct {
 	signals []string
 	stacks  bool
 	json    bool
+	outputs outputs
+	display display
 	verbose bool
 }
 
@@ -65,6 +67,8 @@ leave out is dropped in the kernel.`,
 	f.StringVar(&filter.To, "to", "", "only signals to this task (`NAME` or pid)")
 	f.BoolVar(&o.stacks, "stacks", false, "show call stacks below the lines")
 	f.BoolVar(&o.json, "json", false, "a JSON object a line, and the result as the last one")
+	o.outputs.flags(f)
+	o.display.flags(f)
 	f.DurationVar(&o.spec.For, "for", 0, "how long (default: until the command ends, 10s without one)")
 	f.StringSliceVar(&o.modules, "modules", nil, "`DIR`, FILE.ko or the kernel's own NAME,… that the guest is to have")
 	f.BoolVar(&o.spec.Probe, "probe", false, "with --here: load the self-test's module for a moment, so that each hook proves itself")
@@ -74,6 +78,15 @@ leave out is dropped in the kernel.`,
 
 func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
+	if err := o.display.check(); err != nil {
+		return err
+	}
+	if err := o.outputs.check(); err != nil {
+		return err
+	}
+	if o.outputs.recording() {
+		o.spec.Record = new(kmodlab.Recording)
+	}
 	signals, err := parseSignals(o.signals)
 	if err != nil {
 		return err
@@ -107,10 +120,7 @@ func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	if err := o.summary(out, res); err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
-	if status := res.Verdict.Class.ExitStatus(); status != 0 {
-		return exit(status)
-	}
-	return nil
+	return conclude(o.outputs.write(out, res, o.spec.Record), res, errOut)
 }
 
 // source tells a folder from module files and names.
@@ -173,7 +183,7 @@ func oneLine(v any) (string, error) {
 func (o *traceOptions) summary(out io.Writer, res *result.Result) error {
 	if !o.json {
 		fmt.Fprintln(out)
-		return report.Text(out, res, report.TextOptions{Color: isTerminal(out), Width: width(out), Verbose: o.verbose})
+		return report.Text(out, res, o.display.options(out, o.verbose))
 	}
 	res.Normalize()
 	line, err := oneLine(res)

@@ -126,7 +126,7 @@ func (b *Book) add(pid string, at uint64, event, text string) {
 
 // addProbe takes a record of one of our probes: its name says what it is of.
 func (b *Book) addProbe(pid string, at uint64, event []string, text string, f map[string]string) {
-	kind, ptr := event[1], hex(f["ptr"])+uint64(b.plan.shift[event[0]])
+	kind, ptr := event[1], hex(f["ptr"])+uint64(b.plan.Shift[event[0]])
 	site := place(f["site"], at)
 	switch event[2] {
 	case size:
@@ -309,7 +309,7 @@ func (b *Book) Left(modules []string, name Namer) []result.Leftover {
 			if !slices.Contains(modules, module) && of != "" { // armed from the kernel, or seemingly
 				site, module = calls, of
 			}
-			if t.idle || b.plan.deaf[t.kind] || !slices.Contains(modules, module) || b.blind(key, module) {
+			if t.idle || b.plan.Deaf[t.kind] || !slices.Contains(modules, module) || b.blind(key, module) {
 				continue
 			}
 			id := t.kind + " " + site
@@ -344,9 +344,9 @@ func (b *Book) Made(left []result.Leftover, modules []string, name Namer) {
 func (b *Book) blind(t thing, module string) bool {
 	switch t.kind {
 	case "mem":
-		return b.plan.noMem[module] || b.plan.Hashed && b.plan.rcuMem[module]
+		return b.plan.NoMem[module] || b.plan.Hashed && b.plan.RCUMem[module]
 	case "task":
-		return b.plan.opaque[module] && !b.dead[t.ptr]
+		return b.plan.Opaque[module] && !b.dead[t.ptr]
 	}
 	return false
 }

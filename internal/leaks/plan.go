@@ -56,7 +56,7 @@ const HashPtr = Instance + "/options/hash-ptr"
 
 // Plan is what has to be traced to know what modules take and give back. It
 // follows from what they import: who names no allocator leaks no memory, and
-// costs nothing.
+// costs nothing. A recording keeps it as JSON.
 type Plan struct {
 	Settings []Setting
 	// Late says that code of a module may be called after unload, and nothing that
@@ -67,11 +67,11 @@ type Plan struct {
 
 	probes, refused int
 
-	shift  map[string]int64 // by event: what to add to the register
-	opaque map[string]bool  // modules that drop tasks where nobody sees it
-	deaf   map[string]bool  // kinds of which nothing can be said
-	noMem  map[string]bool  // modules whose memory is freed where nothing is traced
-	rcuMem map[string]bool  // modules that have RCU free memory
+	Shift  map[string]int64 // by event: what to add to the register
+	Opaque map[string]bool  // modules that drop tasks where nobody sees it
+	Deaf   map[string]bool  // kinds of which nothing can be said
+	NoMem  map[string]bool  // modules whose memory is freed where nothing is traced
+	RCUMem map[string]bool  // modules that have RCU free memory
 }
 
 // What is done with a thing that a function was called for.
@@ -170,16 +170,16 @@ var (
 
 // NewPlan makes the plan for the modules that may be loaded.
 func NewPlan(modules []Module) *Plan {
-	p := &Plan{shift: make(map[string]int64), deaf: make(map[string]bool), opaque: make(map[string]bool), noMem: make(map[string]bool), rcuMem: make(map[string]bool)}
+	p := &Plan{Shift: make(map[string]int64), Deaf: make(map[string]bool), Opaque: make(map[string]bool), NoMem: make(map[string]bool), RCUMem: make(map[string]bool)}
 	named := make(map[string]string) // without suffix to the kernel's own name
 	for _, m := range modules {
-		p.opaque[m.Name] = m.Opaque
+		p.Opaque[m.Name] = m.Opaque
 		for _, name := range m.Imports {
 			base := strings.TrimSuffix(name, "_noprof")
 			named[base] = name
 			p.Late = p.Late || late.MatchString(base)
-			p.noMem[m.Name] = p.noMem[m.Name] || bulk.MatchString(base)
-			p.rcuMem[m.Name] = p.rcuMem[m.Name] || base == "kvfree_call_rcu" || base == "kfree_call_rcu"
+			p.NoMem[m.Name] = p.NoMem[m.Name] || bulk.MatchString(base)
+			p.RCUMem[m.Name] = p.RCUMem[m.Name] || base == "kvfree_call_rcu" || base == "kfree_call_rcu"
 		}
 	}
 	d := &draft{plan: p, named: named, kinds: make(map[string]bool)}
@@ -195,7 +195,7 @@ func NewPlan(modules []Module) *Plan {
 func (p *Plan) Refused(definition string) {
 	p.refused++
 	if m := defines.FindStringSubmatch(definition); m != nil && m[2] == give || m[2] == gone || m[2] == rcu || m[2] == off {
-		p.deaf[m[1]] = true
+		p.Deaf[m[1]] = true
 	}
 }
 
@@ -250,7 +250,7 @@ func (d *draft) inlined(modules []Module) {
 				action = give
 			}
 			event := d.event("task", action)
-			d.plan.shift[event] = ref.Shift
+			d.plan.Shift[event] = ref.Shift
 			d.kinds["task"] = true
 			// The module is not there yet: the probe waits for it.
 			d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, May: true,

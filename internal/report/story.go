@@ -388,7 +388,7 @@ func signalEntry(s *result.Signal, verbose bool) entry {
 	if s.Outcome == result.NotASignal {
 		what = "wakes " + who(s.To) + " without a signal"
 	}
-	how := string(s.Outcome)
+	how := clean(string(s.Outcome))
 	if s.ConsumedNS != nil && s.Outcome != result.NotASignal && !unknown(s.Unknown, "sent_ns") {
 		how += " after " + span(max(0, *s.ConsumedNS-s.SentNS))
 	}

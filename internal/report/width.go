@@ -94,7 +94,7 @@ const glue = "\u00a0"
 // any and inside words where not. There is at least one line.
 func wrap(s string, width int) []string {
 	var lines []string
-	for cells(s) > width {
+	for wider(s, width) {
 		at := breakAt(s, width)
 		lines = append(lines, unglue(s[:at]))
 		if s = strings.TrimLeft(s[at:], " "+glue); s == "" {
@@ -102,6 +102,18 @@ func wrap(s string, width int) []string {
 		}
 	}
 	return append(lines, unglue(s))
+}
+
+// wider says whether s takes more than width columns. It looks no further than it
+// must: a message may have megabytes.
+func wider(s string, width int) bool {
+	n := 0
+	for _, r := range s {
+		if n += runeCells(r); n > width {
+			return true
+		}
+	}
+	return false
 }
 
 func unglue(s string) string {

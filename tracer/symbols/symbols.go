@@ -152,6 +152,7 @@ func find(symbols []symbol, addr uint64) (symbol, bool) {
 type Table struct {
 	kernel  *Kernel
 	modules []placed
+	used    *used // nil unless Remember was called
 }
 
 // placed is one text of a module at its addresses, from its load on. Later ones
@@ -215,6 +216,9 @@ func (t *Table) Site(addr, at uint64) event.Site {
 	}
 	if t.kernel == nil {
 		return site
+	}
+	if t.used != nil {
+		t.used.note(t.kernel, look)
 	}
 	if s, ok := t.kernel.running(addr, look); ok {
 		return s

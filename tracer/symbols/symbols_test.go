@@ -80,6 +80,46 @@ ffffffffc0300000 T send	[other]
 	}
 }
 
+// TestUsed asks for many addresses, and then a table of what was used alone: the
+// answers are the same.
+func TestUsed(t *testing.T) {
+	k, err := ReadRunning(strings.NewReader(kallsyms + "ffffffffc0257040 t helper\t[signal_handling]\nffffffffc0258000 d val\t[signal_handling]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []uint64
+	for addr := uint64(0xffffffff80fffff0); addr < 0xffffffff81001020; addr += 7 {
+		all = append(all, addr)
+	}
+	for addr := uint64(0xffffffffc0256ff0); addr < 0xffffffffc0258020; addr += 7 {
+		all = append(all, addr)
+	}
+	few := []uint64{0xffffffff81000201, 0xffffffffc0258004, 0xffffffff81001001}
+	for _, asked := range [][]uint64{all, few, {0, 1}} {
+		table := New(k, nil, nil)
+		table.Remember()
+		for _, addr := range asked {
+			table.Site(addr, 1)
+		}
+		part, err := ReadRunning(bytes.NewReader(table.Used()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(asked) == len(few) && len(part.symbols)+len(part.loaded) > len(few)+2 {
+			t.Errorf("%d symbols are kept for %d addresses", len(part.symbols)+len(part.loaded), len(few))
+		}
+		again := New(part, nil, nil)
+		for _, addr := range asked {
+			if got, want := again.Site(addr, 1), table.Site(addr, 1); got != want {
+				t.Errorf("Site(%#x) = %v of what was used, want %v", addr, got, want)
+			}
+		}
+	}
+	if New(nil, nil, nil).Used() != nil {
+		t.Error("symbols without a kernel")
+	}
+}
+
 func TestReadKernelRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing":       "",

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/report"
+	"github.com/kmodlab/kmodlab/internal/report/perfetto"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// format is what a file becomes by the ending of its name.
+type format struct {
+	ending string
+	what   string
+	write  func(io.Writer, *result.Result) error // nil for the recording
+}
+
+// formats in the order in which help and errors list them. An ending that
+// contains another one stands before it.
+var formats = []format{
+	{".json", "the result, for programs (docs/result.schema.json)", report.JSON},
+	{".txt", "the story as text", plainText},
+	{".md", "the story as Markdown", report.Markdown},
+	{".mmd", "a Mermaid sequence diagram", report.Mermaid},
+	{".junit.xml", "JUnit XML, for CI", report.JUnit},
+	{".xml", "the same", report.JUnit},
+	{".ktap", "KTAP, as the kernel's own tests", report.KTAP},
+	{".pftrace", "a Perfetto trace", perfetto.Trace},
+	{recordingEnding, "a recording: kmodlab report makes all others of it", nil},
+}
+
+const recordingEnding = ".kmlab"
+
+func plainText(w io.Writer, r *result.Result) error {
+	return report.Text(w, r, report.TextOptions{})
+}
+
+// formatOf is the format of a file by its name, nil for an unknown ending.
+func formatOf(name string) *format {
+	base := strings.ToLower(filepath.Base(name))
+	for i, f := range formats {
+		if strings.HasSuffix(base, f.ending) && base != f.ending {
+			return &formats[i]
+		}
+	}
+	return nil
+}
+
+func formatList() string {
+	var b strings.Builder
+	for _, f := range formats {
+		fmt.Fprintf(&b, "  %-11s %s\n", f.ending, f.what)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func endings() string {
+	var list []string
+	for _, f := range formats {
+		list = append(list, f.ending)
+	}
+	return strings.Join(list, " ")
+}
+
+// outputs are the files that a command is to write besides what it prints.
+type outputs struct {
+	files []string
+	json  string // of --json; - is standard output
+}
+
+func (o *outputs) flags(f *pflag.FlagSet) {
+	f.StringArrayVarP(&o.files, "output", "o", nil, "also write `FILE`, in the format of its ending; can be repeated:\n"+endings())
+}
+
+// check finds out now, and not after minutes, that a file cannot be written.
+func (o *outputs) check() error {
+	if o.json != "" && o.json != "-" {
+		if err := checkPlace("--json", o.json); err != nil {
+			return err
+		}
+	}
+	seen := make(map[string]bool)
+	for _, name := range o.files {
+		if formatOf(name) == nil {
+			return &kmodlab.UsageError{Text: fmt.Sprintf("-o %s: the ending of the name says the format, and this is none; there are\n%s", name, formatList())}
+		}
+		if seen[filepath.Clean(name)] {
+			return &kmodlab.UsageError{Text: fmt.Sprintf("-o %s: named twice", name)}
+		}
+		seen[filepath.Clean(name)] = true
+		if err := checkPlace("-o", name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkPlace(flag, name string) error {
+	dir := filepath.Dir(name)
+	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: %s is a file, not a folder", flag, name, dir)}
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: cannot write into folder %s: %v", flag, name, dir, err)}
+	}
+	if st, err := os.Stat(name); err == nil && st.IsDir() {
+		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: that is a folder: name a file", flag, name)}
+	}
+	return nil
+}
+
+// recording says whether one is wanted, and so has to be kept during the run.
+func (o *outputs) recording() bool {
+	for _, name := range o.files {
+		if formatOf(name).write == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// write writes all files. One that fails leaves the others; every failure is in
+// the error, a line each. rec may be nil when no recording is wanted.
+func (o *outputs) write(out io.Writer, res *result.Result, rec *kmodlab.Recording) error {
+	var failed []error
+	if o.json == "-" {
+		failed = append(failed, report.JSON(out, res))
+	} else if o.json != "" {
+		failed = append(failed, writeFile(o.json, func(w io.Writer) error { return report.JSON(w, res) }))
+	}
+	for _, name := range o.files {
+		write := func(w io.Writer) error {
+			if f := formatOf(name); f.write != nil {
+				return f.write(w, res)
+			}
+			_, err := rec.WriteTo(w)
+			return err
+		}
+		failed = append(failed, writeFile(name, write))
+	}
+	return errors.Join(failed...)
+}
+
+// writeFile leaves the whole file under its name, or what was there before: it
+// writes into another file of the same folder and renames that. What is no
+// regular file, such as /dev/stdout, is written to as it is.
+func writeFile(name string, write func(io.Writer) error) error {
+	target := name
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		target = real // a link stays one
+	}
+	if st, err := os.Stat(target); err == nil && !st.Mode().IsRegular() {
+		f, err := os.OpenFile(target, os.O_WRONLY, 0)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", name, bare(err))
+		}
+		return named(name, errors.Join(buffered(f, write), f.Close()))
+	}
+	f, err := newBeside(target)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, bare(err))
+	}
+	defer os.Remove(f.Name()) // no longer there once it is renamed
+	err = buffered(f, write)
+	if err == nil {
+		err = f.Sync() // a full disk may tell only now
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), target)
+	}
+	return named(name, err)
+}
+
+func buffered(f *os.File, write func(io.Writer) error) error {
+	w := bufio.NewWriterSize(f, 256<<10)
+	if err := write(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// newBeside makes a new hidden file next to another, with the mode that the
+// person's umask gives.
+func newBeside(target string) (*os.File, error) {
+	for {
+		name := filepath.Join(filepath.Dir(target), fmt.Sprintf(".%s.%08x", filepath.Base(target), rand.Uint32()))
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+}
+
+func named(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("write %s: %w: nothing is left of it", name, bare(err))
+}
+
+// bare leaves out the name of the file that is only in between.
+func bare(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	var link *os.LinkError
+	if errors.As(err, &link) {
+		return link.Err
+	}
+	return err
+}

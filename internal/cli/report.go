@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/report"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+func newReport() *cobra.Command {
+	o := new(options)
+	c := &cobra.Command{
+		Use:   "report FILE.kmlab | RESULT.json",
+		Short: "show a recorded run, or turn it into other formats",
+		Long: `Make the result of a recording anew (records are decoded, named and joined again,
+by this kmodlab), on any machine: it takes no VM, no root and no kernel. Without
+-o the story is printed. A result that was kept as JSON can be given as well.
+
+The exit status is 0 when the report could be made, whatever its verdict is, 2
+for what is no recording, and 3 when a file cannot be written.`,
+		Example: `  kmodlab run modules/signals -o run.kmlab
+  kmodlab report run.kmlab
+  kmodlab report run.kmlab -o trace.pftrace -o story.md -o junit.xml`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return o.report(c, args[0]) },
+	}
+	f := c.Flags()
+	o.outputs.flags(f)
+	f.StringVar(&o.outputs.json, "json", "", "write the result as JSON to `FILE` (- is standard output)")
+	o.display.pagerFlags(f)
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what most readers can do without")
+	return c
+}
+
+func (o *options) report(c *cobra.Command, name string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
+	res, rec, err := readRun(name)
+	if err != nil {
+		return err
+	}
+	if rec == nil && o.outputs.recording() {
+		return &kmodlab.UsageError{Text: name + " is a result, of which no recording can be made: that is made by the run (-o run.kmlab)"}
+	}
+	if len(o.outputs.files) == 0 && o.outputs.json == "" {
+		err := o.display.show(out, errOut, func(w io.Writer) error {
+			opt := o.display.options(out, o.verbose)
+			return report.Text(w, res, opt)
+		})
+		if err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+	}
+	if written := o.outputs.write(out, res, rec); written != nil {
+		sayFailed(written, errOut)
+		return exit(exitHost)
+	}
+	return nil
+}
+
+// readRun reads a recording, or a result as JSON: then there is no Recording. The
+// first byte tells them apart.
+func readRun(name string) (*result.Result, *kmodlab.Recording, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, &kmodlab.UsageError{Text: fmt.Sprintf("%s: %v: name a recording (.kmlab) or a result (.json)", name, bare(err))}
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return nil, nil, &kmodlab.UsageError{Text: name + " is a folder: name a recording (.kmlab) or a result (.json)"}
+	}
+	in := bufio.NewReaderSize(f, 64<<10)
+	first, err := in.Peek(1)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, nil, &kmodlab.UsageError{Text: name + " is empty: name a recording (.kmlab) or a result (.json)"}
+	case err != nil:
+		return nil, nil, fmt.Errorf("read %s: %w", name, bare(err))
+	case first[0] == '{':
+		res, err := report.ReadJSON(in)
+		if err != nil {
+			return nil, nil, &kmodlab.UsageError{Text: fmt.Sprintf("%s: %v", name, err)}
+		}
+		return res, nil, nil
+	}
+	rec, err := kmodlab.ReadRecording(in)
+	if err != nil {
+		return nil, nil, &kmodlab.UsageError{Text: fmt.Sprintf("%s: %v", name, err)}
+	}
+	res, err := rec.Result()
+	if err != nil {
+		return nil, nil, &kmodlab.UsageError{Text: fmt.Sprintf("%s: %v", name, err)}
+	}
+	return res, rec, nil
+}

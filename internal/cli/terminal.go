@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/report"
+)
+
+// display is how a command shows its text.
+type display struct {
+	color   string // auto, always or never
+	noPager bool
+}
+
+func (d *display) flags(f *pflag.FlagSet) {
+	f.StringVar(&d.color, "color", "auto", "colours: auto (on a terminal, without $NO_COLOR), always or never")
+}
+
+// pagerFlags are for the commands that only show.
+func (d *display) pagerFlags(f *pflag.FlagSet) {
+	d.flags(f)
+	f.BoolVar(&d.noPager, "no-pager", false, "do not use $PAGER where the text is longer than the screen")
+}
+
+func (d *display) check() error {
+	switch d.color {
+	case "", "auto", "always", "never":
+		return nil
+	}
+	return &kmodlab.UsageError{Text: fmt.Sprintf("--color %s: choose auto, always or never", d.color)}
+}
+
+// options shape the report for where it goes.
+func (d *display) options(out io.Writer, verbose bool) report.TextOptions {
+	return report.TextOptions{Color: d.colored(out), Width: width(out), Verbose: verbose}
+}
+
+func (d *display) colored(out io.Writer) bool {
+	switch d.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return isTerminal(out) && os.Getenv("NO_COLOR") == ""
+}
+
+// isTerminal says whether a line can be drawn over.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// maxWidth keeps the story's columns together on very wide terminals.
+const maxWidth = 120
+
+// width is the terminal's up to a bound, 0 where there is none.
+func width(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+			return min(columns, maxWidth)
+		}
+	}
+	return 0
+}
+
+// show prints a text, through the person's pager where it is longer than the
+// terminal. The pager gets its text from us alone, so that its end is ours.
+func (d *display) show(out, errOut io.Writer, print func(io.Writer) error) error {
+	f, ok := out.(*os.File)
+	pager := d.pager()
+	if !ok || pager == "" || !isTerminal(out) {
+		return print(out)
+	}
+	_, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return print(out)
+	}
+	var text bytes.Buffer
+	if err := print(&text); err != nil {
+		return err
+	}
+	if bytes.Count(text.Bytes(), []byte("\n")) < rows {
+		_, err := out.Write(text.Bytes())
+		return err
+	}
+	cmd := exec.Command("sh", "-c", pager)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text.Bytes()), f, errOut
+	cmd.Env = os.Environ()
+	if os.Getenv("LESS") == "" {
+		cmd.Env = append(cmd.Env, "LESS=-R") // colours, and nothing else that the text may hold: it holds nothing else
+	}
+	if err := cmd.Start(); err != nil {
+		_, err := out.Write(text.Bytes())
+		return err
+	}
+	cmd.Wait() // however the person left it
+	return nil
+}
+
+// pager is the command for long texts, "" for none.
+func (d *display) pager() string {
+	if d.noPager {
+		return ""
+	}
+	if pager, set := os.LookupEnv("PAGER"); set {
+		if pager = strings.TrimSpace(pager); pager == "cat" {
+			return ""
+		}
+		return pager
+	}
+	if _, err := exec.LookPath("less"); err != nil {
+		return ""
+	}
+	return "less"
+}

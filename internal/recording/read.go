@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+
+package recording
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// Read reads what Write wrote. Whatever the bytes are, it ends with one of the
+// package's errors or a recording of bounded size. It may come from anybody: what
+// is in it is as little trusted as a guest.
+func Read(rd io.Reader) (*Recording, error) {
+	body, err := readBody(rd)
+	if err != nil {
+		return nil, err
+	}
+	dec, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return nil, fmt.Errorf("read recording: %w", err)
+	}
+	defer dec.Close()
+	r, err := unpack(tar.NewReader(&io.LimitedReader{R: dec, N: maxTotal}))
+	if err != nil {
+		return nil, err
+	}
+	return r, r.check()
+}
+
+// readBody reads the first frame and sees that the rest is what it says.
+func readBody(rd io.Reader) ([]byte, error) {
+	head := make([]byte, headerSize)
+	n, err := io.ReadFull(rd, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("read recording: %w", err)
+	}
+	if !bytes.HasPrefix(head[:n], binary.LittleEndian.AppendUint32(nil, skippable)) || n < versionAt || string(head[markAt:versionAt]) != mark {
+		return nil, ErrNotRecording
+	}
+	if n < headerSize {
+		return nil, ErrTruncated
+	}
+	length := binary.LittleEndian.Uint64(head[lengthAt:])
+	if length > maxFile {
+		return nil, fmt.Errorf("%w, or damaged", ErrTooLarge)
+	}
+	body, err := io.ReadAll(io.LimitReader(rd, int64(length)+1))
+	if err != nil {
+		return nil, fmt.Errorf("read recording: %w", err)
+	}
+	switch {
+	case uint64(len(body)) < length:
+		return nil, ErrTruncated
+	case uint64(len(body)) > length, !bytes.Equal(digest(head, body), head[hashAt:]),
+		binary.LittleEndian.Uint32(head[4:]) != uint32(headerSize-markAt):
+		return nil, ErrDamaged
+	}
+	if v := binary.LittleEndian.Uint32(head[versionAt:]); v != Version {
+		return nil, fmt.Errorf("%w (its version is %d, this one reads up to %d)", ErrNewer, v, Version)
+	}
+	return body, nil
+}
+
+// unpack takes in the parts that it knows; others are of a later program, which
+// meant them to be passed over.
+func unpack(t *tar.Reader) (*Recording, error) {
+	r := &Recording{Modules: make(map[string][]byte)}
+	parts := map[string]*[]byte{
+		partKallsyms: &r.Kallsyms, partConsole: &r.Console, partKernelLog: &r.KernelLog, partHereLog: &r.HereLog, partTakings: &r.Takings,
+	}
+	found := false
+	for n := 0; ; n++ {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, damage(err)
+		}
+		if n >= maxParts || h.Size > maxPart || h.Name == partRun && h.Size > maxRun {
+			return nil, ErrTooLarge
+		}
+		module, isModule := strings.CutPrefix(h.Name, partModules)
+		switch {
+		case h.Name == partRun:
+			if err := json.NewDecoder(t).Decode(&r.Run); err != nil {
+				return nil, damage(err)
+			}
+			found = true
+		case h.Name == partRecords:
+			r.Records = new(Tape)
+			if _, err := io.Copy(r.Records, t); err != nil {
+				return nil, damage(err)
+			}
+		case isModule:
+			if r.Modules[strings.TrimSuffix(module, moduleEnding)], err = io.ReadAll(t); err != nil {
+				return nil, damage(err)
+			}
+		case parts[h.Name] != nil:
+			if *parts[h.Name], err = io.ReadAll(t); err != nil {
+				return nil, damage(err)
+			}
+		}
+	}
+	if !found {
+		return nil, damage(errors.New("it has no " + partRun))
+	}
+	return r, nil
+}
+
+// damage is for what the hash does not find: a file that was made wrong.
+func damage(err error) error {
+	return fmt.Errorf("%w: %v", ErrDamaged, err)
+}
+
+// maxLines bounds a source file's lines, and so what showing one of them costs.
+const maxLines = 4 << 20
+
+// check sees that Run is usable.
+func (r *Recording) check() error {
+	if r.Run.Result == nil {
+		r.Run.Result = new(result.Result)
+	}
+	for name, s := range r.Run.Sources {
+		if s.Lines < 0 || s.Lines > maxLines {
+			return damage(fmt.Errorf("%s has %d lines", name, s.Lines))
+		}
+	}
+	return nil
+}

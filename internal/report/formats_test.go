@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmodlab/kmodlab/internal/foreign"
+	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/internal/rundiff"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+type writer func(io.Writer, *result.Result) error
+
+func written(t testing.TB, write writer, r *result.Result) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+var textFormats = map[string]writer{"md": Markdown, "mmd": Mermaid, "junit.xml": JUnit, "ktap": KTAP}
+
+func TestFormatsGolden(t *testing.T) {
+	crashed := result.Inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true}
+	for ending, write := range textFormats {
+		golden(t, "demo."+ending, written(t, write, resultOf(demoEvents(), done)))
+		golden(t, "crash."+ending, written(t, write, resultOf(demoEvents()[:60], crashed)))
+		golden(t, "trouble."+ending, written(t, write, resultOf(troubleEvents(), done)))
+	}
+}
+
+// hostileResult has everything that a result can have, and hostile texts in all
+// of it. The class of its verdict is ours, so that all of it is shown.
+func hostileResult(turn int) *result.Result {
+	r := blindResult(fullEvents())
+	whole := resultOf(hostileEvents(), result.Inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true})
+	r.Machine, r.Phases, r.Hooks, r.Commands, r.Crashes, r.Console = whole.Machine, whole.Phases, whole.Hooks, whole.Commands, whole.Crashes, whole.Console
+	r.Verdict = whole.Verdict
+	r.Verdict.Hint, r.Verdict.Evidence = "hint", make([]string, len(foreign.Hostile))
+	r.Verdict.Also = []result.Verdict{{Class: result.Leak, Message: "m", Evidence: make([]string, len(foreign.Hostile))}}
+	r.Leaks = []result.Leftover{{Kind: "memory", What: "x", Site: "y"}}
+	r.Stuck = []result.Stuck{{Comm: "c", PID: 5, State: "s", Site: "t", Wait: "w", Stack: []string{"f"}}}
+	r.Phases = append(r.Phases, result.Phase{Name: "build"})
+	foreign.Poison(r, turn, "Schema", "Class", "Phases")
+	return r
+}
+
+// turns leave no text out: each is in a quarter of all fields.
+var turns = []int{0, 6, 12, 18}
+
+func eachHostile(t *testing.T, check func(t *testing.T, r *result.Result)) {
+	for _, turn := range turns {
+		t.Run(fmt.Sprint(turn), func(t *testing.T) { check(t, hostileResult(turn)) })
+	}
+	t.Run("long", func(t *testing.T) {
+		r := resultOf(demoEvents(), done)
+		r.Verdict = result.Verdict{Class: result.Oops, Message: foreign.Long, Hint: foreign.Long, Evidence: []string{foreign.Long}}
+		r.Console, r.Threads[0].Name, r.Signals[0].Reason = foreign.Long, foreign.Long, foreign.Long
+		check(t, r)
+	})
+}
+
+// checkHarmless sees that a terminal can show a text.
+func checkHarmless(t *testing.T, text []byte) {
+	t.Helper()
+	if !utf8.Valid(text) {
+		t.Error("bytes that are no UTF-8")
+	}
+	for _, r := range string(text) {
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029') {
+			t.Fatalf("%U is written as it is", r)
+		}
+	}
+}
+
+func TestHostileText(t *testing.T) {
+	eachHostile(t, func(t *testing.T, r *result.Result) {
+		for _, verbose := range []bool{false, true} {
+			checkHarmless(t, text(t, r, TextOptions{Verbose: verbose}))
+		}
+	})
+}
+
+func TestHostileJSON(t *testing.T) {
+	eachHostile(t, func(t *testing.T, r *result.Result) {
+		got := written(t, JSON, r)
+		if !json.Valid(got) || !utf8.Valid(got) {
+			t.Error("no JSON")
+		}
+	})
+}
+
+func TestHostileJUnit(t *testing.T) {
+	eachHostile(t, func(t *testing.T, r *result.Result) {
+		got := written(t, JUnit, r)
+		checkHarmless(t, got)
+		foreign.JUnit(t, got)
+		var again junitSuites
+		if err := xml.Unmarshal(got, &again); err != nil {
+			t.Fatal(err)
+		}
+		if want := len(checks(r)); len(again.Suite.Cases) != want || again.Tests != want {
+			t.Errorf("%d test cases, want %d", len(again.Suite.Cases), want)
+		}
+	})
+}
+
+func TestHostileKTAP(t *testing.T) {
+	eachHostile(t, func(t *testing.T, r *result.Result) {
+		got := written(t, KTAP, r)
+		checkHarmless(t, got)
+		checkKTAP(t, got, checks(r))
+	})
+}
+
+// checkKTAP sees that the kernel's parser understands what was meant, and
+// nothing else.
+func checkKTAP(t *testing.T, got []byte, list []check) {
+	t.Helper()
+	parsed := foreign.KTAP(t, got)
+	if parsed.Errors != 0 || len(parsed.Tests) != len(list) {
+		t.Fatalf("%d tests with %d errors, want %d without", len(parsed.Tests), parsed.Errors, len(list))
+	}
+	for i, c := range list {
+		want := map[checkState]string{checkPassed: "SUCCESS", checkFailed: "FAILURE", checkBroken: "FAILURE", checkSkipped: "SKIPPED"}[c.state]
+		if p := parsed.Tests[i]; p.Name != string(c.name) || p.Status != want || p.Errors != 0 || len(p.Tests) != 0 {
+			t.Errorf("test %d is %s %s (%d errors, %d parts), want %s %s", i+1, p.Name, p.Status, p.Errors, len(p.Tests), c.name, want)
+		}
+	}
+}
+
+func TestKTAPOfVerdicts(t *testing.T) {
+	for _, class := range []result.Class{result.Pass, result.Build, result.Preflight, result.Host, result.Lost, result.Timeout, result.Leak, result.Panic} {
+		r := resultOf(demoEvents(), done)
+		r.Verdict = result.Verdict{Class: class, Message: "m"}
+		if class == result.Build || class == result.Preflight {
+			r.Machine = result.Machine{}
+		}
+		checkKTAP(t, written(t, KTAP, r), checks(r))
+		foreign.JUnit(t, written(t, JUnit, r))
+		failed, passed := 0, 0
+		for _, c := range checks(r) {
+			if c.state == checkFailed || c.state == checkBroken {
+				failed++
+			}
+			if c.state == checkPassed {
+				passed++
+			}
+			if c.name == result.Leak && c.state == checkPassed && (class == result.Build || class == result.Lost || class == result.Preflight) {
+				t.Errorf("%s: that nothing leaked is not known", class)
+			}
+		}
+		if class != result.Pass && failed != 1 || class == result.Pass && (failed != 0 || passed != len(checks(r))) {
+			t.Errorf("%s: %d failed, %d passed", class, failed, passed)
+		}
+	}
+}
+
+// TestHostileMermaid: the parser sees the arrows that were meant, and their texts
+// as they were meant.
+func TestHostileMermaid(t *testing.T) {
+	eachHostile(t, func(t *testing.T, r *result.Result) {
+		got := written(t, Mermaid, r)
+		checkHarmless(t, got)
+		list := messages(r)
+		list = list[:min(len(list), maxMessages)]
+		d := foreign.Mermaid(t, got)
+		if d.Type != "sequence" || len(d.Messages) != len(list) {
+			t.Fatalf("%s with %d messages, want a sequence with %d", d.Type, len(d.Messages), len(list))
+		}
+		for i, m := range d.Messages {
+			if want := mermaidPlain(list[i].text); mermaidDecoded(m.Text) != want {
+				t.Errorf("message %d is %q, want %q", i, mermaidDecoded(m.Text), want)
+			}
+		}
+	})
+}
+
+// mermaidPlain is a text as a reader is to see it.
+func mermaidPlain(s string) string {
+	if s = strings.TrimSpace(cut(unglue(s))); s == "" {
+		return "?"
+	}
+	return s
+}
+
+// mermaidDecoded turns the entities back that Mermaid keeps until it draws:
+// ﬂ°°35¶ß stands for #35;.
+func mermaidDecoded(s string) string {
+	for {
+		before, rest, ok := strings.Cut(s, "ﬂ°°")
+		if !ok {
+			return strings.TrimSpace(s)
+		}
+		number, after, _ := strings.Cut(rest, "¶ß")
+		var r rune
+		fmt.Sscan(number, &r)
+		s = before + string(r) + after
+	}
+}
+
+// TestHostileMarkdown: another's parser sees paragraphs, our table, our bold
+// words and code, and nothing that a guest began.
+func TestHostileMarkdown(t *testing.T) {
+	allowed := []string{"paragraph", "strong", "codespan", "text", "table", "code", "space"}
+	eachHostile(t, func(t *testing.T, r *result.Result) {
+		got := written(t, Markdown, r)
+		checkHarmless(t, got)
+		counts := make(map[string]int)
+		for _, token := range foreign.Markdown(t, got) {
+			counts[token.Type]++
+			if !slices.Contains(allowed, token.Type) {
+				t.Errorf("a %s: %.80q", token.Type, token.Text)
+			}
+			if token.Type == "text" && strings.Contains(token.Text, "forged") {
+				t.Errorf("text of the guest outside of code: %.80q", token.Text)
+			}
+		}
+		want := map[string]int{"table": 1, "code": len(r.Crashes), "strong": 1 + len(r.Verdict.Also)}
+		for kind, n := range want {
+			if counts[kind] != n {
+				t.Errorf("%d of %s, want %d", counts[kind], kind, n)
+			}
+		}
+	})
+}
+
+func TestReadJSONAgain(t *testing.T) {
+	r := hostileResult(3)
+	first := written(t, JSON, r)
+	again, err := ReadJSON(bytes.NewReader(first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var one, two any // for bytes that are no UTF-8 may be written in two ways
+	if err := errors.Join(json.Unmarshal(first, &one), json.Unmarshal(written(t, JSON, again), &two)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(one, two); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDiffText(t *testing.T) {
+	before, after := resultOf(demoEvents(), done), resultOf(troubleEvents(), done)
+	for name, opt := range map[string]TextOptions{"diff.txt": {}, "diff_color.txt": {Color: true, Width: 50}} {
+		var b bytes.Buffer
+		if err := Diff(&b, rundiff.Compare(before, after), opt); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, b.Bytes())
+		checkLines(t, b.Bytes(), opt)
+	}
+	eachHostile(t, func(t *testing.T, r *result.Result) {
+		var b bytes.Buffer
+		if err := Diff(&b, rundiff.Compare(before, r), TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		checkHarmless(t, b.Bytes())
+	})
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// What CI servers show of a message, and what they can bear of a log. Their
+// parsers refuse a text of 10 MB.
+const (
+	maxAttribute = 1000
+	maxLog       = 1 << 20
+)
+
+// The elements of JUnit's XML, in the order that Jenkins' schema wants.
+type (
+	junitSuites struct {
+		XMLName  xml.Name `xml:"testsuites"`
+		Name     string   `xml:"name,attr"`
+		Tests    int      `xml:"tests,attr"`
+		Failures int      `xml:"failures,attr"`
+		Errors   int      `xml:"errors,attr"`
+		Time     string   `xml:"time,attr"`
+		Suite    junitSuite
+	}
+	junitSuite struct {
+		XMLName    xml.Name        `xml:"testsuite"`
+		Name       string          `xml:"name,attr"`
+		Tests      int             `xml:"tests,attr"`
+		Failures   int             `xml:"failures,attr"`
+		Errors     int             `xml:"errors,attr"`
+		Skipped    int             `xml:"skipped,attr"`
+		Time       string          `xml:"time,attr"`
+		Properties []junitProperty `xml:"properties>property,omitempty"`
+		Cases      []junitCase     `xml:"testcase"`
+		Out        string          `xml:"system-out"`
+		Err        string          `xml:"system-err"`
+	}
+	junitProperty struct {
+		Name  string `xml:"name,attr"`
+		Value string `xml:"value,attr"`
+	}
+	junitCase struct {
+		Name    string      `xml:"name,attr"`
+		Class   string      `xml:"classname,attr"`
+		Time    string      `xml:"time,attr"`
+		Skipped *string     `xml:"skipped"`
+		Error   *junitFault `xml:"error"`
+		Failure *junitFault `xml:"failure"`
+	}
+	junitFault struct {
+		Type    string `xml:"type,attr"`
+		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
+	}
+)
+
+// JUnit writes the result as JUnit's XML, a test case for each class of verdict
+// but pass. The story is its standard output, the console its standard error.
+func JUnit(w io.Writer, r *result.Result) error {
+	suite := junitSuite{Name: "kmodlab " + clean(r.Machine.Name)}
+	var total float64
+	for _, p := range r.Phases {
+		total += p.MS
+	}
+	suite.Time = seconds(total)
+	suite.Properties = []junitProperty{
+		{"verdict", cut(clean(string(r.Verdict.Class)))}, {"kernel", cut(clean(r.Machine.Kernel))},
+		{"accel", cut(clean(r.Machine.Accel))}, {"qemu", cut(clean(r.Machine.QEMU))}, {"lost_records", fmt.Sprint(r.Dropped.Total)},
+	}
+	for _, c := range checks(r) {
+		suite.add(c, r.Phases)
+	}
+	var story bytes.Buffer
+	if err := Text(&story, r, TextOptions{}); err != nil {
+		return err
+	}
+	suite.Out = lastLines(story.String())
+	suite.Err = lastLines(cleanLines(r.Console))
+	all := junitSuites{Name: "kmodlab", Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Time: suite.Time, Suite: suite}
+	io.WriteString(w, xml.Header)
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	if err := enc.Encode(all); err != nil {
+		return fmt.Errorf("write JUnit report: %w", err)
+	}
+	if _, err := io.WriteString(w, "\n"); err != nil {
+		return fmt.Errorf("write JUnit report: %w", err)
+	}
+	return nil
+}
+
+func (s *junitSuite) add(c check, phases []result.Phase) {
+	t := junitCase{Name: string(c.name), Class: "kmodlab", Time: seconds(0)}
+	for _, p := range phases {
+		if p.Name == string(c.name) { // only the build is a phase of that name
+			t.Time = seconds(p.MS)
+		}
+	}
+	s.Tests++
+	fault := &junitFault{Type: string(c.name), Message: cut(c.text), Text: lastLines(strings.Join(append([]string{c.text}, c.detail...), "\n"))}
+	switch c.state {
+	case checkFailed:
+		t.Failure = fault
+		s.Failures++
+	case checkBroken:
+		t.Error = fault
+		s.Errors++
+	case checkSkipped:
+		t.Skipped = &c.text
+		s.Skipped++
+	}
+	s.Cases = append(s.Cases, t)
+}
+
+func seconds(ms float64) string { return fmt.Sprintf("%.3f", ms/1000) }
+
+// cut shortens a text to what fits an attribute.
+func cut(s string) string {
+	if len(s) <= maxAttribute {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxAttribute], "") + "…"
+}
+
+// lastLines keeps the end of a text that is too long.
+func lastLines(s string) string {
+	if len(s) <= maxLog {
+		return s
+	}
+	s = s[len(s)-maxLog:]
+	if i := strings.IndexByte(s, '\n'); i >= 0 {
+		s = s[i+1:]
+	}
+	return "…\n" + strings.ToValidUTF8(s, "")
+}
+
+// cleanLines is clean for a text of several lines.
+func cleanLines(s string) string {
+	lines := strings.Split(strings.TrimRight(s, "\r\n"), "\n")
+	for i := range lines {
+		lines[i] = clean(strings.TrimRight(lines[i], "\r "))
+	}
+	return strings.Join(lines, "\n")
+}

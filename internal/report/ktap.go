@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// KTAP writes the result as the kernel's own test results are written (version
+// 1, Documentation/dev-tools/ktap.rst), a test for each class of verdict but
+// pass. Whatever the guest wrote stands behind "#   ", where it can be no result.
+func KTAP(w io.Writer, r *result.Result) error {
+	buf := bufio.NewWriter(w)
+	list := checks(r)
+	fmt.Fprintf(buf, "KTAP version 1\n1..%d\n", len(list))
+	for i, c := range list {
+		if c.state == checkSkipped {
+			fmt.Fprintf(buf, "ok %d %s # SKIP %s\n", i+1, c.name, c.text)
+			continue
+		}
+		ok := "ok"
+		if c.state != checkPassed {
+			ok = "not ok"
+			for _, line := range append([]string{c.text}, c.detail...) {
+				fmt.Fprintf(buf, "#   %s\n", ktapText(line))
+			}
+		}
+		fmt.Fprintf(buf, "%s %d %s\n", ok, i+1, c.name)
+	}
+	if err := buf.Flush(); err != nil {
+		return fmt.Errorf("write KTAP report: %w", err)
+	}
+	return nil
+}
+
+// The kernel's parser takes these for the end of the log, wherever they stand on
+// a line, and a crash may well say so.
+var ktapEnds = strings.NewReplacer(
+	"List of all partitions:", `List of all partitions\x3a`,
+	"Kernel panic - not syncing: VFS:", `Kernel panic - not syncing: VFS\x3a`,
+	"reboot: System halted", `reboot\x3a System halted`,
+)
+
+func ktapText(line string) string { return ktapEnds.Replace(line) }

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// maxMarkdown bounds the rows of the table; whoever wants more wants another
+// format.
+const maxMarkdown = 2000
+
+// Markdown writes the story for notes and issues: the verdict, the story as a
+// table, the kernel's complaint. Whatever the guest chose stands in code spans
+// and code blocks, where it can be no markup.
+func Markdown(w io.Writer, r *result.Result) error {
+	buf := bufio.NewWriter(w)
+	v := &r.Verdict
+	fmt.Fprintf(buf, "**%s**: %s\n", code(string(v.Class)), code(v.Message))
+	if v.Hint != "" {
+		fmt.Fprintf(buf, "\nHint: %s\n", code(v.Hint))
+	}
+	for _, a := range v.Also {
+		fmt.Fprintf(buf, "\nAlso **%s**: %s\n", code(string(a.Class)), code(a.Message))
+	}
+	if m := &r.Machine; m.Kernel != "" {
+		fmt.Fprintf(buf, "\nLinux %s (%s), %s\n", code(m.Kernel), code(m.Name), code(strings.TrimSpace(m.Accel+" "+m.QEMU)))
+	}
+	rows := story(r, false)
+	if len(rows) > 0 {
+		fmt.Fprint(buf, "\n| time | who | what | how it went |\n|---:|---|---|---|\n")
+	}
+	for i, row := range rows {
+		if i == maxMarkdown {
+			fmt.Fprintf(buf, "\n%d more rows are in the other formats.\n", len(rows)-i)
+			break
+		}
+		when := ""
+		if row.timed {
+			when = moment(row.at)
+		}
+		fmt.Fprintf(buf, "| %s | %s | %s | %s |\n", when, cell(row.who), cell(row.what), cell(row.how))
+	}
+	for i := range r.Crashes {
+		fmt.Fprintf(buf, "\nThe kernel said: %s\n\n", code(r.Crashes[i].Title))
+		block(buf, r.Crashes[i].Log)
+	}
+	if r.Dropped.Total > 0 {
+		fmt.Fprintf(buf, "\n%s\n", plural(r.Dropped.Total, "trace record was lost.", "trace records were lost."))
+	}
+	if err := buf.Flush(); err != nil {
+		return fmt.Errorf("write Markdown report: %w", err)
+	}
+	return nil
+}
+
+// code makes a code span of a text: the fence is longer than any in it.
+func code(s string) string {
+	s = strings.Join(strings.Fields(clean(unglue(s))), " ")
+	if s == "" {
+		return ""
+	}
+	fence := strings.Repeat("`", longestRun(s)+1)
+	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
+		s = " " + s + " "
+	}
+	return fence + s + fence
+}
+
+// cell is a code span within a table, which a bar would end all the same.
+func cell(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
+
+// block writes lines as a code block.
+func block(w io.Writer, lines []string) {
+	fence := "```"
+	for _, line := range lines {
+		if n := longestRun(line); n >= len(fence) {
+			fence = strings.Repeat("`", n+1)
+		}
+	}
+	fmt.Fprintf(w, "%stext\n", fence)
+	for _, line := range lines {
+		fmt.Fprintln(w, clean(strings.TrimRight(line, "\r ")))
+	}
+	fmt.Fprintln(w, fence)
+}
+
+// longestRun counts the backquotes of the longest row of them.
+func longestRun(s string) int {
+	most, n := 0, 0
+	for i := range len(s) {
+		if n++; s[i] != '`' {
+			n = 0
+		}
+		most = max(most, n)
+	}
+	return most
+}
