@@ -161,6 +161,8 @@ func (l *life) end() {
 func (l *life) howEnded() string {
 	s := &l.t.Stages
 	switch {
+	case s.Exited == nil:
+		return ""
 	case s.StopAsked != nil && *s.StopAsked <= *s.Exited:
 		return after(s.StopAsked, s.Exited)
 	case l.t.Ending == string(timeline.EndByItself), l.t.Ending == string(timeline.EndTwice):

@@ -145,4 +145,5 @@ function watchPrinter(timeline, list) {
 	});
 }
 
-globalThis.kmodlab = main();
+// For who looks from the console, and for the tests.
+globalThis.kmodlab = Object.assign(main(), {rowTop, ends});
