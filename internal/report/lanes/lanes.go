@@ -304,6 +304,9 @@ func (b *builder) layRows() {
 		if slices.ContainsFunc(l.Segments, isLife) {
 			life = 1
 		}
+		if l.Kind == Kthreadd {
+			clip(l.Segments)
+		}
 		var until []int64 // when each row of calls is free again
 		for j := range l.Segments {
 			s := &l.Segments[j]
@@ -323,6 +326,15 @@ func (b *builder) layRows() {
 			s.Row = life + row
 		}
 		l.Rows = max(1, life+len(until))
+	}
+}
+
+// clip ends each segment where the next one begins: kthreadd makes one thread
+// after the other, and that a thread runs for the first time is only a bound.
+func clip(segments []Segment) {
+	for i := 1; i < len(segments); i++ {
+		before := &segments[i-1]
+		before.End = min(before.End, segments[i].Begin)
 	}
 }
 

@@ -62,7 +62,7 @@ class Detail {
 
 	place(p) {
 		return element("li", {class: p.module ? "ours" : ""}, isolated(p.text),
-			p.file ? element("span", {class: "file"}, isolated(`${p.file}:${p.line}`)) : null,
+			p.file ? element("span", {class: "file"}, isolated(position(p))) : null,
 			p.source ? sourceLines(p.source, p.line) : null);
 	}
 }
@@ -72,7 +72,12 @@ function momentWords(name) {
 	return name.replace(/_ns$/, "").replace(/_calls\b/, "").replaceAll("_", " ");
 }
 
+/** position is file:line, or the file alone where the line is not known. */
+function position(p) {
+	return p.line ? `${p.file}:${p.line}` : p.file;
+}
+
 function sourceLines(lines, at) {
 	return element("pre", {class: "source"}, lines.map((l) =>
-		element("span", {class: l.number === at ? "at" : ""}, String(l.number).padStart(5), "  ", isolated(l.text))));
+		element("span", {class: l.number === at ? "hit" : ""}, String(l.number).padStart(5), "  ", isolated(l.text))));
 }

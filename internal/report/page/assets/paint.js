@@ -197,16 +197,17 @@ function ends(f, a) {
 function paintArrows(f) {
 	const {ctx} = f;
 	const seen = new Set();
-	for (const a of f.arrows) {
-		const e = ends(f, a);
-		if (!e) continue;
+	const visible = f.arrows.map((a) => [a, ends(f, a)]).filter(([, e]) => e);
+	// A crowd of arrows is drawn lighter, so that what it lies on can be seen.
+	const strength = Math.max(0.35, 1 - visible.length / 300);
+	for (const [a, e] of visible) {
 		// Of many arrows in the same pixels one is enough.
 		const key = `${e.x1 | 0} ${e.x2 | 0} ${e.y1 | 0} ${e.y2 | 0}`;
 		const hot = f.isHotArrow(a);
 		if (seen.has(key) && !hot) continue;
 		seen.add(key);
 		const bend = (e.y2 - e.y1) / 2;
-		ctx.globalAlpha = f.dimmed(a.event) ? 0.15 : 1;
+		ctx.globalAlpha = f.dimmed(a.event) ? 0.1 : hot ? 1 : strength;
 		ctx.strokeStyle = ctx.fillStyle = linkColour(f, a);
 		ctx.lineWidth = hot ? 2.5 : 1.4;
 		ctx.setLineDash(a.link === "answer" ? [4, 3] : []);

@@ -42,9 +42,9 @@ function crash(c, open) {
 	return element("details", {class: "crash", open},
 		element("summary", {}, element("span", {class: "class"}, c.class), " ", isolated(c.title)),
 		element("p", {class: "facts-line"}, isolated(facts.filter(Boolean).join(" · "))),
-		guilty?.source ? [element("h4", {}, isolated(`${guilty.file}:${guilty.line}`)), sourceLines(guilty.source, guilty.line)] : null,
+		guilty?.source ? [element("h4", {}, isolated(position(guilty))), sourceLines(guilty.source, guilty.line)] : null,
 		element("h4", {}, "Call trace, innermost first"),
-		element("ol", {class: "stack frames"}, (c.frames ?? []).map((f, i) => frame(f, f === guilty, i))),
+		element("ol", {class: "stack frames", tabindex: "0"}, (c.frames ?? []).map((f, i) => frame(f, f === guilty, i))),
 		registers(c),
 		folded("In the kernel's own words", count((c.log ?? []).length, "line"), log((c.log ?? []).join("\n"))));
 }
@@ -55,7 +55,7 @@ function frame(f, guilty) {
 	return element("li", {class: (f.module ? "ours" : "") + (guilty ? " guilty" : "") + (f.reliable || f.inlined ? "" : " unsure")}, isolated(place),
 		f.inlined ? element("span", {class: "note"}, "inlined") : null,
 		f.reliable || f.inlined ? null : element("span", {class: "note"}, "maybe left over"),
-		f.file ? element("span", {class: "file"}, isolated(`${f.file}:${f.line}`)) : null,
+		f.file ? element("span", {class: "file"}, isolated(position(f))) : null,
 		f.source && !guilty ? folded("source", "", sourceLines(f.source, f.line)) : null);
 }
 
