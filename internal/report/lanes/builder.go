@@ -136,14 +136,19 @@ func (b *builder) kthreadd(at int64, background bool) int {
 
 // event adds a moment and returns its index.
 func (b *builder) event(e Event) int {
-	if e.Lane >= 0 {
-		l := &b.story.Lanes[e.Lane]
-		if !l.seen || e.At < l.first {
-			l.first, l.seen = e.At, true
-		}
-	}
+	b.touch(e.Lane, e.At)
 	b.story.Events = append(b.story.Events, e)
 	return len(b.story.Events) - 1
+}
+
+// touch notes when something happened in a lane.
+func (b *builder) touch(lane int, at int64) {
+	if lane < 0 {
+		return
+	}
+	if l := &b.story.Lanes[lane]; !l.seen || at < l.first {
+		l.first, l.seen = at, true
+	}
 }
 
 // segment adds a stretch from begin to end, which is nil where it goes on.
@@ -165,6 +170,11 @@ func (b *builder) segment(lane int, stage Stage, name string, begin int64, end *
 // arrow adds one between two tasks that are known and are not the same.
 func (b *builder) arrow(a Arrow) {
 	if a.From.Lane >= 0 && a.To.Lane >= 0 && a.From.Lane != a.To.Lane {
+		for _, end := range []End{a.From, a.To} { // a target may do nothing itself
+			if !b.story.Lanes[end.Lane].seen {
+				b.touch(end.Lane, end.At)
+			}
+		}
 		b.story.Arrows = append(b.story.Arrows, a)
 	}
 }

@@ -188,7 +188,7 @@ func check(t *testing.T, s *Story) {
 		lane(a.From.Lane, 0)
 		lane(a.To.Lane, 0)
 		event(a.Event)
-		plainText(t, a.Name)
+		plainText(t, a.Name, a.Outcome)
 		if a.From.Row >= s.Lanes[a.From.Lane].Rows || a.To.Row >= s.Lanes[a.To.Lane].Rows {
 			t.Fatalf("arrow %+v lands below its lane", a)
 		}
@@ -322,6 +322,16 @@ func TestCrowdOnOneLane(t *testing.T) {
 	check(t, s)
 	if len(s.Lanes) != 1 || s.Lanes[0].Rows > maxRows+1 {
 		t.Errorf("%d lanes, %d rows", len(s.Lanes), s.Lanes[0].Rows)
+	}
+}
+
+// TestDeafTarget: who is sent a signal and never does a thing has a lane all the
+// same, and the arrow lands there.
+func TestDeafTarget(t *testing.T) {
+	s := Build(&result.Result{Signals: []result.Signal{{Name: "SIGUSR1", From: result.Task{Comm: "a", PID: 1000}, To: result.Task{Comm: "b", PID: 2000}, Outcome: result.Ignored}}})
+	check(t, s)
+	if len(s.Arrows) != 1 || len(s.Lanes) != 2 || s.Lanes[s.Arrows[0].To.Lane].PID != 2000 {
+		t.Errorf("arrows %+v, lanes %q", s.Arrows, titles(s))
 	}
 }
 

@@ -106,7 +106,8 @@ func (b *builder) signal(s *result.Signal) {
 	}
 	subject := b.subject("signal", join(" ", kind, "to", target), s)
 	tone := outcomeTone(s.Outcome)
-	how := string(s.Outcome)
+	outcome := Short(string(s.Outcome))
+	how := outcome
 	if s.ConsumedNS != nil && !slices.Contains(s.Unknown, "sent_ns") {
 		how = join(" ", how, after(&s.SentNS, s.ConsumedNS))
 	}
@@ -130,7 +131,7 @@ func (b *builder) signal(s *result.Signal) {
 		}))
 		end.At = max(s.SentNS, *s.ConsumedNS)
 	}
-	b.arrow(Arrow{Link: LinkSignal, Name: name, Outcome: string(s.Outcome), Tone: tone, From: End{Lane: from, At: s.SentNS}, To: end, Event: sent})
+	b.arrow(Arrow{Link: LinkSignal, Name: name, Outcome: outcome, Tone: tone, From: End{Lane: from, At: s.SentNS}, To: end, Event: sent})
 }
 
 func outcomeTone(o result.Outcome) Tone {
