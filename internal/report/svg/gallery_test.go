@@ -46,7 +46,7 @@ var gallery = []struct {
 	{"signals", "sigcases", func(r *result.Result) {
 		targets := []int{r.Threads[2].PID, r.Threads[3].PID} // listener and deaf
 		last := r.Threads[3].Stages.Woken
-		*r = result.Result{Verdict: message("what becomes of signals to kernel threads"), Machine: r.Machine, Threads: r.Threads[2:4], Signals: slices.DeleteFunc(r.Signals, func(s result.Signal) bool {
+		*r = result.Result{Verdict: message("what becomes of signals to kernel threads"), Machine: r.Machine, Threads: r.Threads[2:4], Modules: loaded(r.Modules[1:]), Signals: slices.DeleteFunc(r.Signals, func(s result.Signal) bool {
 			return !slices.Contains(targets, s.To.PID) || s.Outcome == result.NotASignal || s.SentNS > *last+1e9
 		})}
 		for i := range r.Threads {
@@ -57,7 +57,15 @@ var gallery = []struct {
 	{"crash", "null_thread", func(*result.Result) {}},
 }
 
-func message(s string) result.Verdict { return result.Verdict{Class: result.Pass, Message: s} }
+func message(s string) result.Verdict { return result.Verdict{Message: s} }
+
+// loaded leaves of modules that they came.
+func loaded(modules []result.Module) []result.Module {
+	for i := range modules {
+		modules[i].FreedNS, modules[i].Refs = nil, nil
+	}
+	return modules
+}
 
 // freed leaves of modules that they went.
 func freed(modules []result.Module) []result.Module {

@@ -14,6 +14,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/kmodlab/kmodlab/internal/report/lanes"
 	"github.com/kmodlab/kmodlab/result"
@@ -21,17 +22,18 @@ import (
 
 // Sizes, in pixels.
 const (
-	gutter  = 172
-	margin  = 20
-	head    = 58 // the verdict
-	axis    = 44
-	row     = 22
-	rowGap  = 3
-	pad     = 14
-	least   = 48 // of a lane
-	perUnit = 15 // of the axis
-	minAxis = 700
-	maxAxis = 6000
+	gutter   = 172
+	margin   = 20
+	head     = 58 // the verdict
+	axis     = 44
+	row      = 22
+	rowGap   = 3
+	pad      = 14
+	least    = 48 // of a lane
+	perUnit  = 17 // of the axis
+	minAxis  = 700
+	maxAxis  = 6000
+	openRoom = 120 // after the last moment, for what goes on
 )
 
 // maxLanes bounds the picture; the HTML report has all.
@@ -87,7 +89,17 @@ func newPicture(w *bufio.Writer, s *lanes.Story) *picture {
 	p.bottom = y
 	p.scale = newScale(p.moments(), gutter+margin/2)
 	p.right = p.scale.right + margin
+	if p.goesOn() {
+		p.right += openRoom
+	}
 	return p
+}
+
+// goesOn reports whether something has no end in the picture.
+func (p *picture) goesOn() bool {
+	return slices.ContainsFunc(p.shown, func(l laid) bool {
+		return slices.ContainsFunc(l.Segments, func(g lanes.Segment) bool { return g.Open })
+	})
 }
 
 // moments are all times at which something that is shown begins or ends.
@@ -120,7 +132,7 @@ func (p *picture) rowTop(l *laid, i int) float64 {
 
 func (p *picture) draw(r *result.Result) {
 	height := p.bottom + 36
-	p.open(p.right, height, "kmodlab: "+string(r.Verdict.Class)+": "+lanes.Short(r.Verdict.Message), p.words())
+	p.open(p.right, height, title(r), p.words())
 	p.rect("ground", 0, 0, p.right, height, 8)
 	p.verdict(r)
 	p.bands()
@@ -132,6 +144,13 @@ func (p *picture) draw(r *result.Result) {
 	p.names()
 	p.foot(r, height)
 	p.close()
+}
+
+func title(r *result.Result) string {
+	if r.Verdict.Class == "" {
+		return "kmodlab: " + lanes.Short(r.Verdict.Message)
+	}
+	return "kmodlab: " + lanes.Short(string(r.Verdict.Class)) + ": " + lanes.Short(r.Verdict.Message)
 }
 
 // words tell the story to who cannot see the picture.
@@ -154,10 +173,13 @@ func (p *picture) verdict(r *result.Result) {
 		tone = "good"
 	}
 	class := lanes.Short(string(r.Verdict.Class))
-	width := measure(class, 13) + 26
-	p.rect(tone, margin, 18, width, 26, 13)
-	p.text("ground", margin+13, 35.5, 13, bold, class)
-	x := float64(margin) + width + 14
+	x := float64(margin)
+	if class != "" { // a part of a story has none
+		width := measure(class, 13) + 26
+		p.rect(tone, margin, 18, width, 26, 13)
+		p.text("ground", margin+13, 35.5, 13, bold, class)
+		x += width + 14
+	}
 	p.text("ink", x, 36.5, 15, bold, fit(lanes.Short(r.Verdict.Message), 15, p.right-x-margin))
 }
 
@@ -213,7 +235,7 @@ func (p *picture) ticks() {
 }
 
 func (p *picture) names() {
-	p.line("line", gutter-8, head, gutter-8, p.bottom, 1)
+	p.line("line", gutter-8, p.top, gutter-8, p.bottom, 1)
 	for i := range p.shown {
 		l := &p.shown[i]
 		y := l.y + min(l.height/2, 32)

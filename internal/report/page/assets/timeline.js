@@ -161,6 +161,7 @@ class Timeline {
 		paintNames(f);
 		paintAxis(f);
 		this.paints = (this.paints ?? 0) + 1;
+		this.painted ??= performance.now();
 	}
 
 	/** zoom makes everything factor times as wide, around a place on the canvas. */
