@@ -8,7 +8,7 @@ GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w"
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-all test-kernels test-faults test-endurance lint check generate bench bench-leaks bench-tracer bench-kmod fuzz doctor clean setup-% FORCE
+.PHONY: help demo build test test-all test-kernels test-faults test-endurance lint check generate docs bench bench-leaks bench-report bench-tracer bench-kmod fuzz doctor clean setup-% FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ lint: ## gofmt, go vet, staticcheck
 check: lint generate ## lint, and see that the generated files are up to date
 	git diff --exit-code -- tracer/bpf go.mod go.sum
 
+docs: setup-test ## draw the pictures of docs/pictures anew, from real runs in internal/report/testdata/real
+	KMODLAB_UPDATE=1 $(GO) test -count 1 -run '^(TestGallery|TestPicture)$$' ./internal/report/svg ./internal/report/page
+
 generate: setup-generate ## compile the eBPF programs anew (clang)
 	$(GO) generate ./tracer/bpf
 
@@ -56,6 +59,9 @@ bench: setup-bench build ## print ratios: run against a bare boot, build in VM a
 
 bench-leaks: setup-bench build ## compare runs with and without the search for leaks
 	$(GO) test -run '^$$' -bench '^BenchmarkLeaks$$' -benchtime 1x -timeout 30m .
+
+bench-report: setup-bench ## measure rendering: 100,000 events on one core, the page with 10,000 in Chromium
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/report/...
 
 # BPFTRACE_KERNEL=debian:trixie measures on another kernel.
 bench-tracer: setup-bench build ## compare the tracer's cost and losses with bpftrace's in one VM (about 15 minutes without KVM)

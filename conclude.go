@@ -28,6 +28,7 @@ func (r *run) conclude() {
 	defer func() { r.sourcesShown = l.sources.shown }()
 	defer l.sources.close()
 	res.Crashes = r.crashReports(res.Console, l)
+	l.locateAll(res)
 	if err := r.trace.err; err != nil && r.in.Finished {
 		// The guest said that all is well, and its records do not bear it out.
 		message := err.Error()

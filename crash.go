@@ -95,22 +95,41 @@ var sitePattern = lazyregexp.New(`^([^\s+]+)\+0x([0-9a-f]{1,8}) \[([\w-]+)\]$`)
 // position gives a site its file and line, empty where that is not known. exact is
 // as in result.Frame: an instruction and no return address.
 func (l *locator) position(site string, exact bool) (file string, line int) {
+	s := l.source(site, exact)
+	return s.File, s.Line
+}
+
+// source is position with the lines around it.
+func (l *locator) source(site string, exact bool) result.Source {
 	m := sitePattern.FindStringSubmatch(site)
 	if m == nil {
-		return "", 0
+		return result.Source{}
 	}
 	offset, err := strconv.ParseUint(m[2], 16, 64)
 	if err != nil {
-		return "", 0
+		return result.Source{}
 	}
 	frames := l.expand(new(result.Crash), result.Frame{Function: m[1], Offset: offset, Module: m[3], Exact: exact})
+	at := frames[len(frames)-1]
 	for _, f := range frames { // the person's own line, not one of a header that was put in
 		if f.Source != nil {
-			return f.File, f.Line
+			at = f
+			break
 		}
 	}
-	last := frames[len(frames)-1]
-	return last.File, last.Line
+	return result.Source{File: at.File, Line: at.Line, Source: at.Source}
+}
+
+// locateAll says where the places stand at which tasks acted.
+func (l *locator) locateAll(res *result.Result) {
+	for _, place := range res.Places() {
+		if s := l.source(place, false); s.File != "" {
+			if res.Sources == nil {
+				res.Sources = make(map[string]result.Source)
+			}
+			res.Sources[place] = s
+		}
+	}
 }
 
 // debugInfo is what is known of one module's file.

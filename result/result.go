@@ -65,6 +65,16 @@ type Result struct {
 	Stuck    []Stuck           `json:"stuck,omitempty"`
 	Commands []Command         `json:"commands"`
 	Console  string            `json:"console"`
+	// Sources says where the places in modules that stacks and sites name
+	// (function+0x1c [module], see Places) stand in the person's sources.
+	Sources map[string]Source `json:"sources,omitempty"`
+}
+
+// Source is a position in the sources of a module, with the lines around it.
+type Source struct {
+	File   string `json:"file"` // as in the sources' folder
+	Line   int    `json:"line"`
+	Source []Line `json:"source,omitempty"`
 }
 
 // Verdict is the one answer of a run.

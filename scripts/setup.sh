@@ -77,6 +77,7 @@ missing_packages() {
 		need gcc gcc # with addr2line, against which the source lines are checked
 		need depmod kmod
 		need xz xz-utils
+		need chromium chromium # draws the HTML report and drives it
 		need_static_busybox
 		;;
 	esac

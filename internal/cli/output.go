@@ -18,7 +18,9 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/report"
+	"github.com/kmodlab/kmodlab/internal/report/page"
 	"github.com/kmodlab/kmodlab/internal/report/perfetto"
+	"github.com/kmodlab/kmodlab/internal/report/svg"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -32,6 +34,8 @@ type format struct {
 // formats in the order in which help and errors list them. An ending that
 // contains another one stands before it.
 var formats = []format{
+	{".html", "a timeline to look at, one file for any browser", page.HTML},
+	{".svg", "the timeline as a picture for slides", svg.SVG},
 	{".json", "the result, for programs (docs/result.schema.json)", report.JSON},
 	{".txt", "the story as text", plainText},
 	{".md", "the story as Markdown", report.Markdown},

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+
+package lanes
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/result"
+	"github.com/kmodlab/kmodlab/tracer/timeline"
+)
+
+// maxItems is how many members of a list are told of one by one.
+const maxItems = 64
+
+// describe puts every fact of v into s, in the contract's order and by its
+// names, so that a field that is added there is shown here. What is empty or
+// was not seen is left out.
+func (b *builder) describe(s *Subject, v any) {
+	b.walk(s, "", reflect.ValueOf(v))
+}
+
+func (b *builder) walk(s *Subject, path string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			b.walk(s, path, v.Elem())
+		}
+	case reflect.Struct:
+		if t, ok := v.Interface().(result.Task); ok {
+			s.add(path, task(t))
+			return
+		}
+		for i := range v.NumField() {
+			name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			if strings.Contains(options, "omitempty") && v.Field(i).IsZero() {
+				continue
+			}
+			b.walk(s, dotted(path, name), v.Field(i))
+		}
+	case reflect.Slice:
+		b.list(s, path, v)
+	case reflect.Map:
+		// Only a crash has one, its registers, which the report shows.
+	case reflect.Int64:
+		if isTime(path) {
+			s.add(path, Moment(v.Int()))
+			return
+		}
+		s.add(path, strconv.FormatInt(v.Int(), 10))
+	case reflect.Float64:
+		s.add(path, strconv.FormatFloat(v.Float(), 'f', -1, 64))
+	default:
+		s.add(path, fmt.Sprint(v.Interface()))
+	}
+}
+
+// list tells of stacks as such, of words in one field, of structs one by one.
+func (b *builder) list(s *Subject, path string, v reflect.Value) {
+	if words, ok := v.Interface().([]string); ok {
+		if strings.HasSuffix(path, "stack") {
+			b.stack(s, path, words)
+			return
+		}
+		s.add(path, strings.Join(words, " "))
+		return
+	}
+	for i := range min(v.Len(), maxItems) {
+		b.walk(s, fmt.Sprintf("%s[%d]", path, i), v.Index(i))
+	}
+	if n := v.Len() - maxItems; n > 0 {
+		s.add(path, fmt.Sprintf("and %d more", n))
+	}
+}
+
+func (b *builder) stack(s *Subject, path string, places []string) {
+	if len(places) == 0 {
+		return
+	}
+	st := Stack{Name: path}
+	for _, p := range places {
+		st.Places = append(st.Places, b.place(p))
+	}
+	s.Stacks = append(s.Stacks, st)
+}
+
+func (s *Subject) add(name, value string) {
+	if value != "" {
+		s.Fields = append(s.Fields, Field{name, Plain(value)})
+	}
+}
+
+func dotted(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// isTime tells moments and lengths of time from other numbers by the contract's
+// names.
+func isTime(path string) bool {
+	return strings.HasSuffix(path, "_ns") || strings.Contains(path, "_ns.")
+}
+
+func task(t result.Task) string {
+	switch {
+	case t.PID == 0 && t.Comm == "":
+		return ""
+	case t.Site != "":
+		return fmt.Sprintf("%s[%d] in %s", t.Comm, t.PID, t.Site)
+	}
+	return fmt.Sprintf("%s[%d]", t.Comm, t.PID)
+}
+
+// Moment prints a time to the microsecond, as a person reads it.
+func Moment(ns int64) string {
+	switch {
+	case ns < 0:
+		return "-" + Moment(-max(ns, -1<<62))
+	case ns < 1e6:
+		return trim(float64(ns)/1e3, 1) + " µs"
+	case ns < 1e9:
+		return trim(float64(ns)/1e6, 3) + " ms"
+	}
+	return trim(float64(ns)/1e9, 6) + " s"
+}
+
+func trim(f float64, digits int) string {
+	s := strconv.FormatFloat(f, 'f', digits, 64)
+	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
+}
+
+// gap is how long it took from one moment to another, "" when one was not seen.
+func gap(from, to *int64) string {
+	if from == nil || to == nil {
+		return ""
+	}
+	return timeline.Span(max(0, *to-*from))
+}

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: MIT
+
+// Package lanes turns a result.Result into what a picture of it is made of: a
+// lane for each task, with the stages of its life and its calls as segments, and
+// arrows where one task acts on another; and the list of single events, each
+// with everything that is known of it. It is pure, and knows nothing of colours
+// and pixels.
+//
+// Names come from a guest that nobody trusts. Every text in a Story is plain:
+// valid UTF-8, without control characters and marks that change direction, and
+// of bounded length (Plain, Short). It is still to be escaped for whatever it is
+// put into.
+package lanes
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// Story is everything that happened. All times are nanoseconds since the run's
+// first event, as in result.Result. Empty lists are nil; an index that points
+// nowhere is -1.
+type Story struct {
+	Lanes    []Lane    `json:"lanes"`    // in the order of their first event, modules last
+	Events   []Event   `json:"events"`   // in the order of time
+	Arrows   []Arrow   `json:"arrows"`   // in the order of From.At
+	Subjects []Subject `json:"subjects"` // what the events are about
+	Places   []Place   `json:"places"`   // that Subject.Stacks name
+	Begin    int64     `json:"begin"`    // of what is not in the background, as far as there is such
+	End      int64     `json:"end"`
+}
+
+// Kind is what a lane stands for.
+type Kind string
+
+// The kinds of lanes.
+const (
+	Process  Kind = "process"
+	Kthreadd Kind = "kthreadd"
+	Kthread  Kind = "kthread"
+	Helper   Kind = "helper" // the program that the kernel ran for a request_module
+	Module   Kind = "module"
+)
+
+// Lane is one task, or the life of a module.
+type Lane struct {
+	Name       string    `json:"name"` // without the pid
+	PID        int       `json:"pid"`  // 0 for modules
+	Kind       Kind      `json:"kind"`
+	Background bool      `json:"background"` // nothing in it has to do with the modules under study
+	Segments   []Segment `json:"segments"`   // in the order of Begin
+	Rows       int       `json:"rows"`       // at least 1
+	Subject    int       `json:"subject"`    // the thread, request or module whose life it is, or -1
+
+	first int64 // its first event
+	seen  bool
+}
+
+// Title is the lane's name with the pid.
+func (l *Lane) Title() string {
+	if l.Kind == Module {
+		return l.Name
+	}
+	return fmt.Sprintf("%s[%d]", l.Name, l.PID)
+}
+
+// Stage is what a segment shows, which decides its colour.
+type Stage string
+
+// The stages of lives, and the calls. A thread goes from Requested to Ended.
+const (
+	Requested Stage = "requested" // asked for; kthreadd has not looked yet
+	Creating  Stage = "creating"  // kthreadd makes it; also kthreadd's own work
+	Created   Stage = "created"   // it is there, and sleeps until it is woken
+	Woken     Stage = "woken"     // on its way to its function
+	Function  Stage = "function"
+	Stopping  Stage = "stopping" // kthread_stop was called, it has not returned yet
+	Ended     Stage = "ended"    // not freed yet
+	Parked    Stage = "parked"
+	Work      Stage = "work" // of a kthread_worker
+
+	Starting Stage = "starting" // a helper between fork and exec
+	Running  Stage = "running"  // a helper from exec to exit
+
+	Create Stage = "create"  // a caller waits for a new thread
+	Stop   Stage = "stop"    // a caller waits in kthread_stop
+	Park   Stage = "park"    // a caller waits in kthread_park
+	Ask    Stage = "request" // a caller is in request_module
+	Load   Stage = "load"    // a caller is in finit_module
+
+	Init Stage = "init" // a module's init runs
+	Live Stage = "live" // a module is loaded
+)
+
+// Segment is a stretch of a lane.
+type Segment struct {
+	Stage Stage  `json:"stage"`
+	Name  string `json:"name"`
+	Begin int64  `json:"begin"`
+	End   int64  `json:"end"`
+	Open  bool   `json:"open"` // it goes on after End; the trace saw no end
+	// Row is 0 for the stages of a life. Calls lie below, each in a row of its own
+	// while another one goes on.
+	Row   int `json:"row"`
+	Event int `json:"event"` // with which it begins
+}
+
+// Tone is how a reader is to feel about an event.
+type Tone string
+
+// The tones; most events have none.
+const (
+	Good Tone = "good"
+	Warn Tone = "warn"
+	Bad  Tone = "bad"
+)
+
+// Event is a moment of one subject.
+type Event struct {
+	At      int64  `json:"at"`
+	Lane    int    `json:"lane"` // who did it, or -1
+	Subject int    `json:"subject"`
+	Moment  string `json:"moment"` // of the subject, by the contract's name: picked_up, sent_ns
+	What    string `json:"what"`
+	How     string `json:"how"`
+	Tone    Tone   `json:"tone"`
+	// Point marks an event that is no end of a segment.
+	Point      bool `json:"point"`
+	Background bool `json:"background"`
+}
+
+// Link is what an arrow stands for.
+type Link string
+
+// The kinds of arrows.
+const (
+	LinkAsk    Link = "ask"    // a request to its taker
+	LinkFork   Link = "fork"   // a maker to the new task
+	LinkAnswer Link = "answer" // back to who waited
+	LinkWake   Link = "wake"
+	LinkSignal Link = "signal"
+	LinkStop   Link = "stop"
+	LinkPark   Link = "park"
+	LinkWork   Link = "work"
+)
+
+// End is an end of an arrow.
+type End struct {
+	Lane int   `json:"lane"`
+	At   int64 `json:"at"`
+	Row  int   `json:"row"` // of the segment that begins or ends there
+}
+
+// Arrow says that one task acted on another.
+type Arrow struct {
+	Link    Link   `json:"link"`
+	Name    string `json:"name"` // empty for most
+	Outcome string `json:"outcome"`
+	Tone    Tone   `json:"tone"`
+	From    End    `json:"from"`
+	To      End    `json:"to"`
+	Event   int    `json:"event"` // with which it begins
+}
+
+// Subject is what events are about: one thread, request, signal, module or
+// crash.
+type Subject struct {
+	Kind   string  `json:"kind"` // thread, request, signal, module, crash
+	Name   string  `json:"name"`
+	Fields []Field `json:"fields"` // all that the result says of it, by the contract's names
+	Stacks []Stack `json:"stacks"`
+}
+
+// Field is one fact.
+type Field struct{ Name, Value string }
+
+// Stack is a list of places, innermost first, as indexes of Story.Places.
+type Stack struct {
+	Name   string `json:"name"` // the contract's: stack, stop_calls[0].stack
+	Places []int  `json:"places"`
+}
+
+// Place is a place in code, with its source line where the result has it.
+type Place struct {
+	Text   string        `json:"text"`
+	Module bool          `json:"module"` // of a module, not the kernel's own
+	File   string        `json:"file"`
+	Line   int           `json:"line"`
+	Source []result.Line `json:"source"`
+}
+
+// Build makes the story of r, of which it keeps nothing.
+func Build(r *result.Result) *Story {
+	b := &builder{
+		story:  &Story{},
+		source: r.Sources,
+		places: map[string]int{},
+		byPID:  map[int][]int{},
+		other:  map[taskKey]int{},
+	}
+	b.openLives(r)
+	for i := range r.Modules {
+		b.module(&r.Modules[i])
+	}
+	for i := range r.Threads {
+		b.thread(i, &r.Threads[i])
+	}
+	for i := range r.Requests {
+		b.request(i, &r.Requests[i])
+	}
+	for i := range r.Signals {
+		b.signal(&r.Signals[i])
+	}
+	for i := range r.Crashes {
+		b.crash(&r.Crashes[i])
+	}
+	b.bounds()
+	b.closeOpen()
+	b.sortEvents()
+	b.layRows()
+	b.landArrows()
+	b.sortLanes()
+	return b.story
+}
+
+// bounds finds the story's first and last moment. A story that is nothing but
+// background is shown as it is.
+func (b *builder) bounds() {
+	s := b.story
+	seen := false
+	for pass := range 2 {
+		for _, e := range s.Events {
+			if pass == 0 && e.Background {
+				continue
+			}
+			if !seen || e.At < s.Begin {
+				s.Begin = e.At
+			}
+			if !seen || e.At > s.End {
+				s.End = e.At
+			}
+			seen = true
+		}
+		if seen {
+			return
+		}
+	}
+}
+
+// closeOpen gives segments without an end the story's.
+func (b *builder) closeOpen() {
+	for i := range b.story.Lanes {
+		for j := range b.story.Lanes[i].Segments {
+			s := &b.story.Lanes[i].Segments[j]
+			if s.Open {
+				s.End = max(s.Begin, b.story.End)
+			}
+		}
+	}
+}
+
+// sortEvents puts the events into the order of time, and what points to them
+// after them.
+func (b *builder) sortEvents() {
+	events := b.story.Events
+	order := make([]int, len(events))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(events[x].At, events[y].At) })
+	sorted, moved := make([]Event, len(events)), make([]int, len(events))
+	for to, from := range order {
+		sorted[to], moved[from] = events[from], to
+	}
+	b.story.Events = sorted
+	for i := range b.story.Lanes {
+		for j := range b.story.Lanes[i].Segments {
+			s := &b.story.Lanes[i].Segments[j]
+			s.Event = moved[s.Event]
+		}
+	}
+	for i := range b.story.Arrows {
+		a := &b.story.Arrows[i]
+		a.Event = moved[a.Event]
+	}
+	slices.SortStableFunc(b.story.Arrows, func(x, y Arrow) int { return cmp.Compare(x.From.At, y.From.At) })
+}
+
+// maxRows bounds how many calls of a lane can lie below each other.
+const maxRows = 8
+
+// layRows gives every call the first row below the lane's life in which nothing
+// else goes on. An outer call begins first, so it lies above the inner ones.
+func (b *builder) layRows() {
+	for i := range b.story.Lanes {
+		l := &b.story.Lanes[i]
+		slices.SortStableFunc(l.Segments, func(x, y Segment) int {
+			return cmp.Or(cmp.Compare(x.Begin, y.Begin), cmp.Compare(y.End, x.End))
+		})
+		life := 0
+		if slices.ContainsFunc(l.Segments, isLife) {
+			life = 1
+		}
+		if l.Kind == Kthreadd {
+			clip(l.Segments)
+		}
+		var until []int64 // when each row of calls is free again
+		for j := range l.Segments {
+			s := &l.Segments[j]
+			if isLife(*s) {
+				continue
+			}
+			row := slices.IndexFunc(until, func(end int64) bool { return end <= s.Begin })
+			switch {
+			case row >= 0:
+			case len(until) < maxRows:
+				row = len(until)
+				until = append(until, 0)
+			default:
+				row = maxRows - 1
+			}
+			until[row] = max(s.End, s.Begin+1)
+			s.Row = life + row
+		}
+		l.Rows = max(1, life+len(until))
+	}
+}
+
+// clip ends each segment where the next one begins: kthreadd makes one thread
+// after the other, and that a thread runs for the first time is only a bound.
+func clip(segments []Segment) {
+	for i := 1; i < len(segments); i++ {
+		before := &segments[i-1]
+		before.End = min(before.End, segments[i].Begin)
+	}
+}
+
+// landArrows finds the rows in which arrows begin and end: the innermost segment
+// with an edge at that moment, else the lane's first row.
+func (b *builder) landArrows() {
+	edges := make(map[End]int) // with Row 0 as key
+	for i := range b.story.Lanes {
+		for _, s := range b.story.Lanes[i].Segments {
+			for _, at := range []int64{s.Begin, s.End} {
+				key := End{Lane: i, At: at}
+				edges[key] = max(edges[key], s.Row)
+			}
+		}
+	}
+	for i := range b.story.Arrows {
+		a := &b.story.Arrows[i]
+		a.From.Row, a.To.Row = edges[a.From], edges[a.To]
+	}
+}
+
+// isLife tells the stages of a life from calls.
+func isLife(s Segment) bool {
+	switch s.Stage {
+	case Create, Stop, Park, Ask, Load, Parked, Work:
+		return false
+	}
+	return true
+}
+
+// sortLanes puts the lanes into the order of their first event, modules last,
+// and drops those in which nothing happened.
+func (b *builder) sortLanes() {
+	lanes := b.story.Lanes
+	order := make([]int, 0, len(lanes))
+	for i := range lanes {
+		if lanes[i].seen || len(lanes[i].Segments) > 0 {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(x, y int) int {
+		a, b := &lanes[x], &lanes[y]
+		if (a.Kind == Module) != (b.Kind == Module) {
+			if a.Kind == Module {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(a.first, b.first)
+	})
+	moved := make([]int, len(lanes))
+	sorted := make([]Lane, len(order))
+	for to, from := range order {
+		sorted[to], moved[from] = lanes[from], to
+	}
+	b.story.Lanes = sorted
+	for i := range b.story.Events {
+		if e := &b.story.Events[i]; e.Lane >= 0 {
+			e.Lane = moved[e.Lane]
+		}
+	}
+	for i := range b.story.Arrows {
+		a := &b.story.Arrows[i]
+		a.From.Lane, a.To.Lane = moved[a.From.Lane], moved[a.To.Lane]
+	}
+}

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: MIT
+
+// Drawing on the canvas. Everything here takes a frame (context, colours, sizes,
+// what is visible) and draws one kind of thing.
+
+const sizes = {axis: 46, row: 20, gap: 3, pad: 13, gutter: 158, name: 17};
+
+/** layOut gives each lane its top and height; returns the height of all. */
+function layOut(lanes, narrow) {
+	let y = 0;
+	const head = narrow ? sizes.name : 0;
+	for (const lane of lanes) {
+		lane.top = y;
+		lane.first = y + sizes.pad + head;
+		lane.height = head + 2 * sizes.pad + lane.rows * (sizes.row + sizes.gap) - sizes.gap;
+		if (!narrow) lane.height = Math.max(lane.height, 46);
+		y += lane.height;
+	}
+	return y;
+}
+
+function rowTop(lane, row) {
+	return lane.first + row * (sizes.row + sizes.gap);
+}
+
+/** pointTop is where points lie: below the text of the life, above the calls. */
+function pointTop(lane) {
+	return rowTop(lane, 0) + sizes.row + 1;
+}
+
+function paintGround(f) {
+	f.ctx.fillStyle = f.colour("ground");
+	f.ctx.fillRect(0, 0, f.width, f.height);
+}
+
+/** paintBands tells the lanes apart, with every second one on another ground. */
+function paintBands(f) {
+	const {ctx} = f;
+	f.eachLane((lane, i) => {
+		const y = f.y(lane.top);
+		if (i % 2 === 1) {
+			ctx.fillStyle = f.colour("band");
+			ctx.fillRect(0, y, f.width, lane.height);
+		}
+		if (lane.kind === "module" && f.lanes[i - 1]?.kind !== "module" && i > 0) {
+			ctx.fillStyle = f.colour("soft");
+			ctx.fillRect(0, y, f.width, 1);
+		}
+	});
+}
+
+/** paintNames fills the gutter, or on a narrow page the first line of each lane. */
+function paintNames(f) {
+	const {ctx} = f;
+	if (!f.narrow) {
+		ctx.fillStyle = f.colour("ground");
+		ctx.fillRect(0, 0, f.left, f.height);
+		f.eachLane((lane, i) => {
+			if (i % 2 === 1) {
+				ctx.fillStyle = f.colour("band");
+				ctx.fillRect(0, f.y(lane.top), f.left, lane.height);
+			}
+		});
+		ctx.fillStyle = f.colour("line");
+		ctx.fillRect(f.left - 1, 0, 1, f.height);
+	}
+	ctx.textBaseline = "alphabetic";
+	f.eachLane((lane, i) => {
+		const x = f.narrow ? 8 : 12;
+		const y = f.y(lane.top) + (f.narrow ? 15 : Math.min(lane.height / 2, 30) - 2);
+		ctx.font = f.bold;
+		ctx.fillStyle = f.colour(i === f.lane ? "accent" : "ink");
+		const pid = lane.kind === "module" ? "" : ` ${lane.pid}`;
+		ctx.font = f.small;
+		const pidWidth = ctx.measureText(pid).width;
+		ctx.font = f.bold;
+		const room = (f.narrow ? f.width / 2 : f.left - 22) - pidWidth;
+		const name = fit(ctx, lane.name, room);
+		halo(f, name, x, y);
+		ctx.fillText(name, x, y);
+		const end = x + ctx.measureText(name).width;
+		ctx.font = f.small;
+		halo(f, pid, end, y);
+		if (f.narrow) halo(f, laneWords[lane.kind], end + pidWidth + 8, y);
+		ctx.fillStyle = f.colour("soft");
+		ctx.fillText(pid, end, y);
+		if (f.narrow) ctx.fillText(laneWords[lane.kind], end + pidWidth + 8, y);
+		else ctx.fillText(laneWords[lane.kind], x, y + 15);
+	});
+}
+
+/** halo clears the ground around a text from arrows. */
+function halo(f, text, x, y) {
+	f.ctx.lineWidth = 4;
+	f.ctx.lineJoin = "round";
+	f.ctx.strokeStyle = f.colour("ground");
+	f.ctx.strokeText(text, x, y);
+}
+
+/** paintLives draws a hair line where a task without segments was seen. */
+function paintLives(f) {
+	const {ctx} = f;
+	ctx.fillStyle = f.colour("line");
+	f.eachLane((lane) => {
+		ctx.fillRect(f.left, Math.round(f.y(rowTop(lane, 0) + sizes.row / 2)), f.width - f.left, 1);
+	});
+}
+
+function paintSegments(f) {
+	const {ctx} = f;
+	ctx.textBaseline = "middle";
+	ctx.font = f.font;
+	f.eachLane((lane) => {
+		const last = []; // the right edge of what was drawn, by row
+		for (const s of lane.segments) {
+			let x1 = f.x(s.begin), x2 = s.open ? f.width + 4 : f.x(s.end);
+			if (x2 < f.left || x1 > f.width) continue;
+			// A segment narrower than a pixel is drawn as one, once for each pixel.
+			if (x2 - x1 < 1) {
+				if (last[s.row] >= Math.floor(x1) + 1) continue;
+				x2 = x1 + 1;
+			}
+			x1 = Math.max(x1, f.left - 6);
+			last[s.row] = Math.floor(x2);
+			const y = f.y(rowTop(lane, s.row));
+			const width = Math.max(1, x2 - x1 - (x2 - x1 > 3 ? 1 : 0));
+			ctx.globalAlpha = f.dimmed(s.event) ? 0.25 : 1;
+			ctx.fillStyle = f.colour("stage-" + s.stage);
+			box(ctx, x1, y, width, sizes.row, Math.min(4, width / 2));
+			ctx.fill();
+			if (f.isHot(s)) {
+				ctx.strokeStyle = f.colour("accent");
+				ctx.lineWidth = 1.5;
+				ctx.stroke();
+			}
+			label(f, s.name, Math.max(x1, f.left) + 6, y + sizes.row / 2 + 0.5, Math.min(x2, f.width) - Math.max(x1, f.left) - 11);
+			ctx.globalAlpha = 1;
+		}
+	});
+}
+
+function label(f, text, x, y, room) {
+	if (room < 14) return;
+	const shown = fit(f.ctx, text, room);
+	if (shown === "…" || shown.length < Math.min(4, text.length)) return;
+	f.ctx.fillStyle = f.colour("ink");
+	f.ctx.fillText(shown, x, y);
+}
+
+function box(ctx, x, y, width, height, radius) {
+	ctx.beginPath();
+	ctx.roundRect(x, y, width, height, radius);
+}
+
+/** fit shortens a text to a width; what was measured is remembered. */
+const fitted = new Map();
+function fit(ctx, text, room) {
+	if (room <= 0) return "";
+	const key = `${ctx.font}\n${Math.floor(room)}\n${text}`;
+	let shown = fitted.get(key);
+	if (shown === undefined) {
+		if (fitted.size > 20000) fitted.clear();
+		shown = shorten(ctx, text, room);
+		fitted.set(key, shown);
+	}
+	return shown;
+}
+
+function shorten(ctx, text, room) {
+	if (text.length > 300) text = text.slice(0, 300) + "…";
+	if (ctx.measureText(text).width <= room) return text;
+	let low = 0, high = text.length;
+	while (low < high) {
+		const mid = (low + high + 1) >> 1;
+		if (ctx.measureText(text.slice(0, mid) + "…").width <= room) low = mid;
+		else high = mid - 1;
+	}
+	return text.slice(0, low).trimEnd() + "…";
+}
+
+function linkColour(f, a) {
+	return f.colour(a.link === "signal" && a.tone ? a.tone : "link-" + a.link);
+}
+
+/** ends are where an arrow leaves and lands, or null where nothing of it shows. */
+function ends(f, a) {
+	const from = f.laneOf(a.from.lane), to = f.laneOf(a.to.lane);
+	const down = to.top > from.top;
+	const x1 = f.x(a.from.at), x2 = f.x(a.to.at);
+	const y1 = f.y(rowTop(from, a.from.row)) + (down ? sizes.row : 0);
+	const y2 = f.y(rowTop(to, a.to.row)) + (down ? 0 : sizes.row);
+	if (Math.max(x1, x2) < f.left || Math.min(x1, x2) > f.width) return null;
+	if (Math.max(y1, y2) < sizes.axis || Math.min(y1, y2) > f.height) return null;
+	return {x1, y1, x2, y2, down};
+}
+
+function paintArrows(f) {
+	const {ctx} = f;
+	const seen = new Set();
+	const visible = f.arrows.map((a) => [a, ends(f, a)]).filter(([, e]) => e);
+	// A crowd of arrows is drawn lighter, so that what it lies on can be seen.
+	const strength = Math.max(0.35, 1 - visible.length / 300);
+	for (const [a, e] of visible) {
+		// Of many arrows in the same pixels one is enough.
+		const key = `${e.x1 | 0} ${e.x2 | 0} ${e.y1 | 0} ${e.y2 | 0}`;
+		const hot = f.isHotArrow(a);
+		if (seen.has(key) && !hot) continue;
+		seen.add(key);
+		const bend = (e.y2 - e.y1) / 2;
+		ctx.globalAlpha = f.dimmed(a.event) ? 0.1 : hot ? 1 : strength;
+		ctx.strokeStyle = ctx.fillStyle = linkColour(f, a);
+		ctx.lineWidth = hot ? 2.5 : 1.4;
+		ctx.setLineDash(a.link === "answer" ? [4, 3] : []);
+		const tip = e.down ? -6 : 6;
+		ctx.beginPath();
+		ctx.moveTo(e.x1, e.y1);
+		ctx.bezierCurveTo(e.x1, e.y1 + bend, e.x2, e.y2 + tip - bend, e.x2, e.y2 + tip);
+		ctx.stroke();
+		ctx.setLineDash([]);
+		ctx.beginPath();
+		ctx.moveTo(e.x2, e.y2);
+		ctx.lineTo(e.x2 - 3.5, e.y2 + tip * 1.15);
+		ctx.lineTo(e.x2 + 3.5, e.y2 + tip * 1.15);
+		ctx.fill();
+		ctx.globalAlpha = 1;
+	}
+}
+
+/** paintArrowNames writes at the tails of arrows what they are, where there is room. */
+function paintArrowNames(f) {
+	const {ctx} = f;
+	ctx.font = f.small;
+	ctx.textBaseline = "middle";
+	const taken = [];
+	for (const a of f.arrows) {
+		const name = `${a.name} ${a.outcome}`.trim().replaceAll("-", " ");
+		if (!name) continue;
+		const e = ends(f, a);
+		if (!e) continue;
+		const text = fit(ctx, name, 190), width = ctx.measureText(text).width;
+		const y = e.y1 + (e.down ? 7 : -6);
+		let x = e.x1 + 6;
+		if (x + width > f.width - 4) x = e.x1 - 6 - width;
+		if (x < f.left || taken.some((t) => Math.abs(t.y - y) < 12 && x < t.x2 + 4 && x + width > t.x1 - 4)) continue;
+		taken.push({y, x1: x, x2: x + width});
+		ctx.globalAlpha = f.dimmed(a.event) ? 0.25 : 1;
+		halo(f, text, x, y);
+		ctx.fillStyle = linkColour(f, a);
+		ctx.fillText(text, x, y);
+		ctx.globalAlpha = 1;
+	}
+}
+
+/** paintPoints draws events that are no end of a segment. */
+function paintPoints(f) {
+	const {ctx} = f;
+	let last = "";
+	for (const e of f.events) {
+		if (!e.point || e.lane < 0) continue;
+		const lane = f.laneOf(e.lane);
+		const x = f.x(e.at);
+		if (!lane || x < f.left || x > f.width) continue;
+		const y = f.y(pointTop(lane));
+		const key = `${Math.round(x)} ${y}`;
+		if (key === last && !e.tone) continue;
+		last = key;
+		ctx.globalAlpha = f.dimmed(e.index) ? 0.2 : 1;
+		ctx.beginPath();
+		ctx.arc(x, y, e.tone === "bad" ? 5 : 3, 0, 2 * Math.PI);
+		ctx.fillStyle = f.colour(e.tone || "soft");
+		ctx.fill();
+		ctx.lineWidth = 1.5;
+		ctx.strokeStyle = f.colour("ground");
+		ctx.stroke();
+		ctx.globalAlpha = 1;
+	}
+}
+
+/** paintAxis writes the moments on top, and between them how long it was. */
+function paintAxis(f) {
+	const {ctx} = f;
+	ctx.fillStyle = f.colour("ground");
+	ctx.fillRect(0, 0, f.width, sizes.axis);
+	ctx.fillStyle = f.colour("line");
+	ctx.fillRect(0, sizes.axis - 1, f.width, 1);
+	ctx.textBaseline = "middle";
+	const ticks = f.ticks();
+	ticks.forEach((t, i) => {
+		const x = f.x(t);
+		ctx.fillStyle = f.colour("soft");
+		ctx.fillRect(Math.round(x), sizes.axis - 7, 1, 6);
+		ctx.font = f.small;
+		const text = tick(t), width = ctx.measureText(text).width;
+		const at = Math.min(Math.max(x - width / 2, f.left + 2), f.width - width - 4);
+		ctx.fillStyle = f.colour("ink");
+		ctx.fillText(text, at, 13);
+		if (i === 0 || f.even) return;
+		const before = f.x(ticks[i - 1]), gap = "+" + span(t - ticks[i - 1]);
+		const room = ctx.measureText(gap).width;
+		if (x - before < room + 14) return;
+		ctx.fillStyle = f.colour("soft");
+		ctx.fillText(gap, (x + before) / 2 - room / 2, 30);
+		ctx.fillStyle = f.colour("line");
+		ctx.fillRect(before + 4, 30, (x - before - room) / 2 - 8, 1);
+		ctx.fillRect((x + before + room) / 2 + 4, 30, (x - before - room) / 2 - 8, 1);
+	});
+	if (!f.narrow) {
+		ctx.fillStyle = f.colour("soft");
+		ctx.font = f.small;
+		ctx.fillText(f.even ? "time, to scale" : "time, step by step", 12, 13);
+	}
+}
+
+/** paintGrid continues the ticks through the lanes. */
+function paintGrid(f) {
+	f.ctx.fillStyle = f.colour("line");
+	for (const t of f.ticks()) f.ctx.fillRect(Math.round(f.x(t)), sizes.axis, 1, f.height);
+}
+
+/** paintCursor marks the selected event. */
+function paintCursor(f) {
+	const {ctx} = f, e = f.selected;
+	if (!e) return;
+	const x = f.x(e.at);
+	if (x < f.left || x > f.width) return;
+	ctx.fillStyle = f.colour("accent");
+	ctx.fillRect(Math.round(x) - 0.5, sizes.axis - 8, 1.5, f.height);
+	const lane = e.lane >= 0 ? f.laneOf(e.lane) : null;
+	if (!lane) return;
+	const y = f.y(pointTop(lane));
+	if (y < sizes.axis) return;
+	ctx.beginPath();
+	ctx.arc(x, y, 4.5, 0, 2 * Math.PI);
+	ctx.lineWidth = 2;
+	ctx.strokeStyle = f.colour("accent");
+	ctx.fillStyle = f.colour("ground");
+	ctx.fill();
+	ctx.stroke();
+}

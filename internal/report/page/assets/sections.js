@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+
+// What surrounds the timeline: the verdict above, reports and tables below.
+
+const bad = new Set(["oops", "panic", "lockup", "hung", "leak", "load", "build", "lost", "host"]);
+
+function verdictClass(c) {
+	return c === "pass" ? "good" : bad.has(c) ? "bad" : "warn";
+}
+
+function showVerdict(model) {
+	const {verdict: v, machine: m, modules, dropped, story} = model.data;
+	const box = document.getElementById("verdict");
+	box.classList.add(verdictClass(v.class));
+	const threads = story.lanes.filter((l) => l.kind === "kthread" && !l.background).length;
+	const kinds = (kind) => story.subjects.filter((s) => s.kind === kind && s.events.some((i) => !story.events[i].background)).length;
+	const facts = [
+		count((modules ?? []).filter((x) => !x.background).length, "module"), count(threads, "kernel thread"), count(kinds("request"), "request"),
+		count(kinds("signal"), "signal"), dropped.total > 0 ? count(dropped.total, "record lost", "records lost") : "no record lost",
+	];
+	const where = [m.name, m.kernel && "Linux " + m.kernel, m.qemu && "QEMU " + m.qemu, m.accel, m.cpus && count(m.cpus, "CPU"), m.memory_mib && m.memory_mib + " MiB"];
+	box.append(
+		element("p", {class: "class"}, v.class),
+		element("div", {},
+			element("h1", {id: "verdict-message"}, isolated(v.message)),
+			v.hint ? element("p", {class: "hint"}, "Hint: ", isolated(v.hint)) : null,
+			(v.also ?? []).map((a) => element("p", {class: "also"}, "also ", element("strong", {}, a.class), ": ", isolated(a.message), a.hint ? [" (", isolated(a.hint), ")"] : null)),
+			element("p", {class: "facts-line"}, facts.join(" · ")),
+			element("p", {class: "facts-line"}, isolated(where.filter(Boolean).join(" · ")))));
+}
+
+function showCrashes(model) {
+	const crashes = model.data.crashes ?? [];
+	const box = document.getElementById("crashes");
+	box.hidden = crashes.length === 0;
+	box.append(...crashes.map((c, i) => crash(c, i === 0)));
+}
+
+function crash(c, open) {
+	const guilty = c.guilty !== null && c.guilty >= 0 ? c.frames?.[c.guilty] : null;
+	const facts = [c.task && `in ${c.task.comm}[${c.task.pid}]`, c.cpu !== null && `CPU ${c.cpu}`, c.type, c.truncated && "its end is missing", c.mixed && "two reports are mixed", c.note];
+	return element("details", {class: "crash", open},
+		element("summary", {}, element("span", {class: "class"}, c.class), " ", isolated(c.title)),
+		element("p", {class: "facts-line"}, isolated(facts.filter(Boolean).join(" · "))),
+		guilty?.source ? [element("h4", {}, isolated(position(guilty))), sourceLines(guilty.source, guilty.line)] : null,
+		element("h4", {}, "Call trace, innermost first"),
+		element("ol", {class: "stack frames", tabindex: "0"}, (c.frames ?? []).map((f, i) => frame(f, f === guilty, i))),
+		registers(c),
+		folded("In the kernel's own words", count((c.log ?? []).length, "line"), log((c.log ?? []).join("\n"))));
+}
+
+function frame(f, guilty) {
+	const offset = f.inlined ? "" : `+0x${(f.offset ?? 0).toString(16)}`;
+	const place = (f.function ? f.function + offset : `0x${(f.address ?? 0).toString(16)}`) + (f.module ? ` [${f.module}]` : "");
+	return element("li", {class: (f.module ? "ours" : "") + (guilty ? " guilty" : "") + (f.reliable || f.inlined ? "" : " unsure")}, isolated(place),
+		f.inlined ? element("span", {class: "note"}, "inlined") : null,
+		f.reliable || f.inlined ? null : element("span", {class: "note"}, "maybe left over"),
+		f.file ? element("span", {class: "file"}, isolated(position(f))) : null,
+		f.source && !guilty ? folded("source", "", sourceLines(f.source, f.line)) : null);
+}
+
+function registers(c) {
+	const all = Object.entries(c.registers ?? {});
+	if (all.length === 0) return null;
+	return folded("Registers", "", element("dl", {class: "registers"}, all.map(([k, v]) => [element("dt", {}, isolated(k)), element("dd", {}, isolated(v))])));
+}
+
+function folded(title, note, ...content) {
+	return element("details", {class: "fold"}, element("summary", {}, title, note ? element("span", {class: "note"}, note) : null), content);
+}
+
+function log(text) {
+	return element("pre", {class: "log", tabindex: "0"}, isolated(text));
+}
+
+function table(heads, rows, numbers = []) {
+	const cell = (tag, c, i) => element(tag, {class: numbers.includes(i) ? "number" : null, scope: tag === "th" ? "col" : null}, c instanceof Node ? c : isolated(c ?? ""));
+	return element("div", {class: "table", tabindex: "0", role: "region", "aria-label": heads.join(", ")}, element("table", {},
+		element("thead", {}, element("tr", {}, heads.map((h, i) => cell("th", h, i)))),
+		element("tbody", {}, rows.map((r) => element("tr", {}, r.map((c, i) => cell("td", c, i)))))));
+}
+
+function section(title, ...content) {
+	return element("section", {class: "card"}, element("h2", {}, title), content);
+}
+
+function showSections(model) {
+	const d = model.data;
+	const all = [
+		d.leaks?.length && section("Left behind", table(["kind", "what", "where it was taken"], d.leaks.map((l) => [l.kind, l.what, l.site]))),
+		d.stuck?.length && section("Did not get on", d.stuck.map((s) => folded(`${s.comm}[${s.pid}]`, [s.state, s.wait, s.site && "in " + s.site].filter(Boolean).join(" · "),
+			element("ol", {class: "stack"}, (s.stack ?? []).map((p) => element("li", {class: p.endsWith("]") ? "ours" : ""}, isolated(p))))))),
+		d.modules?.length && section("Modules", modulesTable(d.modules)),
+		d.verdict.evidence?.length && folded("What the verdict rests on", count(d.verdict.evidence.length, "line"), log(d.verdict.evidence.join("\n"))),
+		d.phases?.length && section("Phases", phasesTable(d.phases)),
+		d.commands?.length && section("Commands", d.commands.map((c) => folded((c.argv ?? []).join(" "), [c.exit ? `exit ${c.exit}` : "", c.cached ? "not run this time" : ""].filter(Boolean).join(", "), log(c.output || "(no output)")))),
+		d.console && folded("Console of the machine", count(d.console.split("\n").length, "line"), log(d.console)),
+		hooksSection(d),
+	];
+	document.getElementById("sections").append(...all.filter(Boolean));
+}
+
+function modulesTable(modules) {
+	return table(["module", "init", "returned", "needs", "at the end"], modules.filter((m) => !m.background).map((m) => [
+		m.name, m.init_ms ? span(m.init_ms * 1e6) : "", String(m.init_ret), (m.depends ?? []).join(" "),
+		m.unloaded ? "unloaded" : m.loaded ? "still loaded" + (m.refcount ? `, ${count(m.refcount, "reference")}` : "") : "not loaded",
+	]), [1, 2]);
+}
+
+function phasesTable(phases) {
+	const most = Math.max(...phases.map((p) => p.ms), 1);
+	return table(["phase", "took", "", "note"], phases.map((p) => {
+		const bar = element("span", {class: "bar"});
+		bar.style.setProperty("width", `${Math.max(1, (100 * p.ms) / most)}%`);
+		return [p.name, span(p.ms * 1e6), element("span", {class: "bars", "aria-hidden": "true"}, bar), [p.where, p.cached ? "cached" : ""].filter(Boolean).join(", ")];
+	}), [1]);
+}
+
+function hooksSection(d) {
+	const hooks = d.hooks ?? [], lost = Object.entries(d.dropped.by_kind ?? {}).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
+	const unknown = Object.entries(d.unknown ?? {});
+	const fired = hooks.filter((h) => h.fired > 0).length;
+	return section("Hooks and losses",
+		element("p", {class: d.dropped.total > 0 ? "bad" : ""}, d.dropped.total > 0
+			? [count(d.dropped.total, "record was", "records were"), " lost, so the story has gaps: ", isolated(lost.map(([k, n]) => `${n} ${k}`).join(", "))]
+			: "No record was lost."),
+		unknown.length ? [element("p", {class: "warn"}, "Not known, as nothing recorded it:"), table(["kind of record", "why"], unknown)] : null,
+		hooks.length ? folded(`${fired} of ${hooks.length} hooks fired`, "", table(["hook", "at", "kind", "state", "fired", "note"],
+			hooks.map((h) => [h.name, h.target, h.kind, !h.attached ? "not attached" : h.proved ? "proved" : "attached", String(h.fired),
+				[h.missed ? `${h.missed} missed` : "", h.fallback && "fallback: " + h.fallback, h.note].filter(Boolean).join("; ")]), [4])) : null);
+}
+
+function showLegend(model) {
+	const {story} = model;
+	const stages = [...new Set(story.lanes.flatMap((l) => l.segments.map((s) => s.stage)))];
+	const links = [...new Set(story.arrows.map((a) => a.link))];
+	const inOrder = (words, found) => Object.keys(words).filter((k) => found.includes(k));
+	document.getElementById("legend").append(
+		...inOrder(stageWords, stages).map((s) => element("span", {class: "key"}, element("i", {class: "swatch stage-" + s, "aria-hidden": "true"}), stageWords[s])),
+		...inOrder(linkWords, links).map((l) => element("span", {class: "key"}, element("i", {class: "stroke link-" + l, "aria-hidden": "true"}), linkWords[l])));
+}

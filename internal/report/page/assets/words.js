@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+
+// Elements and words. Nothing here or elsewhere parses text as markup: whatever
+// comes from the data becomes a text node.
+
+/** element makes <tag>; "class" and aria names are attributes, on… listeners. */
+function element(tag, attributes, ...children) {
+	const e = document.createElement(tag);
+	for (const [name, value] of Object.entries(attributes ?? {})) {
+		if (value === undefined || value === null || value === false) continue;
+		if (name.startsWith("on")) e.addEventListener(name.slice(2), value);
+		else e.setAttribute(name, value === true ? "" : String(value));
+	}
+	e.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== "").map((c) => (c instanceof Node ? c : String(c))));
+	return e;
+}
+
+/** isolated text keeps its direction to itself. */
+function isolated(text, attributes) {
+	return element("bdi", attributes, text);
+}
+
+/** moment prints a time since the run's first event, to the microsecond. */
+function moment(ns) {
+	return measure(ns, [1, 3, 6]);
+}
+
+/** span prints a length of time, as exactly as a person cares. */
+function span(ns) {
+	const at = Math.abs(ns);
+	if (at >= 1e3 && at < 1e4) return measure(ns, [1, 2, 2]);
+	const digits = (unit) => Math.max(0, 2 - Math.floor(Math.log10(Math.max(1, at / unit))));
+	return measure(ns, [0, digits(1e6), digits(1e9)]);
+}
+
+/** tick prints a moment for the axis, to five digits. */
+function tick(ns) {
+	const at = Math.max(1, Math.abs(ns));
+	const digits = (unit) => Math.min(6, Math.max(0, 4 - Math.floor(Math.log10(Math.max(1, at / unit)))));
+	return measure(ns, [1, Math.min(3, digits(1e6)), digits(1e9)]);
+}
+
+function measure(ns, digits) {
+	const at = Math.abs(ns);
+	if (at < 999.5e3) return number(ns / 1e3, digits[0]) + " µs";
+	if (at < 999.5e6) return number(ns / 1e6, digits[1]) + " ms";
+	return number(ns / 1e9, digits[2]) + " s";
+}
+
+function number(value, digits) {
+	const s = value.toFixed(digits);
+	return (digits > 0 ? s.replace(/\.?0+$/, "") : s).replace("-", "−");
+}
+
+function count(n, one, many) {
+	return `${n.toLocaleString("en")} ${n === 1 ? one : (many ?? one + "s")}`;
+}
+
+const stageWords = {
+	requested: "asked for", creating: "kthreadd creates it", created: "asleep until woken", woken: "woken",
+	function: "thread function", stopping: "stop asked for", ended: "ended, not freed", parked: "parked", work: "work",
+	starting: "before exec", running: "helper runs", create: "waits for a new thread", stop: "waits in kthread_stop",
+	park: "waits in kthread_park", request: "in request_module", load: "in finit_module", init: "init", live: "loaded",
+};
+
+const linkWords = {
+	ask: "asks", fork: "creates", answer: "answers", wake: "wakes", signal: "signal", stop: "stops", park: "parks", work: "queues work",
+};
+
+const laneWords = {
+	process: "task", kthreadd: "makes kernel threads", kthread: "kernel thread", helper: "usermode helper", module: "module",
+};

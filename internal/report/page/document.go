@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+
+package page
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/report/lanes"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// document is what the page's code reads.
+type document struct {
+	Story    *lanes.Story      `json:"story"`
+	Verdict  result.Verdict    `json:"verdict"`
+	Machine  result.Machine    `json:"machine"`
+	Phases   []result.Phase    `json:"phases"`
+	Modules  []module          `json:"modules"`
+	Crashes  []result.Crash    `json:"crashes"`
+	Leaks    []result.Leftover `json:"leaks"`
+	Stuck    []result.Stuck    `json:"stuck"`
+	Commands []result.Command  `json:"commands"`
+	Console  string            `json:"console"`
+	Hooks    []result.Hook     `json:"hooks"`
+	Unknown  map[string]string `json:"unknown"`
+	Dropped  result.Dropped    `json:"dropped"`
+}
+
+// module is a row of the table of modules; its life is in the story.
+type module struct {
+	Name       string   `json:"name"`
+	Depends    []string `json:"depends"`
+	InitMS     float64  `json:"init_ms"`
+	InitRet    int64    `json:"init_ret"`
+	Loaded     bool     `json:"loaded"`
+	Unloaded   bool     `json:"unloaded"`
+	Refcount   *int     `json:"refcount"`
+	Background bool     `json:"background"`
+}
+
+// Bounds of what a page shows; the JSON has all.
+const (
+	maxLog  = 256 << 10 // bytes of the console, and of a command's output
+	maxList = 2000      // members of a list
+)
+
+func newDocument(r *result.Result) *document {
+	d := &document{
+		Story: lanes.Build(r), Verdict: r.Verdict, Machine: r.Machine, Phases: r.Phases, Crashes: r.Crashes, Leaks: r.Leaks,
+		Stuck: r.Stuck, Hooks: r.Hooks, Unknown: r.Unknown, Dropped: r.Dropped,
+	}
+	for i := range r.Modules {
+		m := &r.Modules[i]
+		d.Modules = append(d.Modules, module{m.Name, m.Depends, m.InitMS, m.InitRet, m.Loaded, m.Unloaded, m.Refcount, m.Background})
+	}
+	story := d.Story
+	d.Story = nil // is plain already
+	plain(reflect.ValueOf(d).Elem())
+	d.Story = story
+	for _, c := range r.Commands[:min(len(r.Commands), maxList)] {
+		d.Commands = append(d.Commands, result.Command{
+			Argv: []string{lanes.Plain(strings.Join(c.Argv, " "))}, Output: lanes.Lines(c.Output, maxLog), Exit: c.Exit, MS: c.MS, Cached: c.Cached,
+		})
+	}
+	d.Console = lanes.Lines(r.Console, maxLog)
+	return d
+}
+
+// plain makes every text below v harmless (lanes.Plain) and every list bounded.
+// What v points to is not changed but replaced.
+func plain(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(lanes.Plain(v.String()))
+	case reflect.Pointer:
+		if !v.IsNil() {
+			fresh := reflect.New(v.Type().Elem())
+			fresh.Elem().Set(v.Elem())
+			plain(fresh.Elem())
+			v.Set(fresh)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			plain(v.Field(i))
+		}
+	case reflect.Slice:
+		n := min(v.Len(), maxList)
+		fresh := reflect.MakeSlice(v.Type(), n, n)
+		reflect.Copy(fresh, v)
+		for i := range n {
+			plain(fresh.Index(i))
+		}
+		if more := v.Len() - n; more > 0 && v.Type().Elem().Kind() == reflect.String {
+			fresh = reflect.Append(fresh, reflect.ValueOf(fmt.Sprintf("… %d more", more)))
+		}
+		v.Set(fresh)
+	case reflect.Map:
+		fresh := reflect.MakeMap(v.Type())
+		for _, key := range v.MapKeys() {
+			k, e := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			k.Set(key)
+			e.Set(v.MapIndex(key))
+			plain(k)
+			plain(e)
+			fresh.SetMapIndex(k, e)
+		}
+		v.Set(fresh)
+	}
+}

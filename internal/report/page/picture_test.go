@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+
+package page
+
+import (
+	"bytes"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestPicture sees that the README's screenshot is there and of this page's
+// shape; with KMODLAB_UPDATE=1 it takes it anew. Points differ with the fonts of
+// a machine, so they are not compared.
+func TestPicture(t *testing.T) {
+	file := filepath.Join("..", "..", "..", "docs", "pictures", "page.png")
+	const width, height = 1280, 860
+	if os.Getenv("KMODLAB_UPDATE") != "" {
+		tb := open(t, golden(t, "demo"), width, height)
+		tb.do(chromedp.Click(chromedp.CSS("#event-7")))
+		tb.do(chromedp.Evaluate[chromedp.Void]("document.activeElement.blur()"))
+		if err := os.WriteFile(file, tb.screenshot(false), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v; type make docs", err)
+	}
+	img, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := img.Bounds().Size(); s.X != width || s.Y != height || len(b) > 300<<10 || colours(t, b) < 12 {
+		t.Errorf("%s: %v, %d bytes", file, s, len(b))
+	}
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+
+// Package svg draws a result.Result as one static picture, for slides and pages:
+// the lanes of internal/report/lanes, every event with room, readable on light
+// and on dark ground. It also holds the colours of all pictures.
+//
+// Colours stand as attributes for the light ground; a style sheet replaces them
+// where the reader's scheme is dark. So programs that know no style sheets show
+// the picture too. Texts are escaped and keep their direction to themselves;
+// there are no scripts, links or outside resources.
+package svg
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/kmodlab/kmodlab/internal/report/lanes"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// Sizes, in pixels.
+const (
+	gutter   = 172
+	margin   = 20
+	head     = 58 // the verdict
+	axis     = 44
+	row      = 22
+	rowGap   = 3
+	pad      = 14
+	least    = 48 // of a lane
+	perUnit  = 17 // of the axis
+	minAxis  = 700
+	maxAxis  = 6000
+	openRoom = 120 // after the last moment, for what goes on
+)
+
+// maxLanes bounds the picture; the HTML report has all.
+const maxLanes = 80
+
+// SVG writes the picture of r: what is not in the background.
+func SVG(w io.Writer, r *result.Result) error {
+	out := bufio.NewWriter(w)
+	p := newPicture(out, lanes.Build(r))
+	p.draw(r)
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("write SVG picture: %w", err)
+	}
+	return nil
+}
+
+// picture is what is drawn, with its measures.
+type picture struct {
+	canvas
+	story  *lanes.Story
+	shown  []laid      // the lanes, from top to bottom
+	at     map[int]int // index in shown of each lane of the story
+	hidden int         // lanes that had no room
+	scale  scale
+	top    float64 // of the first lane
+	right  float64 // end of the axis
+	bottom float64
+}
+
+// laid is a lane with its place.
+type laid struct {
+	*lanes.Lane
+	y, height float64
+}
+
+func newPicture(w *bufio.Writer, s *lanes.Story) *picture {
+	p := &picture{canvas: canvas{w: w}, story: s, at: map[int]int{}, top: head + axis}
+	y := p.top
+	for i := range s.Lanes {
+		l := &s.Lanes[i]
+		switch {
+		case l.Background:
+			continue
+		case len(p.shown) == maxLanes:
+			p.hidden++
+			continue
+		}
+		height := max(least, float64(2*pad+l.Rows*(row+rowGap)-rowGap))
+		p.at[i] = len(p.shown)
+		p.shown = append(p.shown, laid{l, y, height})
+		y += height
+	}
+	p.bottom = y
+	p.scale = newScale(p.moments(), gutter+margin/2)
+	p.right = p.scale.right + margin
+	if p.goesOn() {
+		p.right += openRoom
+	}
+	return p
+}
+
+// goesOn reports whether something has no end in the picture.
+func (p *picture) goesOn() bool {
+	return slices.ContainsFunc(p.shown, func(l laid) bool {
+		return slices.ContainsFunc(l.Segments, func(g lanes.Segment) bool { return g.Open })
+	})
+}
+
+// moments are all times at which something that is shown begins or ends.
+func (p *picture) moments() []int64 {
+	var all []int64
+	for _, e := range p.story.Events {
+		if p.lane(e.Lane) != nil && !e.Background {
+			all = append(all, e.At)
+		}
+	}
+	for _, l := range p.shown {
+		for _, g := range l.Segments {
+			all = append(all, g.Begin, g.End)
+		}
+	}
+	return all
+}
+
+// lane is where a lane of the story lies, nil where it is not shown.
+func (p *picture) lane(i int) *laid {
+	if at, ok := p.at[i]; ok {
+		return &p.shown[at]
+	}
+	return nil
+}
+
+func (p *picture) rowTop(l *laid, i int) float64 {
+	return l.y + pad + float64(i*(row+rowGap))
+}
+
+func (p *picture) draw(r *result.Result) {
+	height := p.bottom + 36
+	p.open(p.right, height, title(r), p.words())
+	p.rect("ground", 0, 0, p.right, height, 8)
+	p.verdict(r)
+	p.bands()
+	p.ticks()
+	p.arrows()
+	p.segments()
+	p.points()
+	p.arrowNames()
+	p.names()
+	p.foot(r, height)
+	p.close()
+}
+
+func title(r *result.Result) string {
+	if r.Verdict.Class == "" {
+		return "kmodlab: " + lanes.Short(r.Verdict.Message)
+	}
+	return "kmodlab: " + lanes.Short(string(r.Verdict.Class)) + ": " + lanes.Short(r.Verdict.Message)
+}
+
+// words tell the story to who cannot see the picture.
+func (p *picture) words() string {
+	text := fmt.Sprintf("%d lanes.", len(p.shown))
+	for n, e := range p.story.Events {
+		if n == 60 {
+			return text + " …"
+		}
+		if l := p.lane(e.Lane); l != nil && !e.Background {
+			text += fmt.Sprintf(" %s %s %s.", lanes.Moment(e.At), l.Title(), e.What)
+		}
+	}
+	return text
+}
+
+func (p *picture) verdict(r *result.Result) {
+	tone := "bad"
+	if r.Verdict.Class == result.Pass {
+		tone = "good"
+	}
+	class := lanes.Short(string(r.Verdict.Class))
+	x := float64(margin)
+	if class != "" { // a part of a story has none
+		width := measure(class, 13) + 26
+		p.rect(tone, margin, 18, width, 26, 13)
+		p.text("ground", margin+13, 35.5, 13, bold, class)
+		x += width + 14
+	}
+	p.text("ink", x, 36.5, 15, bold, fit(lanes.Short(r.Verdict.Message), 15, p.right-x-margin))
+}
+
+func (p *picture) foot(r *result.Result, height float64) {
+	m := &r.Machine
+	text := "kmodlab · steps of time, not to scale"
+	if m.Kernel != "" {
+		text = "Linux " + lanes.Short(m.Kernel) + " · " + text
+	}
+	if p.hidden > 0 {
+		text = fmt.Sprintf("%d more lanes are in the HTML report · %s", p.hidden, text)
+	}
+	text = fit(text, 11, p.right-2*margin)
+	p.text("soft", p.right-margin-measure(text, 11), height-13, 11, plain, text)
+}
+
+func (p *picture) bands() {
+	for i, l := range p.shown {
+		if i%2 == 1 {
+			p.rect("band", 0, l.y, p.right, l.height, 0)
+		}
+	}
+	for i := range p.shown {
+		if l := &p.shown[i]; l.Kind == lanes.Module && i > 0 && p.shown[i-1].Kind != lanes.Module {
+			p.line("soft", 0, l.y, p.right, l.y, 1)
+		}
+	}
+}
+
+// ticks name moments on the axis, and between them how long it was.
+func (p *picture) ticks() {
+	const apart = 86
+	last, lastAt := 0.0, int64(0)
+	for i, t := range p.scale.at {
+		x := p.scale.x(t)
+		if i > 0 && x-last < apart {
+			continue
+		}
+		p.line("line", x, head+axis-8, x, p.bottom, 1)
+		text := tick(t)
+		p.text("ink", min(x-measure(text, 11)/2, p.right-measure(text, 11)-4), head+12, 11, plain, text)
+		if i > 0 {
+			gap := "+" + span(t-lastAt)
+			if width := measure(gap, 11); width < x-last-16 {
+				p.text("soft", (x+last-width)/2, head+29, 11, plain, gap)
+				p.line("line", last+5, head+25, (x+last-width)/2-5, head+25, 1)
+				p.line("line", (x+last+width)/2+5, head+25, x-5, head+25, 1)
+			}
+		}
+		last, lastAt = x, t
+	}
+	p.line("line", 0, p.top, p.right, p.top, 1)
+}
+
+func (p *picture) names() {
+	p.line("line", gutter-8, p.top, gutter-8, p.bottom, 1)
+	for i := range p.shown {
+		l := &p.shown[i]
+		y := l.y + min(l.height/2, 32)
+		name := fit(l.Name, 13, gutter-60)
+		p.text("ink", margin, y-2, 13, bold, name)
+		if l.Kind != lanes.Module {
+			p.text("soft", margin+measureBold(name, 13)+6, y-2, 11, plain, fmt.Sprint(l.PID))
+		}
+		p.text("soft", margin, y+13, 11, plain, kindWords[l.Kind])
+	}
+}
+
+var kindWords = map[lanes.Kind]string{
+	lanes.Process: "task", lanes.Kthreadd: "makes kernel threads", lanes.Kthread: "kernel thread", lanes.Helper: "usermode helper", lanes.Module: "module",
+}
+
+func (p *picture) segments() {
+	for i := range p.shown {
+		l := &p.shown[i]
+		for _, g := range l.Segments {
+			x1, x2 := p.scale.x(g.Begin), p.scale.x(g.End)
+			if g.Open {
+				x2 = p.right
+			}
+			y := p.rowTop(l, g.Row)
+			width := max(1.5, x2-x1-1)
+			p.titled(g.Name+", "+lanes.Moment(g.End-g.Begin), func() {
+				p.rect("stage-"+string(g.Stage), x1, y, width, row, min(4, width/2))
+				if text := fit(g.Name, 12, width-11); len(text) > 4 || text == g.Name {
+					p.text("ink", x1+6, y+row/2+4.2, 12, plain, text)
+				}
+			})
+		}
+	}
+}
+
+func (p *picture) points() {
+	for _, e := range p.story.Events {
+		l := p.lane(e.Lane)
+		if l == nil || !e.Point || e.Background {
+			continue
+		}
+		colour, radius := string(e.Tone), 3.0
+		if e.Tone == "" {
+			colour = "soft"
+		}
+		if e.Tone == lanes.Bad {
+			radius = 5
+		}
+		p.titled(e.What+", "+e.How, func() { p.circle(colour, p.scale.x(e.At), p.rowTop(l, 0)+row+1, radius) })
+	}
+}
