@@ -8,7 +8,7 @@ GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w"
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-all test-kernels test-faults test-endurance lint check generate docs bench bench-leaks bench-report bench-tracer bench-kmod fuzz doctor clean setup-% FORCE
+.PHONY: help demo build test test-all test-kernels test-faults test-endurance lint check generate docs bench bench-leaks bench-warm bench-report bench-tracer bench-kmod fuzz doctor clean setup-% FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -55,10 +55,14 @@ generate: setup-generate ## compile the eBPF programs anew (clang)
 	$(GO) generate ./tracer/bpf
 
 bench: setup-bench build ## print ratios: run against a bare boot, build in VM and sandbox, sizes
-	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*)$$' -benchtime 1x -timeout 30m .
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*|Leaks)$$' -benchtime 1x -timeout 30m .
 
 bench-leaks: setup-bench build ## compare runs with and without the search for leaks
 	$(GO) test -run '^$$' -bench '^BenchmarkLeaks$$' -benchtime 1x -timeout 30m .
+
+# Its raw figures go to docs/performance.json.
+bench-warm: setup-bench build ## compare runs on a machine that goes on, and cold ones, with a bare boot
+	KMODLAB_BENCH_JSON=docs/performance.json $(GO) test -run '^$$' -bench '^BenchmarkWarm$$' -benchtime 1x -timeout 30m .
 
 bench-report: setup-bench ## measure rendering: 100,000 events on one core, the page with 10,000 in Chromium
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/report/...
@@ -71,8 +75,8 @@ bench-kmod: setup-bench ## compare the commands' times with kmod's: trees of 4,0
 	$(GO) test -run '^$$' -bench '^BenchmarkKmod' -benchtime 1x -timeout 60m .
 
 # Without a bound Go spends whole minutes on making each new input shorter, and tries few.
-FUZZTIME ?= 20s
-fuzz: ## run every fuzz target for FUZZTIME (20s)
+FUZZTIME ?= 60s
+fuzz: ## run every fuzz target for FUZZTIME (60s)
 	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ { f[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, f[i]; n = 0 }' | \
 	while read -r pkg name; do echo "$$pkg $$name"; $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$pkg" || exit 1; done
 

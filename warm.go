@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/warm"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -25,6 +26,9 @@ import (
 // tracer attached and its hooks proved, where there is one; where there is none,
 // it makes one. What is under study comes over the wire. Whatever is wrong with
 // that machine or with saving it, the run boots instead.
+
+// MachineDir is where saved machines are, below the cache folder.
+const MachineDir = "machines"
 
 // warmFacts are what the host knows of a saved machine.
 type warmFacts struct {
@@ -64,8 +68,9 @@ type ahead struct {
 	key    string
 	opts   boot.Options
 	facts  *warmFacts
+	image  *boot.Image // nil where none is saved, or it goes on
 	cancel context.CancelFunc
-	done   chan struct{} // closed when guest or err is there; nil where none was saved
+	done   chan struct{} // closed when guest or err is there; nil where none goes on
 	guest  *boot.Guest
 	err    error
 }
@@ -76,7 +81,7 @@ func (r *run) startAhead(ctx context.Context) bool {
 	if r.spec.Here || !r.warmable() {
 		return true
 	}
-	a := &ahead{store: warm.Store{Dir: filepath.Join(r.spec.CacheDir, "machines")}, opts: r.bootOptions(r.baseFiles()), facts: new(warmFacts)}
+	a := &ahead{store: warm.Store{Dir: filepath.Join(r.spec.CacheDir, MachineDir)}, opts: r.bootOptions(r.baseFiles()), facts: new(warmFacts)}
 	a.opts.Accel = vm.TCG
 	var err error
 	if a.key, err = r.warmKey(a.store, a.opts); err != nil {
@@ -88,6 +93,8 @@ func (r *run) startAhead(ctx context.Context) bool {
 		err = warm.ErrNone
 	}
 	switch {
+	case err == nil && r.buildsInVM(ctx): // one VM at a time
+		a.image = image
 	case err == nil:
 		a.goOn(ctx, image)
 	case !errors.Is(err, warm.ErrNone):
@@ -95,6 +102,15 @@ func (r *run) startAhead(ctx context.Context) bool {
 	}
 	r.ahead = a
 	return true
+}
+
+// buildsInVM says whether the modules are going to be built in a VM of their own.
+func (r *run) buildsInVM(ctx context.Context) bool {
+	if r.spec.Dir == "" {
+		return false
+	}
+	_, is := r.runner(ctx).(kbuild.VMRunner)
+	return is
 }
 
 // goOn resumes in the background.
@@ -110,6 +126,9 @@ func (a *ahead) goOn(ctx context.Context, image *boot.Image) {
 
 // drop ends what went on in vain.
 func (a *ahead) drop() {
+	if a.image != nil {
+		a.image.Close()
+	}
 	if a.done == nil {
 		return
 	}
@@ -131,13 +150,16 @@ func (r *run) startWarm(ctx context.Context) (started, failed bool) {
 	if a == nil {
 		return false, false
 	}
-	made := a.done == nil
+	made := a.done == nil && a.image == nil
 	if made {
-		image, err := r.saveMachine(ctx, a)
-		if err != nil {
+		var err error
+		if a.image, err = r.saveMachine(ctx, a); err != nil {
 			return false, errors.Is(err, errNotReady)
 		}
-		a.goOn(ctx, image)
+	}
+	if a.image != nil {
+		a.goOn(ctx, a.image)
+		a.image = nil
 	}
 	done := r.phase("boot")
 	<-a.done // Resume has its deadline

@@ -87,7 +87,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
 	root.AddGroup(&cobra.Group{ID: labGroup, Title: "Commands:"},
 		&cobra.Group{ID: kmodGroup, Title: "kmod's commands, for this machine (also by these names, through a link):"})
-	for _, c := range []*cobra.Command{newDemo(), newRun(), newTrace(), newReport(), newDiff(), newKernel(), newDoctor(), newAgent()} {
+	for _, c := range []*cobra.Command{newDemo(), newRun(), newTrace(), newReport(), newDiff(), newKernel(), newCache(), newDoctor(), newAgent()} {
 		c.GroupID = labGroup
 		root.AddCommand(c)
 	}

@@ -124,15 +124,13 @@ func (o *options) check() error {
 	return o.outputs.check()
 }
 
-// conclude gives the exit status: the verdict stands, whatever became of the
-// files.
+// conclude gives the exit status: that of the verdict, but for a file that could not
+// be written, which is this machine's failure.
 func conclude(written error, res *result.Result, errOut io.Writer) error {
 	status := res.Verdict.Class.ExitStatus()
 	if written != nil {
 		sayFailed(written, errOut)
-		if status == 0 {
-			status = exitHost
-		}
+		status = exitHost
 	}
 	if status != 0 {
 		return exit(status)

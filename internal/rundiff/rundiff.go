@@ -89,10 +89,10 @@ func side(r *result.Result) Side {
 	return Side{Kernel: r.Machine.Kernel, Name: r.Machine.Name, Accel: r.Machine.Accel, Verdict: r.Verdict.Class}
 }
 
-// noiseOf says what differs between two runs of the same thing. Measured on an
-// idle machine and a busy one: software emulation stretches single steps by a
-// factor of three and up to some ten milliseconds, which is a time slice of the
-// host; real processors by less.
+// noiseOf says what differs between two runs of the same thing. Software
+// emulation stretches single steps by a time slice of the host, some ten
+// milliseconds: with these bounds four runs of the demo on a busy machine show no
+// change. Those for real processors are an estimate.
 func noiseOf(a, b *result.Result) Noise {
 	switch before, after := a.Machine.Accel, b.Machine.Accel; {
 	case before != after:

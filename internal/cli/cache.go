@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/warm"
+)
+
+func newCache() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "cache",
+		Short: "list or remove the machines that were saved to save their boot",
+		Long: fmt.Sprintf(`Without KVM the first run with a kernel saves its machine after the boot, and
+later runs go on from there (--cold boots). At most %d machines and %d GiB are kept,
+those that were used last.`, warm.MaxImages, warm.MaxBytes>>30),
+		Example: "  kmodlab cache\n  kmodlab cache prune",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return listMachines(c) },
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "prune",
+		Short: "remove all saved machines, and what killed runs left of them",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return pruneMachines(c) },
+	})
+	return c
+}
+
+func machineStore() (warm.Store, error) {
+	dir, err := kmodlab.DefaultCacheDir()
+	return warm.Store{Dir: filepath.Join(dir, kmodlab.MachineDir)}, err
+}
+
+func listMachines(c *cobra.Command) error {
+	store, err := machineStore()
+	if err != nil {
+		return err
+	}
+	images, err := store.Images()
+	if err != nil {
+		return err
+	}
+	out := c.OutOrStdout()
+	if len(images) == 0 {
+		fmt.Fprintln(out, "no machine is saved")
+		return nil
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "MACHINE\tON THE DISK\tLAST USE")
+	for _, i := range slices.Backward(images) {
+		fmt.Fprintf(w, "%s\t%d MiB\t%s\n", i.Key[:min(12, len(i.Key))], i.Bytes>>20, i.LastUse.Format(time.DateTime))
+	}
+	return w.Flush()
+}
+
+func pruneMachines(c *cobra.Command) error {
+	store, err := machineStore()
+	if err != nil {
+		return err
+	}
+	gone, err := store.Prune(0, 0)
+	var bytes int64
+	for _, i := range gone {
+		bytes += i.Bytes
+	}
+	fmt.Fprintf(c.OutOrStdout(), "removed %d saved machines, %d MiB\n", len(gone), bytes>>20)
+	return err
+}
