@@ -62,7 +62,13 @@ type loadJoin struct {
 
 func (b *builder) addLoad(e *event.Event) {
 	l := b.loads.open[e.Ptr]
-	stale := l != nil && (e.Kind == event.ModuleLoaded || e.Kind == event.ModuleInitBegin && l.InitBegin != 0 ||
+	if nameless := b.loads.open[0]; l == nil && nameless != nil && nameless.Name == e.Text && nameless.OnlyRefs() {
+		delete(b.loads.open, 0) // its references told the name alone
+		l = nameless
+		b.loads.open[e.Ptr] = l
+	}
+	// References may be taken while a module is still coming.
+	stale := l != nil && (e.Kind == event.ModuleLoaded && !l.OnlyRefs() || e.Kind == event.ModuleInitBegin && l.InitBegin != 0 ||
 		e.Text != "" && l.Name != "" && l.Name != e.Text)
 	if l == nil || stale {
 		if e.Kind == event.ModuleInitEnd && e.Text == "" && l == nil {
@@ -72,7 +78,7 @@ func (b *builder) addLoad(e *event.Event) {
 	}
 	switch e.Kind {
 	case event.ModuleLoaded:
-		l.Loaded = e.Time
+		l.Loaded, l.By = e.Time, e.By
 	case event.ModuleInitBegin:
 		setOnce(&l.InitBegin, e.Time)
 	case event.ModuleInitEnd:
@@ -105,9 +111,17 @@ func (j *loadJoin) named(name string) *Load {
 	return nil
 }
 
+// passing are the kernel's functions that hold a module while a kprobe is set in
+// it, as the search for leaks does: so often that they would hide all others.
+var passing = map[string]bool{"register_kprobe": true, "jump_label_text_reserved": true, "static_call_text_reserved": true}
+
 // moduleRef adds a reference. Whoever takes one on a module that was loaded
 // before the trace began is not who loaded it.
 func (b *builder) moduleRef(e *event.Event) {
+	site := b.resolve(e.Func, e.Time)
+	if passing[site.Symbol] && site.Module == "" {
+		return
+	}
 	l := b.loads.open[e.Ptr]
 	if e.Ptr == 0 { // a classic tracepoint tells the name alone
 		l = b.loads.named(e.Text)
@@ -120,7 +134,7 @@ func (b *builder) moduleRef(e *event.Event) {
 		l.RefsBefore += maxRefs
 		l.Refs = append(l.Refs[:0], l.Refs[maxRefs:]...)
 	}
-	l.Refs = append(l.Refs, Ref{At: e.Time, Put: e.Kind == event.ModulePut, Count: e.Arg, By: e.By, Site: b.resolve(e.Func, e.Time)})
+	l.Refs = append(l.Refs, Ref{At: e.Time, Put: e.Kind == event.ModulePut, Count: e.Arg, By: e.By, Site: site})
 }
 
 // closeLoads keeps the promise of maxRefs; in between twice as many are held, so

@@ -289,6 +289,36 @@ func TestLoads(t *testing.T) {
 	}
 }
 
+// TestEarlyRefs: whoever holds a module that is still coming makes no second one of
+// it; the kernel's own holds for a kprobe are left out.
+func TestEarlyRefs(t *testing.T) {
+	const probing, other = 0x77, 0x88
+	sites := func(addr, _ uint64) event.Site {
+		switch addr {
+		case probing:
+			return event.Site{Symbol: "register_kprobe", Offset: 0x27}
+		case other:
+			return event.Site{Symbol: "ref_module", Offset: 0x11}
+		}
+		return event.Site{}
+	}
+	for _, ptr := range []uint64{0xa0, 0} { // a classic tracepoint tells no address
+		var l list
+		l.at(5, event.ModuleGot, event.Event{By: k1, Ptr: ptr, Text: "m", Func: probing, Arg: 2}).
+			at(6, event.ModulePut, event.Event{By: k1, Ptr: ptr, Text: "m", Func: probing, Arg: 1}).
+			at(7, event.ModuleGot, event.Event{By: k1, Ptr: ptr, Text: "m", Func: other, Arg: 2}).
+			at(10, event.ModuleLoaded, event.Event{By: loader, Ptr: 0xa0, Text: "m"}).
+			at(13, event.ModuleInitEnd, event.Event{By: loader, Ptr: 0xa0, Text: "m"}).
+			at(16, event.ModuleFreed, event.Event{By: k1, Ptr: 0xa0, Text: "m"})
+		want := []Load{{Name: "m", By: loader, Loaded: 10, InitEnd: 13, Freed: 16, FreedBy: k1,
+			Refs: []Ref{{At: 7, Count: 2, By: k1, Site: event.Site{Symbol: "ref_module", Offset: 0x11}}}}}
+		got := Build(l, sites, Options{Modules: []string{"m"}}).Loads
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("pointer %#x (-want +got):\n%s", ptr, diff)
+		}
+	}
+}
+
 // TestOrder: the list may come in any order.
 func TestOrder(t *testing.T) {
 	var l list
