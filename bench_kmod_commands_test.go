@@ -98,7 +98,7 @@ func interleaved(b *testing.B, runs int, theirs, ours, args []string) (time.Dura
 // benchTree is the default kernel's tree, linked, with an index by kmod's depmod.
 func benchTree(b *testing.B) (root, release string) {
 	b.Helper()
-	k := benchKernel(b)
+	k := getKernel(b, "")
 	root = b.TempDir()
 	to := filepath.Join(root, "lib/modules", k.Release)
 	if err := os.MkdirAll(to, 0o755); err != nil {

@@ -14,7 +14,7 @@ import (
 // BenchmarkLeaks runs clean modules with and without the search for what they left,
 // in turn: one that takes nothing, and one that takes memory and gives it back.
 func BenchmarkLeaks(b *testing.B) {
-	benchKernel(b)
+	getKernel(b, "")
 	for b.Loop() {
 		fmt.Println()
 		for _, m := range []struct{ what, dir, load string }{

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab"
-	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/internal/vm"
@@ -26,23 +25,6 @@ import (
 // rounds is how often each side of a ratio is measured, in turn, so that both
 // see the same machine. The median counts.
 const rounds = 5
-
-func benchKernel(b *testing.B) *kernel.Kernel {
-	b.Helper()
-	dir, err := kmodlab.DefaultCacheDir()
-	if err != nil {
-		b.Fatal(err)
-	}
-	name, err := kernel.DefaultName()
-	if err != nil {
-		b.Fatal(err)
-	}
-	k, err := boot.Kernels(dir, os.Getenv("KMODLAB_MIRROR"), nil).Get(b.Context(), name)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return k
-}
 
 func median(d []time.Duration) time.Duration {
 	d = slices.Clone(d)
@@ -113,7 +95,7 @@ func coldRun(b *testing.B) (total, own time.Duration, rssMiB int64) {
 }
 
 func BenchmarkColdRun(b *testing.B) {
-	k := benchKernel(b)
+	k := getKernel(b, "")
 	coldRun(b) // builds, and reads the kernel's symbols once
 	for b.Loop() {
 		var bare, own, total []time.Duration
@@ -134,7 +116,7 @@ func BenchmarkColdRun(b *testing.B) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	benchKernel(b)
+	getKernel(b, "")
 	for b.Loop() {
 		sandbox, inVM := buildTime(b, "sandbox"), buildTime(b, "vm")
 		b.ReportMetric(inVM.Seconds()/sandbox.Seconds(), "x-sandbox")
@@ -148,11 +130,7 @@ func BenchmarkBuild(b *testing.B) {
 func buildTime(b *testing.B, where string) time.Duration {
 	b.Helper()
 	cache := b.TempDir()
-	dir, err := kmodlab.DefaultCacheDir()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := os.Symlink(filepath.Join(dir, "kernels"), filepath.Join(cache, "kernels")); err != nil {
+	if err := os.Symlink(filepath.Join(cacheDir(b), "kernels"), filepath.Join(cache, "kernels")); err != nil {
 		b.Fatal(err)
 	}
 	res, err := kmodlab.Run(b.Context(), kmodlab.Spec{

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/vm"
@@ -156,18 +155,12 @@ type tracerBench struct {
 // bootTracerBench boots debian:bookworm, or KMODLAB_BENCH_KERNEL.
 func bootTracerBench(b *testing.B) *tracerBench {
 	b.Helper()
-	dir, err := kmodlab.DefaultCacheDir()
-	if err != nil {
-		b.Fatal(err)
-	}
+	dir := cacheDir(b)
 	name := os.Getenv("KMODLAB_BENCH_KERNEL")
 	if name == "" {
 		name = "debian:bookworm"
 	}
-	k, err := boot.Kernels(dir, os.Getenv("KMODLAB_MIRROR"), nil).Get(b.Context(), name+",bpftrace,mount")
-	if err != nil {
-		b.Fatal(err)
-	}
+	k := getKernel(b, name+",bpftrace,mount")
 	built, err := kbuild.Run(b.Context(), kbuild.Request{
 		Kernel: k, Sources: "modules/bench", Runner: benchRunner(b), CacheDir: filepath.Join(dir, "build"),
 	})

@@ -25,7 +25,7 @@ type warmFigures struct {
 // to its verdict, with a bare boot of the same kernel: on a machine that goes on, and on
 // one that is booted. They take turns.
 func BenchmarkWarm(b *testing.B) {
-	k := benchKernel(b)
+	k := getKernel(b, "")
 	f := warmFigures{Phases: make(map[string][]float64)}
 	nothing(b, nil) // builds and saves
 	for b.Loop() {

@@ -4,7 +4,6 @@ package kmodlab_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,12 +15,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/kmodlab/kmodlab"
-	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
 // depmodTrees are Debian's kernels with all their drivers, about 4,000 modules
@@ -30,21 +27,6 @@ var depmodTrees = []string{"debian:bullseye/generic", "debian:bookworm/generic",
 
 // newKmodTree is a kernel whose tree has kmod 34.
 const newKmodTree = "debian:trixie/generic"
-
-func getKernel(tb testing.TB, name string) *kernel.Kernel {
-	tb.Helper()
-	dir, err := kmodlab.DefaultCacheDir()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
-	defer cancel()
-	k, err := boot.Kernels(dir, os.Getenv("KMODLAB_MIRROR"), nil).Get(ctx, name)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return k
-}
 
 // kmodTool is one of kmod's commands, of one version, or ours.
 type kmodTool struct {
@@ -163,11 +145,7 @@ func ownModules(t *testing.T, k *kernel.Kernel) []string {
 		t.Logf("NOT TESTED with our own modules: %v", err)
 		return nil
 	}
-	dir, err := kmodlab.DefaultCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := kbuild.Run(t.Context(), kbuild.Request{Kernel: k, Sources: "modules/signals", Runner: kbuild.SandboxRunner{}, CacheDir: filepath.Join(dir, "build")})
+	b, err := kbuild.Run(t.Context(), kbuild.Request{Kernel: k, Sources: "modules/signals", Runner: kbuild.SandboxRunner{}, CacheDir: filepath.Join(cacheDir(t), "build")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +161,7 @@ func ownModules(t *testing.T, k *kernel.Kernel) []string {
 func TestDepmodTrees(t *testing.T) {
 	name, err := kernel.DefaultName()
 	if err != nil {
-		t.Skipf("NOT TESTED: %v", err)
+		needs.Missing(t, "%v", err)
 	}
 	names, kmods := []string{name}, []kmodTool{hostKmod(t)}
 	if os.Getenv("KMODLAB_TEST_ALL") != "" {

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodlab/kmodlab"
-	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 )
 
@@ -53,16 +51,8 @@ func TestFaultsBuild(t *testing.T) {
 }
 
 func buildFaults(t *testing.T, dir, name string, modules int) {
-	cache, err := kmodlab.DefaultCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := boot.Kernels(cache, os.Getenv("KMODLAB_MIRROR"), nil).Get(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
 	b, err := kbuild.Run(t.Context(), kbuild.Request{
-		Kernel: k, Sources: dir, Runner: kbuild.SandboxRunner{}, Flags: []string{"W=1"}, CacheDir: filepath.Join(cache, "build"),
+		Kernel: getKernel(t, name), Sources: dir, Runner: kbuild.SandboxRunner{}, Flags: []string{"W=1"}, CacheDir: filepath.Join(cacheDir(t), "build"),
 	})
 	if err != nil {
 		t.Fatal(err)

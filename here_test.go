@@ -5,16 +5,13 @@ package kmodlab_test
 import (
 	"bytes"
 	"context"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/boot"
-	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -27,20 +24,9 @@ import (
 func labMachine(t *testing.T) *boot.Guest {
 	t.Helper()
 	needVM(t)
-	dir, err := kmodlab.DefaultCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name, err := kernel.DefaultName()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	t.Cleanup(cancel)
-	k, err := boot.Kernels(dir, os.Getenv("KMODLAB_MIRROR"), nil).Get(ctx, name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	k := getKernel(t, "")
 	files := []boot.File{{Name: "/lab/kmodlab", Mode: 0o755, Host: kmodlabBin}}
 	sources, err := filepath.Glob("modules/signals/*")
 	if err != nil {

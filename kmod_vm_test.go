@@ -16,7 +16,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
@@ -38,21 +37,10 @@ type kmodMachine struct {
 func bootKmodMachine(t testing.TB, files func(m *kmodMachine) []boot.File) *kmodMachine {
 	t.Helper()
 	needVM(t)
-	dir, err := kmodlab.DefaultCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name, err := kernel.DefaultName()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	t.Cleanup(cancel)
-	m := &kmodMachine{TB: t, modules: map[string]string{}}
-	if m.kernel, err = boot.Kernels(dir, os.Getenv("KMODLAB_MIRROR"), nil).Get(ctx, name); err != nil {
-		t.Fatal(err)
-	}
-	m.build(ctx, dir)
+	m := &kmodMachine{TB: t, modules: map[string]string{}, kernel: getKernel(t, "")}
+	m.build(ctx, cacheDir(t))
 	all := []boot.File{{Name: "/lab/kmodlab", Mode: 0o755, Host: kmodlabBin}}
 	for _, name := range kmodcmd.Names() {
 		all = append(all, boot.File{Name: "/lab/bin/" + name, Mode: os.ModeSymlink, Data: []byte("../kmodlab")})
@@ -61,6 +49,7 @@ func bootKmodMachine(t testing.TB, files func(m *kmodMachine) []boot.File) *kmod
 		all = append(all, boot.File{Name: "/lab/" + name + ".ko", Mode: 0o644, Host: path})
 	}
 	var console bytes.Buffer
+	var err error
 	m.Guest, err = boot.Start(ctx, boot.Options{
 		Kernel: m.kernel, Agent: kmodlabBin, Files: append(all, files(m)...), Accel: vm.TCG, MemoryMiB: 1024,
 		Modules: []string{"ext4", "overlay"}, Append: []string{"module_blacklist=le_bannd"},

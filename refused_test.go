@@ -4,14 +4,11 @@ package kmodlab_test
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/boot"
-	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
@@ -37,20 +34,9 @@ func TestTracerRefused(t *testing.T) {
 // startTracer boots the default kernel with one more word and starts the tracer.
 func startTracer(t *testing.T, word string) error {
 	t.Helper()
-	dir, err := kmodlab.DefaultCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name, err := kernel.DefaultName()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	k, err := boot.Kernels(dir, os.Getenv("KMODLAB_MIRROR"), nil).Get(ctx, name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	k := getKernel(t, "")
 	g, err := boot.Start(ctx, boot.Options{Kernel: k, Agent: kmodlabBin, Accel: vm.TCG, MemoryMiB: 512, Append: []string{word}})
 	if err != nil {
 		t.Fatal(err)

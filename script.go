@@ -39,7 +39,9 @@ func (r *run) loadScript() []Step {
 			steps = append(steps, Step{Argv: append([]string{"modprobe", name}, paramsOf(name, r.spec.Params)...), Role: Load})
 		}
 	}
-	steps[len(steps)-1].Wait = r.spec.For
+	if len(steps) > 0 {
+		steps[len(steps)-1].Wait = r.spec.For
+	}
 	return steps
 }
 

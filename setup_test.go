@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
 // coreTools are the programs that setup.sh itself uses and every Debian has.
@@ -104,9 +106,9 @@ func TestSetup(t *testing.T) {
 		{"old Go", map[string]string{"go": goTool("19.8"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": ""},
 			[]string{"-n", "demo"}, 1, []string{"golang-go"}},
 		{"tests want more", map[string]string{"go": goTool("26"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": "", "busybox": dynamic},
-			[]string{"-n", "test"}, 1, []string{"cpio gcc kmod xz-utils chromium busybox-static libxml2-utils nodejs npm python3"}},
+			[]string{"-n", "test"}, 1, []string{"cpio gcc kmod xz-utils chromium busybox-static libxml2-utils nodejs npm python3 zstd shellcheck"}},
 		{"static busybox", map[string]string{"go": goTool("26"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": "", "cpio": "", "gcc": "", "depmod": "", "xz": "", "chromium": "", "busybox": "",
-			"xmllint": "", "node": "", "npm": "", "python3": ""},
+			"xmllint": "", "node": "", "npm": "", "python3": "", "zstd": "", "shellcheck": ""},
 			[]string{"test"}, 0, nil},
 		{"not Debian", map[string]string{"go": goTool("26"), "mke2fs": ""},
 			[]string{"demo"}, 1, []string{"missing", "qemu-system-x86 bubblewrap", "package manager"}},
@@ -173,10 +175,7 @@ func TestSetupUpdatesOldLists(t *testing.T) {
 
 // TestShellcheck has shellcheck read the scripts.
 func TestShellcheck(t *testing.T) {
-	shellcheck, err := exec.LookPath("shellcheck")
-	if err != nil {
-		t.Skip("SKIPPED: no shellcheck here, so nobody checks the scripts; apt-get install shellcheck")
-	}
+	shellcheck := needs.Program(t, "shellcheck")
 	scripts, err := filepath.Glob("scripts/*.sh")
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts found: %v", err)

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/recording"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -141,7 +142,13 @@ func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string) error {
 	if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err != nil {
 		return err
 	}
-	return writeWhole(path, data)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("make cache folder: %w", err)
+	}
+	if err := renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
+		return fmt.Errorf("write cache file: %w", err)
+	}
+	return nil
 }
 
 // readCached takes the names that an earlier run with this kernel kept, if any.
@@ -159,26 +166,6 @@ func (t *trace) readCached(path string) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		os.Remove(path) // half written or damaged
 	}
-}
-
-// writeWhole writes a cache file that others see complete or not at all.
-func writeWhole(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("make cache folder: %w", err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
-	if err != nil {
-		return fmt.Errorf("write cache file: %w", err)
-	}
-	defer os.Remove(f.Name()) // a no-op once it is renamed
-	if _, err := f.Write(data); err != nil {
-		f.Close()
-		return fmt.Errorf("write cache file: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("write cache file: %w", err)
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // fill turns the records into the result's lives.

@@ -5,7 +5,6 @@ package kmodlab_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,19 +12,42 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/needs"
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// needVM skips aloud where no QEMU is, but not where CI promised one.
 func needVM(t testing.TB) {
 	t.Helper()
-	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CI has no qemu-system-x86_64: make test installs it")
+	needs.Program(t, "qemu-system-x86_64")
+}
+
+// getKernel fetches a kernel, the default one where name is "".
+func getKernel(tb testing.TB, name string) *kernel.Kernel {
+	tb.Helper()
+	if name == "" {
+		var err error
+		if name, err = kernel.DefaultName(); err != nil {
+			tb.Fatal(err)
 		}
-		t.Skip("SKIPPED: no qemu-system-x86_64: scripts/setup.sh test installs it")
 	}
+	ctx, cancel := context.WithTimeout(tb.Context(), 15*time.Minute)
+	defer cancel()
+	k, err := boot.Kernels(cacheDir(tb), os.Getenv("KMODLAB_MIRROR"), nil).Get(ctx, name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return k
+}
+
+func cacheDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := kmodlab.DefaultCacheDir()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return dir
 }
 
 // runVM runs a spec with the program as agent and shows what it said on failure.
@@ -240,16 +262,7 @@ func TestKernels(t *testing.T) {
 // TestBuildInVM builds where the mission says, and finds the same in the cache
 // afterwards.
 func TestBuildInVM(t *testing.T) {
-	cache := os.Getenv("XDG_CACHE_HOME")
-	if cache == "" {
-		dir, err := kmodlab.DefaultCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cache = dir
-	} else {
-		cache += "/kmodlab"
-	}
+	cache := cacheDir(t)
 	// The kernels are shared, the builds are this test's own.
 	own := t.TempDir()
 	if err := os.Symlink(cache+"/kernels", own+"/kernels"); err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kmodlab/kmodlab/internal/needs"
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
 
@@ -28,7 +29,7 @@ func realDepmods(t *testing.T) []realDepmod {
 	t.Helper()
 	path, err := exec.LookPath("depmod")
 	if err != nil {
-		missing(t, "no depmod here; apt install kmod")
+		needs.Missing(t, "no depmod here; apt install kmod")
 	}
 	list := []realDepmod{{depmodVersion(t, path), []string{path}}}
 	if cache, err := os.UserCacheDir(); err == nil && list[0].version < 34 {

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
 // realTree is Debian's cloud kernel as `kmodlab kernel fetch debian:bookworm` keeps
@@ -17,28 +19,19 @@ func realTree(t *testing.T) *Tree {
 	if root == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
-			missing(t, "no cache folder: %v", err)
+			needs.Missing(t, "no cache folder: %v", err)
 		}
 		found, _ := filepath.Glob(filepath.Join(cache, "kmodlab/kernels/debian*bookworm*/root"))
 		if len(found) == 0 {
-			missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
+			needs.Missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
 		}
 		root = found[0]
 	}
 	dirs, _ := filepath.Glob(filepath.Join(root, "lib/modules/*/modules.builtin"))
 	if len(dirs) == 0 {
-		missing(t, "%s has no lib/modules/RELEASE", root)
+		needs.Missing(t, "%s has no lib/modules/RELEASE", root)
 	}
 	return &Tree{Root: root, Release: filepath.Base(filepath.Dir(dirs[0]))}
-}
-
-// missing skips a test that needs what is not there; in CI all is there.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf("NOT TESTED: "+format, args...)
 }
 
 // copyTree links the tree's module folder into a new root, without its index.
@@ -65,7 +58,7 @@ func realModule(t *testing.T) string {
 	tree := realTree(t)
 	path := filepath.Join(tree.Dir(), "kernel/drivers/virtio/virtio_ring.ko")
 	if _, err := os.Stat(path); err != nil {
-		missing(t, "%v", err)
+		needs.Missing(t, "%v", err)
 	}
 	return path
 }
@@ -75,7 +68,7 @@ func command(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		missing(t, "no %s here; apt install kmod", name)
+		needs.Missing(t, "no %s here; apt install kmod", name)
 	}
 	out, err := exec.Command(path, args...).Output()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kmodlab/kmodlab/internal/needs"
 	"github.com/ulikunitz/xz"
 )
 
@@ -43,7 +44,7 @@ func xzSamples(t *testing.T) map[string][]byte {
 func TestUnpackXZLikeXZ(t *testing.T) {
 	tool, err := exec.LookPath("xz")
 	if err != nil {
-		missing(t, "no xz here; apt install xz-utils")
+		needs.Missing(t, "no xz here; apt install xz-utils")
 	}
 	for name, data := range xzSamples(t) {
 		for _, flags := range []string{"--check=crc32 --lzma2=dict=1MiB", "-0 --check=sha256", "--check=none --lzma2=lc=0,lp=4,pb=4",
@@ -130,11 +131,11 @@ func FuzzXZ(f *testing.F) {
 func TestUnpackXZRealModules(t *testing.T) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		missing(t, "no cache folder: %v", err)
+		needs.Missing(t, "no cache folder: %v", err)
 	}
 	paths, _ := filepath.Glob(filepath.Join(cache, "kmodlab/kernels/*/root/lib/modules/*/kernel/fs/*/*.ko.xz"))
 	if len(paths) == 0 {
-		missing(t, "no kernel with .ko.xz in the cache; kmodlab kernel fetch debian:trixie")
+		needs.Missing(t, "no kernel with .ko.xz in the cache; kmodlab kernel fetch debian:trixie")
 	}
 	for i, path := range paths {
 		if i%9 != 0 {

@@ -50,7 +50,7 @@ install_kunit() {
 clean() { [ -z "$tmp" ] || rm -rf "$tmp"; }
 
 if [ "${1:-}" = -n ]; then
-	have_npm && have_kunit || die "missing: programs in $dir; type: scripts/foreign.sh"
+	{ have_npm && have_kunit; } || die "missing: programs in $dir; type: scripts/foreign.sh"
 	exit
 fi
 trap clean EXIT

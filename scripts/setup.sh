@@ -86,6 +86,8 @@ missing_packages() {
 		need node nodejs
 		need npm npm
 		need python3 python3
+		need zstd zstd
+		need shellcheck shellcheck
 	fi
 	missing=${missing# }
 }

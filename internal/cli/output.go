@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/google/renameio/v2"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
@@ -174,42 +174,23 @@ func writeFile(name string, write func(io.Writer) error) error {
 		}
 		return named(name, errors.Join(buffered(f, write), f.Close()))
 	}
-	f, err := newBeside(target)
+	f, err := renameio.NewPendingFile(target, renameio.WithTempDir(filepath.Dir(target)), renameio.WithPermissions(0o666))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, bare(err))
 	}
-	defer os.Remove(f.Name()) // no longer there once it is renamed
-	err = buffered(f, write)
-	if err == nil {
-		err = f.Sync() // a full disk may tell only now
+	defer f.Cleanup() // nothing once it is renamed
+	if err := buffered(f, write); err != nil {
+		return named(name, err)
 	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), target)
-	}
-	return named(name, err)
+	return named(name, f.CloseAtomicallyReplace()) // with fsync: a full disk may tell only now
 }
 
-func buffered(f *os.File, write func(io.Writer) error) error {
+func buffered(f io.Writer, write func(io.Writer) error) error {
 	w := bufio.NewWriterSize(f, 256<<10)
 	if err := write(w); err != nil {
 		return err
 	}
 	return w.Flush()
-}
-
-// newBeside makes a new hidden file next to another, with the mode that the
-// person's umask gives.
-func newBeside(target string) (*os.File, error) {
-	for {
-		name := filepath.Join(filepath.Dir(target), fmt.Sprintf(".%s.%08x", filepath.Base(target), rand.Uint32()))
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, err
-		}
-	}
 }
 
 func named(name string, err error) error {

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
 // Dir is the folder that scripts/foreign.sh installs into. Where it is not there
@@ -26,18 +28,10 @@ func Dir(t testing.TB) string {
 	dir := filepath.Join(cache, "kmodlab", "foreign")
 	for _, need := range []string{"installed-lock.json", "kunit/kunit_parser.py"} {
 		if _, err := os.Stat(filepath.Join(dir, need)); err != nil {
-			missing(t, "the programs that judge our formats are not here; type: scripts/setup.sh test")
+			needs.Missing(t, "the programs that judge our formats are not here; type: scripts/setup.sh test")
 		}
 	}
 	return dir
-}
-
-func missing(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip("SKIPPED: " + why)
 }
 
 // script is a file of testdata/foreign.
@@ -49,10 +43,7 @@ func script(name string) string {
 func run(t testing.TB, stdin []byte, program string, args ...string) []byte {
 	t.Helper()
 	dir := Dir(t)
-	if _, err := exec.LookPath(program); err != nil {
-		missing(t, program+" is not here; type: scripts/setup.sh test")
-	}
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(needs.Program(t, program), args...)
 	cmd.Env = append(os.Environ(), "FOREIGN="+dir)
 	cmd.Stdin = bytes.NewReader(stdin)
 	var out, errOut bytes.Buffer

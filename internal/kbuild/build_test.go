@@ -18,16 +18,8 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
-
-// missing skips a test aloud, and fails it where everything must be there.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf("NOT TESTED: "+format, args...)
-}
 
 var kernelOnce = sync.OnceValues(func() (*kernel.Kernel, error) {
 	dir, err := os.UserCacheDir()
@@ -43,11 +35,11 @@ var kernelOnce = sync.OnceValues(func() (*kernel.Kernel, error) {
 func testKernel(t *testing.T) *kernel.Kernel {
 	t.Helper()
 	if _, err := exec.LookPath("bwrap"); err != nil {
-		missing(t, "bubblewrap is not installed: apt-get install bubblewrap")
+		needs.Missing(t, "bubblewrap is not installed: apt-get install bubblewrap")
 	}
 	k, err := kernelOnce()
 	if err != nil {
-		missing(t, "no kernel to build for: %v", err)
+		needs.Missing(t, "no kernel to build for: %v", err)
 	}
 	return k
 }

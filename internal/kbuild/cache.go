@@ -14,8 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
+	"github.com/kmodlab/kmodlab/internal/filelock"
 	"golang.org/x/sys/unix"
 )
 
@@ -160,34 +160,19 @@ func (c cache) lock(ctx context.Context, id string, out io.Writer) (unlock func(
 		return nil, hostError("make the build cache", err)
 	}
 	path := filepath.Join(c.dir, id+".lock")
-	said := false
-	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-		if err != nil {
-			return nil, hostError("lock the build", err)
-		}
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil && sameFile(f, path) {
-			// Removed before it is released: who waits on it finds it gone and opens anew.
-			return func() { os.Remove(path); f.Close() }, nil
-		}
-		f.Close()
-		if err == nil || errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, hostError("lock the build", err)
-		}
-		if !said && out != nil {
+	f, err := filelock.Wait(ctx, path, func() {
+		if out != nil {
 			io.WriteString(out, "waiting for another process that builds the same sources\n")
 		}
-		said = true
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for another build of the same sources: %w", context.Cause(ctx))
-		case <-time.After(50 * time.Millisecond):
-		}
+	})
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("wait for another build of the same sources: %w", context.Cause(ctx))
 	}
+	if err != nil {
+		return nil, hostError("lock the build", err)
+	}
+	// Removed before it is released: who waits on it finds it gone and opens anew.
+	return func() { os.Remove(path); f.Close() }, nil
 }
 
 // sweep removes what killed processes left: the folders of IDs whose lock
@@ -198,27 +183,16 @@ func (c cache) sweep() {
 		return // of the pattern; it has none
 	}
 	for _, path := range locks {
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		f, err := filelock.TryOld(path)
 		if err != nil {
 			continue
 		}
-		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil && sameFile(f, path) {
-			id := strings.TrimSuffix(path, ".lock")
-			removeAll(id + ".work")
-			removeAll(id + ".new")
-			os.Remove(path)
-		}
+		id := strings.TrimSuffix(path, ".lock")
+		removeAll(id + ".work")
+		removeAll(id + ".new")
+		os.Remove(path)
 		f.Close()
 	}
-}
-
-func sameFile(f *os.File, path string) bool {
-	a, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	b, err := os.Stat(path)
-	return err == nil && os.SameFile(a, b)
 }
 
 // removeAll removes a tree even when a build took the permissions from its folders.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
 // A lab machine is played by the toolchain's tree: in it, Root is "/" and make
@@ -61,7 +63,7 @@ func asLabMachine(t *testing.T, dir, root, release, sources, cache string, more 
 	args = append(args, more...)
 	out, err := exec.Command("bwrap", append(args, "/t/test")...).CombinedOutput()
 	if strings.Contains(string(out), "GLIBC_") {
-		missing(t, "this test's program needs a newer C library than the toolchain has: go test with CGO_ENABLED=0")
+		needs.Missing(t, "this test's program needs a newer C library than the toolchain has: go test with CGO_ENABLED=0")
 	}
 	if _, ok := err.(*exec.ExitError); err != nil && !ok {
 		t.Fatal(err)

@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
 // vmRunner builds the agent and looks for QEMU.
 func vmRunner(t *testing.T) VMRunner {
 	t.Helper()
 	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		missing(t, "QEMU is not installed: apt-get install qemu-system-x86")
+		needs.Missing(t, "QEMU is not installed: apt-get install qemu-system-x86")
 	}
 	agent := filepath.Join(t.TempDir(), "kmodlab")
 	cmd := exec.Command("go", "build", "-o", agent, "../../cmd/kmodlab")

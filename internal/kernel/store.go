@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/kmodlab/kmodlab/internal/filelock"
 )
 
 // Store keeps kernels under Dir and fetches what is missing. Several
@@ -171,31 +171,16 @@ func (s *Store) fetchDir(n debName) string { return filepath.Join(s.Dir, ".fetch
 // file of its own opening, against other Stores in the same process.
 func (s *Store) lock(ctx context.Context, folder, name string) (unlock func(), err error) {
 	path := filepath.Join(s.Dir, ".lock", folder)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o644)
+	f, err := filelock.Wait(ctx, path, func() {
+		s.tell(Progress{Phase: "wait", Text: "waiting for another kmodlab that fetches " + name})
+	})
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("wait for another kmodlab that fetches %s: %w", name, ctx.Err())
+	}
 	if err != nil {
 		return nil, spaceError(s.Dir, fmt.Errorf("lock kernel %s: %w", name, err))
 	}
-	told := false
-	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("lock kernel %s: %w", name, err)
-		}
-		if !told {
-			told = true
-			s.tell(Progress{Phase: "wait", Text: "waiting for another kmodlab that fetches " + name})
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, fmt.Errorf("wait for another kmodlab that fetches %s: %w", name, ctx.Err())
-		case <-time.After(wait):
-		}
-	}
+	return func() { f.Close() }, nil
 }
 
 func (s *Store) tell(p Progress) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kmodlab/kmodlab/internal/needs"
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
 
@@ -48,7 +49,7 @@ func depmodRoot(t *testing.T) string {
 func TestDepmodPrintsLikeKmod(t *testing.T) {
 	real, err := exec.LookPath("depmod")
 	if err != nil {
-		missing(t, "no depmod here; apt install kmod")
+		needs.Missing(t, "no depmod here; apt install kmod")
 	}
 	out, err := exec.Command(real, "-V").Output()
 	version := regexp.MustCompile(`kmod version (\d+)`).FindSubmatch(out)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kmodlab/kmodlab/internal/needs"
 	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
@@ -219,7 +220,7 @@ func TestModinfoLikeKmod(t *testing.T) {
 	modules, builtins := moduleNames(t, dir, "modules.order"), moduleNames(t, dir, "modules.builtin")
 	theirs, err := exec.LookPath("modinfo")
 	if err != nil {
-		missing(t, "no modinfo here; apt install kmod")
+		needs.Missing(t, "no modinfo here; apt install kmod")
 	}
 	for _, flags := range [][]string{nil, {"-0"}, {"-p"}, {"-F", "alias"}, {"-F", "signer"}, {"-F", "license"}} {
 		args := append(append([]string{"-b", root, "-k", release}, flags...), modules...)
@@ -260,17 +261,17 @@ func realTree(t *testing.T) (root, release string) {
 	if from == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
-			missing(t, "no cache folder: %v", err)
+			needs.Missing(t, "no cache folder: %v", err)
 		}
 		found, _ := filepath.Glob(filepath.Join(cache, "kmodlab/kernels/debian*bookworm*/root"))
 		if len(found) == 0 {
-			missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
+			needs.Missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
 		}
 		from = found[0]
 	}
 	dirs, _ := filepath.Glob(filepath.Join(from, "lib/modules/*/modules.builtin"))
 	if len(dirs) == 0 {
-		missing(t, "%s has no lib/modules/RELEASE", from)
+		needs.Missing(t, "%s has no lib/modules/RELEASE", from)
 	}
 	src := filepath.Dir(dirs[0])
 	root, release = t.TempDir(), filepath.Base(src)
@@ -285,19 +286,10 @@ func realTree(t *testing.T) (root, release string) {
 	}
 	depmod, err := exec.LookPath("depmod")
 	if err != nil {
-		missing(t, "no depmod here; apt install kmod")
+		needs.Missing(t, "no depmod here; apt install kmod")
 	}
 	if out, err := exec.Command(depmod, "-b", root, release).CombinedOutput(); err != nil {
 		t.Fatalf("depmod: %v: %s", err, out)
 	}
 	return root, release
-}
-
-// missing skips a test that needs what is not there; in CI all is there.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf("NOT TESTED: "+format, args...)
 }

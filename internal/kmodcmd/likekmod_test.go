@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
 // These tests run kmod's commands and ours on the same trees and want the same
@@ -29,7 +30,7 @@ func testTrees(t *testing.T) []tree {
 	if roots[0] == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
-			missing(t, "no cache folder: %v", err)
+			needs.Missing(t, "no cache folder: %v", err)
 		}
 		pattern := "debian-bookworm"
 		if os.Getenv("KMODLAB_TEST_ALL") != "" {
@@ -48,7 +49,7 @@ func testTrees(t *testing.T) []tree {
 		}
 	}
 	if len(trees) == 0 {
-		missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
+		needs.Missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
 	}
 	return trees
 }
@@ -77,7 +78,7 @@ func kmodTool(t *testing.T, name string) string {
 	if err != nil {
 		path = filepath.Join("/usr/sbin", name)
 		if _, err := os.Stat(path); err != nil {
-			missing(t, "no %s here; apt install kmod", name)
+			needs.Missing(t, "no %s here; apt install kmod", name)
 		}
 	}
 	return path

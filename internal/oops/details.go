@@ -4,8 +4,9 @@ package oops
 
 import (
 	"cmp"
-	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"strconv"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 var (

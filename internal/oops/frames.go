@@ -3,9 +3,10 @@
 package oops
 
 import (
-	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"strconv"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 
 	"github.com/kmodlab/kmodlab/result"
 )

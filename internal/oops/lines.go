@@ -3,9 +3,10 @@
 package oops
 
 import (
-	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"strconv"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // line is one printk without its prefixes.

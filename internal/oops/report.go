@@ -3,8 +3,9 @@
 package oops
 
 import (
-	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 
 	"github.com/kmodlab/kmodlab/result"
 )

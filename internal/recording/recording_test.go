@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/kmodlab/kmodlab/internal/needs"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -92,9 +93,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestOrdinaryTools: zstd and tar look into a recording.
 func TestOrdinaryTools(t *testing.T) {
-	if _, err := exec.LookPath("zstd"); err != nil {
-		t.Skip("SKIPPED: no zstd here; apt-get install zstd")
-	}
+	needs.Program(t, "zstd")
 	file := t.TempDir() + "/run.kmlab"
 	if err := os.WriteFile(file, written(t, sample(t)), 0o644); err != nil {
 		t.Fatal(err)

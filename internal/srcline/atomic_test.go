@@ -3,8 +3,6 @@
 package srcline
 
 import (
-	"bytes"
-	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,14 +43,7 @@ func TestAtomics(t *testing.T) {
 // disassembled is objdump's line of an instruction.
 func disassembled(t *testing.T, object []byte, symbol string, offset uint64) string {
 	t.Helper()
-	f, err := elf.NewFile(bytes.NewReader(object))
-	if err != nil {
-		t.Fatal(err)
-	}
-	symbols, err := f.Symbols()
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, symbols := readELF(t, object)
 	for _, s := range symbols {
 		if s.Name != symbol {
 			continue

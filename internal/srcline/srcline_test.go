@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
 // compile makes a relocatable object of testdata/parts.c, as kbuild does of a
@@ -26,13 +27,7 @@ func compile(t testing.TB, flags ...string) []byte {
 
 func compileSource(t testing.TB, name string, flags ...string) []byte {
 	t.Helper()
-	gcc, err := exec.LookPath("gcc")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no gcc: make installs it")
-		}
-		t.Skip("NOT TESTED: no gcc: make test installs it")
-	}
+	gcc := needs.Program(t, "gcc")
 	object := filepath.Join(t.TempDir(), "parts.o")
 	source, err := filepath.Abs(name)
 	if err != nil {
@@ -65,9 +60,7 @@ func marks(t *testing.T) map[string]int {
 	return lines
 }
 
-// callEnd finds where a call to a function ends, relative to the start of the
-// symbol that makes it: the relocation of the n-th call to target names it.
-func callEnd(t *testing.T, object []byte, symbol, target string, n int) uint64 {
+func readELF(t *testing.T, object []byte) (*elf.File, []elf.Symbol) {
 	t.Helper()
 	f, err := elf.NewFile(bytes.NewReader(object))
 	if err != nil {
@@ -77,6 +70,14 @@ func callEnd(t *testing.T, object []byte, symbol, target string, n int) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return f, symbols
+}
+
+// callEnd finds where a call to a function ends, relative to the start of the
+// symbol that makes it: the relocation of the n-th call to target names it.
+func callEnd(t *testing.T, object []byte, symbol, target string, n int) uint64 {
+	t.Helper()
+	f, symbols := readELF(t, object)
 	for _, s := range symbols {
 		if s.Name != symbol {
 			continue
@@ -151,13 +152,7 @@ func TestCalls(t *testing.T) {
 
 // TestAgainstAddr2line compares every place of every function with binutils.
 func TestAgainstAddr2line(t *testing.T) {
-	addr2line, err := exec.LookPath("addr2line")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no addr2line: make installs it with gcc")
-		}
-		t.Skip("NOT TESTED: no addr2line: make test installs it with gcc")
-	}
+	addr2line := needs.Program(t, "addr2line")
 	object := compile(t, "-gdwarf-5")
 	path := filepath.Join(t.TempDir(), "parts.o")
 	if err := os.WriteFile(path, object, 0o600); err != nil {

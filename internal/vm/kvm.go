@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -166,31 +167,20 @@ func (f findings) record(log func(string), k Finding) {
 	k.Date, k.Host = time.Now().UTC().Truncate(time.Second), f.key
 	raw, err := json.MarshalIndent(k, "", "  ")
 	if err == nil {
-		err = writeFile(f.file, append(raw, '\n'))
+		err = keepFile(f.file, append(raw, '\n'))
 	}
 	if err != nil {
 		log(fmt.Sprintf("cannot keep the finding about KVM: %v", err))
 	}
 }
 
-// writeFile replaces name as a whole, so that a reader never sees half of it.
-func writeFile(name string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+// keepFile replaces a file of the state folder as a whole.
+func keepFile(name string, data []byte) error {
+	dir := filepath.Dir(name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // gone already after the rename
-	_, err = tmp.Write(data)
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), name)
+	return renameio.WriteFile(name, data, 0o644, renameio.WithTempDir(dir))
 }
 
 // thisHost reads the key. What cannot be read stays empty, which is a key too.

@@ -18,18 +18,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodlab/kmodlab/internal/needs"
 	"github.com/kmodlab/kmodlab/internal/vm/cpio"
 )
-
-// missing ends a test that lacks something of this host: aloud, and in CI as a failure.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	text := fmt.Sprintf(format, args...)
-	if os.Getenv("CI") == "true" {
-		t.Fatal(text)
-	}
-	t.Skip("SKIPPED, no VM was tested: " + text)
-}
 
 // testKernel is a Debian kernel from the cache, or from KMODLAB_TEST_KERNEL: a
 // folder that holds boot/vmlinuz-RELEASE and lib/modules/RELEASE, as an
@@ -37,7 +28,7 @@ func missing(t *testing.T, format string, args ...any) {
 func testKernel(t *testing.T) (image, modules string) {
 	t.Helper()
 	if _, err := exec.LookPath(defaultQEMU); err != nil {
-		missing(t, "%s is missing: apt-get install qemu-system-x86", defaultQEMU)
+		needs.Missing(t, "%s is missing: apt-get install qemu-system-x86", defaultQEMU)
 	}
 	if root := os.Getenv("KMODLAB_TEST_KERNEL"); root != "" {
 		images, _ := filepath.Glob(filepath.Join(root, "boot/vmlinuz-*"))
@@ -49,12 +40,12 @@ func testKernel(t *testing.T) (image, modules string) {
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		missing(t, "no cache folder: %v", err)
+		needs.Missing(t, "no cache folder: %v", err)
 	}
 	dir := filepath.Join(cache, "kmodlab/kernels/debian-bookworm")
 	raw, err := os.ReadFile(filepath.Join(dir, "kernel.json"))
 	if err != nil {
-		missing(t, "no kernel in the cache: kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_KERNEL (%v)", err)
+		needs.Missing(t, "no kernel in the cache: kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_KERNEL (%v)", err)
 	}
 	var k struct{ Image, Root, Release string }
 	if err := json.Unmarshal(raw, &k); err != nil {
@@ -74,12 +65,12 @@ func busyboxInitramfs(t *testing.T, script, modules string, names ...string) []b
 	t.Helper()
 	path, err := exec.LookPath("busybox")
 	if err != nil {
-		missing(t, "busybox is missing: apt-get install busybox-static")
+		needs.Missing(t, "busybox is missing: apt-get install busybox-static")
 	}
 	if f, err := elf.Open(path); err == nil {
 		for _, p := range f.Progs {
 			if p.Type == elf.PT_INTERP {
-				missing(t, "%s is not static: apt-get install busybox-static", path)
+				needs.Missing(t, "%s is not static: apt-get install busybox-static", path)
 			}
 		}
 		f.Close()

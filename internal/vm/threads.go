@@ -61,7 +61,7 @@ func (c Config) version(ctx context.Context) string {
 	}
 	known = knownVersion{program, versionText(ctx, c.QEMU)}
 	if data, err := json.Marshal(known); err == nil && known.Text != "" {
-		writeFile(path, data) // else it is asked again
+		keepFile(path, data) // else it is asked again
 	}
 	return known.Text
 }

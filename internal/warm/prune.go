@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/filelock"
 	"golang.org/x/sys/unix"
 )
 
@@ -71,15 +72,13 @@ func (s Store) sweep(kept []Image) error {
 	}
 	for _, path := range locks {
 		key := strings.TrimSuffix(filepath.Base(path), locked)
-		lock, err := os.Open(path)
+		lock, err := filelock.TryOld(path)
 		if err != nil {
 			continue
 		}
-		if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-			err = os.RemoveAll(s.path(key) + fresh)
-			if !slices.ContainsFunc(kept, func(i Image) bool { return i.Key == key }) {
-				err = errors.Join(err, os.RemoveAll(s.path(key)+refused), os.Remove(path))
-			}
+		err = os.RemoveAll(s.path(key) + fresh)
+		if !slices.ContainsFunc(kept, func(i Image) bool { return i.Key == key }) {
+			err = errors.Join(err, os.RemoveAll(s.path(key)+refused), os.Remove(path))
 		}
 		lock.Close()
 		if err != nil {

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/filelock"
 )
 
 // Errors of a Store. Whoever gets one boots.
@@ -199,36 +200,19 @@ func (s Store) draft(key string, memory int64) (*Draft, error) {
 	if disk.Bavail < uint64(memory)/uint64(disk.Bsize) {
 		return nil, ErrSpace
 	}
-	lock, err := os.OpenFile(s.path(key)+locked, os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := filelock.Try(s.path(key) + locked)
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, ErrBusy
+	}
 	if err != nil {
 		return nil, err
 	}
 	d := &Draft{store: s, key: key, lock: lock}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = ErrBusy
-		}
-		return nil, err
-	}
-	if !sameFile(lock, s.path(key)+locked) { // Prune took it away meanwhile
-		lock.Close()
-		return nil, ErrBusy
-	}
 	if err := d.begin(); err != nil {
 		d.Discard()
 		return nil, err
 	}
 	return d, nil
-}
-
-func sameFile(f *os.File, path string) bool {
-	held, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	there, err := os.Stat(path)
-	return err == nil && os.SameFile(held, there)
 }
 
 // begin makes the folder anew: a process that was killed may have left one.

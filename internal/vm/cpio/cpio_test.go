@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kmodlab/kmodlab/internal/needs"
 	"golang.org/x/sys/unix"
 )
 
@@ -71,12 +72,7 @@ func TestDeterministic(t *testing.T) {
 
 func needCpio(t *testing.T) {
 	t.Helper()
-	if _, err := exec.LookPath("cpio"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("cpio is missing: apt-get install cpio")
-		}
-		t.Skip("SKIPPED: cpio is missing, the archive was not read by the real thing: apt-get install cpio")
-	}
+	needs.Program(t, "cpio")
 }
 
 func TestRealCpioLists(t *testing.T) {
