@@ -76,7 +76,7 @@ func bareBoot(b *testing.B, k *kernel.Kernel) time.Duration {
 func coldRun(b *testing.B) (total, own time.Duration, rssMiB int64) {
 	b.Helper()
 	out := filepath.Join(b.TempDir(), "out.json")
-	cmd := exec.Command(kmodlabBin, "run", "modules/signals", "--accel", "tcg", "--for", "100ms", "--json", out)
+	cmd := exec.Command(kmodlabBin, "run", "modules/signals", "--cold", "--accel", "tcg", "--for", "100ms", "--json", out)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	start := time.Now()

@@ -35,7 +35,7 @@ var rooms = map[string]struct{ may, never []string }{
 	"internal/wire":            {never: []string{"os/exec", "net"}},
 	"internal/boot":            {may: []string{"internal/kernel", "internal/vm", "internal/vm/cpio", "internal/wire", "kmod"}, never: []string{"tracer", "internal/guest"}},
 	"internal/warm":            {may: []string{"internal/filelock", "internal/boot"}, never: []string{"tracer", "internal/guest", "internal/kbuild"}},
-	"internal/kbuild":          {may: []string{"internal/filelock", "internal/kernel", "internal/boot", "internal/vm", "internal/wire", "internal/lazyregexp", "kmod"}, never: []string{"tracer", ebpf}},
+	"internal/kbuild":          {may: []string{"internal/filelock", "internal/kernel", "internal/boot", "internal/vm", "internal/warm", "internal/wire", "internal/lazyregexp", "kmod"}, never: []string{"tracer", ebpf}},
 	"internal/guest":           {may: []string{"internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event"}, never: []string{"internal/vm", "internal/kernel", "internal/kbuild", "internal/report"}},
 	"internal/kmodcmd":         {may: []string{"kmod"}, never: []string{"os/exec"}},
 	"internal/oops":            {may: []string{"result", "internal/lazyregexp"}, never: []string{"internal/vm", "os/exec"}},

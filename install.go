@@ -142,9 +142,17 @@ func (r *run) chooseRunner(ctx context.Context) kbuild.Runner {
 		}
 	}
 	if where == kbuild.VM {
-		return kbuild.VMRunner{Agent: r.agent, Accel: vm.Accel(r.spec.Accel), QEMU: r.spec.QEMU, StateDir: r.spec.CacheDir, Log: r.log}
+		return kbuild.VMRunner{Agent: r.agent, Accel: vm.Accel(r.spec.Accel), QEMU: r.spec.QEMU, StateDir: r.spec.CacheDir, Machines: r.builderMachines(), Log: r.log}
 	}
 	return kbuild.SandboxRunner{}
+}
+
+// builderMachines is where a build's machine is saved; "" where it is to boot.
+func (r *run) builderMachines() string {
+	if r.spec.Cold || !r.onTCG() {
+		return ""
+	}
+	return filepath.Join(r.spec.CacheDir, MachineDir)
 }
 
 // startHere installs the modules into this machine's tree, as modules_install

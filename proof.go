@@ -34,7 +34,7 @@ func (r *run) buildProbe(ctx context.Context) bool {
 		r.unproved = err.Error()
 		return ctx.Err() == nil
 	}
-	r.probe = build.Modules[0].Path
+	r.probe, r.known = build.Modules[0].Path, build.Known
 	done(string(build.Where), build.Cached)
 	return true
 }
@@ -53,7 +53,7 @@ func (r *run) makeProbe(ctx context.Context) (*kbuild.Build, error) {
 		return nil, fmt.Errorf("write the probe module's sources: %w", err)
 	}
 	return kbuild.Run(ctx, kbuild.Request{
-		Kernel: r.kernel, Sources: dir, CacheDir: filepath.Join(r.spec.CacheDir, "build"),
+		Kernel: r.kernel, Sources: dir, CacheDir: filepath.Join(r.spec.CacheDir, "build"), Learn: true,
 		Runner: announced{r.probeRunner(ctx), func() { r.tell("probe", "building the probe module, once for this kernel", 0, 0) }},
 	})
 }

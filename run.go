@@ -62,6 +62,7 @@ type run struct {
 	// probe is the host's copy of the module that makes the hooks fire; unproved
 	// says why there is no such proof.
 	probe    string
+	known    string // which options the compiler knows, learned when the probe was built
 	unproved string
 	chosen   kbuild.Runner // where to build, once it is decided
 	here     []string      // files that --here installed
@@ -193,7 +194,7 @@ func (r *run) compile(ctx context.Context) bool {
 	}
 	done := r.phase("build")
 	build, err := kbuild.Run(ctx, kbuild.Request{
-		Kernel: r.kernel, Sources: r.spec.Dir, Runner: r.runner(ctx),
+		Kernel: r.kernel, Sources: r.spec.Dir, Runner: r.runner(ctx), Known: r.known,
 		CacheDir: filepath.Join(r.spec.CacheDir, "build"), Output: r.spec.Watch.Output,
 	})
 	var failed *kbuild.Error

@@ -47,9 +47,11 @@ const saveLimit = 10 * time.Second
 // was never tried. A filter is part of the attached programs, and is hardly used
 // twice.
 func (r *run) warmable() bool {
+	return !r.spec.Cold && reflect.ValueOf(r.traceArgs.Filter).IsZero() && r.onTCG()
+}
+
+func (r *run) onTCG() bool {
 	switch {
-	case r.spec.Cold, !reflect.ValueOf(r.traceArgs.Filter).IsZero():
-		return false
 	case vm.Accel(r.spec.Accel) == vm.TCG:
 		return true
 	case vm.Accel(r.spec.Accel) == vm.KVM:

@@ -82,6 +82,9 @@ func (m *meta) build(dir string) *Build {
 	}
 	prefix := "lib/modules/" + m.Release + "/extra/"
 	for _, f := range m.Files {
+		if f.Path == knownFile {
+			b.Known = filepath.Join(dir, f.Path)
+		}
 		if rel, ok := strings.CutPrefix(f.Path, prefix); ok {
 			b.Modules = append(b.Modules, Built{Name: moduleName(rel), Path: filepath.Join(dir, f.Path), Rel: rel, Size: f.Size})
 		}
@@ -90,7 +93,7 @@ func (m *meta) build(dir string) *Build {
 }
 
 // store makes an entry from a finished work folder, under the lock of id.
-func (c cache) store(id string, job Job, snap *snapshot, steps []Step, where Where) (*Build, error) {
+func (c cache) store(id string, job Job, snap *snapshot, steps []Step, r *Request) (*Build, error) {
 	tmp, dir := filepath.Join(c.dir, id+".new"), filepath.Join(c.dir, id)
 	removeAll(tmp)
 	defer removeAll(tmp)
@@ -105,7 +108,14 @@ func (c cache) store(id string, job Job, snap *snapshot, steps []Step, where Whe
 		}
 		return nil, err
 	}
-	m := meta{Schema: metaSchema, ID: id, Release: c.release, Where: where, SeenAs: job.SeenAs, Sources: snap.dir, Files: files, Steps: steps}
+	if r.Learn {
+		notes, err := takeNotes(job.Work, tmp)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, notes...)
+	}
+	m := meta{Schema: metaSchema, ID: id, Release: c.release, Where: r.Runner.Name(), SeenAs: job.SeenAs, Sources: snap.dir, Files: files, Steps: steps}
 	b := m.build(dir)
 	if len(b.Modules) == 0 {
 		return nil, noModules(snap, steps)

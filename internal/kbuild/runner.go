@@ -33,6 +33,7 @@ type Job struct {
 	SeenAs   string        // the path at which the commands find Work
 	Commands []Command     // in order
 	Results  []string      // paths below Work that must be there afterwards, when the commands made them
+	Options  bool          // whether make is to read Work's options.mk first
 	Output   io.Writer     // may be nil
 	Timeout  time.Duration // for all commands together
 	MaxBytes int64         // what the work folder may take on the disk; 0: 2 GiB
@@ -47,7 +48,7 @@ type Command struct {
 // Env is the whole environment of a build's commands. PWD matters: people
 // write -I$(PWD)/include, which holds the folder where make was started.
 func (j Job) Env() []string {
-	return []string{
+	env := []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=" + j.SeenAs,
 		"LC_ALL=C.UTF-8",
@@ -57,6 +58,10 @@ func (j Job) Env() []string {
 		"KBUILD_BUILD_USER=kmodlab",
 		"KBUILD_BUILD_HOST=kmodlab",
 	}
+	if j.Options {
+		env = append(env, "MAKEFILES="+j.SeenAs+"/"+optionsFile)
+	}
+	return env
 }
 
 // Dir is the commands' working folder, as they see it.
@@ -75,7 +80,7 @@ var installFlags = []string{
 
 // recipe is part of every build's ID. Change it when commands, environment or
 // the layout of a cache entry change.
-const recipe = "kbuild/2"
+const recipe = "kbuild/3"
 
 // commands is the recipe: make modules, make modules_install.
 func commands(k *kernel.Kernel, work string, flags []string) []Command {

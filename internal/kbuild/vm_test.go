@@ -15,6 +15,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/needs"
+	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
 // vmRunner builds the agent and looks for QEMU.
@@ -96,4 +97,73 @@ func TestVMRunnerNeedsImage(t *testing.T) {
 	if !errors.As(err, &e) || !e.Host() || !strings.Contains(err.Error(), "--build sandbox") {
 		t.Errorf("Run = %v", err)
 	}
+}
+
+// TestBuilderGoesOn: builds go on from one saved machine, know nothing of each
+// other, and make what the sandbox makes; a machine that was touched since is not
+// trusted.
+func TestBuilderGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots machines")
+	}
+	r := vmRunner(t)
+	r.Accel, r.Machines = vm.TCG, filepath.Join(t.TempDir(), "machines")
+	r.Log = func(line string) { t.Errorf("it boots: %s", line) }
+	facts := "$(info uuid $(shell cat /proc/sys/kernel/random/uuid))\n$(info left [$(wildcard /tmp/left)])\n$(shell touch /tmp/left)\nobj-m := a.o\n"
+	sand, err := build(t, Request{Sources: tree(t, map[string]string{"Kbuild": "obj-m := a.o\n", "a.c": source("a")})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := readModule(t, sand)
+	seen := make(map[string]bool)
+	inVM := func(name string) os.FileInfo {
+		t.Helper()
+		b, err := build(t, Request{Sources: tree(t, map[string]string{"Kbuild": "# " + name + "\n" + facts, "a.c": source("a")}), Runner: r, Timeout: 10 * time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(readModule(t, b), want) {
+			t.Errorf("%s: another module than the sandbox builds", name)
+		}
+		said := b.Steps[0].Output
+		_, uuid, _ := strings.Cut(said, "uuid ")
+		uuid, _, _ = strings.Cut(uuid, "\n")
+		if len(uuid) != 36 || seen[uuid] {
+			t.Errorf("%s: random number %q, want a new one", name, uuid)
+		}
+		seen[uuid] = true
+		if !strings.Contains(said, "left []\n") {
+			t.Errorf("%s finds what another build left: %q", name, said)
+		}
+		return savedMachine(t, r.Machines)
+	}
+	first := inVM("one")
+	if second := inVM("two"); !os.SameFile(first, second) {
+		t.Error("the second build saved a machine of its own")
+	}
+	ram, err := os.OpenFile(filepath.Join(r.Machines, first.Name(), "ram"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ram.WriteAt([]byte("x"), 4096); err != nil {
+		t.Fatal(err)
+	}
+	ram.Close()
+	if third := inVM("three"); os.SameFile(first, third) {
+		t.Error("a machine goes on whose memory was written to")
+	}
+}
+
+// savedMachine is the one machine of a store.
+func savedMachine(t *testing.T, store string) os.FileInfo {
+	t.Helper()
+	images, err := filepath.Glob(filepath.Join(store, "*", "ram"))
+	if err != nil || len(images) != 1 {
+		t.Fatalf("saved machines %q, %v, want one", images, err)
+	}
+	folder, err := os.Stat(filepath.Dir(images[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
 }

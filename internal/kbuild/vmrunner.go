@@ -27,8 +27,9 @@ const (
 const toolchain = "toolchain"
 
 // VMRunner runs the commands in a VM of their own, booted with the kernel that
-// the modules are for. The toolchain is a read-only disk with a layer in the
-// guest's memory above it, so nothing of a build is left.
+// the modules are for, or gone on from one that was saved right before its sources
+// came. The toolchain is a read-only disk with a layer in the guest's memory above
+// it, so nothing of a build is left.
 type VMRunner struct {
 	Agent     string // the kmodlab program, statically linked, as a host path
 	Accel     vm.Accel
@@ -36,6 +37,7 @@ type VMRunner struct {
 	StateDir  string       // where vm keeps its finding about KVM
 	CPUs      int          // 0: vm's default
 	MemoryMiB int          // 0: DefaultBuildMemory
+	Machines  string       // where machines are saved, for TCG; empty: each build boots
 	Console   io.Writer    // every console byte, may be nil
 	Log       func(string) // what should be said aloud, may be nil
 }
@@ -54,13 +56,17 @@ func (r VMRunner) Run(ctx context.Context, job Job) ([]Step, error) {
 			Hint: "build in the sandbox: --build sandbox"}
 	}
 	var sources bytes.Buffer
-	if err := pack(&limitedWriter{w: &sources, left: maxSourceTar}, job.Work, "src"); err != nil {
+	names := []string{"src"}
+	if job.Options {
+		names = append(names, optionsFile)
+	}
+	if err := pack(&limitedWriter{w: &sources, left: maxSourceTar}, job.Work, names...); err != nil {
 		return nil, err
 	}
 	deadline := time.Now().Add(job.Timeout)
 	ctx, stop := context.WithDeadlineCause(ctx, deadline, timeoutError(job))
 	defer stop()
-	g, err := r.start(ctx, job)
+	g, err := r.guest(ctx, job)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
@@ -94,33 +100,27 @@ func killedError(ctx context.Context, g *boot.Guest, err error) error {
 		Hint: "run it again; where this machine has run out of memory, its own dmesg says so"}
 }
 
-// start boots.
 // buildWords are for the kernel that builds. norandmaps: QEMU 7.2's TCG finds a
 // translation by its virtual address, so gcc's libraries at the same addresses
 // in each of its hundred processes are translated once. The pair of the demo was
 // built, in turns, in 67, 68 and 71 s without and in 41, 48 and 45 s with it.
 var buildWords = []string{"norandmaps"}
 
-func (r VMRunner) start(ctx context.Context, job Job) (*boot.Guest, error) {
+func (r VMRunner) options(job Job) boot.Options {
 	memory := r.MemoryMiB
 	if memory == 0 {
 		memory = DefaultBuildMemory
 	}
-	return boot.Start(ctx, boot.Options{
+	return boot.Options{
 		Kernel: job.Kernel, Agent: r.Agent, Modules: []string{"ext4", "overlay"},
 		Disks: []vm.Disk{{Path: job.Kernel.RootImage, ReadOnly: true, Serial: toolchain}},
 		CPUs:  r.CPUs, MemoryMiB: memory, Accel: r.Accel, QEMU: r.QEMU, StateDir: r.StateDir,
 		Parallel: true, Append: buildWords, Console: r.Console, Log: r.Log,
-	})
+	}
 }
 
-// buildIn mounts the toolchain, sends the sources, runs the commands, and fetches
-// what they made.
+// buildIn sends the sources, runs the commands, and fetches what they made.
 func buildIn(ctx context.Context, g *boot.Guest, job Job, sources []byte, deadline time.Time) ([]Step, error) {
-	mount := wire.MountArgs{Serial: toolchain, Target: "/" + toolchain, Overlay: true, Binds: []string{"/proc", "/dev"}}
-	if err := g.Call(ctx, wire.OpMount, mount, nil); err != nil {
-		return nil, fmt.Errorf("mount the toolchain: %w", err)
-	}
 	c := guestBuild{ctx: ctx, client: g.Client, job: job, deadline: deadline}
 	if err := boot.WriteFile(ctx, g.Client, "/"+toolchain+"/tmp/src.tar", 0o600, sources); err != nil {
 		return nil, err

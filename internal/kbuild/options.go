@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// What the compiler answers to the kernel's makefiles is learned in the build of
+// sources that are trusted (Request.Learn), and told to later builds with the same
+// kernel (Request.Known). options.mk says how.
+
+//go:embed options.mk
+var optionsMakefile string
+
+const (
+	optionsFile = "options.mk"  // below a work folder
+	notesFile   = "notes"       // below a work folder
+	knownFile   = "options.txt" // below a cache entry
+)
+
+// Bounds of what is learned: some 40 commands of 1 kB.
+const (
+	maxKnown      = 1 << 20
+	maxKnownLines = 1000
+)
+
+// writeOptions makes the work folder's options.mk. It is left out where nothing is
+// to be learned, and nothing is known.
+func writeOptions(r *Request, work, seenAs string) (made bool, err error) {
+	if !r.Learn && r.Known == "" {
+		return false, nil
+	}
+	var text strings.Builder
+	if r.Learn {
+		fmt.Fprintf(&text, "kmodlab-notes := %s/%s\n", seenAs, notesFile)
+	}
+	if r.Known != "" {
+		known, _ := os.ReadFile(r.Known) // without it the build takes longer
+		for _, word := range words(known) {
+			fmt.Fprintf(&text, "kmodlab-known += %s\n", strings.NewReplacer("$", "$$", "#", `\#`).Replace(word))
+		}
+	}
+	text.WriteString(optionsMakefile)
+	if err := os.WriteFile(filepath.Join(work, optionsFile), []byte(text.String()), 0o644); err != nil {
+		return false, hostError("make the work folder", err)
+	}
+	return true, nil
+}
+
+// words are the commands that a compiler took, as options.mk spells them. Two
+// makes at once may have written into each other's line.
+func words(notes []byte) []string {
+	var list []string
+	seen := make(map[string]bool)
+	for line := range bytes.Lines(notes) {
+		word, whole := strings.CutSuffix(string(line), "\n")
+		if !whole || word == "" || seen[word] || strings.ContainsFunc(word, func(c rune) bool { return c <= ' ' }) || strings.HasSuffix(word, `\`) {
+			continue
+		}
+		seen[word] = true
+		if list = append(list, word); len(list) == maxKnownLines {
+			break
+		}
+	}
+	return list
+}
+
+// takeNotes puts what was learned into a cache entry. That nothing was is no harm:
+// a kernel's makefiles need not ask.
+func takeNotes(work, dst string) ([]file, error) {
+	root, err := os.OpenRoot(work)
+	if err != nil {
+		return nil, hostError("open the work folder", err)
+	}
+	defer root.Close()
+	f, err := take(root, notesFile, dst, knownFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && f.Size > maxKnown {
+		err = hostile("the notes on the compiler have %d bytes", f.Size)
+	}
+	return []file{f}, err
+}
