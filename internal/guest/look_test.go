@@ -23,6 +23,46 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
+// TestRunsOn: by ticks where the clock counts, else by being where the kernel saw it.
+func TestRunsOn(t *testing.T) {
+	state := func(letter string, ticks uint64, switches string) task {
+		one := task{ticks: ticks, switches: switches}
+		one.State = letter
+		return one
+	}
+	for name, tt := range map[string]struct {
+		now, was task
+		shown    bool
+		want     bool
+	}{
+		"loop":                     {state("R", 60, "9"), state("R", 10, "7"), false, true},
+		"loop without interrupts":  {state("R", 10, "7"), state("R", 10, "7"), true, true},
+		"waits for a processor":    {state("R", 10, "7"), state("R", 10, "7"), false, false},
+		"was seen, and left":       {state("R", 10, "8"), state("R", 10, "7"), true, false},
+		"was seen, slept":          {state("R", 10, "7"), state("S", 10, ""), true, false},
+		"nobody counts switches":   {state("R", 10, ""), state("R", 10, ""), true, false},
+		"woken a moment ago, naps": {state("R", 11, "9"), state("R", 10, "7"), false, false},
+	} {
+		if got := tt.now.runsOn(tt.was, tt.shown); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestShownTasks(t *testing.T) {
+	got := shownTasks([]byte("NMI backtrace for cpu 1\nCPU: 1 PID: 103 Comm: modprobe Tainted: G\nCPU: 0 UID: 0 PID: 7 Comm: PID: 8\n PID: 9 \n"))
+	if len(got) != 2 || !got[103] || !got[7] {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestSwitchesIn(t *testing.T) {
+	got := switchesIn([]byte("Name:\tx\nvoluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t12\n"))
+	if want := "voluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t12\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestParseStack(t *testing.T) {
 	got := parseStack([]byte("[<0>] kthread_stop+0x66/0x140\n[<0>] out+0x9/0x1a [deaf]\nnoise\n"))
 	if want := []string{"kthread_stop+0x66", "out+0x9 [deaf]"}; !slices.Equal(got, want) {
