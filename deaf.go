@@ -12,12 +12,14 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/recording"
 	"github.com/kmodlab/kmodlab/result"
+	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
 const (
 	// A processor may be in an interrupt, or in another task for a moment.
-	deafLooks = 5
-	deafPause = 200 * time.Millisecond
+	deafLooks = 40
+	deafPause = 100 * time.Millisecond
+	deafLimit = 10 * time.Second
 
 	stackSize = 16 << 10 // of a task in the kernel, and aligned to it
 	codePage  = 4 << 10
@@ -40,12 +42,15 @@ func (r *run) askProcessors() {
 	if r.lab.inside == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), crashGrace)
+	ctx, cancel := context.WithTimeout(context.Background(), deafLimit)
 	defer cancel()
 	r.deaf, r.code = nil, make(map[uint64][]byte)
 	for range deafLooks {
-		if err := r.lookInside(ctx); err != nil {
+		found, err := r.lookInside(ctx)
+		if err != nil {
 			r.log(err.Error())
+		}
+		if found || err != nil {
 			return
 		}
 		select {
@@ -57,29 +62,37 @@ func (r *run) askProcessors() {
 }
 
 // lookInside takes one look at each processor: its instruction, and what on its
-// stack can be a return into a module.
-func (r *run) lookInside(ctx context.Context) error {
+// stack can be a return into a module. found says that it is in one of ours.
+func (r *run) lookInside(ctx context.Context) (found bool, _ error) {
 	list, err := r.lab.inside.Processors(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for cpu, p := range list {
 		seen := recording.Processor{CPU: cpu, At: p.Instruction}
 		if err := r.readCode(ctx, cpu, p.Instruction); err != nil {
-			return err
+			return false, err
 		}
 		if p.StackPointer >= 1<<63 { // the kernel's half
 			stack, err := r.lab.inside.Memory(ctx, cpu, p.StackPointer&^7, int(stackSize-p.StackPointer%stackSize))
 			if err != nil {
-				return err
+				return false, err
 			}
 			if seen.Called, err = r.returns(ctx, cpu, stack); err != nil {
-				return err
+				return false, err
 			}
 		}
 		r.deaf = append(r.deaf, seen)
+		found = found || slices.ContainsFunc(append(seen.Called, seen.At), r.ours)
 	}
-	return nil
+	return found, nil
+}
+
+// ours tells whether there is code of the modules under study at an address.
+func (r *run) ours(addr uint64) bool {
+	page := addr &^ (codePage - 1)
+	code := r.code[page]
+	return code != nil && r.recognize(symbols.New(nil, nil, nil), page, code)
 }
 
 // returns are the words of a stack that stand behind a call in a module's code.
@@ -127,19 +140,24 @@ func afterCall(page []byte, offset uint64) bool {
 // placeCode finds the modules whose loading nobody could tell of any more.
 func (r *run) placeCode() {
 	for page, code := range r.code {
-		for _, m := range r.fresh {
-			if _, module := r.trace.placeOf(page+1, math.MaxInt64); module != "" || r.trace.table == nil {
-				break
-			}
-			ko, err := r.readModule(m.Name)
-			if err == nil {
-				_, err = r.trace.table.Recognize(m.Name, ko, code, page)
-			}
-			if err != nil {
-				r.log(fmt.Sprintf("module %s is not looked for in the guest's memory: %v", m.Name, err))
-			}
+		if _, module := r.trace.placeOf(page+1, math.MaxInt64); module == "" && r.trace.table != nil {
+			r.recognize(r.trace.table, page, code)
 		}
 	}
+}
+
+// recognize adds the module whose code a page is to a table of symbols.
+func (r *run) recognize(table *symbols.Table, page uint64, code []byte) bool {
+	for _, m := range r.fresh {
+		ko, err := r.readModule(m.Name)
+		if err != nil {
+			continue // who has no file has no symbols either
+		}
+		if known, _ := table.Recognize(m.Name, ko, code, page); known {
+			return true
+		}
+	}
+	return false
 }
 
 // spinning names the places in the modules at which processors of a deaf guest

@@ -41,8 +41,8 @@ func TestLookInside(t *testing.T) {
 	}
 	inside := &fakeInside{at: 0xffffffff81000100, sp: sp, memory: map[uint64][]byte{code: page, sp: stack}}
 	r := &run{lab: &lab{inside: inside}, code: make(map[uint64][]byte)}
-	if err := r.lookInside(t.Context()); err != nil {
-		t.Fatal(err)
+	if found, err := r.lookInside(t.Context()); found || err != nil {
+		t.Fatal(found, err)
 	}
 	want := recording.Processor{At: 0xffffffff81000100, Called: []uint64{code + 0x15, code + 0x32}}
 	if len(r.deaf) != 1 || r.deaf[0].At != want.At || !slices.Equal(r.deaf[0].Called, want.Called) {
@@ -56,8 +56,8 @@ func TestLookInside(t *testing.T) {
 // TestLookInsideProgram: a processor that runs a program has no stack of the kernel.
 func TestLookInsideProgram(t *testing.T) {
 	r := &run{lab: &lab{inside: &fakeInside{at: 0x401000, sp: 0x7ffd00001000}}, code: make(map[uint64][]byte)}
-	if err := r.lookInside(t.Context()); err != nil {
-		t.Fatal(err)
+	if found, err := r.lookInside(t.Context()); found || err != nil {
+		t.Fatal(found, err)
 	}
 	if len(r.deaf) != 1 || r.deaf[0].Called != nil || len(r.code) != 0 {
 		t.Errorf("%+v, %d pages", r.deaf, len(r.code))

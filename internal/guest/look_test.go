@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestParseStat(t *testing.T) {
@@ -96,5 +97,34 @@ func TestBacktraceLine(t *testing.T) {
 		if got := string(backtraceLine([]byte(record))); got != want {
 			t.Errorf("%q: %q, want %q", record, got, want)
 		}
+	}
+}
+
+// TestPace: a burst goes at once, a flood at the pace, and who was quiet may again.
+func TestPace(t *testing.T) {
+	now := time.Unix(1000, 0)
+	p := pace{left: kmsgBurst}
+	for i := range kmsgBurst {
+		if d := p.pause(now); d != 0 {
+			t.Fatalf("record %d waits %s", i, d)
+		}
+	}
+	for i := range 3 {
+		if d := p.pause(now); d != kmsgPause {
+			t.Fatalf("record %d of the flood waits %s", i, d)
+		}
+		now = now.Add(kmsgPause)
+		if d := p.pause(now); d != 0 {
+			t.Fatalf("record %d of the flood waits %s longer", i, d)
+		}
+	}
+	now = now.Add(time.Hour)
+	for range kmsgBurst {
+		if p.pause(now) != 0 {
+			t.Fatal("no burst after an hour")
+		}
+	}
+	if p.pause(now) == 0 {
+		t.Error("more than a burst after an hour")
 	}
 }
