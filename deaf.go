@@ -39,7 +39,7 @@ func inModules(addr uint64) bool { return addr >= moduleSpace && addr < moduleEn
 // askProcessors looks where the processors of a guest are that does not answer, or
 // cannot tell who keeps it.
 func (r *run) askProcessors() {
-	if r.lab.inside == nil {
+	if r.lab.inside == nil || len(r.res.Commands) == 0 { // nothing of the modules runs yet
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), deafLimit)
