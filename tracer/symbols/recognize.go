@@ -95,22 +95,41 @@ func (i *image) add(offset uint64, data []byte) {
 	}
 }
 
-// forget marks what relocations change, with the instruction before it: calls of
-// thunks and of __fentry__ become others.
+// forget marks what relocations change, and a call or a jump that has one as a
+// whole: those of thunks, of __fentry__ and of paravirt's functions become others.
 func (i *image) forget(offset uint64, relocations []byte) {
-	const entry, before, after = 24, 2, 8 // bytes
+	const entry = 24 // bytes
 	for ; len(relocations) >= entry; relocations = relocations[entry:] {
 		at := offset + binary.LittleEndian.Uint64(relocations)
-		for n := at - min(at, before); n < min(at, uint64(len(i.known)))+after && n < uint64(len(i.known)); n++ {
+		if at >= uint64(len(i.known)) {
+			continue
+		}
+		end := at + 4
+		if elf.R_X86_64(binary.LittleEndian.Uint32(relocations[8:])) == elf.R_X86_64_64 {
+			end = at + 8
+		}
+		for n := at - i.opcode(at); n < min(end, uint64(len(i.known))); n++ {
 			i.known[n] = false
 		}
 	}
 }
 
+// opcode is how many bytes before an operand are of a call or a jump.
+func (i *image) opcode(at uint64) uint64 {
+	switch {
+	case at >= 1 && (i.code[at-1] == 0xe8 || i.code[at-1] == 0xe9):
+		return 1
+	case at >= 2 && i.code[at-2] == 0xff && (i.code[at-1] == 0x15 || i.code[at-1] == 0x25),
+		at >= 2 && i.code[at-2] == 0x0f && i.code[at-1]&0xf0 == 0x80:
+		return 2
+	}
+	return 0
+}
+
 // matches compares what is known of a page. Little may differ: the kernel replaces
 // some instructions by better ones for the processor.
 func (i *image) matches(at uint64, page []byte) bool {
-	const least = 16 // bytes that say enough
+	const least = 8 // bytes, at this place in a page, say enough
 	same, all := 0, 0
 	for n := 0; n < len(page) && at+uint64(n) < uint64(len(i.code)); n++ {
 		if !i.known[at+uint64(n)] {

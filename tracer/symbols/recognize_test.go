@@ -50,7 +50,7 @@ func TestRecognize(t *testing.T) {
 		"core text":        {page(core), "inc_func+0x5 [lab]"},
 		"patched":          {patched, "inc_func+0x5 [lab]"},
 		"another's":        {page(bytes.Repeat([]byte{0xcc}, 0x60)), ""},
-		"a page that ends": {init[:8], ""},
+		"a page that ends": {init[:7], ""},
 		"nothing":          {nil, ""},
 	} {
 		table := New(nil, nil, nil)
@@ -70,18 +70,24 @@ func TestRecognize(t *testing.T) {
 // TestForget: what relocations change is not compared, and nothing is written
 // outside of the text.
 func TestForget(t *testing.T) {
-	i := newImage(&text{size: 20})
-	i.add(0, make([]byte, 20))
-	entry := func(offset uint64) []byte {
-		return append([]byte{byte(offset), 0, 0, 0, 0, 0, 0, 0}, make([]byte, 16)...)
+	i := newImage(&text{size: 40})
+	code := make([]byte, 40)
+	code[5] = 0xe8                  // a call, its operand at 6
+	code[12], code[13] = 0xff, 0x15 // an indirect one, at 14
+	code[20], code[21] = 0x8b, 0x05 // a load, at 22
+	i.add(0, code)
+	entry := func(offset uint64, kind elf.R_X86_64) []byte {
+		return append([]byte{byte(offset), 0, 0, 0, 0, 0, 0, 0, byte(kind), 0, 0, 0}, make([]byte, 12)...)
 	}
-	i.forget(0, entry(6))
-	i.forget(0, entry(18))
-	i.forget(0, entry(200))
+	for _, at := range []uint64{6, 14, 22, 38, 200} {
+		i.forget(0, entry(at, elf.R_X86_64_PC32))
+	}
+	i.forget(0, entry(28, elf.R_X86_64_64))
+	i.forget(0, bytes.Repeat([]byte{0xff}, 24))
 	for n, known := range i.known {
-		if want := n < 4 || n >= 14 && n < 16; known != want {
+		lost := n >= 5 && n < 10 || n >= 12 && n < 18 || n >= 22 && n < 26 || n >= 28 && n < 36 || n >= 38
+		if known == lost {
 			t.Errorf("byte %d: %t", n, known)
 		}
 	}
-	i.forget(0, bytes.Repeat([]byte{0xff}, 24))
 }
