@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/recording"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
@@ -58,6 +59,18 @@ func (r *run) askProcessors() {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// askWhoLocks looks for the processor that spins where the kernel found another
+// stuck, that waits for it.
+func (r *run) askWhoLocks() {
+	crashes := oops.Parse(r.lab.console())
+	for i := range crashes {
+		oops.Blame(&crashes[i], r.studied())
+	}
+	if oops.Class(crashes) == result.Lockup && !slices.ContainsFunc(crashes, func(c result.Crash) bool { return c.Guilty != nil }) {
+		r.askProcessors()
 	}
 }
 
