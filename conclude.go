@@ -23,6 +23,7 @@ func (r *run) conclude() {
 	if r.lab != nil {
 		r.trace.readCached(r.symbolsFile()) // who did not get to its end did not ask for it
 		r.trace.fill(res, uint32(r.lab.hello.PID), r.studied(), r.readModule, r.spec.Record != nil)
+		r.placeCode()
 	}
 	l := r.locator()
 	defer func() { r.sourcesShown = l.sources.shown }()
@@ -40,8 +41,8 @@ func (r *run) conclude() {
 	if r.lab != nil {
 		res.Leaks = r.leftBehind()
 	}
-	if r.in.Stuck == nil {
-		r.in.Stuck = r.deaf()
+	if spinning := r.spinning(); len(spinning) > 0 {
+		r.in.Stuck = spinning
 	}
 	r.explainEnd(l)
 	for i := range res.Leaks {

@@ -37,8 +37,31 @@ func (r *run) crashReports(console string, l *locator) []result.Crash {
 		oops.Blame(c, r.studied())
 		c.Title = titleWithLine(c)
 	}
+	nameHog(crashes)
 	return crashes
 }
+
+// nameHog adds to a panic for want of memory who had asked for it before: the task
+// that comes last, often init, only wanted a little.
+func nameHog(crashes []result.Crash) {
+	hog := ""
+	for i := range crashes {
+		c := &crashes[i]
+		f := c.GuiltyFrame()
+		switch {
+		case c.Type == "oom-kill" && f != nil && hog == "":
+			hog = f.Place()
+			if f.Position() != "" {
+				hog += " (" + f.Position() + ")"
+			}
+		case c.Class == result.Panic && f == nil && hog != "" && outOfMemory.MatchString(c.Title):
+			c.Title += ", asked for before by " + hog
+		}
+	}
+}
+
+// outOfMemory is a panic of the kernel's out_of_memory(), 5.10 to 7.3.
+var outOfMemory = lazyregexp.New(`^Kernel panic: (?:System is deadlocked on memory|[Oo]ut of memory)`)
 
 // stamped prints a record of /dev/kmsg ("prio,seq,usec,flags,caller=T1;text") as
 // a console would.

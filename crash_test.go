@@ -174,3 +174,34 @@ func TestStamped(t *testing.T) {
 		}
 	}
 }
+
+// TestNameHog: whoever asks for the last page is seldom who took all others.
+func TestNameHog(t *testing.T) {
+	zero := 0
+	asked := func(module string) result.Crash {
+		c := result.Crash{Class: result.Oops, Type: "oom-kill", Title: "Out of memory: someone asked for more"}
+		if module != "" {
+			c.Frames = []result.Frame{{Function: "take", Offset: 0x14, Module: module, File: "hog.c", Line: 27}}
+			c.Guilty = &zero
+		}
+		return c
+	}
+	panicked := func(title string) result.Crash { return result.Crash{Class: result.Panic, Type: "panic", Title: title} }
+	const deadlocked = "Kernel panic: System is deadlocked on memory"
+	for name, tt := range map[string]struct {
+		crashes []result.Crash
+		want    string
+	}{
+		"a module before": {[]result.Crash{asked(""), asked("hog"), asked(""), panicked(deadlocked)}, deadlocked + ", asked for before by take+0x14 [hog] (hog.c:27)"},
+		"no module":       {[]result.Crash{asked(""), panicked(deadlocked)}, deadlocked},
+		"a module behind": {[]result.Crash{panicked(deadlocked), asked("hog")}, deadlocked},
+		"another panic":   {[]result.Crash{asked("hog"), panicked("Kernel panic: out of ideas")}, "Kernel panic: out of ideas"},
+	} {
+		nameHog(tt.crashes)
+		for _, c := range tt.crashes {
+			if c.Class == result.Panic && c.Title != tt.want {
+				t.Errorf("%s: %q, want %q", name, c.Title, tt.want)
+			}
+		}
+	}
+}

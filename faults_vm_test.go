@@ -227,8 +227,15 @@ func (f fault) checkPlace(t *testing.T, res *result.Result) {
 	}
 	for i := range res.Crashes {
 		c := &res.Crashes[i]
-		if g := c.GuiltyFrame(); g != nil && strings.HasPrefix(res.Verdict.Message, c.Title) {
+		g := c.GuiltyFrame()
+		if g == nil {
+			continue
+		}
+		decided := strings.HasPrefix(res.Verdict.Message, c.Title)
+		if decided || strings.Contains(res.Verdict.Message, "asked for before by "+g.Place()) {
 			see(fmt.Sprintf("%s [%s]", g.Function, g.Module), g.File, g.Line)
+		}
+		if decided {
 			break
 		}
 	}

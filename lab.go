@@ -30,13 +30,18 @@ type lab struct {
 	machine result.Machine
 	scale   time.Duration // factor for deadlines
 	console func() []byte
-	// instructions tells where each processor is, without the guest's help; nil
-	// where that cannot be told.
-	instructions func(context.Context) ([]uint64, error)
-	ended        func() error // why the machine is gone; nil while it is not
+	// inside looks into the machine without its help; nil where nobody can.
+	inside inside
+	ended  func() error // why the machine is gone; nil while it is not
 	// finish lets the machine end by itself; close ends it whatever happens.
 	finish func(context.Context) error
 	close  func()
+}
+
+// inside is what a machine's emulator knows of it.
+type inside interface {
+	Processors(context.Context) ([]vm.Processor, error)
+	Memory(ctx context.Context, cpu int, addr uint64, size int) ([]byte, error)
 }
 
 // inVM wraps a booted guest.
@@ -49,9 +54,9 @@ func inVM(g *boot.Guest, kernelName string, memory int) *lab {
 			Accel: string(accel), AccelReason: why, QEMU: g.Machine.QEMUVersion(),
 			CPUs: g.Hello.CPUs, MemoryMiB: memory,
 		},
-		scale:        time.Duration(vm.DeadlineScale(accel)),
-		console:      g.Console,
-		instructions: g.Machine.Instructions,
+		scale:   time.Duration(vm.DeadlineScale(accel)),
+		console: g.Console,
+		inside:  g.Machine,
 		ended: func() error {
 			select {
 			case <-g.Machine.Done():

@@ -26,6 +26,10 @@ const maxTraceText = 32 << 20
 // where it left something armed or nobody can tell.
 const settle = 500 * time.Millisecond
 
+// watchLimit bounds what is set up before the first load, before it is stretched for
+// TCG. The person's own limit is for the modules' commands and may be far shorter.
+const watchLimit = 10 * time.Second
+
 // outlived is how long a thread that lives on gets to run into its freed code.
 const outlived = 3 * time.Second
 
@@ -47,7 +51,7 @@ func (r *run) watchLeaks(ctx context.Context) bool {
 		return true
 	}
 	done := r.phase("watch")
-	ctx, cancel := r.deadline(ctx)
+	ctx, cancel := context.WithTimeout(ctx, max(r.spec.StepTimeout, watchLimit)*r.lab.scale)
 	defer cancel()
 	plan := leaks.NewPlan(r.leakModules())
 	var refused *wire.CallError
@@ -68,8 +72,6 @@ func (r *run) watchLeaks(ctx context.Context) bool {
 // lookBefore sees what there is before the first load. A machine that goes on was
 // looked at before it was saved.
 func (r *run) lookBefore(ctx context.Context) bool {
-	ctx, cancel := r.deadline(ctx)
-	defer cancel()
 	if err := r.lab.Call(ctx, wire.OpSnapshot, nil, &r.leaks.before); err != nil {
 		return r.callFailure(err, "look for what there is before the load")
 	}

@@ -101,7 +101,7 @@ func (r *run) recordInputs() {
 	file := &recording.Recording{
 		Run: recording.Run{
 			Program: program(), Here: r.spec.Here, Booted: r.lab != nil, MarkNS: r.trace.mark, PassHint: r.passHint,
-			Tracer: r.trace.state, Studied: r.studied(), DeafAt: r.deafAt, EndedAt: r.endedAt,
+			Tracer: r.trace.state, Studied: r.studied(), Deaf: r.deaf, Code: r.code, EndedAt: r.endedAt,
 			Before: r.leaks.before, After: r.leaks.after, Snapshots: r.leaks.has, Taken: r.leaks.book != nil, Remaining: r.leaks.modules,
 		},
 		Records: r.trace.tape, Takings: r.leaks.text,
@@ -190,7 +190,7 @@ func program() string {
 // replay makes a run that stands where conclude begins.
 func replay(file *recording.Recording) (*run, error) {
 	in := &file.Run
-	r := &run{spec: Spec{Here: in.Here}, res: new(result.Result), deafAt: in.DeafAt, endedAt: in.EndedAt, passHint: in.PassHint}
+	r := &run{spec: Spec{Here: in.Here}, res: new(result.Result), deaf: in.Deaf, code: in.Code, endedAt: in.EndedAt, passHint: in.PassHint}
 	if err := copyJSON(r.res, in.Result); err != nil {
 		return nil, err
 	}

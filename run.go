@@ -72,8 +72,10 @@ type run struct {
 	leaks     leakWatch
 	ahead     *ahead     // nil where the run will boot
 	warm      *warmFacts // of the saved machine that the run went on from; nil where it booted
-	// deafAt is where the processors of a guest were that did not answer.
-	deafAt []uint64
+	// deaf is where the processors of a guest were that did not answer, and code
+	// what they ran there, by the page's address.
+	deaf []recording.Processor
+	code map[uint64][]byte
 	// endedAt is where they were when the guest restarted by itself.
 	endedAt []uint64
 	wrong   error // a *UsageError that only the work brought to light

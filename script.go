@@ -197,6 +197,7 @@ func (r *run) step(ctx context.Context, s Step) bool {
 	command := result.Command{Argv: s.Argv, Output: string(out), Exit: ended.Exit, MS: ended.MS}
 	r.res.Commands = append(r.res.Commands, command)
 	if errors.Is(context.Cause(ctx), errCrashed) {
+		r.askWhoLocks()
 		return true // it will not end; the kernel has said why
 	}
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/hang"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/wire"
-	"github.com/kmodlab/kmodlab/result"
 )
 
 // errCrashed ends a wait for a command whose kernel has crashed.
@@ -53,42 +52,15 @@ func (r *run) untilCrash(ctx context.Context) (_ context.Context, stop func()) {
 // noteStuck keeps who did not get on.
 func (r *run) noteStuck(ended wire.ExecResult) {
 	r.in.Stuck = hang.Find(ended.Tasks, slices.Concat(r.lab.console(), []byte("\n"), ended.Running), ended.PID, r.studied())
-}
-
-// askProcessors looks where the processors of a guest are that does not answer.
-func (r *run) askProcessors() {
-	if r.lab.instructions == nil {
-		return
+	if len(r.in.Stuck) == 0 {
+		r.askProcessors()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), crashGrace)
-	defer cancel()
-	at, err := r.lab.instructions(ctx)
-	if err != nil {
-		r.log(err.Error())
-	}
-	r.deafAt = at
-}
-
-// deaf names the places in the modules at which processors were. What a task is
-// called there nobody can tell.
-func (r *run) deaf() []result.Stuck {
-	var stuck []result.Stuck
-	for cpu, addr := range r.deafAt {
-		site, module := r.trace.placeOf(addr, math.MaxInt64)
-		if slices.Contains(r.studied(), module) {
-			stuck = append(stuck, result.Stuck{Comm: fmt.Sprintf("processor %d", cpu), State: result.Running, Site: site})
-		}
-	}
-	return stuck
 }
 
 // restarts are the kernel's functions that reset a machine.
 var restarts = lazyregexp.New(`^(?:native_machine_|machine_|kernel_|emergency_)\w*(?:restart|power_off|halt)|^acpi_\w*(?:reboot|reset|write)|^efi_reboot|^mach_reboot|^kbd_|^native_io_delay|^io_delay`)
 
 const tripleFault = "there it met a triple fault, an exception that could not even be reported (no table of interrupts, no stack), or the module wrote to the hardware's reset"
-
-// moduleSpace is where x86-64 puts modules; the kernel's own code lies lower.
-const moduleSpace = 0xffffffffa0000000
 
 // explainEnd says why a guest went away by itself, by where its processors were
 // then. A triple fault leaves the processor at the instruction that could not go on.

@@ -52,7 +52,8 @@ type Inputs struct {
 //  1. build, preflight: nothing was booted
 //  2. what the kernel said of itself (panic, oops, lockup, hung: the first
 //     report that is more than a WARNING), whatever broke because of it
-//  3. a task that spins (lockup) or waits for ever (hung) when a deadline passed
+//  3. a task that spins (lockup) or waits for ever (hung) when a deadline passed; one
+//     that spins goes before a lockup that the kernel found outside of the modules
 //  4. host, then lost, then timeout: the run did not end, so the rest of the
 //     evidence is not complete
 //  5. load: init refused, or said something that is neither success nor an error
@@ -89,7 +90,12 @@ func candidates(in Inputs) []Verdict {
 	if in.Preflight != nil {
 		return []Verdict{in.Preflight.verdict(Preflight, "the module does not fit this kernel", "build it for this kernel")}
 	}
-	all := append(judgeCrashes(in.Crashes), judgeStuck(in.Stuck)...)
+	all, stuck := judgeCrashes(in.Crashes), judgeStuck(in.Stuck)
+	if len(stuck) > 0 && stuck[0].Class == Lockup && victim(in.Crashes) {
+		all = append(stuck, all...)
+	} else {
+		all = append(all, stuck...)
+	}
 	failures := []struct {
 		why           *Failure
 		class         Class
@@ -163,6 +169,13 @@ func decisive(crashes []Crash) int {
 		}
 	}
 	return min(len(crashes), 1) - 1
+}
+
+// victim says that the kernel found a processor stuck outside of the modules: that
+// mostly waits for another, which cannot answer.
+func victim(crashes []Crash) bool {
+	i := decisive(crashes)
+	return i >= 0 && crashes[i].Class == Lockup && crashes[i].Guilty == nil
 }
 
 // GoesOn says that the kernel carries on in order after such a report.

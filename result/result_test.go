@@ -245,3 +245,29 @@ func TestContract(t *testing.T) {
 		}
 	}
 }
+
+// TestJudgeVictim: a processor that waits for one that cannot answer is not to blame.
+func TestJudgeVictim(t *testing.T) {
+	zero := 0
+	spins := []Stuck{{Comm: "processor 1", State: Running, Site: "spin_init+0x17 [spin]"}}
+	waits := []Stuck{{Comm: "modprobe", PID: 7, State: "uninterruptible", Wait: "kthread_stop+0x66", Step: true}}
+	soft := Crash{Class: Lockup, Type: "soft-lockup", Title: "BUG: soft lockup in smp_call_function_many_cond+0x345"}
+	ours := Crash{Class: Lockup, Type: "soft-lockup", Title: "BUG: soft lockup in out+0x1 [spin]", Guilty: &zero, Frames: []Frame{{Function: "out", Module: "spin"}}}
+	bug := Crash{Class: Oops, Type: "bug", Title: "kernel BUG at a.c:1"}
+	for name, tt := range map[string]struct {
+		crash Crash
+		stuck []Stuck
+		want  string
+	}{
+		"waits for the one that spins": {soft, spins, "processor 1 runs on and on"},
+		"nobody else spins":            {soft, nil, soft.Title},
+		"somebody waits":               {soft, waits, soft.Title},
+		"is the module itself":         {ours, spins, ours.Title},
+		"an oops goes first":           {bug, spins, bug.Title},
+	} {
+		v := Judge(Inputs{Crashes: []Crash{tt.crash}, Stuck: tt.stuck})
+		if !strings.HasPrefix(v.Message, tt.want) {
+			t.Errorf("%s: %q, want %q", name, v.Message, tt.want)
+		}
+	}
+}

@@ -176,7 +176,7 @@ func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.Ex
 	case <-expired:
 		result.TimedOut = true
 		result.Running = showRunning()
-		result.Tasks = lookAtTasks() // before the kill, which may let one of them go on
+		result.Tasks = lookAtTasks(result.Running) // before the kill, which may let one of them go on
 		result.Stuck = !r.kill(exited)
 	case <-hostGone:
 		result.Stuck = !r.kill(exited)

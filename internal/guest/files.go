@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -124,7 +125,8 @@ func (a *Agent) modules(*wire.Message, func([]byte) error) (any, []byte, error) 
 }
 
 // followKmsg sends the kernel's log, record by record as /dev/kmsg gives it. A
-// record that was overwritten before it was read shows as a gap in the numbers.
+// record that was overwritten before it was read shows as a gap in the numbers. A
+// flood is sent in part: all of it would leave the agent time for nothing else.
 func (a *Agent) followKmsg() {
 	f, err := openKmsg()
 	if err != nil {
@@ -132,7 +134,9 @@ func (a *Agent) followKmsg() {
 		return
 	}
 	buf := make([]byte, 8<<10) // CONSOLE_EXT_LOG_MAX: no record is longer
+	flood := pace{left: kmsgBurst}
 	for {
+		time.Sleep(flood.pause(time.Now()))
 		n, err := unix.Read(f.fd, buf)
 		if err == unix.EPIPE || err == unix.EINTR {
 			continue
@@ -144,6 +148,35 @@ func (a *Agent) followKmsg() {
 			return
 		}
 	}
+}
+
+// As many records as a boot or a dozen reports have go at once, then as many a
+// second as a person's eye cannot follow either.
+const (
+	kmsgBurst = 4000
+	kmsgPause = 5 * time.Millisecond
+)
+
+// pace allows kmsgBurst records at once, and then one in kmsgPause.
+type pace struct {
+	left int // records
+	last time.Time
+}
+
+// pause is how long the next record has to wait.
+func (p *pace) pause(now time.Time) time.Duration {
+	if !p.last.IsZero() {
+		earned := now.Sub(p.last) / kmsgPause
+		p.left = int(min(kmsgBurst, time.Duration(p.left)+earned))
+		p.last = p.last.Add(earned * kmsgPause)
+	} else {
+		p.last = now
+	}
+	if p.left > 0 {
+		p.left--
+		return 0
+	}
+	return kmsgPause
 }
 
 // openKmsg starts at the end of the log on a real machine, whose past is not

@@ -21,28 +21,30 @@ import (
 const maxTasks = 400
 
 func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
-	return &wire.TasksResult{Tasks: lookAtTasks()}, nil, nil
+	return &wire.TasksResult{Tasks: lookAtTasks(nil)}, nil, nil
 }
 
 // A task that runs now may have been woken just now. One that runs on takes at
-// least spinTicks of processor time, in 1/100 s, in spinTime.
+// least spinTicks of processor time, in 1/100 s, in spinTime. Where it has switched
+// the interrupts off, the clock that counts these is off too; then it is one of
+// those that the kernel showed on a processor, and did not leave it since.
 const (
 	spinTime  = 500 * time.Millisecond
 	spinTicks = 10
 )
 
 // lookAtTasks reads every task of the machine and where it stands. A task that
-// ends meanwhile is left out.
-func lookAtTasks() []wire.TaskState {
-	before := readTasks()
-	time.Sleep(spinTime)
-	ticks := make(map[int]uint64)
-	for _, t := range before {
-		ticks[t.PID] = t.ticks
+// ends meanwhile is left out. running are the processors' backtraces.
+func lookAtTasks(running []byte) []wire.TaskState {
+	shown := shownTasks(running)
+	before := make(map[int]task)
+	for _, t := range readTasks() {
+		before[t.PID] = t
 	}
+	time.Sleep(spinTime)
 	var tasks []wire.TaskState
 	for _, t := range readTasks() {
-		if was, known := ticks[t.PID]; t.State == "R" && known && t.ticks-was < spinTicks {
+		if was, known := before[t.PID]; t.State == "R" && known && !t.runsOn(was, shown[t.PID]) {
 			t.State = "S" // between two naps
 		}
 		tasks = append(tasks, t.TaskState)
@@ -50,10 +52,43 @@ func lookAtTasks() []wire.TaskState {
 	return tasks
 }
 
-// task is a task with the processor time that it has taken.
+// task is a task with the processor time that it has taken, and for one that runs
+// how often it left a processor, as the kernel words it.
 type task struct {
 	wire.TaskState
-	ticks uint64
+	ticks    uint64
+	switches string
+}
+
+// runsOn compares a task that runs with what it was spinTime before. shown is that
+// the kernel showed it on a processor before that.
+func (t *task) runsOn(was task, shown bool) bool {
+	return t.ticks-was.ticks >= spinTicks || shown && was.State == "R" && t.switches != "" && t.switches == was.switches
+}
+
+// shownTasks are the tasks in the processors' backtraces.
+func shownTasks(running []byte) map[int]bool {
+	shown := make(map[int]bool)
+	for line := range bytes.Lines(running) {
+		if _, rest, ok := bytes.Cut(line, []byte(" PID: ")); ok && bytes.HasPrefix(line, []byte("CPU: ")) {
+			number, _, _ := bytes.Cut(rest, []byte(" "))
+			if pid, err := strconv.Atoi(string(number)); err == nil {
+				shown[pid] = true
+			}
+		}
+	}
+	return shown
+}
+
+// switchesIn are the lines of a task's status that tell how often it left a processor.
+func switchesIn(status []byte) string {
+	var lines []byte
+	for line := range bytes.Lines(status) {
+		if bytes.Contains(line, []byte("voluntary_ctxt_switches:")) {
+			lines = append(lines, line...)
+		}
+	}
+	return string(lines)
 }
 
 func readTasks() []task {
@@ -107,6 +142,10 @@ func lookAtTask(dir string) (task, bool) {
 	// Root may read it; where a kernel has no such file there is no stack.
 	stack, _ := os.ReadFile(path.Join(dir, "stack"))
 	t.Stack = parseStack(stack)
+	if t.State == "R" {
+		status, _ := os.ReadFile(path.Join(dir, "status")) // without it, only ticks tell
+		t.switches = switchesIn(status)
+	}
 	return t, true
 }
 

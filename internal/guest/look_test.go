@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestParseStat(t *testing.T) {
@@ -20,6 +21,46 @@ func TestParseStat(t *testing.T) {
 		if got, ok := parseStat([]byte(bad)); ok {
 			t.Errorf("%q: %+v", bad, got)
 		}
+	}
+}
+
+// TestRunsOn: by ticks where the clock counts, else by being where the kernel saw it.
+func TestRunsOn(t *testing.T) {
+	state := func(letter string, ticks uint64, switches string) task {
+		one := task{ticks: ticks, switches: switches}
+		one.State = letter
+		return one
+	}
+	for name, tt := range map[string]struct {
+		now, was task
+		shown    bool
+		want     bool
+	}{
+		"loop":                     {state("R", 60, "9"), state("R", 10, "7"), false, true},
+		"loop without interrupts":  {state("R", 10, "7"), state("R", 10, "7"), true, true},
+		"waits for a processor":    {state("R", 10, "7"), state("R", 10, "7"), false, false},
+		"was seen, and left":       {state("R", 10, "8"), state("R", 10, "7"), true, false},
+		"was seen, slept":          {state("R", 10, "7"), state("S", 10, ""), true, false},
+		"nobody counts switches":   {state("R", 10, ""), state("R", 10, ""), true, false},
+		"woken a moment ago, naps": {state("R", 11, "9"), state("R", 10, "7"), false, false},
+	} {
+		if got := tt.now.runsOn(tt.was, tt.shown); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestShownTasks(t *testing.T) {
+	got := shownTasks([]byte("NMI backtrace for cpu 1\nCPU: 1 PID: 103 Comm: modprobe Tainted: G\nCPU: 0 UID: 0 PID: 7 Comm: PID: 8\n PID: 9 \n"))
+	if len(got) != 2 || !got[103] || !got[7] {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestSwitchesIn(t *testing.T) {
+	got := switchesIn([]byte("Name:\tx\nvoluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t12\n"))
+	if want := "voluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t12\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -56,5 +97,34 @@ func TestBacktraceLine(t *testing.T) {
 		if got := string(backtraceLine([]byte(record))); got != want {
 			t.Errorf("%q: %q, want %q", record, got, want)
 		}
+	}
+}
+
+// TestPace: a burst goes at once, a flood at the pace, and who was quiet may again.
+func TestPace(t *testing.T) {
+	now := time.Unix(1000, 0)
+	p := pace{left: kmsgBurst}
+	for i := range kmsgBurst {
+		if d := p.pause(now); d != 0 {
+			t.Fatalf("record %d waits %s", i, d)
+		}
+	}
+	for i := range 3 {
+		if d := p.pause(now); d != kmsgPause {
+			t.Fatalf("record %d of the flood waits %s", i, d)
+		}
+		now = now.Add(kmsgPause)
+		if d := p.pause(now); d != 0 {
+			t.Fatalf("record %d of the flood waits %s longer", i, d)
+		}
+	}
+	now = now.Add(time.Hour)
+	for range kmsgBurst {
+		if p.pause(now) != 0 {
+			t.Fatal("no burst after an hour")
+		}
+	}
+	if p.pause(now) == 0 {
+		t.Error("more than a burst after an hour")
 	}
 }

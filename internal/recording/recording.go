@@ -45,6 +45,13 @@ type Recording struct {
 	Takings   []byte
 }
 
+// Processor is where one of a guest's processors was, at one look.
+type Processor struct {
+	CPU    int      `json:"cpu"`
+	At     uint64   `json:"at"`
+	Called []uint64 `json:"called,omitempty"` // return addresses in modules, innermost first
+}
+
 // Run is what is known of a run besides the large parts.
 type Run struct {
 	Program  string `json:"program"`   // which kmodlab recorded it
@@ -65,8 +72,11 @@ type Run struct {
 	Studied []string          `json:"studied"`            // the modules under study
 	Files   map[string]File   `json:"files"`              // those that were looked for, by the module's name
 	Sources map[string]Source `json:"sources"`            // by the name that the debug information gives
-	DeafAt  []uint64          `json:"deaf,omitempty"`     // where the processors of a guest were that did not answer
-	EndedAt []uint64          `json:"ended_at,omitempty"` // and of one that restarted by itself
+	EndedAt []uint64          `json:"ended_at,omitempty"` // where the processors were when the guest restarted by itself
+	// Deaf is where they were in a guest that did not answer, and Code what they ran
+	// there in the space of modules, by the page's address.
+	Deaf []Processor       `json:"deaf_processors,omitempty"`
+	Code map[uint64][]byte `json:"code,omitempty"`
 
 	// Before and After are the names that were there around the run; both hold
 	// only where Snapshots is set. Taken says that takings were read, and Plan how.

@@ -4,9 +4,11 @@ package vm
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
@@ -14,28 +16,85 @@ import (
 // maxProcessors bounds what is read of QEMU's answer.
 const maxProcessors = 255
 
-var ripOf = lazyregexp.New(`\bRIP=([0-9a-f]{16})\b`)
+var (
+	ripOf = lazyregexp.New(`\bRIP=([0-9a-f]{16})\b`)
+	rspOf = lazyregexp.New(`\bRSP=([0-9a-f]{16})\b`)
+)
 
-// Instructions tells at which address each processor is, in their order. It asks
-// QEMU and not the guest, so it works on a guest whose kernel is deaf.
-func (m *Machine) Instructions(ctx context.Context) ([]uint64, error) {
-	raw, err := m.qmp.execute(ctx, "human-monitor-command", map[string]string{"command-line": "info registers -a"})
+// Processor is where one of a guest's processors is.
+type Processor struct{ Instruction, StackPointer uint64 }
+
+// Processors tells where each processor is, in their order. It asks QEMU and not
+// the guest, so it works on a guest whose kernel is deaf.
+func (m *Machine) Processors(ctx context.Context) ([]Processor, error) {
+	text, err := m.monitor(ctx, 0, "info registers -a")
 	if err != nil {
 		return nil, fmt.Errorf("read the processors' registers: %w", err)
 	}
-	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
-		return nil, fmt.Errorf("read the processors' registers: %w", err)
-	}
-	return instructions(text), nil
+	return processors(text), nil
 }
 
-func instructions(text string) []uint64 {
-	var addresses []uint64
-	for _, match := range ripOf.FindAllStringSubmatch(text, maxProcessors) {
-		if a, err := strconv.ParseUint(match[1], 16, 64); err == nil {
-			addresses = append(addresses, a)
+// Instructions are the addresses at which the processors are.
+func (m *Machine) Instructions(ctx context.Context) ([]uint64, error) {
+	list, err := m.Processors(ctx)
+	var at []uint64
+	for _, p := range list {
+		at = append(at, p.Instruction)
+	}
+	return at, err
+}
+
+// Memory reads what a processor has at an address, in whole words; less where its
+// page tables end before.
+func (m *Machine) Memory(ctx context.Context, cpu int, addr uint64, size int) ([]byte, error) {
+	text, err := m.monitor(ctx, cpu, fmt.Sprintf("x /%dxg %#x", size/8, addr))
+	if err != nil {
+		return nil, fmt.Errorf("read the guest's memory: %w", err)
+	}
+	return words(text), nil
+}
+
+// monitor gives QEMU a command that has no other form than that for people.
+func (m *Machine) monitor(ctx context.Context, cpu int, command string) (text string, err error) {
+	raw, err := m.qmp.execute(ctx, "human-monitor-command", map[string]any{"command-line": command, "cpu-index": cpu})
+	if err != nil {
+		return "", err
+	}
+	return text, json.Unmarshal(raw, &text)
+}
+
+func processors(text string) []Processor {
+	var list []Processor
+	stacks := rspOf.FindAllStringSubmatch(text, maxProcessors)
+	for i, match := range ripOf.FindAllStringSubmatch(text, maxProcessors) {
+		p := Processor{Instruction: hexOf(match[1])}
+		if i < len(stacks) {
+			p.StackPointer = hexOf(stacks[i][1])
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// hexOf reads digits that a pattern has let through.
+func hexOf(s string) uint64 {
+	n, _ := strconv.ParseUint(s, 16, 64)
+	return n
+}
+
+// words reads lines of "ffffffffc0264000: 0x0000000000000001 0x0000000000000002",
+// up to the first that holds something else.
+func words(text string) []byte {
+	var data []byte
+	for line := range strings.Lines(text) {
+		_, values, _ := strings.Cut(line, ": ")
+		for _, v := range strings.Fields(values) {
+			n, err := strconv.ParseUint(v, 0, 64)
+			if err != nil {
+				return data
+			}
+			data = binary.LittleEndian.AppendUint64(data, n)
 		}
 	}
-	return addresses
+	return data
 }

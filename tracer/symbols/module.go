@@ -33,18 +33,7 @@ func ReadModule(ko []byte) (*Module, error) {
 		return nil, fmt.Errorf("read module's symbols: %w", err)
 	}
 	m := new(Module)
-	offsets := make(map[elf.SectionIndex]uint64) // of each executable section in its text
-	for i, s := range f.Sections {
-		if s.Flags&elf.SHF_ALLOC == 0 || s.Flags&elf.SHF_EXECINSTR == 0 {
-			continue
-		}
-		t := m.textOf(s.Name)
-		if a := s.Addralign; a > 1 {
-			t.size = (t.size + a - 1) / a * a
-		}
-		offsets[elf.SectionIndex(i)] = t.size
-		t.size += s.Size
-	}
+	offsets := m.layout(f)
 	symbols, err := f.Symbols()
 	if err != nil {
 		return nil, fmt.Errorf("read module's symbols: %w", err)
@@ -61,6 +50,23 @@ func ReadModule(ko []byte) (*Module, error) {
 		sort.SliceStable(t.symbols, func(i, j int) bool { return before(t.symbols[i], t.symbols[j]) })
 	}
 	return m, nil
+}
+
+// layout gives the offset of each executable section in its text.
+func (m *Module) layout(f *elf.File) map[elf.SectionIndex]uint64 {
+	offsets := make(map[elf.SectionIndex]uint64)
+	for i, s := range f.Sections {
+		if s.Flags&elf.SHF_ALLOC == 0 || s.Flags&elf.SHF_EXECINSTR == 0 {
+			continue
+		}
+		t := m.textOf(s.Name)
+		if a := s.Addralign; a > 1 {
+			t.size = (t.size + a - 1) / a * a
+		}
+		offsets[elf.SectionIndex(i)] = t.size
+		t.size += s.Size
+	}
+	return offsets
 }
 
 // before sorts by address. Of several names for one, the last is found: that

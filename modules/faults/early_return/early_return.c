@@ -22,9 +22,10 @@
 #include <linux/init.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
-#include <linux/pid.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/sched.h>
+#include <linux/sched/task.h>
 
 static struct task_struct *thread;
 
@@ -44,20 +45,18 @@ static int early_fn(void *unused)
 	return 0;
 }
 
-/* wait_freed - wait until RCU has freed a task that ends, and its pid is put */
-static void wait_freed(struct pid *pid)
+/*
+ * drop_last - wait until nobody but us uses a task that ends, and let it go
+ *
+ * Where a task ends by itself the kernel frees it some time later. So it is us who
+ * free it, and its memory is nobody else's yet when we come back to it.
+ */
+static void drop_last(struct task_struct *t)
 {
-	bool alive;
-
-	do {
+	while (refcount_read(&t->usage) > 1)
 		msleep(1);
-		rcu_read_lock();
-		alive = pid_task(pid, PIDTYPE_PID);
-		rcu_read_unlock();
-	} while (alive);
-	put_pid(pid);
-	rcu_barrier(); /* the last reference is put by RCU, */
-	rcu_barrier(); /* and since 6.18 the memory is freed by it again */
+	put_task_struct(t);
+	rcu_barrier(); /* since 6.18 the memory is freed by RCU */
 }
 
 static int __init early_return_init(void)
@@ -71,14 +70,12 @@ static int __init early_return_init(void)
  */
 static void __exit early_return_exit(void)
 {
-	struct pid *pid;
-
 	thread = kthread_create(early_fn, NULL, "early_return");
 	if (IS_ERR(thread))
 		return;
-	pid = get_task_pid(thread, PIDTYPE_PID);
+	get_task_struct(thread);
 	wake_up_process(thread);
-	wait_freed(pid);
+	drop_last(thread);
 	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
 }
 

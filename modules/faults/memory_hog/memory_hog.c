@@ -3,7 +3,8 @@
  * memory_hog - takes all memory
  *
  * Purpose
- *	It asks for pages until there are none.
+ *	It asks for pages until there are none: in large blocks while there
+ *	are such, for that is quick, and then for each that is left.
  *
  * Usage
  *	kmodlab run modules/faults/memory_hog
@@ -18,12 +19,17 @@
 
 #include <linux/gfp.h>
 #include <linux/init.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sizes.h>
 
 static int __init memory_hog_init(void)
 {
+	const unsigned int order = get_order(SZ_1M);
 	unsigned long n = 0;
 
+	while (alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, order))
+		n += 1UL << order;
 	while (alloc_page(GFP_KERNEL | __GFP_NOFAIL)) /* fault */
 		n++;
 	pr_info("%lu pages\n", n);

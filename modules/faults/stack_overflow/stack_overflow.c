@@ -20,15 +20,8 @@
 #include <linux/limits.h>
 #include <linux/module.h>
 
-static noinline int deeper(int n)
-{
-	volatile char pad[128]; /* fault */
-
-	pad[0] = n;
-	if (n == INT_MAX)
-		return 0;
-	return deeper(n + 1) + pad[0];
-}
+/* On one line: any of its instructions may be the one that meets the guard page. */
+static noinline int deeper(int n) { volatile int pad[32] = { n }; return n == INT_MAX ? 0 : deeper(n + 1) + pad[0]; } /* fault */
 
 static int __init stack_overflow_init(void)
 {

@@ -23,8 +23,8 @@
 #include <linux/init.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
-#include <linux/pid.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 
@@ -35,21 +35,21 @@ static int short_fn(void *unused)
 	return 0;
 }
 
-/* wait_freed - wait until RCU has freed a task that ends, and its pid is put */
-static void wait_freed(struct pid *pid)
+/* wait_ended - wait until nobody but us uses a task that ends */
+static void wait_ended(struct task_struct *t)
 {
-	bool alive;
-
-	do {
+	while (refcount_read(&t->usage) > 1)
 		msleep(1);
-		rcu_read_lock();
-		alive = pid_task(pid, PIDTYPE_PID);
-		rcu_read_unlock();
-	} while (alive);
-	put_pid(pid);
-	rcu_barrier(); /* the last reference is put by RCU, */
-	rcu_barrier(); /* and since 6.18 the memory is freed by it again */
 }
+
+#ifndef FIXED
+/* drop - put a task's last reference, and wait until its memory is free */
+static void drop(struct task_struct *t)
+{
+	put_task_struct(t);
+	rcu_barrier(); /* since 6.18 RCU frees it */
+}
+#endif
 
 static int __init stop_dead_init(void)
 {
@@ -57,22 +57,20 @@ static int __init stop_dead_init(void)
 }
 
 /*
- * All of it happens here: later on, what was the thread's memory may be that of
- * another task, and the kernel would say something else.
+ * All of it happens here, and it is us who let the task go: later on, what was its
+ * memory may be that of another task, and the kernel would say something else.
  */
 static void __exit stop_dead_exit(void)
 {
-	struct pid *pid;
-
 	thread = kthread_create(short_fn, NULL, "stop_dead");
 	if (IS_ERR(thread))
 		return;
-#ifdef FIXED
 	get_task_struct(thread);
-#endif
-	pid = get_task_pid(thread, PIDTYPE_PID);
 	wake_up_process(thread);
-	wait_freed(pid);
+	wait_ended(thread);
+#ifndef FIXED
+	drop(thread);
+#endif
 	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
 #ifdef FIXED
 	put_task_struct(thread);

@@ -22,9 +22,10 @@
 #include <linux/init.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
-#include <linux/pid.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/sched.h>
+#include <linux/sched/task.h>
 
 static struct task_struct *thread;
 
@@ -36,20 +37,18 @@ static int loop_fn(void *unused)
 }
 
 #ifndef FIXED
-/* wait_freed - wait until RCU has freed a task that ends, and its pid is put */
-static void wait_freed(struct pid *pid)
+/*
+ * drop_last - wait until nobody but us uses a task that ends, and let it go
+ *
+ * Where a task ends by itself the kernel frees it some time later. So it is us who
+ * free it, and its memory is nobody else's yet when we come back to it.
+ */
+static void drop_last(struct task_struct *t)
 {
-	bool alive;
-
-	do {
+	while (refcount_read(&t->usage) > 1)
 		msleep(1);
-		rcu_read_lock();
-		alive = pid_task(pid, PIDTYPE_PID);
-		rcu_read_unlock();
-	} while (alive);
-	put_pid(pid);
-	rcu_barrier(); /* the last reference is put by RCU, */
-	rcu_barrier(); /* and since 6.18 the memory is freed by it again */
+	put_task_struct(t);
+	rcu_barrier(); /* since 6.18 the memory is freed by RCU */
 }
 #endif
 
@@ -62,12 +61,11 @@ static int __init stop_twice_init(void)
 static void __exit stop_twice_exit(void)
 {
 #ifndef FIXED
-	struct pid *pid = get_task_pid(thread, PIDTYPE_PID);
+	get_task_struct(thread);
 #endif
-
 	kthread_stop(thread);
 #ifndef FIXED
-	wait_freed(pid);
+	drop_last(thread);
 	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
 #endif
 }
