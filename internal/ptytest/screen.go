@@ -167,6 +167,13 @@ func (s *Screen) Resize(columns, rows int) {
 	s.columns, s.rows, s.lines, s.row, s.column = columns, rows, lines, max(0, row), column
 }
 
+// Columns is how wide a line is that may have colours.
+func Columns(line string) int {
+	s := NewScreen(1<<16, 1)
+	s.Write([]byte(strings.TrimRight(line, "\r\n")))
+	return s.column
+}
+
 func trimmed(line []rune) string { return strings.TrimRight(string(line), " ") }
 
 // Text is what it shows, without the empty lines at the end.
