@@ -112,15 +112,16 @@ func TestFilters(t *testing.T) {
 func (c filterCase) test(t *testing.T, kernel string) {
 	var mu sync.Mutex
 	var events []event.Event
+	keep := func(s *kmodlab.Seen) {
+		mu.Lock()
+		defer mu.Unlock()
+		events = append(events, s.Event)
+	}
 	spec := kmodlab.TraceSpec{
-		Spec:   kmodlab.Spec{Dir: "modules/signals", Kernel: kernel, Agent: kmodlabBin, For: 2 * time.Second},
+		Spec: kmodlab.Spec{Dir: "modules/signals", Kernel: kernel, Agent: kmodlabBin, For: 2 * time.Second,
+			Watch: kmodlab.Watch{Event: keep}},
 		Argv:   []string{"modprobe", "signal_handling", "period_ms=100"},
 		Filter: c.filter,
-		Event: func(s *kmodlab.Seen) {
-			mu.Lock()
-			defer mu.Unlock()
-			events = append(events, s.Event)
-		},
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()

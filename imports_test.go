@@ -51,6 +51,7 @@ var rooms = map[string]struct{ may, never []string }{
 	"internal/rundiff":         {may: []string{"result"}, never: []string{"internal/vm", "os/exec"}},
 	"internal/filelock":        {never: []string{"os/exec", "net"}},
 	"internal/needs":           {},
+	"internal/ptytest":         {},
 	"internal/foreign":         {may: []string{"internal/needs", "result"}},
 	"internal/cli":             {may: []string{"*"}},
 }

@@ -82,16 +82,25 @@ type Spec struct {
 }
 
 // Watch is told what goes on while Run works. Every field may be nil. The
-// functions are called from one goroutine at a time, but Kmsg and Log may come
-// while a command is being shown.
+// functions are called from one goroutine at a time, but Kmsg, Log and Event may
+// come while another one is being called.
 type Watch struct {
-	Phase   func(name, detail string, done, total int64) // what is worked at; total 0: unknown
-	Log     func(line string)                            // what a person should know
-	Command func(result.Command)                         // a command ended, here or in the guest
-	Start   func(argv []string)                          // a command starts
-	Output  io.Writer                                    // its output, as it comes
-	Kmsg    func(line string)                            // the guest's kernel log
-	Console io.Writer                                    // every byte of the guest's console
+	Phase   func(Progress)       // what is worked at
+	Log     func(line string)    // what a person should know
+	Command func(result.Command) // a command ended, here or in the guest
+	Start   func(argv []string)  // a command starts
+	Output  io.Writer            // its output, as it comes
+	Kmsg    func(line string)    // the guest's kernel log
+	Console io.Writer            // every byte of the guest's console
+	Event   func(*Seen)          // what the trace saw, in the order of time
+}
+
+// Progress is what a run works at, and how far it has come.
+type Progress struct {
+	Phase       string // kernel, build, boot and so on, as in result.Phase
+	Detail      string // for people; empty where the phase says it all
+	Done, Total int64  // Total 0: unknown
+	Unit        string // what those count: bytes, packages or percent
 }
 
 // Step is one command of a script.

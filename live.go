@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/tracer/event"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 	"github.com/kmodlab/kmodlab/tracer/timeline"
@@ -55,6 +56,17 @@ type live struct {
 
 	stop    chan struct{} // nil until begin
 	stopped chan struct{}
+}
+
+// watchEvents passes the events on to who watches, if anybody does. The modules'
+// files are read anew, for the run itself goes on meanwhile.
+func (r *run) watchEvents() {
+	if r.spec.Watch.Event == nil {
+		return
+	}
+	r.live = newLive(r.spec.Watch.Event, func(name string) *symbols.Module {
+		return moduleSymbols(kmod.ReadModule(r.moduleFile(name)))
+	})
 }
 
 func newLive(out func(*Seen), file func(module string) *symbols.Module) *live {

@@ -19,7 +19,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
-	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
 // Filter says what a trace records. What does not match is dropped in the
@@ -51,8 +50,6 @@ type TraceSpec struct {
 	// Probe lets the self-test's module be loaded with Here too, which is a change
 	// of this machine's kernel (it is tainted). In a VM it always is.
 	Probe bool
-	// Event gets what happens, in the order of time, from one goroutine. May be nil.
-	Event func(*Seen)
 }
 
 // defaultWatch is how long a trace without a command lasts.
@@ -135,9 +132,7 @@ func Trace(ctx context.Context, spec TraceSpec) (*result.Result, error) {
 	o := &observation{spec: spec, stop: make(chan struct{})}
 	o.run = &run{spec: spec.Spec, res: &result.Result{Schema: result.Schema}, traceArgs: spec.wire()}
 	o.run.trace.record = spec.Record != nil
-	if spec.Event != nil {
-		o.run.live = newLive(spec.Event, func(name string) *symbols.Module { return moduleSymbols(o.run.readModule(name)) })
-	}
+	o.run.watchEvents()
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() { o.interrupt(ctx, cancel) })()

@@ -30,6 +30,7 @@ func Run(ctx context.Context, spec Spec) (*result.Result, error) {
 	}
 	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats, Steady: spec.SteadyHooks}}
 	r.trace.record = spec.Record != nil
+	r.watchEvents()
 	r.all(ctx, []step{
 		r.findPrograms, r.fetch, r.buildProbe, r.startAhead, r.compile, r.resolve, r.start, r.attach, r.watchLeaks, r.script, r.lookForLeaks, r.detach, r.powerOff,
 	})
@@ -134,8 +135,12 @@ func (r *run) phase(name string) func(where string, cached bool) {
 }
 
 func (r *run) tell(name, detail string, done, total int64) {
+	r.progress(Progress{Phase: name, Detail: detail, Done: done, Total: total})
+}
+
+func (r *run) progress(p Progress) {
 	if r.spec.Watch.Phase != nil {
-		r.spec.Watch.Phase(name, detail, done, total)
+		r.spec.Watch.Phase(p)
 	}
 }
 
@@ -187,7 +192,9 @@ func (r *run) fetch(ctx context.Context) bool {
 	return true
 }
 
-func (r *run) tellFetch(p kernel.Progress) { r.tell("kernel", p.Text, p.Done, p.Total) }
+func (r *run) tellFetch(p kernel.Progress) {
+	r.progress(Progress{Phase: "kernel", Detail: p.Text, Done: p.Done, Total: p.Total, Unit: string(p.Unit)})
+}
 
 // compile builds Spec.Dir.
 func (r *run) compile(ctx context.Context) bool {

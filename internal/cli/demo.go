@@ -9,13 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
-	"github.com/kmodlab/kmodlab/internal/report"
-	"github.com/kmodlab/kmodlab/result"
 )
 
 func newDemo() *cobra.Command {
-	o := new(options)
-	o.spec = kmodlab.Demo("")
+	o := &options{spec: kmodlab.Demo(""), walk: true}
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "walk the steps of the 2015 blog with its two modules, and tell what happened",
@@ -34,8 +31,6 @@ signals, as the trace saw them.`,
 				return fmt.Errorf("write the demo's sources: %w", err)
 			}
 			o.spec.Dir = dir
-			out := c.OutOrStdout()
-			o.spec.Watch.Command = func(cmd result.Command) { fmt.Fprint(out, report.CommandText(cmd)) }
 			return o.run(c)
 		},
 	}

@@ -85,7 +85,9 @@ func newKernelFetch() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			p := newProgress(c.ErrOrStderr())
 			defer p.close()
-			s, err := store(mirror, func(k kernel.Progress) { p.phase("kernel", k.Text, k.Done, k.Total) })
+			s, err := store(mirror, func(k kernel.Progress) {
+				p.phase(kmodlab.Progress{Phase: "kernel", Detail: k.Text, Done: k.Done, Total: k.Total, Unit: string(k.Unit)})
+			})
 			if err != nil {
 				return err
 			}

@@ -23,6 +23,8 @@ type options struct {
 	outputs outputs
 	display display
 	verbose bool
+	follow  bool
+	walk    bool // the commands are what is to be seen
 }
 
 // machineFlags say where a run or a trace takes place.
@@ -44,6 +46,7 @@ func (o *options) flags(f *pflag.FlagSet) {
 	o.display.flags(f)
 	f.StringVar(&o.outputs.json, "json", "", "write the result as JSON to `FILE` (- is standard output, without the story)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show commands, the kernel's log and what each hook saw")
+	f.BoolVar(&o.follow, "follow", false, "meanwhile show each task, its stage and its last events; into a file, a line for each event")
 }
 
 func newRun() *cobra.Command {
@@ -97,12 +100,14 @@ func (o *options) run(c *cobra.Command) error {
 	}
 	p := newProgress(errOut)
 	defer p.close()
-	o.watch(p, errOut)
+	o.watch(p, out, errOut)
+	ctx, stop := o.followed(c.Context(), p, out)
+	defer stop()
 	o.spec.HookStats = o.verbose
 	if o.outputs.recording() {
 		o.spec.Record = new(kmodlab.Recording)
 	}
-	res, err := kmodlab.Run(c.Context(), o.spec)
+	res, err := kmodlab.Run(ctx, o.spec)
 	p.close()
 	if err != nil {
 		return err
@@ -120,6 +125,9 @@ func (o *options) run(c *cobra.Command) error {
 func (o *options) check() error {
 	if err := o.display.check(); err != nil {
 		return err
+	}
+	if o.follow && o.outputs.json == "-" {
+		return &kmodlab.UsageError{Text: "--follow and --json - both want standard output: give --json a file"}
 	}
 	return o.outputs.check()
 }
@@ -145,17 +153,20 @@ func sayFailed(err error, errOut io.Writer) {
 	}
 }
 
-// watch shows what goes on, on standard error.
-func (o *options) watch(p *progress, w io.Writer) {
+// watch shows what goes on, on standard error, and of a walk the commands on
+// standard output.
+func (o *options) watch(p *progress, out, errOut io.Writer) {
 	o.spec.Watch.Phase = p.phase
-	o.spec.Watch.Log = func(line string) { p.print(w, "kmodlab: "+line+"\n") }
-	if !o.verbose {
-		return
+	o.spec.Watch.Log = func(line string) { p.print(errOut, "kmodlab: "+line+"\n") }
+	switch {
+	case o.walk:
+		o.spec.Watch.Command = func(c result.Command) { p.print(out, report.CommandText(c)) }
+	case o.verbose:
+		o.spec.Watch.Command = func(c result.Command) { p.print(errOut, report.CommandText(c)) }
 	}
-	if o.spec.Watch.Command == nil {
-		o.spec.Watch.Command = func(c result.Command) { p.print(w, report.CommandText(c)) }
+	if o.verbose {
+		o.spec.Watch.Kmsg = func(line string) { p.print(errOut, "kernel: "+report.Printable(line)+"\n") }
 	}
-	o.spec.Watch.Kmsg = func(line string) { p.print(w, "kernel: "+report.Printable(line)+"\n") }
 }
 
 // showFailedBuild shows what the compiler said, unless it was shown already.

@@ -4,11 +4,14 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -95,19 +98,39 @@ func (d *display) show(out, errOut io.Writer, print func(io.Writer) error) error
 		_, err := out.Write(text.Bytes())
 		return err
 	}
+	if paged(pager, text.Bytes(), f, errOut) {
+		return nil
+	}
+	_, err = out.Write(text.Bytes())
+	return err
+}
+
+// paged shows a text through a pager, and says whether there is such a one.
+// However the person left it is fine, and Ctrl-C meanwhile is the pager's.
+func paged(pager string, text []byte, out *os.File, errOut io.Writer) bool {
 	cmd := exec.Command("sh", "-c", pager)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text.Bytes()), f, errOut
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text), out, errOut
 	cmd.Env = os.Environ()
 	if os.Getenv("LESS") == "" {
 		cmd.Env = append(cmd.Env, "LESS=-R") // colours, and nothing else that the text may hold: it holds nothing else
 	}
-	if err := cmd.Start(); err != nil {
-		_, err := out.Write(text.Bytes())
-		return err
+	keys := make(chan os.Signal, 1)
+	signal.Notify(keys, syscall.SIGINT, syscall.SIGQUIT)
+	defer signal.Stop(keys)
+	var exit *exec.ExitError
+	if err := cmd.Run(); errors.As(err, &exit) {
+		return exit.ExitCode() != noCommand && exit.ExitCode() != notExecutable
+	} else if err != nil {
+		return cmd.ProcessState != nil // it did run
 	}
-	cmd.Wait() // however the person left it
-	return nil
+	return true
 }
+
+// What a shell answers for a command that it cannot run.
+const (
+	notExecutable = 126
+	noCommand     = 127
+)
 
 // pager is the command for long texts, "" for none.
 func (d *display) pager() string {

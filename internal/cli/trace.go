@@ -4,12 +4,10 @@ package cli
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -98,20 +96,9 @@ func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	p := newProgress(errOut)
 	defer p.close()
 	o.watch(p, errOut)
-	ctx, cancel := context.WithCancelCause(c.Context())
-	defer cancel(nil)
-	// Who reads may go away, as head does: that ends the trace, and not this
-	// process in the middle of its work.
-	broken := make(chan os.Signal, 1)
-	signal.Notify(broken, syscall.SIGPIPE)
-	defer signal.Stop(broken)
-	o.spec.Event = func(s *kmodlab.Seen) {
-		if text := o.text(s); text != "" {
-			if err := p.printTo(out, text); err != nil {
-				cancel(fmt.Errorf("write trace: %w", err))
-			}
-		}
-	}
+	ctx, print, stop := printer(c.Context(), p, out)
+	defer stop()
+	o.spec.Watch.Event = func(s *kmodlab.Seen) { print(o.text(s)) }
 	res, err := kmodlab.Trace(ctx, o.spec)
 	p.close()
 	if err != nil {
@@ -155,6 +142,11 @@ func (o *traceOptions) text(s *kmodlab.Seen) string {
 		}
 		return line
 	}
+	return eventText(s, o.stacks)
+}
+
+// eventText is an event as a line for people, "" where it says nothing.
+func eventText(s *kmodlab.Seen, stacks bool) string {
 	if s.Line.What == "" {
 		return ""
 	}
@@ -163,7 +155,7 @@ func (o *traceOptions) text(s *kmodlab.Seen) string {
 		text += ": " + s.Line.How
 	}
 	text = report.Printable(text) + "\n"
-	if o.stacks {
+	if stacks {
 		for _, site := range s.Line.Stack {
 			text += strings.Repeat(" ", 19) + report.Printable(site.String()) + "\n"
 		}

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/result"
 )
 
 // Hostile are texts that a module or its author may have written to harm the
@@ -57,3 +59,28 @@ func poison(v reflect.Value, n *int, keep []string) {
 
 // Long is a message of 5 MB.
 var Long = strings.Repeat("long ", 1<<20)
+
+// Lengthen puts Long where a module, its author or a kernel that it harmed may have
+// written it: one of each kind, where r has such.
+func Lengthen(r *result.Result) {
+	r.Verdict.Message, r.Verdict.Hint, r.Verdict.Evidence = Long, Long, []string{Long}
+	r.Verdict.Also = []result.Verdict{{Class: result.Leak, Message: Long, Hint: Long}}
+	r.Console, r.Machine.AccelReason = Long, Long
+	r.Leaks = append(r.Leaks, result.Leftover{Kind: Long, What: Long, Site: Long})
+	r.Commands = append(r.Commands, result.Command{Argv: []string{Long}, Output: Long, Exit: 1})
+	for i := range r.Modules[:min(1, len(r.Modules))] {
+		r.Modules[i].Name = Long
+	}
+	for i := range r.Threads[:min(1, len(r.Threads))] {
+		r.Threads[i].Name, r.Threads[i].Function, r.Threads[i].Ended = Long, Long, Long
+	}
+	for i := range r.Requests[:min(1, len(r.Requests))] {
+		r.Requests[i].Name, r.Requests[i].Meaning, r.Requests[i].Helper.Argv = Long, Long, []string{Long}
+	}
+	for i := range r.Signals[:min(1, len(r.Signals))] {
+		r.Signals[i].Reason, r.Signals[i].Site, r.Signals[i].From.Comm = Long, Long, Long
+	}
+	for i := range r.Crashes[:min(1, len(r.Crashes))] {
+		r.Crashes[i].Title, r.Crashes[i].Note, r.Crashes[i].Log = Long, Long, []string{Long}
+	}
+}

@@ -132,7 +132,7 @@ func (s *Store) download(ctx context.Context, n debName, dir, aptGet string) ([]
 			return nil, err
 		}
 		dropDamaged(filepath.Join(dir, "cache/archives"), p.files)
-		err = s.downloadFiles(ctx, a, n, p)
+		err = s.downloadFiles(ctx, a, n, p, p.missing(filepath.Join(dir, "cache/archives")))
 		if err == nil || ctx.Err() != nil {
 			return p.files, err
 		}
@@ -167,7 +167,7 @@ func (s *Store) update(ctx context.Context, a *aptRoot, n debName, list []source
 		text := "package index of " + n.suite
 		_, err := a.run(ctx, "fetch "+text, func(line string) {
 			if pct, ok := parseStatus(line); ok {
-				s.tell(Progress{Phase: "index", Done: int64(pct), Total: 100, Text: text})
+				s.tell(Progress{Phase: "index", Done: int64(pct), Total: 100, Unit: Percent, Text: text})
 			}
 		}, a.aptGet, "update", "-q")
 		if err == nil || ctx.Err() != nil {
@@ -241,17 +241,23 @@ func (a *aptRoot) resolve(ctx context.Context, n debName) (plan, error) {
 	return p, nil
 }
 
-// downloadFiles lets apt fetch and verify the packages of p; those that came before stay.
-func (s *Store) downloadFiles(ctx context.Context, a *aptRoot, n debName, p plan) error {
-	total := p.size()
+// downloadFiles lets apt fetch and verify the packages of p; those that came
+// before stay, and missing bytes are to come.
+func (s *Store) downloadFiles(ctx context.Context, a *aptRoot, n debName, p plan, missing int64) error {
 	text := fmt.Sprintf("%d packages of %s", len(p.files), n)
-	s.tell(Progress{Phase: "download", Total: total, Text: text})
+	tell := func(done int64) {
+		s.tell(Progress{Phase: "download", Done: done, Total: missing, Unit: Bytes, Text: text})
+	}
+	tell(0)
 	args := append([]string{"--download-only"}, n.installArgs()...)
 	_, err := a.run(ctx, "download "+text, func(line string) {
 		if pct, ok := parseStatus(line); ok {
-			s.tell(Progress{Phase: "download", Done: int64(pct / 100 * float64(total)), Total: total, Text: text})
+			tell(int64(pct / 100 * float64(missing)))
 		}
 	}, a.aptGet, args...)
+	if err == nil {
+		tell(missing)
+	}
 	return err
 }
 

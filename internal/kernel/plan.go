@@ -59,23 +59,21 @@ func parsePlan(out string) (plan, error) {
 	return p, nil
 }
 
-func (p plan) size() (total int64) {
-	for _, f := range p.files {
-		total += f.size
-	}
-	return total
-}
-
 // spaceNeeded is the room for what is still to download, the tree and its
 // image, with some air. Documentation that is not unpacked makes it an upper bound.
 func (p plan) spaceNeeded(archives string) int64 {
-	need := 2*p.installed + 64<<20
+	return 2*p.installed + 64<<20 + p.missing(archives)
+}
+
+// missing is how much is still to download.
+func (p plan) missing(archives string) int64 {
+	var bytes int64
 	for _, f := range p.files {
 		if st, err := os.Stat(filepath.Join(archives, f.name)); err != nil || st.Size() != f.size {
-			need += f.size
+			bytes += f.size
 		}
 	}
-	return need
+	return bytes
 }
 
 // parseStatus reads one line of APT::Status-Fd, dlstatus:N:PERCENT:TEXT.

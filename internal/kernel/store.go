@@ -33,13 +33,23 @@ type Store struct {
 	Prepare func(root, release string) error
 }
 
-// Progress is one step of a fetch. Done and Total count bytes in phases
-// "index" and "download", packages in "unpack", and are 0 in "wait" and "image".
+// Progress is one step of a fetch.
 type Progress struct {
 	Phase       string // wait, index, download, unpack, image
-	Done, Total int64
-	Text        string // for people
+	Done, Total int64  // Total 0: unknown
+	Unit        Unit   // what those count
+	Text        string // for people, the same during all of a step
 }
+
+// Unit is what progress counts.
+type Unit string
+
+// The units. Of the index apt tells no sizes.
+const (
+	Bytes    Unit = "bytes"
+	Packages Unit = "packages"
+	Percent  Unit = "percent"
+)
 
 // Get returns the kernel of that name. One that is in the cache is returned
 // at once, without network; a Debian kernel that is missing is fetched, while other

@@ -45,7 +45,7 @@ func unpackAll(ctx context.Context, archives, root string, files []archiveFile, 
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	next := make(chan archiveFile)
-	done := make(chan string)
+	done := make(chan struct{})
 	g.Go(func() error {
 		defer close(next)
 		// The large ones first, so that both ends come together.
@@ -65,17 +65,18 @@ func unpackAll(ctx context.Context, archives, root string, files []archiveFile, 
 				if err := unpackOne(gctx, dpkgDeb, filepath.Join(archives, f.name), f, r); err != nil {
 					return err
 				}
-				done <- f.name
+				done <- struct{}{}
 			}
 			return nil
 		})
 	}
 	var failed error
 	go func() { failed = g.Wait(); close(done) }()
-	n := int64(0)
-	for name := range done {
-		n++
-		tell(Progress{Phase: "unpack", Done: n, Total: int64(len(files)), Text: name})
+	at := Progress{Phase: "unpack", Total: int64(len(files)), Unit: Packages, Text: "unpacking the packages"}
+	tell(at)
+	for range done {
+		at.Done++
+		tell(at)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -69,9 +69,8 @@ func eachHostile(t *testing.T, check func(t *testing.T, r *result.Result)) {
 		t.Run(fmt.Sprint(turn), func(t *testing.T) { check(t, hostileResult(turn)) })
 	}
 	t.Run("long", func(t *testing.T) {
-		r := resultOf(demoEvents(), done)
-		r.Verdict = result.Verdict{Class: result.Oops, Message: foreign.Long, Hint: foreign.Long, Evidence: []string{foreign.Long}}
-		r.Console, r.Threads[0].Name, r.Signals[0].Reason = foreign.Long, foreign.Long, foreign.Long
+		r := resultOf(demoEvents(), result.Inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true})
+		foreign.Lengthen(r)
 		check(t, r)
 	})
 }

@@ -205,6 +205,7 @@ const (
 	red    color = "1;31"
 	green  color = "1;32"
 	yellow color = "33"
+	dim    color = "2"
 )
 
 func (p *printer) paint(c color, s string) string {

@@ -138,3 +138,19 @@ func breakAt(s string, width int) int {
 	}
 	return len(s)
 }
+
+// Cells is how many columns a terminal gives to a line of ours; colours take none.
+func Cells(line string) int {
+	n := 0
+	for {
+		before, rest, colored := strings.Cut(line, "\x1b[")
+		n += cells(before)
+		if !colored {
+			return n
+		}
+		_, line, _ = strings.Cut(rest, "m")
+	}
+}
+
+// Clip cuts a harmless line to so many columns, with … where something is missing.
+func Clip(line string, width int) string { return clip(line, width) }

@@ -343,6 +343,8 @@ func TestText(t *testing.T) {
 		{Short("\xff\u202e\x1b[m"), `\xff\u202e\x1b[m`},
 		{Short("<b>&שלום"), "<b>&שלום"},
 		{Short(strings.Repeat("é", 200)), strings.Repeat("é", 128) + "… (400 bytes)"},
+		{Short("x" + strings.Repeat("é", 200)), "x" + strings.Repeat("é", 127) + "… (401 bytes)"},
+		{Short(strings.Repeat("\x80", 300)), strings.Repeat(`\x80`, 252) + "… (300 bytes)"},
 		{Lines("0123456789", 4), "01\n\n… 6 bytes are not shown …\n\n89"},
 		{Untab("\tx\ty"), "        x       y"},
 		{Moment(0), "0 µs"}, {Moment(1500), "1.5 µs"}, {Moment(-2_500_000), "-2.5 ms"}, {Moment(2_305_312_204), "2.305312 s"},

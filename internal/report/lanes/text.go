@@ -37,10 +37,11 @@ func bounded(s string, limit int, lines bool) string {
 	if len(s) <= limit {
 		return escape(s, lines)
 	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) && len(s)-limit < utf8.UTFMax {
-		limit--
+	cut := limit
+	for limit-cut < utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+		cut--
 	}
-	return escape(s[:limit], lines) + fmt.Sprintf("… (%d bytes)", len(s))
+	return escape(s[:cut], lines) + fmt.Sprintf("… (%d bytes)", len(s))
 }
 
 // escape lets through what is printable, and line breaks and tabs with lines.

@@ -15,7 +15,7 @@ import (
 
 // many is the demo, one after the other, until there are about n events: with
 // pids and times of their own, and all stacks.
-func many(b *testing.B, n int) *result.Result {
+func many(b testing.TB, n int) *result.Result {
 	b.Helper()
 	one := golden(b, "demo")
 	each := len(lanes.Build(one).Events)

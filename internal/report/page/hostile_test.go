@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/kmodlab/kmodlab/internal/foreign"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -151,6 +152,26 @@ func TestHostileBytes(t *testing.T) {
 	if n := bytes.Count(file, []byte("</script")); n != 2 {
 		t.Errorf("%d ends of scripts", n)
 	}
+}
+
+// TestLong: texts of 5 MB are cut in the file, and the page shows the rest.
+func TestLong(t *testing.T) {
+	r := golden(t, "demo")
+	threads, signals := len(r.Threads), len(r.Signals)
+	foreign.Lengthen(r)
+	var b bytes.Buffer
+	if err := HTML(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() > 4<<20 {
+		t.Errorf("the file has %d bytes", b.Len())
+	}
+	tb := open(t, r, wide, tall)
+	want(tb, "kmodlab.model.story.subjects.filter(s => s.kind === 'thread').length", threads)
+	want(tb, "kmodlab.model.story.subjects.filter(s => s.kind === 'signal').length", signals)
+	want(tb, "document.body.textContent.includes('long long long')", true)
+	want(tb, "document.getElementById('verdict').getBoundingClientRect().height < 900", true)
+	want(tb, "document.documentElement.scrollWidth", wide)
 }
 
 // obey holds an evaluation to the page's policy, of which a debugger is free.

@@ -4,8 +4,10 @@ package perfetto
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/result"
@@ -83,7 +85,7 @@ func (m *model) track(key trackKey, name string) *track {
 	if t := m.byKey[key]; t != nil {
 		return t
 	}
-	t := &track{uuid: uint64(len(m.tracks)) + uint64(numKinds), kind: key.kind, name: report.Printable(name)}
+	t := &track{uuid: uint64(len(m.tracks)) + uint64(numKinds), kind: key.kind, name: bounded(name, maxName)}
 	m.tracks = append(m.tracks, t)
 	m.byKey[key] = t
 	return t
@@ -93,7 +95,7 @@ func (m *model) track(key trackKey, name string) *track {
 func (m *model) newFlow() uint64 { m.flow++; return m.flow }
 
 func (m *model) slice(t *track, from, to int64, name string, fields ...field) *entry {
-	e := &entry{at: from, end: max(from, to), name: report.Printable(name), fields: some(fields)}
+	e := &entry{at: from, end: max(from, to), name: bounded(name, maxName), fields: some(fields)}
 	t.entries = append(t.entries, e)
 	m.end = max(m.end, e.end)
 	return e
@@ -148,7 +150,7 @@ func word(name, value string) field {
 	if value == "" {
 		return field{}
 	}
-	return field{name: name, text: report.Printable(value)}
+	return field{name: name, text: bounded(value, maxValue)}
 }
 
 func number(name string, value int64) field { return field{name: name, number: value} }
@@ -230,4 +232,24 @@ func build(r *result.Result) *model {
 		word("class", string(v.Class)), word("message", v.Message), word("hint", v.Hint), word("kernel", r.Machine.Kernel),
 		word("name", r.Machine.Name), word("accel", r.Machine.Accel), number("lost_records", int64(min(r.Dropped.Total, math.MaxInt64))))
 	return m
+}
+
+// Bounds of texts, in bytes as they come from the guest, as in the page. The trace
+// processor takes a trace of longer ones, and then cannot answer for it.
+const (
+	maxName  = 256
+	maxValue = 8 << 10
+)
+
+// bounded makes a text harmless. Of a very long one the beginning is left, and how
+// long it is.
+func bounded(s string, limit int) string {
+	if len(s) <= limit {
+		return report.Printable(s)
+	}
+	cut := limit
+	for limit-cut < utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return report.Printable(s[:cut]) + fmt.Sprintf("… (%d bytes)", len(s))
 }

@@ -225,6 +225,31 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestLong: texts of 5 MB are cut, and the rest of the trace is as it was.
+func TestLong(t *testing.T) {
+	const slices = "select count(*) as n from slice"
+	plain := foreign.Perfetto(t, trace(t, demo(t)), slices)[0][0]["n"]
+	r := demo(t)
+	foreign.Lengthen(r)
+	written := trace(t, r)
+	if len(written) > 256<<10 {
+		t.Errorf("the trace has %d bytes", len(written))
+	}
+	got := foreign.Perfetto(t, written, complaints, slices, "select count(*) as n from slice where name glob '*long long long*'",
+		"select max(length(name)) as n from slice", "select max(length(string_value)) as n from args")
+	if len(got[0]) != 0 {
+		t.Errorf("the trace processor complains: %v", got[0])
+	}
+	if n := got[1][0]["n"]; n != plain {
+		t.Errorf("%v slices, want %v", n, plain)
+	}
+	for i, least := range map[int]float64{2: 1, 3: 200, 4: 8000} {
+		if n, _ := got[i][0]["n"].(float64); n < least {
+			t.Errorf("query %d gives %v, want at least %v", i, got[i][0]["n"], least)
+		}
+	}
+}
+
 // TestOverlap: slices that cannot stand on one line are cut, and open ones stay
 // open, without a complaint.
 func TestOverlap(t *testing.T) {

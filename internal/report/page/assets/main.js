@@ -146,4 +146,4 @@ function watchPrinter(timeline, list) {
 }
 
 // For who looks from the console, and for the tests.
-globalThis.kmodlab = Object.assign(main(), {rowTop, ends});
+globalThis.kmodlab = Object.assign(main(), {rowTop, ends, shaft, between, reaches});

@@ -186,44 +186,101 @@ function linkColour(f, a) {
 function ends(f, a) {
 	const from = f.laneOf(a.from.lane), to = f.laneOf(a.to.lane);
 	const down = to.top > from.top;
-	const x1 = f.x(a.from.at), x2 = f.x(a.to.at);
 	const y1 = f.y(rowTop(from, a.from.row)) + (down ? sizes.row : 0);
 	const y2 = f.y(rowTop(to, a.to.row)) + (down ? 0 : sizes.row);
-	if (Math.max(x1, x2) < f.left || Math.min(x1, x2) > f.width) return null;
 	if (Math.max(y1, y2) < sizes.axis || Math.min(y1, y2) > f.height) return null;
+	const x1 = f.x(a.from.at), x2 = f.x(a.to.at);
+	if (Math.max(x1, x2) < f.left || Math.min(x1, x2) > f.width) return null;
 	return {x1, y1, x2, y2, down};
+}
+
+/** between is the part of a way along a curve, at t of 0 to 1. */
+function between(p, t) {
+	const u = 1 - t;
+	return u * u * u * p[0] + 3 * u * u * t * p[1] + 3 * u * t * t * p[2] + t * t * t * p[3];
+}
+
+/** reaches is the t at which a curve that only rises or only falls is at y. */
+function reaches(p, y) {
+	const rises = p[3] > p[0];
+	let low = 0, high = 1;
+	for (let i = 0; i < 24; i++) {
+		const mid = (low + high) / 2;
+		if (between(p, mid) < y === rises) low = mid;
+		else high = mid;
+	}
+	return (low + high) / 2;
+}
+
+/** part is the piece of a curve from t to u, as the points of a curve of its own. */
+function part(p, t, u) {
+	const slope = (at) => 3 * ((1 - at) ** 2 * (p[1] - p[0]) + 2 * (1 - at) * at * (p[2] - p[1]) + at * at * (p[3] - p[2]));
+	const from = between(p, t), to = between(p, u), third = (u - t) / 3;
+	return [from, from + slope(t) * third, to - slope(u) * third, to];
+}
+
+const beyond = 40; // as far out of sight lines are drawn
+
+/** near is y, or the edge that it lies beyond. */
+function near(f, y) {
+	return Math.min(Math.max(y, sizes.axis - beyond), f.height + beyond);
+}
+
+/**
+ * shaft is what shows of an arrow's curve: between far lanes it is many screens
+ * long, and to draw what nobody sees, dashes above all, took most of the time.
+ */
+function shaft(f, e) {
+	const bend = (e.y2 - e.y1) / 2, tip = e.down ? -6 : 6;
+	const x = [e.x1, e.x1, e.x2, e.x2], y = [e.y1, e.y1 + bend, e.y2 + tip - bend, e.y2 + tip];
+	const t = near(f, y[0]) === y[0] ? 0 : reaches(y, near(f, y[0]));
+	const u = near(f, y[3]) === y[3] ? 1 : reaches(y, near(f, y[3]));
+	return t > 0 || u < 1 ? {x: part(x, t, u), y: part(y, t, u)} : {x, y};
+}
+
+/** inSight are the arrows of which something shows. */
+function inSight(f) {
+	f.inSight ??= f.arrows.map((a) => [a, ends(f, a)]).filter(([, e]) => e);
+	return f.inSight;
 }
 
 function paintArrows(f) {
 	const {ctx} = f;
 	const seen = new Set();
-	const visible = f.arrows.map((a) => [a, ends(f, a)]).filter(([, e]) => e);
-	// A crowd of arrows is drawn lighter, so that what it lies on can be seen.
+	const visible = inSight(f);
+	// A crowd of arrows is drawn lighter, so that what it lies on can be seen, and of
+	// those in the same few pixels one is enough.
 	const strength = Math.max(0.35, 1 - visible.length / 300);
+	const grain = Math.min(6, Math.ceil(visible.length / 200));
+	const cell = (v) => Math.floor(v / grain);
 	for (const [a, e] of visible) {
-		// Of many arrows in the same pixels one is enough.
-		const key = `${e.x1 | 0} ${e.x2 | 0} ${e.y1 | 0} ${e.y2 | 0}`;
+		const key = `${cell(e.x1)} ${cell(e.x2)} ${near(f, e.y1) | 0} ${near(f, e.y2) | 0} ${grain > 1 ? a.link : e.y1 + e.y2}`;
 		const hot = f.isHotArrow(a);
 		if (seen.has(key) && !hot) continue;
 		seen.add(key);
-		const bend = (e.y2 - e.y1) / 2;
+		const {x, y} = shaft(f, e);
 		ctx.globalAlpha = f.dimmed(a.event) ? 0.1 : hot ? 1 : strength;
 		ctx.strokeStyle = ctx.fillStyle = linkColour(f, a);
 		ctx.lineWidth = hot ? 2.5 : 1.4;
-		ctx.setLineDash(a.link === "answer" ? [4, 3] : []);
-		const tip = e.down ? -6 : 6;
+		if (a.link === "answer") ctx.setLineDash([4, 3]);
 		ctx.beginPath();
-		ctx.moveTo(e.x1, e.y1);
-		ctx.bezierCurveTo(e.x1, e.y1 + bend, e.x2, e.y2 + tip - bend, e.x2, e.y2 + tip);
+		ctx.moveTo(x[0], y[0]);
+		ctx.bezierCurveTo(x[1], y[1], x[2], y[2], x[3], y[3]);
 		ctx.stroke();
-		ctx.setLineDash([]);
-		ctx.beginPath();
-		ctx.moveTo(e.x2, e.y2);
-		ctx.lineTo(e.x2 - 3.5, e.y2 + tip * 1.15);
-		ctx.lineTo(e.x2 + 3.5, e.y2 + tip * 1.15);
-		ctx.fill();
+		if (a.link === "answer") ctx.setLineDash([]);
+		paintTip(f, e);
 		ctx.globalAlpha = 1;
 	}
+}
+
+function paintTip(f, e) {
+	const {ctx} = f, tip = e.down ? -7 : 7;
+	if (e.y2 < 0 || e.y2 > f.height + 7) return;
+	ctx.beginPath();
+	ctx.moveTo(e.x2, e.y2);
+	ctx.lineTo(e.x2 - 3.5, e.y2 + tip);
+	ctx.lineTo(e.x2 + 3.5, e.y2 + tip);
+	ctx.fill();
 }
 
 /** paintArrowNames writes at the tails of arrows what they are, where there is room. */
@@ -232,13 +289,12 @@ function paintArrowNames(f) {
 	ctx.font = f.small;
 	ctx.textBaseline = "middle";
 	const taken = [];
-	for (const a of f.arrows) {
+	for (const [a, e] of inSight(f)) {
+		const y = e.y1 + (e.down ? 7 : -6);
+		if (y < 0 || y > f.height + 12) continue;
 		const name = `${a.name} ${a.outcome}`.trim().replaceAll("-", " ");
 		if (!name) continue;
-		const e = ends(f, a);
-		if (!e) continue;
 		const text = fit(ctx, name, 190), width = ctx.measureText(text).width;
-		const y = e.y1 + (e.down ? 7 : -6);
 		let x = e.x1 + 6;
 		if (x + width > f.width - 4) x = e.x1 - 6 - width;
 		if (x < f.left || taken.some((t) => Math.abs(t.y - y) < 12 && x < t.x2 + 4 && x + width > t.x1 - 4)) continue;
@@ -258,9 +314,11 @@ function paintPoints(f) {
 	for (const e of f.events) {
 		if (!e.point || e.lane < 0) continue;
 		const lane = f.laneOf(e.lane);
-		const x = f.x(e.at);
-		if (!lane || x < f.left || x > f.width) continue;
+		if (!lane) continue;
 		const y = f.y(pointTop(lane));
+		if (y < 0 || y > f.height + 6) continue;
+		const x = f.x(e.at);
+		if (x < f.left || x > f.width) continue;
 		const key = `${Math.round(x)} ${y}`;
 		if (key === last && !e.tone) continue;
 		last = key;
