@@ -220,17 +220,27 @@ func TestKilledSaves(t *testing.T) {
 
 // childOf is a QEMU that the process started, 0 for none.
 func childOf(pid int) int {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, file := range tasks {
-		data, _ := os.ReadFile(file)
-		for _, word := range strings.Fields(string(data)) {
-			child, _ := strconv.Atoi(word)
-			if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", child)); strings.HasPrefix(string(comm), "qemu-") {
-				return child
-			}
+	for _, child := range childPIDs(pid) {
+		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", child)); strings.HasPrefix(string(comm), "qemu-") {
+			return child
 		}
 	}
 	return 0
+}
+
+// childPIDs are the processes that a process started and that live.
+func childPIDs(pid int) []int {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	var list []int
+	for _, file := range tasks {
+		data, _ := os.ReadFile(file)
+		for _, word := range strings.Fields(string(data)) {
+			if child, err := strconv.Atoi(word); err == nil {
+				list = append(list, child)
+			}
+		}
+	}
+	return list
 }
 
 // TestWarmRuns is many runs, four at a time. KMODLAB_WARM_RUNS says how many.
