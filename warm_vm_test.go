@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -256,27 +255,20 @@ func TestWarmRuns(t *testing.T) {
 	spec := kmodlab.Spec{Dir: "testdata/warm", Accel: "tcg", CacheDir: cache, For: time.Millisecond, Agent: kmodlabBin}
 	first := shape(runVM(t, spec))
 	before := diskUse(t, store.Dir)
-	jobs := make(chan int)
-	var all sync.WaitGroup
-	for range 4 {
-		all.Go(func() {
-			for range jobs {
-				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-				res, err := kmodlab.Run(ctx, spec)
-				cancel()
-				if err != nil {
-					t.Error(err)
-				} else if diff := cmp.Diff(first, shape(res)); diff != "" || !res.Machine.Warm {
-					t.Errorf("warm %t, other than the first (-):\n%s", res.Machine.Warm, diff)
-				}
-			}
-		})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute+time.Duration(count)*15*time.Second)
+	defer cancel()
+	ended := 0
+	err := kmodlab.RunAll(ctx, slices.Repeat([]kmodlab.Spec{spec}, count), 4, func(i int, res *result.Result, err error) {
+		ended++
+		if err != nil {
+			t.Error(err)
+		} else if diff := cmp.Diff(first, shape(res)); diff != "" || !res.Machine.Warm {
+			t.Errorf("run %d, warm %t, is other than the first (-):\n%s", i, res.Machine.Warm, diff)
+		}
+	})
+	if err != nil || ended != count {
+		t.Errorf("%d of %d runs ended: %v", ended, count, err)
 	}
-	for i := range count {
-		jobs <- i
-	}
-	close(jobs)
-	all.Wait()
 	if after := diskUse(t, store.Dir); after != before {
 		t.Errorf("the cache grew from %d to %d bytes", before, after)
 	}

@@ -65,7 +65,7 @@ module did not, 3 this machine or a guest failed.`,
 		Example: `  kmodlab run modules/signals
   kmodlab run . --load hello --params hello.count=3 --for 5s
   kmodlab run hello.ko --kernel debian:trixie -o result.json -o junit.xml
-  kmodlab run -j 4 modules/*/ -o all.junit.xml -o 'out/{}.html'
+  kmodlab run -j 4 labs/*/ -o all.junit.xml -o 'out/{}.html'
   sudo kmodlab run --here modules/signals`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
