@@ -55,14 +55,14 @@ generate: setup-generate ## compile the eBPF programs anew (clang)
 	$(GO) generate ./tracer/bpf
 
 bench: setup-bench build ## print ratios: run against a bare boot, build in VM and sandbox, sizes
-	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*|Leaks)$$' -benchtime 1x -timeout 30m .
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*|Leaks|Pool)$$' -benchtime 1x -timeout 30m .
 
 bench-leaks: setup-bench build ## compare runs with and without the search for leaks
 	$(GO) test -run '^$$' -bench '^BenchmarkLeaks$$' -benchtime 1x -timeout 30m .
 
 # Its raw figures go to docs/performance.json.
-bench-warm: setup-bench build ## compare runs on a machine that goes on, and cold ones, with a bare boot
-	KMODLAB_BENCH_JSON=docs/performance.json $(GO) test -run '^$$' -bench '^BenchmarkWarm$$' -benchtime 1x -timeout 30m .
+bench-warm: setup-bench build ## compare runs on a machine that goes on, many of them, and cold ones, with a bare boot
+	KMODLAB_BENCH_JSON=docs/performance.json $(GO) test -run '^$$' -bench '^Benchmark(Warm|Pool)$$' -benchtime 1x -timeout 30m .
 
 bench-report: setup-bench ## measure rendering: 100,000 events on one core, the page with 10,000 in Chromium
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/report/...

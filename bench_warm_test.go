@@ -4,7 +4,9 @@ package kmodlab_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,7 @@ const warmRounds = 7
 type warmFigures struct {
 	Bare, Warm, Cold []float64
 	Phases           map[string][]float64 // of the warm runs
+	Pool             *poolFigures         `json:",omitempty"`
 }
 
 // BenchmarkWarm compares a whole run of a module that does nothing, from the command
@@ -44,14 +47,34 @@ func BenchmarkWarm(b *testing.B) {
 		row("cold run of the same", "%.2f s = %.2f × bare boot (goal: at most 1.6)", median(cold).Seconds(), coldRatio)
 		b.ReportMetric(warmRatio, "x-bare-boot")
 	}
-	if path := os.Getenv("KMODLAB_BENCH_JSON"); path != "" {
-		data, err := json.MarshalIndent(f, "", " ")
-		if err == nil {
-			err = os.WriteFile(path, append(data, '\n'), 0o644)
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
+	keepFigures(b, func(all *warmFigures) {
+		f.Pool = all.Pool
+		*all = f
+	})
+}
+
+// keepFigures changes what the file of figures holds, where one is wanted.
+func keepFigures(b *testing.B, change func(*warmFigures)) {
+	b.Helper()
+	path := os.Getenv("KMODLAB_BENCH_JSON")
+	if path == "" {
+		return
+	}
+	var all warmFigures
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, &all)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		b.Fatal(err)
+	}
+	change(&all)
+	data, err = json.MarshalIndent(all, "", " ")
+	if err == nil {
+		err = os.WriteFile(path, append(data, '\n'), 0o644)
+	}
+	if err != nil {
+		b.Fatal(err)
 	}
 }
 

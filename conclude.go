@@ -21,7 +21,7 @@ func (r *run) conclude() {
 	defer r.recordUsed()
 	res := r.res
 	if r.lab != nil {
-		r.trace.readCached(r.symbolsFile()) // who did not get to its end did not ask for it
+		r.trace.readCached(r.symbolsFile(), &r.kept().symbols) // who did not get to its end did not ask for it
 		r.trace.fill(res, uint32(r.lab.hello.PID), r.studied(), r.readModule, r.spec.Record != nil)
 		r.placeCode()
 	}

@@ -197,7 +197,12 @@ func (f fault) run(t *testing.T, kernel string) result.Verdict {
 	if f.Verdict == result.Hung || f.Verdict == result.Lockup {
 		limit = 400 * time.Millisecond // what hangs, hangs
 	}
-	res := runVM(t, kmodlab.Spec{Dir: f.dir, Load: f.Load, Params: f.Params, Kernel: kernel, StepTimeout: limit})
+	return f.compare(t, kernel, runVM(t, kmodlab.Spec{Dir: f.dir, Load: f.Load, Params: f.Params, Kernel: kernel, StepTimeout: limit}))
+}
+
+// compare holds a result to what the fault must get.
+func (f fault) compare(t *testing.T, kernel string, res *result.Result) result.Verdict {
+	t.Helper()
 	v := res.Verdict
 	if v.Class != f.Verdict || !strings.Contains(v.Message, f.Message) {
 		t.Errorf("%s on %s: verdict %s (%s), want %s with %q", f.name, kernel, v.Class, v.Message, f.Verdict, f.Message)

@@ -136,7 +136,7 @@ func (r *run) chooseRunner(ctx context.Context) kbuild.Runner {
 		}
 	}
 	if r.spec.Build != string(kbuild.Sandbox) && where == kbuild.Sandbox && r.kernel.RootImage != "" {
-		if err := kbuild.CheckSandbox(ctx); err != nil {
+		if err := r.kept().checkSandbox(ctx); err != nil {
 			r.log(fmt.Sprintf("building in the VM, which takes longer: %v", err))
 			where = kbuild.VM
 		}

@@ -247,6 +247,7 @@ func (r *run) look(ctx context.Context) bool {
 
 // linger waits with an eye on the guest; false when it is gone.
 func (r *run) linger(ctx context.Context, d time.Duration) bool {
+	defer r.aside(ctx, d)()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

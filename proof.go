@@ -29,7 +29,8 @@ const guestProbe = "/lib/kmodlab/kmodlab_probe.ko"
 // it goes on: its hooks count as they fire.
 func (r *run) buildProbe(ctx context.Context) bool {
 	done := r.phase("probe")
-	build, err := r.makeProbe(ctx)
+	key := fmt.Sprint(r.kernel.ID, r.spec.CacheDir, r.spec.Here)
+	build, err := r.kept().probes.get(key, func() (*kbuild.Build, error) { return r.makeProbe(ctx) })
 	if err != nil {
 		r.unproved = err.Error()
 		return ctx.Err() == nil
@@ -61,7 +62,7 @@ func (r *run) makeProbe(ctx context.Context) (*kbuild.Build, error) {
 // probeRunner takes the sandbox where it works, also for a run that builds in
 // the VM: these sources are our own, and the VM takes fifteen times as long.
 func (r *run) probeRunner(ctx context.Context) kbuild.Runner {
-	if kbuild.Where(r.spec.Build) == kbuild.VM && !r.spec.Here && kbuild.CheckSandbox(ctx) == nil {
+	if kbuild.Where(r.spec.Build) == kbuild.VM && !r.spec.Here && r.kept().checkSandbox(ctx) == nil {
 		return kbuild.SandboxRunner{}
 	}
 	return r.runner(ctx)

@@ -24,11 +24,15 @@ import (
 // the build or the guest failed: look at its verdict. The error is a *UsageError,
 // or ctx's cause when ctx ended first; then nothing is left behind either.
 func Run(ctx context.Context, spec Spec) (*result.Result, error) {
+	return runWith(ctx, spec, new(shared))
+}
+
+func runWith(ctx context.Context, spec Spec, kept *shared) (*result.Result, error) {
 	spec, err := spec.complete()
 	if err != nil {
 		return nil, err
 	}
-	r := &run{spec: spec, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats, Steady: spec.SteadyHooks}}
+	r := &run{spec: spec, shared: kept, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats, Steady: spec.SteadyHooks}}
 	r.trace.record = spec.Record != nil
 	r.watchEvents()
 	r.all(ctx, []step{
@@ -47,6 +51,7 @@ func Run(ctx context.Context, spec Spec) (*result.Result, error) {
 // run is one Run while it goes on.
 type run struct {
 	spec   Spec
+	shared *shared // with the other runs of a pool; see kept
 	res    *result.Result
 	in     result.Inputs
 	kernel *kernel.Kernel
@@ -248,7 +253,7 @@ func ownPaths(steps []kbuild.Step) []kbuild.Step {
 // what cannot work. Modules that are not to be loaded are installed all the
 // same: another may ask for them with request_module.
 func (r *run) resolve(context.Context) bool {
-	tree := &kmod.Tree{Root: r.kernel.Root, Release: r.kernel.Release}
+	tree := r.kept().tree(r.kernel)
 	plan, err := kmod.NewPlan(tree, r.files(), r.spec.Load)
 	if err != nil {
 		r.in.Preflight = &result.Failure{

@@ -143,6 +143,7 @@ func (r *run) wait(ctx context.Context, d time.Duration) bool {
 		return true
 	}
 	done := r.phase("run")
+	defer r.aside(ctx, d)()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	look := time.NewTicker(time.Second)

@@ -131,7 +131,7 @@ func (r *run) readSymbols(ctx context.Context) error {
 	if !r.spec.Here {
 		id = r.kernel.ID
 	}
-	return r.trace.readKernel(ctx, r.lab, filepath.Join(r.spec.CacheDir, "symbols"), id)
+	return r.trace.readKernel(ctx, r.lab, filepath.Join(r.spec.CacheDir, "symbols"), id, &r.kept().symbols)
 }
 
 // symbolsFile is where the names of this kernel's functions are kept, "" where they

@@ -121,13 +121,13 @@ func (t *trace) abandon(l *lab) {
 // readKernel gets the names of the kernel's functions. Without KASLR they are
 // the same at every boot of one kernel, so they are read from the guest once;
 // id is empty where that does not hold.
-func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string) error {
+func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string, known *memo[*symbols.Kernel]) error {
 	if t.kernel != nil {
 		return nil
 	}
 	path := filepath.Join(dir, id)
 	if id != "" {
-		if t.readCached(path); t.kernel != nil {
+		if t.readCached(path, known); t.kernel != nil {
 			return nil
 		}
 	}
@@ -152,20 +152,24 @@ func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string) error {
 }
 
 // readCached takes the names that an earlier run with this kernel kept, if any.
-func (t *trace) readCached(path string) {
+func (t *trace) readCached(path string, known *memo[*symbols.Kernel]) {
 	if t.kernel != nil || path == "" {
 		return
 	}
-	data, err := os.ReadFile(path)
+	kernel, err := known.get(path, func() (*symbols.Kernel, error) { return readSymbolsFile(path) })
 	if err == nil {
-		if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err == nil {
-			return
-		}
-		t.kernel = nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+		t.kernel = kernel
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		os.Remove(path) // half written or damaged
 	}
+}
+
+func readSymbolsFile(path string) (*symbols.Kernel, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return symbols.ReadKernel(bytes.NewReader(data))
 }
 
 // fill turns the records into the result's lives.

@@ -155,7 +155,7 @@ func (r *run) startWarm(ctx context.Context) (started, failed bool) {
 	made := a.done == nil && a.image == nil
 	if made {
 		var err error
-		if a.image, err = r.saveMachine(ctx, a); err != nil {
+		if a.image, made, err = r.sharedMachine(ctx, a); err != nil {
 			return false, errors.Is(err, errNotReady)
 		}
 	}
@@ -196,6 +196,17 @@ func (r *run) warmKey(store warm.Store, opts boot.Options) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "1\n%s\n%s\n%t %s\n", machine, args, r.probe != "", r.unproved)
 	return hex.EncodeToString(h.Sum(nil))[:32], nil
+}
+
+// sharedMachine makes a saved machine, or waits for another run of the pool to make it.
+func (r *run) sharedMachine(ctx context.Context, a *ahead) (image *boot.Image, made bool, err error) {
+	r.kept().saving.Lock()
+	defer r.kept().saving.Unlock()
+	if image, err = a.store.Open(a.key, a.facts); !errors.Is(err, warm.ErrNone) {
+		return image, false, err
+	}
+	image, err = r.saveMachine(ctx, a)
+	return image, true, err
 }
 
 // saveMachine boots, attaches, proves, and saves the machine for this run and

@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -220,17 +219,27 @@ func TestKilledSaves(t *testing.T) {
 
 // childOf is a QEMU that the process started, 0 for none.
 func childOf(pid int) int {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, file := range tasks {
-		data, _ := os.ReadFile(file)
-		for _, word := range strings.Fields(string(data)) {
-			child, _ := strconv.Atoi(word)
-			if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", child)); strings.HasPrefix(string(comm), "qemu-") {
-				return child
-			}
+	for _, child := range childPIDs(pid) {
+		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", child)); strings.HasPrefix(string(comm), "qemu-") {
+			return child
 		}
 	}
 	return 0
+}
+
+// childPIDs are the processes that a process started and that live.
+func childPIDs(pid int) []int {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	var list []int
+	for _, file := range tasks {
+		data, _ := os.ReadFile(file)
+		for _, word := range strings.Fields(string(data)) {
+			if child, err := strconv.Atoi(word); err == nil {
+				list = append(list, child)
+			}
+		}
+	}
+	return list
 }
 
 // TestWarmRuns is many runs, four at a time. KMODLAB_WARM_RUNS says how many.
@@ -246,27 +255,20 @@ func TestWarmRuns(t *testing.T) {
 	spec := kmodlab.Spec{Dir: "testdata/warm", Accel: "tcg", CacheDir: cache, For: time.Millisecond, Agent: kmodlabBin}
 	first := shape(runVM(t, spec))
 	before := diskUse(t, store.Dir)
-	jobs := make(chan int)
-	var all sync.WaitGroup
-	for range 4 {
-		all.Go(func() {
-			for range jobs {
-				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-				res, err := kmodlab.Run(ctx, spec)
-				cancel()
-				if err != nil {
-					t.Error(err)
-				} else if diff := cmp.Diff(first, shape(res)); diff != "" || !res.Machine.Warm {
-					t.Errorf("warm %t, other than the first (-):\n%s", res.Machine.Warm, diff)
-				}
-			}
-		})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute+time.Duration(count)*15*time.Second)
+	defer cancel()
+	ended := 0
+	err := kmodlab.RunAll(ctx, slices.Repeat([]kmodlab.Spec{spec}, count), 4, func(i int, res *result.Result, err error) {
+		ended++
+		if err != nil {
+			t.Error(err)
+		} else if diff := cmp.Diff(first, shape(res)); diff != "" || !res.Machine.Warm {
+			t.Errorf("run %d, warm %t, is other than the first (-):\n%s", i, res.Machine.Warm, diff)
+		}
+	})
+	if err != nil || ended != count {
+		t.Errorf("%d of %d runs ended: %v", ended, count, err)
 	}
-	for i := range count {
-		jobs <- i
-	}
-	close(jobs)
-	all.Wait()
 	if after := diskUse(t, store.Dir); after != before {
 		t.Errorf("the cache grew from %d to %d bytes", before, after)
 	}

@@ -45,8 +45,19 @@ func ParseSymvers(data []byte) map[string]Exported {
 
 // Symvers reads the Module.symvers of the kernel's headers, which the link
 // build in the tree's folder leads to. A tree without headers gives nil
-// and no error: then nobody but the kernel knows what it exports.
+// and no error: then nobody but the kernel knows what it exports. It is read once,
+// and nobody may change it.
 func (t *Tree) Symvers() (map[string]Exported, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var err error
+	if t.symvers == nil {
+		t.symvers, err = t.readSymvers()
+	}
+	return t.symvers, err
+}
+
+func (t *Tree) readSymvers() (map[string]Exported, error) {
 	path, err := follow(t.root(), filepath.Join("lib/modules", t.Release, "build/Module.symvers"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

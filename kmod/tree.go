@@ -30,6 +30,8 @@ type Tree struct {
 	tables map[string][]byte // index files by name, as read
 	tries  map[string]*Trie  // binary index files by name; nil where there is none
 	config *Config
+	// symvers is nil until it was read; what it holds is never changed.
+	symvers map[string]Exported
 }
 
 // TreeModule is a module that a tree's index knows.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -51,18 +52,29 @@ func (o *options) flags(f *pflag.FlagSet) {
 
 func newRun() *cobra.Command {
 	o := &options{spec: kmodlab.Spec{Build: "auto"}}
+	jobs := 0
 	c := &cobra.Command{
-		Use:   "run DIR | FILE.ko…",
-		Short: "build, load, trace and unload the modules of a folder",
+		Use:   "run DIR… | FILE.ko…",
+		Short: "build, load, trace and unload the modules of a folder, or of many",
 		Long: `Build the modules of a folder (or take ready .ko files), boot a kernel, load them
 in dependency order, trace what the kernel does, unload them in reverse order,
-and tell the story with its verdict.`,
+and tell the story with its verdict.
+
+Several folders are so many runs, -j at a time, each in a VM of its own; ready .ko
+files together are one. Each has a line as it ends, with its story where it did not
+pass, and the last line counts them. In -o, {} stands for a folder's name; without it
+.json, .junit.xml and .ktap hold all runs in one file. Exit status: 0 all passed, 1 a
+module did not, 3 this machine or a guest failed.`,
 		Example: `  kmodlab run modules/signals
   kmodlab run . --load hello --params hello.count=3 --for 5s
   kmodlab run hello.ko --kernel debian:trixie -o result.json -o junit.xml
+  kmodlab run -j 4 labs/*/ -o all.junit.xml -o 'out/{}.html'
   sudo kmodlab run --here modules/signals`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if areFolders(args) {
+				return o.runMany(c, args, jobs)
+			}
 			if err := o.source(args); err != nil {
 				return err
 			}
@@ -71,6 +83,7 @@ and tell the story with its verdict.`,
 	}
 	f := c.Flags()
 	o.flags(f)
+	f.IntVarP(&jobs, "jobs", "j", 0, "of several folders, how many run at a time (default: as many as there are processors)")
 	f.StringSliceVar(&o.spec.Load, "load", nil, "modules to load, with what they need (default: all of the folder)")
 	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
 	f.DurationVar(&o.spec.For, "for", 0, "how long the modules run before they are unloaded (default 1s)")
@@ -86,6 +99,9 @@ func (o *options) source(args []string) error {
 	o.spec.Params = params
 	if st, err := os.Stat(args[0]); len(args) == 1 && (err != nil || st.IsDir()) {
 		o.spec.Dir = args[0]
+		if path, err := filepath.Abs(args[0]); err == nil {
+			o.outputs.fill(filepath.Base(path))
+		}
 		return nil
 	}
 	o.spec.Files = args

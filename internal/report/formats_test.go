@@ -114,8 +114,8 @@ func TestHostileJUnit(t *testing.T) {
 		if err := xml.Unmarshal(got, &again); err != nil {
 			t.Fatal(err)
 		}
-		if want := len(checks(r)); len(again.Suite.Cases) != want || again.Tests != want {
-			t.Errorf("%d test cases, want %d", len(again.Suite.Cases), want)
+		if want := len(checks(r)); len(again.Suites[0].Cases) != want || again.Tests != want {
+			t.Errorf("%d test cases, want %d", len(again.Suites[0].Cases), want)
 		}
 	})
 }

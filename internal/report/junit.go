@@ -22,13 +22,13 @@ const (
 // The elements of JUnit's XML, in the order that Jenkins' schema wants.
 type (
 	junitSuites struct {
-		XMLName  xml.Name `xml:"testsuites"`
-		Name     string   `xml:"name,attr"`
-		Tests    int      `xml:"tests,attr"`
-		Failures int      `xml:"failures,attr"`
-		Errors   int      `xml:"errors,attr"`
-		Time     string   `xml:"time,attr"`
-		Suite    junitSuite
+		XMLName  xml.Name     `xml:"testsuites"`
+		Name     string       `xml:"name,attr"`
+		Tests    int          `xml:"tests,attr"`
+		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"`
+		Time     string       `xml:"time,attr"`
+		Suites   []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
 		XMLName    xml.Name        `xml:"testsuite"`
@@ -42,6 +42,7 @@ type (
 		Cases      []junitCase     `xml:"testcase"`
 		Out        string          `xml:"system-out"`
 		Err        string          `xml:"system-err"`
+		ms         float64
 	}
 	junitProperty struct {
 		Name  string `xml:"name,attr"`
@@ -65,12 +66,19 @@ type (
 // JUnit writes the result as JUnit's XML, a test case for each class of verdict
 // but pass. The story is its standard output, the console its standard error.
 func JUnit(w io.Writer, r *result.Result) error {
-	suite := junitSuite{Name: "kmodlab " + clean(r.Machine.Name)}
-	var total float64
-	for _, p := range r.Phases {
-		total += p.MS
+	suite, err := newSuite("kmodlab "+clean(r.Machine.Name), r)
+	if err != nil {
+		return err
 	}
-	suite.Time = seconds(total)
+	return writeSuites(w, []junitSuite{suite})
+}
+
+func newSuite(name string, r *result.Result) (junitSuite, error) {
+	suite := junitSuite{Name: name}
+	for _, p := range r.Phases {
+		suite.ms += p.MS
+	}
+	suite.Time = seconds(suite.ms)
 	suite.Properties = []junitProperty{
 		{"verdict", cut(clean(string(r.Verdict.Class)))}, {"kernel", cut(clean(r.Machine.Kernel))},
 		{"accel", cut(clean(r.Machine.Accel))}, {"qemu", cut(clean(r.Machine.QEMU))}, {"lost_records", fmt.Sprint(r.Dropped.Total)},
@@ -80,11 +88,23 @@ func JUnit(w io.Writer, r *result.Result) error {
 	}
 	var story bytes.Buffer
 	if err := Text(&story, r, TextOptions{}); err != nil {
-		return err
+		return suite, err
 	}
 	suite.Out = lastLines(story.String())
 	suite.Err = lastLines(cleanLines(r.Console))
-	all := junitSuites{Name: "kmodlab", Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Time: suite.Time, Suite: suite}
+	return suite, nil
+}
+
+func writeSuites(w io.Writer, suites []junitSuite) error {
+	all := junitSuites{Name: "kmodlab", Suites: suites}
+	var ms float64
+	for _, s := range suites {
+		all.Tests += s.Tests
+		all.Failures += s.Failures
+		all.Errors += s.Errors
+		ms += s.ms
+	}
+	all.Time = seconds(ms)
 	io.WriteString(w, xml.Header)
 	enc := xml.NewEncoder(w)
 	enc.Indent("", "  ")

@@ -18,24 +18,28 @@ func KTAP(w io.Writer, r *result.Result) error {
 	buf := bufio.NewWriter(w)
 	list := checks(r)
 	fmt.Fprintf(buf, "KTAP version 1\n1..%d\n", len(list))
+	writeChecks(buf, "", list)
+	if err := buf.Flush(); err != nil {
+		return fmt.Errorf("write KTAP report: %w", err)
+	}
+	return nil
+}
+
+func writeChecks(buf *bufio.Writer, indent string, list []check) {
 	for i, c := range list {
 		if c.state == checkSkipped {
-			fmt.Fprintf(buf, "ok %d %s # SKIP %s\n", i+1, c.name, c.text)
+			fmt.Fprintf(buf, indent+"ok %d %s # SKIP %s\n", i+1, c.name, c.text)
 			continue
 		}
 		ok := "ok"
 		if c.state != checkPassed {
 			ok = "not ok"
 			for _, line := range append([]string{c.text}, c.detail...) {
-				fmt.Fprintf(buf, "#   %s\n", ktapText(line))
+				fmt.Fprintf(buf, indent+"#   %s\n", ktapText(line))
 			}
 		}
-		fmt.Fprintf(buf, "%s %d %s\n", ok, i+1, c.name)
+		fmt.Fprintf(buf, indent+"%s %d %s\n", ok, i+1, c.name)
 	}
-	if err := buf.Flush(); err != nil {
-		return fmt.Errorf("write KTAP report: %w", err)
-	}
-	return nil
 }
 
 // The kernel's parser takes these for the end of the log, wherever they stand on

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestTurns has many want two turns, which they give up while they wait.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := &turns{free: 2}
+		var working, most, done atomic.Int32
+		work := func() {
+			n := working.Add(1)
+			most.Store(max(n, most.Load()))
+			if n > 2 {
+				t.Errorf("%d work at once", n)
+			}
+			time.Sleep(time.Second)
+			working.Add(-1)
+		}
+		start := time.Now()
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				turns.take(t.Context(), false)
+				work()
+				turns.give()
+				time.Sleep(time.Second) // aside
+				turns.take(t.Context(), true)
+				work()
+				turns.give()
+				done.Add(1)
+			})
+		}
+		all.Wait()
+		if took := time.Since(start); done.Load() != 20 || most.Load() != 2 || took > 21*time.Second {
+			t.Errorf("%d are done in %s, %d at once; want 20 in 20 s, 2 at once", done.Load(), took, most.Load())
+		}
+		if turns.free != 2 {
+			t.Errorf("%d turns are left of 2", turns.free)
+		}
+	})
+}
+
+// TestTurnsOrder: who has begun comes first, and who gave up waiting takes no turn.
+func TestTurnsOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := &turns{free: 1}
+		turns.take(t.Context(), false)
+		gone, cancel := context.WithCancel(t.Context())
+		var order []string
+		wait := func(ctx context.Context, name string, begun bool) {
+			go func() {
+				if err := turns.take(ctx, begun); err != nil {
+					order = append(order, name+" gave up")
+					return
+				}
+				order = append(order, name)
+				turns.give()
+			}()
+			synctest.Wait()
+		}
+		wait(t.Context(), "new", false)
+		wait(gone, "impatient", true)
+		wait(t.Context(), "begun", true)
+		cancel()
+		synctest.Wait()
+		turns.give()
+		synctest.Wait()
+		if len(order) != 3 || order[0] != "impatient gave up" || order[1] != "begun" || order[2] != "new" || turns.free != 1 {
+			t.Errorf("%q, %d free", order, turns.free)
+		}
+	})
+}
+
+// TestMemo makes a value once, and again after a failure.
+func TestMemo(t *testing.T) {
+	var m memo[int]
+	made := 0
+	make := func(err error) func() (int, error) { return func() (int, error) { made++; return made, err } }
+	if _, err := m.get("a", make(errors.New("no"))); err == nil {
+		t.Error("a failure is no failure")
+	}
+	for range 3 {
+		if v, err := m.get("a", make(nil)); v != 2 || err != nil {
+			t.Errorf("%d, %v; want 2", v, err)
+		}
+	}
+	if v, _ := m.get("b", make(nil)); v != 3 {
+		t.Errorf("another key gives %d", v)
+	}
+}
