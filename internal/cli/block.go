@@ -17,9 +17,11 @@ import (
 // block is some lines at the bottom of a terminal that are drawn over in place.
 // Each drawing is one write that leaves the terminal as it was, with its cursor
 // shown and long lines wrapped: whoever ends us in between finds nothing to mend.
+// In between the cursor stands at its beginning: there the next drawing starts,
+// whatever a new size has wrapped, and the ^C that the terminal echoes lands there.
 type block struct {
 	w     io.Writer
-	drawn []string // what stands there, without a line break behind the last one
+	drawn []string // what stands there
 	width int      // of the terminal when it was drawn
 }
 
@@ -40,7 +42,11 @@ func (b *block) draw(lines []string) {
 		b.erase()
 		return
 	}
-	io.WriteString(b.w, beginDrawing+b.top(width)+eraseBelow+strings.Join(lines, "\r\n")+endDrawing)
+	back := "\r"
+	if n := len(lines) - 1; n > 0 {
+		back += fmt.Sprintf("\x1b[%dA", n)
+	}
+	io.WriteString(b.w, beginDrawing+b.clear(width)+strings.Join(lines, "\r\n")+back+endDrawing)
 	b.drawn, b.width = slices.Clone(lines), width
 }
 
@@ -49,21 +55,17 @@ func (b *block) erase() {
 		return
 	}
 	width, _ := terminalSize(b.w)
-	io.WriteString(b.w, b.top(width)+eraseBelow)
+	io.WriteString(b.w, b.clear(width))
 	b.drawn = nil
 }
 
-// top takes the cursor to the block's first line. A terminal that was made
-// narrower has wrapped what stood there.
-func (b *block) top(width int) string {
-	rows := 0
-	for _, line := range b.drawn {
-		rows += max(1, (report.Cells(line)+width-1)/max(1, width))
+// clear erases what stands there. Some terminals (tmux) keep in their history what
+// is erased below the first place of the screen, so it begins in the second line.
+func (b *block) clear(width int) string {
+	if len(b.drawn) == 0 || len(b.drawn) == 1 && report.Cells(b.drawn[0]) <= width {
+		return "\r" + eraseLine
 	}
-	if rows > 1 {
-		return fmt.Sprintf("\r\x1b[%dA", rows-1)
-	}
-	return "\r"
+	return "\r" + eraseLine + "\n" + eraseBelow + "\x1b[1A"
 }
 
 // terminalSize is that of a terminal, 80 by 24 where it does not tell.

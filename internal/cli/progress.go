@@ -30,6 +30,7 @@ type progress struct {
 	text    string // of the phase that goes on
 	at      amount
 	said    time.Time // when w was told of it last
+	closed  bool
 	stop    chan struct{}
 	stopped sync.WaitGroup
 }
@@ -67,6 +68,9 @@ func newProgress(w io.Writer) *progress {
 func (p *progress) follow(out io.Writer, lanes func(columns, rows int) []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
 	if p.block == nil { // what is said goes into a file
 		p.block = new(block)
 		p.stopped.Go(p.tick)
@@ -156,7 +160,7 @@ func (p *progress) line() string {
 
 // draw draws what there is, if that is a terminal.
 func (p *progress) draw() {
-	if p.block == nil {
+	if p.block == nil || p.closed {
 		return
 	}
 	columns, rows := terminalSize(p.block.w)
@@ -191,15 +195,13 @@ func (p *progress) printTo(w io.Writer, text string) error {
 // close ends the drawing. It can be called again.
 func (p *progress) close() {
 	p.mu.Lock()
-	p.text, p.lanes = "", nil
 	if p.block != nil {
 		p.block.erase()
 	}
-	select {
-	case <-p.stop:
-	default:
+	if !p.closed {
 		close(p.stop)
 	}
+	p.closed = true
 	p.mu.Unlock()
 	p.stopped.Wait()
 }

@@ -94,12 +94,18 @@ func TestProgressLine(t *testing.T) {
 	}
 }
 
-// TestBlockTop: the cursor goes up over what a narrower terminal has wrapped.
-func TestBlockTop(t *testing.T) {
-	b := &block{drawn: []string{strings.Repeat("x", 30), "", "\x1b[1m" + strings.Repeat("…", 10) + "\x1b[0m"}}
-	for width, want := range map[int]string{80: "\r\x1b[2A", 30: "\r\x1b[2A", 29: "\r\x1b[3A", 10: "\r\x1b[4A", 9: "\r\x1b[6A"} {
-		if got := b.top(width); got != want {
-			t.Errorf("%d columns: %q, want %q", width, got, want)
+// TestBlockClear: one line is erased by itself, unless a narrower terminal has
+// wrapped it.
+func TestBlockClear(t *testing.T) {
+	const line, all = "\r\x1b[K", "\r\x1b[K\n\x1b[J\x1b[1A"
+	bold := "\x1b[1m" + strings.Repeat("…", 30) + "\x1b[0m"
+	for _, test := range []struct {
+		drawn []string
+		width int
+		want  string
+	}{{nil, 80, line}, {[]string{bold}, 30, line}, {[]string{bold}, 29, all}, {[]string{"a", "b"}, 80, all}} {
+		if got := (&block{drawn: test.drawn}).clear(test.width); got != test.want {
+			t.Errorf("%q in %d columns: %q, want %q", test.drawn, test.width, got, test.want)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -116,6 +117,7 @@ func (o *options) run(c *cobra.Command) error {
 	}
 	p := newProgress(errOut)
 	defer p.close()
+	defer context.AfterFunc(c.Context(), p.close)() // before a second Ctrl-C ends us at once
 	o.watch(p, out, errOut)
 	ctx, stop := o.followed(c.Context(), p, out)
 	defer stop()

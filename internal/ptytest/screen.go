@@ -114,6 +114,9 @@ func (s *Screen) control(args string, what byte) {
 	case sequence == "K":
 		s.lines[s.row] = s.lines[s.row][:min(len(s.lines[s.row]), s.column)]
 	case sequence == "J":
+		if s.row == 0 && s.column == 0 {
+			s.keep()
+		}
 		s.lines[s.row] = s.lines[s.row][:min(len(s.lines[s.row]), s.column)]
 		for i := s.row + 1; i < s.rows; i++ {
 			s.lines[i] = nil
@@ -130,6 +133,14 @@ func (s *Screen) control(args string, what byte) {
 		s.NoWrap = what == 'l'
 	default:
 		s.Unknown = append(s.Unknown, fmt.Sprintf("%q", "\x1b["+sequence))
+	}
+}
+
+// keep scrolls all out, as tmux does with a screen that is erased from its first
+// place.
+func (s *Screen) keep() {
+	if text := s.Text(); text != "" {
+		s.above = append(s.above, strings.Split(text, "\n")...)
 	}
 }
 

@@ -11,7 +11,8 @@ func TestScreen(t *testing.T) {
 		{"a long line wraps", "0123456789ab", "0123456789\nab", ""},
 		{"and does not", "\x1b[?7l0123456789ab\x1b[?7h", "012345678b", ""},
 		{"a full line, then a break", "0123456789\r\nx", "0123456789\nx", ""},
-		{"drawn over", "old\x1b[K\r\nlines\r\x1b[1A\x1b[Jnew", "new", ""},
+		{"drawn over", "old\r\nlines\r\x1b[1A\x1b[K\n\x1b[J\x1b[1Anew", "new", ""},
+		{"erased from the first place", "old\r\nlines\r\x1b[1A\x1b[Jnew", "new", "old\nlines\n"},
 		{"up stops at the top", "a\r\nb\x1b[9A\rc", "c\nb", ""},
 		{"scrolls", "1\r\n2\r\n3\r\n4\r\n5", "2\n3\n4\n5", "1\n"},
 	} {

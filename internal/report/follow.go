@@ -55,6 +55,7 @@ const (
 	maxNotes    = 8   // of a lane: more do not fit on a line
 	maxNote     = 512 // bytes
 	followStack = ^uint64(16<<10 - 1)
+	sigKill     = 9
 )
 
 // Stages of what is no thread that is being made.
@@ -90,6 +91,9 @@ func (f *Follow) Add(e *event.Event, line timeline.Line) {
 		// A program ends with all its threads; most did nothing that is traced.
 		if l := f.known(e.By); l != nil {
 			l.note(e.Time, line.What, 0)
+			if e.Kind == event.SignalDelivered && e.Arg == sigKill { // as a program's other threads get at its end
+				l.enter(stageEnded, e.Time)
+			}
 		}
 	default:
 		f.lane(e.By, e.Time).note(e.Time, line.What, 0)

@@ -151,6 +151,10 @@ func TestFollowOthers(t *testing.T) {
 			l.at(0, event.SignalSent, event.Event{By: k2, Target: k1, Arg: 64})
 			l.at(2000, event.SignalFlushed, event.Event{By: k1, Target: k1, Data: 1 << 63})
 		}, "from K2[94]: thrown away after 2.0 ms"},
+		{"a thread of a program that ends", func(l *trace) {
+			l.at(0, event.ModuleLoaded, event.Event{By: loader, Text: "m"})
+			l.at(10, event.SignalDelivered, event.Event{By: loader, Arg: 9})
+		}, "modprobe[85]  ended "},
 		{"a pid is used again", func(l *trace) {
 			l.thread(0, loader, k1, stack, create, incFunc)
 			l.at(10_000, event.TaskFreed, event.Event{By: loader, Target: k1})
