@@ -16,7 +16,7 @@ func TestDeviceWords(t *testing.T) {
 		args   string
 		words  string
 	}{
-		{"tcg", processor{TCG, 2, "host", inTurns}, "-accel tcg,thread=single -cpu max,-cx16,-la57 -smp 2", ""},
+		{"tcg", processor{TCG, 2, "host", inTurns}, "-accel tcg,thread=single -cpu max,-cx16,-la57,-erms,-fsrm -smp 2", ""},
 		{"kvm", processor{KVM, 4, "host", ""}, "-accel kvm -cpu host -smp 4", ""},
 		{"console", serialConsole{3}, "-chardev socket,id=console,fd=3 -serial chardev:console", "console=ttyS0 8250.nr_uarts=1"},
 		{"console by hand", serialConsole{byHand}, "-chardev stdio,id=console -serial chardev:console", "console=ttyS0 8250.nr_uarts=1"},
