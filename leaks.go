@@ -125,10 +125,31 @@ func taskRefs(ko []byte) (refs []leaks.TaskRef, opaque bool) {
 	return refs, opaque || err != nil
 }
 
+// traceBase is what a saved machine has of every plan's settings.
+type traceBase struct{ Made, Hashed bool }
+
+// makeBase writes what all plans begin with, before the machine is saved. Where the
+// kernel refuses, each run finds out what is wrong, and says so.
+func (r *run) makeBase(ctx context.Context) (traceBase, error) {
+	ctx, cancel := r.deadline(ctx)
+	defer cancel()
+	plan := &leaks.Plan{Settings: leaks.Base}
+	err := r.noteTakings(ctx, plan)
+	var refused *wire.CallError
+	if errors.As(err, &refused) {
+		return traceBase{}, nil
+	}
+	return traceBase{Made: err == nil, Hashed: plan.Hashed}, err
+}
+
 // noteTakings writes the plan's settings. Probes are defined all at once; where
 // the kernel takes one of them not, one by one.
 func (r *run) noteTakings(ctx context.Context, plan *leaks.Plan) error {
-	for _, s := range plan.Settings {
+	settings := plan.Settings
+	if r.warm != nil && r.warm.Base.Made && len(settings) > 0 {
+		settings, plan.Hashed = settings[len(leaks.Base):], r.warm.Base.Hashed
+	}
+	for _, s := range settings {
 		if s.Raw && plan.Hashed || plan.Void(s) {
 			continue
 		}

@@ -36,6 +36,7 @@ type warmFacts struct {
 	Trace    wire.TraceResult
 	MarkNS   uint64
 	Unproved string
+	Base     traceBase
 	Before   wire.SnapshotResult
 	Notes    []string
 }
@@ -194,7 +195,7 @@ func (r *run) warmKey(store warm.Store, opts boot.Options) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "1\n%s\n%s\n%t %s\n", machine, args, r.probe != "", r.unproved)
+	fmt.Fprintf(h, "2\n%s\n%s\n%t %s\n", machine, args, r.probe != "", r.unproved)
 	return hex.EncodeToString(h.Sum(nil))[:32], nil
 }
 
@@ -255,6 +256,9 @@ func (r *run) sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Op
 	if !s.attach(ctx) || !s.lookBefore(ctx) {
 		r.in, r.res.Console, r.res.Machine = s.in, s.res.Console, s.lab.machine
 		return nil, errNotReady
+	}
+	if facts.Base, err = s.makeBase(ctx); err != nil {
+		return nil, err
 	}
 	facts.Machine, facts.Trace, facts.Unproved = s.lab.machine, s.trace.state, s.unproved
 	facts.Before = s.leaks.before

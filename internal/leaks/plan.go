@@ -54,6 +54,14 @@ type Setting struct {
 // pointers, before 5.13 always.
 const HashPtr = Instance + "/options/hash-ptr"
 
+// Base are the settings that every plan with any begins with. The first makes the
+// instance, which takes a kernel before 6.6, with a folder for each event, most of 0.2 s on TCG.
+var Base = []Setting{
+	{Path: HashPtr, Value: "0", May: true},
+	{Path: Instance + "/trace_clock", Value: "mono"},
+	{Path: Instance + "/buffer_size_kb", Value: "2048"},
+}
+
 // Plan is what has to be traced to know what modules take and give back. It
 // follows from what they import: who names no allocator leaks no memory, and
 // costs nothing. A recording keeps it as JSON.
@@ -346,11 +354,7 @@ func (d *draft) finish() {
 		return
 	}
 	d.plan.probes = len(d.defined)
-	list := []Setting{
-		{Path: HashPtr, Value: "0", May: true},
-		{Path: Instance + "/trace_clock", Value: "mono"},
-		{Path: Instance + "/buffer_size_kb", Value: "2048"},
-	}
+	list := slices.Clone(Base)
 	for _, raw := range []bool{false, true} {
 		all := Setting{Path: Tracing + "/kprobe_events", Append: true, Raw: raw}
 		for _, s := range d.defined {
