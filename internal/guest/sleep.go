@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync"
 	"unsafe"
 
@@ -36,6 +37,7 @@ func (a *Agent) sleep(call *wire.Message, _ func([]byte) error) (any, []byte, er
 	if err := a.fillStandbys(); err != nil {
 		return nil, nil, err
 	}
+	debug.FreeOSMemory() // else each machine that goes on collects what attaching left
 	result := new(wire.SleepResult)
 	a.trace.mu.Lock()
 	defer a.trace.mu.Unlock()

@@ -100,8 +100,8 @@ func TestVMRunnerNeedsImage(t *testing.T) {
 }
 
 // TestBuilderGoesOn: builds go on from one saved machine, know nothing of each
-// other, and make what the sandbox makes; a machine that was touched since is not
-// trusted.
+// other, and make what the sandbox makes. That one which was touched since is not
+// trusted is internal/warm's to see.
 func TestBuilderGoesOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots machines")
@@ -140,17 +140,6 @@ func TestBuilderGoesOn(t *testing.T) {
 	first := inVM("one")
 	if second := inVM("two"); !os.SameFile(first, second) {
 		t.Error("the second build saved a machine of its own")
-	}
-	ram, err := os.OpenFile(filepath.Join(r.Machines, first.Name(), "ram"), os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ram.WriteAt([]byte("x"), 4096); err != nil {
-		t.Fatal(err)
-	}
-	ram.Close()
-	if third := inVM("three"); os.SameFile(first, third) {
-		t.Error("a machine goes on whose memory was written to")
 	}
 }
 
