@@ -120,8 +120,8 @@ func linkKernel(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	own := scriptCache(ts)
 	ts.Check(os.MkdirAll(own, 0o755))
-	for _, name := range []string{"kernels", "symbols", "machines"} {
-		ts.Check(os.MkdirAll(filepath.Join(shared, name), 0o700))
+	for name, mode := range map[string]os.FileMode{"kernels": 0o755, "symbols": 0o755, "machines": 0o700} {
+		ts.Check(os.MkdirAll(filepath.Join(shared, name), mode))
 		ts.Check(os.Symlink(filepath.Join(shared, name), filepath.Join(own, name)))
 	}
 }

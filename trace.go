@@ -139,16 +139,19 @@ func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string, known *m
 		t.kernel, err = symbols.ReadRunning(bytes.NewReader(data))
 		return err
 	}
-	if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err != nil {
-		return err
+	if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err == nil {
+		keepSymbols(path, data)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("make cache folder: %w", err)
+	return err
+}
+
+// keepSymbols spares the next run to read them. In a cache that cannot be written,
+// another user's or one on a full disk, that one reads them again.
+func keepSymbols(path string, data []byte) {
+	dir := filepath.Dir(path)
+	if os.MkdirAll(dir, 0o755) == nil {
+		renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(dir))
 	}
-	if err := renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(filepath.Dir(path))); err != nil {
-		return fmt.Errorf("write cache file: %w", err)
-	}
-	return nil
 }
 
 // readCached takes the names that an earlier run with this kernel kept, if any.

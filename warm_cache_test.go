@@ -52,7 +52,7 @@ func TestOthersCache(t *testing.T) {
 	before := onlyImage(t, store)
 	for name, how := range map[string]string{
 		"read-only":    "for m in /mnt/cache /mnt/cache/kmodlab/*; do mount -o remount,ro,bind $m; done\n",
-		"another user": "as='setpriv --reuid 65534 --regid 65534 --clear-groups'\n",
+		"another user": "mkdir -m 700 /mnt/hidden; mount --bind /mnt/hidden /mnt/cache/kmodlab/symbols\nas='setpriv --reuid 65534 --regid 65534 --clear-groups'\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "result.json")
