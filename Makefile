@@ -21,7 +21,7 @@ build: setup-build $(BIN) ## build bin/kmodlab, one static binary
 $(BIN): FORCE
 	@$(GOBUILD) -o $@ ./cmd/kmodlab
 
-test: setup-test lint ## run every test, VMs included, on the default kernel (about 18 minutes without KVM)
+test: setup-test lint ## run every test, VMs included, on the default kernel (about 20 minutes without KVM)
 	$(GO) test -timeout 30m ./...
 
 test-all: setup-test lint ## the same on every kernel that Debian serves, and what takes long
