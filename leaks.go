@@ -51,7 +51,7 @@ func (r *run) watchLeaks(ctx context.Context) bool {
 		return true
 	}
 	done := r.phase("watch")
-	ctx, cancel := context.WithTimeout(ctx, max(r.spec.StepTimeout, watchLimit)*r.lab.scale)
+	ctx, cancel := r.watchDeadline(ctx)
 	defer cancel()
 	plan := leaks.NewPlan(r.leakModules())
 	var refused *wire.CallError
@@ -69,9 +69,15 @@ func (r *run) watchLeaks(ctx context.Context) bool {
 	return true
 }
 
+func (r *run) watchDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, max(r.spec.StepTimeout, watchLimit)*r.lab.scale)
+}
+
 // lookBefore sees what there is before the first load. A machine that goes on was
 // looked at before it was saved.
 func (r *run) lookBefore(ctx context.Context) bool {
+	ctx, cancel := r.watchDeadline(ctx)
+	defer cancel()
 	if err := r.lab.Call(ctx, wire.OpSnapshot, nil, &r.leaks.before); err != nil {
 		return r.callFailure(err, "look for what there is before the load")
 	}
@@ -131,7 +137,7 @@ type traceBase struct{ Made, Hashed bool }
 // makeBase writes what all plans begin with, before the machine is saved. Where the
 // kernel refuses, each run finds out what is wrong, and says so.
 func (r *run) makeBase(ctx context.Context) (traceBase, error) {
-	ctx, cancel := r.deadline(ctx)
+	ctx, cancel := r.watchDeadline(ctx)
 	defer cancel()
 	plan := &leaks.Plan{Settings: leaks.Base}
 	err := r.noteTakings(ctx, plan)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/recording"
 	"github.com/kmodlab/kmodlab/internal/wire"

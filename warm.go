@@ -84,17 +84,13 @@ func (r *run) startAhead(ctx context.Context) bool {
 	if r.spec.Here || !r.warmable() {
 		return true
 	}
-	a := &ahead{store: warm.Store{Dir: filepath.Join(r.spec.CacheDir, MachineDir)}, opts: r.bootOptions(r.baseFiles()), facts: new(warmFacts)}
+	a := &ahead{store: warm.Store{Dir: filepath.Join(r.spec.CacheDir, MachineDir), Log: r.log}, opts: r.bootOptions(r.baseFiles()), facts: new(warmFacts)}
 	a.opts.Accel = vm.TCG
 	var err error
 	if a.key, err = r.warmKey(a.store, a.opts); err != nil {
 		return true // the boot says why
 	}
-	image, err := a.store.Open(a.key, a.facts)
-	if errors.Is(err, warm.ErrDamaged) {
-		a.store.Remove(a.key)
-		err = warm.ErrNone
-	}
+	image, err := a.store.Find(a.key, a.facts)
 	switch {
 	case err == nil && r.buildsInVM(ctx): // one VM at a time
 		a.image = image
@@ -142,10 +138,6 @@ func (a *ahead) drop() {
 	}
 }
 
-// errNotReady means that a machine failed on its way to being saved, where the run's
-// own would have failed too. What is wrong is in run.in.
-var errNotReady = errors.New("the machine did not get ready to be saved")
-
 // startWarm takes the machine that goes on, or makes one. Where it started none,
 // the run has to boot, unless there is a failure that a boot would meet again.
 func (r *run) startWarm(ctx context.Context) (started, failed bool) {
@@ -157,7 +149,7 @@ func (r *run) startWarm(ctx context.Context) (started, failed bool) {
 	if made {
 		var err error
 		if a.image, made, err = r.sharedMachine(ctx, a); err != nil {
-			return false, errors.Is(err, errNotReady)
+			return false, errors.Is(err, warm.ErrUnready)
 		}
 	}
 	if a.image != nil {
@@ -213,28 +205,15 @@ func (r *run) sharedMachine(ctx context.Context, a *ahead) (image *boot.Image, m
 // saveMachine boots, attaches, proves, and saves the machine for this run and
 // those to come.
 func (r *run) saveMachine(ctx context.Context, a *ahead) (*boot.Image, error) {
-	draft, err := a.store.Draft(a.key, int64(r.memory())<<20)
-	if err != nil {
-		return nil, err
-	}
-	defer draft.Discard()
 	done := r.phase("save")
 	r.tell("save", "booting a machine to be saved, once for this kernel", 0, 0)
-	image, err := r.sleepyMachine(ctx, draft, a.opts, a.facts)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errNotReady) {
-		draft.Refuse(err)
+	image, err := a.store.Make(ctx, a.key, int64(r.memory())<<20, a.facts, func(d *warm.Draft) (*boot.Image, error) {
+		return r.sleepyMachine(ctx, d, a.opts, a.facts)
+	})
+	if err == nil {
+		done("", false)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := draft.Publish(image, a.facts); err != nil {
-		return nil, err
-	}
-	done("", false)
-	if _, err := a.store.Prune(warm.MaxImages, warm.MaxBytes); err != nil {
-		r.log(err.Error())
-	}
-	return a.store.Open(a.key, a.facts)
+	return image, err
 }
 
 // sleepyMachine is a run of its own up to where the first module is loaded.
@@ -244,7 +223,7 @@ func (r *run) sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Op
 	g, err := boot.Start(ctx, opts)
 	if errors.Is(err, boot.ErrSilent) || errors.Is(err, wire.ErrGarbled) {
 		r.bootFailure(err)
-		return nil, fmt.Errorf("%w: %w", errNotReady, err)
+		return nil, fmt.Errorf("%w: %w", warm.ErrUnready, err)
 	}
 	if err != nil { // it may be the file: QEMU dies of a disk that is full
 		return nil, err
@@ -255,7 +234,7 @@ func (r *run) sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Op
 	s.lab = inVM(g, r.kernel.Name, r.memory())
 	if !s.attach(ctx) || !s.lookBefore(ctx) {
 		r.in, r.res.Console, r.res.Machine = s.in, s.res.Console, s.lab.machine
-		return nil, errNotReady
+		return nil, warm.ErrUnready
 	}
 	if facts.Base, err = s.makeBase(ctx); err != nil {
 		return nil, err

@@ -13,8 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodlab/kmodlab/internal/needs"
 	"github.com/ulikunitz/xz"
+
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
 // xzSamples are bytes of different kinds: what xz makes of them uses every kind

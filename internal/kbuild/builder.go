@@ -31,11 +31,12 @@ const saveLimit = 60 * time.Second
 func (r VMRunner) guest(ctx context.Context, job Job) (*boot.Guest, error) {
 	opts := r.options(job)
 	if r.Machines != "" {
-		g, err := r.resume(ctx, opts)
-		if err == nil || ctx.Err() != nil {
-			return g, err
+		if g := r.resume(ctx, opts); g != nil {
+			return g, nil
 		}
-		r.say(fmt.Sprintf("the build's machine boots, as no saved one goes on: %v", err))
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 	}
 	g, err := boot.Start(ctx, opts)
 	if err != nil {
@@ -48,12 +49,6 @@ func (r VMRunner) guest(ctx context.Context, job Job) (*boot.Guest, error) {
 	return g, nil
 }
 
-func (r VMRunner) say(line string) {
-	if r.Log != nil {
-		r.Log(line)
-	}
-}
-
 func mountToolchain(ctx context.Context, g *boot.Guest) error {
 	mount := wire.MountArgs{Serial: toolchain, Target: "/" + toolchain, Overlay: true, Binds: []string{"/proc", "/dev"}}
 	if err := g.Call(ctx, wire.OpMount, mount, nil); err != nil {
@@ -62,35 +57,38 @@ func mountToolchain(ctx context.Context, g *boot.Guest) error {
 	return nil
 }
 
-// resume has a saved machine go on, and saves one where there is none.
-func (r VMRunner) resume(ctx context.Context, opts boot.Options) (*boot.Guest, error) {
+// resume has a saved machine go on, and saves one where there is none; nil where
+// that cannot be.
+func (r VMRunner) resume(ctx context.Context, opts boot.Options) *boot.Guest {
 	opts.Accel = vm.TCG
-	store := warm.Store{Dir: r.Machines}
+	store := warm.Store{Dir: r.Machines, Log: r.Log}
 	key, err := machineKey(store, opts)
 	if err != nil {
-		return nil, err
+		return nil // the boot says why
 	}
-	image, err := store.Open(key, new(any))
-	if errors.Is(err, warm.ErrDamaged) {
-		store.Remove(key)
-		err = warm.ErrNone
-	}
+	var facts struct{} // there is nothing to know
+	image, err := store.Find(key, &facts)
 	if errors.Is(err, warm.ErrNone) {
-		image, err = saveMachine(ctx, store, key, opts)
+		image, err = store.Make(ctx, key, int64(opts.MemoryMiB)<<20, &facts, func(d *warm.Draft) (*boot.Image, error) {
+			return sleepyMachine(ctx, d, opts)
+		})
 	}
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	defer image.Close()
 	g, err := boot.Resume(ctx, opts, image)
-	if err != nil {
-		if ctx.Err() == nil {
-			store.Remove(key)
-		}
-		return nil, err
+	if err == nil {
+		go io.Copy(io.Discard, g.Events) // what was said on that port before it was saved
+		return g
 	}
-	go io.Copy(io.Discard, g.Events) // what was said on that port before it was saved
-	return g, nil
+	if ctx.Err() == nil {
+		store.Remove(key)
+		if r.Log != nil {
+			r.Log(fmt.Sprintf("the saved machine for builds does not go on, booting: %v", err))
+		}
+	}
+	return nil
 }
 
 // machineKey names a machine by all that it was made of. A disk's contents are in
@@ -112,30 +110,6 @@ func machineKey(store warm.Store, opts boot.Options) (string, error) {
 		fmt.Fprintf(h, "%q %d %d %d %d %d\n", d.Path, st.Dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano())
 	}
 	return hex.EncodeToString(h.Sum(nil))[:32], nil
-}
-
-// saveMachine boots a machine, mounts, and saves it. One that cannot be saved is not
-// tried again for a while.
-func saveMachine(ctx context.Context, store warm.Store, key string, opts boot.Options) (*boot.Image, error) {
-	draft, err := store.Draft(key, int64(opts.MemoryMiB)<<20)
-	if err != nil {
-		return nil, err
-	}
-	defer draft.Discard()
-	image, err := sleepyMachine(ctx, draft, opts)
-	if err != nil {
-		if ctx.Err() == nil {
-			draft.Refuse(err)
-		}
-		return nil, err
-	}
-	if err := draft.Publish(image, nil); err != nil {
-		return nil, err
-	}
-	if _, err := store.Prune(warm.MaxImages, warm.MaxBytes); err != nil && opts.Log != nil {
-		opts.Log(err.Error())
-	}
-	return store.Open(key, new(any))
 }
 
 // touch has the guest read the programs of a build, and run them: what they need

@@ -15,8 +15,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kmodlab/kmodlab/internal/filelock"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/filelock"
 )
 
 // cache is a folder with an entry a build: ID/build.json, ID/lib/modules/…,

@@ -25,14 +25,7 @@ func withDebugInfo(k *kernel.Kernel, flags []string) []string {
 // lacksDebugInfo reads the configuration that the headers come with. One that
 // cannot be read says nothing, and then nothing is changed.
 func lacksDebugInfo(k *kernel.Kernel) bool {
-	dir := filepath.Join(k.Root, k.BuildDir())
-	if target, err := os.Readlink(dir); err == nil { // as seen from inside Root
-		if filepath.IsAbs(target) {
-			dir = filepath.Join(k.Root, target)
-		} else {
-			dir = filepath.Join(filepath.Dir(dir), target)
-		}
-	}
+	dir := headersDir(k)
 	for _, name := range []string{"include/config/auto.conf", ".config"} {
 		config, err := os.ReadFile(filepath.Join(dir, name))
 		if err == nil {
@@ -40,6 +33,22 @@ func lacksDebugInfo(k *kernel.Kernel) bool {
 		}
 	}
 	return false
+}
+
+// headersDir is where the kernel's headers are on the host.
+func headersDir(k *kernel.Kernel) string {
+	dir := filepath.Join(k.Root, k.BuildDir())
+	target, err := os.Readlink(dir) // as seen from inside Root
+	switch {
+	case err != nil:
+		return dir
+	case filepath.IsAbs(target):
+		return filepath.Join(k.Root, target)
+	}
+	if parent, err := filepath.EvalSymlinks(filepath.Dir(dir)); err == nil { // lib is a link to usr/lib
+		return filepath.Join(parent, target)
+	}
+	return dir
 }
 
 // mergeFlag puts words in front of those that a make variable is given already.

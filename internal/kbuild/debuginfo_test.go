@@ -51,6 +51,29 @@ func TestDebugInfoFlag(t *testing.T) {
 }
 
 // TestOneKCFLAGS: make takes the last one only, so ours and the person's are one.
+// TestHeadersDir: the link is seen from where it really lies, in a root whose lib is
+// a link to usr/lib, as Debian's is.
+func TestHeadersDir(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "usr/lib/modules/1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	want := filepath.Join(root, "usr/src/linux-headers-1")
+	if err := os.Symlink("usr/lib", filepath.Join(root, "lib")); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{"/usr/src/linux-headers-1", "../../../src/linux-headers-1"} {
+		build := filepath.Join(root, "lib/modules/1/build")
+		os.Remove(build)
+		if err := os.Symlink(link, build); err != nil {
+			t.Fatal(err)
+		}
+		if got := headersDir(&kernel.Kernel{Root: root, Release: "1"}); got != want {
+			t.Errorf("%s leads to %s, want %s", link, got, want)
+		}
+	}
+}
+
 func TestOneKCFLAGS(t *testing.T) {
 	for _, c := range commands(&kernel.Kernel{Root: "/", Release: "1"}, "/tmp/work", []string{"KCFLAGS=-g -DX", "W=1"}) {
 		var found []string

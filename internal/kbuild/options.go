@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // What the compiler answers to the kernel's makefiles is learned in the build of
@@ -33,27 +35,52 @@ const (
 )
 
 // writeOptions makes the work folder's options.mk. It is left out where nothing is
-// to be learned, and nothing is known.
+// to be learned and nothing is known, and where the kernel asks in no way that we
+// know.
 func writeOptions(r *Request, work, seenAs string) (made bool, err error) {
 	if !r.Learn && r.Known == "" {
 		return false, nil
 	}
-	var text strings.Builder
+	own := findTryRun(headersDir(r.Kernel))
+	if own == "" {
+		return false, nil
+	}
+	notes := ""
 	if r.Learn {
-		fmt.Fprintf(&text, "kmodlab-notes := %s/%s\n", seenAs, notesFile)
+		notes = seenAs + "/" + notesFile
 	}
-	if r.Known != "" {
-		known, _ := os.ReadFile(r.Known) // without it the build takes longer
-		for _, word := range words(known) {
-			fmt.Fprintf(&text, "kmodlab-known += %s\n", strings.NewReplacer("$", "$$", "#", `\#`).Replace(word))
-		}
-	}
-	text.WriteString(optionsMakefile)
-	if err := os.WriteFile(filepath.Join(work, optionsFile), []byte(text.String()), 0o644); err != nil {
+	known, _ := os.ReadFile(r.Known) // without it the build takes longer
+	if err := os.WriteFile(filepath.Join(work, optionsFile), []byte(optionsText(own, notes, words(known))), 0o644); err != nil {
 		return false, hostError("make the work folder", err)
 	}
 	return true, nil
 }
+
+// optionsText is options.mk with what it builds on: the kernel's own try-run, where
+// to note what the compiler took ("" where not to), and what it is known to take.
+func optionsText(own, notes string, known []string) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "kmodlab-own = %skmodlab-notes := %s\n", own, notes)
+	for _, word := range known {
+		fmt.Fprintf(&text, "kmodlab-known += %s\n", strings.NewReplacer("$", "$$", "#", `\#`).Replace(word))
+	}
+	return text.String() + optionsMakefile
+}
+
+// findTryRun reads the definition of try-run in a kernel's headers: since 5.16 it is
+// in the first of these files.
+func findTryRun(headers string) string {
+	for _, name := range []string{"scripts/Makefile.compiler", "scripts/Kbuild.include"} {
+		text, err := os.ReadFile(filepath.Join(headers, name))
+		if m := tryRun.FindSubmatch(text); err == nil && m != nil {
+			return string(m[1])
+		}
+	}
+	return ""
+}
+
+// tryRun is the definition with all its lines, from 5.10 to 7.3.
+var tryRun = lazyregexp.New(`(?m)^try-run[ \t]*=[ \t]*((?:.*\\\n)*.*\n)`)
 
 // words are the commands that a compiler took, as options.mk spells them. Two
 // makes at once may have written into each other's line.

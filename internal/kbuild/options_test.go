@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
@@ -56,28 +57,51 @@ func TestOptionsMakefile(t *testing.T) {
 		t.Fatalf("the kernel's own way: says %q, runs %q", want, all)
 	}
 
-	if made, err := writeOptions(&Request{Learn: true}, work, work); !made || err != nil {
-		t.Fatal(made, err)
+	own := tryRun.FindSubmatch([]byte(asks))
+	if own == nil {
+		t.Fatal("no try-run is found")
 	}
+	notes := filepath.Join(work, notesFile)
+	put := func(notes string, known []string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(work, optionsFile), []byte(optionsText(string(own[1]), notes, known)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(notes, nil)
 	if said, ran := run(true); said != want || !slices.Equal(ran, all) {
 		t.Errorf("while it learns, make says %q, want %q; runs %q", said, want, ran)
 	}
-	known := filepath.Join(work, notesFile)
-	if made, err := writeOptions(&Request{Known: known}, work, work); !made || err != nil {
-		t.Fatal(made, err)
+	took, err := os.ReadFile(notes)
+	if err != nil {
+		t.Fatal(err)
 	}
+	put("", words(took))
 	if said, ran := run(true); said != want || !slices.Equal(ran, []string{"fails", "empty", "tab"}) {
 		t.Errorf("with what it learned, make says %q, want %q; runs %q, want only what did not succeed, and what is no single word", said, want, ran)
 	}
+}
 
-	if made, err := writeOptions(&Request{Known: filepath.Join(work, "gone")}, work, work); !made || err != nil {
-		t.Fatal(made, err)
+// TestTryRun takes out the kernel's definition, of any length, and leaves a file alone
+// that has none.
+func TestTryRun(t *testing.T) {
+	for text, want := range map[string]string{
+		"a = 1\ntry-run = $(shell \\\n\tif ($(1)); \\\n\tfi)\n\nb = 2\n": "$(shell \\\n\tif ($(1)); \\\n\tfi)\n",
+		"try-run=$(shell x)\nc = 3\n":                                    "$(shell x)\n",
+		"# try-run = no\ntry-run-2 = no\n":                               "",
+	} {
+		dir := tree(t, map[string]string{"scripts/Kbuild.include": text})
+		if got := findTryRun(dir); got != want {
+			t.Errorf("of %q: %q, want %q", text, got, want)
+		}
 	}
-	if said, ran := run(true); said != want || !slices.Equal(ran, all) {
-		t.Errorf("without what it learned, make says %q, want %q; runs %q", said, want, ran)
+	if got := findTryRun(t.TempDir()); got != "" {
+		t.Errorf("without headers: %q", got)
 	}
-	if made, err := writeOptions(&Request{}, work, work); made || err != nil {
-		t.Error("options.mk is made for nothing", err)
+	for _, r := range []*Request{{}, {Learn: true, Kernel: &kernel.Kernel{Root: t.TempDir(), Release: "1"}}} {
+		if made, err := writeOptions(r, t.TempDir(), GuestWork); made || err != nil {
+			t.Errorf("options.mk is made for nothing, %v", err)
+		}
 	}
 }
 

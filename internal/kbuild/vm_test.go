@@ -37,7 +37,7 @@ func vmRunner(t *testing.T) VMRunner {
 // that is stopped.
 func TestVMRunner(t *testing.T) {
 	if testing.Short() {
-		t.Skip("boots a machine")
+		t.Skip("NOT TESTED with -short: it boots a machine")
 	}
 	k := testKernel(t)
 	r := vmRunner(t)
@@ -67,7 +67,7 @@ func TestVMRunner(t *testing.T) {
 
 func TestVMRunnerEnds(t *testing.T) {
 	if testing.Short() {
-		t.Skip("boots machines")
+		t.Skip("NOT TESTED with -short: it boots machines")
 	}
 	r := vmRunner(t)
 	for name, c := range map[string]struct {
@@ -100,11 +100,12 @@ func TestVMRunnerNeedsImage(t *testing.T) {
 }
 
 // TestBuilderGoesOn: builds go on from one saved machine, know nothing of each
-// other, and make what the sandbox makes. That one which was touched since is not
+// other, and make what the sandbox makes, also with what the first has learned of
+// the compiler. That one which was touched since is not
 // trusted is internal/warm's to see.
 func TestBuilderGoesOn(t *testing.T) {
 	if testing.Short() {
-		t.Skip("boots machines")
+		t.Skip("NOT TESTED with -short: it boots machines")
 	}
 	r := vmRunner(t)
 	r.Accel, r.Machines = vm.TCG, filepath.Join(t.TempDir(), "machines")
@@ -116,12 +117,20 @@ func TestBuilderGoesOn(t *testing.T) {
 	}
 	want := readModule(t, sand)
 	seen := make(map[string]bool)
+	known := ""
 	inVM := func(name string) os.FileInfo {
 		t.Helper()
-		b, err := build(t, Request{Sources: tree(t, map[string]string{"Kbuild": "# " + name + "\n" + facts, "a.c": source("a")}), Runner: r, Timeout: 10 * time.Minute})
+		b, err := build(t, Request{
+			Sources: tree(t, map[string]string{"Kbuild": "# " + name + "\n" + facts, "a.c": source("a")}), Runner: r, Timeout: 10 * time.Minute,
+			Learn: known == "", Known: known,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
+		if known == "" && b.Known == "" {
+			t.Fatal("a build in the VM learns nothing of the compiler")
+		}
+		known = b.Known
 		if !bytes.Equal(readModule(t, b), want) {
 			t.Errorf("%s: another module than the sandbox builds", name)
 		}

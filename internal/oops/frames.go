@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
-
 	"github.com/kmodlab/kmodlab/result"
 )
 

@@ -10,8 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kmodlab/kmodlab/internal/filelock"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/filelock"
 )
 
 // Bounds of a store. An image of 512 MiB of memory takes some 200 MB: what the

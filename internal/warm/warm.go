@@ -43,7 +43,10 @@ const (
 )
 
 // Store is a folder of images, private to its user. The zero value is none.
-type Store struct{ Dir string }
+type Store struct {
+	Dir string
+	Log func(string) // what should be said aloud, may be nil
+}
 
 // saved is the content of factsFile.
 type saved struct {

@@ -12,8 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodlab/kmodlab/internal/needs"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
 func archive(t *testing.T, fill func(*Writer)) []byte {
