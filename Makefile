@@ -16,10 +16,10 @@ help: ## show this list
 demo: setup-demo build ## build, load and trace the seed's two modules in a VM; installs what is missing
 	$(BIN) demo
 
-build: setup-build $(BIN) ## build bin/kmodlab, one static binary
+build: setup-build $(BIN) ## build bin/kmodlab, one static binary, and bin/kmod, its modprobe, lsmod, … alone
 
 $(BIN): FORCE
-	@$(GOBUILD) -o $@ ./cmd/kmodlab
+	@$(GOBUILD) -o bin/ ./cmd/kmodlab ./cmd/kmod
 
 test: setup-test lint ## run every test, VMs included, on the default kernel (about 20 minutes without KVM)
 	$(GO) test -timeout 30m ./...

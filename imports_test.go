@@ -19,6 +19,7 @@ const module = "github.com/kmodlab/kmodlab"
 // through others. Test files are free.
 var rooms = map[string]struct{ may, never []string }{
 	"":                         {may: []string{"*"}, never: []string{"internal/guest", "internal/cli", "internal/report", "tracer"}},
+	"cmd/kmod":                 {may: []string{"internal/kmodcmd"}, never: []string{"os/exec", "tracer", "internal/vm"}},
 	"cmd/kmodlab":              {may: []string{"internal/cli", "internal/guest", "internal/kmodcmd"}},
 	"tracer":                   {may: []string{"tracer/bpf", "tracer/event"}, never: []string{"kmod", "internal/vm"}},
 	"tracer/bpf":               {},

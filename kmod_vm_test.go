@@ -91,7 +91,7 @@ func (m *kmodMachine) sh(t testing.TB, tools, line string) (stdout string, statu
 	defer cancel()
 	var out bytes.Buffer
 	var ended wire.ExecResult
-	args := wire.ExecArgs{Argv: []string{"/bin/sh", "-c", "exec 2>/tmp/stderr </dev/null\n" + line}, Dir: "/lab", TimeoutMS: (4 * time.Minute).Milliseconds(),
+	args := wire.ExecArgs{Argv: []string{"/bin/sh", "-c", "mv -f /tmp/stderr /tmp/stderr.before 2>/dev/null; exec 2>/tmp/stderr </dev/null\n" + line}, Dir: "/lab", TimeoutMS: (4 * time.Minute).Milliseconds(),
 		Env: []string{"PATH=" + tools + ":/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C"}}
 	if _, err := m.Stream(ctx, wire.OpExec, args, nil, &ended, func(b []byte) { out.Write(b) }); err != nil {
 		t.Fatalf("%s: %v\n%s", line, err, out.Bytes())
@@ -107,7 +107,7 @@ func (m *kmodMachine) must(t testing.TB, line string) string {
 	t.Helper()
 	out, status := m.sh(t, "/lab/bin", line)
 	if status != 0 {
-		errs, _ := m.sh(t, "/lab/bin", "cat /tmp/stderr")
+		errs, _ := m.sh(t, "/lab/bin", "cat /tmp/stderr.before")
 		t.Fatalf("%s: exit status %d\n%s%s", line, status, out, errs)
 	}
 	return out

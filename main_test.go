@@ -24,11 +24,29 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	kmodlabBin = filepath.Join(dir, "kmodlab")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", kmodlabBin, "./cmd/kmodlab")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build kmodlab: %v\n%s", err, out)
+	if err := build(kmodlabBin, "./cmd/kmodlab"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
+}
+
+// buildKmod builds the commands' own program.
+func buildKmod(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "kmod")
+	if err := build(path, "./cmd/kmod"); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// build builds one of our programs as it is shipped.
+func build(path, pkg string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	}
+	return nil
 }
