@@ -61,7 +61,7 @@ type Spec struct {
 	// TCG; 0 is 30 s.
 	StepTimeout time.Duration
 
-	CacheDir string // kernels, builds, symbols; empty: $XDG_CACHE_HOME/kmodlab
+	CacheDir string // kernels, builds, symbols, saved machines; empty: $XDG_CACHE_HOME/kmodlab
 	Mirror   string // a Debian mirror for kernels; empty: $KMODLAB_MIRROR, then the host's apt configuration
 	Agent    string // the kmodlab program
 	QEMU     string // empty: qemu-system-x86_64 in PATH

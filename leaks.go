@@ -94,7 +94,7 @@ func (r *run) leakModules() []leaks.Module {
 			continue
 		}
 		module := leaks.Module{Name: m.Name}
-		module.Tasks, module.Opaque = taskRefs(ko)
+		module.Tasks, module.Opaque = taskRefs(ko, r.kernel.Release)
 		if parsed, err := kmod.ParseModule(ko); err == nil {
 			for _, s := range parsed.Needs {
 				module.Imports = append(module.Imports, s.Name)
@@ -110,8 +110,9 @@ const getTask, putTask = "get_task_struct", "put_task_struct"
 
 // taskRefs finds where a module counts users of tasks in its own code. opaque says
 // that it may drop some where nobody sees it: without debug information nothing is
-// known, and in its exit functions the kernel takes no probe (they are notrace).
-func taskRefs(ko []byte) (refs []leaks.TaskRef, opaque bool) {
+// known, in its exit functions the kernel takes no probe (they are notrace), and some
+// others it must not be given one in.
+func taskRefs(ko []byte, release string) (refs []leaks.TaskRef, opaque bool) {
 	info, err := srcline.Open(ko)
 	if err != nil {
 		return nil, true
@@ -119,10 +120,14 @@ func taskRefs(ko []byte) (refs []leaks.TaskRef, opaque bool) {
 	if !bytes.Contains(ko, []byte(getTask+"\x00")) && !bytes.Contains(ko, []byte(putTask+"\x00")) {
 		return nil, false // reading the rest takes its time
 	}
+	unprobed, err := leaks.Unprobed(ko, release)
+	if err != nil {
+		return nil, true
+	}
 	found, err := info.Atomics([]string{getTask, putTask}, "task_struct", "usage")
 	for _, a := range found {
 		ref := leaks.TaskRef{Symbol: a.Symbol, Offset: a.Offset, Register: a.Register, Shift: a.Shift, Put: a.Inlined == putTask}
-		if strings.HasPrefix(a.Section, ".exit") {
+		if strings.HasPrefix(a.Section, ".exit") || unprobed[a.Symbol] {
 			opaque = opaque || ref.Put
 			continue
 		}

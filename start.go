@@ -29,7 +29,7 @@ func (r *run) start(ctx context.Context) bool {
 	if err != nil {
 		return r.hostFailure(err, "")
 	}
-	g, err := boot.Start(ctx, r.bootOptions(append(r.baseFiles(), files...)))
+	g, err := boot.Start(ctx, r.bootOptions(r.withPrograms(append(r.baseFiles(), files...))))
 	if err != nil {
 		return r.bootFailure(err)
 	}
@@ -115,6 +115,9 @@ func (r *run) attach(ctx context.Context) bool {
 		return r.callFailure(err, "attach the tracer")
 	}
 	done("", false)
+	if err := r.keepPrograms(ctx); err != nil {
+		return r.callFailure(err, "read the tracer's programs")
+	}
 	if err := r.prove(ctx); err != nil {
 		return r.callFailure(err, "test the tracer's hooks")
 	}

@@ -141,14 +141,14 @@ func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string, known *m
 		return err
 	}
 	if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err == nil {
-		keepSymbols(path, data)
+		keepFile(path, data)
 	}
 	return err
 }
 
-// keepSymbols spares the next run to read them. In a cache that cannot be written,
-// another user's or one on a full disk, that one reads them again.
-func keepSymbols(path string, data []byte) {
+// keepFile spares the next run to read something from the guest. In a cache that
+// cannot be written, another user's or one on a full disk, that one reads it again.
+func keepFile(path string, data []byte) {
 	dir := filepath.Dir(path)
 	if os.MkdirAll(dir, 0o755) == nil {
 		renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(dir))

@@ -218,7 +218,7 @@ func (r *run) saveMachine(ctx context.Context, a *ahead) (*boot.Image, error) {
 
 // sleepyMachine is a run of its own up to where the first module is loaded.
 func (r *run) sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Options, facts *warmFacts) (*boot.Image, error) {
-	opts.RAM = draft.RAM
+	opts.RAM, opts.Files = draft.RAM, r.withPrograms(opts.Files)
 	opts.Kmsg, opts.Console = nil, nil // this run hears them when the machine goes on
 	g, err := boot.Start(ctx, opts)
 	if errors.Is(err, boot.ErrSilent) || errors.Is(err, wire.ErrGarbled) {

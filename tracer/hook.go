@@ -12,12 +12,11 @@ import (
 	"sync"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/tracer/event"
+	"github.com/kmodlab/kmodlab/tracer/programs"
 )
 
 // Hook reports on one place where the tracer listens.
@@ -71,21 +70,18 @@ func (h *hook) close() error {
 
 // loader holds what loading one program after the other shares.
 type loader struct {
-	spec   *ebpf.CollectionSpec
-	maps   map[string]*ebpf.Map
-	cache  *btf.Cache
-	kernel *btf.Spec
-	steady bool // take what cannot be preempted first
+	set    *programs.Set
+	fds    []int // of the maps, in the set's order
+	steady bool  // take what cannot be preempted first
 }
 
 // attachAll loads the programs by themselves, so that the verifier's refusal of
 // one spares the others. Two at a time: verifying is the costly part, and a lab
 // machine has few processors.
-func (t *Tracer) attachAll(spec *ebpf.CollectionSpec, steady bool) error {
-	l := &loader{spec: spec, maps: t.maps, cache: btf.NewCache(), steady: steady}
-	var err error
-	if l.kernel, err = l.cache.Kernel(); err != nil {
-		return fmt.Errorf("read the kernel's BTF: %w", err)
+func (t *Tracer) attachAll(set *programs.Set, steady bool) {
+	l := &loader{set: set, steady: steady}
+	for _, m := range set.Maps {
+		l.fds = append(l.fds, t.maps[m.Name].FD())
 	}
 	hooks := make([]*hook, len(places))
 	var wg sync.WaitGroup
@@ -110,68 +106,52 @@ func (t *Tracer) attachAll(spec *ebpf.CollectionSpec, steady bool) error {
 		}
 	}
 	t.hooks = hooks
-	return nil
 }
 
 func (l *loader) attach(p place, index uint32) *hook {
 	h := &hook{index: index, Hook: Hook{Name: p.name, Kinds: slices.Clone(p.kinds)}}
 	variants := p.variants
 	if l.steady {
-		variants = p.steadyFirst(func(v variant) string { return kindOf(l.program(v)) })
+		variants = p.steadyFirst(func(name string) string { return l.set.Find(name).Kind })
 	}
-	used, fallback, note := choose(variants, func(v variant) error {
-		if err := l.try(h, v); err != nil {
+	used, fallback, note := choose(variants, func(name string) error {
+		if err := l.try(h, l.set.Find(name)); err != nil {
 			h.close()
 			h.prog, h.link, h.err = nil, nil, err
 			return err
 		}
 		return nil
 	})
-	spec := l.program(used)
-	h.Target, h.Kind = targetOf(spec), kindOf(spec)
+	program := l.set.Find(used)
+	h.Target, h.Kind = targetOf(program), program.Kind
 	h.Fallback, h.Note, h.Attached = cmp.Or(fallback, h.remark), note, note == ""
 	return h
 }
 
-// program gives the spec of a variant, with its own target.
-func (l *loader) program(v variant) *ebpf.ProgramSpec {
-	spec := l.spec.Programs[v.program]
-	if v.target != "" {
-		spec = spec.Copy()
-		spec.AttachTo = v.target
-	}
-	return spec
-}
-
-// kindOf is the first part of the section's name.
-func kindOf(spec *ebpf.ProgramSpec) string {
-	kind, _, _ := strings.Cut(spec.SectionName, "/")
-	return kind
-}
-
 // targetOf is the function or tracepoint, without a tracepoint's group.
-func targetOf(spec *ebpf.ProgramSpec) string {
-	return spec.AttachTo[strings.LastIndexByte(spec.AttachTo, '/')+1:]
+func targetOf(p *programs.Program) string {
+	return p.Target[strings.LastIndexByte(p.Target, '/')+1:]
 }
 
-// try loads a variant and attaches it.
-func (l *loader) try(h *hook, v variant) error {
-	spec := l.program(v)
-	kind := kindOf(spec)
-	if err := l.findTarget(kind, spec.AttachTo); err != nil {
+// try loads a program and attaches it.
+func (l *loader) try(h *hook, p *programs.Program) error {
+	if p.Missing {
+		return fmt.Errorf("this kernel has no %s %s", what(p.Kind), p.Target)
+	}
+	code, err := p.Bind(l.fds)
+	if err != nil {
 		return err
 	}
-	if err := l.load(h, spec); err != nil {
-		return err
+	if h.prog, err = loadProgram(p, code); err != nil {
+		return fmt.Errorf("load %s: %w", p.Name, err)
 	}
-	var err error
-	switch kind {
+	switch p.Kind {
 	case "kprobe":
-		h.link, err = link.Kprobe(spec.AttachTo, h.prog, nil)
+		h.link, err = link.Kprobe(p.Target, h.prog, nil)
 	case "kretprobe":
-		h.link, h.remark, err = attachKretprobe(spec.AttachTo, h.prog)
+		h.link, h.remark, err = attachKretprobe(p.Target, h.prog)
 	case "tracepoint":
-		group, name, _ := strings.Cut(spec.AttachTo, "/")
+		group, name, _ := strings.Cut(p.Target, "/")
 		if h.link, err = link.Tracepoint(group, name, h.prog, nil); err != nil {
 			err = withTracefsHint(err)
 		}
@@ -179,27 +159,7 @@ func (l *loader) try(h *hook, v variant) error {
 		h.link, err = link.AttachTracing(link.TracingOptions{Program: h.prog})
 	}
 	if err != nil {
-		return fmt.Errorf("attach %s to %s: %w", kind, spec.AttachTo, err)
-	}
-	return nil
-}
-
-// findTarget looks into the kernel's type information, which is much cheaper
-// than to have the kernel refuse a program.
-func (l *loader) findTarget(kind, target string) error {
-	name := target
-	switch kind {
-	case "fentry", "fexit":
-	case "tp_btf":
-		name = "btf_trace_" + target
-	case "tracepoint":
-		_, event, _ := strings.Cut(target, "/")
-		name = "btf_trace_" + event
-	default:
-		return nil // kprobes need no type information
-	}
-	if _, err := l.kernel.AnyTypesByName(name); err != nil {
-		return fmt.Errorf("this kernel has no %s %s", what(kind), target)
+		return fmt.Errorf("attach %s to %s: %w", p.Kind, p.Target, err)
 	}
 	return nil
 }
@@ -209,36 +169,6 @@ func what(kind string) string {
 		return "tracepoint"
 	}
 	return "function"
-}
-
-// load verifies one program against the maps that all share.
-func (l *loader) load(h *hook, spec *ebpf.ProgramSpec) error {
-	spec = spec.Copy()
-	spec.Instructions = bare(spec.Instructions)
-	coll, err := ebpf.NewCollectionWithOptions(&ebpf.CollectionSpec{
-		Maps:      l.spec.Maps,
-		Programs:  map[string]*ebpf.ProgramSpec{spec.Name: spec},
-		Types:     l.spec.Types,
-		ByteOrder: l.spec.ByteOrder,
-	}, ebpf.CollectionOptions{MapReplacements: l.maps, Cache: l.cache})
-	if err != nil {
-		return fmt.Errorf("load %s: %w", spec.Name, err)
-	}
-	defer coll.Close()
-	h.prog = coll.DetachProgram(spec.Name)
-	return nil
-}
-
-// bare drops the source lines but for the first: with them every program would
-// bring type information of its own into the kernel, much of the time that
-// loading takes under emulation. The first has to stay, for a CO-RE relocation
-// that finds nothing leaves a line of its own, and the kernel wants all or none.
-func bare(insns asm.Instructions) asm.Instructions {
-	insns = slices.Clone(insns)
-	for i := 1; i < len(insns); i++ {
-		insns[i] = insns[i].WithSource(nil)
-	}
-	return insns
 }
 
 // maxReturns is how many calls at once a kretprobe follows. The kernel's own

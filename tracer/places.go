@@ -14,7 +14,7 @@ import (
 type place struct {
 	name     string
 	kinds    []event.Kind
-	variants []variant
+	variants []string // names of programs in tracer/bpf
 	// sifts: most calls record nothing, so one that the kernel kept from the
 	// program is no sign of a lost record.
 	sifts bool
@@ -37,11 +37,11 @@ func steadily(p place) place {
 // tp_btf: from 7.0 on also tracepoints run preemptible), and then skips that
 // program for every other task on that CPU: on 7.3 without KVM one call of some
 // twenty was missed. Kprobes and classic tracepoints run with preemption off.
-func (p place) steadyFirst(kind func(variant) string) []variant {
+func (p place) steadyFirst(kind func(program string) string) []string {
 	if p.steady {
 		return p.variants
 	}
-	var first, rest []variant
+	var first, rest []string
 	for _, v := range p.variants {
 		switch kind(v) {
 		case "kprobe", "kretprobe", "tracepoint":
@@ -68,22 +68,12 @@ func sifting(p place) place {
 	return p
 }
 
-// variant is a program at a target.
-type variant struct {
-	program string // its name in tracer/bpf
-	target  string // the function, where it is not the one of the program's section
-}
-
 // on makes a place: its first program has the place's name, others follow as
-// NAME__suffix or, behind an @, are the first one at another function.
+// NAME__suffix.
 func on(name string, kind event.Kind, others ...string) place {
-	p := place{name: name, kinds: []event.Kind{kind}, variants: []variant{{program: name}}}
+	p := place{name: name, kinds: []event.Kind{kind}, variants: []string{name}}
 	for _, other := range others {
-		if target, ok := strings.CutPrefix(other, "@"); ok {
-			p.variants = append(p.variants, variant{program: name, target: target})
-		} else {
-			p.variants = append(p.variants, variant{program: name + "__" + other})
-		}
+		p.variants = append(p.variants, name+"__"+other)
 	}
 	return p
 }
@@ -137,7 +127,7 @@ var places = []place{
 
 	// All but two under siglock. 5.10's name of the function comes before the
 	// kprobe.
-	steadily(on("signal_sent", event.SignalSent, "@__send_signal", "kprobe")),
+	steadily(on("signal_sent", event.SignalSent, "old", "kprobe")),
 	steadily(on("signal_generated", event.SignalGenerated)),
 	steadily(sifting(on("signal_dequeued", event.SignalDequeued, "kretprobe"))),
 	on("signal_flushed", event.SignalFlushed, "kprobe"),
@@ -148,7 +138,7 @@ var places = []place{
 // choose tries the variants in order and returns the first that works. fallback
 // says why the first did not, where another does; note says why none does, each
 // for itself.
-func choose(variants []variant, try func(variant) error) (used variant, fallback, note string) {
+func choose(variants []string, try func(program string) error) (used, fallback, note string) {
 	var why []string
 	for _, v := range variants {
 		err := try(v)

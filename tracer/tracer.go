@@ -17,11 +17,13 @@ import (
 	"syscall"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/tracer/bpf"
 	"github.com/kmodlab/kmodlab/tracer/event"
+	"github.com/kmodlab/kmodlab/tracer/programs"
 )
 
 // Sizes of the rings. A signal that changes nothing takes 280 bytes, 200,000 of
@@ -47,6 +49,10 @@ type Options struct {
 	// off, also on a kernel that does not preempt its own code. On one that does
 	// they always come first.
 	Steady bool
+	// Programs are what Tracer.Programs gave on the same kernel before: its programs
+	// with that kernel's offsets. Those of another kernel or another version of
+	// kmodlab, or none, are made anew, which takes reading the kernel's types.
+	Programs []byte
 	// Stats makes the kernel measure the run time of each program, for
 	// Hook.RunNS. It costs some 10 ns a call, and counts for all BPF programs of
 	// the machine while the tracer is open.
@@ -58,6 +64,7 @@ type Tracer struct {
 	maps       map[string]*ebpf.Map
 	life, bulk *ringbuf.Reader
 	hooks      []*hook
+	made       []byte    // see Programs
 	stats      io.Closer // not nil while the kernel measures run times
 }
 
@@ -79,20 +86,23 @@ func Start(opts Options) (*Tracer, error) {
 	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited); err != nil {
 		return nil, explain(fmt.Errorf("raise the limit of locked memory: %w", err))
 	}
-	spec, err := prepare(opts)
+	set, made, err := takePrograms(opts.Programs)
 	if err != nil {
 		return nil, err
 	}
-	t := &Tracer{maps: make(map[string]*ebpf.Map)}
-	if err := t.start(spec, opts); err != nil {
+	t := &Tracer{maps: make(map[string]*ebpf.Map), made: made}
+	if err := t.start(set, opts); err != nil {
 		t.Close()
 		return nil, explain(err)
 	}
 	return t, nil
 }
 
-func (t *Tracer) start(spec *ebpf.CollectionSpec, opts Options) error {
-	if err := t.makeMaps(spec); err != nil {
+func (t *Tracer) start(set *programs.Set, opts Options) error {
+	if err := prepare(set, opts); err != nil {
+		return err
+	}
+	if err := t.makeMaps(set); err != nil {
 		return err
 	}
 	if err := opts.Filter.study(t.maps["studied"]); err != nil {
@@ -110,9 +120,7 @@ func (t *Tracer) start(spec *ebpf.CollectionSpec, opts Options) error {
 			return fmt.Errorf("measure run times: %w", err)
 		}
 	}
-	if err := t.attachAll(spec, opts.Steady || preemptible()); err != nil {
-		return err
-	}
+	t.attachAll(set, opts.Steady || preemptible())
 	if i := slices.IndexFunc(t.hooks, func(h *hook) bool { return h.Name == "signal_generated" }); !t.hooks[i].Attached {
 		if err := t.set(sendsAlone); err != nil {
 			return fmt.Errorf("have signals recorded without their result: %w", err)
@@ -124,40 +132,66 @@ func (t *Tracer) start(spec *ebpf.CollectionSpec, opts Options) error {
 	return nil
 }
 
-// makeMaps makes all maps, the constants among them, once for all programs.
-func (t *Tracer) makeMaps(spec *ebpf.CollectionSpec) error {
-	coll, err := ebpf.NewCollection(&ebpf.CollectionSpec{
-		Maps: spec.Maps, Variables: spec.Variables, Types: spec.Types, ByteOrder: spec.ByteOrder,
-	})
+// version names the running kernel, in words that no two builds share.
+const version = "/proc/version"
+
+// takePrograms gives the programs for the running kernel, and as bytes those that were
+// not given.
+func takePrograms(given []byte) (set *programs.Set, made []byte, err error) {
+	kernel, err := os.ReadFile(version)
 	if err != nil {
-		return fmt.Errorf("create BPF maps: %w", err)
+		return nil, nil, fmt.Errorf("find out the kernel's version: %w", err)
 	}
-	defer coll.Close()
-	for name := range spec.Maps {
-		t.maps[name] = coll.DetachMap(name)
+	if set, err := programs.Decode(given); err == nil && set.Kernel == string(kernel) && set.Object == bpf.Sum() {
+		return set, nil, nil
+	}
+	types, err := btf.LoadSpec(vmlinuxBTF)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the kernel's types: %w", err)
+	}
+	if set, err = programs.Make(types, string(kernel)); err != nil {
+		return nil, nil, err
+	}
+	return set, set.Encode(), nil
+}
+
+// Programs are, to be kept for Options.Programs, the programs that had to be made
+// for this kernel; nil where those that were given did.
+func (t *Tracer) Programs() []byte { return t.made }
+
+// makeMaps makes all maps, the constants among them, once for all programs.
+func (t *Tracer) makeMaps(set *programs.Set) error {
+	for _, m := range set.Maps {
+		spec := &ebpf.MapSpec{
+			Name: m.Name, Type: ebpf.MapType(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags,
+		}
+		if m.Contents != nil {
+			spec.Contents = []ebpf.MapKV{{Key: uint32(0), Value: m.Contents}}
+		}
+		made, err := ebpf.NewMap(spec)
+		if err != nil {
+			return fmt.Errorf("create BPF map %s: %w", m.Name, err)
+		}
+		t.maps[m.Name] = made
 	}
 	return nil
 }
 
-// prepare reads the embedded object and sets its constants.
-func prepare(opts Options) (*ebpf.CollectionSpec, error) {
-	spec, err := bpf.LoadTrace()
-	if err != nil {
-		return nil, fmt.Errorf("read embedded programs: %w", err)
-	}
-	spec.Maps["life"].MaxEntries = cmp.Or(uint32(opts.RingBytes), lifeBytes)
-	spec.Maps["bulk"].MaxEntries = cmp.Or(uint32(opts.BulkBytes), bulkBytes)
+// prepare sets sizes and constants.
+func prepare(set *programs.Set, opts Options) error {
+	set.MapNamed("life").MaxEntries = cmp.Or(uint32(opts.RingBytes), lifeBytes)
+	set.MapNamed("bulk").MaxEntries = cmp.Or(uint32(opts.BulkBytes), bulkBytes)
 	vars := opts.Filter.variables(opts.SkipSignals)
 	vars["tracer_tgid"] = uint32(os.Getpid())
 	for i, p := range places {
 		vars["hook_"+p.name] = uint32(i)
 	}
 	for name, value := range vars {
-		if err := spec.Variables[name].Set(value); err != nil {
-			return nil, fmt.Errorf("set %s: %w", name, err)
+		if err := set.SetVariable(name, value); err != nil {
+			return err
 		}
 	}
-	return spec, nil
+	return nil
 }
 
 // Stop ends the recording and makes Copy return once everything recorded so far

@@ -20,6 +20,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/tracer/bpf"
 	"github.com/kmodlab/kmodlab/tracer/event"
+	"github.com/kmodlab/kmodlab/tracer/programs"
 )
 
 func loadSpec(t *testing.T) *ebpf.CollectionSpec {
@@ -31,30 +32,38 @@ func loadSpec(t *testing.T) *ebpf.CollectionSpec {
 	return spec
 }
 
+// madeSet is for a kernel that has the types which the object names, and no more.
+func madeSet(t *testing.T) *programs.Set {
+	t.Helper()
+	set, err := programs.Make(loadSpec(t).Types, "Linux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
 // A refused program costs its variant only, and the reasons are told.
 func TestChoose(t *testing.T) {
-	three := []variant{{program: "a"}, {program: "a", target: "old"}, {program: "a__kprobe"}}
-	refused := func(v variant) error {
-		return fmt.Errorf("no %s at %s\nand a log of the verifier", v.program, v.target)
-	}
+	three := []string{"a", "a__old", "a__kprobe"}
+	refused := func(name string) error { return fmt.Errorf("no %s\nand a log of the verifier", name) }
 	for name, tt := range map[string]struct {
 		takes          int // index of the variant that works; 3 is none
 		fallback, note string
 		tries          int
 	}{
 		"first":    {takes: 0, tries: 1},
-		"second":   {takes: 1, fallback: "no a at ", tries: 2},
-		"third":    {takes: 2, fallback: "no a at ", tries: 3},
-		"none yet": {takes: 3, note: "no a at ; no a at old; no a__kprobe at ", tries: 3},
+		"second":   {takes: 1, fallback: "no a", tries: 2},
+		"third":    {takes: 2, fallback: "no a", tries: 3},
+		"none yet": {takes: 3, note: "no a; no a__old; no a__kprobe", tries: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tries := 0
-			used, fallback, note := choose(three, func(v variant) error {
+			used, fallback, note := choose(three, func(name string) error {
 				tries++
 				if tries-1 == tt.takes {
 					return nil
 				}
-				return refused(v)
+				return refused(name)
 			})
 			if want := three[tt.takes%3]; used != want {
 				t.Errorf("chose %v, want %v", used, want)
@@ -80,10 +89,10 @@ func TestPlaces(t *testing.T) {
 			written[k] = true
 		}
 		for _, v := range p.variants {
-			if spec.Programs[v.program] == nil {
-				t.Errorf("place %s wants program %s, which is not in the object", p.name, v.program)
+			if spec.Programs[v] == nil {
+				t.Errorf("place %s wants program %s, which is not in the object", p.name, v)
 			}
-			delete(unused, v.program)
+			delete(unused, v)
 		}
 	}
 	if len(unused) > 0 {
@@ -102,8 +111,8 @@ func TestPlaces(t *testing.T) {
 // On a preemptible kernel every place that a task can be preempted in has a
 // program that runs with preemption off, and takes it first.
 func TestSteadyFirst(t *testing.T) {
-	l := loader{spec: loadSpec(t)}
-	kind := func(v variant) string { return kindOf(l.program(v)) }
+	set := madeSet(t)
+	kind := func(name string) string { return set.Find(name).Kind }
 	steady := []string{"kprobe", "kretprobe", "tracepoint"}
 	for _, p := range places {
 		got := p.steadyFirst(kind)
@@ -144,8 +153,7 @@ func TestPreempts(t *testing.T) {
 // Every constant of a filter exists in the object, with that size.
 func TestFilterVariables(t *testing.T) {
 	full := Filter{Thread: "K1", Module: "signal-handling", From: "K2", To: "93", Signals: []syscall.Signal{syscall.SIGUSR1}}
-	_, err := prepare(Options{Filter: full, SkipSignals: []syscall.Signal{syscall.SIGURG}})
-	if err != nil {
+	if err := prepare(madeSet(t), Options{Filter: full, SkipSignals: []syscall.Signal{syscall.SIGURG}}); err != nil {
 		t.Fatal(err)
 	}
 	vars := full.variables(nil)

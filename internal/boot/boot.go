@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -46,7 +47,7 @@ type Options struct {
 	Append          []string // more words for the kernel
 	Accel           vm.Accel
 	QEMU            string
-	StateDir        string       // where vm keeps its finding about KVM
+	StateDir        string       // where vm keeps its finding about KVM, and unpacked kernels are; "" keeps none
 	Console         io.Writer    // every console byte, may be nil
 	Log             func(string) // what should be said aloud, may be nil
 	Kmsg            func(string) // each record of /dev/kmsg, may be nil
@@ -123,9 +124,11 @@ func start(ctx context.Context, opts Options, initramfs []byte) (*Guest, error) 
 
 // machine is the QEMU for these options.
 func (o Options) machine(initramfs []byte) vm.Config {
+	image, direct := o.image()
 	return vm.Config{
 		QEMU:       o.QEMU,
-		Kernel:     o.Kernel.Image,
+		Kernel:     image,
+		Direct:     direct,
 		InitrdData: initramfs,
 		CPUs:       o.CPUs,
 		MemoryMiB:  o.MemoryMiB,
@@ -140,6 +143,19 @@ func (o Options) machine(initramfs []byte) vm.Config {
 		Console:    o.Console,
 		Log:        o.Log,
 	}
+}
+
+// image is the kernel to start: unpacked, where it can be, for the guest takes long
+// to do that itself.
+func (o Options) image() (path string, direct bool) {
+	if o.StateDir == "" {
+		return o.Kernel.Image, false
+	}
+	path, err := o.Kernel.Direct(filepath.Join(o.StateDir, "vmlinux"))
+	if err != nil {
+		return o.Kernel.Image, false
+	}
+	return path, true
 }
 
 func (g *Guest) awaitHello(ctx context.Context, hello <-chan wire.Hello) error {

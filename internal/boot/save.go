@@ -136,13 +136,14 @@ func (o Options) Identity(sum func(path string) (string, error)) (string, error)
 	if err != nil {
 		return "", err
 	}
+	image, _ := o.image()
 	list, err := entries(o)
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", machine)
-	for _, e := range append(list, entry{File: File{Name: "kernel", Host: o.Kernel.Image}}) {
+	for _, e := range append(list, entry{File: File{Name: "kernel", Host: image}}) {
 		content := fmt.Sprintf("%x", sha256.Sum256(e.Data))
 		if e.Host != "" {
 			if content, err = sum(e.Host); err != nil {

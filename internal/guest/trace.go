@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -44,6 +45,9 @@ func (a *Agent) traceStart(call *wire.Message, _ func([]byte) error) (any, []byt
 	a.trace.copied = make(chan error, 1)
 	go func() { a.trace.copied <- t.Copy(a.events) }()
 	result, err := report(t)
+	if err == nil && a.init && t.Programs() != nil {
+		result.Made = os.WriteFile(wire.ProgramsFile, t.Programs(), 0o600) == nil // without it the next guest makes its own
+	}
 	return result, nil, err
 }
 
@@ -58,7 +62,11 @@ func (a *Agent) startTracer(args wire.TraceArgs) (*tracer.Tracer, error) {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(startMemory))
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	}
-	return tracer.Start(tracerOptions(args))
+	opts := tracerOptions(args)
+	if a.init {
+		opts.Programs, _ = os.ReadFile(wire.ProgramsFile) // made anew where there is none
+	}
+	return tracer.Start(opts)
 }
 
 // tracerOptions leave out noise of ours that no kernel thread is about: the Go

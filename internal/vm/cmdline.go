@@ -4,6 +4,8 @@ package vm
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -97,6 +99,9 @@ func arguments(c Config, accel Accel, fds descriptors, initrd string) ([]string,
 	if fds.state != noFile {
 		args = append(args, "-incoming", "defer")
 	}
+	if c.firmware != "" && accel == TCG {
+		args = append(args, "-bios", c.firmware)
+	}
 	args = append(args, "-kernel", c.Kernel)
 	if initrd != "" {
 		args = append(args, "-initrd", initrd)
@@ -137,4 +142,20 @@ func quote(w string) string {
 		return w
 	}
 	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}
+
+// findFirmware is qboot, where this QEMU's data has it (since 5.1), else "". It finds the
+// ACPI tables and enters the kernel; SeaBIOS, which QEMU takes else, looks for disks and
+// option ROMs first: 0.3 s of a boot that takes 2.6. On KVM that is 20 ms, and the guest's
+// caches would be set up otherwise (no MTRR).
+func findFirmware(qemu string) string {
+	program, err := filepath.EvalSymlinks(qemu)
+	if err != nil {
+		return ""
+	}
+	path := filepath.Join(filepath.Dir(program), "../share/qemu/qboot.rom")
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
 }

@@ -3,7 +3,9 @@
 package vm
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -89,6 +91,40 @@ func TestArguments(t *testing.T) {
 	}
 	if !strings.HasSuffix(line, ` loglevel=7 x="a b"`) {
 		t.Errorf("Append is not at the end of %q", line)
+	}
+}
+
+// TestFirmware: only where a kernel can be entered directly, on TCG, and QEMU has it.
+func TestFirmware(t *testing.T) {
+	c := sampleConfig()
+	c.firmware = "/q/qboot.rom"
+	for _, accel := range []Accel{TCG, KVM} {
+		args, err := arguments(c, accel, byHandDescriptors(1), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := slices.Index(args, "-bios"); i >= 0 != (accel == TCG) || i >= 0 && args[i+1] != c.firmware {
+			t.Errorf("on %s: %q", accel, args)
+		}
+	}
+	dir := t.TempDir()
+	qemu, rom := filepath.Join(dir, "bin/qemu"), filepath.Join(dir, "share/qemu/qboot.rom")
+	for _, name := range []string{qemu, rom} {
+		if got := findFirmware(qemu); got != "" {
+			t.Errorf("found %s, which is not there", got)
+		}
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("bin/qemu", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if got := findFirmware(filepath.Join(dir, "link")); got != rom {
+		t.Errorf("found %q, want %q", got, rom)
 	}
 }
 

@@ -61,6 +61,9 @@ type Disk struct {
 type Config struct {
 	QEMU   string // path or name; "" is qemu-system-x86_64 in PATH
 	Kernel string // bzImage, or a vmlinux with a PVH note
+	// Direct says that Kernel is the latter: emulated firmware then does no more than
+	// enter it, where QEMU came with such.
+	Direct bool
 
 	// Initrd are the files of the initramfs, plain or compressed cpio archives,
 	// handed to the kernel one after the other; a later one wins.
@@ -94,6 +97,8 @@ type Config struct {
 	// Log gets what a person should know, one sentence a call: chiefly why KVM
 	// is not used. It may be called from another goroutine.
 	Log func(string)
+
+	firmware string // file of the firmware that only enters a kernel; "": QEMU's own
 
 	// Tests set these; the zero values mean the constants below and Probe.
 	lifeDeadline  time.Duration // how long a KVM guest may be silent
@@ -132,6 +137,9 @@ func (c Config) withDefaults() (Config, error) {
 	var err error
 	if c.QEMU, err = FindQEMU(c.QEMU); err != nil {
 		return c, err
+	}
+	if c.Direct {
+		c.firmware = findFirmware(c.QEMU)
 	}
 	if c.CPUs == 0 {
 		c.CPUs = 2

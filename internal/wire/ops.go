@@ -209,7 +209,13 @@ type TraceStopArgs struct {
 type TraceResult struct {
 	Hooks []Hook            `json:"hooks"`
 	Lost  map[string]uint64 `json:"lost,omitempty"` // by kind of record
+	// Made: the programs had to be made for this kernel, and are in ProgramsFile now.
+	Made bool `json:"made,omitempty"`
 }
+
+// ProgramsFile is where a guest finds the tracer's programs as another with its kernel
+// made them, and puts those that it had to make.
+const ProgramsFile = "/programs"
 
 // Hook mirrors tracer.Hook, so that the host need not import the tracer.
 type Hook struct {

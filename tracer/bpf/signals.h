@@ -193,8 +193,7 @@ static __always_inline int on_sent(void *ctx, struct sent_args *a, bool typed)
  * which queue their signal by send_sigqueue.
  */
 HOOK(signal_sent);
-SEC("fentry/__send_signal_locked")
-int signal_sent(__u64 *ctx)
+static __always_inline int on_sent_typed(__u64 *ctx)
 {
 	struct sent_args a = {
 		.sig = (__u32)ctx[0],
@@ -206,6 +205,18 @@ int signal_sent(__u64 *ctx)
 
 	FIRED(signal_sent);
 	return on_sent(ctx, &a, true);
+}
+
+SEC("fentry/__send_signal_locked")
+int signal_sent(__u64 *ctx)
+{
+	return on_sent_typed(ctx);
+}
+
+SEC("fentry/__send_signal")
+int signal_sent__old(__u64 *ctx)
+{
+	return on_sent_typed(ctx);
 }
 
 SEC("kprobe/__send_signal_locked")

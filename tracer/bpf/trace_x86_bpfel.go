@@ -124,6 +124,7 @@ const (
 	TraceProgSignalGenerated             = "signal_generated"
 	TraceProgSignalSent                  = "signal_sent"
 	TraceProgSignalSentKprobe            = "signal_sent__kprobe"
+	TraceProgSignalSentOld               = "signal_sent__old"
 	TraceProgStopAsked                   = "stop_asked"
 	TraceProgStopAskedKprobe             = "stop_asked__kprobe"
 	TraceProgStopReturned                = "stop_returned"
@@ -310,6 +311,7 @@ type TraceProgramSpecs struct {
 	SignalGenerated             *ebpf.ProgramSpec `ebpf:"signal_generated"`
 	SignalSent                  *ebpf.ProgramSpec `ebpf:"signal_sent"`
 	SignalSentKprobe            *ebpf.ProgramSpec `ebpf:"signal_sent__kprobe"`
+	SignalSentOld               *ebpf.ProgramSpec `ebpf:"signal_sent__old"`
 	StopAsked                   *ebpf.ProgramSpec `ebpf:"stop_asked"`
 	StopAskedKprobe             *ebpf.ProgramSpec `ebpf:"stop_asked__kprobe"`
 	StopReturned                *ebpf.ProgramSpec `ebpf:"stop_returned"`
@@ -607,6 +609,7 @@ type TracePrograms struct {
 	SignalGenerated             *ebpf.Program `ebpf:"signal_generated"`
 	SignalSent                  *ebpf.Program `ebpf:"signal_sent"`
 	SignalSentKprobe            *ebpf.Program `ebpf:"signal_sent__kprobe"`
+	SignalSentOld               *ebpf.Program `ebpf:"signal_sent__old"`
 	StopAsked                   *ebpf.Program `ebpf:"stop_asked"`
 	StopAskedKprobe             *ebpf.Program `ebpf:"stop_asked__kprobe"`
 	StopReturned                *ebpf.Program `ebpf:"stop_returned"`
@@ -691,6 +694,7 @@ func (p *TracePrograms) Close() error {
 		p.SignalGenerated,
 		p.SignalSent,
 		p.SignalSentKprobe,
+		p.SignalSentOld,
 		p.StopAsked,
 		p.StopAskedKprobe,
 		p.StopReturned,

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+
+package kernel
+
+import (
+	"bytes"
+	"compress/gzip"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+)
+
+// ErrNotDirect means that a kernel cannot be entered without its own decompressor.
+var ErrNotDirect = errors.New("the kernel has to unpack itself")
+
+// maxKernel bounds an unpacked kernel; Debian's have 40 to 80 MB.
+const maxKernel = 512 << 20
+
+// Direct gives the kernel unpacked, as an ELF file that QEMU (4.0 and later) enters by
+// its PVH note: under emulation its own decompressor takes 0.4 s of a boot with lz4
+// (Debian's 6.1), 1.5 s with zstd (7.3). The file is kept in dir. The error is
+// ErrNotDirect for a kernel without CONFIG_PVH and for one packed as only its own
+// decompressor, or no library of ours, can read: xz with a filter for x86, lzma, lzo,
+// bzip2.
+func (k *Kernel) Direct(dir string) (string, error) {
+	if k.ID == "" {
+		return "", fmt.Errorf("%w: it has no name to keep it by", ErrNotDirect)
+	}
+	path := filepath.Join(dir, k.ID)
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	data, err := os.ReadFile(k.Image)
+	if err != nil {
+		return "", fmt.Errorf("unpack kernel: %w", err)
+	}
+	data, err = unpack(data)
+	if err == nil {
+		err = checkPVH(data)
+	}
+	if err != nil {
+		return "", fmt.Errorf("unpack kernel %s: %w", k.Image, err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("unpack kernel: %w", err)
+	}
+	if err := renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(dir)); err != nil {
+		return "", fmt.Errorf("unpack kernel: %w", err)
+	}
+	return path, nil
+}
+
+// unpack gives the ELF file that a bzImage holds. The boot protocol (2.08 and later)
+// says where; behind the packed data are four bytes more, its unpacked size.
+func unpack(image []byte) ([]byte, error) {
+	if bzImageRelease(image) == "" {
+		return nil, fmt.Errorf("%w: not a bzImage", ErrNotDirect)
+	}
+	sectors := uint64(image[0x1f1])
+	if sectors == 0 {
+		sectors = 4
+	}
+	field := func(at int) uint64 { return uint64(binary.LittleEndian.Uint32(image[at:])) }
+	if binary.LittleEndian.Uint16(image[0x206:]) < 0x208 || len(image) < 0x250 {
+		return nil, fmt.Errorf("%w: its boot protocol does not say where the payload is", ErrNotDirect)
+	}
+	begin := (sectors+1)*512 + field(0x248)
+	end := begin + field(0x24c)
+	if end > uint64(len(image)) || end-begin < 8 {
+		return nil, fmt.Errorf("%w: its payload lies behind its end", ErrNotDirect)
+	}
+	r, err := unpacker(image[begin:end-4], image[begin:end])
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(r, maxKernel))
+	if err != nil {
+		return nil, fmt.Errorf("%w: read its payload: %w", ErrNotDirect, err)
+	}
+	return data, nil
+}
+
+// unpacker reads a payload; gzip's own end is the size.
+func unpacker(packed, whole []byte) (io.Reader, error) {
+	var r io.Reader
+	var err error
+	switch {
+	case bytes.HasPrefix(packed, []byte("\x02\x21\x4c\x18")):
+		r = lz4.NewReader(bytes.NewReader(packed))
+	case bytes.HasPrefix(packed, []byte("\x28\xb5\x2f\xfd")):
+		r, err = zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxKernel))
+	case bytes.HasPrefix(packed, []byte("\x1f\x8b")):
+		r, err = gzip.NewReader(bytes.NewReader(whole))
+	default:
+		return nil, fmt.Errorf("%w: its payload begins with %x", ErrNotDirect, packed[:4])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: read its payload: %w", ErrNotDirect, err)
+	}
+	return r, nil
+}
+
+// physEntry is XEN_ELFNOTE_PHYS32_ENTRY, the address at which to enter (PVH).
+const physEntry = 18
+
+// checkPVH sees that QEMU can enter the kernel.
+func checkPVH(data []byte) error {
+	f, err := elf.NewFile(bytes.NewReader(data))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotDirect, err)
+	}
+	for _, p := range f.Progs {
+		if p.Type != elf.PT_NOTE || p.Filesz > 1<<20 {
+			continue
+		}
+		notes := make([]byte, p.Filesz)
+		if _, err := p.ReadAt(notes, 0); err != nil {
+			return fmt.Errorf("%w: read its notes: %w", ErrNotDirect, err)
+		}
+		if hasNote(notes, f.ByteOrder, "Xen\x00", physEntry) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: it has no PVH entry (CONFIG_PVH)", ErrNotDirect)
+}
+
+// hasNote looks for a note in a segment of them: sizes of name and content, type, and
+// both, each filled up to four bytes.
+func hasNote(notes []byte, order binary.ByteOrder, name string, kind uint32) bool {
+	for len(notes) >= 12 {
+		nameSize, size := order.Uint32(notes), order.Uint32(notes[4:])
+		next := 12 + (uint64(nameSize)+3)&^3 + (uint64(size)+3)&^3
+		if next > uint64(len(notes)) {
+			return false
+		}
+		if order.Uint32(notes[8:]) == kind && string(notes[12:12+nameSize]) == name {
+			return true
+		}
+		notes = notes[next:]
+	}
+	return false
+}
