@@ -86,15 +86,18 @@ func (f *Follow) Add(e *event.Event, line timeline.Line) {
 		f.stage(e)
 	}
 	switch {
-	case line.What == "" || told || e.Kind == event.ModuleGot || e.Kind == event.ModulePut:
+	case told || e.Kind == event.ModuleGot || e.Kind == event.ModulePut:
 	case e.Kind == event.TaskExited || e.Kind == event.SignalDelivered:
 		// A program ends with all its threads; most did nothing that is traced.
 		if l := f.known(e.By); l != nil {
-			l.note(e.Time, line.What, 0)
+			if line.What != "" {
+				l.note(e.Time, line.What, 0)
+			}
 			if e.Kind == event.SignalDelivered && e.Arg == sigKill { // as a program's other threads get at its end
 				l.enter(stageEnded, e.Time)
 			}
 		}
+	case line.What == "":
 	default:
 		f.lane(e.By, e.Time).note(e.Time, line.What, 0)
 	}

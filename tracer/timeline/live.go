@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
@@ -313,6 +315,9 @@ func (l *Live) signal(e *event.Event) (what, how string) {
 	case event.SignalFlushed:
 		return flushedWords(e)
 	case event.SignalDelivered:
+		if e.Arg == uint32(unix.SIGKILL) {
+			return l.killed(e)
+		}
 		switch e.Func {
 		case event.HandlerDefault:
 			return "gets " + name, "default action"
@@ -322,6 +327,22 @@ func (l *Live) signal(e *event.Event) (what, how string) {
 		return "gets " + name, fmt.Sprintf("handler at 0x%x", e.Func)
 	}
 	return allowedWords(e, name), ""
+}
+
+// killed is about a SIGKILL, which each thread of a process gets that ends: by a signal
+// or by itself. The latter says nothing of signals.
+func (l *Live) killed(e *event.Event) (what, how string) {
+	for _, id := range []uint64{liveID(e.By), uint64(e.By.TGID)} {
+		if after := l.after(e, event.SignalSent, id, uint64(unix.SIGKILL)); after != "" {
+			return "gets SIGKILL", after
+		}
+		for key := range l.open {
+			if key.stage == event.SignalSent && key.id == id {
+				return "ends with its process", ""
+			}
+		}
+	}
+	return "", ""
 }
 
 func (l *Live) generated(e *event.Event, target uint64, name string) (what, how string) {

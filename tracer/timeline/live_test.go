@@ -61,6 +61,29 @@ func TestLive(t *testing.T) {
 	}
 }
 
+// TestLiveKilled: each thread of a process that ends gets a SIGKILL. It tells of a signal
+// only where one was sent.
+func TestLiveKilled(t *testing.T) {
+	app := proc("app", 50)
+	died := func(l *list) []string {
+		l.at(1_000_000, event.SignalDelivered, event.Event{By: app, Arg: 9})
+		lines := said(*l)
+		return lines[max(0, len(lines)-1):]
+	}
+	for name, tt := range map[string]struct {
+		l    *list
+		want []string
+	}{
+		"by itself": {new(list), nil},
+		"SIGKILL":   {new(list).send(600_000, k2, app, 9, 0, event.SentGroup, 0), []string{app.String() + " gets SIGKILL: after 0.4 ms"}},
+		"SIGTERM":   {new(list).send(600_000, k2, app, 15, 0, event.SentGroup, 0), []string{app.String() + " ends with its process"}},
+	} {
+		if diff := cmp.Diff(tt.want, died(tt.l)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // TestLiveKinds: whatever the kind, its line has words, and no more is kept than
 // the bound.
 func TestLiveKinds(t *testing.T) {
