@@ -160,45 +160,67 @@ func (r *run) noteTakings(ctx context.Context, plan *leaks.Plan) error {
 	if r.warm != nil && r.warm.Base.Made && len(settings) > 0 {
 		settings, plan.Hashed = settings[len(leaks.Base):], r.warm.Base.Hashed
 	}
-	for _, s := range settings {
-		if s.Raw && plan.Hashed || plan.Void(s) {
-			continue
+	for len(settings) > 0 {
+		settings = slices.DeleteFunc(slices.Clone(settings), func(s leaks.Setting) bool {
+			return s.Raw && plan.Hashed || plan.Void(s)
+		})
+		if len(settings) == 0 {
+			break
 		}
-		err := r.set(ctx, s)
-		var refused *wire.CallError
-		switch {
-		case errors.As(err, &refused) && s.Append:
+		done, err := r.set(ctx, settings)
+		if done == len(settings) || err != nil && !isRefusal(err) {
+			return err
+		}
+		switch s := settings[done]; {
+		case s.Append:
 			err = r.defineEach(ctx, plan, s)
-		case errors.As(err, &refused) && s.May:
-			plan.Hashed = plan.Hashed || s.Path == leaks.HashPtr
-			continue
+		case s.Path == leaks.HashPtr:
+			plan.Hashed, err = true, nil
 		}
 		if err != nil {
 			return err
 		}
+		settings = settings[done+1:]
 	}
 	return nil
 }
 
-func (r *run) set(ctx context.Context, s leaks.Setting) error {
-	args := wire.WriteArgs{Path: s.Path, Mode: 0o644, Append: s.Append}
-	if _, err := r.lab.Stream(ctx, wire.OpWrite, args, []byte(s.Value), nil, nil); err != nil {
-		return fmt.Errorf("write the guest's %s: %w", s.Path, err)
+func isRefusal(err error) bool {
+	_, is := errors.AsType[*wire.CallError](err)
+	return is
+}
+
+// set writes settings until the kernel refuses one, and tells how many it took. One
+// that it may refuse is passed over, but for those that something follows from.
+func (r *run) set(ctx context.Context, list []leaks.Setting) (done int, err error) {
+	var args wire.SetArgs
+	for _, s := range list {
+		may := s.May && !s.Append && s.Path != leaks.HashPtr
+		args.Settings = append(args.Settings, wire.SettingArgs{Path: s.Path, Value: s.Value, Append: s.Append, May: may})
 	}
-	return nil
+	var result wire.SetResult
+	if err := r.lab.Call(ctx, wire.OpSet, args, &result); err != nil {
+		return 0, fmt.Errorf("write the guest's settings: %w", err)
+	}
+	if result.Refused == "" {
+		return len(list), nil
+	}
+	if result.Done < 0 || result.Done >= len(list) { // it is the guest that says so
+		return 0, fmt.Errorf("write the guest's settings: it has done %d of %d", result.Done, len(list))
+	}
+	return result.Done, fmt.Errorf("write the guest's %s: %w", list[result.Done].Path, &wire.CallError{Op: wire.OpSet, Text: result.Refused})
 }
 
 func (r *run) defineEach(ctx context.Context, plan *leaks.Plan, s leaks.Setting) error {
-	var refused *wire.CallError
 	for line := range strings.Lines(s.Value) {
 		one := s
 		one.Value = leaks.Undefine(line) // it may be one of those that were taken before
-		if err := r.set(ctx, one); err != nil && !errors.As(err, &refused) {
+		if _, err := r.set(ctx, []leaks.Setting{one}); err != nil && !isRefusal(err) {
 			return err
 		}
 		one.Value = line
-		err := r.set(ctx, one)
-		if errors.As(err, &refused) {
+		_, err := r.set(ctx, []leaks.Setting{one})
+		if isRefusal(err) {
 			plan.Refused(line)
 			continue
 		}

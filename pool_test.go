@@ -41,8 +41,10 @@ func TestTurns(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if took := time.Since(start); done.Load() != 20 || most.Load() != 2 || took > 21*time.Second {
-			t.Errorf("%d are done in %s, %d at once; want 20 in 20 s, 2 at once", done.Load(), took, most.Load())
+		// 40 s of work for two. As long as somebody has not begun nobody is idle, so the last
+		// begins after 19 s at the latest, and takes three; without asides it would be 30.
+		if took := time.Since(start); done.Load() != 20 || most.Load() != 2 || took > 22*time.Second {
+			t.Errorf("%d are done in %s, %d at once; want 20 in at most 22 s, 2 at once", done.Load(), took, most.Load())
 		}
 		if turns.free != 2 {
 			t.Errorf("%d turns are left of 2", turns.free)

@@ -41,6 +41,7 @@ func (a *Agent) serve() error {
 		wire.OpRead:       a.read,
 		wire.OpWrite:      a.write,
 		wire.OpWriteAll:   a.writeAll,
+		wire.OpSet:        a.set,
 		wire.OpList:       a.list,
 		wire.OpModules:    a.modules,
 		wire.OpTasks:      a.tasks,

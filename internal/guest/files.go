@@ -73,6 +73,19 @@ func (a *Agent) writeAll(call *wire.Message, _ func([]byte) error) (any, []byte,
 	return nil, nil, nil
 }
 
+func (a *Agent) set(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
+	var args wire.SetArgs
+	if err := json.Unmarshal(call.Body, &args); err != nil {
+		return nil, nil, fmt.Errorf("read arguments: %w", err)
+	}
+	for i, s := range args.Settings {
+		if err := writeFile(s.Path, 0o644, s.Append, []byte(s.Value)); err != nil && !s.May {
+			return &wire.SetResult{Done: i, Refused: err.Error()}, nil, nil
+		}
+	}
+	return &wire.SetResult{Done: len(args.Settings)}, nil, nil
+}
+
 func writeFile(path string, mode uint32, more bool, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

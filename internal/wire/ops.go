@@ -32,6 +32,7 @@ const (
 	OpRead       = "read"        // ReadArgs, none; the contents as OpOutput
 	OpWrite      = "write"       // WriteArgs and blob, none
 	OpWriteAll   = "write_all"   // WriteAllArgs and blob, none
+	OpSet        = "set"         // SetArgs, SetResult
 	OpList       = "list"        // ListArgs, ListResult
 	OpTasks      = "tasks"       // none, TasksResult
 	OpSnapshot   = "snapshot"    // none, SnapshotResult
@@ -142,6 +143,25 @@ type FileArgs struct {
 	Path string `json:"path"`
 	Mode uint32 `json:"mode"`
 	Size int    `json:"size"` // bytes of the blob
+}
+
+// SetArgs write settings of the kernel, one after the other.
+type SetArgs struct {
+	Settings []SettingArgs `json:"settings"`
+}
+
+// SettingArgs are one of them.
+type SettingArgs struct {
+	Path   string `json:"path"`
+	Value  string `json:"value"`
+	Append bool   `json:"append,omitempty"` // keep what is set
+	May    bool   `json:"may,omitempty"`    // go on where the kernel refuses it
+}
+
+// SetResult says how far it went: to the first that the kernel refused and may not.
+type SetResult struct {
+	Done    int    `json:"done"`
+	Refused string `json:"refused,omitempty"` // why the one behind those was
 }
 
 // ListArgs list the regular files below a folder.
