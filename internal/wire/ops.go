@@ -8,7 +8,7 @@ import (
 )
 
 // Version is checked by the host in the guest's first message.
-const Version = 1
+const Version = 2
 
 // The names of the virtio-serial ports, in the order of their devices.
 const (
