@@ -24,13 +24,20 @@ const (
 // watchCall makes a system call that runs a module's own code. When that code
 // oopses, the kernel kills the thread that made the call, and that thread alone:
 // a process with more of them, as every Go program is, would wait for ever. So
-// the call has a thread of its own, and its death is ErrCrashed.
+// the call has a thread of its own, and its death is ErrCrashed. Go's runtime does not
+// interrupt it: who loads what another process is loading gets EINTR then, from 6.5
+// on, and no second try (idempotent_wait_for_completion in kernel/module/main.c).
 func watchCall(call func() error) error {
 	thread := make(chan int, 1)
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+		var before unix.Sigset_t
+		preempt := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGURG - 1)}}
+		if unix.PthreadSigmask(unix.SIG_BLOCK, &preempt, &before) == nil {
+			defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
+		}
 		thread <- unix.Gettid()
 		done <- call()
 	}()

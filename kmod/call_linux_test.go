@@ -4,6 +4,7 @@ package kmod
 
 import (
 	"errors"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +35,27 @@ func TestWatchCallReturns(t *testing.T) {
 	// longer than a look at it takes
 	if err := watchCall(func() error { time.Sleep(3 * deadCheck); return nil }); err != nil {
 		t.Errorf("a long call: %v", err)
+	}
+}
+
+// TestWatchCallUninterrupted sends the signal by which Go's runtime preempts: a call
+// that waits returns EINTR for it where it is not kept away.
+func TestWatchCallUninterrupted(t *testing.T) {
+	wait := func() error {
+		tid := unix.Gettid()
+		go func() {
+			time.Sleep(20 * time.Millisecond)
+			unix.Tgkill(unix.Getpid(), tid, unix.SIGURG)
+		}()
+		return unix.Nanosleep(&unix.Timespec{Nsec: 200e6}, nil)
+	}
+	if err := watchCall(wait); err != nil {
+		t.Errorf("the call was interrupted: %v", err)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := wait(); err != unix.EINTR {
+		t.Errorf("elsewhere: %v, want EINTR, or this test shows nothing", err)
 	}
 }
 
