@@ -44,7 +44,7 @@ static int __init timer_armed_init(void)
 
 static void __exit timer_armed_exit(void)
 {
-	mod_timer(&timer, jiffies + HZ / 4); /* fault */
+	mod_timer(&timer, jiffies + 2 * HZ / 5); /* fault */
 	pr_info("once more\n");
 #ifdef FIXED
 	timer_delete_sync(&timer);

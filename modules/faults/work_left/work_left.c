@@ -34,7 +34,7 @@ static int __init work_left_init(void)
 
 static void __exit work_left_exit(void)
 {
-	schedule_delayed_work(&work, HZ / 4); /* fault */
+	schedule_delayed_work(&work, 2 * HZ / 5); /* fault */
 	pr_info("once more\n");
 #ifdef FIXED
 	cancel_delayed_work_sync(&work);
