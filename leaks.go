@@ -54,8 +54,7 @@ func (r *run) watchLeaks(ctx context.Context) bool {
 	ctx, cancel := r.watchDeadline(ctx)
 	defer cancel()
 	plan := leaks.NewPlan(r.leakModules())
-	var refused *wire.CallError
-	if err := r.noteTakings(ctx, plan); errors.As(err, &refused) {
+	if err := r.noteTakings(ctx, plan); isRefusal(err) {
 		r.log(fmt.Sprintf("memory and references that a module keeps are not looked for: %v", err))
 	} else if err != nil {
 		return r.callFailure(err, "watch for leaks")
@@ -146,8 +145,7 @@ func (r *run) makeBase(ctx context.Context) (traceBase, error) {
 	defer cancel()
 	plan := &leaks.Plan{Settings: leaks.Base}
 	err := r.noteTakings(ctx, plan)
-	var refused *wire.CallError
-	if errors.As(err, &refused) {
+	if isRefusal(err) {
 		return traceBase{}, nil
 	}
 	return traceBase{Made: err == nil, Hashed: plan.Hashed}, err
@@ -185,6 +183,7 @@ func (r *run) noteTakings(ctx context.Context, plan *leaks.Plan) error {
 	return nil
 }
 
+// isRefusal tells what the guest's kernel refused from a guest that does not answer.
 func isRefusal(err error) bool {
 	_, is := errors.AsType[*wire.CallError](err)
 	return is

@@ -26,24 +26,38 @@ func TestTurns(t *testing.T) {
 			time.Sleep(time.Second)
 			working.Add(-1)
 		}
+		var waiting atomic.Int32
+		var took atomic.Int64 // until the last was done
+		take := func(begun bool) {
+			waiting.Add(1)
+			turns.take(t.Context(), begun)
+			waiting.Add(-1)
+		}
 		start := time.Now()
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				turns.take(t.Context(), false)
+				take(false)
 				work()
 				turns.give()
 				time.Sleep(time.Second) // aside
-				turns.take(t.Context(), true)
+				take(true)
 				work()
 				turns.give()
+				took.Store(int64(time.Since(start)))
 				done.Add(1)
 			})
+		}
+		for time.Sleep(time.Second / 2); done.Load() < 20; time.Sleep(time.Second) {
+			synctest.Wait()
+			if n, idle := waiting.Load(), 2-working.Load(); n > 0 && idle > 0 {
+				t.Errorf("after %s %d wait while %d turns are idle", time.Since(start), n, idle)
+			}
 		}
 		all.Wait()
 		// 40 s of work for two. As long as somebody has not begun nobody is idle, so the last
 		// begins after 19 s at the latest, and takes three; without asides it would be 30.
-		if took := time.Since(start); done.Load() != 20 || most.Load() != 2 || took > 22*time.Second {
+		if took := time.Duration(took.Load()); done.Load() != 20 || most.Load() != 2 || took > 22*time.Second {
 			t.Errorf("%d are done in %s, %d at once; want 20 in at most 22 s, 2 at once", done.Load(), took, most.Load())
 		}
 		if turns.free != 2 {

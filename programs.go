@@ -16,7 +16,7 @@ import (
 // every later guest with that kernel. Here they are bytes; whether they are for that
 // kernel and from this version of kmodlab is the guest's to tell.
 
-// maxPrograms bounds them; they have some 300 kB.
+// maxPrograms bounds them; they have some 170 kB.
 const maxPrograms = 16 << 20
 
 // programsFile is where those for this kernel are kept, "" where they cannot be.

@@ -135,8 +135,8 @@ func targetOf(p *programs.Program) string {
 
 // try loads a program and attaches it.
 func (l *loader) try(h *hook, p *programs.Program) error {
-	if p.Missing {
-		return fmt.Errorf("this kernel has no %s %s", what(p.Kind), p.Target)
+	if p.Refused != "" {
+		return errors.New(p.Refused)
 	}
 	code, err := p.Bind(l.fds)
 	if err != nil {
@@ -162,13 +162,6 @@ func (l *loader) try(h *hook, p *programs.Program) error {
 		return fmt.Errorf("attach %s to %s: %w", p.Kind, p.Target, err)
 	}
 	return nil
-}
-
-func what(kind string) string {
-	if kind == "tp_btf" || kind == "tracepoint" {
-		return "tracepoint"
-	}
-	return "function"
 }
 
 // maxReturns is how many calls at once a kretprobe follows. The kernel's own

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"unsafe"
 
@@ -71,8 +70,6 @@ func loadProgram(p *programs.Program, code []byte) (*ebpf.Program, error) {
 	if fd, again := progLoad(&attr); again == nil { // what was in the way has gone
 		return ebpf.NewProgramFromFD(fd)
 	}
-	runtime.KeepAlive(code)
-	runtime.KeepAlive(license)
 	said, _, _ := bytes.Cut(log, []byte{0})
 	return nil, refusal(err, string(said))
 }

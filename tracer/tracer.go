@@ -88,7 +88,7 @@ func Start(opts Options) (*Tracer, error) {
 	}
 	set, made, err := takePrograms(opts.Programs)
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
 	t := &Tracer{maps: make(map[string]*ebpf.Map), made: made}
 	if err := t.start(set, opts); err != nil {

@@ -39,6 +39,9 @@ func TestNames(t *testing.T) {
 	if out, status := run(t, program); status != 1 || !strings.Contains(out, "modprobe") {
 		t.Errorf("without a command: %q, status %d", out, status)
 	}
+	if out, status := run(t, program, "--help"); status != 0 || !strings.Contains(out, "modprobe") {
+		t.Errorf("--help: %q, status %d", out, status)
+	}
 	if out, status := run(t, program, "insert"); status != 1 || !strings.Contains(out, "insert: not a command for modules") {
 		t.Errorf("an unknown command: %q, status %d", out, status)
 	}

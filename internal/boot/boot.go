@@ -47,7 +47,7 @@ type Options struct {
 	Append          []string // more words for the kernel
 	Accel           vm.Accel
 	QEMU            string
-	StateDir        string       // where vm keeps its finding about KVM, and unpacked kernels are; "" keeps none
+	StateDir        string       // where vm keeps its finding about KVM, and unpacked kernels of this machine are; "" keeps none
 	Console         io.Writer    // every console byte, may be nil
 	Log             func(string) // what should be said aloud, may be nil
 	Kmsg            func(string) // each record of /dev/kmsg, may be nil
@@ -148,10 +148,11 @@ func (o Options) machine(initramfs []byte) vm.Config {
 // image is the kernel to start: unpacked, where it can be, for the guest takes long
 // to do that itself.
 func (o Options) image() (path string, direct bool) {
-	if o.StateDir == "" {
-		return o.Kernel.Image, false
+	dir := ""
+	if o.StateDir != "" {
+		dir = filepath.Join(o.StateDir, "vmlinux")
 	}
-	path, err := o.Kernel.Direct(filepath.Join(o.StateDir, "vmlinux"))
+	path, err := o.Kernel.Direct(dir)
 	if err != nil {
 		return o.Kernel.Image, false
 	}

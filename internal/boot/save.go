@@ -132,18 +132,18 @@ func replay(said []byte, c net.Conn) net.Conn {
 // is after its boot: kernel, initramfs with the agent, QEMU, machine, processor.
 // sum gives the hash of a host file's contents.
 func (o Options) Identity(sum func(path string) (string, error)) (string, error) {
-	machine, err := o.machine(nil).Identity()
+	config := o.machine(nil)
+	machine, err := config.Identity()
 	if err != nil {
 		return "", err
 	}
-	image, _ := o.image()
 	list, err := entries(o)
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", machine)
-	for _, e := range append(list, entry{File: File{Name: "kernel", Host: image}}) {
+	for _, e := range append(list, entry{File: File{Name: "kernel", Host: config.Kernel}}) {
 		content := fmt.Sprintf("%x", sha256.Sum256(e.Data))
 		if e.Host != "" {
 			if content, err = sum(e.Host); err != nil {

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"debug/elf"
 	"encoding/binary"
@@ -12,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/renameio/v2"
 	"github.com/klauspost/compress/zstd"
@@ -24,43 +26,86 @@ var ErrNotDirect = errors.New("the kernel has to unpack itself")
 // maxKernel bounds an unpacked kernel; Debian's have 40 to 80 MB.
 const maxKernel = 512 << 20
 
+// maxDirect is how many unpacked kernels a folder keeps, the newest.
+const maxDirect = 4
+
 // Direct gives the kernel unpacked, as an ELF file that QEMU (4.0 and later) enters by
 // its PVH note: under emulation its own decompressor takes 0.4 s of a boot with lz4
-// (Debian's 6.1), 1.5 s with zstd (7.3). The file is kept in dir. The error is
-// ErrNotDirect for a kernel without CONFIG_PVH and for one packed as only its own
-// decompressor, or no library of ours, can read: xz with a filter for x86, lzma, lzo,
-// bzip2.
+// (Debian's 6.1), 1.5 s with zstd (7.3). The file is kept beside a Debian kernel's image,
+// and goes with it (Remove); other kernels' are kept in dir. The error is ErrNotDirect for
+// a kernel without CONFIG_PVH and for one packed as only its own decompressor, or no
+// library of ours, can read: xz with a filter for x86, lzma, lzo, bzip2.
 func (k *Kernel) Direct(dir string) (string, error) {
-	if k.ID == "" {
-		return "", fmt.Errorf("%w: it has no name to keep it by", ErrNotDirect)
+	if k.RootImage != "" {
+		dir = filepath.Dir(k.RootImage)
 	}
-	path := filepath.Join(dir, k.ID)
+	if k.ID == "" || dir == "" {
+		return "", fmt.Errorf("%w: there is nowhere to keep it", ErrNotDirect)
+	}
+	path := filepath.Join(dir, directPrefix+k.ID)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	data, err := os.ReadFile(k.Image)
-	if err != nil {
-		return "", fmt.Errorf("unpack kernel: %w", err)
-	}
-	data, err = unpack(data)
-	if err == nil {
-		err = checkPVH(data)
-	}
-	if err != nil {
+	if err := k.writeDirect(path); err != nil {
 		return "", fmt.Errorf("unpack kernel %s: %w", k.Image, err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("unpack kernel: %w", err)
-	}
-	if err := renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(dir)); err != nil {
-		return "", fmt.Errorf("unpack kernel: %w", err)
-	}
+	pruneDirect(dir)
 	return path, nil
 }
 
-// unpack gives the ELF file that a bzImage holds. The boot protocol (2.08 and later)
+const directPrefix = "vmlinux-"
+
+// writeDirect finds out first whether it can be read, and written.
+func (k *Kernel) writeDirect(path string) error {
+	image, err := os.ReadFile(k.Image)
+	if err != nil {
+		return err
+	}
+	r, err := payload(image)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup()
+	n, err := io.Copy(f, io.LimitReader(r, maxKernel))
+	if err != nil {
+		return fmt.Errorf("%w: read its payload: %w", ErrNotDirect, err)
+	}
+	if n == maxKernel {
+		return fmt.Errorf("%w: unpacked it has %d bytes or more", ErrNotDirect, n)
+	}
+	if err := checkPVH(f); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
+}
+
+// pruneDirect removes the oldest. That one cannot be removed is no harm: it is tried
+// again the next time.
+func pruneDirect(dir string) {
+	files, _ := filepath.Glob(filepath.Join(dir, directPrefix+"*"))
+	age := func(path string) int64 {
+		st, err := os.Stat(path)
+		if err != nil {
+			return 0
+		}
+		return st.ModTime().UnixNano()
+	}
+	slices.SortFunc(files, func(a, b string) int { return cmp.Compare(age(b), age(a)) })
+	for _, path := range files[min(len(files), maxDirect):] {
+		os.Remove(path)
+	}
+}
+
+// payload reads the ELF file that a bzImage holds. The boot protocol (2.08 and later)
 // says where; behind the packed data are four bytes more, its unpacked size.
-func unpack(image []byte) ([]byte, error) {
+func payload(image []byte) (io.Reader, error) {
 	if bzImageRelease(image) == "" {
 		return nil, fmt.Errorf("%w: not a bzImage", ErrNotDirect)
 	}
@@ -69,7 +114,7 @@ func unpack(image []byte) ([]byte, error) {
 		sectors = 4
 	}
 	field := func(at int) uint64 { return uint64(binary.LittleEndian.Uint32(image[at:])) }
-	if binary.LittleEndian.Uint16(image[0x206:]) < 0x208 || len(image) < 0x250 {
+	if len(image) < 0x250 || binary.LittleEndian.Uint16(image[0x206:]) < 0x208 {
 		return nil, fmt.Errorf("%w: its boot protocol does not say where the payload is", ErrNotDirect)
 	}
 	begin := (sectors+1)*512 + field(0x248)
@@ -77,15 +122,7 @@ func unpack(image []byte) ([]byte, error) {
 	if end > uint64(len(image)) || end-begin < 8 {
 		return nil, fmt.Errorf("%w: its payload lies behind its end", ErrNotDirect)
 	}
-	r, err := unpacker(image[begin:end-4], image[begin:end])
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(r, maxKernel))
-	if err != nil {
-		return nil, fmt.Errorf("%w: read its payload: %w", ErrNotDirect, err)
-	}
-	return data, nil
+	return unpacker(image[begin:end-4], image[begin:end])
 }
 
 // unpacker reads a payload; gzip's own end is the size.
@@ -112,8 +149,8 @@ func unpacker(packed, whole []byte) (io.Reader, error) {
 const physEntry = 18
 
 // checkPVH sees that QEMU can enter the kernel.
-func checkPVH(data []byte) error {
-	f, err := elf.NewFile(bytes.NewReader(data))
+func checkPVH(file io.ReaderAt) error {
+	f, err := elf.NewFile(file)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotDirect, err)
 	}

@@ -7,9 +7,11 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -129,14 +131,46 @@ func TestDirect(t *testing.T) {
 	}
 }
 
-func FuzzUnpack(f *testing.F) {
+// TestDirectKept: beside a Debian kernel's image, with which it goes; few of the others.
+func TestDirectKept(t *testing.T) {
+	dir := t.TempDir()
+	image := filepath.Join(dir, "vmlinuz")
+	if err := os.WriteFile(image, packedImage(pack(t, pvhKernel, withZstd), 4), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	fetched := &Kernel{ID: "fetched", Image: image, RootImage: filepath.Join(home, "root.img")}
+	if path, err := fetched.Direct(filepath.Join(dir, "vmlinux")); err != nil || filepath.Dir(path) != home {
+		t.Errorf("kept as %s, %v; want it in %s", path, err, home)
+	}
+	if _, err := (&Kernel{ID: "host", Image: image}).Direct(""); !errors.Is(err, ErrNotDirect) {
+		t.Errorf("without a folder: %v", err)
+	}
+	var last string
+	for i := range maxDirect + 3 {
+		var err error
+		if last, err = (&Kernel{ID: fmt.Sprint("host", i), Image: image}).Direct(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir, directPrefix+"*"))
+	if err != nil || len(files) != maxDirect || !slices.Contains(files, last) {
+		t.Errorf("%d are kept, %v: %q", len(files), err, files)
+	}
+	if _, err := (&Kernel{ID: "new", Image: image}).Direct(image); err == nil || errors.Is(err, ErrNotDirect) {
+		t.Errorf("where no folder can be: %v", err)
+	}
+}
+
+func FuzzPayload(f *testing.F) {
 	f.Add(packedImage(pack(f, pvhKernel, withZstd), 4))
 	f.Add(packedImage(pack(f, pvhKernel, withLZ4), 4))
 	f.Add(packedImage(pack(f, pvhKernel, withGzip), 0))
 	f.Fuzz(func(t *testing.T, image []byte) {
-		data, err := unpack(image)
+		r, err := payload(image)
 		if err == nil {
-			err = checkPVH(data)
+			data, _ := io.ReadAll(io.LimitReader(r, 1<<20))
+			err = checkPVH(bytes.NewReader(data))
 		}
 		if err != nil && !errors.Is(err, ErrNotDirect) {
 			t.Fatal(err)

@@ -12,8 +12,9 @@ import (
 )
 
 // The file is a list of numbers (uvarint) and of bytes with their number before
-// them, and a checksum. It is read under emulation, where JSON would take as long as what it saves.
-const magic = "kmodlab programs 1\n"
+// them, and a checksum. It is read under emulation, where JSON would take as long as
+// what it saves.
+const magic = "kmodlab programs 2\n"
 
 // ErrDamaged means that data is not what Encode made.
 var ErrDamaged = errors.New("not a set of programs")
@@ -34,12 +35,8 @@ func (s *Set) Encode() []byte {
 	}
 	w.numbers(uint32(len(s.Programs)))
 	for _, p := range s.Programs {
-		missing := uint32(0)
-		if p.Missing {
-			missing = 1
-		}
-		w.text(p.Name, p.Kind, p.Target, p.License, string(p.Code))
-		w.numbers(p.Type, p.Attach, p.TypeID, missing)
+		w.text(p.Name, p.Kind, p.Target, p.License, p.Refused, string(p.Code))
+		w.numbers(p.Type, p.Attach, p.TypeID)
 	}
 	return sum(w.data)
 }
@@ -71,10 +68,8 @@ func Decode(data []byte) (*Set, error) {
 		s.Variables = append(s.Variables, v)
 	}
 	for range r.count() {
-		p := Program{Name: r.text(), Kind: r.text(), Target: r.text(), License: r.text(), Code: r.bytes()}
-		var missing uint32
-		r.numbers(&p.Type, &p.Attach, &p.TypeID, &missing)
-		p.Missing = missing != 0
+		p := Program{Name: r.text(), Kind: r.text(), Target: r.text(), License: r.text(), Refused: r.text(), Code: r.bytes()}
+		r.numbers(&p.Type, &p.Attach, &p.TypeID)
 		s.Programs = append(s.Programs, p)
 	}
 	if r.bad || r.at != end {

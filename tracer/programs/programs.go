@@ -59,7 +59,7 @@ type Program struct {
 	Type    uint32 // enum bpf_prog_type
 	Attach  uint32 // enum bpf_attach_type
 	TypeID  uint32 // of what a program of type tracing attaches to
-	Missing bool   // the kernel's types do not have the target; never for kprobes
+	Refused string // why its target cannot be had, by the kernel's types; "" where it can
 	Code    []byte // struct bpf_insn, 8 bytes each
 }
 
@@ -160,7 +160,7 @@ func (s *Set) relocate(p *ebpf.ProgramSpec, types *btf.Spec) (Program, error) {
 	kind, _, _ := strings.Cut(p.SectionName, "/")
 	made := Program{Name: p.Name, Kind: kind, Target: p.AttachTo, License: p.License, Type: uint32(p.Type), Attach: uint32(p.AttachType)}
 	var err error
-	if made.TypeID, made.Missing, err = target(kind, p.AttachTo, types); err != nil {
+	if made.TypeID, made.Refused, err = target(kind, p.AttachTo, types); err != nil {
 		return Program{}, err
 	}
 	insns := slices.Clone(p.Instructions)
@@ -179,30 +179,31 @@ func (s *Set) relocate(p *ebpf.ProgramSpec, types *btf.Spec) (Program, error) {
 }
 
 // target looks for what a program attaches to, which is much cheaper than to have
-// the kernel refuse a program.
-func target(kind, name string, types *btf.Spec) (id uint32, missing bool, err error) {
+// the kernel refuse a program. Kprobes need no type information.
+func target(kind, name string, types *btf.Spec) (id uint32, refused string, err error) {
 	var t btf.Type
+	what := "function"
 	switch kind {
 	case "fentry", "fexit":
 		var f *btf.Func
 		err, t = types.TypeByName(name, &f), f
 	case "tp_btf", "tracepoint":
+		what = "tracepoint"
 		var d *btf.Typedef
 		err, t = types.TypeByName("btf_trace_"+name[strings.LastIndexByte(name, '/')+1:], &d), d
 	default:
-		return 0, false, nil // kprobes need no type information
+		return 0, "", nil
 	}
-	if errors.Is(err, btf.ErrNotFound) || errors.Is(err, btf.ErrMultipleMatches) { // it cannot be told which of them would be hooked
-		return 0, true, nil
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	if kind == "tracepoint" {
-		return 0, false, nil
+	switch {
+	case errors.Is(err, btf.ErrNotFound):
+		return 0, fmt.Sprintf("this kernel has no %s %s", what, name), nil
+	case errors.Is(err, btf.ErrMultipleMatches): // it cannot be told which of them would be hooked
+		return 0, fmt.Sprintf("this kernel has several %ss %s", what, name), nil
+	case err != nil || kind == "tracepoint":
+		return 0, "", err
 	}
 	n, err := types.TypeID(t)
-	return uint32(n), false, err
+	return uint32(n), "", err
 }
 
 // applyTypes puts the kernel's offsets and sizes into the code. Where the kernel has

@@ -45,8 +45,8 @@ func TestMake(t *testing.T) {
 			t.Errorf("%s became %s %s, type %d, %d, with %d bytes", p.Name, p.Kind, p.Target, p.Type, p.Attach, len(p.Code))
 		}
 		probe := p.Kind == "kprobe" || p.Kind == "kretprobe"
-		if p.Missing == probe || p.TypeID != 0 { // the object's own types have no function of the kernel
-			t.Errorf("%s: missing %v, type %d", p.Name, p.Missing, p.TypeID)
+		if p.Refused == "" != probe || p.TypeID != 0 { // the object's own types have no function of the kernel
+			t.Errorf("%s: refused %q, type %d", p.Name, p.Refused, p.TypeID)
 		}
 	}
 }
@@ -74,21 +74,21 @@ func TestTargets(t *testing.T) {
 	for _, tt := range []struct {
 		kind, name string
 		has        string // the type whose ID it gets
-		missing    bool
+		refused    string
 	}{
-		{"fentry", "kthread_stop", "kthread_stop", false},
-		{"fexit", "kthread_stop", "kthread_stop", false},
-		{"fexit", "kthread_park", "", true},
-		{"fentry", "twice", "", true},
-		{"tp_btf", "module_get", "btf_trace_module_get", false},
-		{"tp_btf", "kthread_stop", "", true},
-		{"tracepoint", "module/module_get", "", false},
-		{"tracepoint", "module/module_put", "", true},
-		{"kprobe", "nobody", "", false},
+		{"fentry", "kthread_stop", "kthread_stop", ""},
+		{"fexit", "kthread_stop", "kthread_stop", ""},
+		{"fexit", "kthread_park", "", "this kernel has no function kthread_park"},
+		{"fentry", "twice", "", "this kernel has several functions twice"},
+		{"tp_btf", "module_get", "btf_trace_module_get", ""},
+		{"tp_btf", "kthread_stop", "", "this kernel has no tracepoint kthread_stop"},
+		{"tracepoint", "module/module_get", "", ""},
+		{"tracepoint", "module/module_put", "", "this kernel has no tracepoint module/module_put"},
+		{"kprobe", "nobody", "", ""},
 	} {
-		id, missing, err := target(tt.kind, tt.name, kernel)
-		if err != nil || missing != tt.missing {
-			t.Errorf("%s %s: missing %v, %v", tt.kind, tt.name, missing, err)
+		id, refused, err := target(tt.kind, tt.name, kernel)
+		if err != nil || refused != tt.refused {
+			t.Errorf("%s %s: refused %q, %v; want %q", tt.kind, tt.name, refused, err, tt.refused)
 		}
 		has := ""
 		if id != 0 {
