@@ -146,8 +146,8 @@ func quote(w string) string {
 
 // findFirmware is qboot, where this QEMU's data has it (since 5.1), else "". It finds the
 // ACPI tables and enters the kernel; SeaBIOS, which QEMU takes else, looks for disks and
-// option ROMs first: 0.3 s of a boot that takes 2.6. On KVM that is 20 ms, and the guest's
-// caches would be set up otherwise (no MTRR).
+// option ROMs first: 0.3 s of a boot that takes 2.6. On KVM, where it would gain a few
+// milliseconds, it is not used: the guest's caches would be set up otherwise (no MTRR).
 func findFirmware(qemu string) string {
 	program, err := filepath.EvalSymlinks(qemu)
 	if err != nil {
