@@ -33,10 +33,11 @@ func watchCall(call func() error) error {
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+		// Only SIGURG is given back: what a module's init changed of the mask is its own.
 		var before unix.Sigset_t
 		preempt := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGURG - 1)}}
-		if unix.PthreadSigmask(unix.SIG_BLOCK, &preempt, &before) == nil {
-			defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
+		if unix.PthreadSigmask(unix.SIG_BLOCK, &preempt, &before) == nil && before.Val[0]&preempt.Val[0] == 0 {
+			defer unix.PthreadSigmask(unix.SIG_UNBLOCK, &preempt, nil)
 		}
 		thread <- unix.Gettid()
 		done <- call()

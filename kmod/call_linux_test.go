@@ -4,7 +4,11 @@ package kmod
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -57,6 +61,47 @@ func TestWatchCallUninterrupted(t *testing.T) {
 	if err := wait(); err != unix.EINTR {
 		t.Errorf("elsewhere: %v, want EINTR, or this test shows nothing", err)
 	}
+}
+
+// TestWatchCallMask: what a call changes of the thread's mask stays, as after a plain
+// system call, and SIGURG comes through again.
+func TestWatchCallMask(t *testing.T) {
+	var tid int
+	block := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR1 - 1)}}
+	if err := watchCall(func() error {
+		tid = unix.Gettid()
+		return unix.PthreadSigmask(unix.SIG_BLOCK, &block, nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		blocked := blockedSignals(t, tid)
+		if blocked&block.Val[0] == 0 {
+			t.Fatalf("SIGUSR1 is not blocked any more: %#x", blocked)
+		}
+		if blocked&(1<<(unix.SIGURG-1)) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("SIGURG is still blocked: %#x", blocked)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func blockedSignals(t *testing.T, tid int) uint64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/status", tid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(status), "\nSigBlk:\t")
+	mask, err := strconv.ParseUint(after[:16], 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mask
 }
 
 func TestCrashedWords(t *testing.T) {
