@@ -31,6 +31,7 @@ type Agent struct {
 	slept   sleepState
 
 	standbys standbys
+	names    names
 }
 
 // serve says hello and answers calls until the host goes.

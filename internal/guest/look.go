@@ -193,85 +193,8 @@ func parseStack(data []byte) []string {
 	return frames
 }
 
-// roots are the folders whose names tell of what a module left, with how many
-// levels of them. Names only: a stat or an open of what a module left there would
-// run into its code, which is gone. So /proc/sys is not among them, for listing it
-// looks at the tables themselves.
-var roots = []struct {
-	dir   string
-	depth int
-}{
-	{"/proc", 2}, {"/sys/class", 2}, {"/sys/kernel", 1}, {"/sys/kernel/debug", 1}, {slabDir, 1},
-	{"/sys/bus", 1}, {"/sys/fs", 1}, {"/sys/devices/virtual", 2}, {"/sys/devices/platform", 1},
-}
-
-const slabDir = "/sys/kernel/slab"
-
-func (a *Agent) snapshot(*wire.Message, func([]byte) error) (any, []byte, error) {
-	s := &wire.SnapshotResult{Files: []string{}, Devices: []string{}, Threads: []string{}}
-	for _, root := range roots {
-		s.Files = appendNames(s.Files, root.dir, root.depth)
-	}
-	devices, err := os.ReadFile("/proc/devices")
-	if err != nil {
-		return nil, nil, err
-	}
-	kind := ""
-	for line := range strings.Lines(string(devices)) {
-		line = strings.TrimSpace(line)
-		if name, ok := strings.CutSuffix(line, " devices:"); ok {
-			kind = strings.ToLower(name)
-		} else if line != "" {
-			s.Devices = append(s.Devices, kind+" device "+line)
-		}
-	}
-	for _, pid := range pids() {
-		stat, err := os.ReadFile(path.Join("/proc", strconv.Itoa(pid), "stat"))
-		if err != nil {
-			continue
-		}
-		if t, ok := parseStat(stat); ok && t.Kernel && !strings.HasPrefix(t.Comm, "kworker/") && len(s.Threads) < maxNames {
-			s.Threads = append(s.Threads, t.Comm+"["+strconv.Itoa(pid)+"]")
-		}
-	}
-	return s, nil, nil
-}
-
-// maxNames and maxStack bound what a module that makes entries without end, or a
-// deep stack, can have us tell in one message.
-const (
-	maxNames = 8000
-	maxStack = 40
-)
-
-// appendNames adds what is below dir. The kind of an entry comes with its name,
-// so nothing is looked at.
-func appendNames(list []string, dir string, depth int) []string {
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		name := e.Name()
-		if dir == "/proc" && (isNumber(name) || name == "sys") {
-			continue
-		}
-		if dir == slabDir && e.Type()&os.ModeSymlink != 0 {
-			continue // a merged cache's other name, which the kernel keeps when that cache goes
-		}
-		if len(list) == maxNames {
-			break
-		}
-		full := path.Join(dir, name)
-		list = append(list, full)
-		if e.IsDir() && depth > 1 {
-			list = appendNames(list, full, depth-1)
-		}
-	}
-	return list
-}
-
-func isNumber(s string) bool {
-	_, err := strconv.Atoi(s)
-	return err == nil
-}
+// maxStack bounds what a deep stack can have us tell.
+const maxStack = 40
 
 // maxBacktraces bounds what is kept of the running processors' backtraces.
 const maxBacktraces = 64 << 10

@@ -3,7 +3,6 @@
 package guest
 
 import (
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -68,22 +67,6 @@ func TestParseStack(t *testing.T) {
 	got := parseStack([]byte("[<0>] kthread_stop+0x66/0x140\n[<0>] out+0x9/0x1a [deaf]\nnoise\n"))
 	if want := []string{"kthread_stop+0x66", "out+0x9 [deaf]"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
-	}
-}
-
-// TestAppendNames: what is deeper than asked for, and processes, are left out.
-func TestAppendNames(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.MkdirAll(dir+"/a/b/c", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := appendNames(nil, dir, 2), []string{dir + "/a", dir + "/a/b"}; !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	for _, name := range appendNames(nil, "/proc", 1) {
-		if name == "/proc/1" || name == "/proc/sys" {
-			t.Errorf("%s is listed", name)
-		}
 	}
 }
 

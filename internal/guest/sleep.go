@@ -37,6 +37,7 @@ func (a *Agent) sleep(call *wire.Message, _ func([]byte) error) (any, []byte, er
 	if err := a.fillStandbys(); err != nil {
 		return nil, nil, err
 	}
+	a.names.knowTasks()
 	debug.FreeOSMemory() // else each machine that goes on collects what attaching left
 	result := new(wire.SleepResult)
 	a.trace.mu.Lock()

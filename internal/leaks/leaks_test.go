@@ -61,10 +61,11 @@ func TestOverrun(t *testing.T) {
 func TestNames(t *testing.T) {
 	before := &wire.SnapshotResult{Files: []string{"/proc/a", "/sys/kernel/b"}, Devices: []string{"character device 1 mem"}, Threads: []string{"kthreadd[2]"}}
 	after := &wire.SnapshotResult{
-		Files:   []string{"/proc/a", "/proc/new", "/proc/new/inside", "/sys/kernel/b", "/sys/kernel/c"},
+		// in the kernel's order, which is none
+		Files:   []string{"/sys/kernel/c", "/proc/new/inside", "/proc/a", "/proc/new", "/proc/new-er", "/sys/kernel/b"},
 		Devices: []string{"character device 1 mem", "character device 240 mine"}, Threads: []string{"kthreadd[2]", "K1[90]"},
 	}
-	want := []result.Leftover{{Kind: "file", What: "/proc/new"}, {Kind: "file", What: "/sys/kernel/c"}, {Kind: "device", What: "character device 240 mine"}}
+	want := []result.Leftover{{Kind: "file", What: "/proc/new"}, {Kind: "file", What: "/proc/new-er"}, {Kind: "file", What: "/sys/kernel/c"}, {Kind: "device", What: "character device 240 mine"}}
 	if diff := cmp.Diff(want, Names(before, after)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

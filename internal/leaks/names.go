@@ -13,8 +13,12 @@ import (
 // Names tells which files and devices there are after and were not before.
 func Names(before, after *wire.SnapshotResult) []result.Leftover {
 	var left []result.Leftover
-	for _, f := range added(before.Files, after.Files) {
-		if parent := strings.LastIndex(f, "/"); len(left) > 0 && left[len(left)-1].What == f[:parent] {
+	files := added(before.Files, after.Files)
+	slices.Sort(files)
+	isNew := make(map[string]bool, len(files))
+	for _, f := range files {
+		isNew[f] = true
+		if parent := strings.LastIndex(f, "/"); parent > 0 && isNew[f[:parent]] {
 			continue // what is inside came with its folder
 		}
 		left = append(left, result.Leftover{Kind: "file", What: f})

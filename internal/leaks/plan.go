@@ -54,12 +54,19 @@ type Setting struct {
 // pointers, before 5.13 always.
 const HashPtr = Instance + "/options/hash-ptr"
 
-// Base are the settings that every plan with any begins with. The first makes the
-// instance, which takes a kernel before 6.6, with a folder for each event, most of 0.2 s on TCG.
+// Base are the settings that every plan with any begins with. Names of tasks are not
+// needed, and to remember them has the kernel patch itself and look at each switch; an
+// instance takes that over when it is made, by the second setting. That takes a kernel
+// before 6.6, with a folder for each event, most of 0.2 s on TCG. The filters are those
+// that most plans need, and cost nothing while their events are off.
 var Base = []Setting{
+	{Path: Tracing + "/options/record-cmd", Value: "0", May: true},
 	{Path: HashPtr, Value: "0", May: true},
 	{Path: Instance + "/trace_clock", Value: "mono"},
 	{Path: Instance + "/buffer_size_kb", Value: "2048"},
+	filterOn("kmem/kmalloc", fromCall, false, false),
+	filterOn("kmem/kmalloc_node", fromCall, true, false), // until 6.0
+	filterOn("kmem/kfree", ofNothing, false, false),      // of five, two are of a null pointer
 }
 
 // Plan is what has to be traced to know what modules take and give back. It
@@ -109,6 +116,7 @@ type hook struct {
 
 const (
 	fromModule = "site"           // the call returns to a module
+	fromCall   = "call_site"      // the same in the kernel's own events
 	toModule   = "__probe_ret_ip" // the same of a function's return
 	ofModule   = "fn"             // a module's function is to be called
 	ofNothing  = "ptr"            // all but those of a null pointer, as most put_pid are
@@ -285,12 +293,15 @@ func (d *draft) probe(h hook, function string) {
 }
 
 func (d *draft) filter(event, field string, may, raw bool) {
+	d.filters = append(d.filters, filterOn(event, field, may, raw))
+}
+
+func filterOn(event, field string, may, raw bool) Setting {
 	least := uint64(moduleSpace)
 	if field == ofNothing {
 		least = 1
 	}
-	d.filters = append(d.filters, Setting{Path: Instance + "/events/" + event + "/filter", May: may, Raw: raw,
-		Value: fmt.Sprintf("%s >= %#x", field, least)})
+	return Setting{Path: Instance + "/events/" + event + "/filter", May: may, Raw: raw, Value: fmt.Sprintf("%s >= %#x", field, least)}
 }
 
 func (d *draft) enable(event string, may, raw bool) {
@@ -299,10 +310,6 @@ func (d *draft) enable(event string, may, raw bool) {
 
 // events turns on the kernel's own events.
 func (d *draft) events() {
-	taking := func(event string, may bool) {
-		d.filter(event, "call_site", may, false)
-		d.enable(event, may, false)
-	}
 	any := func(pattern *lazyregexp.Regexp) bool {
 		for base := range d.named {
 			if pattern.MatchString(base) {
@@ -311,16 +318,18 @@ func (d *draft) events() {
 		}
 		return false
 	}
-	// A kvmalloc may be given back by kfree.
+	// Base has the filters of kmalloc and kfree. A kvmalloc may be given back by kfree.
 	kmallocs := any(allocates)
 	if kmallocs {
-		taking("kmem/kmalloc", false)
-		taking("kmem/kmalloc_node", true) // until 6.0
+		d.enable("kmem/kmalloc", false, false)
+		d.enable("kmem/kmalloc_node", true, false)
 		d.enable("kmem/kfree", false, false)
 	}
 	if any(slabs) {
-		taking("kmem/kmem_cache_alloc", false)
-		taking("kmem/kmem_cache_alloc_node", true)
+		d.filter("kmem/kmem_cache_alloc", fromCall, false, false)
+		d.filter("kmem/kmem_cache_alloc_node", fromCall, true, false)
+		d.enable("kmem/kmem_cache_alloc", false, false)
+		d.enable("kmem/kmem_cache_alloc_node", true, false)
 		d.enable("kmem/kmem_cache_free", false, false)
 		if !kmallocs { // which may free what is of a cache, since 6.4
 			d.enable("kmem/kfree", false, false)

@@ -78,8 +78,8 @@ type Run struct {
 	Deaf []Processor       `json:"deaf_processors,omitempty"`
 	Code map[uint64][]byte `json:"code,omitempty"`
 
-	// Before and After are the names that were there around the run; both hold
-	// only where Snapshots is set. Taken says that takings were read, and Plan how.
+	// Before are the names that were there before the run, After those after it, or of
+	// them only the new ones; both hold only where Snapshots is set. Taken says that takings were read, and Plan how.
 	Before    wire.SnapshotResult `json:"before"`
 	After     wire.SnapshotResult `json:"after"`
 	Snapshots bool                `json:"snapshots"`

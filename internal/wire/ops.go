@@ -35,7 +35,7 @@ const (
 	OpSet        = "set"         // SetArgs, SetResult
 	OpList       = "list"        // ListArgs, ListResult
 	OpTasks      = "tasks"       // none, TasksResult
-	OpSnapshot   = "snapshot"    // none, SnapshotResult
+	OpSnapshot   = "snapshot"    // SnapshotArgs or none, SnapshotResult
 	OpModules    = "modules"     // none, ModulesResult
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
 	OpTraceProve = "trace_prove" // ProveArgs, ProveResult
@@ -98,6 +98,12 @@ type TaskState struct {
 	// Stack is /proc/PID/stack, innermost first: function+offset [module].
 	// It is empty while the task runs.
 	Stack []string `json:"stack,omitempty"`
+}
+
+// SnapshotArgs ask for all names, or only for those that were not there when all were
+// asked for.
+type SnapshotArgs struct {
+	Added bool `json:"added,omitempty"`
 }
 
 // SnapshotResult is what a module can leave behind that has a name.
