@@ -41,9 +41,7 @@ func (r *run) conclude() {
 	if r.lab != nil {
 		res.Leaks = r.leftBehind()
 	}
-	if spinning := r.spinning(); len(spinning) > 0 {
-		r.in.Stuck = spinning
-	}
+	r.in.Stuck = append(r.spinning(), r.in.Stuck...)
 	r.explainEnd(l)
 	for i := range res.Leaks {
 		leak := &res.Leaks[i]

@@ -14,6 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/hang"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/result"
 )
 
 // errCrashed ends a wait for a command whose kernel has crashed.
@@ -51,8 +52,10 @@ func (r *run) untilCrash(ctx context.Context) (_ context.Context, stop func()) {
 
 // noteStuck keeps who did not get on.
 func (r *run) noteStuck(ended wire.ExecResult) {
-	r.in.Stuck = hang.Find(ended.Tasks, slices.Concat(r.lab.console(), []byte("\n"), ended.Running), ended.PID, r.studied())
-	if len(r.in.Stuck) == 0 {
+	console := slices.Concat(r.lab.console(), []byte("\n"), ended.Running)
+	r.in.Stuck = hang.Find(ended.Tasks, console, ended.PID, r.studied())
+	spins := slices.ContainsFunc(r.in.Stuck, func(s result.Stuck) bool { return s.State == result.Running && s.Site != "" })
+	if len(r.in.Stuck) == 0 || !spins && hang.Unseen(ended.Tasks, console) {
 		r.askProcessors()
 	}
 }

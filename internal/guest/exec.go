@@ -175,8 +175,7 @@ func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.Ex
 	case <-exited:
 	case <-expired:
 		result.TimedOut = true
-		result.Running = showRunning()
-		result.Tasks = lookAtTasks(result.Running) // before the kill, which may let one of them go on
+		result.Tasks, result.Running = lookAround() // before the kill, which may let one of them go on
 		result.Stuck = !r.kill(exited)
 	case <-hostGone:
 		result.Stuck = !r.kill(exited)

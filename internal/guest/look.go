@@ -21,7 +21,8 @@ import (
 const maxTasks = 400
 
 func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
-	return &wire.TasksResult{Tasks: lookAtTasks(nil)}, nil, nil
+	tasks, _ := lookAtTasks(nil)
+	return &wire.TasksResult{Tasks: tasks}, nil, nil
 }
 
 // A task that runs now may have been woken just now. One that runs on takes at
@@ -33,37 +34,65 @@ const (
 	spinTicks = 10
 )
 
+// lookAgain is for how long after the first look another one begins.
+const lookAgain = 3 * time.Second
+
+// lookAround reads every task, and where those stand that run. One that runs on may be
+// off its processor just when all are shown: on 7.3 the console's printer is a
+// thread, and prefers itself. Then all are shown again.
+func lookAround() (tasks []wire.TaskState, running []byte) {
+	for start := time.Now(); ; {
+		running = append(running, showRunning()...)
+		tasks, missed := lookAtTasks(shownTasks(running))
+		if !missed || time.Since(start) > lookAgain {
+			return tasks, running
+		}
+	}
+}
+
 // lookAtTasks reads every task of the machine and where it stands. A task that
-// ends meanwhile is left out. running are the processors' backtraces.
-func lookAtTasks(running []byte) []wire.TaskState {
-	shown := shownTasks(running)
+// ends meanwhile is left out. shown are those in the processors' backtraces; missed
+// says that another one may run on.
+func lookAtTasks(shown map[int]bool) (tasks []wire.TaskState, missed bool) {
 	before := make(map[int]task)
 	for _, t := range readTasks() {
 		before[t.PID] = t
 	}
 	time.Sleep(spinTime)
-	var tasks []wire.TaskState
 	for _, t := range readTasks() {
-		if was, known := before[t.PID]; t.State == "R" && known && !t.runsOn(was, shown[t.PID]) {
+		was, known := before[t.PID]
+		missed = missed || t.State == "R" && was.State == "R" && !shown[t.PID]
+		if t.State == "R" && known && !t.runsOn(was, shown[t.PID]) {
 			t.State = "S" // between two naps
 		}
 		tasks = append(tasks, t.TaskState)
 	}
-	return tasks
+	return tasks, missed
 }
 
 // task is a task with the processor time that it has taken, and for one that runs
-// how often it left a processor, as the kernel words it.
+// how often it left a processor.
 type task struct {
 	wire.TaskState
-	ticks    uint64
-	switches string
+	ticks uint64
+	left  switches
 }
 
+// switches are the numbers of a task's status: how often it slept or waited, and how
+// often it had to make room for another.
+type switches struct{ voluntary, involuntary string }
+
 // runsOn compares a task that runs with what it was spinTime before. shown is that
-// the kernel showed it on a processor before that.
+// the kernel showed it on a processor before that. One that others leave little time,
+// as the console's printer does, never slept and had to make room.
 func (t *task) runsOn(was task, shown bool) bool {
-	return t.ticks-was.ticks >= spinTicks || shown && was.State == "R" && t.switches != "" && t.switches == was.switches
+	if t.ticks-was.ticks >= spinTicks {
+		return true
+	}
+	if was.State != "R" || t.left.voluntary == "" || t.left.voluntary != was.left.voluntary {
+		return false
+	}
+	return shown || t.ticks > was.ticks || t.left.involuntary != was.left.involuntary
 }
 
 // shownTasks are the tasks in the processors' backtraces.
@@ -80,15 +109,17 @@ func shownTasks(running []byte) map[int]bool {
 	return shown
 }
 
-// switchesIn are the lines of a task's status that tell how often it left a processor.
-func switchesIn(status []byte) string {
-	var lines []byte
-	for line := range bytes.Lines(status) {
-		if bytes.Contains(line, []byte("voluntary_ctxt_switches:")) {
-			lines = append(lines, line...)
+func switchesIn(status []byte) (left switches) {
+	for line := range strings.Lines(string(status)) {
+		name, number, _ := strings.Cut(line, ":")
+		switch name {
+		case "voluntary_ctxt_switches":
+			left.voluntary = strings.TrimSpace(number)
+		case "nonvoluntary_ctxt_switches":
+			left.involuntary = strings.TrimSpace(number)
 		}
 	}
-	return string(lines)
+	return left
 }
 
 func readTasks() []task {
@@ -144,7 +175,7 @@ func lookAtTask(dir string) (task, bool) {
 	t.Stack = parseStack(stack)
 	if t.State == "R" {
 		status, _ := os.ReadFile(path.Join(dir, "status")) // without it, only ticks tell
-		t.switches = switchesIn(status)
+		t.left = switchesIn(status)
 	}
 	return t, true
 }

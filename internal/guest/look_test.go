@@ -25,8 +25,8 @@ func TestParseStat(t *testing.T) {
 
 // TestRunsOn: by ticks where the clock counts, else by being where the kernel saw it.
 func TestRunsOn(t *testing.T) {
-	state := func(letter string, ticks uint64, switches string) task {
-		one := task{ticks: ticks, switches: switches}
+	state := func(letter string, ticks uint64, voluntary, involuntary string) task {
+		one := task{ticks: ticks, left: switches{voluntary, involuntary}}
 		one.State = letter
 		return one
 	}
@@ -35,13 +35,16 @@ func TestRunsOn(t *testing.T) {
 		shown    bool
 		want     bool
 	}{
-		"loop":                     {state("R", 60, "9"), state("R", 10, "7"), false, true},
-		"loop without interrupts":  {state("R", 10, "7"), state("R", 10, "7"), true, true},
-		"waits for a processor":    {state("R", 10, "7"), state("R", 10, "7"), false, false},
-		"was seen, and left":       {state("R", 10, "8"), state("R", 10, "7"), true, false},
-		"was seen, slept":          {state("R", 10, "7"), state("S", 10, ""), true, false},
-		"nobody counts switches":   {state("R", 10, ""), state("R", 10, ""), true, false},
-		"woken a moment ago, naps": {state("R", 11, "9"), state("R", 10, "7"), false, false},
+		"loop":                     {state("R", 60, "2", "9"), state("R", 10, "2", "7"), false, true},
+		"loop without interrupts":  {state("R", 10, "2", "7"), state("R", 10, "2", "7"), true, true},
+		"loop beside a printer":    {state("R", 11, "2", "9"), state("R", 10, "2", "7"), false, true},
+		"the same, not ticked":     {state("R", 10, "2", "9"), state("R", 10, "2", "7"), false, true},
+		"was seen, made room":      {state("R", 10, "2", "8"), state("R", 10, "2", "7"), true, true},
+		"waits for a processor":    {state("R", 10, "2", "7"), state("R", 10, "2", "7"), false, false},
+		"was seen, and slept":      {state("R", 10, "3", "7"), state("R", 10, "2", "7"), true, false},
+		"was seen, asleep":         {state("R", 10, "2", "7"), state("S", 10, "", ""), true, false},
+		"nobody counts switches":   {state("R", 10, "", ""), state("R", 10, "", ""), true, false},
+		"woken a moment ago, naps": {state("R", 11, "4", "9"), state("R", 10, "2", "7"), false, false},
 	} {
 		if got := tt.now.runsOn(tt.was, tt.shown); got != tt.want {
 			t.Errorf("%s: %t", name, got)
@@ -58,7 +61,7 @@ func TestShownTasks(t *testing.T) {
 
 func TestSwitchesIn(t *testing.T) {
 	got := switchesIn([]byte("Name:\tx\nvoluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t12\n"))
-	if want := "voluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t12\n"; got != want {
+	if want := (switches{"3", "12"}); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -49,6 +49,12 @@ func Find(tasks []wire.TaskState, console []byte, step int, modules []string) []
 	return stuck
 }
 
+// Unseen tells whether a task runs on of which the console does not show where.
+func Unseen(tasks []wire.TaskState, console []byte) bool {
+	running := backtraces(console)
+	return slices.ContainsFunc(tasks, func(t wire.TaskState) bool { return t.State == "R" && len(running[t.PID]) == 0 })
+}
+
 func inside(frame string, modules []string) bool {
 	_, module, ok := strings.Cut(frame, " [")
 	return ok && slices.Contains(modules, strings.TrimSuffix(module, "]"))

@@ -51,6 +51,18 @@ func TestFindRunning(t *testing.T) {
 	}
 }
 
+func TestUnseen(t *testing.T) {
+	spins := wire.TaskState{PID: 114, Comm: "spin_thread", State: "R", Kernel: true}
+	waits := wire.TaskState{PID: 115, Comm: "modprobe", State: "D"}
+	if Unseen([]wire.TaskState{spins, waits}, []byte(console)) {
+		t.Error("the console shows the one that runs")
+	}
+	spins.PID = 7
+	if !Unseen([]wire.TaskState{waits, spins}, []byte(console)) {
+		t.Error("the console shows another one")
+	}
+}
+
 // TestFindWaiting is the deadlock of modules/faults/request_init.
 func TestFindWaiting(t *testing.T) {
 	tasks := []wire.TaskState{
