@@ -11,13 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/leaks"
 	"github.com/kmodlab/kmodlab/internal/srcline"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
-	"golang.org/x/sync/errgroup"
 )
 
 // maxTraceText bounds what is read of the guest's kernel trace.
@@ -277,7 +278,7 @@ func (r *run) look(ctx context.Context) bool {
 	defer cancel()
 	ctx, stop := r.untilCrash(ctx)
 	defer stop()
-	// Both at once: a guest has two processors, and each takes 30 ms of one under emulation.
+	// Both at once: a guest has two processors, and each takes 25 to 60 ms of one under emulation.
 	var g errgroup.Group
 	var text []byte
 	traced := r.leaks.plan != nil && len(r.leaks.plan.Settings) > 0

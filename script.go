@@ -167,9 +167,9 @@ func (r *run) wait(ctx context.Context, d time.Duration) bool {
 }
 
 // answerGrace is how long the guest may take to tell of a command that it ended:
-// it looks at the processors, at every task twice, and kills first, which takes
-// its time by the clock and some work, which TCG stretches.
-func answerGrace(scale time.Duration) time.Duration { return 6*time.Second + time.Second*scale }
+// it looks at the processors, at every task twice, perhaps again for some seconds, and
+// kills first, which takes its time by the clock and some work, which TCG stretches.
+func answerGrace(scale time.Duration) time.Duration { return 9*time.Second + time.Second*scale }
 
 // step runs one command in the guest.
 func (r *run) step(ctx context.Context, s Step) bool {

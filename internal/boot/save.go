@@ -143,7 +143,9 @@ func (o Options) Identity(sum func(path string) (string, error)) (string, error)
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", machine)
-	list = append(list, entry{File: File{Name: "kernel", Host: config.Kernel}}, entry{File: File{Name: "packed kernel", Host: o.Kernel.Image}})
+	list = append(list,
+		entry{File: File{Name: "kernel", Host: config.Kernel}},
+		entry{File: File{Name: "packed kernel", Host: o.Kernel.Image}})
 	for _, e := range list {
 		content := fmt.Sprintf("%x", sha256.Sum256(e.Data))
 		if e.Host != "" {

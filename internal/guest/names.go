@@ -40,8 +40,8 @@ var roots = []struct {
 	{"/sys/bus", 1}, {"/sys/fs", 1}, {"/sys/devices/virtual", 2}, {"/sys/devices/platform", 1},
 }
 
-// snapshot tells what there is, or only what was not there at the first look: to send
-// all of it takes longer than to find it.
+// snapshot tells what there is, or only what was not there when all was told: most of
+// it is the same, and to send it takes its time under emulation.
 func (a *Agent) snapshot(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
 	var args wire.SnapshotArgs
 	if len(call.Body) > 0 {
@@ -65,7 +65,7 @@ func (a *Agent) snapshot(call *wire.Message, _ func([]byte) error) (any, []byte,
 // names are what there was at the looks before.
 type names struct {
 	mu    sync.Mutex
-	first map[string]bool // all of the first one
+	first map[string]bool // what was there when all was told
 	// threads are the tasks of the last one, with "name[pid]", or nothing for what is no
 	// kernel thread to tell of. Opening a task's file is most of what a look costs under
 	// emulation, and has the kernel free memory for each, which its trace then is full

@@ -96,26 +96,31 @@ var (
 )
 
 // backtraces are the stacks of running tasks that the console shows, the last of
-// each.
+// each that a flood of other lines left anything of.
 func backtraces(console []byte) map[int][]string {
 	stacks := make(map[int][]string)
-	pid, inTrace := 0, false
+	pid, begun, inTrace := 0, false, false
+	add := func(frame string) {
+		if !begun {
+			stacks[pid], begun = nil, true
+		}
+		stacks[pid] = append(stacks[pid], frame)
+	}
 	for line := range strings.Lines(string(console)) {
 		line = strings.TrimRight(line, "\r\n")
 		switch m := task.FindStringSubmatch(line); {
 		case header.MatchString(line):
-			pid, inTrace = -1, false
+			pid, begun, inTrace = -1, false, false
 			continue
 		case m != nil && pid == -1:
 			pid, _ = strconv.Atoi(m[1])
-			delete(stacks, pid)
 			continue
 		}
 		if pid <= 0 {
 			continue
 		}
-		if m := rip.FindStringSubmatch(line); m != nil && len(stacks[pid]) == 0 {
-			stacks[pid] = append(stacks[pid], joined(m))
+		if m := rip.FindStringSubmatch(line); m != nil && !begun {
+			add(joined(m))
 		}
 		switch {
 		case strings.Contains(line, "Call Trace:"):
@@ -124,7 +129,7 @@ func backtraces(console []byte) map[int][]string {
 			pid, inTrace = 0, false
 		case inTrace:
 			if m := frame.FindStringSubmatch(line); m != nil {
-				stacks[pid] = append(stacks[pid], joined(m))
+				add(joined(m))
 			}
 		}
 	}

@@ -63,6 +63,15 @@ func TestUnseen(t *testing.T) {
 	}
 }
 
+// TestFindTruncated: of a second backtrace a flood left the beginning only.
+func TestFindTruncated(t *testing.T) {
+	spins := []wire.TaskState{{PID: 114, Comm: "spin_thread", State: "R", Kernel: true}}
+	again := console + "[   34.0] NMI backtrace for cpu 1\n[   34.0] CPU: 1 PID: 114 Comm: spin_thread Tainted: G\n[   34.1] flood\n"
+	if got := Find(spins, []byte(again), 1, []string{"spin_thread"}); len(got) != 1 || got[0].Site != "spin_fn+0x9 [spin_thread]" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // TestFindWaiting is the deadlock of modules/faults/request_init.
 func TestFindWaiting(t *testing.T) {
 	tasks := []wire.TaskState{

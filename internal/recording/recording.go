@@ -79,7 +79,8 @@ type Run struct {
 	Code map[uint64][]byte `json:"code,omitempty"`
 
 	// Before are the names that were there before the run, After those after it, or of
-	// them only the new ones; both hold only where Snapshots is set. Taken says that takings were read, and Plan how.
+	// them only the new ones; both hold only where Snapshots is set. Taken says that
+	// takings were read, and Plan how.
 	Before    wire.SnapshotResult `json:"before"`
 	After     wire.SnapshotResult `json:"after"`
 	Snapshots bool                `json:"snapshots"`
