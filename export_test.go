@@ -4,6 +4,6 @@ package kmodlab
 
 // WithoutLeaks gives a Spec whose run looks for nothing that stays behind.
 func (s Spec) WithoutLeaks() Spec {
-	s.noLeaks = true
+	s.NoLeaks = true
 	return s
 }

@@ -5,18 +5,21 @@ package kmodlab
 import (
 	"context"
 	"errors"
-	"path/filepath"
+	"fmt"
+	"runtime"
 	"slices"
-	"strings"
-	"time"
 
-	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
-	"github.com/kmodlab/kmodlab/internal/recording"
+	"github.com/kmodlab/kmodlab/internal/lab"
+	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/pool"
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/session"
+	"github.com/kmodlab/kmodlab/internal/verdict"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
-	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -24,293 +27,123 @@ import (
 // the build or the guest failed: look at its verdict. The error is a *UsageError,
 // or ctx's cause when ctx ended first; then nothing is left behind either.
 func Run(ctx context.Context, spec Spec) (*result.Result, error) {
-	return runWith(ctx, spec, new(shared))
+	return run(ctx, spec, new(prepare.Shared), nil)
 }
 
-func runWith(ctx context.Context, spec Spec, kept *shared) (*result.Result, error) {
+// run is Run as one of a pool.
+func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Turns) (*result.Result, error) {
 	spec, err := spec.complete()
 	if err != nil {
 		return nil, err
 	}
-	r := &run{spec: spec, shared: kept, res: &result.Result{Schema: result.Schema}, traceArgs: wire.TraceArgs{Stats: spec.HookStats, Steady: spec.SteadyHooks}}
-	r.trace.record = spec.Record != nil
-	r.watchEvents()
-	r.all(ctx, []step{
-		r.findPrograms, r.fetch, r.buildProbe, r.startAhead, r.compile, r.resolve, r.start, r.attach, r.watchLeaks, r.script, r.lookForLeaks, r.detach, r.powerOff,
-	})
+	j := notify.New(spec.Watch.watcher())
+	l, e, err := open(ctx, prepareOptions(spec), labOptions(spec), shared, j)
+	if err != nil {
+		return nil, err
+	}
+	if l != nil {
+		e = session.RunScript(ctx, l, spec.script(turns), j)
+	}
+	return conclude(ctx, e, spec.Record)
+}
+
+// open prepares and makes a machine ready. Where that fails there is no lab, and the
+// evidence says why; the error is a *UsageError that only the work brought to light.
+func open(ctx context.Context, po prepare.Options, lo lab.Options, shared *prepare.Shared, j *notify.Journal) (*lab.Lab, *evidence.Evidence, error) {
+	host, err := prepare.Find(ctx, po, shared, j)
+	if errors.Is(err, kernel.ErrUnknownName) {
+		return nil, nil, &UsageError{Text: err.Error()}
+	}
+	if err != nil {
+		return nil, session.Failed(err, nil, j), nil
+	}
+	ahead := lab.StartAhead(ctx, host, lo, j)
+	defer ahead.Close()
+	p, err := host.Modules(ctx)
+	if err != nil {
+		return nil, session.Failed(err, nil, j), nil
+	}
+	l, err := lab.Open(ctx, p, ahead, lo, j)
+	if err != nil {
+		return nil, session.Failed(err, p, j), nil
+	}
+	return l, nil, nil
+}
+
+// conclude makes the result of what is known. record may be nil.
+func conclude(ctx context.Context, e *evidence.Evidence, record *Recording) (*result.Result, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if r.wrong != nil {
-		return nil, r.wrong
+	if record == nil {
+		return verdict.Of(e), nil
 	}
-	r.conclude()
-	return r.res, nil
+	res, used := verdict.OfAndUsed(e)
+	*record = Recording{e, used}
+	return res, nil
 }
 
-// run is one Run while it goes on.
-type run struct {
-	spec   Spec
-	shared *shared // with the other runs of a pool; see kept
-	res    *result.Result
-	in     result.Inputs
-	kernel *kernel.Kernel
-	agent  string
-	build  *kbuild.Build
-	plan   *kmod.Plan           // what is loaded, in order
-	fresh  []kmod.PlannedModule // what was built or given, in load order: all of it is installed
-	inTree []kmod.PlannedModule // of the kernel's own tree, needed by those
-	lab    *lab
-	trace  trace
-	// traceArgs are what the tracer is started with; live is who watches, or nil.
-	traceArgs wire.TraceArgs
-	live      *live
-	// probe is the host's copy of the module that makes the hooks fire; unproved
-	// says why there is no such proof.
-	probe    string
-	known    string // which options the compiler knows, learned when the probe was built
-	unproved string
-	chosen   kbuild.Runner // where to build, once it is decided
-	here     []string      // files that --here installed
-	// hereLog is what a VM's console is for: where a crash is looked for.
-	hereLog   kernelLog
-	kernelLog kernelLog // /dev/kmsg, which has more than a console shows
-	leaks     leakWatch
-	ahead     *ahead     // nil where the run will boot
-	warm      *warmFacts // of the saved machine that the run went on from; nil where it booted
-	// deaf is where the processors of a guest were that did not answer, and code
-	// what they ran there, by the page's address.
-	deaf []recording.Processor
-	code map[uint64][]byte
-	// endedAt is where they were when the guest restarted by itself.
-	endedAt []uint64
-	wrong   error // a *UsageError that only the work brought to light
-	// What a recording needs to know of conclude, and the recording that is
-	// replayed; passHint is the hint of a pass.
-	modulesRead  map[string]moduleBytes
-	sourcesShown map[string]recording.Source
-	recorded     *recording.Recording
-	passHint     string
-	// broken is a guest whose kernel has crashed and may go on all the same:
-	// evidence is still collected, with short deadlines, and nothing else.
-	broken bool
-}
-
-// step is a stretch of a run's way. It returns false when there is nothing to go
-// on with; why is in run.in by then.
-type step func(context.Context) bool
-
-func (r *run) all(ctx context.Context, steps []step) {
-	defer r.release()
-	for _, step := range steps {
-		if ctx.Err() != nil || !step(ctx) {
-			return
+// RunAll carries out many Specs, each as Run does, n of them at a time; 0 is as
+// many as this machine has processors. Whatever one of them ends in, the others go
+// on. What is the same for all, such as symbols and the self-test's module, is read
+// once, and the first run saves the machine that all others go on from.
+//
+// While a run only waits, as for Spec.For, another one works, so up to 2·n machines
+// are there at once. Runs on this machine itself (Spec.Here) follow one another.
+//
+// ended gets what Run returns for the Spec of that index, as each run ends, from one
+// goroutine at a time; a Spec's Watch is told by the goroutine of its run. A Spec
+// that makes no sense is a *UsageError before anything runs, said with its index in
+// the error. When ctx ends, so do all runs, nothing is left behind, and the error is
+// ctx's cause; ended is not called for those that were cut short.
+func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, res *result.Result, err error)) error {
+	for i, s := range specs {
+		if _, err := s.complete(); err != nil {
+			return fmt.Errorf("spec %d: %w", i, err)
 		}
 	}
-}
-
-func (r *run) release() {
-	if r.lab != nil {
-		r.res.Console = string(r.lab.console())
-		r.trace.abandon(r.lab)
-		r.lab.close()
+	if n <= 0 {
+		n = runtime.NumCPU()
 	}
-	if r.ahead != nil {
-		r.ahead.drop()
+	machines := 2 * n
+	if slices.ContainsFunc(specs, func(s Spec) bool { return s.Here }) {
+		n, machines = 1, 1
 	}
-	if r.live != nil {
-		r.live.end()
-	}
-	r.uninstallHere()
-}
-
-func (r *run) hostFailure(err error, hint string) bool {
-	r.in.Host = &result.Failure{Message: err.Error(), Hint: hint}
-	return false
-}
-
-// phase measures one stretch of work. The returned function ends it.
-func (r *run) phase(name string) func(where string, cached bool) {
-	start := time.Now()
-	r.tell(name, "", 0, 0)
-	return func(where string, cached bool) {
-		ms := float64(time.Since(start).Microseconds()) / 1000
-		r.res.Phases = append(r.res.Phases, result.Phase{Name: name, MS: ms, Cached: cached, Where: where})
-	}
-}
-
-func (r *run) tell(name, detail string, done, total int64) {
-	r.progress(Progress{Phase: name, Detail: detail, Done: done, Total: total})
-}
-
-func (r *run) progress(p Progress) {
-	if r.spec.Watch.Phase != nil {
-		r.spec.Watch.Phase(p)
-	}
-}
-
-func (r *run) log(line string) {
-	if r.spec.Watch.Log != nil {
-		r.spec.Watch.Log(line)
-	}
-}
-
-// findPrograms says what is missing before anything is fetched or built.
-func (r *run) findPrograms(context.Context) bool {
-	agent, err := findAgent(r.spec)
-	if err != nil {
-		return r.hostFailure(err, "")
-	}
-	r.agent = agent
-	if r.spec.Here {
-		return true
-	}
-	if _, err := vm.FindQEMU(r.spec.QEMU); err != nil {
-		return r.hostFailure(err, "kmodlab doctor says what else is missing")
-	}
-	return true
-}
-
-// fetch finds the kernel. Building and loading need the same one.
-func (r *run) fetch(ctx context.Context) bool {
-	name := r.spec.Kernel
-	if r.spec.Here {
-		name = "host"
-	}
-	if name == "" {
-		var err error
-		if name, err = kernel.DefaultName(); err != nil {
-			return r.hostFailure(err, "name a kernel: --kernel debian:bookworm")
-		}
-	}
-	done := r.phase("kernel")
-	k, err := boot.Kernels(r.spec.CacheDir, r.spec.Mirror, r.tellFetch).Get(ctx, name)
-	if errors.Is(err, kernel.ErrUnknownName) {
-		r.wrong = &UsageError{Text: err.Error()}
-		return false
-	}
-	if err != nil {
-		return r.hostFailure(err, "kmodlab doctor says which kernels can be had here")
-	}
-	r.kernel = k
-	done("", false)
-	return true
-}
-
-func (r *run) tellFetch(p kernel.Progress) {
-	r.progress(Progress{Phase: "kernel", Detail: p.Text, Done: p.Done, Total: p.Total, Unit: string(p.Unit)})
-}
-
-// compile builds Spec.Dir.
-func (r *run) compile(ctx context.Context) bool {
-	if r.spec.Dir == "" {
-		return true
-	}
-	done := r.phase("build")
-	build, err := kbuild.Run(ctx, kbuild.Request{
-		Kernel: r.kernel, Sources: r.spec.Dir, Runner: r.runner(ctx), Known: r.known,
-		CacheDir: filepath.Join(r.spec.CacheDir, "build"), Output: r.spec.Watch.Output,
+	shared, turns := new(prepare.Shared), pool.NewTurns(n)
+	pool.Run(ctx, len(specs), machines, turns, func(i int) func() {
+		res, err := run(ctx, specs[i], shared, turns)
+		return func() { ended(i, res, err) }
 	})
-	var failed *kbuild.Error
-	switch {
-	case errors.As(err, &failed) && !failed.Host():
-		r.showSteps(ownPaths(failed.Steps), false)
-		r.in.Build = &result.Failure{Message: failed.Message, Hint: failed.Hint}
-		return false
-	case errors.As(err, &failed):
-		return r.hostFailure(errors.New(failed.Message), failed.Hint)
-	case err != nil:
-		return r.hostFailure(err, "")
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	r.build = build
-	done(string(build.Where), build.Cached)
-	r.showSteps(build.Steps, build.Cached)
-	return true
+	return nil
 }
 
-// showSteps passes the build's commands on as they would be typed.
-func (r *run) showSteps(steps []kbuild.Step, cached bool) {
-	for _, s := range steps {
-		c := result.Command{Argv: s.Argv, Output: s.Output, Exit: s.Exit, MS: s.MS, Cached: cached}
-		r.res.Commands = append(r.res.Commands, c)
-		if r.spec.Watch.Command != nil {
-			r.spec.Watch.Command(c)
-		}
+func prepareOptions(s Spec) prepare.Options {
+	return prepare.Options{
+		Dir: s.Dir, Files: s.Files, Load: s.Load, Params: s.Params,
+		Kernel: s.Kernel, Here: s.Here, Build: kbuild.Where(s.Build), Accel: vm.Accel(s.Accel), Cold: s.Cold,
+		Agent: s.Agent, QEMU: s.QEMU, CacheDir: s.CacheDir, Mirror: s.Mirror,
 	}
 }
 
-// ownPaths names the person's files as they lie in the folder, not where the
-// build saw its copy of them.
-func ownPaths(steps []kbuild.Step) []kbuild.Step {
-	steps = slices.Clone(steps)
-	for i := range steps {
-		steps[i].Output = strings.ReplaceAll(steps[i].Output, kbuild.SourceDir+"/", "")
+func labOptions(s Spec) lab.Options {
+	return lab.Options{
+		CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, StepTimeout: s.StepTimeout,
+		Trace:  wire.TraceArgs{Stats: s.HookStats, Steady: s.SteadyHooks},
+		Record: s.Record != nil, NoLeaks: s.NoLeaks,
 	}
-	return steps
 }
 
-// resolve decides what is loaded, in which order, and refuses before any boot
-// what cannot work. Modules that are not to be loaded are installed all the
-// same: another may ask for them with request_module.
-func (r *run) resolve(context.Context) bool {
-	tree := r.kept().tree(r.kernel)
-	plan, err := kmod.NewPlan(tree, r.files(), r.spec.Load)
-	if err != nil {
-		r.in.Preflight = &result.Failure{
-			Message: strings.ReplaceAll(err.Error(), "\n", "; "),
-			Hint:    "nothing was booted; mend this and run again",
-		}
-		return false
+func (s Spec) script(turns *pool.Turns) session.Script {
+	script := session.Script{Options: session.Options{StepTimeout: s.StepTimeout, Turns: turns}, For: s.For}
+	if s.Script == nil {
+		return script
 	}
-	for _, w := range plan.Warnings {
-		r.log(w.Error())
+	script.Steps = make([]session.Step, 0, len(s.Script))
+	for _, step := range s.Script {
+		script.Steps = append(script.Steps, session.Step{Argv: step.Argv, Wait: step.Wait, Role: session.Role(step.Role)})
 	}
-	r.plan, r.fresh = plan, plan.Fresh()
-	if f := r.misfit(); f != nil {
-		r.in.Preflight = f
-		return false
-	}
-	r.inTree = inTree(plan)
-	if all, err := kmod.NewPlan(tree, r.files(), nil); err == nil {
-		r.fresh = all.Fresh()
-		r.inTree = union(r.inTree, inTree(all))
-	} // else those that do not fit stay out: nobody named them
-	for _, m := range plan.Modules {
-		r.res.Modules = append(r.res.Modules, result.Module{Name: m.Name, Depends: m.Depends})
-	}
-	return true
-}
-
-// union keeps one of each name.
-func union(a, b []kmod.PlannedModule) []kmod.PlannedModule {
-	all := slices.Clone(a)
-	for _, m := range b {
-		if !slices.ContainsFunc(a, func(x kmod.PlannedModule) bool { return x.Name == m.Name }) {
-			all = append(all, m)
-		}
-	}
-	return all
-}
-
-// inTree are the modules of the kernel's own that a plan needs.
-func inTree(p *kmod.Plan) []kmod.PlannedModule {
-	var list []kmod.PlannedModule
-	for _, m := range p.Modules {
-		if m.InTree {
-			list = append(list, m)
-		}
-	}
-	return list
-}
-
-// files are the modules of the folder, or those named by the person.
-func (r *run) files() []string {
-	if r.build == nil {
-		return r.spec.Files
-	}
-	var files []string
-	for _, m := range r.build.Modules {
-		files = append(files, m.Path)
-	}
-	return files
+	return script
 }

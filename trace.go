@@ -3,240 +3,200 @@
 package kmodlab
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2"
-
-	"github.com/kmodlab/kmodlab/internal/boot"
-	"github.com/kmodlab/kmodlab/internal/recording"
+	"github.com/kmodlab/kmodlab/internal/kmodcmd"
+	"github.com/kmodlab/kmodlab/internal/lab"
+	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/session"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/event"
-	"github.com/kmodlab/kmodlab/tracer/symbols"
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// maxKallsyms bounds the guest's /proc/kallsyms; Debian's have 6 to 12 MB.
-const maxKallsyms = 64 << 20
-
-// trace is what the tracer in the guest gives the host.
-type trace struct {
-	started bool
-	events  chan received // one value, when the stream has ended
-	got     []event.Event
-	unkept  map[string]uint64 // events that came after maxEvents of them, by kind
-	counted []event.Event     // those of got that count, in the order of time
-	err     error             // why the stream ended early
-	state   wire.TraceResult
-	table   *symbols.Table // names for addresses, once the result is filled
-	mark    uint64         // what was recorded before it is the self-test's
-	kernel  *symbols.Kernel
-	record  bool            // a recording is wanted
-	tape    *recording.Tape // of the stream
+// Filter says what a trace records. What does not match is dropped in the
+// kernel, before it costs room in a buffer. Every field that is set must match;
+// the zero value records everything.
+type Filter struct {
+	Thread  string           // the kernel thread with this name
+	Module  string           // what a module does, and what happens to it
+	From    string           // who sends a signal: name or pid
+	To      string           // who gets it: name or pid
+	Signals []syscall.Signal // these signals only
 }
 
-// maxEvents bounds what a trace keeps for its story, and so the memory of the
-// host: each takes about 250 bytes, and a stack 100 more. The rest is counted as
-// lost.
-const maxEvents = 1 << 20
+// TraceSpec says what to watch.
+type TraceSpec struct {
+	// Spec names the machine, as for Run. Its Dir or Files, where given, are built
+	// and installed in the VM but not loaded: that is the command's work. Its Load
+	// names modules of the kernel's own that the guest is to have. For is how long
+	// to watch, whether or not Argv ends before; 0 is until Argv ends, or ten
+	// seconds without. Params and Script have no place here.
+	Spec
+	// Argv is a command to run meanwhile. In the VM it is one of modprobe, insmod,
+	// rmmod, lsmod, modinfo and depmod; with Here any command of this machine, as a
+	// child of this process with Stdin.
+	Argv  []string
+	Stdin io.Reader
 
-type received struct {
-	events []event.Event
-	unkept map[string]uint64
-	err    error
+	Filter Filter
+	// Probe lets the self-test's module be loaded with Here too, which is a change
+	// of this machine's kernel (it is tainted). In a VM it always is.
+	Probe bool
 }
 
-// receive reads the stream to its end. live may be nil.
-func receive(r io.Reader, live *live) received {
-	got := received{unkept: make(map[string]uint64)}
-	got.err = event.ReadEach(bufio.NewReaderSize(r, 64<<10), func(e event.Event) {
-		if len(got.events) < maxEvents {
-			got.events = append(got.events, e)
-		} else {
-			got.unkept[e.Kind.String()]++
-		}
-		if live != nil {
-			live.add(e)
-		}
-	})
-	return got
-}
+// defaultWatch is how long a trace without a command lasts.
+const defaultWatch = 10 * time.Second
 
-// start attaches, and reads records from then on: a port that nobody reads
-// would stop the guest.
-func (t *trace) start(ctx context.Context, l *lab, args wire.TraceArgs, live *live) error {
-	t.follow(l, live)
-	return l.Call(ctx, wire.OpTraceStart, args, &t.state)
-}
-
-func (t *trace) follow(l *lab, live *live) {
-	t.events = make(chan received, 1)
-	go func() { t.events <- receive(t.tap(l.events), live) }()
-	t.started = true
-}
-
-func (t *trace) take(r received) {
-	t.got, t.unkept, t.err = r.events, r.unkept, r.err
-	t.started = false
-}
-
-// stop waits for the last record.
-func (t *trace) stop(ctx context.Context, l *lab) error {
-	if err := l.Call(ctx, wire.OpTraceStop, nil, &t.state); err != nil {
-		return err
+// complete checks a TraceSpec and fills its zero values.
+func (s TraceSpec) complete() (TraceSpec, error) {
+	hasModules := s.Dir != "" || len(s.Files) > 0 || len(s.Load) > 0
+	switch {
+	case len(s.Params) > 0 || s.Script != nil:
+		return s, usage("a trace loads nothing by itself: give parameters to the command")
+	case s.Here && hasModules:
+		return s, usage("--here changes nothing on this machine, so it installs no modules: leave --modules out, or --here")
+	case s.Here && (s.Kernel != "" || s.Accel != ""):
+		return s, usage("--here traces this machine's own kernel: no other kernel or accelerator can be chosen")
+	case s.Here && os.Geteuid() != 0:
+		return s, usage("--here traces this machine's kernel, which only root may: sudo kmodlab trace --here …")
 	}
-	select {
-	case r := <-t.events:
-		t.take(r)
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("read the last records: %w", ctx.Err())
+	if err := s.Filter.check(); err != nil {
+		return s, err
 	}
-}
-
-// abandon takes what came of the records when the guest did not get to the end.
-// It closes the stream; the lab is of no use after it.
-func (t *trace) abandon(l *lab) {
-	if !t.started {
-		return
+	if err := s.checkCommand(); err != nil {
+		return s, err
 	}
-	l.close()
-	select {
-	case r := <-t.events:
-		t.take(r)
-	case <-time.After(5 * time.Second):
-		t.err = errors.New("the stream of records did not end")
-	}
-	t.started = false
-}
-
-// readKernel gets the names of the kernel's functions. Without KASLR they are
-// the same at every boot of one kernel, so they are read from the guest once;
-// id is empty where that does not hold.
-func (t *trace) readKernel(ctx context.Context, l *lab, dir, id string, known *memo[*symbols.Kernel]) error {
-	if t.kernel != nil {
-		return nil
-	}
-	path := filepath.Join(dir, id)
-	if id != "" {
-		if t.readCached(path, known); t.kernel != nil {
-			return nil
-		}
-	}
-	data, err := boot.ReadFile(ctx, l.Client, "/proc/kallsyms", maxKallsyms)
+	length := s.For
+	spec, err := s.Spec.completeMachine()
 	if err != nil {
-		return err
+		return s, err
 	}
-	if id == "" {
-		t.kernel, err = symbols.ReadRunning(bytes.NewReader(data))
-		return err
+	s.Spec = spec
+	s.For = length
+	if s.For == 0 && len(s.Argv) == 0 {
+		s.For = defaultWatch
 	}
-	if t.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err == nil {
-		keepFile(path, data)
-	}
-	return err
+	return s, nil
 }
 
-// keepFile spares the next run to read something from the guest. In a cache that
-// cannot be written, another user's or one on a full disk, that one reads it again.
-func keepFile(path string, data []byte) {
-	dir := filepath.Dir(path)
-	if os.MkdirAll(dir, 0o755) == nil {
-		renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(dir))
+func (f Filter) check() error {
+	for _, s := range f.Signals {
+		if s < 1 || s > 64 {
+			return usage("there is no signal %d: they are 1 to 64", int(s))
+		}
 	}
+	for _, name := range []string{f.Thread, f.From, f.To, f.Module} {
+		if strings.ContainsRune(name, 0) || len(name) > 63 {
+			return usage("%q names nothing in a kernel: a task's name has at most %d characters, a module's 55", name, maxComm)
+		}
+	}
+	return nil
 }
 
-// readCached takes the names that an earlier run with this kernel kept, if any.
-func (t *trace) readCached(path string, known *memo[*symbols.Kernel]) {
-	if t.kernel != nil || path == "" {
-		return
+// checkCommand finds a command that is not there before anything is booted.
+func (s TraceSpec) checkCommand() error {
+	if len(s.Argv) == 0 {
+		return nil
 	}
-	kernel, err := known.get(path, func() (*symbols.Kernel, error) { return readSymbolsFile(path) })
-	if err == nil {
-		t.kernel = kernel
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		os.Remove(path) // half written or damaged
+	if s.Here {
+		if _, err := exec.LookPath(s.Argv[0]); err != nil {
+			return usage("%s: no such command on this machine: %v", s.Argv[0], err)
+		}
+		return nil
 	}
+	if !slices.Contains(kmodcmd.Names(), path.Base(s.Argv[0])) {
+		return usage("%s is no command of the guest, which has %s only; with --here any command of this machine can be run",
+			s.Argv[0], strings.Join(kmodcmd.Names(), ", "))
+	}
+	return nil
 }
 
-func readSymbolsFile(path string) (*symbols.Kernel, error) {
-	data, err := os.ReadFile(path)
+// Trace watches a kernel while a command runs there, or for a time, and tells
+// what happened. When ctx ends while the trace goes on, the trace ends early and
+// is told all the same; when it ends before, Trace gives its cause. Otherwise
+// it is as Run, but that a trace passes when the guest got to its end and the
+// command, if any, succeeded.
+func Trace(ctx context.Context, spec TraceSpec) (*result.Result, error) {
+	spec, err := spec.complete()
 	if err != nil {
 		return nil, err
 	}
-	return symbols.ReadKernel(bytes.NewReader(data))
+	work, interrupter, release := session.Interruptible(ctx)
+	defer release()
+	j := notify.New(spec.Watch.watcher())
+	options := prepareOptions(spec.Spec)
+	options.NoProbe = spec.Here && !spec.Probe
+	l, e, err := open(work, options, spec.labOptions(), new(prepare.Shared), j)
+	if err != nil {
+		return nil, err
+	}
+	if l != nil {
+		e = session.RunTrace(work, l, spec.trace(), interrupter, j)
+	}
+	return conclude(work, e, spec.Record)
 }
 
-// fill turns the records into the result's lives.
-func (t *trace) fill(res *result.Result, agent uint32, studied []string, file func(name string) ([]byte, error), remember bool) {
-	for _, h := range t.state.Hooks {
-		res.Hooks = append(res.Hooks, result.Hook{
-			Name: h.Name, Kind: h.Kind, Target: h.Target, Attached: h.Attached, Proved: proved(h), Fired: h.Fired, Missed: h.Missed,
-			Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note, Kinds: h.Kinds,
-		})
+func (s TraceSpec) trace() session.Trace {
+	return session.Trace{
+		Options: session.Options{StepTimeout: s.StepTimeout}, For: s.For, Argv: s.Argv, Stdin: s.Stdin, Missing: s.Filter.unmatched,
 	}
-	for _, lost := range []map[string]uint64{t.state.Lost, t.unkept} {
-		for kind, n := range lost {
-			if res.Dropped.ByKind == nil {
-				res.Dropped.ByKind = make(map[string]uint64)
-			}
-			res.Dropped.ByKind[kind] += n
-			res.Dropped.Total += n
+}
+
+func (s TraceSpec) labOptions() lab.Options {
+	o := labOptions(s.Spec)
+	o.Trace = s.wire()
+	return o
+}
+
+func (s TraceSpec) wire() wire.TraceArgs {
+	f := wire.TraceFilter{Thread: s.Filter.Thread, Module: s.Filter.Module, From: s.Filter.From, To: s.Filter.To}
+	for _, sig := range s.Filter.Signals {
+		f.Signals = append(f.Signals, int(sig))
+	}
+	return wire.TraceArgs{Filter: f, Stats: s.HookStats, Steady: s.SteadyHooks}
+}
+
+// unmatched says which of the filters' names no event bore, for a mistyped name
+// shows nothing and is no error: what bears it may have come later.
+func (f Filter) unmatched(events []event.Event) []string {
+	task := func(name string) bool {
+		name = name[:min(len(name), maxComm)]
+		return slices.ContainsFunc(events, func(e event.Event) bool { return e.By.Comm == name || e.Target.Comm == name })
+	}
+	var missing []string
+	if f.Thread != "" && !task(f.Thread) {
+		missing = append(missing, "--thread "+f.Thread)
+	}
+	if len(events) > 0 {
+		return missing
+	}
+	for _, other := range []struct{ flag, value string }{
+		{"--module", f.Module}, {"--from", f.From}, {"--to", f.To},
+	} {
+		if other.value != "" {
+			missing = append(missing, other.flag+" "+other.value)
 		}
 	}
-	events := t.all()
-	t.table = symbols.New(t.kernel, events, func(name string) *symbols.Module { return moduleSymbols(file(name)) })
-	if remember {
-		t.table.Remember()
-	}
-	deaf := blind(t.state.Hooks)
-	for kind, why := range deaf {
-		if res.Unknown == nil {
-			res.Unknown = make(map[string]string)
+	if len(f.Signals) > 0 {
+		var names []string
+		for _, s := range f.Signals {
+			names = append(names, timeline.SignalName(int(s)))
 		}
-		res.Unknown[kind.String()] = why
+		missing = append(missing, "--signal "+strings.Join(names, ","))
 	}
-	tl := timeline.Build(events, t.table.Site, timeline.Options{AgentTGID: agent, Modules: studied, Blind: deaf})
-	threads, requests, signals, modules := result.FromTimeline(tl)
-	res.Threads, res.Requests, res.Signals = threads, requests, signals
-	res.Modules = result.MergeModules(res.Modules, modules)
+	return missing
 }
 
-// placeOf names the function at an address, at a time, and its module.
-func (t *trace) placeOf(addr, at uint64) (site, module string) {
-	if t.table == nil {
-		return "", ""
-	}
-	s := t.table.Site(addr, at)
-	return s.String(), s.Module
-}
-
-// all gives the events that count, in the order of time.
-func (t *trace) all() []event.Event {
-	if t.counted == nil {
-		t.counted, t.got = afterMark(t.got, t.mark), nil
-	}
-	return t.counted
-}
-
-// moduleSymbols reads the functions of a module's file; nil where it cannot, for
-// then its places simply have no names.
-func moduleSymbols(ko []byte, err error) *symbols.Module {
-	if err != nil {
-		return nil
-	}
-	m, err := symbols.ReadModule(ko)
-	if err != nil {
-		return nil
-	}
-	return m
-}
+// maxComm is the kernel's bound of a task's name.
+const maxComm = 15

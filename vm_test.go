@@ -13,6 +13,7 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/cli"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/needs"
 	"github.com/kmodlab/kmodlab/result"
@@ -271,7 +272,7 @@ func TestBuildInVM(t *testing.T) {
 	if err := os.MkdirAll(cache+"/kernels", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	spec := kmodlab.Demo("modules/signals")
+	spec := cli.Demo("modules/signals")
 	spec.CacheDir, spec.Accel = own, "tcg"
 	for _, cached := range []bool{false, true} {
 		res := runVM(t, spec)

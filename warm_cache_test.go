@@ -11,7 +11,7 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/needs"
-	"github.com/kmodlab/kmodlab/internal/warm"
+	"github.com/kmodlab/kmodlab/internal/snapshot"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -74,7 +74,7 @@ func TestOthersCache(t *testing.T) {
 	}
 }
 
-func onlyImage(t *testing.T, store warm.Store) warm.Image {
+func onlyImage(t *testing.T, store snapshot.Store) snapshot.Image {
 	t.Helper()
 	list, err := store.Images()
 	if err != nil || len(list) != 1 {

@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kmodlab/kmodlab"
-	"github.com/kmodlab/kmodlab/internal/warm"
+	"github.com/kmodlab/kmodlab/internal/snapshot"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -64,7 +64,7 @@ var times = regexp.MustCompile(`[0-9.]+ [mµ]?s\b`)
 
 // machines is a cache of its own for saved machines, with the kernels and builds of
 // the person's.
-func machines(t *testing.T) (cache string, store warm.Store) {
+func machines(t *testing.T) (cache string, store snapshot.Store) {
 	t.Helper()
 	needVM(t)
 	shared, err := fetchKernel()
@@ -77,7 +77,7 @@ func machines(t *testing.T) (cache string, store warm.Store) {
 			t.Fatal(err)
 		}
 	}
-	return cache, warm.Store{Dir: filepath.Join(cache, "machines")}
+	return cache, snapshot.Store{Dir: filepath.Join(cache, "machines")}
 }
 
 // TestMachineStore runs on a saved machine through all that can happen to it. Whatever
@@ -96,7 +96,7 @@ func TestMachineStore(t *testing.T) {
 		}
 		return res
 	}
-	images := func(want int) []warm.Image {
+	images := func(want int) []snapshot.Image {
 		t.Helper()
 		list, err := store.Images()
 		if err != nil || len(list) != want {

@@ -2,7 +2,10 @@
 
 package result
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Crash is one report of the kernel about itself, from the console or the log.
 // What the report does not say is null or empty.
@@ -90,3 +93,6 @@ func (c *Crash) GuiltyFrame() *Frame {
 	}
 	return &c.Frames[*c.Guilty]
 }
+
+// GoesOn reports whether the kernel carries on in order after such a report.
+func (c *Crash) GoesOn() bool { return strings.HasPrefix(c.Title, "WARNING") || c.Type == "oom-kill" }

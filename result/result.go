@@ -115,6 +115,9 @@ type Stuck struct {
 	Step  bool     `json:"step,omitempty"`  // it is the command that did not end
 }
 
+// Running is the state of a task that waits for nothing.
+const Running = "running"
+
 // Machine says where the run took place.
 type Machine struct {
 	Kernel      string `json:"kernel"`       // uname -r

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
-	"github.com/kmodlab/kmodlab/internal/warm"
+	"github.com/kmodlab/kmodlab/internal/snapshot"
 )
 
 func newCache() *cobra.Command {
@@ -21,7 +21,7 @@ func newCache() *cobra.Command {
 		Short: "list or remove the machines that were saved to save their boot",
 		Long: fmt.Sprintf(`Without KVM the first run with a kernel saves its machine after the boot, and
 later runs go on from there (--cold boots). At most %d machines and %d GiB are kept,
-those that were used last.`, warm.MaxImages, warm.MaxBytes>>30),
+those that were used last.`, snapshot.MaxImages, snapshot.MaxBytes>>30),
 		Example: "  kmodlab cache\n  kmodlab cache prune",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return listMachines(c) },
@@ -35,9 +35,9 @@ those that were used last.`, warm.MaxImages, warm.MaxBytes>>30),
 	return c
 }
 
-func machineStore() (warm.Store, error) {
+func machineStore() (snapshot.Store, error) {
 	dir, err := kmodlab.DefaultCacheDir()
-	return warm.Store{Dir: filepath.Join(dir, kmodlab.MachineDir)}, err
+	return snapshot.Store{Dir: filepath.Join(dir, kmodlab.MachineDir)}, err
 }
 
 func listMachines(c *cobra.Command) error {

@@ -5,14 +5,17 @@ package cli
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/modules"
 )
 
 func newDemo() *cobra.Command {
-	o := &options{spec: kmodlab.Demo(""), walk: true}
+	o := &options{spec: Demo(""), walk: true}
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "walk the steps of the 2015 blog with its two modules, and tell what happened",
@@ -27,7 +30,7 @@ signals, as the trace saw them.`,
 				return fmt.Errorf("make a folder for the demo: %w", err)
 			}
 			defer os.RemoveAll(dir)
-			if err := os.CopyFS(dir, kmodlab.DemoSources()); err != nil {
+			if err := os.CopyFS(dir, modules.Signals()); err != nil {
 				return fmt.Errorf("write the demo's sources: %w", err)
 			}
 			o.spec.Dir = dir
@@ -36,4 +39,29 @@ signals, as the trace saw them.`,
 	}
 	o.flags(c.Flags())
 	return c
+}
+
+// The demo counts every 100 ms instead of every second, and runs long enough to
+// count to ten and to get both signals, also under TCG.
+const (
+	demoPeriod = "period_ms=100"
+	demoTime   = 2 * time.Second
+)
+
+// Demo is the Spec of the blog's steps with the pair of modules in dir
+// (modules/signals of this repository). It builds in the VM: that is the point.
+func Demo(dir string) kmodlab.Spec {
+	return kmodlab.Spec{
+		Dir:   dir,
+		Build: string(kbuild.VM),
+		Script: []kmodlab.Step{
+			{Argv: []string{"depmod", "-a"}},
+			{Argv: []string{"modprobe", "--show-depends", "send_signal"}},
+			{Argv: []string{"modprobe", "signal_handling", demoPeriod}, Role: kmodlab.Load, Wait: demoTime},
+			{Argv: []string{"lsmod"}},
+			{Argv: []string{"modinfo", "signal_handling"}},
+			{Argv: []string{"modprobe", "-r", "signal_handling"}, Role: kmodlab.Refused},
+			{Argv: []string{"modprobe", "-r", "send_signal"}, Role: kmodlab.Unload},
+		},
+	}
 }

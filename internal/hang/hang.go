@@ -12,16 +12,27 @@ import (
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
-	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
 
 // maxStuck bounds what a module with many threads can make us tell.
 const maxStuck = 32
 
+// Task is a task of the guest with its stack.
+type Task struct {
+	PID    int // of the thread
+	TGID   int // of its process
+	Comm   string
+	State  string // one letter, as in /proc/PID/stat
+	Kernel bool   // a kernel thread
+	// Stack is /proc/PID/stack, innermost first: function+offset [module]. It is
+	// empty while the task runs.
+	Stack []string
+}
+
 // Find names the tasks that have to do with the modules: whoever has a frame in one
 // of them, and whoever loads or unloads. step is the process that did not end.
-func Find(tasks []wire.TaskState, console []byte, step int, modules []string) []result.Stuck {
+func Find(tasks []Task, console []byte, step int, modules []string) []result.Stuck {
 	running := backtraces(console)
 	var stuck []result.Stuck
 	for _, t := range tasks {
@@ -49,10 +60,10 @@ func Find(tasks []wire.TaskState, console []byte, step int, modules []string) []
 	return stuck
 }
 
-// Unseen tells whether a task runs on of which the console does not show where.
-func Unseen(tasks []wire.TaskState, console []byte) bool {
+// Unseen reports whether some running task has no backtrace on the console.
+func Unseen(tasks []Task, console []byte) bool {
 	running := backtraces(console)
-	return slices.ContainsFunc(tasks, func(t wire.TaskState) bool { return t.State == "R" && len(running[t.PID]) == 0 })
+	return slices.ContainsFunc(tasks, func(t Task) bool { return t.State == "R" && len(running[t.PID]) == 0 })
 }
 
 func inside(frame string, modules []string) bool {
@@ -61,7 +72,7 @@ func inside(frame string, modules []string) bool {
 }
 
 // loads is a process inside of a system call about modules.
-func loads(t wire.TaskState) bool {
+func loads(t Task) bool {
 	return !t.Kernel && slices.ContainsFunc(t.Stack, func(frame string) bool {
 		return strings.Contains(frame, "finit_module") || strings.Contains(frame, "load_module") || strings.Contains(frame, "delete_module")
 	})

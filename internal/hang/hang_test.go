@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -34,7 +33,7 @@ const console = `[   33.061575] sysrq: Show backtrace of all active CPUs
 `
 
 func TestFindRunning(t *testing.T) {
-	tasks := []wire.TaskState{
+	tasks := []Task{
 		{PID: 2, TGID: 2, Comm: "kthreadd", State: "S", Kernel: true, Stack: []string{"kthreadd+0x2a"}},
 		{PID: 114, TGID: 114, Comm: "spin_thread", State: "R", Kernel: true},
 		{PID: 113, TGID: 113, Comm: "modprobe", State: "S", Stack: []string{"do_epoll_wait+0x6a0"}},
@@ -52,20 +51,20 @@ func TestFindRunning(t *testing.T) {
 }
 
 func TestUnseen(t *testing.T) {
-	spins := wire.TaskState{PID: 114, Comm: "spin_thread", State: "R", Kernel: true}
-	waits := wire.TaskState{PID: 115, Comm: "modprobe", State: "D"}
-	if Unseen([]wire.TaskState{spins, waits}, []byte(console)) {
+	spins := Task{PID: 114, Comm: "spin_thread", State: "R", Kernel: true}
+	waits := Task{PID: 115, Comm: "modprobe", State: "D"}
+	if Unseen([]Task{spins, waits}, []byte(console)) {
 		t.Error("the console shows the one that runs")
 	}
 	spins.PID = 7
-	if !Unseen([]wire.TaskState{waits, spins}, []byte(console)) {
+	if !Unseen([]Task{waits, spins}, []byte(console)) {
 		t.Error("the console shows another one")
 	}
 }
 
 // TestFindTruncated: of a second backtrace a flood left the beginning only.
 func TestFindTruncated(t *testing.T) {
-	spins := []wire.TaskState{{PID: 114, Comm: "spin_thread", State: "R", Kernel: true}}
+	spins := []Task{{PID: 114, Comm: "spin_thread", State: "R", Kernel: true}}
 	again := console + "[   34.0] NMI backtrace for cpu 1\n[   34.0] CPU: 1 PID: 114 Comm: spin_thread Tainted: G\n[   34.1] flood\n"
 	if got := Find(spins, []byte(again), 1, []string{"spin_thread"}); len(got) != 1 || got[0].Site != "spin_fn+0x9 [spin_thread]" {
 		t.Errorf("got %+v", got)
@@ -74,7 +73,7 @@ func TestFindTruncated(t *testing.T) {
 
 // TestFindWaiting is the deadlock of modules/faults/request_init.
 func TestFindWaiting(t *testing.T) {
-	tasks := []wire.TaskState{
+	tasks := []Task{
 		{PID: 110, TGID: 110, Comm: "modprobe", State: "D", Stack: []string{"call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "request_init+0x16 [request_init]", "__do_sys_finit_module+0xac"}},
 		{PID: 111, Comm: "other", State: "S", Stack: []string{"wait_here+0x1 [virtio_net]"}},
 		{PID: 115, Comm: "modprobe", State: "S", Stack: []string{"load_module+0x8d4", "__do_sys_finit_module+0xac"}},
@@ -97,9 +96,9 @@ func TestFindWaiting(t *testing.T) {
 
 // TestBounds: a guest may tell of any number of tasks, and print anything.
 func TestBounds(t *testing.T) {
-	var tasks []wire.TaskState
+	var tasks []Task
 	for i := range 10 * maxStuck {
-		tasks = append(tasks, wire.TaskState{PID: i, State: "?", Stack: []string{"f+0x1 [m]"}})
+		tasks = append(tasks, Task{PID: i, State: "?", Stack: []string{"f+0x1 [m]"}})
 	}
 	noise := strings.Repeat("NMI backtrace for cpu 0\nCPU: 0 PID: 99999999999999999999 Comm: x\nRIP: 0010:\x00/0x1 [\n Call Trace:\n", 50)
 	if n := len(Find(tasks, []byte(noise), 0, []string{"m"})); n != maxStuck {

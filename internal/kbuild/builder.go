@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/snapshot"
 	"github.com/kmodlab/kmodlab/internal/vm"
-	"github.com/kmodlab/kmodlab/internal/warm"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
@@ -61,16 +61,16 @@ func mountToolchain(ctx context.Context, g *boot.Guest) error {
 // that cannot be.
 func (r VMRunner) resume(ctx context.Context, opts boot.Options) *boot.Guest {
 	opts.Accel = vm.TCG
-	store := warm.Store{Dir: r.Machines, Log: r.Log}
+	store := snapshot.Store{Dir: r.Machines, Log: r.Log}
 	key, err := machineKey(store, opts)
 	if err != nil {
 		return nil // the boot says why
 	}
 	var facts struct{} // there is nothing to know
 	image, err := store.Find(key, &facts)
-	if errors.Is(err, warm.ErrNone) {
-		image, err = store.Make(ctx, key, int64(opts.MemoryMiB)<<20, &facts, func(d *warm.Draft) (*boot.Image, error) {
-			return sleepyMachine(ctx, d, opts)
+	if errors.Is(err, snapshot.ErrNone) {
+		image, err = store.Make(ctx, key, int64(opts.MemoryMiB)<<20, &facts, func(d *snapshot.Draft) (*boot.Image, error) {
+			return saveBuilder(ctx, d, opts)
 		})
 	}
 	if err != nil {
@@ -93,7 +93,7 @@ func (r VMRunner) resume(ctx context.Context, opts boot.Options) *boot.Guest {
 
 // machineKey names a machine by all that it was made of. A disk's contents are in
 // the guest's memory, so that it must not have been touched since.
-func machineKey(store warm.Store, opts boot.Options) (string, error) {
+func machineKey(store snapshot.Store, opts boot.Options) (string, error) {
 	sums := store.Sums()
 	machine, err := opts.Identity(sums.Of)
 	if err != nil {
@@ -118,7 +118,7 @@ const touch = `mkdir /tmp/touch && cd /tmp/touch && for cc in /usr/bin/gcc-[0-9]
 [ ! -x $cc ] || { echo 'int x;' >x.c; $cc -c x.c; ld -r -o y.o x.o; tar -cf x.tar x.c y.o; tar -xf x.tar; }; done
 make --version; cd / && rm -r /tmp/touch; true`
 
-func sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Options) (*boot.Image, error) {
+func saveBuilder(ctx context.Context, draft *snapshot.Draft, opts boot.Options) (*boot.Image, error) {
 	opts.RAM, opts.Console = draft.RAM, nil
 	g, err := boot.Start(ctx, opts)
 	if err != nil {

@@ -94,7 +94,7 @@ func (m *meta) build(dir string) *Build {
 }
 
 // store makes an entry from a finished work folder, under the lock of id.
-func (c cache) store(id string, job Job, snap *snapshot, steps []Step, r *Request) (*Build, error) {
+func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Request) (*Build, error) {
 	tmp, dir := filepath.Join(c.dir, id+".new"), filepath.Join(c.dir, id)
 	removeAll(tmp)
 	defer removeAll(tmp)

@@ -14,7 +14,7 @@ import (
 )
 
 // buildError explains a step that failed.
-func buildError(job Job, snap *snapshot, steps []Step) *Error {
+func buildError(job Job, snap *sourceFolder, steps []Step) *Error {
 	last := steps[len(steps)-1]
 	own := snap.files()
 	e := &Error{Kind: ErrCompile, Steps: steps, Diagnostics: diagnose(last.Raw, job.src(), own)}
@@ -82,7 +82,7 @@ var (
 )
 
 // hint says what usually mends a complaint; empty when nothing sure is known.
-func hint(d Diagnostic, snap *snapshot) string {
+func hint(d Diagnostic, snap *sourceFolder) string {
 	if m := reMissing.FindStringSubmatch(d.Text); m != nil {
 		for _, l := range snap.outside {
 			if strings.HasPrefix(l, m[1]+" ") || strings.HasSuffix(strings.Fields(l)[0], "/"+m[1]) {
@@ -113,7 +113,7 @@ func hint(d Diagnostic, snap *snapshot) string {
 }
 
 // noModules explains a build that passed and made nothing.
-func noModules(snap *snapshot, steps []Step) *Error {
+func noModules(snap *sourceFolder, steps []Step) *Error {
 	e := &Error{Kind: ErrNoModules, Steps: steps, Message: "the build made no module"}
 	file := "Makefile"
 	if snap.has("Kbuild") {

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/srcline"
 )
 
 // Where says where a build runs.
@@ -43,7 +44,7 @@ const (
 // debug information. Runner Here sees the host's path instead.
 const (
 	GuestWork = "/build"
-	SourceDir = GuestWork + "/src" // the copied sources
+	SourceDir = srcline.SourceDir  // the copied sources
 	OutDir    = GuestWork + "/out" // INSTALL_MOD_PATH
 )
 
@@ -103,7 +104,7 @@ func Run(ctx context.Context, r Request) (*Build, error) {
 		return nil, err
 	}
 	r.Flags = withDebugInfo(r.Kernel, r.Flags)
-	snap, err := takeSnapshot(r.Sources)
+	snap, err := readSources(r.Sources)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func Run(ctx context.Context, r Request) (*Build, error) {
 }
 
 // makeBuild builds under the lock of id.
-func makeBuild(ctx context.Context, r *Request, snap *snapshot, c cache, id string) (*Build, error) {
+func makeBuild(ctx context.Context, r *Request, snap *sourceFolder, c cache, id string) (*Build, error) {
 	c.sweep()
 	work, err := c.workDir(id, r.Runner.Name())
 	if err != nil {
@@ -241,7 +242,7 @@ func checkFlag(f string) error {
 }
 
 // judge turns a runner's answer into an *Error, or nil when all steps passed.
-func judge(ctx context.Context, job Job, snap *snapshot, steps []Step, err error) error {
+func judge(ctx context.Context, job Job, snap *sourceFolder, steps []Step, err error) error {
 	if f, ok := job.Output.(*cleanWriter); ok {
 		f.flush()
 	}

@@ -78,12 +78,12 @@ func testJob(t *testing.T, line string) Job {
 // A build that writes to its sources, and to the host, changes neither.
 func TestSourcesStayUntouched(t *testing.T) {
 	dir := tree(t, map[string]string{"a.c": source("a"), "Makefile": "obj-m := a.o\n$(shell rm -rf /build/src/keep; echo x > " + "$(CURDIR)/evil; echo y >> /build/src/a.c)\n", "keep": "k"})
-	before, err := takeSnapshot(dir)
+	before, err := readSources(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	build(t, Request{Sources: dir}) // passes or fails, as the Makefile likes
-	after, err := takeSnapshot(dir)
+	after, err := readSources(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

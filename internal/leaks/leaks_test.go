@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -58,21 +57,21 @@ func TestOverrun(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
-	before := &wire.SnapshotResult{Files: []string{"/proc/a", "/sys/kernel/b"}, Devices: []string{"character device 1 mem"}, Threads: []string{"kthreadd[2]"}}
-	after := &wire.SnapshotResult{
+func TestAdded(t *testing.T) {
+	before := &Objects{Files: []string{"/proc/a", "/sys/kernel/b"}, Devices: []string{"character device 1 mem"}, Threads: []string{"kthreadd[2]"}}
+	after := &Objects{
 		// in the kernel's order, which is none
 		Files:   []string{"/sys/kernel/c", "/proc/new/inside", "/proc/a", "/proc/new", "/proc/new-er", "/sys/kernel/b"},
 		Devices: []string{"character device 1 mem", "character device 240 mine"}, Threads: []string{"kthreadd[2]", "K1[90]"},
 	}
 	want := []result.Leftover{{Kind: "file", What: "/proc/new"}, {Kind: "file", What: "/proc/new-er"}, {Kind: "file", What: "/sys/kernel/c"}, {Kind: "device", What: "character device 240 mine"}}
-	if diff := cmp.Diff(want, Names(before, after)); diff != "" {
+	if diff := cmp.Diff(want, Added(before, after)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if left := Names(after, after); len(left) != 0 {
+	if left := Added(after, after); len(left) != 0 {
 		t.Errorf("nothing new, and %+v", left)
 	}
-	if threads := Threads(before, after); !cmp.Equal(threads, []string{"K1[90]"}) {
+	if threads := AddedThreads(before, after); !cmp.Equal(threads, []string{"K1[90]"}) {
 		t.Errorf("threads %v", threads)
 	}
 }

@@ -6,12 +6,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Names tells which files and devices there are after and were not before.
-func Names(before, after *wire.SnapshotResult) []result.Leftover {
+// Objects are what a module can leave behind that has a name.
+type Objects struct {
+	Files   []string `json:"files"`   // names below /proc and /sys, without those of processes
+	Devices []string `json:"devices"` // lines of /proc/devices
+	Threads []string `json:"threads"` // kernel threads, "name[pid]", without workers
+}
+
+// Added lists the files and devices that exist after and did not exist before.
+func Added(before, after *Objects) []result.Leftover {
 	var left []result.Leftover
 	files := added(before.Files, after.Files)
 	slices.Sort(files)
@@ -29,8 +35,8 @@ func Names(before, after *wire.SnapshotResult) []result.Leftover {
 	return left[:min(len(left), maxLeaks)]
 }
 
-// Threads are the kernel threads that there are after and were not before.
-func Threads(before, after *wire.SnapshotResult) []string {
+// AddedThreads lists the kernel threads that exist after and did not exist before.
+func AddedThreads(before, after *Objects) []string {
 	return added(before.Threads, after.Threads)
 }
 

@@ -85,7 +85,7 @@ type Plan struct {
 
 	Shift  map[string]int64 // by event: what to add to the register
 	Opaque map[string]bool  // modules that drop tasks where nobody sees it
-	Deaf   map[string]bool  // kinds of which nothing can be said
+	Unseen map[string]bool  `json:"Deaf"` // kinds of which nothing can be said
 	NoMem  map[string]bool  // modules whose memory is freed where nothing is traced
 	RCUMem map[string]bool  // modules that have RCU free memory
 }
@@ -187,7 +187,7 @@ var (
 
 // NewPlan makes the plan for the modules that may be loaded.
 func NewPlan(modules []Module) *Plan {
-	p := &Plan{Shift: make(map[string]int64), Deaf: make(map[string]bool), Opaque: make(map[string]bool), NoMem: make(map[string]bool), RCUMem: make(map[string]bool)}
+	p := &Plan{Shift: make(map[string]int64), Unseen: make(map[string]bool), Opaque: make(map[string]bool), NoMem: make(map[string]bool), RCUMem: make(map[string]bool)}
 	named := make(map[string]string) // without suffix to the kernel's own name
 	for _, m := range modules {
 		p.Opaque[m.Name] = m.Opaque
@@ -212,7 +212,7 @@ func NewPlan(modules []Module) *Plan {
 func (p *Plan) Refused(definition string) {
 	p.refused++
 	if m := defines.FindStringSubmatch(definition); m != nil && m[2] == give || m[2] == gone || m[2] == rcu || m[2] == off {
-		p.Deaf[m[1]] = true
+		p.Unseen[m[1]] = true
 	}
 }
 

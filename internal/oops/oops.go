@@ -23,10 +23,6 @@ const (
 	maxOpen      = 4 // reports that CPUs print at the same time
 )
 
-// Class is the class of crashes in the order of the log, result.Pass when there
-// is none. See result.CrashClass.
-func Class(crashes []result.Crash) result.Class { return result.CrashClass(crashes) }
-
 // Parse returns the complaints in the order of the log, nil when there is none.
 // The title names the kind and the function ("BUG: kernel NULL pointer
 // dereference in do_send_sig_info+0x20"); the log is the report's own lines,

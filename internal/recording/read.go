@@ -14,13 +14,26 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/result"
 )
 
 // Read reads what Write wrote. Whatever the bytes are, it ends with one of the
-// package's errors or a recording of bounded size. It may come from anybody: what
-// is in it is as little trusted as a guest.
-func Read(rd io.Reader) (*Recording, error) {
+// package's errors or with evidence of bounded size. A file may come from anybody, so
+// it is trusted as little as a guest.
+func Read(rd io.Reader) (*evidence.Evidence, evidence.Used, error) {
+	f, err := read(rd)
+	if err != nil {
+		return nil, evidence.Used{}, err
+	}
+	e, used, err := f.evidence()
+	if err != nil {
+		return nil, evidence.Used{}, damage(err)
+	}
+	return e, used, nil
+}
+
+func read(rd io.Reader) (*file, error) {
 	body, err := readBody(rd)
 	if err != nil {
 		return nil, err
@@ -73,10 +86,10 @@ func readBody(rd io.Reader) ([]byte, error) {
 
 // unpack takes in the parts that it knows; others are of a later program, which
 // meant them to be passed over.
-func unpack(t *tar.Reader) (*Recording, error) {
-	r := &Recording{Modules: make(map[string][]byte)}
+func unpack(t *tar.Reader) (*file, error) {
+	r := &file{modules: make(map[string][]byte)}
 	parts := map[string]*[]byte{
-		partKallsyms: &r.Kallsyms, partConsole: &r.Console, partKernelLog: &r.KernelLog, partHereLog: &r.HereLog, partTakings: &r.Takings,
+		partKallsyms: &r.kallsyms, partConsole: &r.console, partKernelLog: &r.kernelLog, partLedger: &r.ledger,
 	}
 	found := false
 	for n := 0; ; n++ {
@@ -93,17 +106,17 @@ func unpack(t *tar.Reader) (*Recording, error) {
 		module, isModule := strings.CutPrefix(h.Name, partModules)
 		switch {
 		case h.Name == partRun:
-			if err := json.NewDecoder(t).Decode(&r.Run); err != nil {
+			if err := json.NewDecoder(t).Decode(&r.run); err != nil {
 				return nil, damage(err)
 			}
 			found = true
 		case h.Name == partRecords:
-			r.Records = new(Tape)
-			if _, err := io.Copy(r.Records, t); err != nil {
+			r.tape = new(evidence.Tape)
+			if _, err := io.Copy(r.tape, t); err != nil {
 				return nil, damage(err)
 			}
 		case isModule:
-			if r.Modules[strings.TrimSuffix(module, moduleEnding)], err = io.ReadAll(t); err != nil {
+			if r.modules[strings.TrimSuffix(module, moduleEnding)], err = io.ReadAll(t); err != nil {
 				return nil, damage(err)
 			}
 		case parts[h.Name] != nil:
@@ -126,12 +139,12 @@ func damage(err error) error {
 // maxLines bounds a source file's lines, and so what showing one of them costs.
 const maxLines = 4 << 20
 
-// check sees that Run is usable.
-func (r *Recording) check() error {
-	if r.Run.Result == nil {
-		r.Run.Result = new(result.Result)
+// check sees that run is usable.
+func (r *file) check() error {
+	if r.run.Result == nil {
+		r.run.Result = new(result.Result)
 	}
-	for name, s := range r.Run.Sources {
+	for name, s := range r.run.Sources {
 		if s.Lines < 0 || s.Lines > maxLines {
 			return damage(fmt.Errorf("%s has %d lines", name, s.Lines))
 		}

@@ -25,7 +25,8 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/leaks"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -33,27 +34,19 @@ import (
 // would read wrong takes the next number; Read knows all numbers up to it.
 const Version = 1
 
-// Recording is a run as it was before anything was made of it.
-type Recording struct {
-	Run       Run
-	Records   *Tape // nil where no tracer was started
-	Kallsyms  []byte
-	Modules   map[string][]byte // plain .ko files, by the module's name
-	Console   []byte
-	KernelLog []byte
-	HereLog   []byte
-	Takings   []byte
+// file is a recording as the archive has it.
+type file struct {
+	run       run
+	tape      *evidence.Tape // nil where no tracer was started
+	kallsyms  []byte
+	modules   map[string][]byte // plain .ko files, by the module's name
+	console   []byte
+	kernelLog []byte
+	ledger    []byte
 }
 
-// Processor is where one of a guest's processors was, at one look.
-type Processor struct {
-	CPU    int      `json:"cpu"`
-	At     uint64   `json:"at"`
-	Called []uint64 `json:"called,omitempty"` // return addresses in modules, innermost first
-}
-
-// Run is what is known of a run besides the large parts.
-type Run struct {
+// run is run.json. Its names are those of version 1.
+type run struct {
 	Program  string `json:"program"`   // which kmodlab recorded it
 	KernelID string `json:"kernel_id"` // the kernel's package, version and hash, as in the cache
 	Here     bool   `json:"here"`      // on the machine itself
@@ -61,43 +54,59 @@ type Run struct {
 	AgentPID uint32 `json:"agent_pid"`
 	MarkNS   uint64 `json:"mark_ns"` // records before it are the self-test's
 
-	// Result is what the host wrote down while the run went on: machine, phases,
-	// commands, and the modules as they were planned. Its console is apart.
-	Result *result.Result `json:"result"`
-	Inputs result.Inputs  `json:"inputs"`
-	// PassHint is the hint of a trace that passes.
-	PassHint string `json:"pass_hint,omitempty"`
+	// Result has what the host wrote down while the run went on: machine, phases,
+	// commands, and the modules as they were planned. The console is apart.
+	Result   *result.Result `json:"result"`
+	Inputs   inputs         `json:"inputs"`
+	PassHint string         `json:"pass_hint,omitempty"` // of a trace that passes
 
-	Tracer  wire.TraceResult  `json:"tracer"`
-	Studied []string          `json:"studied"`            // the modules under study
-	Files   map[string]File   `json:"files"`              // those that were looked for, by the module's name
-	Sources map[string]Source `json:"sources"`            // by the name that the debug information gives
-	EndedAt []uint64          `json:"ended_at,omitempty"` // where the processors were when the guest restarted by itself
-	// Deaf is where they were in a guest that did not answer, and Code what they ran
-	// there in the space of modules, by the page's address.
-	Deaf []Processor       `json:"deaf_processors,omitempty"`
-	Code map[uint64][]byte `json:"code,omitempty"`
+	Tracer     tracer                `json:"tracer"`
+	Studied    []string              `json:"studied"`            // the modules under study
+	Files      map[string]moduleFile `json:"files"`              // those that were looked for, by the module's name
+	Sources    map[string]source     `json:"sources"`            // by the name that the debug information gives
+	EndedAt    []uint64              `json:"ended_at,omitempty"` // where the CPUs were when the guest reset itself
+	Processors []evidence.Processor  `json:"deaf_processors,omitempty"`
+	Code       map[uint64][]byte     `json:"code,omitempty"`
 
 	// Before are the names that were there before the run, After those after it, or of
 	// them only the new ones; both hold only where Snapshots is set. Taken says that
-	// takings were read, and Plan how.
-	Before    wire.SnapshotResult `json:"before"`
-	After     wire.SnapshotResult `json:"after"`
-	Snapshots bool                `json:"snapshots"`
-	Taken     bool                `json:"taken"`
-	Plan      json.RawMessage     `json:"plan,omitempty"`
-	Remaining []wire.Module       `json:"remaining"` // modules at the end
+	// the ledger was read, and Plan how.
+	Before    leaks.Objects     `json:"before"`
+	After     leaks.Objects     `json:"after"`
+	Snapshots bool              `json:"snapshots"`
+	Taken     bool              `json:"taken"`
+	Plan      json.RawMessage   `json:"plan,omitempty"`
+	Remaining []evidence.Loaded `json:"remaining"` // modules at the end
 }
 
-// File is a module's file.
-type File struct {
+// inputs are what a verdict rests on besides the records and the console.
+type inputs struct {
+	Build, Preflight, Host, Lost, Timeout, Load, Unload *failure
+
+	Finished, Unloaded bool
+	Passed             string
+	Stuck              []result.Stuck
+	Unmet              []string
+}
+
+// failure is an evidence.Failure under the name of its kind.
+type failure struct{ Message, Hint string }
+
+// tracer is the state of the tracer at the end.
+type tracer struct {
+	Hooks []evidence.Hook   `json:"hooks"`
+	Lost  map[string]uint64 `json:"lost,omitempty"` // by kind of record
+}
+
+// moduleFile is a module's file.
+type moduleFile struct {
 	Name   string `json:"name"`             // without its folder
 	SHA256 string `json:"sha256,omitempty"` // of the plain .ko
 	Error  string `json:"error,omitempty"`  // why it is not here
 }
 
-// Source is what is kept of a source file.
-type Source struct {
+// source is what is kept of a source file.
+type source struct {
 	Name  string         `json:"name"`  // as in the sources' folder
 	Lines int            `json:"lines"` // of the whole file
 	Text  map[int]string `json:"text,omitempty"`

@@ -14,49 +14,75 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/leaks"
 	"github.com/kmodlab/kmodlab/internal/needs"
-	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
+	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
-func sample(t testing.TB) *Recording {
+func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 	t.Helper()
-	tape := new(Tape)
+	tape := new(evidence.Tape)
 	noise := rand.NewChaCha8([32]byte{})
 	for range 10 {
 		part := make([]byte, 777)
 		noise.Read(part)
 		tape.Write(part)
 	}
-	return &Recording{
-		Run: Run{
-			Program: "kmodlab test", Booted: true, AgentPID: 1, MarkNS: 1 << 60,
-			Result:  &result.Result{Schema: result.Schema, Machine: result.Machine{Kernel: "6.1"}},
-			Inputs:  result.Inputs{Finished: true, Load: &result.Failure{Message: "no"}},
-			Tracer:  wire.TraceResult{Hooks: []wire.Hook{{Name: "h", Fired: 5}}, Lost: map[string]uint64{"k": 1 << 63}},
-			Sources: map[string]Source{"/build/src/a.c": {Name: "a.c", Lines: 9, Text: map[int]string{4: "int x;"}}},
-			Files:   map[string]File{"m": {Name: "m.ko", SHA256: "00"}},
-			Studied: []string{"m"},
-		},
-		Records: tape, Kallsyms: []byte("ffffffff81000000 t f\n"), Modules: map[string][]byte{"m": []byte("\x7fELF…")},
-		Console: []byte("\xff console"), KernelLog: []byte("log"), Takings: []byte("taken"),
+	kallsyms := []byte("ffffffff81000000 t f\n")
+	kernel, err := symbols.ReadRunning(bytes.NewReader(kallsyms))
+	if err != nil {
+		t.Fatal(err)
 	}
+	ten, four := int64(10), 4
+	e := &evidence.Evidence{
+		Program: "kmodlab test", KernelID: "linux-image 6.1",
+		Machine: result.Machine{Kernel: "6.1", Name: "debian:bookworm"}, Phases: []result.Phase{{Name: "boot", MS: 1.5}},
+		Commands: []result.Command{{Argv: []string{"lsmod"}, Output: "out"}}, Modules: []result.Module{{Name: "m", LoadedNS: &ten}},
+		Studied: []string{"m"}, Finished: true, Unloaded: true, Passed: "traced", PassHint: "hint", Unmet: []string{"no stop"},
+		Stuck: []result.Stuck{{Comm: "K1", PID: 7}},
+		Trace: evidence.Trace{
+			AgentPID: 1, MarkNS: 1 << 60, Kernel: kernel, Tape: tape, Lost: map[string]uint64{"k": 1 << 63},
+			Hooks: []evidence.Hook{{Hook: result.Hook{Name: "h", Attached: true, Proved: true, Fired: 5}}, {Hook: result.Hook{Name: "i", Attached: true, Proved: true}, FiredBefore: 2}},
+		},
+		Console: "\xff console", KernelLog: []byte("log"),
+		Processors: []evidence.Processor{{CPU: 1, At: 1 << 63, Called: []uint64{5}}}, Code: map[uint64][]byte{1 << 63: {0xe8}}, EndedAt: []uint64{9},
+		Left: evidence.Left{
+			Before: leaks.Objects{Files: []string{"/proc/a"}}, After: leaks.Objects{Files: []string{"/proc/b"}}, Compared: true,
+			Ledger:  leaks.Read(leaks.NewPlan(nil), []byte("taken")),
+			Modules: []evidence.Loaded{{Name: "m", Refcount: 1, State: "live"}},
+		},
+		Files:   map[string]evidence.File{"m": {Name: "m.ko", Data: []byte("\x7fELF…")}, "n": {Name: "n.ko", Err: "gone"}},
+		Sources: map[string]evidence.Source{"/build/src/a.c": {Name: "a.c", Lines: []string{"1", "2", "3", "int x;", "5"}}},
+	}
+	for _, kind := range kinds {
+		e.Failures = append(e.Failures, evidence.Failure{Kind: kind, Message: string(kind), Hint: "hint"})
+	}
+	return e, evidence.Used{Kallsyms: kallsyms, Sources: map[string]map[int]string{"/build/src/a.c": {four: "int x;"}}}
 }
 
-func written(t testing.TB, r *Recording) []byte {
+func written(t testing.TB, e *evidence.Evidence, used evidence.Used) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Write(&b, r); err != nil {
+	if err := Write(&b, e, used); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
 }
 
-func records(t testing.TB, tape *Tape) []byte {
+func writtenSample(t testing.TB) []byte {
 	t.Helper()
-	r, err := tape.Open()
+	e, used := sample(t)
+	return written(t, e, used)
+}
+
+func records(t testing.TB, tape *evidence.Tape) []byte {
+	t.Helper()
+	r, _, err := tape.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,26 +94,41 @@ func records(t testing.TB, tape *Tape) []byte {
 	return data
 }
 
+// TestRoundTrip: nothing of the evidence is lost on the way through a file but the
+// lines of sources that nobody was shown, and the same evidence gives the same bytes.
 func TestRoundTrip(t *testing.T) {
-	r := sample(t)
-	file := written(t, r)
-	again, err := Read(bytes.NewReader(file))
+	e, used := sample(t)
+	file := written(t, e, used)
+	again, usedAgain, err := Read(bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := records(t, again.Records); len(got) != 7770 || !bytes.Equal(got, records(t, r.Records)) {
+	if got := records(t, again.Trace.Tape); len(got) != 7770 || !bytes.Equal(got, records(t, e.Trace.Tape)) {
 		t.Errorf("%d bytes of records", len(got))
 	}
-	if !bytes.Equal(file, written(t, again)) || !bytes.Equal(file, written(t, r)) {
+	if !bytes.Equal(file, written(t, again, usedAgain)) || !bytes.Equal(file, written(t, e, used)) {
 		t.Error("the same recording gives other bytes")
 	}
-	r.Records, again.Records = nil, nil
-	if diff := cmp.Diff(r, again); diff != "" {
-		t.Error(diff)
+	if again.Trace.Broken == "" {
+		t.Error("a stream of noise is no stream of records")
 	}
-	empty, err := Read(bytes.NewReader(written(t, &Recording{})))
-	if err != nil || empty.Records != nil || empty.Run.Result == nil {
-		t.Errorf("an empty recording: %+v, %v", empty, err)
+	planOf := func(l *leaks.Ledger) *leaks.Plan { p, _ := l.Source(); return p }
+	if diff := cmp.Diff(planOf(e.Left.Ledger), planOf(again.Left.Ledger), cmpopts.IgnoreUnexported(leaks.Plan{})); diff != "" {
+		t.Errorf("the ledger's plan (-want +got):\n%s", diff)
+	}
+	e.Sources["/build/src/a.c"] = evidence.Source{Name: "a.c", Lines: []string{"", "", "", "int x;", ""}}
+	same := cmp.Options{
+		cmpopts.IgnoreFields(evidence.Trace{}, "Tape", "Kernel", "Broken", "Events"), cmpopts.IgnoreFields(evidence.Left{}, "Ledger"),
+	}
+	if diff := cmp.Diff(e, again, same); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(used, usedAgain); diff != "" {
+		t.Errorf("what was used (-want +got):\n%s", diff)
+	}
+	none, _, err := Read(bytes.NewReader(written(t, new(evidence.Evidence), evidence.Used{})))
+	if err != nil || none.Trace.Tape != nil || none.Finished {
+		t.Errorf("no evidence: %+v, %v", none, err)
 	}
 }
 
@@ -95,7 +136,7 @@ func TestRoundTrip(t *testing.T) {
 func TestOrdinaryTools(t *testing.T) {
 	needs.Program(t, "zstd")
 	file := t.TempDir() + "/run.kmlab"
-	if err := os.WriteFile(file, written(t, sample(t)), 0o644); err != nil {
+	if err := os.WriteFile(file, writtenSample(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("sh", "-c", "zstd -dc "+file+" | tar xO modules/m.ko").CombinedOutput()
@@ -106,20 +147,20 @@ func TestOrdinaryTools(t *testing.T) {
 
 // TestEveryByte: a flip of any byte, and a cut at any place, is found and named.
 func TestEveryByte(t *testing.T) {
-	file := written(t, sample(t))
+	file := writtenSample(t)
 	for i := range file {
 		bad := bytes.Clone(file)
 		bad[i] ^= 0x40
-		_, err := Read(bytes.NewReader(bad))
+		_, _, err := Read(bytes.NewReader(bad))
 		if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotRecording) && !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrTooLarge) {
 			t.Fatalf("byte %d flipped: %v", i, err)
 		}
-		_, err = Read(bytes.NewReader(file[:i]))
+		_, _, err = Read(bytes.NewReader(file[:i]))
 		if want := map[bool]error{true: ErrNotRecording, false: ErrTruncated}[i < versionAt]; !errors.Is(err, want) {
 			t.Fatalf("cut at %d: %v, want %v", i, err, want)
 		}
 	}
-	if _, err := Read(bytes.NewReader(append(file, 0))); !errors.Is(err, ErrDamaged) {
+	if _, _, err := Read(bytes.NewReader(append(file, 0))); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a byte behind the end: %v", err)
 	}
 }
@@ -157,7 +198,7 @@ func archive(t testing.TB, parts ...string) []byte {
 
 func TestRefused(t *testing.T) {
 	whole := archive(t, partRun, "{}", "later", "of a later program")
-	if _, err := Read(bytes.NewReader(packed(Version, whole))); err != nil {
+	if _, _, err := Read(bytes.NewReader(packed(Version, whole))); err != nil {
 		t.Errorf("a part that is not known: %v", err)
 	}
 	for name, tt := range map[string]struct {
@@ -174,7 +215,7 @@ func TestRefused(t *testing.T) {
 		"half an archive": {packed(Version, whole[:len(whole)/2]), ErrDamaged},
 		"source lines":    {packed(Version, archive(t, partRun, `{"sources":{"a.c":{"lines":99999999999}}}`)), ErrDamaged},
 	} {
-		if _, err := Read(bytes.NewReader(tt.file)); !errors.Is(err, tt.want) {
+		if _, _, err := Read(bytes.NewReader(tt.file)); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
@@ -194,7 +235,7 @@ func TestBomb(t *testing.T) {
 	}
 	io.CopyN(w, zeros{}, 1<<20)
 	enc.Close()
-	if _, err := Read(bytes.NewReader(packed(Version, b.Bytes()))); !errors.Is(err, ErrTooLarge) {
+	if _, _, err := Read(bytes.NewReader(packed(Version, b.Bytes()))); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("%v", err)
 	}
 }
@@ -203,32 +244,19 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-func TestTapeBound(t *testing.T) {
-	tape := new(Tape)
-	part := make([]byte, 8<<20)
-	for range maxPart/len(part) + 1 {
-		if n, err := tape.Write(part); n != len(part) || err != nil {
-			t.Fatal("the stream that is recorded must go on")
-		}
-	}
-	if err := Write(io.Discard, &Recording{Records: tape}); err == nil {
-		t.Error("a tape that is too long is written as if it were whole")
-	}
-}
-
 // FuzzRead mends the hash, so that what is behind it is reached.
 func FuzzRead(f *testing.F) {
-	f.Add(written(f, sample(f)), false)
+	f.Add(writtenSample(f), false)
 	f.Add(archive(f, partRun, `{"result":{}}`, partRecords, "x", "modules/m.ko", "y"), true)
 	f.Fuzz(func(t *testing.T, b []byte, body bool) {
 		if body {
 			b = packed(Version, b)
 		}
-		r, err := Read(bytes.NewReader(b))
+		e, used, err := Read(bytes.NewReader(b))
 		if err != nil {
 			return
 		}
-		if err := Write(io.Discard, r); err != nil {
+		if err := Write(io.Discard, e, used); err != nil {
 			t.Errorf("what was read cannot be written: %v", err)
 		}
 	})

@@ -14,6 +14,8 @@ import (
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
 )
 
 // The first frame: zstd's mark of a frame to skip, its length, then our own
@@ -36,16 +38,20 @@ const (
 	partKallsyms  = "kallsyms"
 	partConsole   = "console"
 	partKernelLog = "kernel.log"
-	partHereLog   = "here.log"
-	partTakings   = "takings"
+	partLedger    = "takings"
 	partModules   = "modules/"
 	moduleEnding  = ".ko"
 )
 
-// Write writes a recording. The same recording gives the same bytes.
-func Write(w io.Writer, r *Recording) error {
+// Write writes evidence as a recording, cut down to what was used of it. The same
+// evidence gives the same bytes.
+func Write(w io.Writer, e *evidence.Evidence, used evidence.Used) error {
+	f, err := fromEvidence(e, used)
+	if err != nil {
+		return fmt.Errorf("write recording: %w", err)
+	}
 	var body bytes.Buffer
-	if err := pack(&body, r); err != nil {
+	if err := pack(&body, f); err != nil {
 		return fmt.Errorf("write recording: %w", err)
 	}
 	head := make([]byte, headerSize)
@@ -72,13 +78,13 @@ func digest(head, body []byte) []byte {
 	return h.Sum(nil)
 }
 
-func pack(w io.Writer, r *Recording) error {
+func pack(w io.Writer, r *file) error {
 	enc, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return err
 	}
 	t := tar.NewWriter(enc)
-	run, err := json.MarshalIndent(&r.Run, "", "  ")
+	run, err := json.MarshalIndent(&r.run, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -86,22 +92,21 @@ func pack(w io.Writer, r *Recording) error {
 		name string
 		data []byte
 	}{
-		{partRun, run}, {partKallsyms, r.Kallsyms}, {partConsole, r.Console}, {partKernelLog, r.KernelLog},
-		{partHereLog, r.HereLog}, {partTakings, r.Takings},
+		{partRun, run}, {partKallsyms, r.kallsyms}, {partConsole, r.console}, {partKernelLog, r.kernelLog}, {partLedger, r.ledger},
 	}
 	for _, p := range parts {
 		if err := addPart(t, p.name, int64(len(p.data)), bytes.NewReader(p.data)); err != nil {
 			return err
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Modules)) {
-		data := r.Modules[name]
+	for _, name := range slices.Sorted(maps.Keys(r.modules)) {
+		data := r.modules[name]
 		if err := addPart(t, partModules+name+moduleEnding, int64(len(data)), bytes.NewReader(data)); err != nil {
 			return err
 		}
 	}
-	if r.Records != nil {
-		records, size, err := r.Records.open()
+	if r.tape != nil {
+		records, size, err := r.tape.Open()
 		if err != nil {
 			return err
 		}

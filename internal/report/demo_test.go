@@ -3,6 +3,8 @@
 package report
 
 import (
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/verdict"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/event"
 	"github.com/kmodlab/kmodlab/tracer/timeline"
@@ -164,8 +166,16 @@ func demoOptions() timeline.Options {
 	return timeline.Options{AgentTGID: 1, Modules: []string{"signal_handling", "send_signal"}}
 }
 
+// inputs are what a result is made of besides the events.
+type inputs struct {
+	Finished, Unloaded bool
+	Crashes            []result.Crash
+	Dropped            result.Dropped
+	Failures           []evidence.Failure
+}
+
 // resultOf runs events through the whole pure half of a run.
-func resultOf(events []event.Event, in result.Inputs) *result.Result {
+func resultOf(events []event.Event, in inputs) *result.Result {
 	r := &result.Result{
 		Machine: result.Machine{Kernel: "6.1.0-56-cloud-amd64", Name: "debian:bookworm", Accel: "tcg",
 			AccelReason: "/dev/kvm is here but a guest on it stays silent", QEMU: "7.2.22", CPUs: 2, MemoryMiB: 512},
@@ -181,14 +191,13 @@ func resultOf(events []event.Event, in result.Inputs) *result.Result {
 		Console: "[    1.000000] Run /init as init process\r\n[   12.345678] signal_handling: K1: current value is 1\r\n",
 	}
 	fill(r, timeline.Build(events, demoResolve, demoOptions()))
-	in.Modules, in.Threads = r.Modules, r.Threads
-	r.Verdict = result.Judge(in)
+	r.Verdict = verdict.Judge(&evidence.Evidence{Finished: in.Finished, Unloaded: in.Unloaded, Failures: in.Failures}, r)
 	return r
 }
 
 // fill takes in what a timeline found.
 func fill(r *result.Result, tl *timeline.Timeline) {
-	threads, requests, signals, modules := result.FromTimeline(tl)
+	threads, requests, signals, modules := verdict.FromTimeline(tl)
 	r.Threads, r.Requests, r.Signals = threads, requests, signals
-	r.Modules = result.MergeModules([]result.Module{{Name: "signal_handling"}, {Name: "send_signal", Depends: []string{"signal_handling"}}}, modules)
+	r.Modules = verdict.MergeModules([]result.Module{{Name: "signal_handling"}, {Name: "send_signal", Depends: []string{"signal_handling"}}}, modules)
 }

@@ -37,7 +37,7 @@ func written(t testing.TB, write writer, r *result.Result) []byte {
 var textFormats = map[string]writer{"md": Markdown, "mmd": Mermaid, "junit.xml": JUnit, "ktap": KTAP}
 
 func TestFormatsGolden(t *testing.T) {
-	crashed := result.Inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true}
+	crashed := inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true}
 	for ending, write := range textFormats {
 		golden(t, "demo."+ending, written(t, write, resultOf(demoEvents(), done)))
 		golden(t, "crash."+ending, written(t, write, resultOf(demoEvents()[:60], crashed)))
@@ -49,7 +49,7 @@ func TestFormatsGolden(t *testing.T) {
 // of it. The class of its verdict is ours, so that all of it is shown.
 func hostileResult(turn int) *result.Result {
 	r := blindResult(fullEvents())
-	whole := resultOf(hostileEvents(), result.Inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true})
+	whole := resultOf(hostileEvents(), inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true})
 	r.Machine, r.Phases, r.Hooks, r.Commands, r.Crashes, r.Console = whole.Machine, whole.Phases, whole.Hooks, whole.Commands, whole.Crashes, whole.Console
 	r.Verdict = whole.Verdict
 	r.Verdict.Hint, r.Verdict.Evidence = "hint", make([]string, len(foreign.Hostile))
@@ -69,7 +69,7 @@ func eachHostile(t *testing.T, check func(t *testing.T, r *result.Result)) {
 		t.Run(fmt.Sprint(turn), func(t *testing.T) { check(t, hostileResult(turn)) })
 	}
 	t.Run("long", func(t *testing.T) {
-		r := resultOf(demoEvents(), result.Inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true})
+		r := resultOf(demoEvents(), inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true})
 		foreign.Lengthen(r)
 		check(t, r)
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/event"
@@ -21,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-var done = result.Inputs{Finished: true, Unloaded: true}
+var done = inputs{Finished: true, Unloaded: true}
 
 // golden compares got with a file of testdata.
 func golden(t *testing.T, name string, got []byte) {
@@ -54,11 +55,11 @@ func text(t *testing.T, r *result.Result, opt TextOptions) []byte {
 }
 
 func TestTextGolden(t *testing.T) {
-	crashed := result.Inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true}
+	crashed := inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true}
 	tests := []struct {
 		name   string
 		events []event.Event
-		in     result.Inputs
+		in     inputs
 		opt    TextOptions
 	}{
 		{"demo.txt", demoEvents(), done, TextOptions{}},
@@ -66,11 +67,11 @@ func TestTextGolden(t *testing.T) {
 		{"demo_narrow.txt", demoEvents(), done, TextOptions{Width: 60}},
 		{"demo_verbose.txt", demoEvents(), done, TextOptions{Verbose: true}},
 		{"dropped.txt", withoutKinds(demoEvents(), event.TaskExited, event.SignalGenerated, event.ThreadPickedUp),
-			result.Inputs{Finished: true, Unloaded: true, Dropped: result.Dropped{Total: 9, ByKind: map[string]uint64{"task_exited": 5, "signal_generated": 4}}}, TextOptions{}},
+			inputs{Finished: true, Unloaded: true, Dropped: result.Dropped{Total: 9, ByKind: map[string]uint64{"task_exited": 5, "signal_generated": 4}}}, TextOptions{}},
 		{"hostile.txt", hostileEvents(), done, TextOptions{}},
 		{"trouble.txt", troubleEvents(), done, TextOptions{}},
 		{"crash.txt", demoEvents()[:60], crashed, TextOptions{}},
-		{"timeout.txt", demoEvents()[:36], result.Inputs{Timeout: &result.Failure{Message: "the guest did not answer for 30 s while loading signal_handling"}}, TextOptions{}},
+		{"timeout.txt", demoEvents()[:36], inputs{Failures: []evidence.Failure{{Kind: evidence.Timeout, Message: "the guest did not answer for 30 s while loading signal_handling"}}}, TextOptions{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,6 +36,7 @@ type Module struct {
 	data      *dwarf.Data
 	functions map[string][]function
 	text      []textSection
+	units     []dwarf.Offset // of each unit's first entry
 }
 
 // function is one symbol, at the address that place gave its section.
@@ -51,8 +52,13 @@ func Open(ko []byte) (m *Module, err error) {
 	if f.Class != elf.ELFCLASS64 || f.Type != elf.ET_REL {
 		return nil, fmt.Errorf("read debug information: %v %v is no 64-bit module", f.Class, f.Type)
 	}
-	if s := f.Section(".debug_info"); s == nil || s.Size == 0 {
+	info := f.Section(".debug_info")
+	if info == nil || info.Size == 0 {
 		return nil, ErrNoDebugInfo
+	}
+	entries, err := info.Data()
+	if err != nil {
+		return nil, fmt.Errorf("read debug information: %w", err)
 	}
 	placed, bases, err := placeSections(f, ko)
 	if err != nil {
@@ -65,7 +71,7 @@ func Open(ko []byte) (m *Module, err error) {
 	if f, err = elf.NewFile(bytes.NewReader(placed)); err != nil {
 		return nil, fmt.Errorf("read debug information: %w", err)
 	}
-	m = &Module{functions: make(map[string][]function), text: text}
+	m = &Module{functions: make(map[string][]function), text: text, units: units(entries, f.ByteOrder)}
 	if m.data, err = f.DWARF(); err != nil {
 		return nil, fmt.Errorf("read debug information: %w", err)
 	}

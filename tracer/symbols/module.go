@@ -52,6 +52,19 @@ func ReadModule(ko []byte) (*Module, error) {
 	return m, nil
 }
 
+// OfModule is ReadModule for a file that may be missing (nil) or damaged: then it
+// returns nil, and the module's places have no names.
+func OfModule(ko []byte) *Module {
+	if len(ko) == 0 {
+		return nil
+	}
+	m, err := ReadModule(ko)
+	if err != nil {
+		return nil
+	}
+	return m
+}
+
 // layout gives the offset of each executable section in its text.
 func (m *Module) layout(f *elf.File) map[elf.SectionIndex]uint64 {
 	offsets := make(map[elf.SectionIndex]uint64)

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+
+package evidence
+
+// Kind says what failed.
+type Kind string
+
+// The kinds of failure.
+const (
+	Build     Kind = "build"     // the sources do not build
+	Preflight Kind = "preflight" // the module cannot fit this kernel; nothing was booted
+	Host      Kind = "host"      // this machine failed: no QEMU, QEMU killed, no space
+	Lost      Kind = "lost"      // the guest went silent or spoke garbage
+	Timeout   Kind = "timeout"   // a deadline passed
+	Load      Kind = "load"      // finit_module refused
+	Unload    Kind = "unload"    // delete_module refused
+)
+
+// Failure is why a step of the run did not succeed. Message is one sentence, Hint
+// what the person can do next; where one is empty, the verdict has words for the
+// kind. It is an error, so that a step can return it as it is.
+type Failure struct {
+	Kind    Kind
+	Message string
+	Hint    string
+}
+
+func (f *Failure) Error() string { return f.Message }
+
+// Failed returns the first failure of a kind, nil when there is none.
+func (e *Evidence) Failed(kind Kind) *Failure {
+	for i := range e.Failures {
+		if e.Failures[i].Kind == kind {
+			return &e.Failures[i]
+		}
+	}
+	return nil
+}

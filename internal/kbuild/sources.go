@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Bounds of a source folder. A folder beyond them is a home or a kernel tree
+// given by mistake.
+const (
+	maxSourceFiles = 20_000
+	maxSourceBytes = 512 << 20
+)
+
+// sourceFolder is a source folder as it was read, without leftovers of builds.
+type sourceFolder struct {
+	dir     string // absolute, links resolved
+	entries []entry
+	outside []string // links that lead out of the folder, "name -> target"; not copied
+}
+
+type entry struct {
+	rel  string
+	mode fs.FileMode // type and permission
+	size int64
+	sum  [sha256.Size]byte // of a file's content
+	link string            // a link's target
+}
+
+// readSources reads the folder. Names come in lexical order.
+func readSources(dir string) (*sourceFolder, error) {
+	abs, err := filepath.Abs(dir)
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &Error{Kind: ErrNoFolder, Cause: err, Message: fmt.Sprintf("no such folder: %s", dir)}
+	}
+	if err != nil {
+		return nil, sourceError(dir, err)
+	}
+	if fi, err := os.Stat(abs); err != nil {
+		return nil, sourceError(dir, err)
+	} else if !fi.IsDir() {
+		return nil, &Error{Kind: ErrNoFolder, Message: fmt.Sprintf("%s is not a folder", dir),
+			Hint: "give the folder that holds its Kbuild or Makefile"}
+	}
+	s := &sourceFolder{dir: abs}
+	var total int64
+	err = filepath.WalkDir(abs, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return sourceError(path, err)
+		}
+		if path == abs {
+			return nil
+		}
+		e, err := s.read(path, d)
+		if err != nil {
+			return err
+		}
+		if e != nil {
+			s.entries = append(s.entries, *e)
+			total += e.size
+		} else if d.IsDir() {
+			return fs.SkipDir
+		}
+		if len(s.entries) > maxSourceFiles || total > maxSourceBytes {
+			return tooLarge(dir)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// read gives the entry for a path, or nil for what a build does not need.
+func (s *sourceFolder) read(path string, d fs.DirEntry) (*entry, error) {
+	rel, err := filepath.Rel(s.dir, path)
+	if err != nil {
+		return nil, sourceError(path, err)
+	}
+	if leftover(d.Name(), d.IsDir()) {
+		return nil, nil
+	}
+	e := &entry{rel: rel, mode: d.Type()}
+	switch {
+	case d.IsDir():
+		return e, nil
+	case d.Type()&fs.ModeSymlink != 0:
+		if e.link, err = os.Readlink(path); err != nil {
+			return nil, sourceError(path, err)
+		}
+		if !inside(rel, e.link) {
+			s.outside = append(s.outside, rel+" -> "+e.link)
+			return nil, nil
+		}
+		return e, nil
+	case !d.Type().IsRegular():
+		return nil, nil // sockets, FIFOs, devices
+	}
+	fi, err := d.Info()
+	if err != nil {
+		return nil, sourceError(path, err)
+	}
+	if fi.Size() > maxSourceBytes { // before it is read
+		return nil, tooLarge(s.dir)
+	}
+	e.mode, e.size = fi.Mode()&(fs.ModeType|0o111), fi.Size()
+	e.sum, err = copyFile(path, nil)
+	if err != nil {
+		return nil, sourceError(path, err)
+	}
+	return e, nil
+}
+
+// inside says whether a link at rel with this target stays in the folder, by
+// its text: a chain of links is safe when every one of them is.
+func inside(rel, target string) bool {
+	if filepath.IsAbs(target) {
+		return false
+	}
+	return filepath.IsLocal(filepath.Join(filepath.Dir(rel), target))
+}
+
+// leftover names what an earlier build, a version control system or an editor left.
+func leftover(name string, isDir bool) bool {
+	if isDir {
+		switch name {
+		case ".git", ".hg", ".svn", ".bzr", "CVS", ".tmp_versions":
+			return true
+		}
+		return false
+	}
+	switch name {
+	case "Module.symvers", "Module.markers", "modules.order", "modules.nsdeps", ".cache.mk", ".git":
+		return true
+	}
+	for _, suffix := range []string{".o", ".ko", ".ko.xz", ".ko.zst", ".ko.gz", ".mod", ".mod.c", ".o.d", ".dwo", "~"} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	if strings.HasPrefix(name, ".") { // .x.o.cmd, .x.swp, .#x
+		for _, suffix := range []string{".cmd", ".d", ".swp", ".swo"} {
+			if strings.HasSuffix(name, suffix) {
+				return true
+			}
+		}
+		return strings.HasPrefix(name, ".#")
+	}
+	return name == "built-in.a"
+}
+
+// copyTo writes the snapshot below dst, which it makes. What changed since it
+// was read is an error: the build would not be what its ID says.
+func (s *sourceFolder) copyTo(dst string) error {
+	if err := os.Mkdir(dst, 0o755); err != nil {
+		return hostError("copy the sources", err)
+	}
+	for _, e := range s.entries {
+		to := filepath.Join(dst, e.rel)
+		switch {
+		case e.mode.IsDir():
+			if err := os.Mkdir(to, 0o755); err != nil {
+				return hostError("copy the sources", err)
+			}
+		case e.mode&fs.ModeSymlink != 0:
+			if err := os.Symlink(e.link, to); err != nil {
+				return hostError("copy the sources", err)
+			}
+		default:
+			if err := s.copyEntry(e, to); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *sourceFolder) copyEntry(e entry, to string) error {
+	w, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644|e.mode.Perm())
+	if err != nil {
+		return hostError("copy the sources", err)
+	}
+	sum, err := copyFile(filepath.Join(s.dir, e.rel), w)
+	err = errors.Join(err, w.Close())
+	switch {
+	case err != nil:
+		return hostError("copy the sources", err)
+	case sum != e.sum:
+		return &Error{Kind: ErrSources, Message: e.rel + " changed while it was read", Hint: "run the command again"}
+	}
+	return nil
+}
+
+// copyFile hashes a regular file and writes it to w, when w is not nil.
+func copyFile(path string, w io.Writer) (sum [sha256.Size]byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return sum, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if w == nil {
+		w = io.Discard
+	}
+	if _, err = io.Copy(io.MultiWriter(h, w), io.LimitReader(f, maxSourceBytes+1)); err != nil {
+		return sum, err
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
+// buildID hashes everything that goes into a build.
+func buildID(s *sourceFolder, kernelID string, flags []string) string {
+	h := sha256.New()
+	put(h, recipe, kernelID, fmt.Sprint(len(flags)))
+	put(h, flags...)
+	for _, e := range s.entries {
+		put(h, e.rel, e.mode.String(), e.link, string(e.sum[:]))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// put writes strings so that no two lists look alike.
+func put(h hash.Hash, list ...string) {
+	for _, s := range list {
+		fmt.Fprintf(h, "%d:", len(s))
+		io.WriteString(h, s)
+	}
+}
+
+// checkKbuild wants a file that kbuild reads at the top of the folder.
+func (s *sourceFolder) checkKbuild() error {
+	var sources []string
+	other := ""
+	for _, e := range s.entries {
+		switch base := filepath.Base(e.rel); {
+		case base != e.rel || e.mode.IsDir():
+		case e.rel == "Kbuild" || e.rel == "Makefile":
+			return nil
+		case strings.EqualFold(base, "makefile") || strings.EqualFold(base, "kbuild") || base == "GNUmakefile":
+			other = base
+		case strings.HasSuffix(base, ".c"):
+			sources = append(sources, base)
+		}
+	}
+	err := &Error{Kind: ErrNoKbuild, Message: fmt.Sprintf("no Kbuild or Makefile in %s", s.dir)}
+	switch {
+	case other != "":
+		err.Hint = fmt.Sprintf("kbuild reads only these two names: mv %s Makefile", other)
+	case len(sources) > 0:
+		err.Hint = fmt.Sprintf("this Kbuild would do: %s", s.suggestKbuild(sources))
+	case len(s.subfolders()) > 0:
+		err.Hint = "these folders have one: " + strings.Join(s.subfolders(), ", ")
+	}
+	return err
+}
+
+// suggestKbuild writes the one line that builds these files, each with its own
+// module_init a module.
+func (s *sourceFolder) suggestKbuild(sources []string) string {
+	var mods []string
+	for _, c := range sources {
+		text, err := os.ReadFile(filepath.Join(s.dir, c))
+		if err == nil && bytes.Contains(text, []byte("MODULE_LICENSE")) {
+			mods = append(mods, c)
+		}
+	}
+	if len(mods) == 0 {
+		mods = sources
+	}
+	line := "obj-m :="
+	for _, c := range mods {
+		line += " " + strings.TrimSuffix(c, ".c") + ".o"
+	}
+	return line
+}
+
+// subfolders lists the folders just below that kbuild could build.
+func (s *sourceFolder) subfolders() []string {
+	var dirs []string
+	for _, e := range s.entries {
+		dir, base := filepath.Split(e.rel)
+		dir = strings.TrimSuffix(dir, "/")
+		if dir == "" || strings.Contains(dir, "/") || (base != "Kbuild" && base != "Makefile") {
+			continue
+		}
+		if len(dirs) == 0 || dirs[len(dirs)-1] != dir {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+func tooLarge(dir string) *Error {
+	return &Error{Kind: ErrTooLarge, Message: fmt.Sprintf("%s holds more than %d files or %d MiB", dir, maxSourceFiles, maxSourceBytes>>20),
+		Hint: "give the folder of the module alone"}
+}
+
+func sourceError(path string, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return err
+	}
+	return &Error{Kind: ErrSources, Message: fmt.Sprintf("read sources: %v", err), Cause: err,
+		Hint: "make them readable: chmod -R u+rX " + path}
+}
+
+// files is the set of the folder's files, by relative name.
+func (s *sourceFolder) files() map[string]bool {
+	m := make(map[string]bool, len(s.entries))
+	for _, e := range s.entries {
+		if !e.mode.IsDir() {
+			m[e.rel] = true
+		}
+	}
+	return m
+}
+
+func (s *sourceFolder) has(rel string) bool { return s.files()[rel] }
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
+}

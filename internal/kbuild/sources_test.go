@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+
+package kbuild
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// tree writes files below a new folder. A name that ends in / is a folder, a
+// text that begins with -> a link's target.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	fill(t, dir, files)
+	return dir
+}
+
+func fill(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		err := os.MkdirAll(filepath.Dir(p), 0o755)
+		switch target, link := strings.CutPrefix(text, "->"); {
+		case err != nil:
+		case strings.HasSuffix(name, "/"):
+			err = os.MkdirAll(p, 0o755)
+		case link:
+			err = os.Symlink(target, p)
+		default:
+			err = os.WriteFile(p, []byte(text), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestSnapshotLeavesOut(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"Makefile": "obj-m := a.o\n", "a.c": "x", "sub/b.c": "y", "größe.h": "z", "empty/": "",
+		"a.o": "", "a.ko": "", "a.mod": "", "a.mod.c": "", "a.mod.o": "", ".a.o.cmd": "", "Module.symvers": "", "modules.order": "",
+		".tmp_versions/a.mod": "", ".git/config": "", "sub/.b.o.d": "", ".a.c.swp": "", "a.c~": "", "a.ko.xz": "",
+		"in.h": "->sub/b.c", "sub/up.h": "->../a.c", "out.h": "->../../etc/passwd", "abs.h": "->/etc/passwd", "sub/out2.h": "->../../x",
+	})
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s, err := readSources(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range s.entries {
+		got = append(got, e.rel)
+	}
+	want := []string{"Makefile", "a.c", "empty", "größe.h", "in.h", "sub", "sub/b.c", "sub/up.h"}
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("readSources took %q; want %q", got, want)
+	}
+	wantOut := []string{"abs.h -> /etc/passwd", "out.h -> ../../etc/passwd", "sub/out2.h -> ../../x"}
+	if slices.Sort(s.outside); !slices.Equal(s.outside, wantOut) {
+		t.Errorf("outside = %q; want %q", s.outside, wantOut)
+	}
+	dst := filepath.Join(t.TempDir(), "copy")
+	if err := s.copyTo(dst); err != nil {
+		t.Fatal(err)
+	}
+	again, err := readSources(dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := buildID(s, "k", nil), buildID(again, "k", nil); a != b {
+		t.Errorf("the copy's ID %s is not the original's %s", b, a)
+	}
+}
+
+func TestBuildIDDependsOnWhatCounts(t *testing.T) {
+	base := map[string]string{"Makefile": "obj-m := a.o\n", "a.c": "x", "l": "->a.c"}
+	id := func(files map[string]string, kernel string, flags ...string) string {
+		s, err := readSources(tree(t, files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return buildID(s, kernel, flags)
+	}
+	with := func(name, text string) map[string]string {
+		m := map[string]string{name: text}
+		for k, v := range base {
+			if k != name {
+				m[k] = v
+			}
+		}
+		return m
+	}
+	want := id(base, "k")
+	for what, got := range map[string]string{
+		"another folder": id(base, "k"), "a leftover": id(with("a.o", "old"), "k"), "git": id(with(".git/HEAD", "x"), "k"),
+	} {
+		if got != want {
+			t.Errorf("%s changes the ID", what)
+		}
+	}
+	seen := map[string]string{want: "base"}
+	for what, got := range map[string]string{
+		"content": id(with("a.c", "y"), "k"), "new file": id(with("b.c", ""), "k"), "kernel": id(base, "k2"), "link": id(with("l", "->Makefile"), "k"),
+		"flags": id(base, "k", "W=1"), "two flags": id(base, "k", "W=", "1"), "empty folder": id(with("d/", ""), "k"), "file and not folder": id(with("d", ""), "k"),
+	} {
+		if other, ok := seen[got]; ok {
+			t.Errorf("%s and %s have the same ID", what, other)
+		}
+		seen[got] = what
+	}
+	s := tree(t, base)
+	if err := os.Chmod(filepath.Join(s, "a.c"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if snap, err := readSources(s); err != nil || buildID(snap, "k", nil) == want {
+		t.Errorf("an executable file does not change the ID (%v)", err)
+	}
+}
+
+func TestSnapshotRefuses(t *testing.T) {
+	file := filepath.Join(tree(t, map[string]string{"f": ""}), "f")
+	for _, c := range []struct {
+		name, dir string
+		kind      error
+		text      string
+	}{
+		{"absent", "/no/such/folder", ErrNoFolder, "no such folder: /no/such/folder"},
+		{"file", file, ErrNoFolder, "is not a folder"},
+		{"huge", hugeFolder(t), ErrTooLarge, "give the folder of the module alone"},
+	} {
+		_, err := readSources(c.dir)
+		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: readSources = %v; want %v, %q", c.name, err, c.kind, c.text)
+		}
+	}
+}
+
+// hugeFolder holds more bytes than a module's folder may, in no disk block.
+func hugeFolder(t *testing.T) string {
+	dir := t.TempDir()
+	f, err := os.Create(filepath.Join(dir, "disk.img"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(maxSourceBytes + 1); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestCopyNoticesChange(t *testing.T) {
+	dir := tree(t, map[string]string{"a.c": "before"})
+	s, err := readSources(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, dir, map[string]string{"a.c": "after!"})
+	if err := s.copyTo(filepath.Join(t.TempDir(), "c")); !errors.Is(err, ErrSources) {
+		t.Errorf("copyTo = %v; want ErrSources", err)
+	}
+}
+
+func TestCheckKbuild(t *testing.T) {
+	lic := `MODULE_LICENSE("GPL");`
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  string // of the error, or empty
+	}{
+		{"kbuild", map[string]string{"Kbuild": ""}, ""},
+		{"makefile", map[string]string{"Makefile": ""}, ""},
+		{"lower case", map[string]string{"makefile": "", "a.c": lic}, "mv makefile Makefile"},
+		{"gnu", map[string]string{"GNUmakefile": ""}, "mv GNUmakefile Makefile"},
+		{"sources", map[string]string{"b.c": lic, "a.c": lic, "helper.c": ""}, "this Kbuild would do: obj-m := a.o b.o"},
+		{"no licence", map[string]string{"a.c": ""}, "this Kbuild would do: obj-m := a.o"},
+		{"below", map[string]string{"x/Makefile": "", "y/Kbuild": "", "y/Makefile": "", "z/w/Makefile": ""}, "these folders have one: x, y"},
+		{"empty", map[string]string{}, "no Kbuild or Makefile in "},
+		{"folder", map[string]string{"Makefile/": ""}, "no Kbuild or Makefile in "},
+	} {
+		s, err := readSources(tree(t, c.files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.checkKbuild()
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: checkKbuild = %v", c.name, err)
+		case c.want != "" && (!errors.Is(err, ErrNoKbuild) || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: checkKbuild = %v; want %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestInside(t *testing.T) {
+	for _, c := range []struct {
+		rel, target string
+		want        bool
+	}{
+		{"a", "b", true}, {"a", "../b", false}, {"s/a", "../b", true}, {"s/a", "../../b", false},
+		{"a", "/etc", false}, {"a", "s/../../x", false}, {"a", ".", true}, {"a", "..", false},
+	} {
+		if got := inside(c.rel, c.target); got != c.want {
+			t.Errorf("inside(%q, %q) = %v; want %v", c.rel, c.target, got, c.want)
+		}
+	}
+}
+
+func TestRemoveAllWithoutPermissions(t *testing.T) {
+	dir := tree(t, map[string]string{"w/a/b/c": ""})
+	for _, d := range []string{"w/a/b", "w/a", "w"} {
+		if err := os.Chmod(filepath.Join(dir, d), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removeAll(filepath.Join(dir, "w"))
+	if _, err := os.Lstat(filepath.Join(dir, "w")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("removeAll left the folder: %v", err)
+	}
+}

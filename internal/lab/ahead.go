@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+
+package lab
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/snapshot"
+	"github.com/kmodlab/kmodlab/internal/vm"
+)
+
+// Ahead is a snapshot that is restored while the modules are still being built. A nil
+// Ahead is a run that boots.
+type Ahead struct {
+	store  snapshot.Store
+	key    string
+	opts   boot.Options
+	facts  *facts
+	log    *Log        // of the machine that is restored
+	image  *boot.Image // nil where none is saved, or it is being restored
+	cancel context.CancelFunc
+	done   chan struct{} // closed when guest or err is there; nil where none is restored
+	guest  *boot.Guest
+	err    error
+}
+
+// StartAhead looks for a snapshot and begins to restore it. It never fails: a run
+// without one boots. A filter is part of the attached programs and is hardly used
+// twice, so runs with one boot as well.
+func StartAhead(ctx context.Context, h *prepare.Host, o Options, j *notify.Journal) *Ahead {
+	if h.Here || h.Cold || !reflect.ValueOf(o.Trace.Filter).IsZero() || !h.OnTCG() {
+		return nil
+	}
+	a := &Ahead{store: snapshot.Store{Dir: h.Snapshots(), Log: j.Log}, facts: new(facts), log: newLog(false, j)}
+	a.opts = boot.Options{
+		Kernel: h.Kernel, Agent: h.Agent, Files: baseFiles(h), CPUs: o.CPUs, MemoryMiB: o.MemoryMiB,
+		Accel: vm.TCG, QEMU: h.QEMU, StateDir: h.CacheDir, Console: a.log, Log: j.Log, Kmsg: a.log.kmsg,
+	}
+	var err error
+	if a.key, err = a.snapshotKey(h, o); err != nil {
+		return nil // the boot says why
+	}
+	image, err := a.store.Find(a.key, a.facts)
+	switch {
+	case err == nil && h.BuildsInVM(): // one VM at a time
+		a.image = image
+	case err == nil:
+		a.restore(ctx, image)
+	case !errors.Is(err, snapshot.ErrNone):
+		return nil
+	}
+	return a
+}
+
+// restore resumes in the background.
+func (a *Ahead) restore(ctx context.Context, image *boot.Image) {
+	ctx, a.cancel = context.WithCancel(ctx)
+	a.done = make(chan struct{})
+	go func() {
+		defer close(a.done)
+		defer image.Close()
+		a.guest, a.err = boot.Resume(ctx, a.opts, image)
+	}()
+}
+
+// Close ends what was restored, where no lab has taken it.
+func (a *Ahead) Close() {
+	if a == nil {
+		return
+	}
+	if a.image != nil {
+		a.image.Close()
+		a.image = nil
+	}
+	if a.done == nil {
+		return
+	}
+	a.cancel()
+	<-a.done
+	if a.guest != nil {
+		a.guest.Close()
+	}
+}
+
+// snapshotKey is a hash of all that makes the machine what it is once it is saved.
+func (a *Ahead) snapshotKey(h *prepare.Host, o Options) (string, error) {
+	sums := a.store.Sums()
+	machine, err := a.opts.Identity(sums.Of)
+	if err != nil {
+		return "", err
+	}
+	sums.Save() // else they are made once more
+	args, err := json.Marshal(o.Trace)
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	fmt.Fprintf(hash, "3\n%s\n%s\n%t %s\n", machine, args, h.Probe.Path != "", h.Probe.Unproved)
+	return hex.EncodeToString(hash.Sum(nil))[:32], nil
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/leaks"
+	"github.com/kmodlab/kmodlab/internal/srcline"
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/kmod"
+)
+
+// armLimit bounds what is set up before the first load, before it is stretched for
+// TCG. The person's own limit is for the modules' commands and may be far shorter.
+const armLimit = 10 * time.Second
+
+// SeeksLeaks reports whether anything is looked for that modules leave behind. On a
+// real machine nothing is set up.
+func (l *Lab) SeeksLeaks() bool { return !l.Here && !l.options.NoLeaks }
+
+// Arm notes what there is before the first load, and has the kernel note what modules
+// take and give back. A kernel that cannot do the latter costs the run these findings
+// and nothing else.
+func (l *Lab) Arm(ctx context.Context) error {
+	if !l.SeeksLeaks() {
+		return nil
+	}
+	done := l.journal.Phase("watch")
+	ctx, cancel := l.armDeadline(ctx)
+	defer cancel()
+	plan := leaks.NewPlan(l.leakModules())
+	switch err := l.apply(ctx, plan); {
+	case isRefusal(err):
+		l.journal.Log(fmt.Sprintf("memory and references that a module keeps are not looked for: %v", err))
+	case err != nil:
+		return l.Failed("watch for leaks", err)
+	default:
+		l.Watched = plan
+	}
+	if l.facts == nil {
+		if err := l.lookBefore(ctx); err != nil {
+			return err
+		}
+	}
+	done("", false)
+	return nil
+}
+
+func (l *Lab) armDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, max(l.options.StepTimeout, armLimit)*l.Scale)
+}
+
+// lookBefore notes what there is before the first load. A machine that is restored was
+// looked at before it was saved.
+func (l *Lab) lookBefore(ctx context.Context) error {
+	ctx, cancel := l.armDeadline(ctx)
+	defer cancel()
+	if err := l.Call(ctx, wire.OpSnapshot, nil, &l.Before); err != nil {
+		return l.Failed("look for what there is before the load", err)
+	}
+	return nil
+}
+
+// leakModules tells what is known of the modules before they are loaded. A file that
+// we cannot read would not load either, so it is skipped.
+func (l *Lab) leakModules() []leaks.Module {
+	var list []leaks.Module
+	for _, name := range l.Studied() {
+		file := l.Read.Get(name)
+		if file.Err != "" {
+			continue
+		}
+		module := leaks.Module{Name: name}
+		module.Tasks, module.Opaque = taskRefs(file.Data, l.Kernel.Release)
+		if parsed, err := kmod.ParseModule(file.Data); err == nil {
+			for _, s := range parsed.Needs {
+				module.Imports = append(module.Imports, s.Name)
+			}
+		}
+		list = append(list, module)
+	}
+	return list
+}
+
+// The kernel's inlined functions that count who uses a task.
+const getTask, putTask = "get_task_struct", "put_task_struct"
+
+// taskRefs finds where a module counts users of tasks in its own code. opaque says
+// that it may drop some where nobody sees it: without debug information nothing is
+// known, in its exit functions the kernel takes no probe (they are notrace), and some
+// others it must not be given one in.
+func taskRefs(ko []byte, release string) (refs []leaks.TaskRef, opaque bool) {
+	info, err := srcline.Open(ko)
+	if err != nil {
+		return nil, true
+	}
+	if !bytes.Contains(ko, []byte(getTask+"\x00")) && !bytes.Contains(ko, []byte(putTask+"\x00")) {
+		return nil, false // reading the rest takes its time
+	}
+	unprobed, err := leaks.Unprobed(ko, release)
+	if err != nil {
+		return nil, true
+	}
+	found, err := info.Atomics([]string{getTask, putTask}, "task_struct", "usage")
+	for _, a := range found {
+		ref := leaks.TaskRef{Symbol: a.Symbol, Offset: a.Offset, Register: a.Register, Shift: a.Shift, Put: a.Inlined == putTask}
+		if strings.HasPrefix(a.Section, ".exit") || unprobed[a.Symbol] {
+			opaque = opaque || ref.Put
+			continue
+		}
+		refs = append(refs, ref)
+	}
+	return refs, opaque || err != nil
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// attachLimit bounds the tracer's start, before it is stretched for TCG. The person's
+// own limit is for the modules' commands and may be far shorter.
+const attachLimit = 30 * time.Second
+
+// Attach attaches the tracer and has its hooks prove themselves, unless that was done
+// before the machine was saved.
+func (l *Lab) Attach(ctx context.Context) error {
+	if l.facts != nil {
+		return l.resume(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, attachLimit*l.Scale)
+	defer cancel()
+	if l.stream.live != nil { // before anything happens that has to be named
+		if err := l.readSymbols(ctx); err != nil {
+			return l.Failed("read the kernel's symbols", err)
+		}
+	}
+	done := l.journal.Phase("attach")
+	l.stream.read()
+	if err := l.Call(ctx, wire.OpTraceStart, l.options.Trace, &l.Tracer.State); err != nil {
+		return l.Failed("attach the tracer", err)
+	}
+	done("", false)
+	if err := l.keepPrograms(ctx); err != nil {
+		return l.Failed("read the tracer's programs", err)
+	}
+	if err := l.prove(ctx); err != nil {
+		return l.Failed("test the tracer's hooks", err)
+	}
+	l.stream.live.Begin(l.kernel, l.Tracer.MarkNS)
+	return nil
+}
+
+// Detach takes in what the tracer recorded. It is the end of a run that got there.
+func (l *Lab) Detach(ctx context.Context) error {
+	if err := l.Call(ctx, wire.OpTraceStop, nil, &l.Tracer.State); err != nil {
+		return l.Failed("stop the tracer", err)
+	}
+	if err := l.stream.wait(ctx); err != nil {
+		return l.Failed("stop the tracer", err)
+	}
+	l.stream.live.End()
+	if err := l.readSymbols(ctx); err != nil {
+		return l.Failed("read the kernel's symbols", err)
+	}
+	return nil
+}
+
+// guestProbe is where the agent in a VM finds the probe module: outside of the module
+// tree, where depmod and modprobe would see it.
+const guestProbe = "/lib/kmodlab/kmodlab_probe.ko"
+
+// prove has every hook fire before what is under study begins, and drops what was
+// recorded until then.
+func (l *Lab) prove(ctx context.Context) error {
+	done := l.journal.Phase("proof")
+	args := wire.ProveArgs{Module: l.Probe.Path}
+	if l.Probe.Path != "" && !l.Here {
+		args.Module = guestProbe
+	}
+	var result wire.ProveResult
+	if err := l.Call(ctx, wire.OpTraceProve, args, &result); err != nil {
+		return err
+	}
+	if result.Refused != "" {
+		l.Tracer.Unproved = "the kernel does not take the probe module: " + result.Refused
+	}
+	l.Tracer.MarkNS = result.MarkNS
+	done("", false)
+	if l.Tracer.Unproved != "" {
+		l.journal.Log(fmt.Sprintf("no self-test of the tracer's hooks (%s): a hook counts once it fires, and what rests on the others is unknown", l.Tracer.Unproved))
+		return nil
+	}
+	var hooks []evidence.Hook
+	for _, h := range result.Hooks {
+		hooks = append(hooks, hookOf(h))
+	}
+	if names := evidence.Unproved(hooks); len(names) > 0 {
+		l.journal.Log(fmt.Sprintf("%d of %d hooks did not fire in the self-test, so what rests on them is unknown: %s; -v says more",
+			len(names), len(hooks), strings.Join(names, ", ")))
+	}
+	return nil
+}
+
+// The tracer's programs have the kernel's offsets put in before they are loaded. The
+// guest that did so for a kernel once gives them to the host, which gives them to every
+// later guest with that kernel. Here they are bytes; whether they are for that kernel
+// and from this version of kmodlab is the guest's to tell.
+
+// maxPrograms bounds them, in bytes; they have some 170 kB.
+const maxPrograms = 16 << 20
+
+// programsFile is where those for this kernel are kept, "" where they cannot be.
+func programsFile(h *prepare.Host) string {
+	if h.Here || h.Kernel == nil {
+		return ""
+	}
+	return filepath.Join(h.CacheDir, "programs", h.Kernel.ID)
+}
+
+// withPrograms adds to a guest's files the programs, where some are kept. They are not
+// part of what a snapshot is known by: with or without, it becomes the same.
+func withPrograms(h *prepare.Host, files []boot.File) []boot.File {
+	data, err := os.ReadFile(programsFile(h))
+	if err != nil {
+		return files
+	}
+	return append(files[:len(files):len(files)], boot.File{Name: wire.ProgramsFile, Mode: 0o600, Data: data})
+}
+
+// keepPrograms keeps those that the guest had to make.
+func (l *Lab) keepPrograms(ctx context.Context) error {
+	path := programsFile(l.Host)
+	if path == "" || !l.Tracer.State.Made {
+		return nil
+	}
+	data, err := boot.ReadFile(ctx, l.Client, wire.ProgramsFile, maxPrograms)
+	if err != nil {
+		return err
+	}
+	keepFile(path, data)
+	return nil
+}
+
+// keepFile spares the next run to read something from the guest. In a cache that
+// cannot be written, another user's or one on a full disk, that one reads it again.
+func keepFile(path string, data []byte) {
+	dir := filepath.Dir(path)
+	if os.MkdirAll(dir, 0o755) == nil {
+		renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(dir))
+	}
+}

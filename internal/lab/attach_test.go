@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+
+package lab
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/live"
+	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/tracer"
+)
+
+// TestNoBTF: what the tracer says of a kernel without BTF reaches the host whole.
+func TestNoBTF(t *testing.T) {
+	control, agent := net.Pipe()
+	events, agentEvents := net.Pipe()
+	server := wire.NewServer(agent, map[string]wire.Handler{
+		wire.OpTraceStart: func(*wire.Message, func([]byte) error) (any, []byte, error) { return nil, nil, tracer.ErrNoBTF },
+	})
+	go server.Serve()
+	j := notify.New(notify.Watcher{})
+	l := &Lab{
+		Client: wire.NewClient(control, func(*wire.Message) {}), Prepared: &prepare.Prepared{Host: new(prepare.Host)},
+		Scale: 1, Log: newLog(false, j), options: Options{StepTimeout: time.Minute}, journal: j,
+		stream: newStream(false, live.New(nil, nil)),
+	}
+	l.stream.from(events)
+	l.stop = func() { l.Client.Close(); agentEvents.Close(); events.Close() }
+	defer l.Close()
+	err := l.Attach(t.Context())
+	var call *CallError
+	var refused *wire.CallError
+	if !errors.As(err, &call) || !errors.As(call.Err, &refused) || call.What != "attach the tracer" {
+		t.Fatalf("%v, want a refused call", err)
+	}
+	if !strings.Contains(refused.Text, "the kernel has no BTF") || !strings.Contains(refused.Text, "use a kernel with CONFIG_DEBUG_INFO_BTF") {
+		t.Errorf("%q, want that there is no BTF, and what to do", refused.Text)
+	}
+}

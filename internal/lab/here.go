@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// openHere installs the modules into this machine's tree, as modules_install does, and
+// starts the agent.
+func (l *Lab) openHere(ctx context.Context) (*Lab, error) {
+	phase := "install"
+	if len(l.Fresh) == 0 {
+		phase = "agent"
+	}
+	done := l.journal.Phase(phase)
+	err := l.install(ctx)
+	if err == nil {
+		err = l.startAgent(ctx)
+	}
+	if err != nil {
+		l.uninstall()
+		return nil, &StartError{Err: err}
+	}
+	done("", false)
+	return l, nil
+}
+
+// helloLimit bounds how long the agent may take to its first message.
+const helloLimit = 30 * time.Second
+
+// startAgent starts the agent as a child on this machine, over two socket pairs.
+func (l *Lab) startAgent(ctx context.Context) error {
+	control, controlChild, err := socketPair()
+	if err != nil {
+		return err
+	}
+	events, eventsChild, err := socketPair()
+	if err != nil {
+		return errors.Join(err, control.Close(), controlChild.Close())
+	}
+	cmd := exec.Command(l.Agent, "agent")
+	cmd.ExtraFiles = []*os.File{controlChild, eventsChild}
+	cmd.Stderr = os.Stderr
+	// Not in our process group: Ctrl-C is ours to answer, by unloading first.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = cmd.Start()
+	controlChild.Close()
+	eventsChild.Close()
+	if err != nil {
+		return errors.Join(fmt.Errorf("start agent: %w", err), control.Close(), events.Close())
+	}
+	hello := make(chan wire.Hello, 1)
+	l.Client, l.Scale = wire.NewClient(control, boot.NoteHandler(hello, l.Log.kmsg)), 1
+	l.stream.from(events)
+	l.ended = func() error { return nil }
+	l.stop = func() {
+		l.Client.Close()
+		events.Close()
+		stopAgent(cmd)
+	}
+	l.finish = func(context.Context) error { l.stop(); return nil }
+	if err := l.awaitAgent(ctx, hello); err != nil {
+		l.stop()
+		return fmt.Errorf("start agent: %w", err)
+	}
+	return nil
+}
+
+func (l *Lab) awaitAgent(ctx context.Context, hello <-chan wire.Hello) error {
+	select {
+	case h := <-hello:
+		l.AgentPID, l.Machine = h.PID, thisMachine(h)
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-l.Client.Done():
+		return errors.New("the agent ended at once")
+	case <-time.After(helloLimit):
+		return boot.ErrSilent
+	}
+}
+
+func thisMachine(h wire.Hello) result.Machine {
+	var info unix.Sysinfo_t
+	unix.Sysinfo(&info)
+	return result.Machine{
+		Kernel: h.Release, Name: "here", Accel: "none", AccelReason: "this machine itself (--here)",
+		CPUs: h.CPUs, MemoryMiB: int(info.Totalram * uint64(info.Unit) >> 20),
+	}
+}
+
+// stopAgent waits for the agent, which ends once its host is gone, and gives up on one
+// that not even SIGKILL ends: it hangs in the kernel, and so need not we.
+func stopAgent(cmd *exec.Cmd) {
+	done := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(done)
+	}()
+	for _, limit := range []time.Duration{15 * time.Second, 5 * time.Second} {
+		select {
+		case <-done:
+			return
+		case <-time.After(limit):
+			cmd.Process.Kill()
+		}
+	}
+}
+
+func socketPair() (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a socket pair: %w", err)
+	}
+	// Ours in the poller, so that closing it ends a read that waits.
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		return nil, nil, fmt.Errorf("make a socket pair: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "host"), os.NewFile(uintptr(fds[1]), "agent"), nil
+}
+
+// install copies what was built to extra/ and runs the machine's own depmod, for the
+// kernel's helper is the machine's own modprobe. A module that was there before is not
+// replaced.
+func (l *Lab) install(ctx context.Context) error {
+	if len(l.Fresh) == 0 {
+		return nil
+	}
+	for _, m := range l.Fresh {
+		rel, err := l.Place(m)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(l.Kernel.ModuleDir(), rel)
+		if err := copyNew(m.Path, target); err != nil {
+			if errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("install %s: it is there already: remove it first, or run in a VM without --here", target)
+			}
+			return fmt.Errorf("install module: %w", err)
+		}
+		l.installed = append(l.installed, target)
+	}
+	return runDepmod(ctx, l.Kernel.Release)
+}
+
+func runDepmod(ctx context.Context, release string) error {
+	out, err := exec.CommandContext(ctx, "depmod", "-a", release).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("run this machine's depmod: %w: %s (apt-get install kmod)", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// uninstallLimit bounds the machine's own depmod.
+const uninstallLimit = 30 * time.Second
+
+// uninstall takes the modules away again and mends the index.
+func (l *Lab) uninstall() {
+	if len(l.installed) == 0 {
+		return
+	}
+	for _, file := range l.installed {
+		if err := os.Remove(file); err != nil {
+			l.journal.Log(fmt.Sprintf("cannot remove %s: %v", file, err))
+		}
+	}
+	l.installed = nil
+	ctx, cancel := context.WithTimeout(context.Background(), uninstallLimit)
+	defer cancel()
+	if err := runDepmod(ctx, l.Kernel.Release); err != nil {
+		l.journal.Log(err.Error())
+	}
+}
+
+func copyNew(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		f.Close()
+		os.Remove(to)
+		return err
+	}
+	return f.Close()
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/oops"
+)
+
+// Log is what a machine's kernel says: the bytes of its console as they come, and the
+// records of /dev/kmsg, which has more than a console shows. It can be used by several
+// goroutines.
+type Log struct {
+	oops.Watch // reads the console, or on this machine the kernel's log
+
+	here    bool
+	journal *notify.Journal
+
+	mu      sync.Mutex
+	console func() []byte // what a VM has said so far; nil before it runs
+	text    []byte        // of /dev/kmsg, up to maxKernelLog
+}
+
+// maxKernelLog bounds what is kept of /dev/kmsg.
+const maxKernelLog = 1 << 20
+
+func newLog(here bool, j *notify.Journal) *Log { return &Log{here: here, journal: j} }
+
+// Write takes bytes of the console.
+func (l *Log) Write(p []byte) (int, error) {
+	l.Watch.Write(p)
+	if w := l.journal.Console(); w != nil {
+		return w.Write(p)
+	}
+	return len(p), nil
+}
+
+// from names the machine whose console it is.
+func (l *Log) from(console func() []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.console = console
+}
+
+// kmsg takes a record of /dev/kmsg: "prio,seq,usec,flags;text".
+func (l *Log) kmsg(record string) {
+	_, text, ok := strings.Cut(record, ";")
+	if !ok {
+		return
+	}
+	text, _, _ = strings.Cut(text, "\n") // then come the device's properties
+	line := text + "\n"
+	if l.here {
+		l.Watch.Write([]byte(line))
+	} else {
+		line = stamped(record) + "\n"
+	}
+	l.mu.Lock()
+	if len(l.text)+len(line) <= maxKernelLog {
+		l.text = append(l.text, line...)
+	}
+	l.mu.Unlock()
+	l.journal.Kmsg(text)
+}
+
+// Console is what the machine has said so far: on its console, or where it is this
+// machine itself, in the kernel's log.
+func (l *Log) Console() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.here:
+		return bytes.Clone(l.text)
+	case l.console == nil:
+		return nil
+	}
+	return l.console()
+}
+
+// kernelLog is a guest's /dev/kmsg as a console would print it; on this machine it is
+// the console.
+func (l *Log) kernelLog() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.here {
+		return nil
+	}
+	return bytes.Clone(l.text)
+}
+
+// stamped prints a record of /dev/kmsg ("prio,seq,usec,flags,caller=T1;text") as a
+// console would.
+func stamped(record string) string {
+	head, text, _ := strings.Cut(record, ";")
+	text, _, _ = strings.Cut(text, "\n")
+	fields := strings.Split(head, ",")
+	if len(fields) < 3 {
+		return text
+	}
+	us, err := strconv.ParseUint(fields[2], 10, 63)
+	if err != nil {
+		return text
+	}
+	caller := ""
+	for _, f := range fields[3:] {
+		if c, ok := strings.CutPrefix(f, "caller="); ok {
+			caller = "[" + c + "]"
+		}
+	}
+	return fmt.Sprintf("[%5d.%06d]%s %s", us/1e6, us%1e6, caller, text)
+}

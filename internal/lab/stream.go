@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/live"
+	"github.com/kmodlab/kmodlab/tracer/event"
+)
+
+// stream reads the tracer's records. A port that nobody reads would stop the guest.
+type stream struct {
+	port io.Reader
+	live *live.Stream
+	tape *evidence.Tape // nil where no recording is wanted
+
+	ended   chan evidence.Records // one value, when the stream has ended; nil while none is read
+	records evidence.Records      // once it was taken
+}
+
+func newStream(record bool, l *live.Stream) *stream {
+	s := &stream{live: l}
+	if record {
+		s.tape = new(evidence.Tape)
+	}
+	return s
+}
+
+func (s *stream) from(port io.Reader) { s.port = port }
+
+// read starts to read, from then on.
+func (s *stream) read() {
+	ended := make(chan evidence.Records, 1)
+	port := s.port
+	if s.tape != nil {
+		port = io.TeeReader(port, s.tape)
+	}
+	add := func(e event.Event) { s.live.Add(e) }
+	go func() { ended <- evidence.ReadRecords(port, add) }()
+	s.ended = ended
+}
+
+// wait takes the records once the last one has come.
+func (s *stream) wait(ctx context.Context) error {
+	select {
+	case s.records = <-s.ended:
+		s.ended = nil
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("read the last records: %w", ctx.Err())
+	}
+}
+
+// abandonLimit is how long a stream may take to end once its machine has.
+const abandonLimit = 5 * time.Second
+
+// abandon takes what came of the records when the guest did not get to the end. stop
+// ends the machine, and so the stream.
+func (s *stream) abandon(stop func()) {
+	if s.ended == nil {
+		return
+	}
+	stop()
+	select {
+	case s.records = <-s.ended:
+	case <-time.After(abandonLimit):
+		s.records.Broken = "the stream of records did not end"
+	}
+	s.ended = nil
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/tracer/symbols"
+)
+
+// maxKallsyms bounds the guest's /proc/kallsyms, in bytes; Debian's have 6 to 12 MB.
+const maxKallsyms = 64 << 20
+
+// readSymbols gets the names of the kernel's functions. Without KASLR they are the same
+// at every boot of one kernel, so they are read from a guest once. A real machine's
+// kernel has other addresses after each boot, so there is nothing to keep of it.
+func (l *Lab) readSymbols(ctx context.Context) error {
+	l.cachedSymbols()
+	if l.kernel != nil {
+		return nil
+	}
+	data, err := boot.ReadFile(ctx, l.Client, "/proc/kallsyms", maxKallsyms)
+	if err != nil {
+		return err
+	}
+	path := l.symbolsFile()
+	if path == "" {
+		l.kernel, err = symbols.ReadRunning(bytes.NewReader(data))
+		return err
+	}
+	if l.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err == nil {
+		keepFile(path, data)
+	}
+	return err
+}
+
+// cachedSymbols takes the names that an earlier run with this kernel kept, if any.
+func (l *Lab) cachedSymbols() {
+	path := l.symbolsFile()
+	if l.kernel != nil || path == "" {
+		return
+	}
+	kernel, err := l.Shared().Symbols.Get(path, func() (*symbols.Kernel, error) { return readSymbolsFile(path) })
+	if err == nil {
+		l.kernel = kernel
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		os.Remove(path) // half written or damaged
+	}
+}
+
+// symbolsFile is where the names of this kernel's functions are kept, "" where they
+// cannot be.
+func (l *Lab) symbolsFile() string {
+	if l.Here || l.Kernel == nil {
+		return ""
+	}
+	return filepath.Join(l.CacheDir, "symbols", l.Kernel.ID)
+}
+
+func readSymbolsFile(path string) (*symbols.Kernel, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return symbols.ReadKernel(bytes.NewReader(data))
+}

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: MIT
+
+// Package leaks keeps the ledger of what modules take and give back: memory,
+// references, timers and works, from the text of the guest's own kernel trace
+// (tracefs), and names of files, devices and threads, from two lists of them. It
+// also says what has to be traced for that. It is pure. The text comes from a
+// guest that is not trusted: any bytes give a bounded answer.
+package leaks
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+const (
+	maxHeld  = 1 << 20 // open entries that are kept
+	maxLeaks = 64      // that are told
+	maxErrno = 4095    // such a pointer is an error
+)
+
+// Place is a call site: named by the kernel while its module was there, or else
+// an address and the time at which it meant something.
+type Place struct {
+	Name   string // function+0x1 [module]
+	Addr   uint64
+	AtNS   uint64
+	Module string
+}
+
+// entry is something taken and not given back yet.
+type entry struct {
+	place Place
+	kind  string // mem, pid, task, timer, hrtimer, work
+	bytes uint64
+	calls Place // the function of a timer or work
+	idle  bool  // a timer or work that is not armed now, but has a place
+}
+
+// counted are the kinds of which one thing can be taken several times.
+func counted(kind string) bool { return kind == "pid" || kind == "task" }
+
+// thing is what can be taken.
+type thing struct {
+	kind string
+	ptr  uint64
+}
+
+// Ledger records what the modules took and gave back, as a trace tells it.
+type Ledger struct {
+	plan  *Plan
+	held  map[thing][]entry
+	order []thing // as they first came
+	asked map[string]uint64
+	dead  map[uint64]bool  // tasks that have ended and are not freed
+	names map[string]Place // where something with a name was made
+	n     int
+	trace []byte // that it was read from
+	// Overrun says that the kernel's buffer was too small, so that nothing can be
+	// said of what is held.
+	Overrun bool
+}
+
+var (
+	record  = lazyregexp.New(`^.{0,40}-(\d{1,10}) +\[\d+\] +\S+ +(\d{1,12})\.(\d{6}): (\w+): (.*)$`)
+	returns = lazyregexp.New(`^\((.+?) <- \S+\)`)
+	inside  = lazyregexp.New(`^\(([^)]+)\)`)
+	field   = lazyregexp.New(`\b([a-z_]+)=(0x[0-9a-f]+|\([^)]*\)|[^ ]+)( \[[\w-]+\])?`)
+	counts  = lazyregexp.New(`^# entries-in-buffer/entries-written: (\d+)/(\d+)`)
+	named   = lazyregexp.New(`^"?([A-Za-z_.$][\w.$]*)(?:\+0x([0-9a-f]+)/0x[0-9a-f]+)?(?: \[([\w-]+)\])"?$|^"?([A-Za-z_.$][\w.$]*)\+0x([0-9a-f]+)/0x[0-9a-f]+"?$`)
+	probe   = lazyregexp.New(`^([a-z]+)_([a-z]+)_\d+$`)
+	worked  = lazyregexp.New(`^work struct (?:0x)?([0-9a-f]{1,16})\b`)
+)
+
+// Read reads the contents of a tracefs file named trace.
+func Read(plan *Plan, trace []byte) *Ledger {
+	l := &Ledger{plan: plan, trace: trace, held: make(map[thing][]entry), asked: make(map[string]uint64), dead: make(map[uint64]bool), names: make(map[string]Place)}
+	for line := range bytes.Lines(trace) {
+		line = bytes.TrimRight(line, "\n")
+		if m := counts.FindSubmatch(line); m != nil && !bytes.Equal(m[1], m[2]) {
+			l.Overrun = true
+		}
+		if m := record.FindSubmatch(line); m != nil {
+			l.add(string(m[1]), nanoseconds(m[2], m[3]), string(m[4]), string(m[5]))
+		}
+	}
+	return l
+}
+
+// Source returns the plan and the trace that the ledger was read from.
+func (l *Ledger) Source() (*Plan, []byte) { return l.plan, l.trace }
+
+func nanoseconds(sec, usec []byte) uint64 {
+	s, _ := strconv.ParseUint(string(sec), 10, 63)
+	u, _ := strconv.ParseUint(string(usec), 10, 63)
+	return s*1e9 + u*1e3
+}
+
+// add takes one record of the kernel's own events or of our probes.
+func (l *Ledger) add(pid string, at uint64, event, text string) {
+	f := fields(text)
+	switch event {
+	case "kmalloc", "kmalloc_node", "kmem_cache_alloc", "kmem_cache_alloc_node":
+		size, _ := strconv.ParseUint(f["bytes_req"], 10, 63)
+		l.take(thing{"mem", hex(f["ptr"])}, entry{place: place(f["call_site"], at), bytes: size})
+	case "kfree", "kmem_cache_free":
+		l.give(thing{"mem", hex(f["ptr"])})
+	case "timer_expire_entry":
+		l.rest(thing{"timer", hex(f["timer"])})
+	case "hrtimer_expire_entry":
+		l.rest(thing{"hrtimer", hex(f["hrtimer"])})
+	case "hrtimer_start":
+		l.take(thing{"hrtimer", hex(f["hrtimer"])}, entry{calls: place(f["function"], at)})
+	case "workqueue_execute_start":
+		if m := worked.FindStringSubmatch(text); m != nil {
+			l.rest(thing{"work", hex(m[1])})
+		}
+	default:
+		if m := probe.FindStringSubmatch(event); m != nil {
+			l.addProbe(pid, at, m, text, f)
+		}
+	}
+}
+
+// addProbe takes a record of one of our probes: its name says what it is of.
+func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f map[string]string) {
+	kind, ptr := event[1], hex(f["ptr"])+uint64(l.plan.Shift[event[0]])
+	site := place(f["site"], at)
+	switch event[2] {
+	case size:
+		l.asked[pid] = hex(f["size"])
+	case take:
+		asked := l.asked[pid]
+		delete(l.asked, pid)
+		if m := returns.FindStringSubmatch(text); m != nil && ptr != 0 && -ptr > maxErrno {
+			l.take(thing{kind, ptr}, entry{place: place(m[1], at), bytes: asked})
+		}
+	case get:
+		if m := inside.FindStringSubmatch(text); m != nil {
+			l.take(thing{kind, ptr}, entry{place: behind(place(m[1], at))})
+		}
+	case give:
+		if kind != "pid" || fromAModule(f["site"]) {
+			l.give(thing{kind, ptr})
+		}
+	case dead:
+		l.dead[ptr] = len(l.dead) < maxHeld
+	case gone:
+		delete(l.dead, ptr)
+		for l.give(thing{kind, ptr}) {
+		}
+	case rcu:
+		l.give(thing{kind, freed(hex(f["head"]), hex(f["func"]))})
+	case arm:
+		l.take(thing{kind, ptr}, entry{place: site, calls: Place{Addr: hex(f["fn"]), AtNS: at}})
+	case off:
+		l.rest(thing{kind, ptr})
+	case call:
+		if len(l.names) < maxHeld {
+			l.names[strings.Trim(f["name"], `"`)] = site
+		}
+	}
+}
+
+// freed is what kvfree_call_rcu frees: until 6.1 it is told where the head lies
+// in it, since then the pointer; without a head always the pointer.
+func freed(head, func_ uint64) uint64 {
+	if head != 0 && func_ < 4096 {
+		return head - func_
+	}
+	return func_
+}
+
+func fields(text string) map[string]string {
+	values := make(map[string]string)
+	for _, m := range field.FindAllStringSubmatch(text, 16) {
+		values[m[1]] = m[2] + m[3]
+	}
+	return values
+}
+
+func hex(s string) uint64 {
+	n, _ := strconv.ParseUint(strings.TrimPrefix(s, "0x"), 16, 64)
+	return n
+}
+
+func place(text string, at uint64) Place {
+	p := Place{AtNS: at}
+	m := named.FindStringSubmatch(text)
+	switch {
+	case m == nil:
+		p.Addr = hex(text)
+	case m[4] != "":
+		p.Name = m[4] + "+0x" + m[5]
+	case m[2] != "":
+		p.Name, p.Module = fmt.Sprintf("%s+0x%s [%s]", m[1], m[2], m[3]), m[3]
+	default: // a function as such
+		p.Name, p.Module = fmt.Sprintf("%s [%s]", m[1], m[3]), m[3]
+	}
+	return p
+}
+
+// behind makes of an instruction's place what a call there would return to: all
+// places of a book are of that kind.
+func behind(p Place) Place {
+	if p.Name == "" {
+		p.Addr++
+		return p
+	}
+	name, rest, _ := strings.Cut(p.Name, "+0x")
+	digits, module, ok := strings.Cut(rest, " ")
+	p.Name = fmt.Sprintf("%s+0x%x", name, hex(digits)+1)
+	if ok {
+		p.Name += " " + module
+	}
+	return p
+}
+
+func (l *Ledger) take(t thing, how entry) {
+	how.kind = t.kind
+	list := l.held[t]
+	if len(list) > 0 && !counted(t.kind) { // a wrapper and what it wraps, a timer that is armed again
+		list[0] = how.or(list[0])
+		return
+	}
+	if l.n == maxHeld {
+		l.Overrun = true
+		return
+	}
+	l.n++
+	if list == nil {
+		l.order = append(l.order, t)
+	}
+	l.held[t] = append(list, how)
+}
+
+// or takes over what is known of the same thing from before.
+func (t entry) or(before entry) entry {
+	if !t.place.known() || !t.place.inModule() && before.place.inModule() {
+		t.place = before.place
+	}
+	if !t.calls.known() {
+		t.calls = before.calls
+	}
+	t.bytes = cmp.Or(t.bytes, before.bytes)
+	return t
+}
+
+func (p Place) known() bool    { return p.Name != "" || p.Addr != 0 }
+func (p Place) inModule() bool { return p.Module != "" || p.Addr >= moduleSpace }
+
+// callers are the kernel's functions that call a module's: a module's last call
+// in a function that they called returns there.
+var callers = lazyregexp.New(`^(?:__\w+_sys_(?:delete|init|finit)_module|do_one_initcall|do_init_module|kthread|call_timer_fn|expire_timers|__run_timers|__hrtimer_run_queues|process_one_work)(?:\.\w+)*\+`)
+
+func fromAModule(site string) bool {
+	return place(site, 0).inModule() || strings.HasPrefix(site, "0x") || callers.MatchString(site)
+}
+
+// give takes the last entry off; false when there is none.
+func (l *Ledger) give(t thing) bool {
+	list := l.held[t]
+	if len(list) == 0 {
+		return false
+	}
+	l.held[t] = list[:len(list)-1]
+	l.n--
+	return true
+}
+
+// rest is a timer or work that is not armed any more. Its place is kept, for it
+// may be armed again from where no place can be told.
+func (l *Ledger) rest(t thing) {
+	if list := l.held[t]; len(list) > 0 {
+		list[0].idle = true
+	}
+}
+
+// Namer finds the function of an address that the kernel could not name any more.
+type Namer func(addr, at uint64) (site, module string)
+
+// Holds says whether anything of the modules was not given back yet: a timer may
+// still go off, a work be done, memory or a task be freed by RCU. What the kernel
+// cannot name belongs to a module that is gone.
+func (l *Ledger) Holds(modules []string) bool {
+	for _, list := range l.held {
+		for _, t := range list {
+			if !t.idle && (t.place.Name == "" || slices.Contains(modules, t.place.Module)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Left tells what the modules took and never gave back, summed up by call site.
+func (l *Ledger) Left(modules []string, name Namer) []result.Leftover {
+	if l.Overrun {
+		return nil
+	}
+	sums := map[string]*sum{}
+	var order []string
+	for _, key := range l.order {
+		for _, t := range l.held[key] {
+			site, module := t.place.resolve(name)
+			calls, of := t.calls.callee(name)
+			if !slices.Contains(modules, module) && of != "" { // armed from the kernel, or seemingly
+				site, module = calls, of
+			}
+			if t.idle || l.plan.Unseen[t.kind] || !slices.Contains(modules, module) || l.blind(key, module) {
+				continue
+			}
+			id := t.kind + " " + site
+			if sums[id] == nil {
+				sums[id] = &sum{kind: t.kind, site: site, calls: calls}
+				order = append(order, id)
+			}
+			sums[id].count++
+			sums[id].bytes += t.bytes
+		}
+	}
+	var left []result.Leftover
+	for _, id := range order[:min(len(order), maxLeaks)] {
+		left = append(left, sums[id].leftover())
+	}
+	return left
+}
+
+// Made gives names that were left behind the place where the modules made them.
+func (l *Ledger) Made(left []result.Leftover, modules []string, name Namer) {
+	for i := range left {
+		what := left[i].What
+		last := what[strings.LastIndexAny(what, "/ ")+1:]
+		if site, module := l.names[last].resolve(name); slices.Contains(modules, module) {
+			left[i].Site = site
+		}
+	}
+}
+
+// blind says whether a module may have given a thing back in a way that is not seen.
+// A task that has ended is freed when its last reference is put: that is seen.
+func (l *Ledger) blind(t thing, module string) bool {
+	switch t.kind {
+	case "mem":
+		return l.plan.NoMem[module] || l.plan.Hashed && l.plan.RCUMem[module]
+	case "task":
+		return l.plan.Opaque[module] && !l.dead[t.ptr]
+	}
+	return false
+}
+
+func (p Place) resolve(name Namer) (site, module string) {
+	if p.Name != "" || p.Addr == 0 {
+		return p.Name, p.Module
+	}
+	return name(p.Addr, p.AtNS)
+}
+
+// callee names a function that is called: its beginning, no place where something
+// returns to.
+func (p Place) callee(name Namer) (function, module string) {
+	if p.Name == "" && p.Addr != 0 {
+		p.Addr++
+	}
+	site, module := p.resolve(name)
+	function, _, _ = strings.Cut(site, "+0x")
+	if module != "" && !strings.HasSuffix(function, "]") {
+		function += " [" + module + "]"
+	}
+	return function, module
+}
+
+type sum struct {
+	kind, site, calls string
+	count, bytes      uint64
+}
+
+func (s *sum) leftover() result.Leftover {
+	l := result.Leftover{Kind: "memory", What: fmt.Sprintf("%d bytes", s.bytes), Site: s.site}
+	switch s.kind {
+	case "mem":
+		if s.bytes == 0 {
+			l.What = "memory"
+		}
+	case "pid", "task":
+		l.Kind, l.What = "reference", "a reference to a "+s.kind
+	case "work":
+		l.Kind, l.What = "work", "a work that is still queued"
+	default:
+		l.Kind, l.What = "timer", "a timer that is still armed"
+	}
+	if s.calls != "" {
+		l.What += ", for " + s.calls
+	}
+	if s.count > 1 {
+		l.What = fmt.Sprintf("%s in %d takings", l.What, s.count)
+	}
+	return l
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+
+package oops
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestWatch holds Watch to Parse on every console of the corpus, in pieces of any
+// size: a console has crashed when it has a report after which no kernel carries on.
+func TestWatch(t *testing.T) {
+	var files []string
+	err := filepath.WalkDir("testdata", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	crashed := 0
+	for _, file := range files {
+		console, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		console = append(console, '\n')
+		want := false
+		for _, c := range Parse(console) {
+			want = want || !c.GoesOn()
+		}
+		if want {
+			crashed++
+		}
+		for _, size := range []int{1, 77, len(console)} {
+			w := new(Watch)
+			for rest := console; len(rest) > 0; {
+				n := min(size, len(rest))
+				w.Write(rest[:n])
+				rest = rest[n:]
+			}
+			if w.HasCrashed() != want {
+				t.Errorf("%s in pieces of %d: crashed %v, want %v", file, size, w.HasCrashed(), want)
+			}
+		}
+	}
+	if crashed < 20 || crashed == len(files) {
+		t.Errorf("%d of %d consoles crashed: that proves little", crashed, len(files))
+	}
+}
+
+func TestWatchLine(t *testing.T) {
+	w := new(Watch)
+	w.Write([]byte("[    1.000000] Kernel panic - not syncing: out of ideas"))
+	select {
+	case <-w.Crashed():
+		t.Error("a line that has not ended counts")
+	default:
+	}
+	w.Write([]byte("\n"))
+	select {
+	case <-w.Crashed():
+	default:
+		t.Error("a panic is not noticed")
+	}
+	flood := new(Watch)
+	flood.Write([]byte(strings.Repeat("x", 1<<20)))
+	flood.Write([]byte(strings.Repeat("x", 1<<20)))
+	if len(flood.rest) > maxRest {
+		t.Errorf("%d bytes of a line without an end are kept", len(flood.rest))
+	}
+}

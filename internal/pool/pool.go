@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+
+// Package pool has many runs work, a few at a time. A run gives its turn up while it
+// only waits, so that another one works.
+package pool
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Run carries out count pieces of work in their order, as turns are free, in at most
+// machines goroutines. Each piece returns what to do once it has ended: that is called
+// from one goroutine at a time. When ctx ends nothing more begins, and what was cut
+// short is not reported.
+func Run(ctx context.Context, count, machines int, turns *Turns, work func(i int) (ended func())) {
+	q := &queue{ctx: ctx, count: count, turns: turns}
+	var all sync.WaitGroup
+	for range min(machines, count) {
+		all.Go(func() { q.work(work) })
+	}
+	all.Wait()
+}
+
+// queue is one Run while it goes on.
+type queue struct {
+	ctx   context.Context
+	count int
+	turns *Turns
+
+	mu     sync.Mutex // of next
+	next   int
+	report sync.Mutex // one call of ended at a time
+}
+
+// work carries out one piece after the other, until none is left.
+func (q *queue) work(work func(i int) (ended func())) {
+	for {
+		i, ok := q.begin()
+		if !ok {
+			return
+		}
+		ended := work(i)
+		q.turns.Give()
+		if q.ctx.Err() != nil {
+			return
+		}
+		q.report.Lock()
+		ended()
+		q.report.Unlock()
+	}
+}
+
+// begin takes the next piece, once there is a turn for it.
+func (q *queue) begin() (i int, ok bool) {
+	if err := q.turns.Take(q.ctx, false); err != nil {
+		return 0, false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.next == q.count || q.ctx.Err() != nil {
+		q.turns.Give()
+		return 0, false
+	}
+	q.next++
+	return q.next - 1, true
+}
+
+// Turns has no more than a number of runs work at once. One that has begun comes
+// before one that has not, or it would never end. A nil Turns is for a run by itself,
+// which nobody waits for.
+type Turns struct {
+	mu            sync.Mutex
+	free          int
+	begun, others []chan struct{}
+}
+
+// NewTurns lets n work at once.
+func NewTurns(n int) *Turns { return &Turns{free: n} }
+
+// shortWait is what a run may wait without giving up its turn.
+const shortWait = 50 * time.Millisecond
+
+// Aside lets another run work while this one waits for so long. What it returns has
+// this one work again, as soon as one of the others ends or waits.
+func (t *Turns) Aside(ctx context.Context, d time.Duration) (back func()) {
+	if t == nil || d < shortWait {
+		return func() {}
+	}
+	t.Give()
+	return func() { t.Take(ctx, true) } // where ctx ends, all end, and turns mean nothing any more
+}
+
+// Take waits for a turn. Its error is ctx's.
+func (t *Turns) Take(ctx context.Context, begun bool) error {
+	t.mu.Lock()
+	if t.free > 0 {
+		t.free--
+		t.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{})
+	queue := &t.others
+	if begun {
+		queue = &t.begun
+	}
+	*queue = append(*queue, turn)
+	t.mu.Unlock()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i := slices.Index(*queue, turn); i >= 0 {
+		*queue = slices.Delete(*queue, i, i+1)
+		return context.Cause(ctx)
+	}
+	return nil // it came meanwhile
+}
+
+// Give passes a turn on.
+func (t *Turns) Give() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, queue := range []*[]chan struct{}{&t.begun, &t.others} {
+		if len(*queue) > 0 {
+			close((*queue)[0])
+			*queue = (*queue)[1:]
+			return
+		}
+	}
+	t.free++
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+
+package prepare
+
+import (
+	"context"
+	"errors"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// Prepared is all that a run needs of this machine: the host, and what to load.
+type Prepared struct {
+	*Host
+	Plan   *kmod.Plan           // what is loaded, in order; nil where nothing is
+	Fresh  []kmod.PlannedModule // what was built or given, in load order: all of it is installed
+	InTree []kmod.PlannedModule // of the kernel's own tree, needed by those
+	Read   *Files
+
+	build *kbuild.Build // nil where ready files were given
+}
+
+// Modules builds the person's modules and plans their loading. Its error is an
+// *evidence.Failure or ctx's.
+func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
+	p := &Prepared{Host: h, Read: new(Files)}
+	if h.Dir == "" && len(h.Files) == 0 && len(h.Load) == 0 {
+		return p, nil
+	}
+	var err error
+	if h.Dir != "" {
+		if p.build, err = h.compile(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.resolve(); err != nil {
+		return nil, err
+	}
+	p.Read = newFiles(slices.Concat(p.Fresh, p.InTree))
+	return p, nil
+}
+
+// compile builds Options.Dir.
+func (h *Host) compile(ctx context.Context) (*kbuild.Build, error) {
+	done := h.journal.Phase("build")
+	build, err := kbuild.Run(ctx, kbuild.Request{
+		Kernel: h.Kernel, Sources: h.Dir, Runner: h.runner, Known: h.Probe.known,
+		CacheDir: filepath.Join(h.CacheDir, "build"), Output: h.journal.Output(),
+	})
+	var failed *kbuild.Error
+	switch {
+	case errors.As(err, &failed) && !failed.Host():
+		h.showSteps(ownPaths(failed.Steps), false)
+		return nil, &evidence.Failure{Kind: evidence.Build, Message: failed.Message, Hint: failed.Hint}
+	case errors.As(err, &failed):
+		return nil, hostFailure(errors.New(failed.Message), failed.Hint)
+	case err != nil:
+		return nil, hostFailure(err, "")
+	}
+	done(string(build.Where), build.Cached)
+	h.showSteps(build.Steps, build.Cached)
+	return build, nil
+}
+
+// showSteps passes the build's commands on as they would be typed.
+func (h *Host) showSteps(steps []kbuild.Step, cached bool) {
+	for _, s := range steps {
+		c := result.Command{Argv: s.Argv, Output: s.Output, Exit: s.Exit, MS: s.MS, Cached: cached}
+		h.journal.Keep(c)
+		h.journal.Tell(c)
+	}
+}
+
+// ownPaths names the person's files as they lie in the folder, not where the build
+// saw its copy of them.
+func ownPaths(steps []kbuild.Step) []kbuild.Step {
+	steps = slices.Clone(steps)
+	for i := range steps {
+		steps[i].Output = strings.ReplaceAll(steps[i].Output, kbuild.SourceDir+"/", "")
+	}
+	return steps
+}
+
+// resolve decides what is loaded, in which order, and refuses before any boot what
+// cannot work. Modules that are not to be loaded are installed all the same: another
+// may ask for them with request_module.
+func (p *Prepared) resolve() error {
+	tree := p.shared.tree(p.Kernel)
+	plan, err := kmod.NewPlan(tree, p.files(), p.Load)
+	if err != nil {
+		return &evidence.Failure{
+			Kind: evidence.Preflight, Message: strings.ReplaceAll(err.Error(), "\n", "; "),
+			Hint: "nothing was booted; mend this and run again",
+		}
+	}
+	for _, w := range plan.Warnings {
+		p.journal.Log(w.Error())
+	}
+	if err := p.misfit(plan); err != nil {
+		return err
+	}
+	p.Plan, p.Fresh, p.InTree = plan, plan.Fresh(), inTree(plan)
+	if all, err := kmod.NewPlan(tree, p.files(), nil); err == nil {
+		p.Fresh = all.Fresh()
+		p.InTree = union(p.InTree, inTree(all))
+	} // else those that do not fit stay out: nobody named them
+	return nil
+}
+
+// union keeps one of each name.
+func union(a, b []kmod.PlannedModule) []kmod.PlannedModule {
+	all := slices.Clone(a)
+	for _, m := range b {
+		if !slices.ContainsFunc(a, func(x kmod.PlannedModule) bool { return x.Name == m.Name }) {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// inTree are the modules of the kernel's own that a plan needs.
+func inTree(p *kmod.Plan) []kmod.PlannedModule {
+	var list []kmod.PlannedModule
+	for _, m := range p.Modules {
+		if m.InTree {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// files are the modules of the folder, or those named by the person.
+func (p *Prepared) files() []string {
+	if p.build == nil {
+		return p.Host.Files
+	}
+	var files []string
+	for _, m := range p.build.Modules {
+		files = append(files, m.Path)
+	}
+	return files
+}
+
+// Studied are the names of the modules that the run is about, without the kernel's
+// own.
+func (p *Prepared) Studied() []string {
+	var names []string
+	for _, m := range p.Fresh {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// SourceDirs are the folders in which the person's sources lie.
+func (p *Prepared) SourceDirs() []string {
+	if p.Dir != "" {
+		return []string{p.Dir}
+	}
+	var dirs []string
+	for _, f := range p.Host.Files {
+		dirs = append(dirs, filepath.Dir(f))
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
+// Place is a module's path below the module tree.
+func (p *Prepared) Place(m kmod.PlannedModule) (string, error) {
+	base := p.Kernel.ModuleDir()
+	switch {
+	case m.InTree:
+	case p.build != nil:
+		base = filepath.Join(p.build.Dir, "lib/modules", p.Kernel.Release)
+	default:
+		return path.Join("extra", filepath.Base(m.Path)), nil
+	}
+	return below(base, m.Path)
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+
+// Package prepare does what a run needs of this machine before anything boots: it
+// finds the agent and the kernel, builds the self-test's module and the person's own,
+// decides what is loaded in which order, and refuses what cannot work.
+package prepare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/vm"
+)
+
+// Options say what to prepare, for which machine.
+type Options struct {
+	Dir    string   // a folder of sources, or
+	Files  []string // ready .ko files
+	Load   []string // names of the modules to load; empty: all of the folder
+	Params []string // "module.param=value"
+
+	Kernel string       // debian:bookworm and the like; empty: the host's own Debian release
+	Here   bool         // this machine's own kernel
+	Build  kbuild.Where // empty: Auto
+	Accel  vm.Accel     // Auto, KVM or TCG
+	Cold   bool         // no machine is restored
+	Agent  string       // the kmodlab program; empty: see ErrNoAgent
+	QEMU   string       // empty: in PATH
+
+	// NoProbe leaves this machine's kernel as it is: nothing is built, installed or
+	// loaded, and no kernel is fetched, since the one that runs is the one to trace.
+	NoProbe bool
+
+	CacheDir string
+	Mirror   string
+}
+
+// Host is this machine with all that every run with one kernel needs.
+type Host struct {
+	Options
+	Agent  string
+	Kernel *kernel.Kernel // nil with NoProbe
+	Probe  Probe
+
+	shared  *Shared
+	journal *notify.Journal
+	runner  kbuild.Runner // nil with NoProbe
+}
+
+// Find finds the agent, QEMU and the kernel, and has the self-test's module built. Its
+// error is an *evidence.Failure, kernel.ErrUnknownName or ctx's.
+func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, error) {
+	h := &Host{Options: o, shared: s, journal: j}
+	var err error
+	if h.Agent, err = findAgent(o.Agent); err != nil {
+		return nil, hostFailure(err, "")
+	}
+	if o.NoProbe {
+		h.Probe = Probe{Unproved: "--here loads no module into this machine's kernel; --probe lets it"}
+		return h, nil
+	}
+	if !o.Here {
+		if _, err := vm.FindQEMU(o.QEMU); err != nil {
+			return nil, hostFailure(err, "kmodlab doctor says what else is missing")
+		}
+	}
+	if h.Kernel, err = h.fetch(ctx); err != nil {
+		return nil, err
+	}
+	h.runner = h.chooseRunner(ctx)
+	h.Probe, err = h.buildProbe(ctx)
+	return h, err
+}
+
+// Shared is what the runs of one pool have in common.
+func (h *Host) Shared() *Shared { return h.shared }
+
+func hostFailure(err error, hint string) error {
+	return &evidence.Failure{Kind: evidence.Host, Message: err.Error(), Hint: hint}
+}
+
+// fetch finds the kernel. Building and loading need the same one.
+func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
+	name := h.Options.Kernel
+	if h.Here {
+		name = "host"
+	}
+	if name == "" {
+		var err error
+		if name, err = kernel.DefaultName(); err != nil {
+			return nil, hostFailure(err, "name a kernel: --kernel debian:bookworm")
+		}
+	}
+	done := h.journal.Phase("kernel")
+	k, err := boot.Kernels(h.CacheDir, h.Mirror, h.tellFetch).Get(ctx, name)
+	if errors.Is(err, kernel.ErrUnknownName) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, hostFailure(err, "kmodlab doctor says which kernels can be had here")
+	}
+	done("", false)
+	return k, nil
+}
+
+func (h *Host) tellFetch(p kernel.Progress) {
+	h.journal.Progress(notify.Progress{Phase: "kernel", Detail: p.Text, Done: p.Done, Total: p.Total, Unit: string(p.Unit)})
+}
+
+// ErrNoAgent means that the kmodlab program, which is the guest's agent, was not
+// found.
+var ErrNoAgent = errors.New("the kmodlab program is not here: build it (go build ./cmd/kmodlab) and name it in Spec.Agent or $KMODLAB_AGENT")
+
+// findAgent returns the path of the kmodlab program.
+func findAgent(named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	if path := os.Getenv("KMODLAB_AGENT"); path != "" {
+		return path, nil
+	}
+	if self, err := os.Executable(); err == nil && isKmodlab() {
+		return self, nil
+	}
+	if path, err := exec.LookPath("kmodlab"); err == nil {
+		return path, nil
+	}
+	return "", ErrNoAgent
+}
+
+// isKmodlab reports whether this process runs the program, under whatever name: a
+// program that imports the library, such as a test, has another main package.
+func isKmodlab() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && strings.HasSuffix(info.Path, "/cmd/kmodlab")
+}
+
+// OnTCG reports whether guests are emulated. On KVM a boot takes half a second, and
+// whether a machine can be restored there was never tried.
+func (h *Host) OnTCG() bool {
+	switch h.Accel {
+	case vm.TCG:
+		return true
+	case vm.KVM:
+		return false
+	}
+	switch vm.KVMState(h.CacheDir).State {
+	case vm.Absent, vm.Unusable:
+		return true
+	}
+	return false
+}
+
+// MachineDir is where snapshots of machines are, below the cache folder.
+const MachineDir = "machines"
+
+// Snapshots is the folder of snapshots.
+func (h *Host) Snapshots() string { return filepath.Join(h.CacheDir, MachineDir) }
+
+// chooseRunner decides where to build. The VM is the honest place and costs little
+// where KVM works; under TCG it takes some fifteen times as long as the sandbox.
+func (h *Host) chooseRunner(ctx context.Context) kbuild.Runner {
+	where := h.Build
+	if h.Here {
+		return kbuild.HereRunner{}
+	}
+	if where == "" || where == kbuild.Auto {
+		where = kbuild.Sandbox
+		if h.Accel != vm.TCG && vm.KVMState(h.CacheDir).State == vm.Proven && h.Kernel.RootImage != "" {
+			where = kbuild.VM
+		}
+	}
+	if h.Build != kbuild.Sandbox && where == kbuild.Sandbox && h.Kernel.RootImage != "" {
+		if err := h.shared.checkSandbox(ctx); err != nil {
+			h.journal.Log(fmt.Sprintf("building in the VM, which takes longer: %v", err))
+			where = kbuild.VM
+		}
+	}
+	if where == kbuild.VM {
+		return kbuild.VMRunner{
+			Agent: h.Agent, Accel: h.Accel, QEMU: h.QEMU, StateDir: h.CacheDir, Machines: h.builderSnapshots(), Log: h.journal.Log,
+		}
+	}
+	return kbuild.SandboxRunner{}
+}
+
+// builderSnapshots is where a build's machine is saved; "" where it is to boot.
+func (h *Host) builderSnapshots() string {
+	if h.Cold || !h.OnTCG() {
+		return ""
+	}
+	return h.Snapshots()
+}
+
+// BuildsInVM reports whether the modules are going to be built in a VM of their own.
+func (h *Host) BuildsInVM() bool {
+	_, is := h.runner.(kbuild.VMRunner)
+	return is && h.Dir != ""
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+
+package prepare
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+
+	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/tracer/symbols"
+)
+
+// Shared is what the runs of one pool need not find out, read or make twice: on the
+// host that is most of what a run costs. A run by itself has one of its own. The zero
+// value is ready.
+type Shared struct {
+	Symbols Memo[*symbols.Kernel] // by the file that they are kept in
+	Saving  sync.Mutex            // held by the run that makes a snapshot which the others restore
+
+	trees   Memo[*kmod.Tree]
+	probes  Memo[*kbuild.Build]
+	sandbox Memo[error] // what is wrong with it, or nil
+}
+
+// Memo makes each value once, whoever comes first. What failed is tried again by
+// whoever comes next. The zero value is empty.
+type Memo[V any] struct {
+	mu    sync.Mutex
+	known map[string]*remembered[V]
+}
+
+type remembered[V any] struct {
+	mu    sync.Mutex
+	there bool
+	value V
+}
+
+// Get returns the value of a key, which make makes where nobody has.
+func (m *Memo[V]) Get(key string, make func() (V, error)) (V, error) {
+	e := m.entry(key)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.there {
+		return e.value, nil
+	}
+	value, err := make()
+	if err == nil {
+		e.value, e.there = value, true
+	}
+	return value, err
+}
+
+func (m *Memo[V]) entry(key string) *remembered[V] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = make(map[string]*remembered[V])
+	}
+	e := m.known[key]
+	if e == nil {
+		e = new(remembered[V])
+		m.known[key] = e
+	}
+	return e
+}
+
+// tree is the kernel's module tree, with what was read of it.
+func (s *Shared) tree(k *kernel.Kernel) *kmod.Tree {
+	tree, _ := s.trees.Get(filepath.Join(k.Root, k.Release), func() (*kmod.Tree, error) {
+		return &kmod.Tree{Root: k.Root, Release: k.Release}, nil
+	})
+	return tree
+}
+
+// checkSandbox is kbuild.CheckSandbox.
+func (s *Shared) checkSandbox(ctx context.Context) error {
+	wrong, err := s.sandbox.Get("", func() (error, error) {
+		wrong := kbuild.CheckSandbox(ctx)
+		return wrong, context.Cause(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	return wrong
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/lab"
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// killedHint is for a QEMU that ended and was not asked to.
+const killedHint = "run it again; where this machine has run out of memory, its own dmesg says so"
+
+// classify turns what ended a run early into what the verdict says of it.
+func classify(err error) *evidence.Failure {
+	var failure *evidence.Failure
+	var call *lab.CallError
+	var start *lab.StartError
+	switch {
+	case errors.As(err, &failure):
+		return failure
+	case errors.As(err, &call):
+		return classifyCall(call)
+	case errors.As(err, &start):
+		return classifyStart(start)
+	}
+	return &evidence.Failure{Kind: evidence.Host, Message: err.Error()}
+}
+
+// classifyCall is for a machine that did not do what it was asked.
+func classifyCall(e *lab.CallError) *evidence.Failure {
+	var refused *wire.CallError
+	var qemu *lab.QEMUError
+	switch {
+	case errors.As(e.Err, &refused):
+		return &evidence.Failure{Kind: evidence.Host, Message: fmt.Sprintf("%s: %s", e.What, refused.Text)}
+	case errors.Is(e.Err, context.DeadlineExceeded):
+		return &evidence.Failure{Kind: evidence.Timeout, Message: e.What + ": no answer from the guest in time"}
+	case errors.As(e.Ended, &qemu):
+		return &evidence.Failure{Kind: evidence.Host, Message: qemu.Error(), Hint: killedHint}
+	case e.Ended != nil:
+		return &evidence.Failure{Kind: evidence.Lost, Message: fmt.Sprintf("%s: %v", e.What, e.Ended)}
+	}
+	return &evidence.Failure{Kind: evidence.Lost, Message: e.Error()}
+}
+
+// classifyStart is for a machine that did not become ready.
+func classifyStart(e *lab.StartError) *evidence.Failure {
+	var failed *boot.Error
+	switch {
+	case !errors.As(e.Err, &failed):
+		return &evidence.Failure{Kind: evidence.Host, Message: e.Error()}
+	case errors.Is(failed, boot.ErrSilent):
+		f := &evidence.Failure{Kind: evidence.Timeout, Message: failed.Error()}
+		if len(failed.Console) == 0 {
+			f.Hint = "its console stayed empty; run it again, and with another --kernel"
+		}
+		return f
+	case errors.Is(failed, wire.ErrGarbled):
+		return &evidence.Failure{Kind: evidence.Lost, Message: failed.Error()}
+	}
+	return &evidence.Failure{Kind: evidence.Host, Message: failed.Error(), Hint: killedHint}
+}
+
+// endedAt is where the CPUs were when the guest went away by itself, where that is
+// what ended a run.
+func endedAt(err error) []uint64 {
+	var call *lab.CallError
+	var away *lab.WentAway
+	if errors.As(err, &call) && errors.As(call.Ended, &away) {
+		return away.At
+	}
+	return nil
+}

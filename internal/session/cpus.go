@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/result"
+	"github.com/kmodlab/kmodlab/tracer/symbols"
+)
+
+const (
+	// A CPU may be in an interrupt, or in another task for a moment.
+	maxSamples  = 40
+	samplePause = 100 * time.Millisecond
+	sampleLimit = 10 * time.Second
+
+	stackSize = 16 << 10 // of a task in the kernel, and aligned to it
+	codePage  = 4 << 10
+	maxPages  = 16 // of code
+	maxCalled = 32 // return addresses of one CPU
+)
+
+// moduleSpace is where x86-64 puts modules, up to moduleEnd; the kernel's own code
+// lies lower.
+const (
+	moduleSpace = 0xffffffffa0000000
+	moduleEnd   = 0xffffffffff000000
+)
+
+func inModules(addr uint64) bool { return addr >= moduleSpace && addr < moduleEnd }
+
+// sampleCPUs samples the CPUs of a guest that does not answer, or cannot tell who keeps
+// it from going on.
+func (s *session) sampleCPUs() {
+	if s.CPUs == nil || len(s.journal.Commands()) == 0 { // nothing of the modules runs yet
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), sampleLimit)
+	defer cancel()
+	s.cpus, s.code = nil, make(map[uint64][]byte)
+	for range maxSamples {
+		found, err := s.sampleOnce(ctx)
+		if err != nil {
+			s.journal.Log(err.Error())
+		}
+		if found || err != nil {
+			return
+		}
+		select {
+		case <-time.After(samplePause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sampleLocks looks for the CPU that spins where the kernel found another one stuck,
+// which waits for it.
+func (s *session) sampleLocks() {
+	crashes := oops.Parse(s.Log.Console())
+	for i := range crashes {
+		oops.Blame(&crashes[i], s.Studied())
+	}
+	if oops.Class(crashes) == result.Lockup && !slices.ContainsFunc(crashes, func(c result.Crash) bool { return c.Guilty != nil }) {
+		s.sampleCPUs()
+	}
+}
+
+// sampleOnce takes one sample of each CPU: its instruction, and what on its stack can
+// be a return into a module. found reports whether one is in a module of ours.
+func (s *session) sampleOnce(ctx context.Context) (found bool, _ error) {
+	list, err := s.CPUs.Processors(ctx)
+	if err != nil {
+		return false, err
+	}
+	for cpu, p := range list {
+		seen := evidence.Processor{CPU: cpu, At: p.Instruction}
+		if err := s.readCode(ctx, cpu, p.Instruction); err != nil {
+			return false, err
+		}
+		if p.StackPointer >= 1<<63 { // the kernel's half
+			stack, err := s.CPUs.Memory(ctx, cpu, p.StackPointer&^7, int(stackSize-p.StackPointer%stackSize))
+			if err != nil {
+				return false, err
+			}
+			if seen.Called, err = s.returns(ctx, cpu, stack); err != nil {
+				return false, err
+			}
+		}
+		s.cpus = append(s.cpus, seen)
+		found = found || slices.ContainsFunc(append(seen.Called, seen.At), s.ours)
+	}
+	return found, nil
+}
+
+// recognize reports whether a page is code of the modules under study.
+func (s *session) recognize(page uint64, code []byte) bool {
+	for _, name := range s.Studied() {
+		file := s.Read.Get(name)
+		if file.Err != "" { // without a file there are no symbols either
+			continue
+		}
+		if known, _ := symbols.New(nil, nil, nil).Recognize(name, file.Data, code, page); known {
+			return true
+		}
+	}
+	return false
+}
+
+// ours reports whether there is code of the modules under study at an address.
+func (s *session) ours(addr uint64) bool {
+	page := addr &^ (codePage - 1)
+	code := s.code[page]
+	return code != nil && s.recognize(page, code)
+}
+
+// returns are the words of a stack that stand behind a call in a module's code.
+func (s *session) returns(ctx context.Context, cpu int, stack []byte) ([]uint64, error) {
+	var found []uint64
+	for ; len(stack) >= 8 && len(found) < maxCalled; stack = stack[8:] {
+		addr := binary.LittleEndian.Uint64(stack)
+		if !inModules(addr) {
+			continue
+		}
+		if err := s.readCode(ctx, cpu, addr); err != nil {
+			return nil, err
+		}
+		if afterCall(s.code[addr&^(codePage-1)], addr%codePage) {
+			found = append(found, addr)
+		}
+	}
+	return found, nil
+}
+
+// readCode keeps the page of code around an address.
+func (s *session) readCode(ctx context.Context, cpu int, addr uint64) error {
+	page := addr &^ (codePage - 1)
+	if !inModules(addr) || s.code[page] != nil || len(s.code) == maxPages {
+		return nil
+	}
+	code, err := s.CPUs.Memory(ctx, cpu, page, codePage)
+	if err == nil {
+		s.code[page] = code
+	}
+	return err
+}
+
+// afterCall reports whether the instruction before an offset of a page is a call:
+// with a distance (e8), or through a register or memory (ff).
+func afterCall(page []byte, offset uint64) bool {
+	if offset > uint64(len(page)) {
+		return false
+	}
+	before := page[:offset]
+	is := func(back int, opcode byte) bool { return len(before) >= back && before[len(before)-back] == opcode }
+	return is(5, 0xe8) || is(2, 0xff) || is(3, 0xff) || is(6, 0xff) || is(7, 0xff)
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"testing"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/lab"
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/vm"
+)
+
+// fakeCPUs is a machine of one processor with a stack and a page of code.
+type fakeCPUs struct {
+	at, sp uint64
+	memory map[uint64][]byte
+}
+
+func (f *fakeCPUs) Processors(context.Context) ([]vm.Processor, error) {
+	return []vm.Processor{{Instruction: f.at, StackPointer: f.sp}}, nil
+}
+
+func (f *fakeCPUs) Memory(_ context.Context, _ int, addr uint64, size int) ([]byte, error) {
+	data := f.memory[addr]
+	return data[:min(size, len(data))], nil
+}
+
+// TestSample: of a stack the words count that stand behind a call in a
+func withCPUs(cpus lab.CPUs) *session {
+	return &session{Lab: &lab.Lab{CPUs: cpus, Prepared: new(prepare.Prepared)}, code: make(map[uint64][]byte)}
+}
+
+// module's code.
+func TestSample(t *testing.T) {
+	const code, sp = 0xffffffffc0264000, 0xffffc90000003f80
+	page := make([]byte, codePage)
+	page[0x10] = 0xe8                                                               // a call, which ends at 0x15
+	page[0x30], page[0x31] = 0xff, 0xd0                                             // another one, at 0x32
+	words := []uint64{0xffffffff81000010, code + 0x20, code + 0x15, 7, code + 0x32} // the second is none
+	var stack []byte
+	for _, w := range words {
+		stack = binary.LittleEndian.AppendUint64(stack, w)
+	}
+	inside := &fakeCPUs{at: 0xffffffff81000100, sp: sp, memory: map[uint64][]byte{code: page, sp: stack}}
+	r := withCPUs(inside)
+	if found, err := r.sampleOnce(t.Context()); found || err != nil {
+		t.Fatal(found, err)
+	}
+	want := evidence.Processor{At: 0xffffffff81000100, Called: []uint64{code + 0x15, code + 0x32}}
+	if len(r.cpus) != 1 || r.cpus[0].At != want.At || !slices.Equal(r.cpus[0].Called, want.Called) {
+		t.Errorf("%#x, want %#x", r.cpus, want)
+	}
+	if len(r.code) != 1 || r.code[code] == nil {
+		t.Errorf("kept %d pages", len(r.code))
+	}
+}
+
+// TestSampleProgram: a processor that runs a program has no stack of the kernel.
+func TestSampleProgram(t *testing.T) {
+	r := withCPUs(&fakeCPUs{at: 0x401000, sp: 0x7ffd00001000})
+	if found, err := r.sampleOnce(t.Context()); found || err != nil {
+		t.Fatal(found, err)
+	}
+	if len(r.cpus) != 1 || r.cpus[0].Called != nil || len(r.code) != 0 {
+		t.Errorf("%+v, %d pages", r.cpus, len(r.code))
+	}
+}

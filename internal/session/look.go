@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/leaks"
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// maxTraceText bounds what is read of the guest's kernel trace, in bytes.
+const maxTraceText = 32 << 20
+
+// settle is how long what a module left armed may take to fire after unload, where it
+// left something armed or nobody can tell.
+const settle = 500 * time.Millisecond
+
+// outlived is how long a thread that lives on gets to run into its freed code.
+const outlived = 3 * time.Second
+
+// look notes what there is after unload, or after an init that refused and should have
+// undone what it did. Anything that may still fire or vanish gets time to settle. A
+// crashed kernel is left alone: what it says is the verdict.
+func (s *session) look(ctx context.Context) error {
+	if !s.SeeksLeaks() || s.Log.HasCrashed() || !s.unloaded && s.failed(evidence.Load) == nil {
+		return nil
+	}
+	done := s.journal.Phase("leaks")
+	defer done("", false)
+	if err := s.lookOnce(ctx); err != nil {
+		return err
+	}
+	if s.maySettle() {
+		if err := s.wait(ctx, settle, "after unload"); err != nil {
+			return err
+		}
+		if !s.Log.HasCrashed() {
+			if err := s.lookOnce(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if !s.Log.HasCrashed() && s.threadsStay() {
+		return s.wait(ctx, outlived, "after unload")
+	}
+	return nil
+}
+
+func (s *session) threadsStay() bool { return len(leaks.AddedThreads(&s.Before, &s.after)) > 0 }
+
+// maySettle reports whether what there is now may change by itself: code of the modules
+// may run although they are unloaded, or what seems left is about to go, as a slab
+// cache's name is.
+func (s *session) maySettle() bool {
+	if s.Watched == nil || s.Watched.Late || s.threadsStay() || len(leaks.Added(&s.Before, &s.after)) > 0 {
+		return true
+	}
+	return s.ledger != nil && (s.ledger.Overrun || s.ledger.Holds(s.Studied()))
+}
+
+// lookOnce reads what there is now. A crash meanwhile ends it, with what is known.
+func (s *session) lookOnce(ctx context.Context) error {
+	ctx, cancel := s.Deadline(ctx)
+	defer cancel()
+	ctx, stop := s.untilCrash(ctx)
+	defer stop()
+	// Both at once: a guest has two CPUs, and each takes 25 to 60 ms of one under emulation.
+	var g errgroup.Group
+	var trace []byte
+	var after leaks.Objects
+	traced := s.Watched != nil && len(s.Watched.Settings) > 0
+	if traced {
+		g.Go(func() (err error) {
+			trace, err = boot.ReadFile(ctx, s.Client, leaks.Instance+"/trace", maxTraceText)
+			return err
+		})
+	}
+	g.Go(func() error { return s.Call(ctx, wire.OpSnapshot, wire.SnapshotArgs{Added: true}, &after) })
+	if err := g.Wait(); err != nil {
+		stop()
+		if errors.Is(context.Cause(ctx), errCrashed) {
+			return nil
+		}
+		return s.Failed("look for what there is after unload", err)
+	}
+	s.after, s.looked = after, true
+	if !traced {
+		return nil
+	}
+	s.ledger = leaks.Read(s.Watched, trace)
+	if s.ledger.Overrun {
+		s.journal.Log("the modules ran too long or did too much: memory and references that they keep are not known")
+	}
+	return nil
+}
+
+// detach takes in what the tracer recorded and what is still loaded.
+func (s *session) detach(ctx context.Context) error {
+	done := s.journal.Phase("report")
+	ctx, cancel := s.Deadline(ctx)
+	defer cancel()
+	var err error
+	if s.remains, err = s.listModules(ctx); err != nil {
+		return s.Failed("list modules", err)
+	}
+	still := make(map[string]bool)
+	for _, m := range s.remains {
+		still[m.Name] = true
+	}
+	for i := range s.modules {
+		m := &s.modules[i]
+		m.Unloaded = m.Loaded && !still[m.Name]
+	}
+	if err := s.Detach(ctx); err != nil {
+		return err
+	}
+	s.finished = true
+	done("", false)
+	return nil
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/kmodcmd"
+	"github.com/kmodlab/kmodlab/internal/lab"
+	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// Step is one command of a script.
+type Step struct {
+	Argv []string
+	Wait time.Duration // let the machine run for that long afterwards
+	Role Role
+}
+
+// Role says what a step's failure means.
+type Role int
+
+// The roles of steps.
+const (
+	RoleShow    Role = iota // a failure is an unmet expectation
+	RoleLoad                // a failure is verdict load
+	RoleUnload              // a failure is verdict load as well: the module does not go
+	RoleRefused             // success is an unmet expectation
+)
+
+// Script says what to do with the modules.
+type Script struct {
+	Options
+	Steps []Step        // nil: load, wait, unload
+	For   time.Duration // how long the modules run between load and unload
+}
+
+// RunScript carries out a script. The lab is closed afterwards.
+func RunScript(ctx context.Context, l *lab.Lab, script Script, j *notify.Journal) *evidence.Evidence {
+	s := newSession(l, script.Options, j)
+	run := func(ctx context.Context) error { return s.script(ctx, script) }
+	err := s.steps(ctx, l.Attach, l.Arm, run, s.look, s.detach)
+	if err == nil {
+		l.PowerOff(ctx)
+	}
+	return s.evidence(err)
+}
+
+// script runs the steps. It goes on after a refused load, to unload what did load, and
+// ends early when the machine does not answer any more.
+func (s *session) script(ctx context.Context, script Script) error {
+	steps := script.Steps
+	if steps == nil {
+		steps = s.loadSteps(script.For)
+	}
+	for _, step := range steps {
+		if s.failed(evidence.Load) != nil && (step.Role == RoleLoad || step.Role == RoleRefused) {
+			continue
+		}
+		if err := s.do(ctx, step); err != nil {
+			return err
+		}
+		if s.Log.HasCrashed() {
+			return nil // to what evidence can still be had
+		}
+	}
+	if script.Steps != nil {
+		return nil
+	}
+	return s.unloadAll(ctx)
+}
+
+// loadSteps names each module by itself, although modprobe would find the
+// dependencies, so that a refusal names its module. Modules of the kernel's own tree
+// come as dependencies.
+func (s *session) loadSteps(wait time.Duration) []Step {
+	var steps []Step
+	for _, m := range s.Plan.Fresh() {
+		argv := append([]string{"modprobe", m.Name}, paramsOf(m.Name, s.Params)...)
+		steps = append(steps, Step{Argv: argv, Role: RoleLoad})
+	}
+	for _, name := range s.Load {
+		if !slices.Contains(s.Studied(), kmod.CanonicalName(name)) { // a name or alias of the kernel's own
+			steps = append(steps, Step{Argv: append([]string{"modprobe", name}, paramsOf(name, s.Params)...), Role: RoleLoad})
+		}
+	}
+	if len(steps) > 0 {
+		steps[len(steps)-1].Wait = wait
+	}
+	return steps
+}
+
+// paramsOf returns the parameters of one module, as modprobe takes them.
+func paramsOf(module string, params []string) []string {
+	var own []string
+	for _, p := range params {
+		name, rest, _ := strings.Cut(p, ".")
+		if strings.ReplaceAll(name, "-", "_") == module {
+			own = append(own, rest)
+		}
+	}
+	return own
+}
+
+// unloadAll unloads, users first, whatever of the fresh modules is there by now: one
+// may have had another loaded with request_module. What they depend on goes with them.
+func (s *session) unloadAll(ctx context.Context) error {
+	for _, m := range slices.Backward(s.Fresh) {
+		loaded, err := s.listModules(ctx)
+		if err != nil {
+			return s.Failed("list modules", err)
+		}
+		if !slices.ContainsFunc(loaded, func(l evidence.Loaded) bool { return l.Name == m.Name }) {
+			continue
+		}
+		if err := s.do(ctx, Step{Argv: []string{"modprobe", "-r", m.Name}, Role: RoleUnload}); err != nil {
+			return err
+		}
+		if s.Log.HasCrashed() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// listModules asks the guest for /proc/modules.
+func (s *session) listModules(ctx context.Context) ([]evidence.Loaded, error) {
+	ctx, cancel := s.Deadline(ctx)
+	defer cancel()
+	var answer wire.ModulesResult
+	if err := s.Call(ctx, wire.OpModules, nil, &answer); err != nil {
+		return nil, err
+	}
+	list := make([]evidence.Loaded, 0, len(answer.Modules))
+	for _, m := range answer.Modules {
+		list = append(list, evidence.Loaded(m))
+	}
+	return list, nil
+}
+
+var phaseOf = map[Role]string{RoleShow: "show", RoleLoad: "load", RoleUnload: "unload", RoleRefused: "show"}
+
+// do runs one step as a phase, and its wait.
+func (s *session) do(ctx context.Context, step Step) error {
+	done := s.journal.Phase(phaseOf[step.Role])
+	if err := s.command(ctx, step); err != nil {
+		return err
+	}
+	done("", false)
+	if step.Wait == 0 || s.failed(evidence.Load) != nil {
+		return nil
+	}
+	done = s.journal.Phase("run")
+	if err := s.wait(ctx, step.Wait, "while the modules ran"); err != nil {
+		return err
+	}
+	done("", false)
+	return nil
+}
+
+// reportTime is how long a kernel that has crashed gets to print the rest of its
+// report.
+const reportTime = time.Second
+
+// wait lets the machine run, until it crashes.
+func (s *session) wait(ctx context.Context, d time.Duration, when string) error {
+	defer s.options.Turns.Aside(ctx, d)()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	crashed := s.Log.Crashed()
+	for {
+		select {
+		case <-timer.C:
+			return nil
+		case <-crashed:
+			crashed = nil
+			timer.Reset(min(d, reportTime))
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.Done():
+			return s.Failed(when, s.Err())
+		}
+	}
+}
+
+// reporting are the commands that write a kmodcmd.Report.
+var reporting = []string{"modprobe", "insmod", "rmmod"}
+
+// maxOutput is what is kept of one command's output, in bytes.
+const maxOutput = 256 << 10
+
+// answerGrace is how long the guest may take to tell of a command that it ended: it
+// samples the CPUs, looks at every task twice, perhaps again for some seconds, and
+// kills first, which takes its time by the clock and some work, which TCG stretches.
+func answerGrace(scale time.Duration) time.Duration { return 9*time.Second + time.Second*scale }
+
+// command runs one command in the guest.
+func (s *session) command(ctx context.Context, step Step) error {
+	s.journal.Start(step.Argv)
+	timeout := s.options.StepTimeout * s.Scale
+	args := wire.ExecArgs{Argv: step.Argv, TimeoutMS: timeout.Milliseconds(), Report: slices.Contains(reporting, step.Argv[0])}
+	// The guest ends the command; this deadline is for a guest that does not.
+	ctx, cancel := context.WithTimeout(ctx, timeout+answerGrace(s.Scale))
+	defer cancel()
+	ctx, stop := s.untilCrash(ctx)
+	defer stop()
+	var out []byte
+	var ended wire.ExecResult
+	_, err := s.Stream(ctx, wire.OpExec, args, nil, &ended, func(b []byte) {
+		out = append(out, b[:min(len(b), maxOutput-len(out))]...)
+		if w := s.journal.Output(); w != nil {
+			w.Write(b)
+		}
+	})
+	stop()
+	if err != nil {
+		ended.Exit = -1 // it has not ended, or nobody can tell
+	}
+	c := result.Command{Argv: step.Argv, Output: string(out), Exit: ended.Exit, MS: ended.MS}
+	s.journal.Keep(c)
+	typed := strings.Join(step.Argv, " ")
+	if errors.Is(context.Cause(ctx), errCrashed) {
+		s.sampleLocks()
+		return nil // it will not end; the kernel has said why
+	}
+	if err != nil {
+		return s.Failed(typed, err)
+	}
+	s.journal.Tell(c)
+	return s.judge(step, ended, c)
+}
+
+// judge turns a command's end into what the verdict rests on.
+func (s *session) judge(step Step, ended wire.ExecResult, c result.Command) error {
+	var report kmodcmd.Report
+	if len(ended.Report) > 0 {
+		if err := json.Unmarshal(ended.Report, &report); err != nil {
+			return s.Failed(step.Argv[0], fmt.Errorf("%w: report of %s: %w", wire.ErrGarbled, step.Argv[0], err))
+		}
+	}
+	s.note(report)
+	typed := strings.Join(step.Argv, " ")
+	if ended.TimedOut {
+		s.noteStuck(ended)
+	}
+	switch {
+	case ended.Stuck:
+		return &evidence.Failure{
+			Kind:    evidence.Timeout,
+			Message: typed + " hangs in the kernel: not even SIGKILL ends it",
+			Hint:    "an init or exit function that waits for something that never comes; kmodlab run -v shows the kernel's log",
+		}
+	case ended.TimedOut:
+		return &evidence.Failure{Kind: evidence.Timeout, Message: fmt.Sprintf("%s did not end in %s", typed, s.options.StepTimeout*s.Scale)}
+	case step.Role == RoleRefused && ended.Exit == 0:
+		s.unmet = append(s.unmet, typed+" was expected to be refused and succeeded")
+	case step.Role == RoleRefused || ended.Exit == 0:
+	case step.Role == RoleLoad:
+		s.fail(refusal(evidence.Load, report, typed, c))
+	case step.Role == RoleUnload:
+		if s.failed(evidence.Load) == nil {
+			s.fail(refusal(evidence.Unload, report, typed, c))
+		}
+	default:
+		s.unmet = append(s.unmet, fmt.Sprintf("%s failed with exit status %d", typed, ended.Exit))
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+
+// Package session carries out a script or a trace on a machine that is ready, and
+// gathers the evidence, however far it comes.
+package session
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/lab"
+	"github.com/kmodlab/kmodlab/internal/leaks"
+	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/pool"
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// Options hold for a script and for a trace.
+type Options struct {
+	StepTimeout time.Duration // bounds each command, before it is stretched for TCG
+	Turns       *pool.Turns   // with the other runs of a pool; nil for a run by itself
+}
+
+// session is one script or trace while it goes on. Its fields are for the goroutine
+// that carries it out.
+type session struct {
+	*lab.Lab
+	options Options
+	journal *notify.Journal
+
+	modules  []result.Module // as planned, with what the agent said of their loading
+	failures []evidence.Failure
+	unmet    []string
+	stuck    []result.Stuck
+	finished bool
+	unloaded bool
+	passed   string
+	passHint string
+
+	cpus    []evidence.Processor // samples
+	code    map[uint64][]byte    // pages of modules' code that they ran, by address
+	after   leaks.Objects        // what was not there before
+	looked  bool
+	ledger  *leaks.Ledger
+	remains []evidence.Loaded // modules at the end
+}
+
+func newSession(l *lab.Lab, o Options, j *notify.Journal) *session {
+	s := &session{Lab: l, options: o, journal: j}
+	if l.Plan != nil {
+		for _, m := range l.Plan.Modules {
+			s.modules = append(s.modules, result.Module{Name: m.Name, Depends: m.Depends})
+		}
+	}
+	return s
+}
+
+// step is a stretch of a session's way. After an error there is nothing to go on with.
+type step func(context.Context) error
+
+// steps carries out one after the other, and returns what ended them early.
+func (s *session) steps(ctx context.Context, list ...step) error {
+	for _, step := range list {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evidence closes the machine and returns what is known. err is what ended the steps
+// early, nil when they came to their end.
+func (s *session) evidence(err error) *evidence.Evidence {
+	s.end(err)
+	e := base(s.journal, s.Prepared)
+	e.Machine, e.Modules = s.Machine, s.modules
+	e.Failures, e.Unmet, e.Stuck = s.failures, s.unmet, s.stuck
+	e.Finished, e.Unloaded, e.Passed, e.PassHint = s.finished, s.unloaded, s.passed, s.passHint
+	e.Processors, e.Code, e.EndedAt = s.cpus, s.code, endedAt(err)
+	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.looked, Ledger: s.ledger, Modules: s.remains}
+	e.Trace, e.Console, e.KernelLog = s.Lab.Evidence()
+	return e
+}
+
+// end notes what ended the steps early. A machine that does not answer may still be
+// asked where its CPUs are.
+func (s *session) end(err error) {
+	if err == nil {
+		return
+	}
+	s.fail(classify(err))
+	var call *lab.CallError
+	if errors.As(err, &call) && errors.Is(call.Err, context.DeadlineExceeded) {
+		s.sampleCPUs()
+	}
+}
+
+// fail notes a failure, the first of its kind.
+func (s *session) fail(f *evidence.Failure) {
+	if s.failed(f.Kind) == nil {
+		s.failures = append(s.failures, *f)
+	}
+}
+
+func (s *session) failed(kind evidence.Kind) *evidence.Failure {
+	return (&evidence.Evidence{Failures: s.failures}).Failed(kind)
+}
+
+// base is the evidence of the host's own work. p is nil where nothing was prepared.
+func base(j *notify.Journal, p *prepare.Prepared) *evidence.Evidence {
+	e := &evidence.Evidence{Program: Program(), Phases: j.Phases(), Commands: j.Commands()}
+	if p == nil {
+		return e
+	}
+	if p.Kernel != nil {
+		e.KernelID = p.Kernel.ID
+	}
+	e.Studied, e.Files = p.Studied(), p.Read.All()
+	e.Sources = prepare.ReadSources(p.SourceDirs(), e.Files, e.Studied)
+	return e
+}
+
+// Failed is the evidence of a run that did not come to a machine. p is nil where
+// nothing was prepared.
+func Failed(err error, p *prepare.Prepared, j *notify.Journal) *evidence.Evidence {
+	e := base(j, p)
+	if p != nil && p.Plan != nil {
+		for _, m := range p.Plan.Modules {
+			e.Modules = append(e.Modules, result.Module{Name: m.Name, Depends: m.Depends})
+		}
+	}
+	e.Failures, e.EndedAt = []evidence.Failure{*classify(err)}, endedAt(err)
+	var start *lab.StartError
+	if errors.As(err, &start) {
+		e.Machine, e.Console = start.Machine, string(start.Console)
+	}
+	return e
+}
+
+// Program names this program by version and, where that is known, commit.
+func Program() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "kmodlab"
+	}
+	name := "kmodlab " + info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			name += " " + s.Value
+		}
+	}
+	return name
+}

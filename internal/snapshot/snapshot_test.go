@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+)
+
+type facts struct{ Word string }
+
+// save makes an image whose memory is a page of c at its end, behind a hole.
+func save(t *testing.T, s Store, key string, c byte) {
+	t.Helper()
+	d, err := s.Draft(key, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.RAM.WriteAt([]byte(strings.Repeat(string(c), 4096)), 1<<20-4096); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.State.WriteString("devices of " + key); err != nil {
+		t.Fatal(err)
+	}
+	image := &boot.Image{Secret: []byte{1, 2, 3}, Control: []byte("hello"), Events: []byte{0, 255}}
+	if err := d.Publish(image, facts{"of " + key}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	s := Store{Dir: filepath.Join(t.TempDir(), "machines")}
+	var got facts
+	if _, err := s.Open("a", &got); !errors.Is(err, ErrNone) {
+		t.Errorf("an empty store: %v", err)
+	}
+	save(t, s, "a", 'x')
+	for range 2 { // any number may go on from one
+		image, err := s.Open("a", &got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer image.Close()
+		if got.Word != "of a" || string(image.Control) != "hello" || string(image.Events) != "\x00\xff" || len(image.Secret) != 3 {
+			t.Errorf("facts %+v of image %+v", got, image)
+		}
+		state, err := io.ReadAll(image.State)
+		if string(state) != "devices of a" || err != nil {
+			t.Errorf("state %q, %v", state, err)
+		}
+		page := make([]byte, 1)
+		if _, err := image.RAM.ReadAt(page, 1<<20-1); page[0] != 'x' || err != nil {
+			t.Errorf("memory %q, %v", page, err)
+		}
+	}
+	for _, name := range []string{"", "a", "a/ram", "a/state", "a/facts.json", "a.lock"} {
+		st, err := os.Stat(filepath.Join(s.Dir, name))
+		if err != nil || st.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%q: mode %v, %v: others must not read it", name, st.Mode(), err)
+		}
+	}
+}
+
+// TestDamaged changes each file of an image in each way that leaves it in place.
+func TestDamaged(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		damage func(path string) error
+		file   string
+	}{
+		{"memory gone", os.Remove, ramFile},
+		{"memory cut", func(p string) error { return os.Truncate(p, 4096) }, ramFile},
+		{"memory of the same size", writeByte, ramFile},
+		{"memory touched and set back", setBack, ramFile},
+		{"memory copied", copyOver, ramFile},
+		{"state gone", os.Remove, stateFile},
+		{"state cut", func(p string) error { return os.Truncate(p, 3) }, stateFile},
+		{"state of the same size", writeByte, stateFile},
+		{"facts cut", func(p string) error { return os.Truncate(p, 30) }, factsFile},
+		{"facts empty", func(p string) error { return os.Truncate(p, 0) }, factsFile},
+		{"facts of another kind", func(p string) error { return os.WriteFile(p, []byte("[1]"), 0o600) }, factsFile},
+		{"facts without facts", func(p string) error { return os.WriteFile(p, []byte("{}"), 0o600) }, factsFile},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := Store{Dir: t.TempDir()}
+			save(t, s, "a", 'x')
+			if err := tc.damage(filepath.Join(s.Dir, "a", tc.file)); err != nil {
+				t.Fatal(err)
+			}
+			image, err := s.Open("a", new(facts))
+			if !errors.Is(err, ErrDamaged) || image != nil {
+				t.Fatalf("opened as %+v, %v", image, err)
+			}
+			if err := s.Remove("a"); err != nil {
+				t.Fatal(err)
+			}
+			save(t, s, "a", 'y') // and it can be made anew
+		})
+	}
+}
+
+// writeByte changes one byte and nothing else that a size tells.
+func writeByte(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte{'!'}, 5)
+	return errors.Join(err, f.Close())
+}
+
+// setBack is writeByte by somebody who hides it.
+func setBack(path string) error {
+	st, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeByte(path), os.Chtimes(path, st.ModTime(), st.ModTime()))
+}
+
+// copyOver is what a backup that is put back does.
+func copyOver(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(path+"~", data, 0o600), os.Rename(path+"~", path))
+}
+
+func TestOneDraft(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	d, err := s.Draft("a", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Draft("a", 1); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second draft: %v", err)
+	}
+	other, err := s.Draft("b", 1)
+	if err != nil {
+		t.Fatal("another key:", err)
+	}
+	other.Discard()
+	if _, err := s.Open("a", new(facts)); !errors.Is(err, ErrNone) {
+		t.Errorf("a draft is open to others: %v", err)
+	}
+	d.Discard()
+	d.Discard()
+	save(t, s, "a", 'x')
+	if _, err := s.Draft("a", 1); !errors.Is(err, ErrBusy) {
+		t.Errorf("a draft of what there is: %v", err)
+	}
+	if _, err := s.Draft("c", 1<<60); !errors.Is(err, ErrSpace) {
+		t.Errorf("a machine larger than any disk: %v", err)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	d, err := s.Draft("a", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Refuse(errors.New("no such capability"))
+	if _, err := s.Open("a", new(facts)); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "no such capability") {
+		t.Errorf("after a failed save: %v", err)
+	}
+	for _, at := range []time.Time{time.Now().Add(-refusedFor - time.Minute), time.Now().Add(24 * time.Hour)} {
+		if err := os.Chtimes(filepath.Join(s.Dir, "a"+refused), at, at); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Open("a", new(facts)); !errors.Is(err, ErrNone) {
+			t.Errorf("noted at %s: %v", at, err)
+		}
+	}
+	save(t, s, "a", 'x')
+	if _, err := s.Open("a", new(facts)); err != nil {
+		t.Error("saved after a failure:", err)
+	}
+}
+
+// TestKilled has a process be killed while it makes an image.
+func TestKilled(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	if dir := os.Getenv("KMODLAB_TEST_DRAFT"); dir != "" {
+		d, err := (Store{Dir: dir}).Draft("a", 1)
+		fmt.Println("made", err)
+		d.RAM.WriteString("half")
+		time.Sleep(time.Hour)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestKilled$")
+	cmd.Env = append(os.Environ(), "KMODLAB_TEST_DRAFT="+s.Dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, len("made <nil>"))
+	if _, err := io.ReadFull(out, line); err != nil || string(line) != "made <nil>" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if _, err := s.Draft("a", 1); !errors.Is(err, ErrBusy) {
+		t.Errorf("while the other lives: %v", err)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	if _, err := s.Open("a", new(facts)); !errors.Is(err, ErrNone) {
+		t.Errorf("what it left was opened: %v", err)
+	}
+	if _, err := s.Prune(9, 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.Dir, "*")); len(left) != 0 {
+		t.Errorf("Prune left %q", left)
+	}
+	save(t, s, "a", 'x')
+}
+
+func TestPrune(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	for i, key := range []string{"c", "a", "d", "b"} {
+		save(t, s, key, 'x')
+		at := time.Now().Add(time.Duration(i-9) * time.Hour)
+		if err := os.Chtimes(filepath.Join(s.Dir, key), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if image, err := s.Open("c", new(facts)); err != nil { // used just now
+		t.Fatal(err)
+	} else {
+		image.Close()
+	}
+	images, err := s.Images()
+	if err != nil || fmt.Sprint(keys(images)) != "[a d b c]" {
+		t.Errorf("least recently used first: %v, %v", keys(images), err)
+	}
+	for _, i := range images {
+		if i.Bytes < 4096 || i.Bytes > 200<<10 {
+			t.Errorf("%s takes %d bytes of the disk: its memory is a page and a hole", i.Key, i.Bytes)
+		}
+	}
+	gone, err := s.Prune(3, 1<<30)
+	if err != nil || fmt.Sprint(keys(gone)) != "[a]" {
+		t.Errorf("by number: %v, %v", keys(gone), err)
+	}
+	gone, err = s.Prune(3, images[3].Bytes)
+	if err != nil || fmt.Sprint(keys(gone)) != "[d b]" {
+		t.Errorf("by size: %v, %v", keys(gone), err)
+	}
+	if gone, err = s.Prune(0, 0); err != nil || len(gone) != 1 {
+		t.Errorf("all: %v, %v", keys(gone), err)
+	}
+}
+
+func keys(images []Image) []string {
+	var list []string
+	for _, i := range images {
+		list = append(list, i.Key)
+	}
+	return list
+}
+
+// TestTogether has many draw on one key: each gets an image, or is told why not.
+func TestTogether(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			for range 20 {
+				image, err := s.Open("a", new(facts))
+				if err == nil {
+					image.Close()
+					continue
+				}
+				if !errors.Is(err, ErrNone) && !errors.Is(err, ErrDamaged) {
+					t.Error("open:", err)
+				}
+				d, err := s.Draft("a", 1)
+				if errors.Is(err, ErrBusy) {
+					continue
+				}
+				if err != nil {
+					t.Error("draft:", err)
+					return
+				}
+				d.RAM.WriteString("memory")
+				if err := d.Publish(new(boot.Image), facts{}); err != nil {
+					t.Error("publish:", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if image, err := s.Open("a", new(facts)); err != nil {
+		t.Error("in the end:", err)
+	} else {
+		image.Close()
+	}
+}
+
+func TestSums(t *testing.T) {
+	s := Store{Dir: filepath.Join(t.TempDir(), "machines")}
+	file := filepath.Join(t.TempDir(), "file")
+	sum := func(content string) string {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		sums := s.Sums()
+		sum, err := sums.Of(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := s.Sums().Of(file)
+		if again != sum || err != nil {
+			t.Errorf("again: %s, %v", again, err)
+		}
+		if err := sums.Save(); err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	one, two := sum("one"), sum("two")
+	if one == two || one != sum("one") {
+		t.Errorf("one %s, two %s", one, two)
+	}
+	if _, err := s.Sums().Of(file + "-"); err == nil {
+		t.Error("a file that is not there has a hash")
+	}
+	if err := os.WriteFile(filepath.Join(s.Dir, "sums.json"), []byte("{garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if one != sum("one") {
+		t.Error("garbage was believed")
+	}
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+
+package verdict
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/tracer/event"
+)
+
+// blind names the kinds of record that no proved hook writes, and why.
+func blind(hooks []evidence.Hook) map[event.Kind]string {
+	why, seen := make(map[string]string), make(map[string]bool)
+	for i := range hooks {
+		h := &hooks[i]
+		for _, kind := range h.Kinds {
+			switch {
+			case h.Proved, h.Absent():
+				seen[kind] = true
+			case h.Attached:
+				why[kind] = fmt.Sprintf("hook %s on %s never fired", h.Name, h.Target)
+			case why[kind] == "":
+				why[kind] = fmt.Sprintf("hook %s is not attached: %s", h.Name, cmp.Or(h.Note, "this kernel refused it"))
+			}
+		}
+	}
+	if len(seen)+len(why) == 0 {
+		return nil // the tracer did not start, or does not tell what its hooks write
+	}
+	kinds := make(map[event.Kind]string)
+	for kind := range event.Kinds() {
+		if !seen[kind.String()] {
+			kinds[kind] = cmp.Or(why[kind.String()], "no hook on this kernel writes it")
+		}
+	}
+	return kinds
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+
+package verdict
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// Judge gives the one verdict of a run: the earliest cause. The first of these
+// that holds decides, the others are its Also:
+//
+//  1. build, preflight: nothing was booted
+//  2. what the kernel said of itself (panic, oops, lockup, hung: the first
+//     report that is more than a WARNING), whatever broke because of it
+//  3. a task that spins (lockup) or waits for ever (hung) when a deadline passed; one
+//     that spins goes before a lockup that the kernel found outside of the modules
+//  4. host, then lost, then timeout: the run did not end, so the rest of the
+//     evidence is not complete
+//  5. load: init refused, or said something that is neither success nor an error
+//  6. leak: something stayed behind after unload, or keeps the module loaded
+//  7. load again: delete_module refused for another reason
+//  8. expectation
+//  9. lost again, when no word came that the run is complete
+//  10. pass
+//
+// Lost records never change the class. They are named in the message, because a
+// pass, or a thread that seems alive, may rest on them.
+func Judge(e *evidence.Evidence, res *result.Result) result.Verdict {
+	all := candidates(e, res)
+	v := all[0]
+	for _, other := range all[1:] {
+		if other.Class != result.Pass && other.Class != v.Class && !slices.ContainsFunc(v.Also, func(a result.Verdict) bool { return a.Class == other.Class }) {
+			v.Also = append(v.Also, other)
+		}
+	}
+	if n := res.Dropped.Total; n > 0 {
+		v.Message += fmt.Sprintf("; %s lost, so the story has gaps", plural(n, "trace record was", "trace records were"))
+		if v.Hint == "" {
+			v.Hint = "run again with less load, or a longer period in the module, until no record is lost"
+		}
+	}
+	return v
+}
+
+// candidates are all verdicts that apply, in the order of Judge; never empty.
+func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
+	for _, kind := range []evidence.Kind{evidence.Build, evidence.Preflight} {
+		if f := e.Failed(kind); f != nil {
+			return []result.Verdict{failed(f)}
+		}
+	}
+	all, stuck := judgeCrashes(res.Crashes), judgeStuck(res.Stuck)
+	if len(stuck) > 0 && stuck[0].Class == result.Lockup && victim(res.Crashes) {
+		all = append(stuck, all...)
+	} else {
+		all = append(all, stuck...)
+	}
+	panicked := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class == result.Panic })
+	for _, kind := range []evidence.Kind{evidence.Host, evidence.Lost, evidence.Timeout, evidence.Load} {
+		f := e.Failed(kind)
+		if f == nil || kind == evidence.Lost && panicked { // a guest that panicked is gone, as it should
+			continue
+		}
+		all = append(all, failed(f))
+	}
+	if v, leaked := judgeLeaks(e, res); leaked {
+		all = append(all, v)
+	}
+	if f := e.Failed(evidence.Unload); f != nil {
+		all = append(all, failed(f))
+	}
+	if len(e.Unmet) > 0 {
+		all = append(all, result.Verdict{Class: result.Expectation, Message: strings.Join(e.Unmet, "; "), Hint: "compare with the story above"})
+	}
+	switch {
+	case len(all) > 0:
+		return all
+	case !e.Finished:
+		return []result.Verdict{{Class: result.Lost, Message: "the guest ended without saying that the run is complete",
+			Hint: "the end of the console above shows its last words"}}
+	}
+	return []result.Verdict{{Class: result.Pass, Message: cmp.Or(e.Passed, passMessage(e, res)), Hint: e.PassHint}}
+}
+
+// words are the class of each kind of failure, and what is said where the failure
+// has no words of its own.
+var words = map[evidence.Kind]result.Verdict{
+	evidence.Build:     {Class: result.Build, Message: "the sources do not build", Hint: "see the compiler's messages above"},
+	evidence.Preflight: {Class: result.Preflight, Message: "the module does not fit this kernel", Hint: "build it for this kernel"},
+	evidence.Host:      {Class: result.Host, Message: "this machine could not run the lab", Hint: "kmodlab doctor says what is missing"},
+	evidence.Lost:      {Class: result.Lost, Message: "the guest went silent", Hint: "the end of the console above shows its last words"},
+	evidence.Timeout:   {Class: result.Timeout, Message: "the run did not end in time", Hint: "the end of the console above shows where it stood"},
+	evidence.Load:      {Class: result.Load, Message: "the kernel refused to load the module", Hint: "see the kernel's own lines in the message"},
+	evidence.Unload:    {Class: result.Load, Message: "the kernel refused to unload the module", Hint: "lsmod shows who holds it"},
+}
+
+func failed(f *evidence.Failure) result.Verdict {
+	v := words[f.Kind]
+	v.Message, v.Hint = cmp.Or(f.Message, v.Message), cmp.Or(f.Hint, v.Hint)
+	return v
+}
+
+// victim says that the kernel found a processor stuck outside of the modules: that
+// mostly waits for another, which cannot answer.
+func victim(crashes []result.Crash) bool {
+	i := oops.Decisive(crashes)
+	return i >= 0 && crashes[i].Class == result.Lockup && crashes[i].Guilty == nil
+}
+
+// judgeCrashes gives a verdict for each class of report, the decisive one first.
+func judgeCrashes(crashes []result.Crash) []result.Verdict {
+	if len(crashes) == 0 {
+		return nil
+	}
+	first := oops.Decisive(crashes)
+	all := []result.Verdict{judgeCrash(crashes[first])}
+	if n := len(crashes) - 1; n > 0 {
+		all[0].Message += fmt.Sprintf(" (and %s)", plural(uint64(n), "more report", "more reports"))
+	}
+	for i, c := range crashes {
+		if i != first && c.Class != crashes[first].Class {
+			all = append(all, judgeCrash(c))
+		}
+	}
+	return all
+}
+
+// evidenceLines is how much of a report or a stack a verdict carries.
+const evidenceLines = 12
+
+func judgeCrash(c result.Crash) result.Verdict {
+	v := result.Verdict{Class: c.Class, Message: c.Title, Evidence: c.Log[:min(len(c.Log), evidenceLines)]}
+	switch {
+	case strings.Contains(c.Title, oops.UseAfterFree):
+		v.Hint = "a pointer was used after its last reference was put: take one (get_task_struct, get_pid) for as long as you keep the pointer"
+	case strings.HasPrefix(c.Title, "WARNING"):
+		v.Hint = "the kernel noticed misuse and went on; the first line in [your module] of the call trace is where to look"
+	case c.Class == result.Lockup:
+		v.Hint = "some code does not give the CPU away; the call trace shows where it stood"
+	case c.Class == result.Hung:
+		v.Hint = "the call trace shows what the task waits for; who should wake it?"
+	default:
+		v.Hint = "the first line in [your module] of the call trace is where to look"
+	}
+	return v
+}
+
+func passMessage(e *evidence.Evidence, res *result.Result) string {
+	var modules, threads, unknown uint64
+	for _, m := range res.Modules {
+		if !m.Background && m.Loaded {
+			modules++
+		}
+	}
+	for _, t := range res.Threads {
+		if !t.Background && t.PID != 0 {
+			threads++
+			if slices.Contains(t.Unknown, "alive") {
+				unknown++
+			}
+		}
+	}
+	did := "loaded"
+	if e.Unloaded {
+		did = "loaded and unloaded"
+	}
+	message := plural(modules, "module", "modules") + " " + did
+	switch {
+	case unknown > 0:
+		message += fmt.Sprintf(", %s born, whether %d ended is not known", plural(threads, "kernel thread", "kernel threads"), unknown)
+	case threads > 0 && e.Unloaded:
+		message += fmt.Sprintf(", %s born and ended", plural(threads, "kernel thread", "kernel threads"))
+	case threads > 0:
+		message += fmt.Sprintf(", %s born", plural(threads, "kernel thread", "kernel threads"))
+	}
+	return message + ", no complaint from the kernel"
+}
+
+func plural(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// list joins names; a module that leaks hundreds of threads gets a short one.
+func list(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}

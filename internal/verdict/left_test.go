@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+
+package verdict
+
+import (
+	"testing"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// TestOpenRef: the kernel's own references for a load do not hide the module's.
+func TestOpenRef(t *testing.T) {
+	ref := func(site string, put bool) result.Ref { return result.Ref{Put: put, By: result.Task{Site: site}} }
+	modules := []result.Module{
+		{Name: "m", Refs: []result.Ref{ref("a+0x1 [m]", false), ref("a+0x2 [m]", true), ref("b+0x1 [m]", false), ref("do_init_module+0xb6", true)}},
+		{Name: "even", Refs: []result.Ref{ref("a+0x1 [even]", false), ref("a+0x2 [even]", true)}},
+	}
+	for module, want := range map[string]string{"m": "b+0x1 [m]", "even": "", "absent": ""} {
+		if got := openRef(modules, module); got != want {
+			t.Errorf("%s: %q, want %q", module, got, want)
+		}
+	}
+}
+
+// TestLeftBehind: what a module has while it stays is no leak, but for the
+// reference that keeps it.
+func TestLeftBehind(t *testing.T) {
+	stays := evidence.Loaded{Name: "m", Refcount: 1, State: string(kmod.StateLive)}
+	e := &evidence.Evidence{Studied: []string{"m"}}
+	e.Left.Compared = true
+	e.Left.After.Files = []string{"/proc/m"}
+	if left := newMaker(e).left(); len(left) != 1 || left[0].What != "/proc/m" {
+		t.Errorf("after unload: %+v, want /proc/m", left)
+	}
+	e.Left.Modules = []evidence.Loaded{stays}
+	if left := newMaker(e).left(); len(left) != 0 {
+		t.Errorf("while it is loaded, and nobody unloaded it: %+v", left)
+	}
+	e.Failures = []evidence.Failure{{Kind: evidence.Unload}}
+	if left := newMaker(e).left(); len(left) != 1 || left[0].Kind != "reference" {
+		t.Errorf("after a refused unload: %+v, want the reference", left)
+	}
+	e.Left.Modules[0].Holders = []string{"user"}
+	if left := newMaker(e).left(); len(left) != 0 {
+		t.Errorf("with a holder: %+v", left)
+	}
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+
+// Package verdict turns evidence into a result: the tracer's records into lives, the
+// console into crashes, places into source lines, and all of it into one verdict. It
+// is pure, and the same for a run that has just ended and for a recording of it.
+package verdict
+
+import (
+	"math"
+	"slices"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/result"
+	"github.com/kmodlab/kmodlab/tracer/symbols"
+	"github.com/kmodlab/kmodlab/tracer/timeline"
+)
+
+// Of returns what the evidence amounts to.
+func Of(e *evidence.Evidence) *result.Result {
+	return newMaker(e).make()
+}
+
+// OfAndUsed is Of, and also says which part of the evidence a recording has to keep
+// for the same result.
+func OfAndUsed(e *evidence.Evidence) (*result.Result, evidence.Used) {
+	m := newMaker(e)
+	m.table.Remember()
+	res := m.make()
+	// A later program may show more of the places that the records name.
+	for i := range e.Trace.Events {
+		for _, addr := range e.Trace.Events[i].Stack {
+			m.table.Site(addr, e.Trace.Events[i].Time)
+		}
+	}
+	return res, evidence.Used{Kallsyms: m.table.Used(), Sources: m.locator.shown}
+}
+
+// maker makes one result.
+type maker struct {
+	e       *evidence.Evidence
+	res     *result.Result
+	table   *symbols.Table // names for addresses
+	locator *locator       // source lines for places
+}
+
+func newMaker(e *evidence.Evidence) *maker {
+	table := symbols.New(e.Trace.Kernel, e.Trace.Events, func(name string) *symbols.Module { return symbols.OfModule(e.Files[name].Data) })
+	return &maker{
+		e: e, table: table, locator: newLocator(e, table),
+		res: &result.Result{
+			Schema: result.Schema, Machine: e.Machine, Console: e.Console,
+			Phases: slices.Clone(e.Phases), Commands: slices.Clone(e.Commands), Modules: slices.Clone(e.Modules),
+		},
+	}
+}
+
+func (m *maker) make() *result.Result {
+	if m.e.Trace.AgentPID != 0 {
+		m.trace()
+		m.placeCode()
+	}
+	m.res.Crashes = m.crashes()
+	m.res.Sources = m.locator.locateAll(m.res.Places())
+	if m.e.Trace.AgentPID != 0 {
+		m.res.Leaks = m.left()
+	}
+	m.res.Stuck = m.stuck()
+	m.res.Verdict = Judge(m.ended(), m.res)
+	m.res.Normalize()
+	return m.res
+}
+
+// trace fills in what the records tell.
+func (m *maker) trace() {
+	t := &m.e.Trace
+	for _, h := range t.Hooks {
+		m.res.Hooks = append(m.res.Hooks, h.Hook)
+	}
+	for kind, n := range t.Lost {
+		if m.res.Dropped.ByKind == nil {
+			m.res.Dropped.ByKind = make(map[string]uint64)
+		}
+		m.res.Dropped.ByKind[kind] += n
+		m.res.Dropped.Total += n
+	}
+	blind := blind(t.Hooks)
+	for kind, why := range blind {
+		if m.res.Unknown == nil {
+			m.res.Unknown = make(map[string]string)
+		}
+		m.res.Unknown[kind.String()] = why
+	}
+	story := timeline.Build(t.Events, m.table.Site, timeline.Options{AgentTGID: t.AgentPID, Modules: m.e.Studied, Blind: blind})
+	threads, requests, signals, modules := FromTimeline(story)
+	m.res.Threads, m.res.Requests, m.res.Signals = threads, requests, signals
+	m.res.Modules = MergeModules(m.res.Modules, modules)
+}
+
+// ended is the evidence with what the records and the CPUs say of the run's end.
+func (m *maker) ended() *evidence.Evidence {
+	e := *m.e
+	e.Failures = slices.Clone(e.Failures)
+	if e.Finished && e.Trace.Broken != "" {
+		// The guest said that all is well, and its records do not bear it out.
+		e.Failures = append(e.Failures, evidence.Failure{Kind: evidence.Lost, Message: e.Trace.Broken})
+	}
+	if lost := e.Failed(evidence.Lost); lost != nil {
+		m.explainEnd(lost)
+	}
+	return &e
+}
+
+// studied reports whether a module is one that the run is about.
+func (m *maker) studied(module string) bool { return slices.Contains(m.e.Studied, module) }
+
+// placeOf names the function at an address, at a time, and its module. Nothing is
+// known of a guest that was not traced.
+func (m *maker) placeOf(addr, at uint64) (site, module string) {
+	s := m.table.Site(addr, at)
+	return s.String(), s.Module
+}
+
+// atEnd is the time at which whatever is placed last counts.
+const atEnd = math.MaxUint64
