@@ -88,8 +88,7 @@ static void stop_all(void)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		if (per_cpu(thread, cpu))
 			kthread_stop(per_cpu(thread, cpu));
 		per_cpu(thread, cpu) = NULL;
@@ -104,8 +103,7 @@ static int __init startup(void)
 
 	/* No CPU comes or goes meanwhile. */
 	cpus_read_lock();
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		task = start_on(cpu);
 		if (IS_ERR(task)) {
 			ret = PTR_ERR(task);
