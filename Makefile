@@ -8,7 +8,9 @@ GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w"
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-all test-kernels test-faults test-endurance lint check generate docs bench bench-leaks bench-warm bench-report bench-tracer bench-kmod fuzz doctor clean setup-% FORCE
+.PHONY: help demo build test test-all test-kernels test-faults test-endurance fuzz
+.PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns generate docs
+.PHONY: bench bench-leaks bench-warm bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,23 +35,56 @@ test-kernels: setup-test ## run the demo and the lessons on every kernel, and pr
 
 # FAULT_KERNEL=debian:trixie runs them on that kernel only.
 test-faults: setup-test ## run every module of modules/faults on two kernels, and print the verdict that each got
-	KMODLAB_TEST_FAULTS=1 KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) $(GO) test -count 1 -v -run '^TestFault' -timeout 85m .
+	KMODLAB_TEST_FAULTS=1 KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) \
+		$(GO) test -count 1 -v -run '^TestFault' -timeout 85m .
 
 # The same SEED gives the same faults in the same order; without, each time others.
 COUNT ?= 200
 test-endurance: setup-test ## run COUNT (200) random faults in a row, and see that nothing is left of any
-	KMODLAB_ENDURANCE=$(COUNT) KMODLAB_SEED=$(SEED) KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) $(GO) test -count 1 -v -run '^TestEndurance$$' -timeout 4h .
+	KMODLAB_ENDURANCE=$(COUNT) KMODLAB_SEED=$(SEED) KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) \
+		$(GO) test -count 1 -v -run '^TestEndurance$$' -timeout 4h .
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .) && if [ -n "$$out" ]; then echo "not formatted, type gofmt -w:" $$out; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-check: lint generate ## lint, and see that the generated files are up to date
-	git diff --exit-code -- tracer/bpf go.mod go.sum
+# Each step is a goal of its own. The slowest is check-sparse, which builds all modules.
+check: ## lint, and check generated files, C, scripts and long lines
+check: lint check-tidy check-c check-fixed check-sparse check-shell check-columns
+
+# Another version of clang compiles another object: the committed one is made by that of Debian 12.
+check-tidy: generate # that the eBPF objects, go.mod and go.sum are up to date
+	@echo "$@: $$(clang --version | head -n 1)"
+	@$(GO) mod tidy
+	@git diff --exit-code -- tracer/bpf go.mod go.sum || \
+		{ echo "$@: not up to date; type: git add tracer/bpf go.mod go.sum"; exit 1; }
+
+# Below tracer/bpf, that folder's own .clang-format holds.
+CSOURCES = $$(git ls-files --cached --others --exclude-standard -- 'modules/*.[ch]' 'tracer/bpf/*.[ch]')
+check-c: setup-check # that clang-format would change nothing
+	@echo "$@: $$(clang-format --version)"
+	@clang-format --dry-run -Werror $(CSOURCES) || \
+		{ echo "$@: type, for each file above: clang-format -i FILE"; exit 1; }
+
+check-fixed: # that each mended fault is close to the faulty one
+	@scripts/check-fixed.sh
+
+# SPARSE_KERNEL=debian:bullseye checks with another kernel's headers.
+SPARSE_KERNEL ?= debian:bookworm
+check-sparse: setup-check # that gcc, with W=1, and sparse have no warning about the modules
+	@scripts/check-sparse.sh $(SPARSE_KERNEL)
+
+check-shell: setup-check # shellcheck
+	@echo "$@: scripts/*.sh .ci/run"
+	@shellcheck scripts/*.sh .ci/run
+
+check-columns: # that no line is longer than 120 columns
+	@scripts/check-columns.sh
 
 docs: setup-test ## draw the pictures of docs/pictures anew, from real runs in internal/report/testdata/real
-	KMODLAB_UPDATE=1 $(GO) test -count 1 -run '^(TestGallery|TestPicture)$$' ./internal/report/svg ./internal/report/page
+	KMODLAB_UPDATE=1 $(GO) test -count 1 -run '^(TestGallery|TestPicture)$$' \
+		./internal/report/svg ./internal/report/page
 
 generate: setup-generate ## compile the eBPF programs anew (clang)
 	$(GO) generate ./tracer/bpf
@@ -62,14 +97,16 @@ bench-leaks: setup-bench build ## compare runs with and without the search for l
 
 # Its raw figures go to docs/performance.json.
 bench-warm: setup-bench build ## compare runs on a machine that goes on, many of them, and cold ones, with a bare boot
-	KMODLAB_BENCH_JSON=docs/performance.json $(GO) test -run '^$$' -bench '^Benchmark(Warm|Pool)$$' -benchtime 1x -timeout 30m .
+	KMODLAB_BENCH_JSON=docs/performance.json \
+		$(GO) test -run '^$$' -bench '^Benchmark(Warm|Pool)$$' -benchtime 1x -timeout 30m .
 
 bench-report: setup-bench ## measure rendering: 100,000 events on one core, the page with 10,000 in Chromium
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/report/...
 
 # BPFTRACE_KERNEL=debian:trixie measures on another kernel.
-bench-tracer: setup-bench build ## compare the tracer's cost and losses with bpftrace's in one VM (about 15 minutes without KVM)
-	KMODLAB_BENCH_KERNEL=$(BPFTRACE_KERNEL) $(GO) test -run '^$$' -bench '^BenchmarkTracer$$' -benchtime 1x -timeout 60m .
+bench-tracer: setup-bench build ## compare the tracer's cost and losses with bpftrace's in one VM (15 min without KVM)
+	KMODLAB_BENCH_KERNEL=$(BPFTRACE_KERNEL) \
+		$(GO) test -run '^$$' -bench '^BenchmarkTracer$$' -benchtime 1x -timeout 60m .
 
 bench-kmod: setup-bench ## compare the commands' times with kmod's: trees of 4,000 modules, single calls, a VM
 	$(GO) test -run '^$$' -bench '^BenchmarkKmod' -benchtime 1x -timeout 60m .
@@ -77,8 +114,12 @@ bench-kmod: setup-bench ## compare the commands' times with kmod's: trees of 4,0
 # Without a bound Go spends whole minutes on making each new input shorter, and tries few.
 FUZZTIME ?= 60s
 fuzz: ## run every fuzz target for FUZZTIME (60s)
-	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ { f[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, f[i]; n = 0 }' | \
-	while read -r pkg name; do echo "$$pkg $$name"; $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$pkg" || exit 1; done
+	@$(GO) test -list '^Fuzz' ./... | \
+	awk '/^Fuzz/ { f[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, f[i]; n = 0 }' | \
+	while read -r pkg name; do \
+		echo "$$pkg $$name"; \
+		$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$pkg" || exit 1; \
+	done
 
 doctor: build ## say what is here, what is missing, and how to mend it
 	$(BIN) doctor

@@ -107,6 +107,8 @@ func TestSetup(t *testing.T) {
 			[]string{"-n", "demo"}, 1, []string{"golang-go"}},
 		{"tests want more", map[string]string{"go": goTool("26"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": "", "busybox": dynamic},
 			[]string{"-n", "test"}, 1, []string{"cpio gcc kmod xz-utils chromium busybox-static libxml2-utils nodejs npm python3 zstd shellcheck"}},
+		{"checks want more", map[string]string{"go": goTool("26"), "clang": "", "bwrap": "", "mke2fs": ""},
+			[]string{"-n", "check"}, 1, []string{" clang-format git shellcheck sparse\n"}},
 		{"static busybox", map[string]string{"go": goTool("26"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": "", "cpio": "", "gcc": "", "depmod": "", "xz": "", "chromium": "", "busybox": "",
 			"xmllint": "", "node": "", "npm": "", "python3": "", "zstd": "", "shellcheck": ""},
 			[]string{"test"}, 0, nil},

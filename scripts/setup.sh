@@ -3,13 +3,14 @@
 #
 # Installs what a goal of the Makefile needs and this machine lacks, on Debian and its relatives.
 #
-#   scripts/setup.sh [-n] build|demo|test|bench|generate|here
+#   scripts/setup.sh [-n] build|demo|test|bench|generate|check|here
 #
 #   build     Go, and what its downloads need
 #   demo      and QEMU, bubblewrap, mke2fs
 #   test      and what the tests pack into their own machines, and what they give our formats to (scripts/foreign.sh)
 #   bench     the same as test
 #   generate  and clang, to compile the eBPF programs anew
+#   check     the same as generate, and what reads the C sources and the scripts: clang-format, sparse, shellcheck
 #   here      what `kmodlab run --here` needs on a machine that is itself the lab: compiler, headers, kmod
 #
 # -n only says what is missing, and exits with 1 when something is.
@@ -58,7 +59,7 @@ missing_packages() {
 		need bwrap bubblewrap
 		need mke2fs e2fsprogs
 		;;
-	generate)
+	generate | check)
 		need clang clang
 		need llvm-strip llvm
 		[ -e /usr/include/bpf/bpf_helpers.h ] || missing="$missing libbpf-dev"
@@ -81,6 +82,14 @@ missing_packages() {
 		need_static_busybox
 		;;
 	esac
+	if [ "$1" = check ]; then
+		need bwrap bubblewrap # sparse runs in a kernel's toolchain, and its fetching makes a disk
+		need mke2fs e2fsprogs
+		need clang-format clang-format
+		need git git
+		need shellcheck shellcheck
+		need sparse sparse
+	fi
 	if [ "$1" = test ]; then # what accepts the formats that we write
 		need xmllint libxml2-utils
 		need node nodejs
@@ -177,7 +186,8 @@ install_backported_go() {
 
 ask_for_go() {
 	! have go || (cd / && GOTOOLCHAIN=local go version >&2) || :
-	die "please install Go 1.$oldest_go_minor or newer (https://go.dev/dl), put its bin folder into PATH, and try again"
+	die "please install Go 1.$oldest_go_minor or newer (https://go.dev/dl)," \
+		"put its bin folder into PATH, and try again"
 }
 
 # install_go: installs a Go that can fetch the toolchain of go.mod.
@@ -200,7 +210,8 @@ install_go() {
 check_toolchain() {
 	[ "$(go_minor)" -lt "$(wanted_minor)" ] || return 0
 	(cd "$repo" && go version >/dev/null) && return
-	die "Go 1.$(go_minor) cannot fetch the toolchain Go 1.$(wanted_minor); check GOPROXY and the network, and that \`go env GOTOOLCHAIN\` says auto"
+	die "Go 1.$(go_minor) cannot fetch the toolchain Go 1.$(wanted_minor);" \
+		"check GOPROXY and the network, and that \`go env GOTOOLCHAIN\` says auto"
 }
 
 # foreign_programs [-n]: what the tests of the formats run.
@@ -213,8 +224,8 @@ main() {
 		shift
 	fi
 	case ${1:-} in
-	build | demo | test | bench | generate | here) ;;
-	*) echo "usage: scripts/setup.sh [-n] build|demo|test|bench|generate|here" >&2; exit 2 ;;
+	build | demo | test | bench | generate | check | here) ;;
+	*) echo "usage: scripts/setup.sh [-n] build|demo|test|bench|generate|check|here" >&2; exit 2 ;;
 	esac
 
 	missing_packages "$1"

@@ -3,21 +3,21 @@
  * kmodlab_bench - does one thing many times and says how long it took
  *
  * Purpose
- *	What a tracer costs is the difference between two runs of the same work,
- *	one with it and one without. The work that a program cannot ask for by
- *	a system call is done here: kernel threads from birth to death, and
- *	requests for a module that does not exist.
+ *	The cost of a tracer is the difference between two runs of the same
+ *	work, one with it and one without. This module does the work that a
+ *	program cannot do with a system call: it creates and stops kernel
+ *	threads, and it requests a module that does not exist.
  *
  * Usage
  *	echo 1000 > /sys/module/kmodlab_bench/parameters/threads
  *	cat /sys/module/kmodlab_bench/parameters/threads
  *
- *	The write returns when the work is done; the read gives nanoseconds.
- *	The same for `requests`.
+ *	The write returns when the work is done; the read returns the time in
+ *	nanoseconds. `requests` works in the same way.
  *
  * What you will see
- *	Nothing in the log. The writer gets -EINTR when it is killed, or the
- *	error of the first thread that could not be made; the read then gives 0.
+ *	Nothing in the log. The writer gets -EINTR if it is killed, or the error
+ *	of the first thread that cannot be created. Then the read returns 0.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -32,7 +32,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
-/* Says that its function has begun, and waits for kthread_stop(). */
+/* Completes begun when it starts to run, and waits for kthread_stop(). */
 static int one_life(void *begun)
 {
 	complete(begun);
@@ -47,7 +47,7 @@ static int one_life(void *begun)
 	return 0;
 }
 
-/* A thread that is stopped before its first run never calls its function, so it is waited for. */
+/* Waits for the first run: a thread that is stopped before it never calls its function. */
 static int start_and_stop(void)
 {
 	DECLARE_COMPLETION_ONSTACK(begun);
@@ -60,7 +60,7 @@ static int start_and_stop(void)
 	return kthread_stop(t);
 }
 
-/* A modprobe that finds nothing is what is wanted; that none could be started is not. */
+/* modprobe should run and find nothing. It is an error if it cannot be started. */
 static int ask_in_vain(void)
 {
 	int ret = request_module("kmodlab_bench_absent");
@@ -114,10 +114,10 @@ static const struct kernel_param_ops requests_ops = { .set = set_requests,
 
 module_param_cb(threads, &threads_ops, &threads_ns, 0600);
 MODULE_PARM_DESC(threads,
-		 "write: threads to start and stop; read: the ns that took");
+		 "write: threads to start and stop; read: the time in ns");
 module_param_cb(requests, &requests_ops, &requests_ns, 0600);
 MODULE_PARM_DESC(requests,
-		 "write: absent modules to ask for; read: the ns that took");
+		 "write: absent modules to request; read: the time in ns");
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The kmodlab authors");

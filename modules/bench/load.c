@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * load - does what `make bench-tracer` measures, and says how long it took
+ * load - does the work that `make bench-tracer` measures, and prints the time it took
  *
  * Usage: load {kills|threads|requests} COUNT ...
  *
- * kills sends SIGUSR1, blocked, to itself; the other two are kmodlab_bench's
- * work. Each prints three lines: "begin NAME"; its name, COUNT and the nanoseconds
- * that passed; "idle NAME" when the machine has nothing left to do about it.
+ * kills sends SIGUSR1, which is blocked, to itself; the module kmodlab_bench does
+ * the other two. Each prints three lines: "begin NAME"; its name, COUNT and the time
+ * in nanoseconds; "idle NAME" when the machine is idle again.
  *
- * It is the machine's modprobe too, one that finds no module: `load -q -- NAME`
- * ends with 1 at once.
+ * It is also the modprobe of the machine, one that never finds a module:
+ * `load -q -- NAME` exits with 1 at once.
  *
- * A tracer that is still at the records of the one must not be taken for the
- * next one's: that is what the waiting is for.
+ * It waits until the machine is idle, because a tracer may still be busy with the
+ * records of one kind of work when the next kind begins.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static long long now(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* Ticks that all processors together spent at work, since boot. */
+/* The ticks since boot that all processors together were not idle. */
 static long long busy(void)
 {
 	long long user, nice, sys, idle, wait, irq, soft;
@@ -51,7 +51,7 @@ static long long busy(void)
 	return user + nice + sys + irq + soft;
 }
 
-/* Half a second with less than a tenth of one processor's ticks at work. */
+/* Waits for half a second that leaves all processors idle, but for a tenth of one. */
 static void settle(void)
 {
 	const struct timespec half = { .tv_nsec = 500000000 };

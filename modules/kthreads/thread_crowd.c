@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * thread_crowd - 64 kernel threads of the same name, made by four at once
+ * thread_crowd - 64 kernel threads of the same name, created by four threads at once
  *
  * Purpose
- *	Shows that a thread is its task_struct and nothing else: these have the same
- *	name, the same function and the same argument. Who made which one is known
- *	to its maker, and to a tracer that follows what the kernel itself follows.
+ *	Shows that only its task_struct identifies a thread: these threads have the
+ *	same name, the same function and the same argument. Only the creator knows
+ *	which ones it created, and a tracer that follows the task_struct.
  *
  * Usage
  *	sudo modprobe thread_crowd; sudo modprobe -r thread_crowd
  *
  * What you will see (dmesg)
  *	Each of boss/0 to boss/3 says that it started 16 threads, and later that it
- *	stopped them and the sum of their results. The sums add up to 2080, as
- *	each thread returns another number from 1 to 64.
+ *	stopped them, with the sum of their results. The sums add up to 2080, because
+ *	each thread returns a different number from 1 to 64.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -46,14 +46,14 @@ static void sleep_until_stopped(void)
 	__set_current_state(TASK_RUNNING);
 }
 
-/* One of the crowd. */
+/* The function of each thread of the crowd. */
 static int be_one_of_many(void *unused)
 {
 	sleep_until_stopped();
 	return atomic_inc_return(&ended);
 }
 
-/* A boss's function. It stops the threads that it made, and no others. */
+/* The function of a boss. It stops the threads that it created, and no others. */
 static int make_a_crowd(void *unused)
 {
 	struct task_struct *crowd[CROWD];
@@ -75,7 +75,7 @@ static int make_a_crowd(void *unused)
 	pr_info("%s: stopping %d threads\n", current->comm, made);
 	while (made--) {
 		ret = kthread_stop(crowd[made]);
-		if (ret > 0) /* not -EINTR: it never ran */
+		if (ret > 0) /* -EINTR means that it never ran */
 			sum += ret;
 	}
 	pr_info("%s: sum of the results %d\n", current->comm, sum);
@@ -96,7 +96,7 @@ static int __init startup(void)
 		bosses[n] = kthread_run(make_a_crowd, NULL, "boss/%d", n);
 		if (IS_ERR(bosses[n])) {
 			pr_err("cannot start boss/%d: %pe\n", n, bosses[n]);
-			/* A boss that waits at the start hears no stop. */
+			/* A boss that still waits for start does not notice a stop. */
 			complete_all(&start);
 			stop_bosses(n);
 			return PTR_ERR(bosses[n]);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * thread_park - a kernel thread for each CPU, parked and sent on its way again
+ * thread_park - one kernel thread for each CPU, parked and unparked
  *
  * Purpose
  *	Shows how a thread is bound to one CPU, and how it is parked: it stays
- *	alive and does nothing until it is unparked. The kernel does so with its own
- *	per-CPU threads when a CPU goes offline.
+ *	alive and does nothing until it is unparked. The kernel parks its own per-CPU
+ *	threads when a CPU goes offline.
  *
  * Usage
  *	sudo modprobe thread_park; sudo modprobe -r thread_park
@@ -33,8 +33,8 @@
 static DEFINE_PER_CPU(struct task_struct *, thread);
 
 /*
- * Sleeps until told to park or to stop. The flags are read after the state is
- * set, so that no wake-up between test and sleep is lost.
+ * Sleeps until it should park or stop. The flags are read after the state is
+ * set, so that a wake-up between the test and the sleep is not lost.
  */
 static void sleep_until_told(void)
 {
@@ -51,7 +51,7 @@ static int stay_on_cpu(void *begun)
 {
 	complete(begun);
 	while (!kthread_should_stop()) {
-		/* Bound to it, so the CPU cannot change between two looks. */
+		/* The thread is bound, so the CPU cannot change. */
 		pr_info("%s: on CPU %d\n", current->comm,
 			raw_smp_processor_id());
 		sleep_until_told();
@@ -62,12 +62,12 @@ static int stay_on_cpu(void *begun)
 }
 
 /*
- * kthread_bind() works only before the thread runs for the first time. There is
- * a function that does both, kthread_create_on_cpu(), but modules cannot call
- * it before 5.17.
+ * kthread_bind() works only before the thread runs for the first time.
+ * kthread_create_on_cpu() creates and binds a thread, but modules cannot call it
+ * before 5.17.
  *
- * A thread that is parked before it has run is parked outside of its function,
- * which is then called after kthread_unpark(). Here it is to be inside.
+ * A thread that is parked before its first run calls its function only after
+ * kthread_unpark(). Here it should be parked inside its function.
  */
 static struct task_struct *__init start_on(unsigned int cpu)
 {
@@ -88,8 +88,7 @@ static void stop_all(void)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		if (per_cpu(thread, cpu))
 			kthread_stop(per_cpu(thread, cpu));
 		per_cpu(thread, cpu) = NULL;
@@ -102,10 +101,9 @@ static int __init startup(void)
 	unsigned int cpu;
 	int ret = 0;
 
-	/* No CPU comes or goes meanwhile. */
+	/* No CPU goes online or offline meanwhile. */
 	cpus_read_lock();
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		task = start_on(cpu);
 		if (IS_ERR(task)) {
 			ret = PTR_ERR(task);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * thread_stop - three kernel threads that kthread_stop() does not end as usual
+ * thread_stop - three kernel threads that kthread_stop() does not end in the usual way
  *
  * Purpose
- *	Shows that a kernel thread can be over before its function began, that a
- *	thread may end by itself, and what it takes to ask it for its result then.
+ *	Shows that a kernel thread can end before its function is called, that it may
+ *	end by itself, and what is needed to get its result in that case.
  *
  * Usage
  *	sudo modprobe thread_stop; sudo modprobe -r thread_stop
@@ -13,7 +13,7 @@
  *	never_ran: kthread_stop() returned -EINTR. Its function did not run.
  *	ended_held: ended by itself, and kthread_stop() still returned its 7.
  *	ended_alone: ended by itself, and nobody stopped it.
- *	All of that happens in init; exit has nothing left to do.
+ *	All of this happens in init; exit has nothing to do.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -36,7 +36,7 @@
 
 #define HELD_RESULT 7
 
-/* The function of never_ran: it would tell if it were called. */
+/* The function of never_ran. It would report if it were called. */
 static int tell_that_i_ran(void *unused)
 {
 	pr_err("%s: I ran, and should not have\n", current->comm);
@@ -44,10 +44,10 @@ static int tell_that_i_ran(void *unused)
 }
 
 /*
- * A new thread sleeps until somebody wakes it. Here it is kthread_stop() who
- * does: the thread finds itself told to stop, and ends with -EINTR in place of
- * calling its function. So whoever frees things in a thread's function must be
- * ready to free them elsewhere.
+ * A new thread sleeps until it is woken. Here kthread_stop() wakes it: the thread
+ * sees that it should stop and ends with -EINTR, without a call of its function.
+ * So a module must not rely on the function of a thread to free something: it may
+ * never be called.
  */
 static int __init stop_before_first_run(void)
 {
@@ -68,12 +68,12 @@ static int return_at_once(void *unused)
 }
 
 /*
- * A thread that has returned is gone as soon as the last reference to its
- * task_struct is, and kthread_stop() would then look at freed memory. Hence the
- * reference, taken before the thread can run.
+ * The task_struct of a thread that has returned is freed with the last reference,
+ * and kthread_stop() would then use freed memory. So a reference is taken before
+ * the thread can run.
  *
- * One kthread_stop() for each thread: it waits for a completion that is given
- * once, and a second call would wait for ever.
+ * Call kthread_stop() only once for each thread: it waits for a completion that is
+ * completed once, so a second call would wait forever.
  */
 static int __init stop_after_the_end(void)
 {
@@ -96,9 +96,9 @@ static int __init stop_after_the_end(void)
 }
 
 /*
- * Were it to call complete() and then return, it could be on its last lines
- * when the module's code goes away. This call ends the thread from inside the
- * kernel's own code, so who waits for the completion may free the module.
+ * If this function called complete() and then returned, its last instructions
+ * could run after the module is unloaded. kthread_complete_and_exit() is code of
+ * the kernel and does not return, so after it the module may be unloaded.
  */
 static int end_alone(void *done)
 {
@@ -113,7 +113,7 @@ static int __init never_stop(void)
 	task = kthread_run(end_alone, &done, "ended_alone");
 	if (IS_ERR(task))
 		return PTR_ERR(task);
-	/* From here on task may point to freed memory. */
+	/* From here on, task may point to freed memory. */
 	wait_for_completion(&done);
 	pr_info("ended_alone: ended by itself, nobody stops it\n");
 	return 0;

@@ -3,8 +3,8 @@
  * thread_worker - a kernel thread that does the works of a queue
  *
  * Purpose
- *	Shows kthread_worker: a thread whose function is the kernel's own, and which
- *	calls the functions of the works that are queued to it, one after the other.
+ *	Shows kthread_worker: a thread with a function of the kernel, which calls the
+ *	functions of the works that are queued to it, one after the other.
  *
  * Usage
  *	sudo modprobe thread_worker; sudo modprobe -r thread_worker
@@ -23,7 +23,7 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
-/* A work is embedded in what it works on: the function gets there from it. */
+/* The work is embedded in the job, so its function can find the job. */
 struct job {
 	struct kthread_work work;
 	int number;
@@ -48,7 +48,7 @@ static int __init startup(void)
 		pr_err("cannot start the worker: %pe\n", worker);
 		return PTR_ERR(worker);
 	}
-	/* Before 6.14 kthread_create_worker() woke the thread itself. */
+	/* Before 6.14, kthread_create_worker() woke the thread itself. */
 	wake_up_process(worker->task);
 
 	for (i = 0; i < ARRAY_SIZE(jobs); i++) {
@@ -59,7 +59,7 @@ static int __init startup(void)
 	return 0;
 }
 
-/* Waits for what is still queued, then stops the thread. */
+/* Waits for the works that are still queued, then stops the thread. */
 static void __exit cleanup(void)
 {
 	kthread_destroy_worker(worker);

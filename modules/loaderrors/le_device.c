@@ -2,8 +2,8 @@
 /*
  * le_device - a device file that keeps its module loaded while it is open
  *
- * sleep 60 </dev/le_device & rmmod le_device: refused, with refcount 1 and no
- * holder. kmodlab rmmod --why names the process.
+ * sleep 60 </dev/le_device & rmmod le_device is refused: the refcount is 1, and
+ * no module holds it. kmodlab rmmod --why names the process.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>

@@ -2,8 +2,8 @@
 /*
  * le_exporter - symbols for le_user and le_nsuser
  *
- * le_user cannot be loaded before this module, nor this one unloaded before
- * le_user. One symbol is in a namespace, which its user has to import.
+ * le_user cannot be loaded before this module, and this module cannot be unloaded
+ * before le_user. One symbol is in a namespace, which its user has to import.
  */
 #include <linux/module.h>
 #include <linux/version.h>

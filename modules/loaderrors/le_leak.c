@@ -2,8 +2,8 @@
 /*
  * le_leak - a module that takes a reference to itself and never puts it
  *
- * Its refcount is 1 and nothing holds it: rmmod fails with EAGAIN until the
- * machine restarts.
+ * Its refcount is 1, and no module holds it: rmmod fails with EAGAIN until the
+ * machine is restarted.
  */
 #include <linux/module.h>
 

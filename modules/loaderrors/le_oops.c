@@ -2,15 +2,15 @@
 /*
  * le_oops - an init function that the kernel kills
  *
- * The process that loads it dies, and the module stays in the state coming: it
- * can be neither unloaded nor loaded again. Only for a throw-away VM.
+ * The process that loads it is killed, and the module stays in the state coming:
+ * it can be neither unloaded nor loaded again. Only for a throw-away VM.
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
 static ulong address = 8;
 module_param(address, ulong, 0444);
-MODULE_PARM_DESC(address, "where init reads from; nothing is there");
+MODULE_PARM_DESC(address, "where init reads from; nothing is mapped there");
 
 static int __init le_oops_init(void)
 {

@@ -2,7 +2,7 @@
 /*
  * le_permanent - a module that forgot its exit function
  *
- * The kernel marks it [permanent]: rmmod fails with EBUSY for ever.
+ * The kernel marks it [permanent]: rmmod always fails with EBUSY.
  */
 #include <linux/module.h>
 

@@ -2,10 +2,10 @@
 /*
  * le_plain - a module whose init returns what it is told to
  *
- * insmod le_plain.ko ret=-19 fails with ENODEV, as a driver without its device
- * does. ret=-17 gives EEXIST, which looks like a module that is loaded already.
- * ret=1 is none of the values that an init may return: the kernel complains and
- * keeps the module.
+ * insmod le_plain.ko ret=-19 fails with ENODEV, like a driver that finds no device.
+ * ret=-17 is EEXIST, which looks like a module that is already loaded. ret=1 is
+ * not a value that an init function may return: the kernel warns and keeps the
+ * module.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -2,8 +2,8 @@
 /*
  * le_second - one more module that exports a symbol
  *
- * The test gives the symbol the name of le_exporter's, of the same length: the
- * kernel takes a name from one module only.
+ * The test renames the symbol to that of le_exporter, which has the same length:
+ * the kernel accepts a name from one module only.
  */
 #include <linux/module.h>
 

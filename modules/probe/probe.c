@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kmodlab_probe - makes everything happen once that kmodlab's tracer can see
+ * kmodlab_probe - makes everything that kmodlab's tracer can see happen once
  *
  * Purpose
- *	A hook that attached has proved nothing: the compiler may have inlined the
- *	function into all of its callers. So before a traced run begins, this module
- *	takes kernel threads, works, signals and a module request through their
- *	lives, and a hook counts once it was seen to fire.
+ *	A hook that is attached may still never fire, because the compiler may have
+ *	inlined the function into all of its callers. So before a traced run begins,
+ *	this module takes kernel threads, works, signals and a module request through
+ *	their lives. A hook counts only if it was seen to fire.
  *
  * Usage
  *	kmodlab builds and loads it. By hand: insmod kmodlab_probe.ko
  *
  * What you will see
  *	Nothing in the log, unless a step fails. insmod says "Operation canceled":
- *	init does the work and then has the kernel throw the module away at once,
- *	which spares a call of delete_module and leaves no trace in the list of
- *	modules. A step that fails costs the proof of some hooks, nothing else, so
- *	the others are taken all the same.
+ *	init does the work and then returns an error, so that the kernel discards
+ *	the module at once. That saves a call of delete_module and leaves nothing
+ *	in the list of modules. If a step fails, some hooks are not seen to fire,
+ *	and nothing else is wrong, so the other steps follow.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -36,13 +36,13 @@
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 
-/* Sends a signal to itself: what else can send one without a wait between? */
+/* Sends a signal to the current thread, which needs no other thread and no wait. */
 static void signal_myself(void)
 {
 	send_sig(SIGUSR1, current, 1);
 }
 
-/* Takes one signal from the queue, has another thrown away, and is stopped. */
+/* Dequeues one signal, flushes another, and waits until it is stopped. */
 static int probe_thread(void *unused)
 {
 	allow_signal(SIGUSR1);
@@ -63,8 +63,8 @@ static int probe_thread(void *unused)
 
 /*
  * kthread_park() wakes a new thread, which parks itself before it calls its
- * function: that is how the kernel starts its own per-CPU threads, and here it
- * saves the function a loop.
+ * function. The kernel starts its own per-CPU threads in this way. Here it keeps
+ * the function simple: it need not check for parking in a loop.
  */
 static void try_thread(void)
 {
@@ -98,7 +98,7 @@ static void try_worker(void)
 		pr_warn("cannot start a worker: %pe\n", worker);
 		return;
 	}
-	wake_up_process(worker->task); /* since 6.14 it waits for that */
+	wake_up_process(worker->task); /* needed since 6.14 */
 	kthread_init_work(&work, probe_work);
 	kthread_queue_work(worker, &work);
 	kthread_flush_work(&work);
@@ -110,7 +110,7 @@ static void try_worker(void)
 static DECLARE_COMPLETION(all_begun);
 static atomic_t to_begin = ATOMIC_INIT(BLOCKED);
 
-/* Holds its worker until the others have one as well. */
+/* Keeps its worker busy until the other works have a worker, too. */
 static void block(struct work_struct *work)
 {
 	if (atomic_dec_and_test(&to_begin))
@@ -120,9 +120,9 @@ static void block(struct work_struct *work)
 }
 
 /*
- * kthread_bind_mask() is not for modules. The workqueues call it for each thread
- * that they start, and they start one when a pool's last idle thread gets to
- * work. The pool of the urgent works rarely has more than two.
+ * kthread_bind_mask() is not exported to modules. The workqueues call it for each
+ * thread that they start, and they start one when the last idle thread of a pool
+ * gets work. The high-priority pool rarely has more than two threads.
  */
 static void try_pool(void)
 {
@@ -145,9 +145,9 @@ static int __init probe_init(void)
 	try_pool();
 	if (try_module_get(THIS_MODULE))
 		module_put(THIS_MODULE);
-	/* Its modprobe runs, finds nothing and fails: all that is wanted. */
+	/* modprobe runs, finds nothing and fails, which is enough. */
 	request_module("kmodlab_probe_absent");
-	/* Lets the tasks that ended above be freed, which is a hook as well. */
+	/* Wait until the tasks that ended above are freed: that is a hook, too. */
 	rcu_barrier();
 	return -ECANCELED;
 }
@@ -155,4 +155,4 @@ module_init(probe_init);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The kmodlab authors");
-MODULE_DESCRIPTION("Makes happen once what kmodlab's tracer can see");
+MODULE_DESCRIPTION("Makes everything that kmodlab's tracer can see happen once");

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * request_answers - the answers that request_module() can give
+ * request_answers - the results that request_module() can return
  *
  * Purpose
- *	Asks for modules in every way that has an answer of its own: one that is
- *	there, one that is not, without a modprobe, with one that cannot be run, with
- *	one that is killed, from a workqueue, and without waiting.
+ *	Requests modules in every way that has a result of its own: a module that
+ *	exists, one that does not, without a modprobe, with one that cannot be run,
+ *	with one that is killed, from a workqueue, and without waiting.
  *
  * Usage
  *	sudo modprobe request_answers; sudo modprobe -r request_answers
  *	For a moment it changes /proc/sys/kernel/modprobe, so no other module can
- *	be requested then.
+ *	be requested at that time.
  *
  * What you will see (dmesg)
  *	request_target, there:              0
  *	request_absent, not there:          256, that is exit status 1
  *	request_nobody, no modprobe:        -ENOENT, and nothing is run
  *	request_denied, not executable:     -EACCES
- *	request_deadly, killed:             9, that is SIGKILL; it is loaded all the same
- *	request_queued, from a workqueue:   256, asked for by a kworker
- *	request_unawaited, without waiting: 0, whatever modprobe will say
+ *	request_deadly, killed:             9, that is SIGKILL; it is loaded nevertheless
+ *	request_queued, from a workqueue:   256, requested by a kworker
+ *	request_unawaited, without waiting: 0, whatever modprobe will return
  *
  * Kernels 5.10 to 7.3.
  */
@@ -36,10 +36,10 @@
 
 #define MODPROBE_SETTING "/proc/sys/kernel/modprobe"
 
-/* As long as the kernel's own can be (KMOD_PATH_LEN), with the line's end. */
+/* As long as the kernel's own path can be (KMOD_PATH_LEN), and a line end. */
 static char usual_modprobe[257];
 
-/* A negative number is an errno, a positive one a wait status. */
+/* A negative result is an errno, a positive one is a wait status. */
 static void tell(const char *name, int ret)
 {
 	if (ret < 0)
@@ -48,7 +48,7 @@ static void tell(const char *name, int ret)
 		pr_info("%s: %d\n", name, ret);
 }
 
-/* What cat /proc/sys/kernel/modprobe does. */
+/* Like cat /proc/sys/kernel/modprobe. */
 static int __init get_modprobe(char *line, size_t size)
 {
 	struct file *file;
@@ -66,7 +66,7 @@ static int __init get_modprobe(char *line, size_t size)
 	return 0;
 }
 
-/* What echo > /proc/sys/kernel/modprobe does. */
+/* Like echo > /proc/sys/kernel/modprobe. */
 static int __init set_modprobe(const char *line)
 {
 	struct file *file;
@@ -89,8 +89,8 @@ static void request_from_work(struct work_struct *work)
 static DECLARE_WORK(request_work, request_from_work);
 
 /*
- * Waiting for modprobe in an init function is fine as long as that modprobe
- * does not wait for this module.
+ * An init function may wait for modprobe, as long as that modprobe does not wait
+ * for this module.
  */
 static int __init startup(void)
 {
@@ -108,7 +108,7 @@ static int __init startup(void)
 		goto failed;
 	tell("request_nobody", request_module("request_nobody"));
 
-	/* A file that everybody has and nobody may run. */
+	/* A file that always exists and that nobody may execute. */
 	ret = set_modprobe("/proc/version\n");
 	if (ret)
 		goto failed;
@@ -139,5 +139,4 @@ module_exit(cleanup);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The kmodlab authors");
-MODULE_DESCRIPTION(
-	"Asks for modules in every way that has an answer of its own");
+MODULE_DESCRIPTION("Requests modules in every way that has a result of its own");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * request_crowd - twenty threads that ask for modules at the same moment
+ * request_crowd - twenty threads that request modules at the same moment
  *
  * Purpose
- *	Shows that each request_module() runs a modprobe of its own, for the same
- *	module as for different ones, up to 50 at once; and that for the same module
- *	all of them succeed, while one alone has loaded it.
+ *	Shows that each request_module() runs its own modprobe, up to 50 at once, even
+ *	if all of them request the same module. In that case all of them succeed,
+ *	although only one of them has loaded it.
  *
  * Usage
  *	sudo modprobe request_crowd; sudo modprobe -r request_crowd
@@ -67,7 +67,7 @@ static int ask_for_another(void *number)
 	return 0;
 }
 
-/* Waits until all have their answers, and says how many got what they should. */
+/* Waits for all answers; expected then counts those that are as they should be. */
 static int __init ask_together(int (*ask)(void *), const char *name)
 {
 	long n, i;
@@ -85,7 +85,7 @@ static int __init ask_together(int (*ask)(void *), const char *name)
 		}
 	}
 	complete_all(&start);
-	/* Stopped too early, a thread would never have begun. */
+	/* A thread that is stopped too early would never call its function. */
 	for (i = 0; i < n; i++)
 		wait_for_completion(&answered);
 	for (i = 0; i < n; i++)
@@ -120,4 +120,4 @@ module_exit(cleanup);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The kmodlab authors");
-MODULE_DESCRIPTION("Twenty threads that ask for modules at the same moment");
+MODULE_DESCRIPTION("Twenty threads that request modules at the same moment");

@@ -3,16 +3,16 @@
  * request_deadly - a module that kills whoever loads it
  *
  * Purpose
- *	Has the modprobe of request_answers end by a signal, so that one can see what
- *	request_module() makes of it.
+ *	Kills the modprobe of request_answers with a signal, to show what
+ *	request_module() returns in that case.
  *
  * Usage
- *	Loaded by request_answers through request_module(); by hand it kills the
- *	modprobe that you typed, and is loaded all the same.
+ *	request_answers loads it through request_module(). If you load it by hand, it
+ *	kills your modprobe, and is loaded nevertheless.
  *
  * What you will see
  *	modprobe ends with "Killed". lsmod shows request_deadly: its init
- *	function returned 0, and only then the signal could act.
+ *	function returned 0 before the signal took effect.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -21,7 +21,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
-/* A signal acts when the process is about to go back to user space. */
+/* A signal takes effect when the process is about to return to user space. */
 static int __init kill_my_loader(void)
 {
 	return send_sig(SIGKILL, current, 1);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * request_target - a module that does nothing but be there
+ * request_target - a module that only exists
  *
  * Purpose
- *	What request_answers asks for when it wants to be lucky.
+ *	request_answers requests this module to show a request that succeeds.
  *
  * Usage
- *	Loaded by request_answers through request_module().
+ *	request_answers loads it through request_module().
  *
  * What you will see (lsmod)
  *	Its name.
@@ -16,10 +16,10 @@
 #include <linux/module.h>
 
 /*
- * No init function: nothing can fail. No exit function: with an init and no
- * exit it could never be unloaded, with neither it can.
+ * It has no init function, so nothing can fail. It has no exit function either:
+ * with an init function alone it could never be unloaded, with neither it can.
  */
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The kmodlab authors");
-MODULE_DESCRIPTION("A module to be asked for");
+MODULE_DESCRIPTION("A module to be requested");

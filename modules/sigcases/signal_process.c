@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * signal_process - what becomes of a signal to a process
+ * signal_process - what happens to a signal that is sent to a process
  *
  * Purpose
  *	Sends signals to a process: blocked ones, real-time ones, one to its process
- *	group, and one to a pid that is no more. The process is the one that loads
- *	this module: while the init function runs, current is that modprobe.
+ *	group, and one to a pid that no longer exists. The process is the modprobe that
+ *	loads this module: it is current while the init function runs.
  *
  * Usage
  *	sudo modprobe signal_process; sudo modprobe -r signal_process
  *
  * What you will see (dmesg)
- *	SIGUSR1 twice, blocked   nothing: one stays pending, the second is one with it
+ *	SIGUSR1 twice, blocked   nothing: one stays pending, the second is merged with it
  *	signal 37, three times   three are taken, each with its own value
  *	SIGUSR1 to a dead pid    -ESRCH
- *	SIGWINCH to the group    modprobe gets it: as from a terminal that is resized
+ *	SIGWINCH to the group    modprobe gets it, as from a terminal that is resized
  *
  * Kernels 5.10 to 7.3.
  */
@@ -38,16 +38,16 @@
 #define kthread_complete_and_exit complete_and_exit
 #endif
 
-/* A real-time signal that no C library keeps for itself. */
+/* A real-time signal that no C library reserves. */
 #define SIGNAL_RT (SIGRTMIN + 5)
 #define QUEUED 3
 
 static DECLARE_COMPLETION(sent);
 
 /*
- * Real-time signals are queued, each with its siginfo, as sigqueue(3) does it.
- * They go to one thread of the process: any other thread of it may not block
- * them, and would take what is sent to the process as a whole.
+ * Real-time signals are queued, each with its siginfo, as by sigqueue(3). They are
+ * sent to one thread of the process: another thread may not block them, and would
+ * take them if they were sent to the whole process.
  */
 static int queue_signal(struct task_struct *task, int value)
 {
@@ -73,7 +73,7 @@ static int send_to_process(void *process)
 	if (ret)
 		pr_err("%s: cannot send: %pe\n", current->comm, ERR_PTR(ret));
 
-	/* Nobody stops this thread: it ends in code that cannot be unloaded. */
+	/* Nobody stops this thread, so it has to end in code that is never unloaded. */
 	kthread_complete_and_exit(&sent, 0);
 }
 
@@ -83,8 +83,8 @@ static int end_at_once(void *unused)
 }
 
 /*
- * A pid that is held as a struct pid names no other task, ever: once its own is
- * gone, nobody is found. A plain number might name a stranger by then.
+ * A struct pid never names another task: once its own task is gone, it finds none.
+ * The number alone might already belong to another process.
  */
 static int __init signal_the_dead(void)
 {
@@ -98,18 +98,18 @@ static int __init signal_the_dead(void)
 	pid = get_task_pid(task, PIDTYPE_PID);
 	get_task_struct(task);
 	wake_up_process(task);
-	/* Exited is not yet gone, and what is sent in between just pends. */
+	/* After the exit and before the pid is gone, a signal would just be pending. */
 	while (pid_alive(task))
 		msleep(1);
 	ret = kill_pid(pid, SIGUSR1, 1);
-	kthread_stop(task); /* returns at once, its result is here */
+	kthread_stop(task); /* returns at once, the thread has ended */
 	put_task_struct(task);
 	put_pid(pid);
 	pr_info("SIGUSR1 to a dead pid: %pe\n", ERR_PTR(ret));
 	return 0;
 }
 
-/* Takes them as sigwaitinfo(2) would, the lowest number first. */
+/* Takes the signals as sigwaitinfo(2) would, the lowest number first. */
 static void __init take_queued(void)
 {
 	sigset_t rt;
@@ -144,7 +144,7 @@ static int __init startup(void)
 	wait_for_completion(&sent);
 	take_queued();
 
-	/* SIGUSR1 stays blocked, or it would end modprobe before its time. */
+	/* SIGUSR1 stays blocked, otherwise it would kill modprobe. */
 	return kill_pgrp(task_pgrp(current), SIGWINCH, 1);
 
 failed:
@@ -161,4 +161,4 @@ module_exit(cleanup);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The kmodlab authors");
-MODULE_DESCRIPTION("What becomes of a signal to a process");
+MODULE_DESCRIPTION("What happens to a signal that is sent to a process");

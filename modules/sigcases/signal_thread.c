@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * signal_thread - what becomes of a signal to a kernel thread
+ * signal_thread - what happens to a signal that is sent to a kernel thread
  *
  * Purpose
- *	Sends one kernel thread, "listener", a signal in every way that ends
- *	differently: too early, in time, twice, from the wrong sender, and SIGKILL.
- *	The sender is told that all went well each time.
+ *	Sends signals to a kernel thread, "listener", in every way that has a different
+ *	outcome: too early, in time, twice, from the wrong sender, and SIGKILL. The
+ *	kernel reports success to the sender each time.
  *
  * Usage
  *	sudo modprobe signal_thread; sudo modprobe -r signal_thread
@@ -13,12 +13,12 @@
  * What you will see (dmesg)
  *	SIGUSR1 before allow_signal()        nothing: ignored
  *	SIGUSR1 twice after it               listener took signal 10, once
- *	SIGUSR2, only the kernel may send it nothing: ignored, for the sender is taken for a user
+ *	SIGUSR2, only the kernel may send it nothing: ignored, because it seems to come from a user
  *	SIGUSR2 from the kernel              listener took signal 12
  *	SIGKILL                              nothing: ignored
- *	SIGUSR1 to deaf, who never looks     nothing: pending until deaf ends
- *	Since 6.0 listener is also told of a signal that nobody sent: signal_pending()
- *	is true, because it was told to stop.
+ *	SIGUSR1 to deaf, who never checks    nothing: pending until deaf ends
+ *	Since 6.0 signal_pending() is true in listener at the end although no signal was
+ *	sent, because kthread_stop() sets it.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -37,8 +37,8 @@
 static struct task_struct *listener, *deaf;
 
 /*
- * Listener and sender take turns. A thread that waits for a completion looks at
- * no signals, so those that come meanwhile stay pending.
+ * Listener and sender take turns. A thread that waits for a completion takes no
+ * signals, so those that arrive meanwhile stay pending.
  */
 static DECLARE_COMPLETION(listener_ready);
 static DECLARE_COMPLETION(signals_sent);
@@ -70,7 +70,7 @@ static void sleep_until_stopped(void)
 
 static int listen(void *unused)
 {
-	/* A kernel thread is born with every signal ignored. */
+	/* A new kernel thread ignores every signal. */
 	let_the_sender_send();
 
 	allow_signal(SIGUSR1);
@@ -93,9 +93,9 @@ static int listen(void *unused)
 }
 
 /*
- * Allows a signal and never looks whether one came. In an interruptible sleep
- * that would keep the CPU busy: schedule() returns at once while a signal is
- * pending. TASK_IDLE is a sleep that no signal ends.
+ * Allows a signal and never checks whether one has arrived. An interruptible sleep
+ * would keep the CPU busy, because schedule() returns at once while a signal is
+ * pending. No signal ends a sleep in TASK_IDLE.
  */
 static int never_listen(void *unused)
 {
@@ -112,8 +112,8 @@ static int never_listen(void *unused)
 }
 
 /*
- * Returns only to say that a signal could not even be sent; that it is ignored
- * the sender does not get to know. With @priv it comes from the kernel.
+ * Reports only a signal that could not be sent: the sender is not told that a
+ * signal is ignored. With @priv the signal comes from the kernel.
  */
 static void __init send(int sig, struct task_struct *task, int priv)
 {
@@ -132,7 +132,7 @@ static void __init send_all(void)
 
 	wait_for_completion(&listener_ready);
 	send(SIGUSR1, listener, 1);
-	send(SIGUSR1, listener, 1); /* is one with the first */
+	send(SIGUSR1, listener, 1); /* merged with the first */
 	send(SIGUSR2, listener, 0); /* as if from user space */
 	send(SIGUSR2, listener, 1);
 	send(SIGKILL, listener, 1); /* not allowed either */
@@ -173,4 +173,4 @@ module_exit(cleanup);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The kmodlab authors");
-MODULE_DESCRIPTION("What becomes of a signal to a kernel thread");
+MODULE_DESCRIPTION("What happens to a signal that is sent to a kernel thread");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * signal_handling - a kernel thread that loads a module and takes signals
+ * signal_handling - a kernel thread that requests a module and receives signals
  *
  * Purpose
- *	Shows how a kernel thread (K1) is created and stopped, how it has another
- *	module loaded through request_module(), how it shares a variable with that
- *	module through EXPORT_SYMBOL(), and how it receives signals.
+ *	Shows how a kernel thread (K1) is created and stopped, how it loads another
+ *	module through request_module(), how it shares a variable with that module
+ *	through EXPORT_SYMBOL(), and how it receives signals.
  *
  * Usage
  *	make && sudo make modules_install
@@ -13,10 +13,10 @@
  *	sudo modprobe -r send_signal signal_handling
  *
  * What you will see (dmesg)
- *	K1 names its pid, says what request_module("send_signal") returned, counts
- *	to 10 once a period, reports each SIGUSR1 that it received (K2, the thread
- *	of send_signal, sends two), and at unloading says that it was told to stop.
- *	There is no third signal then; see the comment in inc_func().
+ *	K1 prints its pid and the result of request_module("send_signal"). It counts
+ *	to 10, one step each period, and reports each SIGUSR1 that it receives (K2,
+ *	the thread of send_signal, sends two). At unload it says that it was told to
+ *	stop. That is not a third signal; see the comment in inc_func().
  *
  * Kernels 5.10 to 7.3.
  */
@@ -39,7 +39,7 @@
 static unsigned int period_ms = 1000;
 module_param(period_ms, uint, 0444);
 MODULE_PARM_DESC(period_ms,
-		 "K1 counts once in so many ms, at least 1 (default 1000)");
+		 "period of K1's steps in ms, at least 1 (default 1000)");
 
 pid_t kthread_pid;
 EXPORT_SYMBOL(kthread_pid);
@@ -47,10 +47,10 @@ EXPORT_SYMBOL(kthread_pid);
 static struct task_struct *k1;
 
 /*
- * request_module() has three kinds of answer. Negative: modprobe was not run.
- * Positive: it ran, and this is its wait status as waitpid(2) gives it, so that
- * exit status 1 arrives as 256 and death by SIGKILL as 9. Zero: it ran and said
- * that all went well, which is not yet proof that the module stayed loaded.
+ * request_module() has three kinds of results. Negative: modprobe was not run.
+ * Positive: it ran, and this is its wait status as from waitpid(2), so exit status
+ * 1 is 256, and a death by SIGKILL is 9. Zero: modprobe ran and reported success,
+ * which does not prove that the module is still loaded.
  */
 static void tell_request_result(const char *module, int ret)
 {
@@ -68,7 +68,7 @@ static void tell_request_result(const char *module, int ret)
 			current->comm, module);
 }
 
-/* Counts to COUNT_TO, one step a call, then sets its flag and falls silent. */
+/* Counts to COUNT_TO, one step per call, then sets a flag and does nothing more. */
 static void count(void)
 {
 	static bool flag;
@@ -97,19 +97,19 @@ static int inc_func(void *unused)
 
 	/*
 	 * A kernel thread ignores every signal that it did not allow, and the
-	 * sender is not told. So allow first and publish the pid afterwards: who
-	 * sees the pid can be sure that the signal counts.
+	 * sender is not told. So allow the signal first and publish the pid then:
+	 * whoever sees the pid can be sure that the signal is not ignored.
 	 */
 	allow_signal(SIGUSR1);
 	smp_store_release(&kthread_pid, current->pid);
 
 	/*
-	 * From this thread and not from startup(): send_signal needs kthread_pid,
-	 * and the kernel hands out no symbol of a module whose init still runs.
-	 * startup() would wait for modprobe, and modprobe for startup().
+	 * This is done in the thread and not in startup(): send_signal needs
+	 * kthread_pid, and the kernel resolves no symbol of a module whose init is
+	 * still running. startup() would wait for modprobe, and modprobe for it.
 	 *
 	 * K1 can get here before startup() has returned. That is harmless: the
-	 * kernel lets the loader of send_signal wait (up to 30 s) until
+	 * kernel makes the loader of send_signal wait (up to 30 s) until
 	 * signal_handling is live, and startup() does not wait for K1.
 	 */
 	tell_request_result("send_signal", request_module("send_signal"));
@@ -119,9 +119,9 @@ static int inc_func(void *unused)
 		sleep_until(next);
 
 		/*
-		 * Ask for the signals themselves, not signal_pending(): since
-		 * 6.0 kthread_stop() sets TIF_NOTIFY_SIGNAL, signal_pending() is
-		 * then true, and K1 would report a signal that nobody sent.
+		 * Dequeue the signals instead of asking signal_pending(): since
+		 * 6.0 kthread_stop() sets TIF_NOTIFY_SIGNAL, so signal_pending()
+		 * is true, and K1 would report a signal that nobody sent.
 		 */
 		while ((sig = kernel_dequeue_signal()) != 0)
 			pr_info("%s: received signal %d, number %d\n",
@@ -155,9 +155,9 @@ static int __init startup(void)
 
 /*
  * Runs only when nobody uses kthread_pid any more: the kernel refuses to unload
- * signal_handling while send_signal is there. K1 never returns by itself, so k1
- * is still a valid task here. Should K1 still be inside request_module(), then
- * kthread_stop() waits for that modprobe to end.
+ * signal_handling while send_signal is loaded. K1 never returns by itself, so k1
+ * is still a valid task here. If K1 is still inside request_module(), kthread_stop()
+ * waits for that modprobe to end.
  */
 static void __exit cleanup(void)
 {

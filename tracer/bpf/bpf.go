@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 
-// Package bpf holds the eBPF programs, compiled, and the Go code that bpf2go
-// makes for them. The object is committed, so that building kmodlab needs no
-// clang; `make generate` makes it anew.
+// Package bpf holds the compiled eBPF programs and the Go code that bpf2go
+// generates for them. The object is committed, so that building kmodlab needs no
+// clang; `make generate` compiles it again.
 //
-// The programs need Linux 5.10 or later with BTF; docs/events.md says which of
-// them each kernel takes.
+// trace.bpf.c includes the headers *.bpf.h, which define the programs, one header
+// an area. The other headers define types, maps and functions, and no program.
+//
+// The programs need Linux 5.10 or later with BTF; docs/events.md says which
+// programs each kernel accepts.
 package bpf
 
 import (
@@ -13,8 +16,8 @@ import (
 	"hash/crc32"
 )
 
-// Sum tells what was made of this object from what was made of another. Under
-// emulation a better hash would take a tenth of a second.
+// Sum identifies this object: what was derived from another one has another Sum.
+// Under emulation a stronger hash would take a tenth of a second.
 func Sum() string {
 	return fmt.Sprintf("%d-%08x", len(_TraceBytes), crc32.ChecksumIEEE(_TraceBytes))
 }

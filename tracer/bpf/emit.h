@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Maps that all programs share, and the few lines that every record needs.
+ * The maps that all programs share, and the code that every record needs.
  *
- * Two rings: lives (threads, requests, modules) are few and precious, and must
- * find room while signals and works come by the hundred thousand.
+ * There are two rings. Records about threads, requests and modules are few and
+ * important; they need room even while signals and works arrive by the hundred
+ * thousand.
  *
- * BPF ring buffers count no losses, so each failed reserve is counted here by
- * kind. Each hook also counts its calls in fired[], before any filter: a hook
- * that attached but never fires is worth nothing.
+ * A BPF ring buffer does not count what it loses, so each failed reserve is
+ * counted here, by kind. Each hook also counts its calls in fired[], before any
+ * filter: a hook that is attached but never fires proves nothing.
  */
 #ifndef KMODLAB_EMIT_H
 #define KMODLAB_EMIT_H
@@ -21,7 +22,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20); /* the loader may choose another size */
+	__uint(max_entries, 1 << 20); /* the loader may set another size */
 } life SEC(".maps");
 
 struct {
@@ -43,12 +44,14 @@ struct {
 	__type(value, __u64);
 } fired SEC(".maps");
 
-/* What the loader sets while the programs are attached; see tracer.Tracer. */
+/* Switches that the loader sets while the programs are attached; see tracer.Tracer. */
 enum control {
-	/* The tracer stops: the programs stay attached (detaching waits for RCU),
-	 * and a flood must not keep the reader from coming to an end. */
+	/*
+	 * The tracer is stopping. The programs stay attached, because detaching
+	 * waits for RCU, but a flood of records must not keep the reader busy.
+	 */
 	STOPPED,
-	/* signal_generate is not attached: a send waits for no decision. */
+	/* signal_generate is not attached, so no decision will follow a send. */
 	SENDS_ALONE,
 	NUM_CONTROLS,
 };
@@ -75,7 +78,7 @@ static __always_inline void count(void *map, __u32 index)
 		*n += 1;
 }
 
-/* Exact also where an interrupt's program comes between. */
+/* Atomic, because a program may run in an interrupt on the same CPU. */
 static __always_inline void count_lost(__u32 kind)
 {
 	__u64 *n = bpf_map_lookup_elem(&lost, &kind);
@@ -85,8 +88,8 @@ static __always_inline void count_lost(__u32 kind)
 }
 
 /*
- * The loader numbers the hooks: hook_NAME holds NAME's index. A hook may have
- * several programs, NAME and NAME__other, of which the loader picks one.
+ * The loader numbers the hooks: hook_NAME holds the index of NAME. A hook may have
+ * several programs, NAME and NAME__other; the loader picks one of them.
  */
 #define HOOK(name) const volatile __u32 hook_##name = 0
 
@@ -98,13 +101,13 @@ static __always_inline struct task_struct *current_task(void)
 }
 
 /*
- * A field, read by a load where the verifier knows the pointer's type (typed:
- * it came from ctx of a fentry, fexit or tp_btf program), else by a helper,
- * which costs several times as much.
+ * Reads a field. If typed is true, the verifier knows the type of the pointer (it
+ * came from the ctx of a fentry, fexit or tp_btf program), and a plain load does.
+ * Otherwise a helper is called, which costs several times as much.
  */
 #define GET(typed, p, field) ((typed) ? (p)->field : BPF_CORE_READ(p, field))
 
-/* bpf_get_current_task_btf came in 5.11. */
+/* bpf_get_current_task_btf was added in 5.11. */
 static __always_inline bool has_typed_current(void)
 {
 	return bpf_core_enum_value_exists(enum bpf_func_id___kernel,
@@ -118,7 +121,7 @@ static __always_inline bool current_is_kthread(void)
 	return BPF_CORE_READ(current_task(), flags) & PF_KTHREAD;
 }
 
-/* The task that runs: a typed pointer saves a helper for each field. */
+/* Describes the current task. A typed pointer saves one helper call per field. */
 static __always_inline void fill_current(struct record *r)
 {
 	struct task_struct *t;
@@ -165,7 +168,7 @@ static __always_inline void fill_target(struct record *r, struct task_struct *t)
 	fill_target_as(r, t, false);
 }
 
-/* A constant for a constant kind, so the compiler leaves one ring. */
+/* For a constant kind the result is a constant, so the compiler drops the other ring. */
 static __always_inline bool is_bulk(enum kind kind)
 {
 	switch (kind) {
@@ -201,12 +204,12 @@ static __always_inline void *reserve(enum kind kind, __u64 size)
 }
 
 /*
- * Waking the reader is the dear part of a record, and on a preemptible kernel
- * the reader then runs at once, inside the program: the kernel skips a program
- * that is under way on its CPU, so other tasks' events would be missed (on 7.3,
- * 13 of 268 exits). So the readers look by themselves some times a second, and
- * are woken only when much has come: once, while the ring's filling passes a
- * window that no single record can jump over.
+ * Waking the reader is the expensive part of a record. On a preemptible kernel
+ * the reader also preempts the program at once, and the kernel skips a program
+ * that is already running on the CPU, so events of other tasks would be missed
+ * (on 7.3, 13 of 268 exits). Therefore the readers poll a few times a second and
+ * are woken only when a ring fills up: while its fill level is inside a window
+ * that is larger than any record, so that none can jump over it.
  */
 #define WAKE_AT (256 << 10)
 #define WAKE_WINDOW (8 << 10)
@@ -216,11 +219,11 @@ static __always_inline void submit(void *r, enum kind kind)
 	__u64 filled = is_bulk(kind) ? bpf_ringbuf_query(&bulk, BPF_RB_AVAIL_DATA) :
 				       bpf_ringbuf_query(&life, BPF_RB_AVAIL_DATA);
 
-	bpf_ringbuf_submit(r, filled - WAKE_AT < WAKE_WINDOW ? BPF_RB_FORCE_WAKEUP :
-							       BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r,
+			   filled - WAKE_AT < WAKE_WINDOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-/* The helper itself zeroes what it could not fill; a zero ends the stack. */
+/* The helper zeroes what it does not fill, and a zero ends the stack. */
 static __always_inline void fill_stack(void *ctx, __u64 *stack)
 {
 	bpf_get_stack(ctx, stack, STACK_DEPTH * sizeof(*stack), 0);
@@ -232,16 +235,17 @@ static __always_inline void fill_text(char *text, const void *from)
 		text[0] = 0;
 }
 
-/* The text of a classic tracepoint's field: see trace_event_raw_* in kernel.h. */
-#define DATA_LOC(ctx, field) ((const char *)(ctx) + (BPF_CORE_READ(ctx, __data_loc_##field) & 0xffff))
+/* The text of a classic tracepoint's field; see trace_event_raw_* in kernel.h. */
+#define DATA_LOC(ctx, field) \
+	((const char *)(ctx) + (BPF_CORE_READ(ctx, __data_loc_##field) & 0xffff))
 
-/* The macros keep each record's size a constant, which the verifier wants. */
-#define NEW_RECORD(type, kind_, parts_)                               \
-	({                                                            \
+/* A macro, because the verifier wants the size of a record to be a constant. */
+#define NEW_RECORD(type, kind_, parts_)                                   \
+	({                                                                \
 		struct type *__rec = reserve(kind_, sizeof(struct type)); \
-		if (__rec)                                            \
-			fill((struct record *)__rec, kind_, parts_);  \
-		__rec;                                                \
+		if (__rec)                                                \
+			fill((struct record *)__rec, kind_, parts_);      \
+		__rec;                                                    \
 	})
 
 static __always_inline struct record *new_bare(enum kind kind)
@@ -267,11 +271,10 @@ static __always_inline struct record_stack *new_stack(enum kind kind, void *ctx)
 	return r;
 }
 
-static __always_inline struct record_text_stack *
-new_text_stack(enum kind kind, void *ctx, const void *text)
+static __always_inline struct record_text_stack *new_text_stack(enum kind kind, void *ctx,
+								const void *text)
 {
-	struct record_text_stack *r =
-		NEW_RECORD(record_text_stack, kind, PART_TEXT | PART_STACK);
+	struct record_text_stack *r = NEW_RECORD(record_text_stack, kind, PART_TEXT | PART_STACK);
 
 	if (!r)
 		return NULL;
@@ -281,10 +284,10 @@ new_text_stack(enum kind kind, void *ctx, const void *text)
 }
 
 /*
- * Arguments of a fentry or fexit program are ctx[n], which the verifier refuses
- * for pointers to functions ("FUNC_PROTO is not a struct") and, on 5.10, to
- * integers. To read the same slot as memory is allowed on every kernel, where
- * bpf_get_func_arg needs 5.17.
+ * The arguments of a fentry or fexit program are ctx[n]. The verifier refuses to
+ * load a pointer to a function ("FUNC_PROTO is not a struct") and, on 5.10, a
+ * pointer to an integer. Every kernel allows to read the same slot as memory;
+ * bpf_get_func_arg would need 5.17.
  */
 static __always_inline __u64 raw_arg(__u64 *ctx, __u32 n)
 {
@@ -295,19 +298,19 @@ static __always_inline __u64 raw_arg(__u64 *ctx, __u32 n)
 }
 
 /*
- * What the function of a fexit program returned. It lies behind the arguments,
- * whose number differs between kernels for some functions; nargs is the number
- * before 5.17, which brought a helper that knows.
+ * The value that the function of a fexit program returned. It follows the
+ * arguments in ctx, and some functions have more of them in some kernels. 5.17
+ * added a helper that finds it; nargs is the number of arguments before 5.17.
  */
-#define RETURNED(ctx, nargs)                                                       \
-	({                                                                         \
-		__u64 __value = 0;                                                 \
-		if (bpf_core_enum_value_exists(enum bpf_func_id___kernel,          \
-					       BPF_FUNC_get_func_ret___kernel))    \
-			bpf_get_func_ret(ctx, &__value);                           \
-		else                                                               \
-			__value = raw_arg(ctx, nargs);                             \
-		__value;                                                           \
+#define RETURNED(ctx, nargs)                                                    \
+	({                                                                      \
+		__u64 __value = 0;                                              \
+		if (bpf_core_enum_value_exists(enum bpf_func_id___kernel,       \
+					       BPF_FUNC_get_func_ret___kernel)) \
+			bpf_get_func_ret(ctx, &__value);                        \
+		else                                                            \
+			__value = raw_arg(ctx, nargs);                          \
+		__value;                                                        \
 	})
 
 #endif /* KMODLAB_EMIT_H */

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Which records are wanted, decided before they take room in a ring. All of it
- * rests on constants that the loader sets: where no filter is set the verifier
- * prunes the questions away.
+ * The filters. They decide before a record takes room in a ring. They depend only
+ * on constants that the loader sets, so the verifier removes the code of a filter
+ * that is not set.
  *
- * A thread's name is known late (its requester asks with a format), and what
- * follows from a request runs in other tasks; so what is few and cannot be
- * judged yet always passes, and followers are known by the maps below.
+ * The name of a thread is known late, because its requester passes a format, and a
+ * request is served by other tasks. So a record that is rare and cannot be judged
+ * yet always passes, and the maps below remember the tasks that a request involves.
  */
 #ifndef KMODLAB_FILTER_H
 #define KMODLAB_FILTER_H
 
 #include "emit.h"
 
-/* A comm of 16 bytes as two numbers, which compare in two instructions. */
+/* A comm of 16 bytes as two numbers, which can be compared in two instructions. */
 struct comm {
 	__u64 half[2];
 };
@@ -31,10 +31,10 @@ const volatile __u64 want_to[2] = {};
 #define BY_PID 1
 #define BY_COMM 2
 
-/* Bit n-1 drops signal n before a record is made (the Go runtime's SIGURG, SIGCHLD). */
+/* Bit n-1 drops signal n before a record is made: SIGURG of the Go runtime, SIGCHLD. */
 const volatile __u64 skip_signals = 0;
 
-/* The module under study; the loader writes its name, and the text when it is loaded already. */
+/* The module under study. The loader writes its name, and its text if it is already loaded. */
 struct text_range {
 	__u64 begin, end;
 };
@@ -52,7 +52,7 @@ struct {
 	__type(value, struct studied_module);
 } studied SEC(".maps");
 
-/* Tasks inside a request_module that is wanted, by pid. */
+/* Tasks, by pid, that are inside a request_module that passed the filter. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -60,7 +60,7 @@ struct {
 	__type(value, __u32);
 } requesting SEC(".maps");
 
-/* Processes that were sent a wanted signal, by tgid: what becomes of it is wanted too. */
+/* Processes, by tgid, that were sent a signal that passed: what follows passes too. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -85,7 +85,7 @@ static __always_inline bool skipped(__u32 sig)
 	return sig - 1 < 64 && (skip_signals >> (sig - 1)) & 1;
 }
 
-/* As a string: up to 5.16 what a longer name left stands behind a kernel thread's. */
+/* Read as a string: up to 5.16 the rest of a longer name may follow the NUL. */
 static __always_inline bool comm_is(struct task_struct *t, const volatile __u64 *want)
 {
 	struct comm comm = {};
@@ -105,7 +105,7 @@ static __always_inline bool in_module(__u64 addr)
 	       (addr >= m->init.begin && addr < m->init.end);
 }
 
-/* What is still to come of a kernel thread, and will be told only once. */
+/* Events of a kernel thread that are still to come, and are recorded only once. */
 enum {
 	AWAITS_WAKE = 1,
 	AWAITS_FUNCTION = 2,
@@ -118,8 +118,8 @@ struct awaited {
 };
 
 /*
- * By the lower bits of the pid: an array costs a fraction of a hash, and where
- * two threads fall onto one place the later one wins, as in a map that is full.
+ * Indexed by the lower bits of the pid: an array is much cheaper than a hash. If
+ * two threads share a slot, the later one wins, as in an LRU map that is full.
  */
 #define AWAITED 32768
 
@@ -157,7 +157,7 @@ static __always_inline void await_too(__u32 pid, __u32 bits)
 	a->pid = pid;
 }
 
-/* What was awaited comes now: true once. */
+/* True once: when the awaited event arrives. */
 static __always_inline bool comes(__u32 pid, __u32 bit)
 {
 	struct awaited *a = awaited_at(pid);
@@ -168,7 +168,7 @@ static __always_inline bool comes(__u32 pid, __u32 bit)
 	return true;
 }
 
-/* struct kthread of a kernel thread; it has no threadfn before its first run. */
+/* struct kthread of a kernel thread. threadfn is not set before the first run. */
 static __always_inline struct kthread *to_kthread(struct task_struct *t)
 {
 	if (bpf_core_field_exists(struct kthread, result))
@@ -190,7 +190,7 @@ static __always_inline bool is_studied(struct task_struct *t)
 	return true;
 }
 
-/* For records about a thread that has its name. */
+/* For records about a thread that already has its name. */
 static __always_inline bool wants_task(struct task_struct *t)
 {
 	return !any_life_filter() || is_studied(t);
@@ -210,7 +210,7 @@ static __always_inline bool stack_in_module(void *ctx)
 	return false;
 }
 
-/* The caller is a thread under study, or runs the code of the module. */
+/* True if the caller is a thread under study or runs code of the module. */
 static __always_inline bool wants_caller(void *ctx)
 {
 	if (!any_life_filter() || is_studied(current_task()))
@@ -263,7 +263,7 @@ static __always_inline bool wants_send(void *ctx, struct task_struct *t)
 	return !any_life_filter() || is_studied(t) || wants_caller(ctx);
 }
 
-/* Remembers a send that passed, for the records of what becomes of it. */
+/* Remembers a send that passed, so that what follows from it passes too. */
 static __always_inline void note_send(struct task_struct *t)
 {
 	__u32 one = 1, tgid;
@@ -274,7 +274,7 @@ static __always_inline void note_send(struct task_struct *t)
 	bpf_map_update_elem(&signalled, &tgid, &one, BPF_ANY);
 }
 
-/* The task that takes a signal runs; who sent it is known by the map alone. */
+/* The current task takes a signal. Only the map knows whether its send passed. */
 static __always_inline bool wants_taken(void)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * The few kernel types that the programs read, with only the fields that they
- * read. preserve_access_index makes every access a CO-RE relocation, so the
- * order and the offsets here mean nothing; names and types do. A name behind
- * three underscores is the same kernel type in another kernel's shape.
+ * read. preserve_access_index makes every access a CO-RE relocation, so the order
+ * and the offsets here do not matter, only names and types do. What follows three
+ * underscores is ignored: it tells apart the shapes that a type has in different
+ * kernels.
  *
- * Written for this project from the kernel's public structure names, so that
- * no vmlinux.h of megabytes has to live in the repository.
+ * Written for this project from the kernel's public structure names, so that the
+ * repository needs no vmlinux.h of several megabytes.
  */
 #ifndef KMODLAB_KERNEL_H
 #define KMODLAB_KERNEL_H
@@ -38,13 +39,14 @@ enum bpf_map_type {
 
 enum { BPF_ANY = 0 };
 
-enum { /* flags of bpf_ringbuf_submit, and what bpf_ringbuf_query tells */
+/* Flags of bpf_ringbuf_submit, and what bpf_ringbuf_query can be asked for. */
+enum {
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
 	BPF_RB_AVAIL_DATA = 0,
 };
 
-/* Asked of the running kernel: these helpers came in 5.11 and 5.17. */
+/* The running kernel is asked for these helpers, added in 5.11 and 5.17. */
 enum bpf_func_id___kernel {
 	BPF_FUNC_get_current_task_btf___kernel = 158,
 	BPF_FUNC_get_func_ret___kernel = 184,
@@ -53,7 +55,7 @@ enum bpf_func_id___kernel {
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 
-/* kthread.flags, bit numbers of an enum without a name (kernel/kthread.c) */
+/* Bit numbers of kthread.flags, an enum without a name (kernel/kthread.c). */
 #define KTHREAD_SHOULD_PARK 2
 
 /* signal_struct.flags (include/linux/sched/signal.h) */
@@ -92,7 +94,7 @@ struct sighand_struct {
 	struct k_sigaction action[64];
 };
 
-struct kernel_siginfo { /* its union is not named in all kernels: see sender_of */
+struct kernel_siginfo { /* the union has no name in some kernels; see sender_of */
 	int si_signo;
 	int si_errno;
 	int si_code;
@@ -105,7 +107,7 @@ struct task_struct {
 	int tgid;
 	int exit_code;
 	void *worker_private; /* struct kthread of a kernel thread, 5.17 and later */
-	int *set_child_tid;   /* the same before 5.17 */
+	int *set_child_tid; /* the same before 5.17 */
 	char comm[16];
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
@@ -123,7 +125,7 @@ struct task_struct___old {
 
 struct kthread {
 	unsigned long flags;
-	int result; /* 5.17 and later; before, exit_code of the task holds it */
+	int result; /* 5.17 and later; before, it is in exit_code of the task */
 	int (*threadfn)(void *data);
 };
 
@@ -195,8 +197,8 @@ struct pt_regs {
 };
 
 /*
- * What the classic tracepoints give. A __data_loc field holds the length and,
- * in its lower half, the offset of a text from the beginning.
+ * The records of classic tracepoints. A __data_loc field holds the length of a
+ * text and, in its lower half, the offset of the text from the beginning.
  */
 struct trace_event_raw_module_request {
 	unsigned long ip;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * The binary layout of one record. tracer/event decodes it and repeats the
- * numbers; TestLayout there reads this file's BTF and fails when they differ.
+ * numbers; TestLayout there reads the BTF of this file and fails if they differ.
  *
- * A record is a header and, after it, the parts that its bits name, in the
- * order text, stack, args, env. All numbers are little endian.
+ * A record is a header, followed by the parts that the bits in its field parts
+ * name, in the order text, stack, args, env. All numbers are little endian.
  */
 #ifndef KMODLAB_RECORD_H
 #define KMODLAB_RECORD_H
 
 #define TASK_COMM_LEN 16
-#define TEXT_LEN 64	/* longer names are cut; MODULE_NAME_LEN is 56 */
-#define STACK_DEPTH 12	/* innermost frames; 0 ends a shorter stack */
-#define ARGS_MAX 6	/* the kernel's modprobe call has 4 */
-#define ENV_MAX 4	/* the same call sets 3 variables */
+#define TEXT_LEN 64 /* longer names are cut; MODULE_NAME_LEN is 56 */
+#define STACK_DEPTH 12 /* innermost frames; 0 ends a shorter stack */
+#define ARGS_MAX 6 /* the kernel's modprobe call has 4 */
+#define ENV_MAX 4 /* the same call sets 3 variables */
 #define ARG_LEN 64
 
 enum part {
@@ -27,7 +27,7 @@ enum task_flag {
 	TASK_KTHREAD = 1,
 };
 
-/* Keep in step with tracer/event: Kind. */
+/* Keep in step with Kind in tracer/event. */
 enum kind {
 	INVALID,
 	THREAD_REQUESTED,
@@ -87,12 +87,12 @@ enum sent {
 };
 
 struct record {
-	__u64 time;	/* bpf_ktime_get_ns: CLOCK_MONOTONIC */
+	__u64 time; /* bpf_ktime_get_ns: CLOCK_MONOTONIC */
 	__u16 kind;
 	__u8 parts;
 	__u8 by_flags;
 	__u8 target_flags;
-	__u8 result;	/* of SIGNAL_SENT: signal_generate's result plus 1; else 0 */
+	__u8 result; /* of SIGNAL_SENT: signal_generate's result plus 1; else 0 */
 	__u8 pad[2];
 	__u32 cpu;
 	__u32 arg;
@@ -107,7 +107,7 @@ struct record {
 	__u64 data;
 	__u64 aux;
 	__s64 ret;
-	__u64 task;	/* task_struct of the task that runs */
+	__u64 task; /* task_struct of the task that runs */
 	__u64 target_task;
 };
 

@@ -2,23 +2,23 @@
 
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * One object for all programs, so that they share the rings and the counters.
- * The loader takes each program by itself: one that a kernel refuses costs
- * that hook only.
+ * All programs are in one object, so that they share the rings and the counters.
+ * The loader loads each program separately: if a kernel refuses one, only that
+ * hook is lost.
  */
-#include "births.h"
-#include "parks.h"
-#include "ends.h"
-#include "requests.h"
-#include "modules.h"
-#include "works.h"
-#include "signals.h"
+#include "births.bpf.h"
+#include "parks.bpf.h"
+#include "ends.bpf.h"
+#include "requests.bpf.h"
+#include "modules.bpf.h"
+#include "works.bpf.h"
+#include "signals.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /*
- * Type information reaches the object only for what something names: these let
- * TestLayout in tracer/event compare the record's layout with Go's.
+ * The compiler emits type information only for types that are used. These
+ * declarations let TestLayout in tracer/event compare this layout with Go's.
  */
 enum kind *layout_kind __attribute__((unused));
 struct record *layout_record __attribute__((unused));

@@ -3,9 +3,9 @@
  * after_unload - calls an exported function whose module is gone
  *
  * Purpose
- *	It finds the function by name and gives the reference back at once, so
- *	that nothing keeps the other module. (Link to the symbol, or keep
- *	symbol_get until the last call.)
+ *	It looks up the function by name and puts the reference at once, so
+ *	nothing keeps the other module loaded. (Link to the symbol instead, or
+ *	keep the symbol_get() reference until after the last call.)
  *
  * Usage
  *	kmodlab run modules/faults/after_unload --load after_unload

@@ -3,13 +3,13 @@
  * bug - runs into BUG()
  *
  * Purpose
- *	BUG() says "this can not be"; when it is, the task dies.
+ *	BUG() says "this cannot happen". If it does, the task is killed.
  *
  * Usage
  *	kmodlab run modules/faults/bug
  *
  * What you will see
- *	The verdict is oops: kernel BUG at bug.c and its line.
+ *	The verdict is oops: kernel BUG, with the file and line in bug.c.
  *
  * Kernels 5.10 to 7.3.
  */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * chrdev_left - leaves its device number taken
+ * chrdev_left - leaves its device number registered
  *
  * Purpose
- *	register_chrdev() without unregister_chrdev(): the number is taken
- *	until the next boot.
+ *	register_chrdev() without unregister_chrdev(): the number stays in
+ *	use until the next boot.
  *
  * Usage
  *	kmodlab run modules/faults/chrdev_left --load chrdev_left
@@ -34,13 +34,10 @@ static int __init chrdev_left_init(void)
 
 static void __exit chrdev_left_exit(void)
 {
-#ifdef FIXED
-	unregister_chrdev(major, "chrdev_left");
-#endif
 }
 
 module_init(chrdev_left_init);
 module_exit(chrdev_left_exit);
 
-MODULE_DESCRIPTION("Leaves its device number taken");
+MODULE_DESCRIPTION("Leaves its device number registered");
 MODULE_LICENSE("GPL");

@@ -3,7 +3,7 @@
  * div_zero - divides by zero
  *
  * Purpose
- *	The processor traps, the kernel calls it a divide error.
+ *	The processor traps; the kernel reports it as a divide error.
  *
  * Usage
  *	kmodlab run modules/faults/div_zero

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * early_return - has a thread that gives up early
+ * early_return - has a thread that returns early
  *
  * Purpose
- *	The thread meets an error and returns. Its exit function does not know
- *	and stops it all the same.
+ *	The thread meets an error and returns. The exit function does not know
+ *	this and still stops the thread.
  *
  * Usage
  *	kmodlab run modules/faults/early_return
@@ -46,17 +46,17 @@ static int early_fn(void *unused)
 }
 
 /*
- * drop_last - wait until nobody but us uses a task that ends, and let it go
+ * drop_last - wait until nobody else uses a task that has ended, and free it
  *
- * Where a task ends by itself the kernel frees it some time later. So it is us who
- * free it, and its memory is nobody else's yet when we come back to it.
+ * The kernel would free the task some time later. Here we drop the last reference
+ * ourselves, so its memory is not in use again when we come back to it.
  */
 static void drop_last(struct task_struct *t)
 {
 	while (refcount_read(&t->usage) > 1)
 		msleep(1);
 	put_task_struct(t);
-	rcu_barrier(); /* since 6.18 the memory is freed by RCU */
+	rcu_barrier(); /* since 6.18 RCU frees the memory */
 }
 
 static int __init early_return_init(void)
@@ -65,8 +65,8 @@ static int __init early_return_init(void)
 }
 
 /*
- * All of it happens here: later on, what was the thread's memory may be that of
- * another task, and the kernel would say something else.
+ * All of it happens here: later the thread's memory may belong to another task, and
+ * the kernel would report something else.
  */
 static void __exit early_return_exit(void)
 {
@@ -82,5 +82,5 @@ static void __exit early_return_exit(void)
 module_init(early_return_init);
 module_exit(early_return_exit);
 
-MODULE_DESCRIPTION("Has a thread that gives up early");
+MODULE_DESCRIPTION("Has a thread that returns early");
 MODULE_LICENSE("GPL");

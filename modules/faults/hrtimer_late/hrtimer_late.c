@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hrtimer_late - leaves a timer of high resolution armed
+ * hrtimer_late - leaves a high-resolution timer armed
  *
  * Purpose
- *	It is periodic: it goes off and arms itself again, the next time in
- *	an hour. Its memory is kept, too: in that of the module it would
- *	crash the next who arms a timer.
+ *	The timer is periodic: it arms itself again, for an hour later. Its
+ *	memory is not freed either. In the module's own memory it would make
+ *	the kernel crash when the next timer is armed.
  *
  * Usage
  *	kmodlab run modules/faults/hrtimer_late --load hrtimer_late
@@ -50,14 +50,10 @@ static int __init hrtimer_late_init(void)
 
 static void __exit hrtimer_late_exit(void)
 {
-#ifdef FIXED
-	hrtimer_cancel(timer);
-	kfree(timer);
-#endif
 }
 
 module_init(hrtimer_late_init);
 module_exit(hrtimer_late_exit);
 
-MODULE_DESCRIPTION("Leaves a timer of high resolution armed");
+MODULE_DESCRIPTION("Leaves a high-resolution timer armed");
 MODULE_LICENSE("GPL");

@@ -3,8 +3,8 @@
  * idle_left - leaves a sleeping thread behind
  *
  * Purpose
- *	As no_stop, but the thread sleeps for a minute: nothing crashes yet,
- *	and yet the machine is lost.
+ *	As in no_stop, but the thread sleeps for a minute. Nothing has crashed
+ *	yet when the module is gone, but the machine will.
  *
  * Usage
  *	kmodlab run modules/faults/idle_left --load idle_left
@@ -40,9 +40,6 @@ static int __init idle_left_init(void)
 
 static void __exit idle_left_exit(void)
 {
-#ifdef FIXED
-	kthread_stop(thread);
-#endif
 }
 
 module_init(idle_left_init);

@@ -3,14 +3,14 @@
  * init_eexist - has an init that returns -EEXIST
  *
  * Purpose
- *	The errno that is also the kernel's own word for "loaded already".
+ *	The kernel uses the same errno for a module that is already loaded.
  *
  * Usage
  *	kmodlab run modules/faults/init_eexist
  *
  * What you will see
- *	The verdict is load: init returned -EEXIST. (The kernel's own word for
- *	"loaded already" is the same.)
+ *	The verdict is load: init returned -EEXIST. Do not confuse it with
+ *	the -EEXIST of a module that is already loaded.
  *
  * Kernels 5.10 to 7.3.
  */

@@ -3,7 +3,7 @@
  * init_enodev - has an init that returns -ENODEV
  *
  * Purpose
- *	A driver that finds no device. The kernel throws the module away
+ *	A driver that finds no device. The kernel discards the module
  *	again.
  *
  * Usage

@@ -3,7 +3,7 @@
  * init_positive - has an init that returns 1
  *
  * Purpose
- *	init returns 0 or a negative errno. Anything else is neither.
+ *	init returns 0 or a negative errno; 1 is neither.
  *
  * Usage
  *	kmodlab run modules/faults/init_positive

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * irq_off - loops for ever with interrupts off
+ * irq_off - loops forever with interrupts off
  *
  * Purpose
- *	No timer, no watchdog reaches this processor: nothing in the kernel
- *	can tell.
+ *	No timer and no watchdog interrupts this processor, so the kernel
+ *	itself cannot notice.
  *
  * Usage
  *	kmodlab run modules/faults/irq_off
@@ -39,5 +39,5 @@ static void __exit irq_off_exit(void)
 module_init(irq_off_init);
 module_exit(irq_off_exit);
 
-MODULE_DESCRIPTION("Loops for ever with interrupts off");
+MODULE_DESCRIPTION("Loops forever with interrupts off");
 MODULE_LICENSE("GPL");

@@ -29,9 +29,6 @@ static int __init kmalloc_leak_init(void)
 
 static void __exit kmalloc_leak_exit(void)
 {
-#ifdef FIXED
-	kfree(buffer);
-#endif
 }
 
 module_init(kmalloc_leak_init);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kstrdup_leak - leaves a string that kstrdup gave it
+ * kstrdup_leak - does not free a string from kstrdup()
  *
  * Purpose
- *	kstrdup() allocates for its caller, who has to free.
+ *	kstrdup() allocates memory that its caller has to free.
  *
  * Usage
  *	kmodlab run modules/faults/kstrdup_leak --load kstrdup_leak
  *
  * What you will see
- *	The verdict is leak: 11 bytes, taken in kstrdup_leak_init.
+ *	The verdict is leak: 11 bytes allocated in kstrdup_leak_init.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -30,13 +30,10 @@ static int __init kstrdup_leak_init(void)
 
 static void __exit kstrdup_leak_exit(void)
 {
-#ifdef FIXED
-	kfree(name);
-#endif
 }
 
 module_init(kstrdup_leak_init);
 module_exit(kstrdup_leak_exit);
 
-MODULE_DESCRIPTION("Leaves a string that kstrdup gave it");
+MODULE_DESCRIPTION("Does not free a string from kstrdup()");
 MODULE_LICENSE("GPL");

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kvmalloc_leak - leaves what kvmalloc gave it
+ * kvmalloc_leak - does not free memory from kvmalloc()
  *
  * Purpose
- *	kvmalloc() takes from kmalloc() or vmalloc(), as the size asks for.
- *	kvfree() gives back either.
+ *	kvmalloc() uses kmalloc() or vmalloc(), depending on the size.
+ *	kvfree() frees memory from either.
  *
  * Usage
  *	kmodlab run modules/faults/kvmalloc_leak --load kvmalloc_leak
  *
  * What you will see
- *	The verdict is leak: 3000 and 300000 bytes, taken in
+ *	The verdict is leak: 3000 and 300000 bytes, allocated in
  *	kvmalloc_leak_init.
  *
  * Kernels 5.10 to 7.3.
@@ -38,14 +38,10 @@ static int __init kvmalloc_leak_init(void)
 
 static void __exit kvmalloc_leak_exit(void)
 {
-#ifdef FIXED
-	kvfree(small);
-	kvfree(large);
-#endif
 }
 
 module_init(kvmalloc_leak_init);
 module_exit(kvmalloc_leak_exit);
 
-MODULE_DESCRIPTION("Leaves what kvmalloc gave it");
+MODULE_DESCRIPTION("Does not free memory from kvmalloc()");
 MODULE_LICENSE("GPL");

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * memory_hog - takes all memory
+ * memory_hog - allocates all memory
  *
  * Purpose
- *	It asks for pages until there are none: in large blocks while there
- *	are such, for that is quick, and then for each that is left.
+ *	It allocates pages until none are left: large blocks first, because
+ *	that is fast, then single pages.
  *
  * Usage
  *	kmodlab run modules/faults/memory_hog
  *
  * What you will see
- *	The kernel kills every process that it may, and panics when only init
- *	is left; the verdict is panic, with memory as its reason.
+ *	The kernel kills every process that it may kill, and panics when only
+ *	init is left; the verdict is panic, with memory as its reason.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -43,5 +43,5 @@ static void __exit memory_hog_exit(void)
 module_init(memory_hog_init);
 module_exit(memory_hog_exit);
 
-MODULE_DESCRIPTION("Takes all memory");
+MODULE_DESCRIPTION("Allocates all memory");
 MODULE_LICENSE("GPL");

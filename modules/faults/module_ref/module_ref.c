@@ -3,8 +3,8 @@
  * module_ref - takes a reference to itself and keeps it
  *
  * Purpose
- *	try_module_get() without module_put(): the module can not be unloaded
- *	any more.
+ *	try_module_get() without module_put(): the module can no longer be
+ *	unloaded.
  *
  * Usage
  *	kmodlab run modules/faults/module_ref --load module_ref
@@ -24,9 +24,6 @@ static int __init module_ref_init(void)
 {
 	if (!try_module_get(THIS_MODULE)) /* fault */
 		return -ENODEV;
-#ifdef FIXED
-	module_put(THIS_MODULE);
-#endif
 	return 0;
 }
 

@@ -3,8 +3,11 @@
  * mutex_held - returns with its mutex held
  *
  * Purpose
- *	An error path forgets to unlock. The next one who wants the mutex
- *	waits for ever: here the exit function.
+ *	An error path forgets to unlock. The next function that locks the
+ *	mutex waits forever: here it is the exit function.
+ *
+ *	A task that waits for a mutex cannot be killed, not even with
+ *	SIGKILL.
  *
  * Usage
  *	kmodlab run modules/faults/mutex_held --load mutex_held
@@ -28,9 +31,6 @@ static int __init mutex_held_init(void)
 {
 	mutex_lock(&lock);
 	count++;
-#ifdef FIXED
-	mutex_unlock(&lock);
-#endif
 	return 0;
 }
 

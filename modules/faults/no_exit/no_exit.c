@@ -3,7 +3,7 @@
  * no_exit - has no exit function
  *
  * Purpose
- *	Without module_exit() the kernel never lets the module go.
+ *	Without module_exit() the kernel never unloads the module.
  *
  * Usage
  *	kmodlab run modules/faults/no_exit

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * no_should_stop - has a thread that never looks at kthread_should_stop()
+ * no_should_stop - has a thread that never checks kthread_should_stop()
  *
  * Purpose
- *	kthread_stop() only asks. It waits until the thread ends, for ever
- *	when that does not look.
+ *	kthread_stop() only asks. It waits until the thread ends, and a thread
+ *	that does not check never ends.
  *
  * Usage
  *	kmodlab run modules/faults/no_should_stop --load no_should_stop
@@ -28,11 +28,7 @@ static bool done;
 
 static int deaf_fn(void *unused)
 {
-#ifdef FIXED
-	while (!kthread_should_stop())
-#else
 	while (!READ_ONCE(done))
-#endif
 		msleep(50); /* fault */
 	WRITE_ONCE(done, true);
 	return 0;
@@ -52,5 +48,5 @@ static void __exit no_should_stop_exit(void)
 module_init(no_should_stop_init);
 module_exit(no_should_stop_exit);
 
-MODULE_DESCRIPTION("Has a thread that never looks at kthread_should_stop()");
+MODULE_DESCRIPTION("Has a thread that never checks kthread_should_stop()");
 MODULE_LICENSE("GPL");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * no_stop - unloads under its running thread
+ * no_stop - unloads while its thread is running
  *
  * Purpose
- *	The module goes, its code is freed, and the thread goes on: into
- *	nothing.
+ *	The module is unloaded and its code is freed, but the thread still
+ *	runs that code.
  *
  * Usage
  *	kmodlab run modules/faults/no_stop --load no_stop
@@ -40,13 +40,10 @@ static int __init no_stop_init(void)
 
 static void __exit no_stop_exit(void)
 {
-#ifdef FIXED
-	kthread_stop(thread);
-#endif
 }
 
 module_init(no_stop_init);
 module_exit(no_stop_exit);
 
-MODULE_DESCRIPTION("Unloads under its running thread");
+MODULE_DESCRIPTION("Unloads while its thread is running");
 MODULE_LICENSE("GPL");

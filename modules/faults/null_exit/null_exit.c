@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * null_exit - follows a NULL pointer while it unloads
+ * null_exit - dereferences a NULL pointer while it unloads
  *
  * Purpose
- *	A module whose exit function dies stays half unloaded for ever.
+ *	A module whose exit function dies stays half unloaded forever.
  *
  * Usage
  *	kmodlab run modules/faults/null_exit
  *
  * What you will see
- *	modprobe -r is killed, the verdict is oops: NULL pointer dereference
+ *	modprobe -r is killed; the verdict is oops: NULL pointer dereference
  *	in null_exit.
  *
  * Kernels 5.10 to 7.3.
@@ -24,7 +24,7 @@ struct item {
 	int value;
 };
 
-/* Knows no item. The caller has to look at what it gets. */
+/* Finds nothing. The caller has to check the result. */
 static noinline struct item *find_item(int id)
 {
 	return NULL;
@@ -45,5 +45,5 @@ static void __exit null_exit(void)
 module_init(null_exit_init);
 module_exit(null_exit);
 
-MODULE_DESCRIPTION("Follows a NULL pointer while it unloads");
+MODULE_DESCRIPTION("Dereferences a NULL pointer while it unloads");
 MODULE_LICENSE("GPL");

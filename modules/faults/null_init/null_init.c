@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * null_init - follows a NULL pointer while it loads
+ * null_init - dereferences a NULL pointer while it loads
  *
  * Purpose
- *	The most frequent fault of all: a function may return NULL, and the
- *	caller does not look.
+ *	The most common fault of all: a function may return NULL, and its
+ *	caller does not check.
  *
  * Usage
  *	kmodlab run modules/faults/null_init
  *
  * What you will see
- *	modprobe is killed by the kernel, the verdict is oops: NULL pointer
- *	dereference in null_init. The module can not be unloaded any more.
+ *	The kernel kills modprobe; the verdict is oops: NULL pointer
+ *	dereference in null_init. The module can no longer be unloaded.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -25,7 +25,7 @@ struct item {
 	int value;
 };
 
-/* Knows no item. The caller has to look at what it gets. */
+/* Finds nothing. The caller has to check the result. */
 static noinline struct item *find_item(int id)
 {
 	return NULL;
@@ -46,5 +46,5 @@ static void __exit null_exit(void)
 module_init(null_init);
 module_exit(null_exit);
 
-MODULE_DESCRIPTION("Follows a NULL pointer while it loads");
+MODULE_DESCRIPTION("Dereferences a NULL pointer while it loads");
 MODULE_LICENSE("GPL");

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * null_thread - follows a NULL pointer in its thread
+ * null_thread - dereferences a NULL pointer in its thread
  *
  * Purpose
- *	The same as null_init, in a kernel thread: loading succeeds, and the
- *	thread dies a moment later. Nobody can stop it then.
+ *	The same fault as in null_init, but in a kernel thread: loading
+ *	succeeds, and the thread dies a moment later.
+ *
+ *	The task of a dead thread is freed, so kthread_stop() would work on
+ *	freed memory. Whatever the thread held is never released: locks,
+ *	references, memory.
  *
  * Usage
  *	kmodlab run modules/faults/null_thread --load null_thread
@@ -28,7 +32,7 @@ struct item {
 	int value;
 };
 
-/* Knows no item. The caller has to look at what it gets. */
+/* Finds nothing. The caller has to check the result. */
 static noinline struct item *find_item(int id)
 {
 	return NULL;
@@ -41,12 +45,7 @@ static int null_fn(void *unused)
 	struct item *item = find_item(1);
 
 	msleep(100);
-#ifdef FIXED
-	if (item)
-		pr_info("value %d\n", item->value);
-#else
 	pr_info("value %d\n", item->value); /* fault */
-#endif
 	while (!kthread_should_stop())
 		msleep_interruptible(50);
 	return 0;
@@ -66,5 +65,5 @@ static void __exit null_thread_exit(void)
 module_init(null_thread_init);
 module_exit(null_thread_exit);
 
-MODULE_DESCRIPTION("Follows a NULL pointer in its thread");
+MODULE_DESCRIPTION("Dereferences a NULL pointer in its thread");
 MODULE_LICENSE("GPL");

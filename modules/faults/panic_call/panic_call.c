@@ -3,13 +3,13 @@
  * panic_call - calls panic()
  *
  * Purpose
- *	The kernel's last word.
+ *	panic() prints its message and halts the machine.
  *
  * Usage
  *	kmodlab run modules/faults/panic_call
  *
  * What you will see
- *	The verdict is panic, with the module's own words.
+ *	The verdict is panic, with the module's message.
  *
  * Kernels 5.10 to 7.3.
  */

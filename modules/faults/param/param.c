@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * param - takes a number as parameter
+ * param - takes a number as a parameter
  *
  * Purpose
- *	Give it something else.
+ *	Pass something else, or a parameter that does not exist.
  *
  * Usage
  *	kmodlab run modules/faults/param --params param.count=many
  *
  * What you will see
- *	With count=many the verdict is load: invalid parameter. With a
- *	parameter that it does not have (tally=1) the kernel only warns, and
- *	the verdict is expectation.
+ *	With count=many the verdict is load: invalid parameter. For a
+ *	parameter that the module does not have (tally=1) the kernel only
+ *	warns, and the verdict is expectation.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -38,5 +38,5 @@ static void __exit param_exit(void)
 module_init(param_init);
 module_exit(param_exit);
 
-MODULE_DESCRIPTION("Takes a number as parameter");
+MODULE_DESCRIPTION("Takes a number as a parameter");
 MODULE_LICENSE("GPL");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * pid_task_leak - looks a task up and keeps it
+ * pid_task_leak - looks up a task and keeps the reference
  *
  * Purpose
- *	get_pid_task() gives a task with a reference, which has to be put.
- *	This one is of a process that lives on, so that nothing shows.
+ *	get_pid_task() returns a task with a reference that has to be put.
+ *	The process of this task lives on, so nothing else shows the fault.
  *
  * Usage
  *	kmodlab run modules/faults/pid_task_leak --load pid_task_leak
@@ -36,13 +36,10 @@ static int __init pid_task_leak_init(void)
 
 static void __exit pid_task_leak_exit(void)
 {
-#ifdef FIXED
-	put_task_struct(first);
-#endif
 }
 
 module_init(pid_task_leak_init);
 module_exit(pid_task_leak_exit);
 
-MODULE_DESCRIPTION("Looks a task up and keeps it");
+MODULE_DESCRIPTION("Looks up a task and keeps the reference");
 MODULE_LICENSE("GPL");

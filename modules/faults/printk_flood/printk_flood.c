@@ -3,7 +3,7 @@
  * printk_flood - prints without end
  *
  * Purpose
- *	The console is slow, and who prints has to wait for it.
+ *	The console is slow, and whoever prints has to wait for it.
  *
  * Usage
  *	kmodlab run modules/faults/printk_flood

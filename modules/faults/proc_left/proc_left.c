@@ -3,7 +3,7 @@
  * proc_left - leaves its entry in /proc
  *
  * Purpose
- *	Who opens it after unload has the kernel call code that is gone.
+ *	A process that opens it after unload makes the kernel call freed code.
  *
  * Usage
  *	kmodlab run modules/faults/proc_left --load proc_left
@@ -35,9 +35,6 @@ static int __init proc_left_init(void)
 
 static void __exit proc_left_exit(void)
 {
-#ifdef FIXED
-	remove_proc_entry("proc_left", NULL);
-#endif
 }
 
 module_init(proc_left_init);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rcu_leak - frees through RCU, and forgets one
+ * rcu_leak - frees with RCU, and forgets one object
  *
  * Purpose
- *	kfree_rcu() frees when no reader can look any more, which is later
- *	and elsewhere. That is no leak; what was never given to it is.
+ *	kfree_rcu() frees after the last reader is done: later, and in another
+ *	context. That is no leak. An object that is never passed to it is one.
  *
  * Usage
  *	kmodlab run modules/faults/rcu_leak --load rcu_leak
  *
  * What you will see
- *	The verdict is leak: 40 bytes, taken in rcu_leak_init. The other
- *	two, one of them freed before unload, are not named.
+ *	The verdict is leak: 40 bytes allocated in rcu_leak_init. The other
+ *	two objects are not named; one of them is freed before unload.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -47,13 +47,10 @@ static int __init rcu_leak_init(void)
 static void __exit rcu_leak_exit(void)
 {
 	kfree_rcu(second, rcu);
-#ifdef FIXED
-	kfree_rcu(third, rcu);
-#endif
 }
 
 module_init(rcu_leak_init);
 module_exit(rcu_leak_exit);
 
-MODULE_DESCRIPTION("Frees through RCU, and forgets one");
+MODULE_DESCRIPTION("Frees with RCU, and forgets one object");
 MODULE_LICENSE("GPL");

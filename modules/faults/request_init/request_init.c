@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * request_init - asks in init for a module that needs it
+ * request_init - its init function requests a module that needs this one
  *
  * Purpose
  *	modprobe loads request_init_user, which needs a symbol of this module.
- *	The kernel lets it wait until this init is done, and this init waits
- *	for modprobe.
+ *	The kernel makes that load wait until this init is done, and this init
+ *	waits for modprobe.
  *
  * Usage
  *	kmodlab run modules/faults/request_init --load request_init
@@ -43,5 +43,5 @@ static void __exit request_exit(void)
 module_init(request_init);
 module_exit(request_exit);
 
-MODULE_DESCRIPTION("Asks in init for a module that needs it");
+MODULE_DESCRIPTION("Its init function requests a module that needs this one");
 MODULE_LICENSE("GPL");

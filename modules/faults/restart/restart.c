@@ -3,13 +3,13 @@
  * restart - restarts the machine
  *
  * Purpose
- *	emergency_restart() asks nobody.
+ *	emergency_restart() restarts at once, without a shutdown.
  *
  * Usage
  *	kmodlab run modules/faults/restart
  *
  * What you will see
- *	The guest is gone without a word of its kernel; the verdict is lost.
+ *	The guest disappears without a message; the verdict is lost.
  *
  * Kernels 5.10 to 7.3.
  */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sleep_atomic - sleeps with a spinlock held
+ * sleep_atomic - sleeps while it holds a spinlock
  *
  * Purpose
- *	Under a spinlock nothing may sleep. The _bh kind counts in
- *	preempt_count on every kernel, so that the scheduler notices.
+ *	Nothing may sleep under a spinlock. The _bh variant counts in
+ *	preempt_count on every kernel, so the scheduler notices.
  *
  * Usage
  *	kmodlab run modules/faults/sleep_atomic
@@ -38,5 +38,5 @@ static void __exit sleep_atomic_exit(void)
 module_init(sleep_atomic_init);
 module_exit(sleep_atomic_exit);
 
-MODULE_DESCRIPTION("Sleeps with a spinlock held");
+MODULE_DESCRIPTION("Sleeps while it holds a spinlock");
 MODULE_LICENSE("GPL");

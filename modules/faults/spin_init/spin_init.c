@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spin_init - loops for ever in init
+ * spin_init - loops forever in init
  *
  * Purpose
- *	Nobody sets the flag that it waits for, and it does not give the
- *	processor away meanwhile.
+ *	Nobody sets the flag that init waits for, and the loop does not yield
+ *	the processor.
  *
  * Usage
  *	kmodlab run modules/faults/spin_init
@@ -36,5 +36,5 @@ static void __exit spin_exit(void)
 module_init(spin_init);
 module_exit(spin_exit);
 
-MODULE_DESCRIPTION("Loops for ever in init");
+MODULE_DESCRIPTION("Loops forever in init");
 MODULE_LICENSE("GPL");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spin_nopreempt - loops for ever with preemption off
+ * spin_nopreempt - loops forever with preemption off
  *
  * Purpose
  *	Not even a preemptible kernel gets the processor back.
@@ -38,5 +38,5 @@ static void __exit spin_nopreempt_exit(void)
 module_init(spin_nopreempt_init);
 module_exit(spin_nopreempt_exit);
 
-MODULE_DESCRIPTION("Loops for ever with preemption off");
+MODULE_DESCRIPTION("Loops forever with preemption off");
 MODULE_LICENSE("GPL");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spin_thread - has a thread that loops for ever
+ * spin_thread - has a thread that loops forever
  *
  * Purpose
- *	As spin_init, in a thread: the module loads, and one processor is
- *	lost.
+ *	As in spin_init, but in a thread: the module loads, and one processor
+ *	is lost.
  *
  * Usage
  *	kmodlab run modules/faults/spin_thread
@@ -47,5 +47,5 @@ static void __exit spin_thread_exit(void)
 module_init(spin_thread_init);
 module_exit(spin_thread_exit);
 
-MODULE_DESCRIPTION("Has a thread that loops for ever");
+MODULE_DESCRIPTION("Has a thread that loops forever");
 MODULE_LICENSE("GPL");

@@ -3,7 +3,7 @@
  * spinlock_twice - takes its spinlock twice
  *
  * Purpose
- *	A spinlock does not know who holds it: its holder waits for itself.
+ *	A spinlock does not know its holder, so the holder waits for itself.
  *
  * Usage
  *	kmodlab run modules/faults/spinlock_twice

@@ -3,9 +3,9 @@
  * stop_dead - stops a thread that has ended, without a reference
  *
  * Purpose
- *	A thread that ends by itself frees its task. kthread_stop() needs one
- *	that is still there: hold a reference (get_task_struct), or let the
- *	thread wait for the stop.
+ *	When a thread ends by itself, its task is freed. kthread_stop() needs a
+ *	task that still exists: hold a reference (get_task_struct()), or let
+ *	the thread wait for the stop.
  *
  * Usage
  *	kmodlab run modules/faults/stop_dead --load stop_dead
@@ -35,21 +35,19 @@ static int short_fn(void *unused)
 	return 0;
 }
 
-/* wait_ended - wait until nobody but us uses a task that ends */
+/* wait_ended - wait until nobody else uses a task that has ended */
 static void wait_ended(struct task_struct *t)
 {
 	while (refcount_read(&t->usage) > 1)
 		msleep(1);
 }
 
-#ifndef FIXED
-/* drop - put a task's last reference, and wait until its memory is free */
+/* drop - put the last reference of a task, and wait until its memory is freed */
 static void drop(struct task_struct *t)
 {
 	put_task_struct(t);
-	rcu_barrier(); /* since 6.18 RCU frees it */
+	rcu_barrier(); /* since 6.18 RCU frees the memory */
 }
-#endif
 
 static int __init stop_dead_init(void)
 {
@@ -57,8 +55,8 @@ static int __init stop_dead_init(void)
 }
 
 /*
- * All of it happens here, and it is us who let the task go: later on, what was its
- * memory may be that of another task, and the kernel would say something else.
+ * All of it happens here, and we free the task ourselves: later its memory may
+ * belong to another task, and the kernel would report something else.
  */
 static void __exit stop_dead_exit(void)
 {
@@ -68,13 +66,8 @@ static void __exit stop_dead_exit(void)
 	get_task_struct(thread);
 	wake_up_process(thread);
 	wait_ended(thread);
-#ifndef FIXED
 	drop(thread);
-#endif
 	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
-#ifdef FIXED
-	put_task_struct(thread);
-#endif
 }
 
 module_init(stop_dead_init);

@@ -36,21 +36,19 @@ static int loop_fn(void *unused)
 	return 0;
 }
 
-#ifndef FIXED
 /*
- * drop_last - wait until nobody but us uses a task that ends, and let it go
+ * drop_last - wait until nobody else uses a task that has ended, and free it
  *
- * Where a task ends by itself the kernel frees it some time later. So it is us who
- * free it, and its memory is nobody else's yet when we come back to it.
+ * The kernel would free the task some time later. Here we drop the last reference
+ * ourselves, so its memory is not in use again when we come back to it.
  */
 static void drop_last(struct task_struct *t)
 {
 	while (refcount_read(&t->usage) > 1)
 		msleep(1);
 	put_task_struct(t);
-	rcu_barrier(); /* since 6.18 the memory is freed by RCU */
+	rcu_barrier(); /* since 6.18 RCU frees the memory */
 }
-#endif
 
 static int __init stop_twice_init(void)
 {
@@ -60,14 +58,10 @@ static int __init stop_twice_init(void)
 
 static void __exit stop_twice_exit(void)
 {
-#ifndef FIXED
 	get_task_struct(thread);
-#endif
 	kthread_stop(thread);
-#ifndef FIXED
 	drop_last(thread);
 	pr_info("it returned %d\n", kthread_stop(thread)); /* fault */
-#endif
 }
 
 module_init(stop_twice_init);

@@ -29,9 +29,6 @@ static int __init sysfs_left_init(void)
 
 static void __exit sysfs_left_exit(void)
 {
-#ifdef FIXED
-	kobject_put(folder);
-#endif
 }
 
 module_init(sysfs_left_init);

@@ -3,9 +3,9 @@
  * task_leak - keeps a reference to a task
  *
  * Purpose
- *	get_task_struct() keeps the task_struct of a thread that has ended
- *	until put_task_struct(). Each load that forgets it loses several
- *	KiB.
+ *	get_task_struct() keeps the task_struct of a thread that has ended,
+ *	until put_task_struct(). Without it, each load loses several KiB of
+ *	memory.
  *
  * Usage
  *	kmodlab run modules/faults/task_leak --load task_leak
@@ -45,9 +45,6 @@ static int __init task_leak_init(void)
 static void __exit task_leak_exit(void)
 {
 	kthread_stop(thread);
-#ifdef FIXED
-	put_task_struct(thread);
-#endif
 }
 
 module_init(task_leak_init);

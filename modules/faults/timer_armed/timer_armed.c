@@ -4,14 +4,14 @@
  *
  * Purpose
  *	The timer expires after unload, and the kernel calls a function that
- *	is gone, in an interrupt.
+ *	no longer exists, in an interrupt.
  *
  * Usage
  *	kmodlab run modules/faults/timer_armed --load timer_armed
  *
  * What you will see
  *	After unload the verdict is oops: page fault at an address without a
- *	name; in an interrupt that is a panic, too.
+ *	name. In an interrupt that is a panic as well.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -23,7 +23,7 @@
 #include <linux/timer.h>
 #include <linux/version.h>
 
-/* timer_delete_sync() came with 6.2, del_timer_sync() went with 6.15. */
+/* timer_delete_sync() was added in 6.2, del_timer_sync() was removed in 6.15. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define timer_delete_sync del_timer_sync
 #endif
@@ -46,9 +46,6 @@ static void __exit timer_armed_exit(void)
 {
 	mod_timer(&timer, jiffies + 2 * HZ / 5); /* fault */
 	pr_info("once more\n");
-#ifdef FIXED
-	timer_delete_sync(&timer);
-#endif
 }
 
 module_init(timer_armed_init);

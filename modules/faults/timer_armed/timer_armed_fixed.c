@@ -1,17 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * timer_armed_fixed - timer_armed.c with the mend that stands there under FIXED
+ * timer_armed_fixed - deletes its timer
  *
  * Purpose
- *	Shows that kmodlab raises no false alarm.
+ *	Like timer_armed.c, but the exit function calls timer_delete_sync(),
+ *	which also waits for a callback that is running.
+ *
+ *	To see the difference: diff -u timer_armed.c timer_armed_fixed.c
  *
  * Usage
  *	kmodlab run modules/faults/timer_armed --load timer_armed_fixed
  *
  * What you will see
- *	The verdict pass.
+ *	The verdict is pass.
  *
  * Kernels 5.10 to 7.3.
  */
-#define FIXED
-#include "timer_armed.c"
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/module.h>
+#include <linux/timer.h>
+#include <linux/version.h>
+
+/* timer_delete_sync() was added in 6.2, del_timer_sync() was removed in 6.15. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define timer_delete_sync del_timer_sync
+#endif
+
+static struct timer_list timer;
+
+static void tick(struct timer_list *t)
+{
+	mod_timer(t, jiffies + HZ / 10);
+}
+
+static int __init timer_armed_init(void)
+{
+	timer_setup(&timer, tick, 0);
+	mod_timer(&timer, jiffies + HZ / 10);
+	return 0;
+}
+
+static void __exit timer_armed_exit(void)
+{
+	mod_timer(&timer, jiffies + 2 * HZ / 5);
+	pr_info("once more\n");
+	timer_delete_sync(&timer);
+}
+
+module_init(timer_armed_init);
+module_exit(timer_armed_exit);
+
+MODULE_DESCRIPTION("Deletes its timer");
+MODULE_LICENSE("GPL");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * timer_late - leaves a timer armed that goes off in an hour
+ * timer_late - leaves a timer armed that expires in an hour
  *
  * Purpose
- *	A short test sees nothing of it; the machine crashes an hour later.
+ *	A short test notices nothing; the machine crashes an hour later.
  *
  * Usage
  *	kmodlab run modules/faults/timer_late --load timer_late
@@ -22,7 +22,7 @@
 #include <linux/timer.h>
 #include <linux/version.h>
 
-/* timer_delete_sync() came with 6.2, del_timer_sync() went with 6.15. */
+/* timer_delete_sync() was added in 6.2, del_timer_sync() was removed in 6.15. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define timer_delete_sync del_timer_sync
 #endif
@@ -43,13 +43,10 @@ static int __init timer_late_init(void)
 
 static void __exit timer_late_exit(void)
 {
-#ifdef FIXED
-	timer_delete_sync(&timer);
-#endif
 }
 
 module_init(timer_late_init);
 module_exit(timer_late_exit);
 
-MODULE_DESCRIPTION("Leaves a timer armed that goes off in an hour");
+MODULE_DESCRIPTION("Leaves a timer armed that expires in an hour");
 MODULE_LICENSE("GPL");

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * triple_fault - takes the processor's table of interrupts away
+ * triple_fault - takes the interrupt table away from the processor
  *
  * Purpose
- *	The next trap finds no handler, nor does the fault of that: the
- *	processor shuts down, and the board resets it.
+ *	The next trap finds no handler, and neither do the faults that follow
+ *	from it: the processor shuts down, and the board resets it.
  *
  * Usage
  *	kmodlab run modules/faults/triple_fault
  *
  * What you will see
- *	The guest is gone without a word of its kernel; the verdict is lost.
+ *	The guest disappears without a message; the verdict is lost.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -35,5 +35,5 @@ static void __exit triple_fault_exit(void)
 module_init(triple_fault_init);
 module_exit(triple_fault_exit);
 
-MODULE_DESCRIPTION("Takes the processor's table of interrupts away");
+MODULE_DESCRIPTION("Takes the interrupt table away from the processor");
 MODULE_LICENSE("GPL");

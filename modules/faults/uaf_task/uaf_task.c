@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * uaf_task - takes a reference to a task that is gone
+ * uaf_task - takes a reference to a task that is already freed
  *
  * Purpose
- *	A pointer to a task is good only while one holds a reference. This
- *	thread ends at once, and its task is freed.
+ *	A pointer to a task is valid only while somebody holds a reference.
+ *	This thread ends at once, and its task is freed.
  *
  * Usage
  *	kmodlab run modules/faults/uaf_task
@@ -33,17 +33,17 @@ static int short_fn(void *unused)
 }
 
 /*
- * drop_last - wait until nobody but us uses a task that ends, and let it go
+ * drop_last - wait until nobody else uses a task that has ended, and free it
  *
- * Where a task ends by itself the kernel frees it some time later. So it is us who
- * free it, and its memory is nobody else's yet when we come back to it.
+ * The kernel would free the task some time later. Here we drop the last reference
+ * ourselves, so its memory is not in use again when we come back to it.
  */
 static void drop_last(struct task_struct *t)
 {
 	while (refcount_read(&t->usage) > 1)
 		msleep(1);
 	put_task_struct(t);
-	rcu_barrier(); /* since 6.18 the memory is freed by RCU */
+	rcu_barrier(); /* since 6.18 RCU frees the memory */
 }
 
 static int __init uaf_task_init(void)
@@ -66,5 +66,5 @@ static void __exit uaf_task_exit(void)
 module_init(uaf_task_init);
 module_exit(uaf_task_exit);
 
-MODULE_DESCRIPTION("Takes a reference to a task that is gone");
+MODULE_DESCRIPTION("Takes a reference to a task that is already freed");
 MODULE_LICENSE("GPL");

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vmalloc_leak - leaves what vmalloc gave it
+ * vmalloc_leak - does not free memory from vmalloc()
  *
  * Purpose
- *	vmalloc() is for what is too large for kmalloc(), and is given back
- *	with vfree().
+ *	vmalloc() is for memory that is too large for kmalloc(). Free it with
+ *	vfree().
  *
  * Usage
  *	kmodlab run modules/faults/vmalloc_leak --load vmalloc_leak
  *
  * What you will see
- *	The verdict is leak: 65536 bytes, taken in vmalloc_leak_init.
+ *	The verdict is leak: 65536 bytes allocated in vmalloc_leak_init.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -30,13 +30,10 @@ static int __init vmalloc_leak_init(void)
 
 static void __exit vmalloc_leak_exit(void)
 {
-#ifdef FIXED
-	vfree(table);
-#endif
 }
 
 module_init(vmalloc_leak_init);
 module_exit(vmalloc_leak_exit);
 
-MODULE_DESCRIPTION("Leaves what vmalloc gave it");
+MODULE_DESCRIPTION("Does not free memory from vmalloc()");
 MODULE_LICENSE("GPL");

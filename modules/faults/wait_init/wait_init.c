@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * wait_init - waits in init for what never comes
+ * wait_init - waits in init for a completion that never comes
  *
  * Purpose
  *	Nobody completes the completion that init waits for.
@@ -9,8 +9,8 @@
  *	kmodlab run modules/faults/wait_init
  *
  * What you will see
- *	modprobe never ends and SIGKILL does not help; the verdict is hung, in
- *	wait_init.
+ *	modprobe never ends, and SIGKILL does not help; the verdict is hung,
+ *	in wait_init.
  *
  * Kernels 5.10 to 7.3.
  */
@@ -35,5 +35,5 @@ static void __exit wait_exit(void)
 module_init(wait_init);
 module_exit(wait_exit);
 
-MODULE_DESCRIPTION("Waits in init for what never comes");
+MODULE_DESCRIPTION("Waits in init for a completion that never comes");
 MODULE_LICENSE("GPL");

@@ -3,14 +3,14 @@
  * warn - runs into WARN()
  *
  * Purpose
- *	WARN() reports and goes on: the module loads and unloads as if nothing
- *	were wrong.
+ *	WARN() only reports: the module loads and unloads as if nothing were
+ *	wrong.
  *
  * Usage
  *	kmodlab run modules/faults/warn
  *
  * What you will see
- *	The verdict is oops: WARNING with the module's own words.
+ *	The verdict is oops: WARNING, with the module's message.
  *
  * Kernels 5.10 to 7.3.
  */

@@ -4,7 +4,7 @@
  *
  * Purpose
  *	A delayed work is a timer and a work. cancel_delayed_work_sync()
- *	ends both.
+ *	cancels both.
  *
  * Usage
  *	kmodlab run modules/faults/work_late --load work_late
@@ -37,9 +37,6 @@ static int __init work_late_init(void)
 
 static void __exit work_late_exit(void)
 {
-#ifdef FIXED
-	cancel_delayed_work_sync(&work);
-#endif
 }
 
 module_init(work_late_init);

@@ -3,7 +3,7 @@
  * work_left - leaves a work queued
  *
  * Purpose
- *	The work runs after unload; its function is gone.
+ *	The work runs after unload, when its function is gone.
  *
  * Usage
  *	kmodlab run modules/faults/work_left --load work_left
@@ -36,9 +36,6 @@ static void __exit work_left_exit(void)
 {
 	schedule_delayed_work(&work, 2 * HZ / 5); /* fault */
 	pr_info("once more\n");
-#ifdef FIXED
-	cancel_delayed_work_sync(&work);
-#endif
 }
 
 module_init(work_left_init);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The end of a kernel thread: asked to stop, noticing it, its exit, the last
- * reference. The exits of usermode helpers come the same way.
+ * How a kernel thread ends: it is asked to stop, it notices, it exits, and its
+ * last reference is dropped. Exits of usermode helpers are seen here as well.
  */
-#ifndef KMODLAB_ENDS_H
-#define KMODLAB_ENDS_H
+#ifndef KMODLAB_ENDS_BPF_H
+#define KMODLAB_ENDS_BPF_H
 
 #include "filter.h"
 
@@ -14,7 +14,7 @@ static __always_inline int on_stop_asked(void *ctx, struct task_struct *t)
 	return with_target_and_stack(ctx, THREAD_STOP_ASKED, t);
 }
 
-/* 6.12's kthread_stop_put comes here too, whichever way it is compiled. */
+/* kthread_stop_put, added in 6.12, gets here too, inlined or not. */
 HOOK(stop_asked);
 SEC("tp_btf/sched_kthread_stop")
 int stop_asked(__u64 *ctx)
@@ -30,7 +30,7 @@ int stop_asked__kprobe(struct pt_regs *ctx)
 	return on_stop_asked(ctx, (struct task_struct *)BPF_CORE_READ(ctx, di));
 }
 
-/* Cannot see a thread that reads the flag by other means or never asks. */
+/* A thread that reads the flag in another way, or never asks, is not seen. */
 static __always_inline int on_should_stop(__u64 ret)
 {
 	struct record *r;
@@ -60,7 +60,7 @@ int stop_seen__kretprobe(struct pt_regs *ctx)
 	return on_should_stop(BPF_CORE_READ(ctx, ax));
 }
 
-/* Says no more than the result: passes every filter, the stops are few. */
+/* Only the result is known, so the record passes every filter. Stops are few. */
 static __always_inline int on_stop_returned(__s32 ret)
 {
 	struct record *r = new_bare(THREAD_STOP_RETURNED);
@@ -88,8 +88,8 @@ int stop_returned__kretprobe(struct pt_regs *ctx)
 }
 
 /*
- * Usermode helpers, by thread group, with their subprocess_info: their exec and
- * exit matter, others' do not.
+ * Usermode helpers by tgid, with their subprocess_info. Only the exec and the exit
+ * of these processes are recorded.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -127,8 +127,8 @@ static __always_inline int on_exited(struct task_struct *t)
 }
 
 /*
- * Runs in the dying task, after exit_mm. A kernel thread's result is in struct
- * kthread since 5.17, in exit_code before.
+ * Runs in the task that exits, after exit_mm. Since 5.17 the result of a kernel
+ * thread is in struct kthread; before, it is in exit_code.
  */
 HOOK(task_exited);
 SEC("tp_btf/sched_process_exit")
@@ -146,9 +146,9 @@ int task_exited__tracepoint(void *ctx)
 }
 
 /*
- * The last reference is gone. Not sched_process_free: that comes a grace period
- * after the exit, whoever still holds a reference. struct kthread goes a moment
- * later, so that a filter by module can still ask.
+ * The last reference is dropped. sched_process_free would be wrong: it fires one
+ * grace period after the exit, even while somebody holds a reference. struct
+ * kthread is freed a moment later, so a filter by module can still read it.
  */
 static __always_inline int on_freed(struct task_struct *t)
 {
@@ -179,4 +179,4 @@ int task_freed__kprobe(struct pt_regs *ctx)
 	return on_freed((struct task_struct *)BPF_CORE_READ(ctx, di));
 }
 
-#endif /* KMODLAB_ENDS_H */
+#endif /* KMODLAB_ENDS_BPF_H */

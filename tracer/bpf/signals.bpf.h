@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Signals: sent, the kernel's decision, taken by a kernel thread (dequeue or
- * flush) or delivered to a process, and which signals a thread allows.
+ * Signals: the send, the kernel's decision, and how the signal is consumed. A
+ * kernel thread dequeues or flushes it, to a process it is delivered. Also the
+ * signals that a kernel thread allows.
  */
+#ifndef KMODLAB_SIGNALS_BPF_H
+#define KMODLAB_SIGNALS_BPF_H
+
 #include "filter.h"
 
 /*
@@ -19,8 +23,8 @@ static __always_inline int si_code(struct kernel_siginfo *info)
 }
 
 /*
- * si_pid and si_uid as they lie in a siginfo, where the union holds them: all
- * that a user may send (si_code <= 0) but timers. The layout is the ABI's.
+ * si_pid and si_uid, as they are stored in a siginfo. The union holds them for
+ * whatever a user may send (si_code <= 0), except timers. The layout is ABI.
  */
 #define SI_TIMER (-2)
 #define SIGINFO_PID_UID 16
@@ -35,7 +39,7 @@ static __always_inline __u64 sender_of(struct kernel_siginfo *info, int code)
 	return pid_uid;
 }
 
-/* Not a typed pointer: the verifier allows no arithmetic on those. */
+/* The pointer is not typed, because the verifier allows no arithmetic on typed ones. */
 static __always_inline __u64 handler_of(struct task_struct *t, __u32 sig)
 {
 	struct sighand_struct *hand = BPF_CORE_READ(t, sighand);
@@ -97,9 +101,9 @@ struct sent_args {
 };
 
 /*
- * What a send tells waits here, on its CPU, for the kernel's decision: siglock is
- * held with interrupts off until signal_generate, so that nothing comes between.
- * One record for both halves what a flood of signals costs.
+ * A send is kept here, per CPU, until the kernel decides. siglock is held with
+ * interrupts off until signal_generate, so no other send can come between. One
+ * record for both events halves the cost of a flood of signals.
  */
 struct sending {
 	struct record_stack rec;
@@ -124,7 +128,7 @@ static __always_inline void fill_sent(struct record *r, struct sent_args *a, __u
 	r->ptr = sender_of(a->info, r->ret);
 }
 
-/* result is signal_generate's, plus one; 0 where that is not known. */
+/* result is that of signal_generate plus one, or 0 if it is not known. */
 static __always_inline void submit_sent(struct record_stack *sent, __u8 result)
 {
 	struct record_stack *rs;
@@ -152,10 +156,10 @@ static __always_inline void submit_sent(struct record_stack *sent, __u8 result)
 }
 
 /*
- * A process that sends what is pending already changes nothing, and comes by
- * the hundred thousand: such a record has no stack, which is the dearer half of
- * it in time and in room. A kernel thread's stack is always taken, for it says
- * which module's function sent.
+ * A process that sends a signal that is already pending changes nothing, and it may
+ * do so a hundred thousand times. Such a record has no stack, which is the larger
+ * half of its cost in time and in room. The stack of a kernel thread is always
+ * recorded, because it tells which function of which module sent the signal.
  */
 static __always_inline int on_sent(void *ctx, struct sent_args *a, bool typed)
 {
@@ -185,12 +189,12 @@ static __always_inline int on_sent(void *ctx, struct sent_args *a, bool typed)
 }
 
 /*
- * Before prepare_signal decides: the target's handler and mask as the kernel
- * will find them (siglock is held). The wake-up comes before signal_generate,
- * so the clock starts here. The stack names the sending code: kernel threads
- * get no queued siginfo, only the send side knows the sender. 5.10 calls the
- * function __send_signal, with the same arguments. Cannot see POSIX timers,
- * which queue their signal by send_sigqueue.
+ * This runs before prepare_signal decides, and siglock is held, so the handler and
+ * the mask of the target are those that the kernel will find. The target is woken
+ * before signal_generate, so the time of the send is taken here. The stack names
+ * the sending code: for a kernel thread no siginfo is queued, so only the sending
+ * side knows the sender. In 5.10 the function is __send_signal, with the same
+ * arguments. POSIX timers are not seen: they send with send_sigqueue.
  */
 HOOK(signal_sent);
 static __always_inline int on_sent_typed(__u64 *ctx)
@@ -235,9 +239,9 @@ int signal_sent__kprobe(struct pt_regs *ctx)
 }
 
 /*
- * result 0 does not mean "not blocked"; see SENT_BLOCKED. A timer's signal has no
- * send that is open: it gets a record of its own, and passes no filter, for
- * nothing says who sent it.
+ * result 0 does not mean "not blocked"; see SENT_BLOCKED. The signal of a timer has
+ * no open send, so it gets a record of its own. It passes no filter, because the
+ * sender is not known.
  */
 HOOK(signal_generated);
 SEC("tp_btf/signal_generate")
@@ -268,7 +272,7 @@ int signal_generated(__u64 *ctx)
 	return 0;
 }
 
-/* Only the return value: the arguments move between 5.10, 6.1 and 6.12. */
+/* Only the return value is used: the arguments differ in 5.10, 6.1 and 6.12. */
 static __always_inline int on_dequeued(void *ctx, __s32 sig)
 {
 	struct record_stack *r;
@@ -299,8 +303,8 @@ int signal_dequeued__kretprobe(struct pt_regs *ctx)
 }
 
 /*
- * Also with nothing pending: a thread that saw signal_pending() and flushes
- * then was woken by kthread_stop (TIF_NOTIFY_SIGNAL, 6.1) and got no signal.
+ * Recorded even if nothing is pending: then the thread saw signal_pending()
+ * because kthread_stop woke it (TIF_NOTIFY_SIGNAL, 6.1), and it got no signal.
  */
 static __always_inline int on_flushed(void *ctx, struct task_struct *t)
 {
@@ -334,7 +338,7 @@ int signal_flushed__kprobe(struct pt_regs *ctx)
 	return on_flushed(ctx, (struct task_struct *)BPF_CORE_READ(ctx, di));
 }
 
-/* Processes only: kernel threads never return to user mode. */
+/* Only for processes: a kernel thread never returns to user mode. */
 HOOK(signal_delivered);
 SEC("tp_btf/signal_deliver")
 int signal_delivered(__u64 *ctx)
@@ -356,9 +360,9 @@ int signal_delivered(__u64 *ctx)
 }
 
 /*
- * allow_signal, allow_kernel_signal and disallow_signal are inline calls of
- * this. Passes every filter but that of signals: a thread may allow one before
- * it has its name.
+ * allow_signal, allow_kernel_signal and disallow_signal are inline functions that
+ * call this one. The record passes every filter except that of signals, because a
+ * thread may allow a signal before it has its name.
  */
 static __always_inline int on_allowed(__u32 sig, __u64 handler)
 {
@@ -389,3 +393,5 @@ int signal_allowed__kprobe(struct pt_regs *ctx)
 	FIRED(signal_allowed);
 	return on_allowed(BPF_CORE_READ(ctx, di), BPF_CORE_READ(ctx, si));
 }
+
+#endif /* KMODLAB_SIGNALS_BPF_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Kernel threads that are bound to a CPU, and parked on it.
+ * Kernel threads that are bound to a CPU, parked and unparked.
  */
-#ifndef KMODLAB_PARKS_H
-#define KMODLAB_PARKS_H
+#ifndef KMODLAB_PARKS_BPF_H
+#define KMODLAB_PARKS_BPF_H
 
 #include "filter.h"
 
@@ -22,7 +22,7 @@ static __always_inline int on_bound(struct task_struct *t, __u32 cpu)
 	return 0;
 }
 
-/* Also reached by kthread_create_on_cpu. Cannot see set_cpus_allowed_ptr. */
+/* kthread_create_on_cpu gets here too. set_cpus_allowed_ptr is not seen. */
 HOOK(thread_bound);
 SEC("fentry/kthread_bind")
 int thread_bound(__u64 *ctx)
@@ -38,7 +38,7 @@ int thread_bound__kprobe(struct pt_regs *ctx)
 	return on_bound((struct task_struct *)BPF_CORE_READ(ctx, di), BPF_CORE_READ(ctx, si));
 }
 
-#define MASK_WORDS 8 /* of 64 CPUs: more than that are not looked at */
+#define MASK_WORDS 8 /* of 64 CPUs each; CPUs beyond that are not looked at */
 
 static __always_inline __u32 first_cpu(__u64 mask)
 {
@@ -70,10 +70,11 @@ SEC("kprobe/kthread_bind_mask")
 int thread_bound_mask__kprobe(struct pt_regs *ctx)
 {
 	FIRED(thread_bound_mask);
-	return on_bound((struct task_struct *)BPF_CORE_READ(ctx, di), first_cpu(BPF_CORE_READ(ctx, si)));
+	return on_bound((struct task_struct *)BPF_CORE_READ(ctx, di),
+			first_cpu(BPF_CORE_READ(ctx, si)));
 }
 
-/* Whom a task parks, by the pid of who waits in kthread_park. */
+/* The thread that a task parks, by the pid of the task, which waits in kthread_park. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -90,7 +91,7 @@ static __always_inline int on_park_asked(void *ctx, struct task_struct *t)
 	return with_target_and_stack(ctx, THREAD_PARK_ASKED, t);
 }
 
-/* Who parks whom; smpboot does it to its per-CPU threads when a CPU goes. */
+/* Who parks whom. smpboot parks its per-CPU threads when a CPU goes offline. */
 HOOK(thread_park_asked);
 SEC("fentry/kthread_park")
 int thread_park_asked(__u64 *ctx)
@@ -107,8 +108,8 @@ int thread_park_asked__kprobe(struct pt_regs *ctx)
 }
 
 /*
- * The thread comes to __kthread_parkme once before its function and then
- * whenever it looks; it waits there only while it should park.
+ * A thread calls __kthread_parkme once before its function, and then whenever it
+ * looks. It waits there only while it should park.
  */
 static __always_inline int on_parkme(struct kthread *self)
 {
@@ -173,8 +174,8 @@ int thread_park_returned__kretprobe(struct pt_regs *ctx)
 }
 
 /*
- * Every kthread_stop comes here as well, as do threads that were never parked:
- * only one that is to be parked tells something.
+ * kthread_stop calls this for every thread, also for those that were never parked.
+ * Only a thread that should park is of interest.
  */
 static __always_inline int on_unpark(void *ctx, struct task_struct *t)
 {
@@ -200,4 +201,4 @@ int thread_unparked__kprobe(struct pt_regs *ctx)
 	return on_unpark(ctx, (struct task_struct *)BPF_CORE_READ(ctx, di));
 }
 
-#endif /* KMODLAB_PARKS_H */
+#endif /* KMODLAB_PARKS_BPF_H */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Modules: loaded, init begun and ended, references got and put, freed. They
- * are few and pass every filter but for the references. The text's base addresses let
- * the host name places in a module after it is gone, and in its init text,
- * which is freed as soon as init has returned.
+ * Modules: loaded, init begun and ended, references taken and put, freed. These
+ * records are few and pass every filter, except those of references. They carry the
+ * base addresses of the text, so that the host can name places in a module after it
+ * is gone, and in its init text, which is freed as soon as init has returned.
  */
+#ifndef KMODLAB_MODULES_BPF_H
+#define KMODLAB_MODULES_BPF_H
+
 #include "filter.h"
 
 static __always_inline void fill_bases(struct record *r, struct module *mod)
@@ -21,7 +24,7 @@ static __always_inline void fill_bases(struct record *r, struct module *mod)
 	}
 }
 
-/* Whether a name, in the kernel's memory, is that of the module under study. */
+/* Compares a name in the kernel's memory with that of the module under study. */
 static __always_inline bool is_studied_name(const char *from)
 {
 	__u32 zero = 0, i;
@@ -39,7 +42,7 @@ static __always_inline bool is_studied_name(const char *from)
 	return true;
 }
 
-/* Keeps the text of the module under study for the filters. */
+/* Remembers the text of the module under study, for the filters. */
 static __always_inline void note_studied(struct module *mod)
 {
 	struct module___old *old = (void *)mod;
@@ -80,7 +83,7 @@ static __always_inline int on_loaded(struct module *mod)
 	return 0;
 }
 
-/* Behind every check of the loader, before init: a refused module never comes here. */
+/* After all checks of the loader and before init: a refused module never gets here. */
 HOOK(module_loaded);
 SEC("tp_btf/module_load")
 int module_loaded(__u64 *ctx)
@@ -89,7 +92,7 @@ int module_loaded(__u64 *ctx)
 	return on_loaded((struct module *)ctx[0]);
 }
 
-/* What load_module does next. */
+/* The next function that load_module calls. */
 SEC("kprobe/do_init_module")
 int module_loaded__kprobe(struct pt_regs *ctx)
 {
@@ -97,7 +100,7 @@ int module_loaded__kprobe(struct pt_regs *ctx)
 	return on_loaded((struct module *)BPF_CORE_READ(ctx, di));
 }
 
-/* The module whose init a task runs, by pid. */
+/* The module whose init function a task runs, by pid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -135,7 +138,7 @@ int module_init_begin__kprobe(struct pt_regs *ctx)
 	return on_init((struct module *)BPF_CORE_READ(ctx, di));
 }
 
-/* mod is freed already where init failed: its address only. */
+/* If init failed, mod is already freed, so only its address is used. */
 static __always_inline int on_init_end(__u64 mod, __s32 ret)
 {
 	struct record *r = new_bare(MODULE_INIT_END);
@@ -168,10 +171,10 @@ int module_init_end__kretprobe(struct pt_regs *ctx)
 	return on_init_end(*mod, (__s32)BPF_CORE_READ(ctx, ax));
 }
 
-/* The tracer's own process is left out: it takes references only to look. */
+/* References that the tracer itself takes, only to look, are left out. */
 const volatile __u32 tracer_tgid = 0;
 
-/* mod is NULL where only the name is known. */
+/* mod is NULL if only the name is known. */
 static __always_inline bool wants_reference(struct module *mod, const char *name)
 {
 	__u32 zero = 0, tgid = bpf_get_current_pid_tgid() >> 32;
@@ -218,7 +221,7 @@ static __always_inline int on_reference_event(enum kind kind,
 			    BPF_CORE_READ(ctx, ip));
 }
 
-/* try_module_get and __module_get. Another CPU may have changed the count since. */
+/* try_module_get and __module_get. Another CPU may have changed the count by now. */
 HOOK(module_got);
 SEC("tp_btf/module_get")
 int module_got(__u64 *ctx)
@@ -234,7 +237,7 @@ int module_got__tracepoint(struct trace_event_raw_module_refcnt *ctx)
 	return on_reference_event(MODULE_GOT, ctx);
 }
 
-/* Fires after the reference is given back: somebody may free the module meanwhile. */
+/* Fires after the reference was put, so somebody may free the module meanwhile. */
 HOOK(module_put);
 SEC("tp_btf/module_put")
 int module_put(__u64 *ctx)
@@ -269,10 +272,12 @@ int module_freed(__u64 *ctx)
 	return on_module_freed((struct module *)ctx[0]);
 }
 
-/* Its first statement is the tracepoint. */
+/* The tracepoint is the first statement of this function. */
 SEC("kprobe/free_module")
 int module_freed__kprobe(struct pt_regs *ctx)
 {
 	FIRED(module_freed);
 	return on_module_freed((struct module *)BPF_CORE_READ(ctx, di));
 }
+
+#endif /* KMODLAB_MODULES_BPF_H */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The works of a kthread_worker: queued, started, ended. The tracepoints came
- * in 5.11; before, only the queueing can be seen, for the worker calls a work by
- * its pointer in the middle of kthread_worker_fn.
+ * The works of a kthread_worker: queued, started, ended. The tracepoints were
+ * added in 5.11. Before, only the queueing can be seen, because kthread_worker_fn
+ * calls the function of a work through a pointer.
  */
+#ifndef KMODLAB_WORKS_BPF_H
+#define KMODLAB_WORKS_BPF_H
+
 #include "filter.h"
 
 static __always_inline bool wants_work(struct kthread_work *work)
@@ -41,7 +44,7 @@ static __always_inline int on_queue_work(void *ctx, struct kthread_worker *worke
 	return 0;
 }
 
-/* A delayed work comes here when its timer ends, from an interrupt. */
+/* A delayed work is queued from an interrupt, when its timer expires. */
 HOOK(work_queued);
 SEC("tp_btf/sched_kthread_work_queue_work")
 int work_queued(__u64 *ctx)
@@ -87,7 +90,7 @@ int work_started__tracepoint(struct trace_event_raw_sched_kthread_work_execute_s
 	return on_started(BPF_CORE_READ(ctx, work));
 }
 
-/* The work may have freed itself: its address only, the function comes along. */
+/* The work may have freed itself, so only its address is used; func is an argument. */
 static __always_inline int on_ended(__u64 work, __u64 func)
 {
 	struct record *r;
@@ -119,3 +122,5 @@ int work_ended__tracepoint(struct trace_event_raw_sched_kthread_work_execute_end
 	FIRED(work_ended);
 	return on_ended((__u64)BPF_CORE_READ(ctx, work), (__u64)BPF_CORE_READ(ctx, function));
 }
+
+#endif /* KMODLAB_WORKS_BPF_H */

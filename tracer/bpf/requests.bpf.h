@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * request_module: asked, named, through the limiter, the helper queued, forked,
- * exec'd, waited for, and the value that the caller gets.
+ * request_module: the call, the formatted name, the way through the limiter, the
+ * usermode helper from queue to exit, and the value that the caller gets.
  */
+#ifndef KMODLAB_REQUESTS_BPF_H
+#define KMODLAB_REQUESTS_BPF_H
+
 #include "filter.h"
 
-/* kprobe: __request_module is variadic, which fentry refuses. */
+/* A kprobe, because __request_module is variadic, which fentry refuses. */
 HOOK(request_asked);
 SEC("kprobe/__request_module")
 int request_asked(struct pt_regs *ctx)
@@ -42,7 +45,7 @@ int request_returned(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The formatted name, before the limiter of 50 concurrent requests. */
+/* The formatted name, before the limit of 50 concurrent requests. */
 static __always_inline int on_named(__u64 name)
 {
 	struct record_text *r;
@@ -99,7 +102,7 @@ int request_admitted__tracepoint(struct trace_event_raw_module_request *ctx)
 	return on_admitted(DATA_LOC(ctx, name), BPF_CORE_READ(ctx, wait));
 }
 
-/* An array of strings that ends with NULL; what is cut or unread is empty. */
+/* Copies an array of strings that ends with NULL. A string that cannot be read is empty. */
 static __always_inline void fill_strings(char (*out)[ARG_LEN], __u32 max, char **strings)
 {
 	__u32 i;
@@ -122,9 +125,9 @@ static __always_inline void fill_strings(char (*out)[ARG_LEN], __u32 max, char *
 }
 
 /*
- * call_usermodehelper_exec rather than _setup: that one has seven arguments,
- * which fentry refuses on 6.1. Other users of helpers come here too (hotplug,
- * core dumps); the host tells them apart by the request that is open.
+ * call_usermodehelper_exec and not _setup, which has seven arguments: fentry
+ * refuses that on 6.1. Other users of helpers (hotplug, core dumps) get here too;
+ * the host tells them apart by the request that is open.
  */
 static __always_inline int on_queued(struct subprocess_info *info, __u32 wait)
 {
@@ -182,7 +185,7 @@ int helper_returned(__u64 *ctx)
 	return on_helper_returned(ctx[0], (__s32)ctx[2]);
 }
 
-/* Which helper it was, the request that is open in this task tells as well. */
+/* The helper is not known here; the request that is open in this task tells it. */
 SEC("kretprobe/call_usermodehelper_exec")
 int helper_returned__kretprobe(struct pt_regs *ctx)
 {
@@ -191,9 +194,8 @@ int helper_returned__kretprobe(struct pt_regs *ctx)
 }
 
 /*
- * Runs in the helper's own task, before it becomes a program. Helpers pass
- * every filter from here on: they are few, and the host joins them to their
- * request by the subprocess_info.
+ * Runs in the helper's own task, before exec. From here on helpers pass every
+ * filter: they are few, and the host finds their request by the subprocess_info.
  */
 static __always_inline int on_forked(__u64 info)
 {
@@ -225,8 +227,8 @@ int helper_forked__kprobe(struct pt_regs *ctx)
 }
 
 /*
- * The kworker that waits for a helper. Its status is the process's; the exit of
- * single threads says nothing when modprobe has several.
+ * A kworker waits for the helper and gets the status of the process. The exit of
+ * one thread would not tell it if modprobe has several.
  */
 static __always_inline int on_waited(__u32 pid, __s32 status)
 {
@@ -251,7 +253,7 @@ int helper_waited(__u64 *ctx)
 	return on_waited((__u32)ctx[0], status);
 }
 
-/* Its return is the pid, and the status was put into the helper's subprocess_info. */
+/* It returns the pid, and the status is already in the helper's subprocess_info. */
 SEC("kretprobe/kernel_wait")
 int helper_waited__kretprobe(struct pt_regs *ctx)
 {
@@ -270,9 +272,9 @@ int helper_waited__kretprobe(struct pt_regs *ctx)
 }
 
 /*
- * kmod_dup_request_exists_wait(name, wait, &ret), 6.4 and later, and only in
- * kernels with CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS, which Debian's have not: true
- * means that another request for the name ran modprobe, and gave ret.
+ * kmod_dup_request_exists_wait(name, wait, &ret) is in 6.4 and later, if the
+ * kernel has CONFIG_MODULE_DEBUG_AUTOLOAD_DUPS; Debian's kernels do not. It returns
+ * true if another request for the same name ran modprobe, with the result ret.
  */
 HOOK(request_duplicate);
 SEC("fexit/kmod_dup_request_exists_wait")
@@ -322,3 +324,5 @@ int task_execed__tracepoint(struct trace_event_raw_sched_process_exec *ctx)
 	FIRED(task_execed);
 	return on_execed(DATA_LOC(ctx, filename));
 }
+
+#endif /* KMODLAB_REQUESTS_BPF_H */

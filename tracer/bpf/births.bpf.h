@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The birth of a kernel thread: asked for, picked up by kthreadd, forked, first
- * run, given to who asked, woken, its function called.
+ * How a kernel thread is created: it is requested, kthreadd picks the request up
+ * and forks, the thread runs for the first time, the requester gets it and wakes
+ * it, and its function is called.
  */
-#ifndef KMODLAB_BIRTHS_H
-#define KMODLAB_BIRTHS_H
+#ifndef KMODLAB_BIRTHS_BPF_H
+#define KMODLAB_BIRTHS_BPF_H
 
 #include "filter.h"
 
 /*
- * fentry on the static __kthread_create_on_node: kthread_create_on_node itself
- * is variadic, which fentry refuses. Cannot see threads that the kernel makes
- * with kernel_thread directly (kthreadd itself, usermode helpers). Passes every
- * filter: the thread has no name yet.
+ * fentry on the static __kthread_create_on_node, because kthread_create_on_node
+ * is variadic, which fentry refuses. Threads that the kernel creates directly with
+ * kernel_thread (kthreadd itself, usermode helpers) are not seen. The record passes
+ * every filter, because the thread has no name yet.
  */
 static __always_inline int on_requested(void *ctx, __u64 threadfn, __u64 data, __u32 node,
 					const char *format)
@@ -45,7 +46,7 @@ int thread_requested__kprobe(struct pt_regs *ctx)
 			    BPF_CORE_READ(ctx, dx), (void *)BPF_CORE_READ(ctx, cx));
 }
 
-/* The requester gets its thread, under the final name. */
+/* The requester gets its thread, which has its final name now. */
 static __always_inline int on_created(__s64 ret)
 {
 	struct record *r;
@@ -88,7 +89,7 @@ int thread_created__kretprobe(struct pt_regs *ctx)
 	return on_created(BPF_CORE_READ(ctx, ax));
 }
 
-/* What kthreadd, a single task, picked up and is making a thread of. */
+/* The request that kthreadd is working on. kthreadd is one task, so one variable is enough. */
 __u64 picking;
 
 static __always_inline bool is_kthreadd(void)
@@ -105,9 +106,9 @@ static __always_inline void fill_create(struct record *r, struct kthread_create_
 }
 
 /*
- * kernel_thread(fn, arg, …) called by kthreadd, pid 2 by construction:
- * create_kthread, its only way here, is always inlined. arg is the
- * kthread_create_info in every kernel from 5.10 to 7.3, fn and the flags move.
+ * kernel_thread(fn, arg, …) called by kthreadd, which always has pid 2.
+ * kthreadd calls it only from create_kthread, which is always inlined. arg is the
+ * kthread_create_info in every kernel from 5.10 to 7.3; fn and the flags move.
  */
 static __always_inline int on_picked_up(__u64 create)
 {
@@ -139,7 +140,7 @@ int thread_picked_up__kprobe(struct pt_regs *ctx)
 	return on_picked_up(BPF_CORE_READ(ctx, si));
 }
 
-/* create may be freed by now: only its address is used. */
+/* create may be freed by now, so only its address is used. */
 static __always_inline int on_forked_thread(__u64 create, __s32 ret)
 {
 	struct record *r;
@@ -171,7 +172,7 @@ int thread_forked__kretprobe(struct pt_regs *ctx)
 	return on_forked_thread(picking, (__s32)BPF_CORE_READ(ctx, ax));
 }
 
-/* kthread(create), the first code of the new thread; create lives until then. */
+/* kthread(create) is the first code that a new thread runs. create is still valid here. */
 static __always_inline int on_first_run(__u64 create)
 {
 	struct kthread_create_info *info = (struct kthread_create_info *)create;
@@ -203,8 +204,8 @@ int thread_first_run__kprobe(struct pt_regs *ctx)
 }
 
 /*
- * Fires for every wake-up in the system, so the filter comes first. It runs in
- * the waker, before the wake-up takes effect.
+ * This fires for every wake-up in the system, so the filter comes first. It runs
+ * in the task that wakes, before the wake-up takes effect.
  */
 HOOK(thread_woken);
 SEC("tp_btf/sched_waking")
@@ -227,9 +228,9 @@ int thread_woken(__u64 *ctx)
 }
 
 /*
- * kthread() calls __kthread_parkme(self) and then the thread's function, which
- * no hook sees by itself. Real parking comes here too: only the first return of
- * a new thread counts.
+ * kthread() calls __kthread_parkme(self) and then the thread's function. No hook
+ * can see the call of the function itself. Threads that really park return from
+ * here too, so only the first return of a new thread counts.
  */
 static __always_inline int on_function(struct kthread *self)
 {
@@ -262,4 +263,4 @@ int thread_function__kretprobe(struct pt_regs *ctx)
 	return on_function(to_kthread(current_task()));
 }
 
-#endif /* KMODLAB_BIRTHS_H */
+#endif /* KMODLAB_BIRTHS_BPF_H */
