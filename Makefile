@@ -23,26 +23,29 @@ build: setup-build $(BIN) ## build bin/kmodlab, one static binary, and bin/kmod,
 $(BIN): FORCE
 	@$(GOBUILD) -o bin/ ./cmd/kmodlab ./cmd/kmod
 
+# -short leaves out what starts a VM, fetches a kernel or builds for one. The packages that start VMs do so one after
+# another, so a package's time limit holds for all of them together.
 test: setup-test lint ## run every test, VMs included, on the default kernel (about 20 minutes without KVM)
-	$(GO) test -timeout 30m ./...
+	$(GO) test -race -short ./...
+	$(GO) test -timeout 45m ./...
 
-test-all: setup-test lint ## the same on every kernel that Debian serves, and what takes long
-	KMODLAB_TEST_ALL=1 $(GO) test -timeout 85m ./...
+test-all: setup-test lint ## the same on every kernel that Debian serves, and what takes long, with the race detector
+	KMODLAB_TEST_ALL=1 $(GO) test -race -timeout 120m ./...
 
 # UPDATE=1 writes the table into docs/events.md; else the two are compared.
 test-kernels: setup-test ## run the demo and the lessons on every kernel, and print which hook works where
-	KMODLAB_TEST_ALL=1 KMODLAB_UPDATE=$(UPDATE) $(GO) test -count 1 -v -run '^TestKernels$$' -timeout 85m .
+	KMODLAB_TEST_ALL=1 KMODLAB_UPDATE=$(UPDATE) $(GO) test -count 1 -v -run '^TestKernels$$' -timeout 85m ./test/vm
 
 # FAULT_KERNEL=debian:trixie runs them on that kernel only.
 test-faults: setup-test ## run every module of modules/faults on two kernels, and print the verdict that each got
 	KMODLAB_TEST_FAULTS=1 KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) \
-		$(GO) test -count 1 -v -run '^TestFault' -timeout 85m .
+		$(GO) test -count 1 -v -run '^TestFault' -timeout 85m ./test/vm
 
 # The same SEED gives the same faults in the same order; without, each time others.
 COUNT ?= 200
 test-endurance: setup-test ## run COUNT (200) random faults in a row, and see that nothing is left of any
 	KMODLAB_ENDURANCE=$(COUNT) KMODLAB_SEED=$(SEED) KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) \
-		$(GO) test -count 1 -v -run '^TestEndurance$$' -timeout 4h .
+		$(GO) test -count 1 -v -run '^TestEndurance$$' -timeout 4h ./test/vm
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .) && if [ -n "$$out" ]; then echo "not formatted, type gofmt -w:" $$out; exit 1; fi
@@ -90,15 +93,15 @@ generate: setup-generate ## compile the eBPF programs anew (clang)
 	$(GO) generate ./tracer/bpf
 
 bench: setup-bench build ## print ratios: run against a bare boot, build in VM and sandbox, sizes
-	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*|Leaks|Pool)$$' -benchtime 1x -timeout 30m .
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*|Leaks|Pool)$$' -benchtime 1x -timeout 30m ./test/bench
 
 bench-leaks: setup-bench build ## compare runs with and without the search for leaks
-	$(GO) test -run '^$$' -bench '^BenchmarkLeaks$$' -benchtime 1x -timeout 30m .
+	$(GO) test -run '^$$' -bench '^BenchmarkLeaks$$' -benchtime 1x -timeout 30m ./test/bench
 
 # Its raw figures go to docs/performance.json.
 bench-warm: setup-bench build ## compare runs on a machine that goes on, many of them, and cold ones, with a bare boot
-	KMODLAB_BENCH_JSON=docs/performance.json \
-		$(GO) test -run '^$$' -bench '^Benchmark(Warm|Pool)$$' -benchtime 1x -timeout 30m .
+	KMODLAB_BENCH_JSON=$(CURDIR)/docs/performance.json \
+		$(GO) test -run '^$$' -bench '^Benchmark(Warm|Pool)$$' -benchtime 1x -timeout 30m ./test/bench
 
 bench-report: setup-bench ## measure rendering: 100,000 events on one core, the page with 10,000 in Chromium
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/report/...
@@ -106,10 +109,10 @@ bench-report: setup-bench ## measure rendering: 100,000 events on one core, the 
 # BPFTRACE_KERNEL=debian:trixie measures on another kernel.
 bench-tracer: setup-bench build ## compare the tracer's cost and losses with bpftrace's in one VM (15 min without KVM)
 	KMODLAB_BENCH_KERNEL=$(BPFTRACE_KERNEL) \
-		$(GO) test -run '^$$' -bench '^BenchmarkTracer$$' -benchtime 1x -timeout 60m .
+		$(GO) test -run '^$$' -bench '^BenchmarkTracer$$' -benchtime 1x -timeout 60m ./test/bench
 
 bench-kmod: setup-bench ## compare the commands' times with kmod's: trees of 4,000 modules, single calls, a VM
-	$(GO) test -run '^$$' -bench '^BenchmarkKmod' -benchtime 1x -timeout 60m .
+	$(GO) test -run '^$$' -bench '^BenchmarkKmod' -benchtime 1x -timeout 60m ./test/bench
 
 # Without a bound Go spends whole minutes on making each new input shorter, and tries few.
 FUZZTIME ?= 60s

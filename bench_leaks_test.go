@@ -8,23 +8,27 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/testlab"
+	"github.com/kmodlab/kmodlab/internal/testlab/machine"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/result"
 )
 
 // BenchmarkLeaks runs clean modules with and without the search for what they left,
 // in turn: one that takes nothing, and one that takes memory and gives it back.
 func BenchmarkLeaks(b *testing.B) {
-	getKernel(b, "")
+	needs.VM(b)
+	machine.Kernel(b, "")
 	for b.Loop() {
 		fmt.Println()
 		for _, m := range []struct{ what, dir, load string }{
 			{"a module that allocates nothing", "modules/faults/no_should_stop", "no_should_stop_fixed"},
 			{"a module that allocates and frees", "modules/faults/kmalloc_leak", "kmalloc_leak_fixed"},
 		} {
-			with, without := leakRuns(b, kmodlab.Spec{Dir: m.dir, Load: []string{m.load}, Accel: "tcg", Agent: kmodlabBin})
+			with, without := leakRuns(b, kmodlab.Spec{Dir: m.dir, Load: []string{m.load}, Accel: "tcg", Agent: testlab.Kmodlab(b)})
 			ratio := float64(with) / float64(without)
 			b.ReportMetric(ratio, "x-"+m.load)
-			row(m.what, "%.2f s with the search, %.2f s without = %.2f (goal: at most 1.10)", with.Seconds(), without.Seconds(), ratio)
+			testlab.Row(m.what, "%.2f s with the search, %.2f s without = %.2f (goal: at most 1.10)", with.Seconds(), without.Seconds(), ratio)
 		}
 	}
 }
@@ -42,8 +46,8 @@ func leakRuns(b *testing.B, spec kmodlab.Spec) (with, without time.Duration) {
 	}
 	timed(spec) // builds
 	var w, wo []time.Duration
-	for range 3 * rounds { // the difference is small
+	for range 3 * testlab.Rounds { // the difference is small
 		w, wo = append(w, timed(spec)), append(wo, timed(spec.WithoutLeaks()))
 	}
-	return median(w), median(wo)
+	return testlab.Median(w), testlab.Median(wo)
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodlab/kmodlab/internal/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
 

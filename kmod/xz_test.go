@@ -15,7 +15,7 @@ import (
 
 	"github.com/ulikunitz/xz"
 
-	"github.com/kmodlab/kmodlab/internal/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
 // xzSamples are bytes of different kinds: what xz makes of them uses every kind

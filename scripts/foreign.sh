@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what the tests of the formats ask for their opinion into the cache folder, once: Perfetto, Mermaid and a schema
-# of JUnit's XML from the npm registry, by testdata/foreign/package-lock.json, and the kernel's own KTAP parser from
-# Debian's linux-source, of which only that is kept. scripts/setup.sh calls it, after it has installed npm.
+# of JUnit's XML from the npm registry, by internal/testlab/foreign/testdata/package-lock.json, and the kernel's own KTAP
+# parser from Debian's linux-source, of which only that is kept. scripts/setup.sh calls it, after it has installed npm.
 #
 #   scripts/foreign.sh [-n]    -n only says what is missing, and exits with 1 when something is
 set -eu
@@ -15,13 +15,13 @@ tmp=
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-have_npm() { cmp -s "$repo/testdata/foreign/package-lock.json" "$dir/installed-lock.json"; }
+have_npm() { cmp -s "$repo/internal/testlab/foreign/testdata/package-lock.json" "$dir/installed-lock.json"; }
 have_kunit() { [ -e "$dir/kunit/kunit_parser.py" ]; }
 
 install_npm() {
 	say "installing Perfetto, Mermaid and a JUnit schema from the npm registry into $dir"
 	rm -f "$dir/installed-lock.json"
-	cp "$repo/testdata/foreign/package.json" "$repo/testdata/foreign/package-lock.json" "$dir/"
+	cp "$repo/internal/testlab/foreign/testdata/package.json" "$repo/internal/testlab/foreign/testdata/package-lock.json" "$dir/"
 	(cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) || {
 		tail -n 20 "$dir/npm.log" >&2
 		die "npm cannot install them; see above, then try again: scripts/foreign.sh"

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/testlab"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
@@ -23,6 +24,7 @@ import (
 // testOptions are of a real guest, with an agent built for it.
 func testOptions(t *testing.T) Options {
 	t.Helper()
+	needs.VM(t)
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
@@ -35,13 +37,7 @@ func testOptions(t *testing.T) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	agent := filepath.Join(t.TempDir(), "kmodlab")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", agent, "github.com/kmodlab/kmodlab/cmd/kmodlab")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the agent: %v\n%s", err, out)
-	}
-	return Options{Kernel: k, Agent: agent, Accel: vm.TCG}
+	return Options{Kernel: k, Agent: testlab.Kmodlab(t), Accel: vm.TCG}
 }
 
 // saveGuest boots a guest, has it keep a file, and saves it.

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
-	"github.com/kmodlab/kmodlab/internal/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
 var kernelOnce = sync.OnceValues(func() (*kernel.Kernel, error) {
@@ -34,6 +34,7 @@ var kernelOnce = sync.OnceValues(func() (*kernel.Kernel, error) {
 
 func testKernel(t *testing.T) *kernel.Kernel {
 	t.Helper()
+	needs.Long(t, "it builds with a real kernel")
 	if _, err := exec.LookPath("bwrap"); err != nil {
 		needs.Missing(t, "bubblewrap is not installed: apt-get install bubblewrap")
 	}

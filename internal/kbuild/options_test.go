@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
-	"github.com/kmodlab/kmodlab/internal/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
 // asks is a makefile that asks as the kernel's do, with its try-run, and notes

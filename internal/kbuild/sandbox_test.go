@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
 
 // Nothing of the host can be read or written from inside.
@@ -343,7 +344,7 @@ func TestMain(m *testing.M) {
 		r.Sources, r.CacheDir, r.Runner = os.Getenv("KBUILD_TEST_SOURCES"), os.Getenv("KBUILD_TEST_CACHE"), HereRunner{}
 		r.Kernel = &kernel.Kernel{Name: "host", Release: release, Root: "/", ID: "test"}
 	} else {
-		os.Exit(m.Run())
+		testlab.Main(m)
 	}
 	b, err := Run(context.Background(), r)
 	if err != nil {

@@ -7,38 +7,27 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
-	"github.com/kmodlab/kmodlab/internal/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
-// vmRunner builds the agent and looks for QEMU.
+// vmRunner builds in a VM, for a test that has called needs.VM.
 func vmRunner(t *testing.T) VMRunner {
 	t.Helper()
-	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		needs.Missing(t, "QEMU is not installed: apt-get install qemu-system-x86")
-	}
-	agent := filepath.Join(t.TempDir(), "kmodlab")
-	cmd := exec.Command("go", "build", "-o", agent, "../../cmd/kmodlab")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the agent: %v\n%s", err, out)
-	}
-	return VMRunner{Agent: agent, StateDir: t.TempDir()}
+	return VMRunner{Agent: testlab.Kmodlab(t), StateDir: t.TempDir()}
 }
 
 // One boot each: a real build with everything that has to cross, and a build
 // that is stopped.
 func TestVMRunner(t *testing.T) {
-	if testing.Short() {
-		t.Skip("NOT TESTED with -short: it boots a machine")
-	}
+	needs.VM(t)
 	k := testKernel(t)
 	r := vmRunner(t)
 	var console, live bytes.Buffer
@@ -66,9 +55,7 @@ func TestVMRunner(t *testing.T) {
 }
 
 func TestVMRunnerEnds(t *testing.T) {
-	if testing.Short() {
-		t.Skip("NOT TESTED with -short: it boots machines")
-	}
+	needs.VM(t)
 	r := vmRunner(t)
 	for name, c := range map[string]struct {
 		line    string
@@ -104,9 +91,7 @@ func TestVMRunnerNeedsImage(t *testing.T) {
 // the compiler. That one which was touched since is not
 // trusted is internal/warm's to see.
 func TestBuilderGoesOn(t *testing.T) {
-	if testing.Short() {
-		t.Skip("NOT TESTED with -short: it boots machines")
-	}
+	needs.VM(t)
 	r := vmRunner(t)
 	r.Accel, r.Machines = vm.TCG, filepath.Join(t.TempDir(), "machines")
 	r.Log = func(line string) { t.Errorf("it boots: %s", line) }

@@ -12,12 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kmodlab/kmodlab/internal/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
 // need skips aloud where a tool is missing, and fails there in CI.
 func need(t *testing.T, tools ...string) {
 	t.Helper()
+	needs.Long(t, "it fetches a real kernel")
 	for _, tool := range tools {
 		if _, err := lookTool(tool); err != nil {
 			needs.Missing(t, "no %s here, so no kernel can be fetched or tried; type: scripts/setup.sh test", tool)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmodlab/kmodlab/internal/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )

@@ -19,7 +19,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/leaks"
-	"github.com/kmodlab/kmodlab/internal/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )

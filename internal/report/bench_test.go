@@ -6,7 +6,7 @@ import (
 	"io"
 	"testing"
 
-	"github.com/kmodlab/kmodlab/internal/foreign"
+	"github.com/kmodlab/kmodlab/internal/testlab/foreign"
 	"github.com/kmodlab/kmodlab/result"
 )
 

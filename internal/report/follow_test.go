@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmodlab/kmodlab/internal/foreign"
+	"github.com/kmodlab/kmodlab/internal/testlab/foreign"
 	"github.com/kmodlab/kmodlab/tracer/event"
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )

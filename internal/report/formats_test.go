@@ -17,9 +17,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmodlab/kmodlab/internal/foreign"
 	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/rundiff"
+	"github.com/kmodlab/kmodlab/internal/testlab/foreign"
 	"github.com/kmodlab/kmodlab/result"
 )
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kmodlab/kmodlab/internal/foreign"
+	"github.com/kmodlab/kmodlab/internal/testlab/foreign"
 	"github.com/kmodlab/kmodlab/result"
 )
 

@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kmodlab/kmodlab/internal/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/internal/vm/cpio"
 )
 
@@ -27,9 +27,7 @@ import (
 // unpacked linux-image package does.
 func testKernel(t *testing.T) (image, modules string) {
 	t.Helper()
-	if _, err := exec.LookPath(defaultQEMU); err != nil {
-		needs.Missing(t, "%s is missing: apt-get install qemu-system-x86", defaultQEMU)
-	}
+	needs.VM(t)
 	if root := os.Getenv("KMODLAB_TEST_KERNEL"); root != "" {
 		images, _ := filepath.Glob(filepath.Join(root, "boot/vmlinuz-*"))
 		if len(images) != 1 {

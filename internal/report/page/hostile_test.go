@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
-	"github.com/kmodlab/kmodlab/internal/foreign"
+	"github.com/kmodlab/kmodlab/internal/testlab/foreign"
 	"github.com/kmodlab/kmodlab/result"
 )
 

@@ -18,8 +18,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/kmodlab/kmodlab/internal/foreign"
 	"github.com/kmodlab/kmodlab/internal/report"
+	"github.com/kmodlab/kmodlab/internal/testlab/foreign"
 	"github.com/kmodlab/kmodlab/result"
 )
 

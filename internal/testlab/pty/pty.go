@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+
+// Package pty is for tests: it runs a program on a pseudo-terminal and tells
+// what a person would see there.
+package pty
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// Terminal is a pseudo-terminal with a program on it.
+type Terminal struct {
+	t     testing.TB
+	cmd   *exec.Cmd
+	pty   *os.File
+	ended chan error
+	read  chan struct{} // closed at the end of what was written
+
+	mu     sync.Mutex
+	screen *Screen
+	raw    strings.Builder
+}
+
+// Start runs a command on a terminal of so many columns and rows, which becomes
+// its controlling one.
+func Start(t testing.TB, cmd *exec.Cmd, columns, rows int) *Terminal {
+	t.Helper()
+	f, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Terminal{t: t, cmd: cmd, pty: f, ended: make(chan error, 1), read: make(chan struct{}), screen: NewScreen(columns, rows)}
+	go p.receive()
+	go func() { p.ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		f.Close()
+	})
+	return p
+}
+
+func (p *Terminal) receive() {
+	defer close(p.read)
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := p.pty.Read(buf)
+		p.mu.Lock()
+		p.raw.Write(buf[:n])
+		p.screen.Write(buf[:n])
+		p.mu.Unlock()
+		if err != nil {
+			return // EIO: nobody has the other side open any more
+		}
+	}
+}
+
+// Type is what the person types.
+func (p *Terminal) Type(keys string) {
+	p.t.Helper()
+	if _, err := p.pty.WriteString(keys); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Resize changes the terminal's size, of which the program gets SIGWINCH.
+func (p *Terminal) Resize(columns, rows int) {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := pty.Setsize(p.pty, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)}); err != nil {
+		p.t.Fatal(err)
+	}
+	p.screen.Resize(columns, rows)
+}
+
+// Await waits until the screen is as wanted, and returns it.
+func (p *Terminal) Await(what string, limit time.Duration, is func(screen string) bool) string {
+	p.t.Helper()
+	for end := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+		text := p.Text()
+		if is(text) {
+			return text
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("not so after %s: %s; the screen is\n%s", limit, what, text)
+		}
+	}
+}
+
+// Wait waits for the program's end and gives its exit status.
+func (p *Terminal) Wait(limit time.Duration) int {
+	p.t.Helper()
+	select {
+	case err := <-p.ended:
+		select {
+		case <-p.read:
+		case <-time.After(5 * time.Second):
+			p.t.Fatal("the terminal is still held open")
+		}
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return exit.ExitCode()
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return 0
+	case <-time.After(limit):
+		p.t.Fatalf("still there after %s; the screen is\n%s", limit, p.Text())
+		return -1
+	}
+}
+
+// Text is what the screen shows.
+func (p *Terminal) Text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.screen.Text()
+}
+
+// Above is what has scrolled out at the top, where no program reaches it.
+func (p *Terminal) Above() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.screen.above, "\n")
+}
+
+// All is what stood on the screen and above it, of which only what was drawn over
+// is missing.
+func (p *Terminal) All() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.screen.All()
+}
+
+// Raw is everything that was written.
+func (p *Terminal) Raw() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.raw.String()
+}
+
+// Check finds what a program must not leave on a terminal, or write to it.
+func (p *Terminal) Check() {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.screen; s.Hidden || s.NoWrap || s.Colored || len(s.Unknown) > 0 {
+		p.t.Errorf("the terminal is left with cursor hidden %v, no wrapping %v, a colour %v; it did not know %q", s.Hidden, s.NoWrap, s.Colored, s.Unknown)
+	}
+}

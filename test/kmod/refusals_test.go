@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: MIT
+
+package kmod
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ulikunitz/xz"
+
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/kmodcmd"
+	"github.com/kmodlab/kmodlab/internal/testlab/machine"
+	"github.com/kmodlab/kmodlab/kmod"
+)
+
+// refusal is one way in which the kernel refuses a module, or takes it though it
+// should not be taken.
+type refusal struct {
+	name   string
+	module string                              // whose bytes are changed
+	change func(t testing.TB, b []byte) []byte // nil for none
+	before string                              // shell, before
+	args   string
+	prefix string // before insmod on the line
+	after  string // shell, after; "rmmod" what was loaded
+
+	errno, kind, cause string // of insmod; "" errno for success
+	warning            string // of a success
+	// foreseen is what Preflight says, on the host, before any boot; nil for
+	// what only the kernel can know.
+	foreseen error
+}
+
+var refusals = []refusal{
+	{name: "symbol of a module that is not loaded", module: "le_user", errno: "ENOENT", kind: "unknown symbol", cause: "le_shared_symbol (exported by le_exporter), which nothing that is loaded exports"},
+	{name: "symbol that nobody has", module: "le_user", change: rename("le_shared_symbol", "le_nobody_has_it"), errno: "ENOENT", kind: "unknown symbol", cause: "needs symbol le_nobody_has_it", foreseen: kmod.ErrUnknownSymbol},
+	{name: "symbol with another version", module: "le_user", change: setCRC("le_shared_symbol"), before: "insmod le_exporter.ko", after: "rmmod le_exporter",
+		errno: "EINVAL", kind: "symbol has another version", cause: "another version of symbol le_shared_symbol", foreseen: kmod.ErrSymbolVersion},
+	{name: "other kernel configuration", module: "le_plain", change: setCRC("module_layout"), errno: "ENOEXEC", kind: "symbol has another version", cause: "headers of another kernel configuration", foreseen: kmod.ErrSymbolVersion},
+	{name: "vermagic flags", module: "le_plain", change: rename(" mod_unload ", " mod_unlock "), errno: "ENOEXEC", kind: "module is for another kernel", cause: "only the module has mod_unlock; only the kernel has mod_unload", foreseen: kmod.ErrVermagic},
+	{name: "vermagic release only", module: "le_plain", change: rename("vermagic=6.1.", "vermagic=6.9."), after: "rmmod le_plain", foreseen: errPassed{kmod.ErrVermagic}},
+	{name: "namespace", module: "le_nsuser", change: rename("import_ns=", "import_nx="), before: "insmod le_exporter.ko", after: "rmmod le_exporter",
+		errno: "EINVAL", kind: "symbol namespace not imported", cause: "le_hidden_symbol is in namespace LE_HIDDEN", foreseen: kmod.ErrNamespace},
+	{name: "licence", module: "le_user", change: rename("license=GPL", "license=XYZ"), before: "insmod le_exporter.ko", after: "rmmod le_exporter",
+		errno: "ENOENT", kind: "licence does not permit the symbol", cause: "le_shared_symbol is for GPL modules only", foreseen: kmod.ErrLicense},
+	{name: "duplicate export", module: "le_second", change: rename("le_second_symbol", "le_shared_symbol"), before: "insmod le_exporter.ko", after: "rmmod le_exporter",
+		errno: "ENOEXEC", kind: "duplicate", cause: "le_exporter exports symbol le_shared_symbol already"},
+	{name: "not ELF", module: "le_plain", change: func(testing.TB, []byte) []byte { return []byte("#!/bin/sh\necho I am a module\n") }, errno: "ENOEXEC", kind: "not a module", cause: "script (#!/bin/sh)", foreseen: kmod.ErrInvalidModule},
+	{name: "wrong type", module: "le_plain", change: poke(16, 2), errno: "ENOEXEC", kind: "not a module", cause: "program or shared library", foreseen: kmod.ErrInvalidModule},
+	{name: "other machine", module: "le_plain", change: poke(18, 183), errno: "ENOEXEC", kind: "module is for another machine", cause: "for aarch64", foreseen: kmod.ErrWrongMachine},
+	{name: "truncated", module: "le_plain", change: func(_ testing.TB, b []byte) []byte { return b[:len(b)/2] }, errno: "ENOEXEC", kind: "not a module", cause: "truncated", foreseen: kmod.ErrInvalidModule},
+	{name: "empty", module: "le_plain", change: func(testing.TB, []byte) []byte { return nil }, errno: "EINVAL", kind: "not a module", cause: "the file is empty", foreseen: kmod.ErrInvalidModule},
+	{name: "open for writing", module: "le_plain", prefix: "sleep 100 3>>FILE & writer=$!; until grep -qx sleep /proc/$writer/comm; do sleep 0.1; done; ", after: "kill $writer", errno: "ETXTBSY", kind: "module is busy", cause: "still open for writing by sleep["},
+	{name: "number", module: "le_plain", args: "count=abc", errno: "EINVAL", kind: "bad module parameter", cause: `parameter count does not take "abc"`, foreseen: kmod.ErrParameter},
+	{name: "text too long", module: "le_plain", args: "label=waytoolong", errno: "ENOSPC", kind: "bad module parameter", cause: `"waytoolong": too long`},
+	{name: "unknown parameter", module: "le_plain", args: "nope=1", after: "rmmod le_plain", warning: "unknown parameter 'nope' ignored", foreseen: errPassed{kmod.ErrParameter}},
+	{name: "already loaded", module: "le_plain", before: "insmod le_plain.ko", after: "rmmod le_plain", errno: "EEXIST", kind: "module is already loaded", cause: "le_plain is loaded already (refcount 0)"},
+	{name: "init says EEXIST", module: "le_plain", args: "ret=-17", errno: "EEXIST", kind: "module's init function failed", cause: "init function of le_plain returned -EEXIST"},
+	{name: "init fails", module: "le_plain", args: "ret=-19", errno: "ENODEV", kind: "module's init function failed", cause: "init function of le_plain returned -ENODEV"},
+	{name: "init returns 1", module: "le_plain", args: "ret=1", after: "rmmod le_plain", warning: "init suspiciously returned 1"},
+	{name: "blacklisted by the kernel", module: "le_plain", change: rename("le_plain", "le_bannd"), errno: "EPERM", kind: "module is blacklisted", cause: "module_blacklist="},
+	{name: "signature of nonsense", module: "le_plain", change: signNonsense, errno: "EBADMSG", kind: "module signature not accepted", cause: "signature is damaged"},
+	{name: "no capability", module: "le_plain", prefix: "./helper without-cap ", errno: "EPERM", kind: "loading modules is not permitted", cause: "lacks CAP_SYS_MODULE"},
+	{name: "compressed, by us where the kernel cannot", module: "le_plain", change: packXZ, after: "rmmod le_plain"},
+	{name: "no exit function", module: "le_permanent", foreseen: errPassed{kmod.ErrPermanent}},
+	{name: "leak", module: "le_leak"},
+	{name: "init crashes", module: "le_oops", errno: "errno 0", kind: "module's code crashed", cause: "killed the thread that ran the module's init function"},
+	{name: "after the crash", module: "le_oops", prefix: "timeout -s KILL 20 ", errno: "none"},
+}
+
+// errPassed marks what Preflight passes with a word.
+type errPassed struct{ error }
+
+func (r *refusal) file() string {
+	return strings.ReplaceAll(r.name, " ", "_") + "/" + r.moduleName() + ".ko"
+}
+
+func (r *refusal) moduleName() string {
+	if strings.Contains(r.name, "by the kernel") {
+		return "le_bannd"
+	}
+	return r.module
+}
+
+func (r *refusal) bytes(t testing.TB, m *machine.Kmod) []byte {
+	t.Helper()
+	data, err := os.ReadFile(m.Modules[r.module])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.change != nil {
+		data = r.change(t, slices.Clone(data))
+	}
+	return data
+}
+
+// brokenModules are the files of the refusals.
+func brokenModules(t testing.TB, m *machine.Kmod) []boot.File {
+	files := []boot.File{{Name: "/lab/helper.c", Mode: 0o644, Data: []byte(helperSource)}}
+	for _, r := range refusals {
+		files = append(files, boot.File{Name: "/lab/" + r.file(), Mode: 0o644, Data: r.bytes(t, m)})
+	}
+	return files
+}
+
+// rename changes every occurrence of a text to another of the same length.
+func rename(old, to string) func(testing.TB, []byte) []byte {
+	return func(t testing.TB, b []byte) []byte {
+		if len(old) != len(to) || !bytes.Contains(b, []byte(old)) {
+			t.Fatalf("cannot rename %q to %q", old, to)
+		}
+		return bytes.ReplaceAll(b, []byte(old), []byte(to))
+	}
+}
+
+func poke(at int, value uint16) func(testing.TB, []byte) []byte {
+	return func(_ testing.TB, b []byte) []byte {
+		binary.LittleEndian.PutUint16(b[at:], value)
+		return b
+	}
+}
+
+// setCRC changes the version of a symbol that a module needs.
+func setCRC(symbol string) func(testing.TB, []byte) []byte {
+	return func(t testing.TB, b []byte) []byte {
+		f, err := elf.NewFile(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := f.Section("__versions")
+		for p := int(s.Offset); p < int(s.Offset+s.Size); p += 64 {
+			if name, _, _ := bytes.Cut(b[p+8:p+64], []byte{0}); string(name) == symbol {
+				b[p] ^= 0xff
+				return b
+			}
+		}
+		t.Fatalf("no version of %s", symbol)
+		return nil
+	}
+}
+
+// signNonsense appends what says that it is a PKCS#7 signature, and is none.
+func signNonsense(_ testing.TB, b []byte) []byte {
+	b = append(b, make([]byte, 64)...)
+	b = append(b, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 64)
+	return append(b, "~Module signature appended~\n"...)
+}
+
+// packXZ leaves the file's name: kbuild has packed and renamed independently.
+func packXZ(t testing.TB, b []byte) []byte {
+	var out bytes.Buffer
+	w, err := xz.NewWriter(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// helperSource is what the machine, which is a compiler and little more, has no command for.
+const helperSource = `
+#include <sys/prctl.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	if (prctl(PR_CAPBSET_DROP, 16, 0, 0, 0)) /* CAP_SYS_MODULE */
+		return 1;
+	execvp(argv[2], argv + 2);
+	return 1;
+}
+`
+
+// refusals provokes each, and wants its errno, its cause, and its clearest words.
+func (m *kmodMachine) refusals(t *testing.T) {
+	m.Must(t, "gcc -o helper helper.c")
+	for i := range refusals {
+		r := &refusals[i]
+		t.Run(r.name, func(t *testing.T) {
+			m.foresee(t, r)
+			m.provoke(t, r)
+		})
+	}
+}
+
+// foresee runs Preflight on the host.
+func (m *kmodMachine) foresee(t *testing.T, r *refusal) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, path := range m.Modules { // what may be needed lies beside it
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != r.moduleName() {
+			writeTestFile(t, filepath.Join(dir, name+".ko"), data)
+		}
+	}
+	file := filepath.Join(dir, r.moduleName()+".ko")
+	writeTestFile(t, file, r.bytes(t, m.Kmod))
+	tree := &kmod.Tree{Root: m.Kernel.Root, Release: m.Kernel.Release, ConfigPaths: []string{}}
+	pre, err := tree.Preflight(file, r.args, kmod.ProbeOptions{})
+	if err == nil {
+		err = pre.Err()
+	}
+	passed, isPassed := r.foreseen.(errPassed)
+	switch {
+	case isPassed:
+		if err != nil || !errors.Is(errors.Join(pre.Passed...), passed.error) {
+			t.Errorf("preflight refuses with %v and passes with %v; want no refusal, %v", err, pre.Passed, passed.error)
+		}
+	case r.foreseen != nil && !errors.Is(err, r.foreseen), r.foreseen == nil && err != nil:
+		t.Errorf("preflight says %v, want %v", err, r.foreseen)
+	}
+}
+
+func writeTestFile(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// provoke runs insmod on the machine and reads its report.
+func (m *kmodMachine) provoke(t *testing.T, r *refusal) {
+	t.Helper()
+	file := "/lab/" + r.file()
+	fill := func(s string) string { return strings.ReplaceAll(s, "FILE", file) }
+	if r.before != "" {
+		m.Must(t, fill(r.before))
+	}
+	after := r.after
+	if strings.HasPrefix(after, "kill") {
+		after = ""
+	}
+	line := fill(r.prefix) + "insmod --json " + file + " " + r.args
+	if r.after != after {
+		line += "; status=$?; " + r.after + "; exit $status"
+	}
+	out, exit := m.Sh(t, "/lab/bin", line)
+	if r.errno == "none" { // it never came back: killed, or refused for want of another answer
+		if exit == 0 {
+			t.Errorf("a module that crashed loads again: %s", out)
+		}
+		return
+	}
+	report := readReport(t, out)
+	got := ""
+	if report.Error != nil {
+		got = report.Error.ErrnoName
+		if report.Error.Errno == 0 {
+			got = "errno 0"
+		}
+	}
+	if got != r.errno || (exit == 0) != (r.errno == "") {
+		t.Errorf("exit status %d, errno %q, want %q\n%s", exit, got, r.errno, out)
+	}
+	if e := report.Error; e != nil && (e.Kind != r.kind || !strings.Contains(e.Cause, r.cause)) {
+		t.Errorf("kind %q, cause %q; want %q, %q\nlog %q", e.Kind, e.Cause, r.kind, r.cause, e.Kmsg)
+	}
+	if all := strings.Join(report.Warnings, "\n"); !strings.Contains(all, r.warning) || r.warning == "" && all != "" {
+		t.Errorf("warnings %q, want %q", all, r.warning)
+	}
+	if e := report.Error; e != nil {
+		t.Logf("%s: %s", e.ErrnoName, e.Message)
+	}
+	if after != "" {
+		m.Must(t, after)
+	}
+}
+
+func readReport(t *testing.T, out string) kmodcmd.Report {
+	t.Helper()
+	var report kmodcmd.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		t.Fatalf("%v: %q", err, out)
+	}
+	return report
+}
+
+// unloading has each reason for which a module does not go.
+func (m *kmodMachine) unloading(t *testing.T) {
+	m.Must(t, "modprobe le_user && insmod le_device.ko")
+	for _, tc := range []struct{ name, module, hold, errno, kind, cause string }{
+		{"held", "le_exporter", "", "EAGAIN", "module is in use", "le_exporter is used by le_user"},
+		{"leak", "le_leak", "", "EAGAIN", "module is in use", "refcount 1, no holders, and no process is seen to use it"},
+		{"permanent", "le_permanent", "", "EBUSY", "module cannot be unloaded", "le_permanent has no exit function"},
+		{"crashed in init", "le_oops", "", "EBUSY", "module is busy", "init function of le_oops has not returned"},
+		{"open file", "le_device", "sleep 100 </dev/le_device & holder=$!; until grep -qx sleep /proc/$holder/comm; do sleep 0.1; done; ", "EAGAIN", "module is in use", "le_device has refcount 1; it is used by sleep["},
+		{"not loaded", "le_plain", "", "", "module is not loaded", "le_plain is not loaded|"}, // rmmod says it in its message alone,
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			end := ""
+			if tc.hold != "" {
+				end = "; status=$?; kill $holder; exit $status"
+			}
+			out, exit := m.Sh(t, "/lab/bin", tc.hold+"rmmod --json "+tc.module+end)
+			e := readReport(t, out).Error
+			if exit != 1 || e == nil || !oneOf(e.ErrnoName, tc.errno) || !oneOf(e.Kind, tc.kind) || !contains(e.Cause, tc.cause) {
+				t.Errorf("exit status %d, want 1; error %+v, want %s, %s, %s", exit, e, tc.errno, tc.kind, tc.cause)
+			}
+			out, exit = m.Sh(t, "/lab/bin", tc.hold+"rmmod --why --json "+tc.module+end)
+			d := readReport(t, out).Diagnoses
+			if exit != 1 || len(d) != 1 || !oneOf(d[0].Kind, tc.kind) || !contains(d[0].Cause, tc.cause) {
+				t.Errorf("--why: exit status %d, want 1; %+v, want %s, %s", exit, d, tc.kind, tc.cause)
+			}
+			if len(d) == 1 {
+				t.Logf("%s; %s", d[0].Cause, d[0].Hint)
+			}
+		})
+	}
+	if out, exit := m.Sh(t, "/lab/bin", "rmmod --why le_user"); exit != 0 || !strings.Contains(out, "nothing keeps le_user") {
+		t.Errorf("a module that nothing keeps: exit status %d, %s", exit, out)
+	}
+	m.Must(t, "rmmod le_device && modprobe -r le_user")
+}
+
+func oneOf(got, want string) bool { return slices.Contains(strings.Split(want, "|"), got) }
+
+func contains(got, want string) bool {
+	return slices.ContainsFunc(strings.Split(want, "|"), func(w string) bool { return strings.Contains(got, w) })
+}
+
+// restrictions cannot be undone: they come last.
+func (m *kmodMachine) restrictions(t *testing.T) {
+	for _, tc := range []struct{ name, set, errno, kind, cause string }{
+		{"lockdown", "echo integrity >/sys/kernel/security/lockdown", "EPERM", "module signature not accepted", "locked down"},
+		{"sig_enforce", "echo 1 >/sys/module/module/parameters/sig_enforce", "EKEYREJECTED", "module signature not accepted", "unsigned module"},
+		{"modules_disabled", "echo 1 >/proc/sys/kernel/modules_disabled", "EPERM", "loading modules is not permitted", "modules_disabled is 1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m.Must(t, tc.set)
+			out, exit := m.Sh(t, "/lab/bin", "insmod --json /lab/le_plain.ko")
+			e := readReport(t, out).Error
+			if exit != 1 || e == nil || e.ErrnoName != tc.errno || e.Kind != tc.kind || !strings.Contains(e.Cause, tc.cause) {
+				t.Errorf("exit status %d, error %+v; want %s, %s, %s", exit, e, tc.errno, tc.kind, tc.cause)
+			}
+			if e != nil {
+				t.Logf("%s: %s", e.ErrnoName, e.Message)
+			}
+		})
+	}
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+
+package vm
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// fault is a file modules/faults/FOLDER/NAME.json: what to run and the verdict
+// that it must get.
+type fault struct {
+	name, dir string
+
+	Load    []string     `json:"load"`
+	Params  []string     `json:"params"`
+	Verdict result.Class `json:"verdict"`
+	Message string       `json:"message"` // a part of the verdict's message
+	// Function and Line are the guilty place in a module, or where what leaked was
+	// taken: "fn [module]" and "file.c:12".
+	Function string `json:"function"`
+	Line     string `json:"line"`
+	// On holds what is different on a kernel, by its name, with why.
+	On map[string]*other `json:"on"`
+}
+
+// other is what another kernel does with a fault. Empty fields are as everywhere.
+type other struct {
+	Why      string `json:"why"`
+	Message  string `json:"message"`
+	Function string `json:"function"`
+	Line     string `json:"line"`
+}
+
+// on is the fault as a kernel should see it.
+func (f fault) on(kernel string) fault {
+	o := f.On[kernel]
+	if o == nil {
+		return f
+	}
+	f.Message = cmp.Or(o.Message, f.Message)
+	f.Function, f.Line = cmp.Or(o.Function, f.Function), cmp.Or(o.Line, f.Line)
+	return f
+}
+
+func readFaults(t *testing.T) []fault {
+	t.Helper()
+	files, err := filepath.Glob("../../modules/faults/*/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found no faults in modules/faults: %v", err)
+	}
+	var faults []fault
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := fault{name: strings.TrimSuffix(filepath.Base(file), ".json"), dir: filepath.Dir(file)}
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&f); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		faults = append(faults, f)
+	}
+	return faults
+}
+
+// TestFaultFiles checks without a VM that every module has a verdict, and that
+// what the files name is there.
+func TestFaultFiles(t *testing.T) {
+	faults := readFaults(t)
+	loaded := map[string]bool{}
+	mended := 0
+	for _, f := range faults {
+		if f.Verdict == "" || len(f.Load) == 0 {
+			t.Errorf("%s/%s.json: it names no verdict or no module", f.dir, f.name)
+		}
+		for _, m := range f.Load {
+			loaded[m] = true
+			if _, err := os.Stat(filepath.Join(f.dir, m+".c")); err != nil {
+				t.Errorf("%s/%s.json: %v", f.dir, f.name, err)
+			}
+		}
+		if strings.HasSuffix(f.name, "_fixed") {
+			mended++
+			if f.Verdict != result.Pass {
+				t.Errorf("%s is mended and must get %q", f.name, f.Verdict)
+			}
+		}
+		checkFaultLine(t, f)
+		for kernel, o := range f.On {
+			if o.Why == "" || f.Verdict == result.Pass {
+				t.Errorf("%s: on %s it is different, and the file does not say why", f.name, kernel)
+			}
+		}
+	}
+	if len(faults)-mended < 30 || mended < 10 {
+		t.Errorf("%d faults and %d mended ones: want 30 and 10", len(faults)-mended, mended)
+	}
+	sources, _ := filepath.Glob("../../modules/faults/*/*.c")
+	for _, c := range sources {
+		name := strings.TrimSuffix(filepath.Base(c), ".c")
+		folder, _ := os.ReadFile(filepath.Join(filepath.Dir(c), "Kbuild"))
+		if !strings.Contains(string(folder), "obj-m += "+name+".o\n") {
+			t.Errorf("%s is not in the Kbuild beside it", c)
+		}
+	}
+}
+
+// checkFaultLine holds the line to the mark in the source.
+func checkFaultLine(t *testing.T, f fault) {
+	if f.Line == "" {
+		return
+	}
+	file, _, _ := strings.Cut(f.Line, ":")
+	source, err := os.ReadFile(filepath.Join(f.dir, file))
+	if err != nil {
+		t.Errorf("%s: %v", f.name, err)
+		return
+	}
+	for i, line := range strings.Split(string(source), "\n") {
+		if strings.Contains(line, "/* fault */") {
+			if want := fmt.Sprintf("%s:%d", file, i+1); f.Line != want {
+				t.Errorf("%s says line %s, the mark is at %s", f.name, f.Line, want)
+			}
+			return
+		}
+	}
+	t.Errorf("%s has no /* fault */", file)
+}
+
+// faultSample is what make test runs: a fault of each kind and a mended one.
+var faultSample = []string{
+	"null_thread", "null_exit", "spin_init", "no_should_stop", "kmalloc_leak", "proc_left", "init_enodev", "kmalloc_leak_fixed",
+}
+
+// TestFaults runs every fault on two kernels with KMODLAB_TEST_FAULTS (make
+// test-faults), the sample on one without, and prints fault, expected and got.
+func TestFaults(t *testing.T) {
+	needs.VM(t)
+	kernels := []string{"debian:bookworm"}
+	all := os.Getenv("KMODLAB_TEST_FAULTS") != ""
+	if all {
+		kernels = append(kernels, newestKernel)
+	}
+	if only := os.Getenv("KMODLAB_FAULT_KERNEL"); only != "" {
+		kernels = []string{only}
+	}
+	for _, kernel := range kernels {
+		t.Run(strings.ReplaceAll(kernel, ":", "-"), func(t *testing.T) { testFaults(t, kernel, all) })
+	}
+}
+
+func testFaults(t *testing.T, kernel string, all bool) {
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "fault\texpected\tgot\tseconds\tmessage")
+	right, ran := 0, 0
+	for _, f := range readFaults(t) {
+		if !all && !slices.Contains(faultSample, f.name) {
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
+			start := time.Now()
+			got := f.on(kernel).run(t, kernel)
+			ran++
+			t.Logf("%s: %s in %.1f s: %s", f.name, got.Class, time.Since(start).Seconds(), got.Message)
+			if !t.Failed() {
+				right++
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%.0f\t%.100s\n", f.name, f.Verdict, got.Class, time.Since(start).Seconds(), got.Message)
+		})
+	}
+	w.Flush()
+	t.Logf("%s: %d of %d right\n%s", kernel, right, ran, table.String())
+	if ran == 0 {
+		t.Error("no fault was run")
+	}
+}
+
+// run runs a fault and compares.
+func (f fault) run(t *testing.T, kernel string) result.Verdict {
+	limit := time.Second // tenfold without KVM
+	if f.Verdict == result.Hung || f.Verdict == result.Lockup {
+		limit = 400 * time.Millisecond // what hangs, hangs
+	}
+	return f.compare(t, kernel, runVM(t, kmodlab.Spec{Dir: f.dir, Load: f.Load, Params: f.Params, Kernel: kernel, StepTimeout: limit}))
+}
+
+// compare holds a result to what the fault must get.
+func (f fault) compare(t *testing.T, kernel string, res *result.Result) result.Verdict {
+	t.Helper()
+	v := res.Verdict
+	if v.Class != f.Verdict || !strings.Contains(v.Message, f.Message) {
+		t.Errorf("%s on %s: verdict %s (%s), want %s with %q", f.name, kernel, v.Class, v.Message, f.Verdict, f.Message)
+	}
+	if v.Class != result.Pass && v.Hint == "" {
+		t.Errorf("%s: the verdict has no hint", f.name)
+	}
+	if v.Class == result.Pass && len(v.Also) > 0 {
+		t.Errorf("%s: a pass, and also %+v", f.name, v.Also)
+	}
+	f.checkPlace(t, res)
+	return v
+}
+
+// checkPlace wants the fault's function and line where the verdict points to: the
+// guilty frame of the report that decided, who does not get on, what leaked. What
+// was found left armed or alive before a crash tells of a crash in code that is
+// gone.
+func (f fault) checkPlace(t *testing.T, res *result.Result) {
+	t.Helper()
+	if f.Function == "" && f.Line == "" {
+		return
+	}
+	var places []string
+	see := func(function, file string, line int) {
+		places = append(places, fmt.Sprintf("%s at %s:%d", function, file, line))
+	}
+	for i := range res.Crashes {
+		c := &res.Crashes[i]
+		g := c.GuiltyFrame()
+		if g == nil {
+			continue
+		}
+		decided := strings.HasPrefix(res.Verdict.Message, c.Title)
+		if decided || strings.Contains(res.Verdict.Message, "asked for before by "+g.Place()) {
+			see(fmt.Sprintf("%s [%s]", g.Function, g.Module), g.File, g.Line)
+		}
+		if decided {
+			break
+		}
+	}
+	for _, s := range res.Stuck {
+		see(functionOf(s.Site), s.File, s.Line)
+	}
+	for _, l := range res.Leaks {
+		see(functionOf(l.Site), l.File, l.Line)
+		if _, armed, ok := strings.Cut(l.What, ", for "); ok {
+			see(armed, "", 0)
+		}
+	}
+	for _, th := range res.Threads {
+		if th.Alive {
+			see(th.Function, "", 0)
+		}
+	}
+	if !slices.ContainsFunc(places, func(p string) bool {
+		return strings.HasPrefix(p, f.Function+" at ") && (f.Line == "" || strings.HasSuffix(p, " at "+f.Line))
+	}) {
+		t.Errorf("%s: it points to %q, want %s at %s", f.name, places, f.Function, f.Line)
+	}
+}
+
+// functionOf takes the offset out of "fn+0x1 [module]".
+func functionOf(site string) string {
+	function, rest, _ := strings.Cut(site, "+")
+	if _, module, ok := strings.Cut(rest, " "); ok {
+		return function + " " + module
+	}
+	return function
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+
+package vm
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/testlab"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// poolMix are faults of many kinds: some end the guest, some only their process, and
+// some pass.
+var poolMix = []string{
+	"init_enodev", "kmalloc_leak", "restart", "kmalloc_leak_fixed", "div_zero", "proc_left", "panic_call", "warn", "proc_left_fixed", "null_exit",
+}
+
+// TestPoolVerdicts has a mix run four at a time, from a store without a saved machine:
+// each gets its own verdict, whatever happens to those beside it, and one machine is
+// saved for all of them.
+func TestPoolVerdicts(t *testing.T) {
+	cache, store := machines(t)
+	const kernel = "debian:bookworm"
+	var specs []kmodlab.Spec
+	var want []func(*result.Result)
+	add := func(spec kmodlab.Spec, check func(*result.Result)) {
+		spec.Kernel, spec.Accel, spec.CacheDir, spec.Agent, spec.For = kernel, "tcg", cache, testlab.Kmodlab(t), 100*time.Millisecond
+		specs, want = append(specs, spec), append(want, check)
+	}
+	for _, f := range readFaults(t) {
+		if slices.Contains(poolMix, f.name) {
+			add(kmodlab.Spec{Dir: f.dir, Load: f.Load, Params: f.Params}, func(res *result.Result) { f.on(kernel).compare(t, kernel, res) })
+		}
+	}
+	if len(specs) != len(poolMix) {
+		t.Fatalf("found %d of the %d faults", len(specs), len(poolMix))
+	}
+	class := func(c result.Class) func(*result.Result) {
+		return func(res *result.Result) {
+			if res.Verdict.Class != c {
+				t.Errorf("%+v, want %s", res.Verdict, c)
+			}
+		}
+	}
+	add(kmodlab.Spec{Dir: "testdata/warm"}, class(result.Pass))
+	add(kmodlab.Spec{Dir: brokenModule(t)}, class(result.Build))
+	add(kmodlab.Spec{Dir: "testdata/warm", QEMU: filepath.Join(cache, "nosuch")}, class(result.Host))
+	got := runAll(t, t.Context(), specs, 4)
+	for i, check := range want {
+		if got[i] == nil {
+			t.Errorf("run %d of %s did not end", i, specs[i].Dir)
+			continue
+		}
+		check(got[i])
+		if m := got[i].Machine; m.Accel != "" && !m.Warm {
+			t.Errorf("%s ran on a machine that was booted for it", specs[i].Dir)
+		}
+	}
+	if images, err := store.Images(); err != nil || len(images) != 1 {
+		t.Errorf("%d machines are saved (%v), want one", len(images), err)
+	}
+	if left := testlab.Children(os.Getpid()); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// runAll gives the results by index; none for a run that did not end.
+func runAll(t *testing.T, ctx context.Context, specs []kmodlab.Spec, n int) []*result.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	got := make([]*result.Result, len(specs))
+	busy := false
+	err := kmodlab.RunAll(ctx, specs, n, func(i int, res *result.Result, err error) {
+		if busy || got[i] != nil || err != nil {
+			t.Errorf("run %d ended with %v, at the same time %t, before %t", i, err, busy, got[i] != nil)
+		}
+		busy = true
+		got[i] = res
+		time.Sleep(time.Millisecond)
+		busy = false
+	})
+	if err != nil && ctx.Err() == nil {
+		t.Error(err)
+	}
+	return got
+}
+
+func brokenModule(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"Kbuild": "obj-m := broken.o\n", "broken.c": "#include <linux/module.h>\nint x = nothing_of_that_name;\nMODULE_LICENSE(\"GPL\");\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestPoolUsage: a Spec that makes no sense is found before anything runs.
+func TestPoolUsage(t *testing.T) {
+	var usage *kmodlab.UsageError
+	never := func(i int, _ *result.Result, _ error) { t.Errorf("run %d ended", i) }
+	err := kmodlab.RunAll(t.Context(), []kmodlab.Spec{{Dir: "testdata/warm"}, {Dir: "nosuch"}}, 0, never)
+	if !errors.As(err, &usage) {
+		t.Errorf("%v, want a usage error", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	cancel(enough)
+	if err := kmodlab.RunAll(ctx, []kmodlab.Spec{{Dir: "testdata/warm"}}, 0, never); !errors.Is(err, enough) {
+		t.Errorf("%v, want the context's cause", err)
+	}
+	if err := kmodlab.RunAll(t.Context(), nil, 0, never); err != nil {
+		t.Errorf("no runs: %v", err)
+	}
+}
+
+// TestPoolCancel ends a pool in the middle: some have ended, some run, some never will.
+func TestPoolCancel(t *testing.T) {
+	needs.VM(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	specs := slices.Repeat([]kmodlab.Spec{{Dir: "testdata/warm", Accel: "tcg", Agent: testlab.Kmodlab(t), For: time.Millisecond}}, 2)
+	specs = append(specs, slices.Repeat([]kmodlab.Spec{{Dir: "testdata/warm", Accel: "tcg", Agent: testlab.Kmodlab(t), For: time.Hour}}, 20)...)
+	ended := 0
+	err := kmodlab.RunAll(ctx, specs, 2, func(i int, res *result.Result, err error) {
+		if ended++; ended == 2 {
+			time.AfterFunc(2*time.Second, func() { cancel(enough) })
+		}
+		if i > 1 || err != nil || res.Verdict.Class != result.Pass {
+			t.Errorf("run %d: %v", i, err)
+		}
+	})
+	if !errors.Is(err, enough) || ended != 2 {
+		t.Errorf("%v after %d runs", err, ended)
+	}
+	if left := testlab.Children(os.Getpid()); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

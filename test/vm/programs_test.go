@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+
+package vm
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/testlab/machine"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// TestPrograms boots three times with one cache: a guest makes the tracer's programs
+// for its kernel, the next takes them, and one that is given something else makes them
+// anew. The hooks are the same.
+func TestPrograms(t *testing.T) {
+	needs.VM(t)
+	cache, _ := machines(t)
+	spec := kmodlab.Spec{Dir: "testdata/warm", Accel: "tcg", CacheDir: cache, For: time.Millisecond, Cold: true}
+	kept := filepath.Join(cache, "programs", machine.Kernel(t, "").ID)
+	hooks := func() []string {
+		t.Helper()
+		res := runVM(t, spec)
+		if res.Verdict.Class != result.Pass {
+			t.Fatalf("%+v", res.Verdict)
+		}
+		var list []string
+		for _, h := range res.Hooks {
+			list = append(list, h.Name+" "+h.Kind+" "+h.Target+" "+h.Note)
+		}
+		return list
+	}
+	if _, err := os.Stat(kept); err == nil {
+		t.Fatalf("%s is there before the first run", kept)
+	}
+	made := hooks()
+	data, err := os.ReadFile(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if d := cmp.Diff(made, hooks()); d != "" {
+		t.Errorf("with programs that were kept, hooks differ:\n%s", d)
+	}
+	if after, err := os.Stat(kept); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the programs were made anew: %v", err)
+	}
+
+	damaged := bytes.Clone(data)
+	damaged[len(damaged)/2] ^= 1
+	if err := os.WriteFile(kept, damaged, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(made, hooks()); d != "" {
+		t.Errorf("with damaged programs, hooks differ:\n%s", d)
+	}
+	if again, err := os.ReadFile(kept); err != nil || !bytes.Equal(again, data) {
+		t.Errorf("the damaged programs were not made anew: %v", err)
+	}
+}
