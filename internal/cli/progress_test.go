@@ -28,10 +28,12 @@ func TestProgressPlain(t *testing.T) {
 	p.phase(kmodlab.Progress{Phase: "kernel"})
 	for pct := range int64(100) {
 		c.at = c.at.Add(10 * time.Millisecond)
-		p.phase(kmodlab.Progress{Phase: "kernel", Detail: "package index of bookworm", Done: pct, Total: 100, Unit: "percent"})
+		p.phase(kmodlab.Progress{Phase: "kernel", Detail: "package index of bookworm", Done: pct, Total: 100,
+			Unit: "percent"})
 	}
 	fetch := func(done int64) {
-		p.phase(kmodlab.Progress{Phase: "kernel", Detail: "40 packages of debian:bookworm", Done: done, Total: 61_200_000, Unit: "bytes"})
+		p.phase(kmodlab.Progress{Phase: "kernel", Detail: "40 packages of debian:bookworm", Done: done, Total: 61_200_000,
+			Unit: "bytes"})
 	}
 	fetch(0)
 	for i := range int64(120) { // 5 MB/s
@@ -79,10 +81,14 @@ func TestProgressLine(t *testing.T) {
 		{0, kmodlab.Progress{Phase: "boot"}, "booting the guest …"},
 		{3 * time.Second, kmodlab.Progress{Phase: "boot"}, "booting the guest … 3 s"},
 		{0, kmodlab.Progress{Detail: "bad\x1b[2J name"}, `bad\x1b[2J name …`},
-		{0, kmodlab.Progress{Phase: "kernel", Total: 61_200_000, Unit: "bytes"}, "looking for the kernel … 0.0 of 61.2 MB, 0.0 kB/s"},
-		{2 * time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_200_000, Total: 61_200_000, Unit: "bytes"}, "looking for the kernel … 10.2 of 61.2 MB, 5.1 MB/s"},
-		{time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_250_000, Total: 61_200_000, Unit: "bytes"}, "looking for the kernel … 10.2 of 61.2 MB, 3.4 MB/s"},
-		{20 * time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_250_000, Total: 61_200_000, Unit: "bytes"}, "looking for the kernel … 10.2 of 61.2 MB, 0.0 kB/s"},
+		{0, kmodlab.Progress{Phase: "kernel", Total: 61_200_000, Unit: "bytes"},
+			"looking for the kernel … 0.0 of 61.2 MB, 0.0 kB/s"},
+		{2 * time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_200_000, Total: 61_200_000, Unit: "bytes"},
+			"looking for the kernel … 10.2 of 61.2 MB, 5.1 MB/s"},
+		{time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_250_000, Total: 61_200_000, Unit: "bytes"},
+			"looking for the kernel … 10.2 of 61.2 MB, 3.4 MB/s"},
+		{20 * time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_250_000, Total: 61_200_000, Unit: "bytes"},
+			"looking for the kernel … 10.2 of 61.2 MB, 0.0 kB/s"},
 		{0, kmodlab.Progress{Phase: "kernel", Done: 7, Total: 40, Unit: "packages"}, "looking for the kernel … 7 of 40"},
 		{0, kmodlab.Progress{Phase: "kernel", Done: 45, Total: 100, Unit: "percent"}, "looking for the kernel … 45%"},
 	} {
