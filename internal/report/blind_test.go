@@ -75,9 +75,11 @@ func TestFullGolden(t *testing.T) {
 	golden(t, "full.txt", text(t, blindResult(fullEvents()), TextOptions{Verbose: true}))
 	r := blindResult(fullEvents(), event.SignalDequeued, event.TaskExited)
 	r.Hooks = []result.Hook{
-		{Name: "signal_dequeued", Kind: "kprobe", Attached: true, Fallback: "fexit: not on this kernel", Kinds: []string{"signal_dequeued"}},
+		{Name: "signal_dequeued", Kind: "kprobe", Attached: true, Fallback: "fexit: not on this kernel",
+			Kinds: []string{"signal_dequeued"}},
 		{Name: "task_exited", Kind: "tp_btf", Kinds: []string{"task_exited"}, Note: "refused"},
-		{Name: "signal_sent", Kind: "fentry", Attached: true, Proved: true, Fired: 12, Runs: 20, RunNS: 9_000, Kinds: []string{"signal_sent"}},
+		{Name: "signal_sent", Kind: "fentry", Attached: true, Proved: true, Fired: 12, Runs: 20, RunNS: 9_000,
+			Kinds: []string{"signal_sent"}},
 		{Name: "signal_sent_too", Kind: "fentry", Attached: true, Kinds: []string{"signal_sent"}},
 	}
 	golden(t, "blind.txt", text(t, r, TextOptions{}))
@@ -90,12 +92,12 @@ var wrongWords = map[event.Kind][]string{
 	event.ThreadFunction:     {"not called"},
 	event.ThreadStopAsked:    {"by itself"},
 	event.ThreadStopReturned: {"did not return"},
-	event.TaskExited:         {"still alive", "still runs"},
-	event.RequestReturned:    {"still waits"},
+	event.TaskExited:         {"still alive", "still running"},
+	event.RequestReturned:    {"still waiting"},
 	event.HelperForked:       {"(not run)"},
 	event.ModuleInitEnd:      {"init did not return", "its init failed"},
 	event.WorkStarted:        {"not started"},
-	event.WorkEnded:          {"still runs"},
+	event.WorkEnded:          {"still running"},
 	event.ThreadParkReturned: {"kthread_park did not return"},
 }
 

@@ -73,7 +73,7 @@ func TestFollow(t *testing.T) {
  310.2 ms  K1[89]            running 0.6 s             SIGUSR1 from K2[94]: pen…
  310.2 ms  K2[94]            running 0.6 s             sends SIGUSR1 to K1[89] …
   14.4 ms  kworker/u4:1[30]  running 0.6 s             has waited for helper 93…
-           and 4 tasks that did less of late`},
+           and 4 tasks with less recent activity`},
 		{"one line", 510300, 80, 1, `
     0.6 s  7 tasks, 36 events`},
 		{"stopping", 1460300, 100, 20, `
@@ -100,7 +100,7 @@ func TestFollow(t *testing.T) {
     1.6 s  8 tasks, 52 events
   14.4 ms  kworker/u…  running 1.6 s
   1.276 s  modprobe[…  running 0.3 s
-           and 6 tasks that did less of…`},
+           and 6 tasks with less recent…`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := followed(demoOnly(), test.until).Lines(TextOptions{Width: test.width}, test.height, 300*time.Millisecond)
@@ -147,10 +147,10 @@ func TestFollowOthers(t *testing.T) {
 			l.at(0, event.SignalSent, event.Event{By: k2, Target: k1, Arg: 15})
 			l.at(0, event.SignalGenerated, event.Event{By: k2, Target: k1, Arg: 15})
 		}, "SIGTERM from K2[94]: pending"},
-		{"signals are thrown away", func(l *trace) {
+		{"signals are flushed", func(l *trace) {
 			l.at(0, event.SignalSent, event.Event{By: k2, Target: k1, Arg: 64})
 			l.at(2000, event.SignalFlushed, event.Event{By: k1, Target: k1, Data: 1 << 63})
-		}, "from K2[94]: thrown away after 2.0 ms"},
+		}, "from K2[94]: flushed after 2.0 ms"},
 		{"a thread of a program that ends", func(l *trace) {
 			l.at(0, event.ModuleLoaded, event.Event{By: loader, Text: "m"})
 			l.at(10, event.SignalDelivered, event.Event{By: loader, Arg: 9})
@@ -180,14 +180,17 @@ func TestFollowBound(t *testing.T) {
 	f := new(Follow)
 	for i := range uint32(20 * maxFollowed) {
 		task := event.Task{PID: i + 10, TGID: i + 10, Comm: "t", Kthread: true, Addr: 0xffff888000000000 + uint64(i)*64}
-		f.Add(&event.Event{Time: uint64(i + 1), Kind: event.ThreadRequested, By: task, Ptr: uint64(i) << 14, Text: "x"}, timeline.Line{What: "asks"})
-		f.Add(&event.Event{Time: uint64(i + 1), Kind: event.ThreadPickedUp, By: k1, Aux: uint64(i) << 14, Ptr: uint64(i)}, timeline.Line{What: "takes"})
+		f.Add(&event.Event{Time: uint64(i + 1), Kind: event.ThreadRequested, By: task, Ptr: uint64(i) << 14, Text: "x"},
+			timeline.Line{What: "asks"})
+		f.Add(&event.Event{Time: uint64(i + 1), Kind: event.ThreadPickedUp, By: k1, Aux: uint64(i) << 14, Ptr: uint64(i)},
+			timeline.Line{What: "takes"})
 		f.Add(&event.Event{Time: uint64(i + 1), Kind: event.TaskExited, By: task}, timeline.Line{What: "ends"})
 	}
 	if n := len(f.tasks) + len(f.asked) + len(f.making); len(f.lanes) > maxFollowed || n > 4*maxFollowed {
 		t.Errorf("%d lanes and %d ids are kept", len(f.lanes), n)
 	}
-	if text := strings.Join(f.Lines(TextOptions{}, 5, 0), "\n"); !strings.Contains(text, "K1[89]") || !strings.Contains(text, "that did less of late") {
+	if text := strings.Join(f.Lines(TextOptions{}, 5, 0), "\n"); !strings.Contains(text, "K1[89]") ||
+		!strings.Contains(text, "with less recent activity") {
 		t.Errorf("it shows\n%s", text)
 	}
 }
@@ -205,11 +208,14 @@ func FuzzFollow(f *testing.F) {
 		width, height = 1+(width&0xff), height&0x3f
 		follow, words := new(Follow), timeline.NewLive(nil)
 		task := func(n byte) event.Task {
-			return event.Task{PID: uint32(n % 8), TGID: uint32(n % 4), Comm: foreign.Hostile[int(n)%len(foreign.Hostile)], Kthread: n%2 == 0, Addr: uint64(n % 3)}
+			return event.Task{PID: uint32(n % 8), TGID: uint32(n % 4), Comm: foreign.Hostile[int(n)%len(foreign.Hostile)],
+				Kthread: n%2 == 0, Addr: uint64(n % 3)}
 		}
 		for ; len(data) >= 6; data = data[6:] {
-			e := &event.Event{Kind: event.Kind(data[0]), Time: uint64(data[1]) << 20, By: task(data[2]), Target: task(data[3]), Arg: uint32(data[4]),
-				Ptr: uint64(data[5]) << 14, Aux: uint64(data[4]) << 14, Ret: int64(int8(data[5])), Data: uint64(data[1]) << (data[5] % 64),
+			e := &event.Event{Kind: event.Kind(data[0]), Time: uint64(data[1]) << 20, By: task(data[2]), Target: task(data[3]),
+				Arg: uint32(data[4]),
+				Ptr: uint64(data[5]) << 14, Aux: uint64(data[4]) << 14, Ret: int64(int8(data[5])),
+				Data: uint64(data[1]) << (data[5] % 64),
 				Text: foreign.Hostile[int(data[4])%len(foreign.Hostile)]}
 			line, _ := words.Add(e)
 			follow.Add(e, line)

@@ -50,7 +50,8 @@ func TestFormatsGolden(t *testing.T) {
 func hostileResult(turn int) *result.Result {
 	r := blindResult(fullEvents())
 	whole := resultOf(hostileEvents(), result.Inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true})
-	r.Machine, r.Phases, r.Hooks, r.Commands, r.Crashes, r.Console = whole.Machine, whole.Phases, whole.Hooks, whole.Commands, whole.Crashes, whole.Console
+	r.Machine, r.Phases, r.Hooks, r.Commands, r.Crashes, r.Console = whole.Machine, whole.Phases, whole.Hooks,
+		whole.Commands, whole.Crashes, whole.Console
 	r.Verdict = whole.Verdict
 	r.Verdict.Hint, r.Verdict.Evidence = "hint", make([]string, len(foreign.Hostile))
 	r.Verdict.Also = []result.Verdict{{Class: result.Leak, Message: "m", Evidence: make([]string, len(foreign.Hostile))}}
@@ -137,15 +138,18 @@ func checkKTAP(t *testing.T, got []byte, list []check) {
 		t.Fatalf("%d tests with %d errors, want %d without", len(parsed.Tests), parsed.Errors, len(list))
 	}
 	for i, c := range list {
-		want := map[checkState]string{checkPassed: "SUCCESS", checkFailed: "FAILURE", checkBroken: "FAILURE", checkSkipped: "SKIPPED"}[c.state]
+		want := map[checkState]string{checkPassed: "SUCCESS", checkFailed: "FAILURE", checkBroken: "FAILURE",
+			checkSkipped: "SKIPPED"}[c.state]
 		if p := parsed.Tests[i]; p.Name != string(c.name) || p.Status != want || p.Errors != 0 || len(p.Tests) != 0 {
-			t.Errorf("test %d is %s %s (%d errors, %d parts), want %s %s", i+1, p.Name, p.Status, p.Errors, len(p.Tests), c.name, want)
+			t.Errorf("test %d is %s %s (%d errors, %d parts), want %s %s", i+1, p.Name, p.Status, p.Errors, len(p.Tests),
+				c.name, want)
 		}
 	}
 }
 
 func TestKTAPOfVerdicts(t *testing.T) {
-	for _, class := range []result.Class{result.Pass, result.Build, result.Preflight, result.Host, result.Lost, result.Timeout, result.Leak, result.Panic} {
+	for _, class := range []result.Class{result.Pass, result.Build, result.Preflight, result.Host, result.Lost,
+		result.Timeout, result.Leak, result.Panic} {
 		r := resultOf(demoEvents(), done)
 		r.Verdict = result.Verdict{Class: class, Message: "m"}
 		if class == result.Build || class == result.Preflight {
@@ -161,7 +165,8 @@ func TestKTAPOfVerdicts(t *testing.T) {
 			if c.state == checkPassed {
 				passed++
 			}
-			if c.name == result.Leak && c.state == checkPassed && (class == result.Build || class == result.Lost || class == result.Preflight) {
+			if c.name == result.Leak && c.state == checkPassed &&
+				(class == result.Build || class == result.Lost || class == result.Preflight) {
 				t.Errorf("%s: that nothing leaked is not known", class)
 			}
 		}

@@ -66,11 +66,15 @@ func TestTextGolden(t *testing.T) {
 		{"demo_narrow.txt", demoEvents(), done, TextOptions{Width: 60}},
 		{"demo_verbose.txt", demoEvents(), done, TextOptions{Verbose: true}},
 		{"dropped.txt", withoutKinds(demoEvents(), event.TaskExited, event.SignalGenerated, event.ThreadPickedUp),
-			result.Inputs{Finished: true, Unloaded: true, Dropped: result.Dropped{Total: 9, ByKind: map[string]uint64{"task_exited": 5, "signal_generated": 4}}}, TextOptions{}},
+			result.Inputs{Finished: true, Unloaded: true,
+				Dropped: result.Dropped{Total: 9, ByKind: map[string]uint64{"task_exited": 5, "signal_generated": 4}}},
+			TextOptions{}},
 		{"hostile.txt", hostileEvents(), done, TextOptions{}},
 		{"trouble.txt", troubleEvents(), done, TextOptions{}},
 		{"crash.txt", demoEvents()[:60], crashed, TextOptions{}},
-		{"timeout.txt", demoEvents()[:36], result.Inputs{Timeout: &result.Failure{Message: "the guest did not answer for 30 s while loading signal_handling"}}, TextOptions{}},
+		{"timeout.txt", demoEvents()[:36],
+			result.Inputs{Timeout: &result.Failure{Message: "the guest did not answer for 30 s while loading signal_handling"}},
+			TextOptions{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -160,7 +164,8 @@ func TestJSONNoNullList(t *testing.T) {
 		if err := JSON(&b, r); err != nil {
 			t.Fatal(err)
 		}
-		for _, list := range []string{"phases", "modules", "threads", "requests", "signals", "hooks", "crashes", "commands", "depends", "argv", "log"} {
+		for _, list := range []string{"phases", "modules", "threads", "requests", "signals", "hooks", "crashes", "commands",
+			"depends", "argv", "log"} {
 			if strings.Contains(b.String(), `"`+list+`": null`) {
 				t.Errorf("%s is null", list)
 			}

@@ -62,7 +62,8 @@ type schema struct {
 }
 
 func newSchema(t *testing.T) *schema {
-	s := &schema{t: t, comments: make(map[string]string), enums: make(map[string][]string), seen: make(map[reflect.Type]bool)}
+	s := &schema{t: t, comments: make(map[string]string), enums: make(map[string][]string),
+		seen: make(map[reflect.Type]bool)}
 	files, err := filepath.Glob("../../result/*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no sources of package result: %v", err)
@@ -116,7 +117,8 @@ func (s *schema) document() object {
 	return append(object{
 		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
 		{"title", "What kmodlab writes with --json and -o FILE.json"},
-		{"description", "Made by go test ./internal/report -update from the types of package result. Fields may be added under the same schema name; a reader should pass over those that it does not know."},
+		{"description",
+			"Made by go test ./internal/report -update from the types of package result. Fields may be added under the same schema name; a reader should pass over those that it does not know."},
 	}, append(root, member{"$defs", s.defs})...)
 }
 

@@ -55,7 +55,8 @@ func titles(s *Story) []string {
 // lanes, and in each its segments.
 func TestDemoLanes(t *testing.T) {
 	s := Build(golden(t, "demo"))
-	want := []string{"modprobe[114]", "kthreadd[2]", "K1[120]", "modprobe[121]", "K2[127]", "modprobe[143]", "signal_handling", "send_signal"}
+	want := []string{"modprobe[114]", "kthreadd[2]", "K1[120]", "modprobe[121]", "K2[127]", "modprobe[143]",
+		"signal_handling", "send_signal"}
 	if got := titles(s); !slices.Equal(got, want) {
 		t.Fatalf("lanes %q; want %q", got, want)
 	}
@@ -84,15 +85,19 @@ func TestDemoArrows(t *testing.T) {
 	s := Build(golden(t, "demo"))
 	var got []string
 	for _, a := range s.Arrows {
-		got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s > %s %s %s", a.Link, s.Lanes[a.From.Lane].Title(), s.Lanes[a.To.Lane].Title(), a.Name, a.Outcome)))
+		got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s > %s %s %s", a.Link, s.Lanes[a.From.Lane].Title(),
+			s.Lanes[a.To.Lane].Title(), a.Name, a.Outcome)))
 	}
 	want := []string{
-		"ask modprobe[114] > kthreadd[2]", "fork kthreadd[2] > K1[120]", "answer K1[120] > modprobe[114]", "wake modprobe[114] > K1[120]",
+		"ask modprobe[114] > kthreadd[2]", "fork kthreadd[2] > K1[120]", "answer K1[120] > modprobe[114]",
+		"wake modprobe[114] > K1[120]",
 		"ask K1[120] > modprobe[121]",
-		"ask modprobe[121] > kthreadd[2]", "fork kthreadd[2] > K2[127]", "answer K2[127] > modprobe[121]", "wake modprobe[121] > K2[127]",
+		"ask modprobe[121] > kthreadd[2]", "fork kthreadd[2] > K2[127]", "answer K2[127] > modprobe[121]",
+		"wake modprobe[121] > K2[127]",
 		"answer modprobe[121] > K1[120] exit 0",
 		"signal K2[127] > K1[120] SIGUSR1 consumed", "signal K2[127] > K1[120] SIGUSR1 consumed",
-		"stop modprobe[143] > K2[127]", "answer K2[127] > modprobe[143]", "stop modprobe[143] > K1[120]", "answer K1[120] > modprobe[143]",
+		"stop modprobe[143] > K2[127]", "answer K2[127] > modprobe[143]", "stop modprobe[143] > K1[120]",
+		"answer K1[120] > modprobe[143]",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("arrows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -133,14 +138,16 @@ func TestEveryMoment(t *testing.T) {
 		s := Build(r)
 		for i := range r.Threads {
 			st := r.Threads[i].Stages
-			for _, at := range []*int64{st.Requested, st.PickedUp, st.FirstRun, st.Created, st.Woken, st.Function, st.StopAsked, st.StopSeen, st.Exited, st.StopReturned, st.Freed} {
+			for _, at := range []*int64{st.Requested, st.PickedUp, st.FirstRun, st.Created, st.Woken, st.Function, st.StopAsked,
+				st.StopSeen, st.Exited, st.StopReturned, st.Freed} {
 				if at != nil && !slices.ContainsFunc(s.Events, func(e Event) bool { return e.At == *at }) {
 					t.Errorf("%s: no event at %s of %s", name, Moment(*at), r.Threads[i].Name)
 				}
 			}
 		}
 		for i := range r.Signals {
-			if at := r.Signals[i].SentNS; !slices.ContainsFunc(s.Events, func(e Event) bool { return e.At == at && e.Moment == "sent_ns" }) {
+			if at := r.Signals[i].SentNS; !slices.ContainsFunc(s.Events,
+				func(e Event) bool { return e.At == at && e.Moment == "sent_ns" }) {
 				t.Errorf("%s: no event for the signal at %s", name, Moment(at))
 			}
 		}
@@ -287,12 +294,14 @@ func TestUnordered(t *testing.T) {
 	n := func(v int64) *int64 { return &v }
 	r := &result.Result{
 		Threads: []result.Thread{
-			{Name: "back", PID: 5, Stages: result.ThreadStages{Requested: n(9), PickedUp: n(3), Function: n(math.MinInt64), Exited: n(math.MaxInt64), Freed: n(1)}},
+			{Name: "back", PID: 5, Stages: result.ThreadStages{Requested: n(9), PickedUp: n(3), Function: n(math.MinInt64),
+				Exited: n(math.MaxInt64), Freed: n(1)}},
 			{Name: "same", PID: 5, Requester: result.Task{Comm: "back", PID: 5}, Stages: result.ThreadStages{Requested: n(4)}},
 			{Name: "none", Ended: "not created: -ENOMEM", Stages: result.ThreadStages{Requested: n(4)}},
 			{Name: "lost", PID: 6},
 		},
-		Signals:  []result.Signal{{SentNS: 10, ConsumedNS: n(2), From: result.Task{Comm: "x", PID: 5}, To: result.Task{Comm: "y", PID: 6}}},
+		Signals: []result.Signal{{SentNS: 10, ConsumedNS: n(2), From: result.Task{Comm: "x", PID: 5},
+			To: result.Task{Comm: "y", PID: 6}}},
 		Requests: []result.Request{{Helper: &result.Helper{PID: 5}}, {Stages: result.RequestStages{Exited: n(3)}}},
 	}
 	s := Build(r)
@@ -316,7 +325,8 @@ func TestCrowdOnOneLane(t *testing.T) {
 	r := &result.Result{}
 	for i := range int64(1000) {
 		at := i
-		r.Requests = append(r.Requests, result.Request{Name: "x", By: result.Task{Comm: "a", PID: 9}, Stages: result.RequestStages{Asked: &at}})
+		r.Requests = append(r.Requests,
+			result.Request{Name: "x", By: result.Task{Comm: "a", PID: 9}, Stages: result.RequestStages{Asked: &at}})
 	}
 	s := Build(r)
 	check(t, s)
@@ -328,7 +338,8 @@ func TestCrowdOnOneLane(t *testing.T) {
 // TestDeafTarget: who is sent a signal and never does a thing has a lane all the
 // same, and the arrow lands there.
 func TestDeafTarget(t *testing.T) {
-	s := Build(&result.Result{Signals: []result.Signal{{Name: "SIGUSR1", From: result.Task{Comm: "a", PID: 1000}, To: result.Task{Comm: "b", PID: 2000}, Outcome: result.Ignored}}})
+	s := Build(&result.Result{Signals: []result.Signal{{Name: "SIGUSR1", From: result.Task{Comm: "a", PID: 1000},
+		To: result.Task{Comm: "b", PID: 2000}, Outcome: result.Ignored}}})
 	check(t, s)
 	if len(s.Arrows) != 1 || len(s.Lanes) != 2 || s.Lanes[s.Arrows[0].To.Lane].PID != 2000 {
 		t.Errorf("arrows %+v, lanes %q", s.Arrows, titles(s))

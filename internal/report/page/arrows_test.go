@@ -11,7 +11,8 @@ import (
 // it that is in sight.
 func TestShaft(t *testing.T) {
 	tb := open(t, golden(t, "demo"), wide, tall)
-	for _, y := range [][2]int{{60, 200}, {200, 60}, {-5000, 9000}, {9000, -5000}, {100, 40_000}, {-40_000, 100}, {100, 100}} {
+	for _, y := range [][2]int{{60, 200}, {200, 60}, {-5000, 9000}, {9000, -5000}, {100, 40_000}, {-40_000, 100},
+		{100, 100}} {
 		off := eval[float64](tb, fmt.Sprintf(`(() => {
 			const k = kmodlab, f = k.frame(), e = {x1: 300, y1: %d, x2: 700, y2: %d};
 			e.down = e.y2 > e.y1;

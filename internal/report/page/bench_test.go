@@ -53,7 +53,8 @@ func shift(r *result.Result, by int64, pid int) {
 		s := &t.Stages
 		t.PID += pid
 		task(&t.Requester, t.WokenBy, t.StoppedBy)
-		at(s.Requested, s.PickedUp, s.FirstRun, s.Created, s.Woken, s.Function, s.StopAsked, s.StopSeen, s.Exited, s.StopReturned, s.Freed)
+		at(s.Requested, s.PickedUp, s.FirstRun, s.Created, s.Woken, s.Function, s.StopAsked, s.StopSeen, s.Exited,
+			s.StopReturned, s.Freed)
 		for j := range t.StopCalls {
 			task(&t.StopCalls[j].By)
 			at(&t.StopCalls[j].AskedNS, t.StopCalls[j].ReturnedNS)
@@ -146,7 +147,8 @@ func BenchmarkPage(b *testing.B) {
 	r := many(b, 10_000)
 	for b.Loop() {
 		tb := open(b, r, wide, tall)
-		b.ReportMetric(eval[float64](tb, "performance.getEntriesByName('first-contentful-paint')[0].startTime"), "first-paint-ms")
+		b.ReportMetric(eval[float64](tb, "performance.getEntriesByName('first-contentful-paint')[0].startTime"),
+			"first-paint-ms")
 		b.ReportMetric(eval[float64](tb, "kmodlab.painted"), "timeline-ms")
 		b.ReportMetric(eval[float64](tb, "kmodlab.model.story.events.length"), "events")
 		for _, scale := range []string{"steps", "time"} {

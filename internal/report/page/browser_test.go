@@ -120,7 +120,8 @@ func openFile(t testing.TB, content []byte, width, height int64, before ...step)
 	if err := chromedp.Listen(ctx, tb.watch); err != nil {
 		t.Fatal(err)
 	}
-	tb.do(call(network.Enable, network.EnableParams{}), call(cdplog.Enable, cdp.Empty{}), call(runtime.Enable, cdp.Empty{}),
+	tb.do(call(network.Enable, network.EnableParams{}), call(cdplog.Enable, cdp.Empty{}),
+		call(runtime.Enable, cdp.Empty{}),
 		chromedp.EmulateViewport(width, height))
 	tb.do(append(before, chromedp.Navigate(tb.url))...)
 	return tb

@@ -25,8 +25,10 @@ var payloads = []string{
 	`</script><script>pwned=1</script>`,
 	`<!--<script>`, `]]><svg/onload=pwned=1>`, `{{data}}{{script}}{{style}}{{policy}}`,
 	`"><iframe src="http://example.invalid/"></iframe>`,
-	`<style>*{display:none}</style>`, `javascript:pwned=1`, `${pwned=1}`, "`+pwned+`", `%s%n%x`, `__proto__`, `constructor`,
-	"\xff\xfe\x80 not UTF-8", "a\x00b\x1b[31mred\x07\u0085", "\u202egnp.exe\u2066\u200f\u061c", "שלום עולם", "\u2028\u2029\ufeff\ud7ff\U0010ffff",
+	`<style>*{display:none}</style>`, `javascript:pwned=1`, `${pwned=1}`, "`+pwned+`", `%s%n%x`, `__proto__`,
+	`constructor`,
+	"\xff\xfe\x80 not UTF-8", "a\x00b\x1b[31mred\x07\u0085", "\u202egnp.exe\u2066\u200f\u061c", "שלום עולם",
+	"\u2028\u2029\ufeff\ud7ff\U0010ffff",
 	strings.Repeat("long", 2000), "line\nline\r\nline",
 }
 
@@ -100,7 +102,8 @@ func TestHostile(t *testing.T) {
 	for _, width := range []int64{wide, phoneW} {
 		t.Run(fmt.Sprint(width), func(t *testing.T) {
 			tb := open(t, r, width, phoneH)
-			tb.do(chromedp.Click(chromedp.CSS("#scale-time")), chromedp.Click(chromedp.CSS("#zoom-in")), chromedp.Click(chromedp.CSS("#scale-steps")))
+			tb.do(chromedp.Click(chromedp.CSS("#scale-time")), chromedp.Click(chromedp.CSS("#zoom-in")),
+				chromedp.Click(chromedp.CSS("#scale-steps")))
 			eval[bool](tb, "(document.querySelectorAll('details').forEach(d => d.open = true), true)")
 			// Every event is looked at, by every way of looking.
 			eval[bool](tb, `(async () => {
@@ -194,7 +197,8 @@ func TestPolicy(t *testing.T) {
 		`(() => { document.body.setAttribute("onclick", "pwned = 1"); document.body.click(); if (globalThis.pwned === undefined) throw new RangeError(); })()`:                            "",
 	} {
 		tb := open(t, r, wide, tall)
-		got := get(tb, chromedp.Evaluate[string]("(async () => { try { "+expression+"; return 'allowed'; } catch (e) { return e.name; } })()", chromedp.EvalAwaitPromise, obey))
+		got := get(tb,
+			chromedp.Evaluate[string]("(async () => { try { "+expression+"; return 'allowed'; } catch (e) { return e.name; } })()", chromedp.EvalAwaitPromise, obey))
 		if name != "" && got != name || got == "allowed" {
 			t.Errorf("%s: %s; want %s", expression, got, name)
 		}

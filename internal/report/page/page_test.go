@@ -35,7 +35,8 @@ const (
 )
 
 func dark() step {
-	return call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+	return call(emulation.SetEmulatedMedia,
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
 }
 
 func foreground(r *result.Result) []lanes.Event {
@@ -151,7 +152,8 @@ func TestLinkedBothWays(t *testing.T) {
 
 // inSight says whether an element lies in the visible part of a box.
 func inSight(element, box string) string {
-	return "((r, b) => r.top >= b.top - 1 && r.bottom <= b.bottom + 1)(" + element + ".getBoundingClientRect(), document.getElementById('" + box + "').getBoundingClientRect())"
+	return "((r, b) => r.top >= b.top - 1 && r.bottom <= b.bottom + 1)(" + element +
+		".getBoundingClientRect(), document.getElementById('" + box + "').getBoundingClientRect())"
 }
 
 // TestHoverShowsEverything points at K1's function: every field of the thread by
@@ -159,7 +161,9 @@ func inSight(element, box string) string {
 func TestHoverShowsEverything(t *testing.T) {
 	r := golden(t, "demo")
 	r.Sources = map[string]result.Source{"startup+0x3a [signal_handling]": {
-		File: "signal_handling.c", Line: 97, Source: []result.Line{{Number: 96, Text: "\t/* before */"}, {Number: 97, Text: "\tk1 = kthread_run(inc_func, NULL, \"K1\");"}},
+		File: "signal_handling.c", Line: 97,
+		Source: []result.Line{{Number: 96, Text: "\t/* before */"},
+			{Number: 97, Text: "\tk1 = kthread_run(inc_func, NULL, \"K1\");"}},
 	}}
 	tb := open(t, r, wide, tall)
 	x, y := segment(tb, "function")
@@ -167,8 +171,10 @@ func TestHoverShowsEverything(t *testing.T) {
 	tb.wait("!document.getElementById('tip').hidden")
 	text := eval[string](tb, "document.getElementById('detail').textContent")
 	for _, s := range []string{
-		"requester", "modprobe[114] in startup+0x3a [signal_handling]", "stages_ns.picked_up", "273.9 µs", "flags", "PF_KTHREAD", "create_ret",
-		"stop_calls[0].by", "ended", "returned 0", "do_one_initcall+0x59", "kthread_stop+0x108", "signal_handling.c:97", "kthread_run(inc_func",
+		"requester", "modprobe[114] in startup+0x3a [signal_handling]", "stages_ns.picked_up", "273.9 µs", "flags",
+		"PF_KTHREAD", "create_ret",
+		"stop_calls[0].by", "ended", "returned 0", "do_one_initcall+0x59", "kthread_stop+0x108", "signal_handling.c:97",
+		"kthread_run(inc_func",
 	} {
 		if !strings.Contains(text, s) {
 			t.Errorf("the detail lacks %q", s)
@@ -211,8 +217,10 @@ func TestZoomAndPan(t *testing.T) {
 	tb.do(chromedp.Focus(chromedp.CSS("#canvas")))
 	changes("the key +", -1, visible, chromedp.KeyEvent("+"))
 	changes("the key -", 1, visible, chromedp.KeyEvent("-"))
-	changes("shift and right", 1, "kmodlab.from", chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
-	changes("a double click", -1, visible, chromedp.MouseClickXY(800, 600, chromedp.ClickCount(1)), chromedp.MouseClickXY(800, 600, chromedp.ClickCount(2)))
+	changes("shift and right", 1, "kmodlab.from",
+		chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	changes("a double click", -1, visible, chromedp.MouseClickXY(800, 600, chromedp.ClickCount(1)),
+		chromedp.MouseClickXY(800, 600, chromedp.ClickCount(2)))
 	tb.do(chromedp.KeyEvent("0"))
 	want(tb, visible, all)
 	for range 60 {
@@ -228,13 +236,15 @@ func TestZoomAndPan(t *testing.T) {
 // character with it. (chromedp.KeyEvent sends both on their own.)
 func press(key string) []step {
 	return []step{
-		call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key, Text: key}),
+		call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key,
+			Text: key}),
 		call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: key}),
 	}
 }
 
 func TestTouch(t *testing.T) {
-	tb := open(t, golden(t, "demo"), phoneW, phoneH, call(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true}))
+	tb := open(t, golden(t, "demo"), phoneW, phoneH,
+		call(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true}))
 	touch := func(kind input.DispatchTouchEventType, points ...float64) step {
 		p := input.DispatchTouchEventParams{Type: kind, TouchPoints: []*input.TouchPoint{}}
 		for i := 0; i < len(points); i += 2 {
@@ -245,7 +255,8 @@ func TestTouch(t *testing.T) {
 	}
 	_, y := middle(tb, "f => [10, 200]")
 	before := eval[float64](tb, visible)
-	tb.do(touch("touchStart", 150, y, 200, y), touch("touchMove", 120, y, 230, y), touch("touchMove", 80, y, 280, y), touch("touchEnd"))
+	tb.do(touch("touchStart", 150, y, 200, y), touch("touchMove", 120, y, 230, y), touch("touchMove", 80, y, 280, y),
+		touch("touchEnd"))
 	if after := eval[float64](tb, visible); after > before/2 {
 		t.Errorf("two fingers apart: %v of the axis are visible; before %v", after, before)
 	}
@@ -285,13 +296,15 @@ func TestKeyboardOnly(t *testing.T) {
 	var order []string
 	for range 14 {
 		tb.do(chromedp.KeyEvent(kb.Tab))
-		order = append(order, eval[string](tb, "document.activeElement.id || document.activeElement.className || document.activeElement.tagName"))
+		order = append(order, eval[string](tb,
+			"document.activeElement.id || document.activeElement.className || document.activeElement.tagName"))
 		want(tb, "document.activeElement.matches(':focus-visible')", true)
 		if order[len(order)-1] != "skip" {
 			want(tb, "getComputedStyle(document.activeElement).outlineStyle", "solid")
 		}
 	}
-	for _, id := range []string{"skip", "scale-steps", "scale-time", "zoom-out", "zoom-in", "zoom-fit", "theme", "canvas", "now"} {
+	for _, id := range []string{"skip", "scale-steps", "scale-time", "zoom-out", "zoom-in", "zoom-fit", "theme", "canvas",
+		"now"} {
 		if !strings.Contains(strings.Join(order, " "), id) {
 			t.Errorf("the tab key does not reach %s: %v", id, order)
 		}
@@ -307,7 +320,8 @@ func TestKeyboardOnly(t *testing.T) {
 	want(tb, inSight("document.querySelector('.row.selected')", "list"), true)
 	tb.do(chromedp.KeyEvent(kb.Enter))
 	want(tb, "document.activeElement.id", "detail")
-	tb.do(chromedp.Focus(chromedp.CSS("#list")), chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.PageDown))
+	tb.do(chromedp.Focus(chromedp.CSS("#list")), chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.ArrowDown),
+		chromedp.KeyEvent(kb.PageDown))
 	want(tb, "kmodlab.selected > 5", true)
 	want(tb, "document.getElementById('list').getAttribute('aria-activedescendant') === 'event-' + kmodlab.selected", true)
 	want(tb, inSight("document.querySelector('.row.selected')", "list"), true)
@@ -319,13 +333,15 @@ func TestKeyboardOnly(t *testing.T) {
 // has a name.
 func TestNames(t *testing.T) {
 	tb := open(t, golden(t, "null_thread"), wide, tall)
-	tree, err := chromedp.Run(tb.ctx, func(ctx context.Context, _ *chromedp.Target) (accessibility.GetFullAXTreeResult, error) {
-		return chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
-	})
+	tree, err := chromedp.Run(tb.ctx,
+		func(ctx context.Context, _ *chromedp.Target) (accessibility.GetFullAXTreeResult, error) {
+			return chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
-	acts := map[string]int{"button": 0, "searchbox": 0, "listbox": 0, "option": 0, "application": 0, "DisclosureTriangle": 0, "heading": 0, "link": 0}
+	acts := map[string]int{"button": 0, "searchbox": 0, "listbox": 0, "option": 0, "application": 0,
+		"DisclosureTriangle": 0, "heading": 0, "link": 0}
 	for _, n := range tree.Nodes {
 		if n.Ignored || n.Role == nil {
 			continue

@@ -29,16 +29,19 @@ var gallery = []struct {
 		}
 	}},
 	{"kthread-stop", "demo", func(r *result.Result) {
-		*r = result.Result{Verdict: message("how K1 and K2 are stopped"), Machine: r.Machine, Threads: r.Threads, Modules: freed(r.Modules)}
+		*r = result.Result{Verdict: message("how K1 and K2 are stopped"), Machine: r.Machine, Threads: r.Threads,
+			Modules: freed(r.Modules)}
 		for i := range r.Threads {
 			s := &r.Threads[i].Stages
 			*s = result.ThreadStages{
-				Function: s.Function, StopAsked: s.StopAsked, StopSeen: s.StopSeen, Exited: s.Exited, StopReturned: s.StopReturned, Freed: s.Freed,
+				Function: s.Function, StopAsked: s.StopAsked, StopSeen: s.StopSeen, Exited: s.Exited, StopReturned: s.StopReturned,
+				Freed: s.Freed,
 			}
 		}
 	}},
 	{"request-module", "demo", func(r *result.Result) {
-		*r = result.Result{Verdict: message(`K1 asks for send_signal`), Machine: r.Machine, Threads: r.Threads[:1], Requests: r.Requests, Modules: r.Modules[1:]}
+		*r = result.Result{Verdict: message(`K1 asks for send_signal`), Machine: r.Machine, Threads: r.Threads[:1],
+			Requests: r.Requests, Modules: r.Modules[1:]}
 		t, m := &r.Threads[0], &r.Modules[0]
 		t.StopCalls, t.Stages = nil, result.ThreadStages{Function: t.Stages.Function}
 		m.FreedNS, m.Refs = nil, nil
@@ -46,9 +49,11 @@ var gallery = []struct {
 	{"signals", "sigcases", func(r *result.Result) {
 		targets := []int{r.Threads[2].PID, r.Threads[3].PID} // listener and deaf
 		last := r.Threads[3].Stages.Woken
-		*r = result.Result{Verdict: message("what becomes of signals to kernel threads"), Machine: r.Machine, Threads: r.Threads[2:4], Modules: loaded(r.Modules[1:]), Signals: slices.DeleteFunc(r.Signals, func(s result.Signal) bool {
-			return !slices.Contains(targets, s.To.PID) || s.Outcome == result.NotASignal || s.SentNS > *last+1e9
-		})}
+		*r = result.Result{Verdict: message("what becomes of signals to kernel threads"), Machine: r.Machine,
+			Threads: r.Threads[2:4], Modules: loaded(r.Modules[1:]),
+			Signals: slices.DeleteFunc(r.Signals, func(s result.Signal) bool {
+				return !slices.Contains(targets, s.To.PID) || s.Outcome == result.NotASignal || s.SentNS > *last+1e9
+			})}
 		for i := range r.Threads {
 			r.Threads[i].StopCalls = nil
 			r.Threads[i].Stages = result.ThreadStages{Function: r.Threads[i].Stages.Function}
