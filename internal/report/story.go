@@ -277,7 +277,7 @@ func stopEntry(t *result.Thread, i int, name string) entry {
 	case ok:
 		how = append(how, "back after "+took)
 	case unknown(t.Unknown, "stop_returned") || t.Ending == string(timeline.EndUnknown):
-		how, c = append(how, "when it returned is not known"), yellow
+		how, c = append(how, "when kthread_stop returned is not known"), yellow
 	default:
 		how, c = append(how, "kthread_stop did not return"), red
 	}

@@ -58,7 +58,7 @@ func parkRow(t *result.Thread, p *result.Park, name string) row {
 	case ok:
 		r.how = join(", ", r.how, "back after "+took)
 	case unknown(t.Unknown, "parks"):
-		r.how = join(", ", r.how, "when it returned is not known")
+		r.how = join(", ", r.how, "when kthread_park returned is not known")
 	default:
 		r.how, r.color = join(", ", r.how, "kthread_park did not return"), red
 	}

@@ -19,7 +19,8 @@ func eventsOf(data []byte) []event.Event {
 		b := data[:9]
 		data = data[9:]
 		task := func(n byte) event.Task {
-			t := event.Task{PID: uint32(n % 6), TGID: uint32(n % 3), Comm: string([]byte{'A' + n%4}), Kthread: n&0x40 != 0, Addr: uint64(n>>3&3) << 40}
+			t := event.Task{PID: uint32(n % 6), TGID: uint32(n % 3), Comm: string([]byte{'A' + n%4}), Kthread: n&0x40 != 0,
+				Addr: uint64(n>>3&3) << 40}
 			if t.Kthread {
 				t.TGID = t.PID
 			}
@@ -27,7 +28,8 @@ func eventsOf(data []byte) []event.Event {
 		}
 		e := event.Event{
 			Kind: event.Kind(b[0] % 48), Time: uint64(b[1]), CPU: uint32(b[2] & 1), By: task(b[2]), Target: task(b[3]),
-			Arg: uint32(b[4]) - 4, Ptr: uint64(b[5]%4) << 14, Func: uint64(b[5]>>4) % 5, Data: uint64(b[6]), Aux: uint64(b[6]%4) << 14,
+			Arg: uint32(b[4]) - 4, Ptr: uint64(b[5]%4) << 14, Func: uint64(b[5]>>4) % 5, Data: uint64(b[6]),
+			Aux: uint64(b[6]%4) << 14,
 			Ret: int64(int8(b[7])),
 		}
 		if b[8]&1 != 0 {

@@ -69,7 +69,8 @@ func build(l list) *Timeline { return Build(l, resolve, Options{Modules: []strin
 
 func (l *list) born(time uint64, by, thread event.Task, stack, create uint64) *list {
 	return l.
-		at(time, event.ThreadRequested, event.Event{By: by, Ptr: stack, Func: 0x2000, Text: "K%d", Stack: []uint64{0x10, 0x20, 0x1000}}).
+		at(time, event.ThreadRequested,
+			event.Event{By: by, Ptr: stack, Func: 0x2000, Text: "K%d", Stack: []uint64{0x10, 0x20, 0x1000}}).
 		at(time+1, event.ThreadPickedUp, event.Event{By: kthreadd, Ptr: create, Func: 0x2000, Aux: stack + 0x3e00}).
 		at(time+2, event.ThreadForked, event.Event{By: kthreadd, Ptr: create, Ret: int64(thread.PID)}).
 		at(time+3, event.ThreadFirstRun, event.Event{By: kthr("kthreadd", thread.PID), Ptr: create, Func: 0x2000}).
@@ -100,7 +101,8 @@ func TestThreadLife(t *testing.T) {
 		Requester: Actor{loader, symbols[0x1000], []event.Site{symbols[0x20], symbols[0x1000]}},
 		Requested: 100, PickedUp: 101, Forked: 102, FirstRun: 103, Created: 104, Woken: 105, Function: 106,
 		StopSeen: 201, Exited: 202, Freed: 204, WokenBy: loader, Result: -5,
-		Stops: []Stop{{By: Actor{loader, symbols[0x1000], []event.Site{symbols[0x1000]}}, Asked: 200, Returned: 203, Result: -5}},
+		Stops: []Stop{{By: Actor{loader, symbols[0x1000], []event.Site{symbols[0x1000]}}, Asked: 200, Returned: 203,
+			Result: -5}},
 	}
 	got.fn, got.data = 0, 0
 	if !reflect.DeepEqual(got, want) {
@@ -134,7 +136,8 @@ func TestThreadsInterleaved(t *testing.T) {
 	for i, want := range []struct{ asker, pid uint32 }{{85, 89}, {86, 94}} {
 		got := tl.Threads[i]
 		if got.Requester.PID != want.asker || got.Task.PID != want.pid || got.Inexact {
-			t.Errorf("thread %d: asked by %d, pid %d, inexact %v; want %+v", i, got.Requester.PID, got.Task.PID, got.Inexact, want)
+			t.Errorf("thread %d: asked by %d, pid %d, inexact %v; want %+v", i, got.Requester.PID, got.Task.PID, got.Inexact,
+				want)
 		}
 	}
 }
@@ -148,7 +151,8 @@ func TestThreadReuse(t *testing.T) {
 	if len(tl.Threads) != 2 {
 		t.Fatalf("%d threads, want 2", len(tl.Threads))
 	}
-	if a, b := tl.Threads[0], tl.Threads[1]; a.Result != 0 || b.Result != 7 || a.Freed != 204 || b.Freed != 404 || b.Requested != 300 {
+	if a, b := tl.Threads[0], tl.Threads[1]; a.Result != 0 || b.Result != 7 || a.Freed != 204 || b.Freed != 404 ||
+		b.Requested != 300 {
 		t.Errorf("lives are mixed: %+v\n%+v", a, b)
 	}
 }
@@ -185,17 +189,24 @@ func TestThreadEndings(t *testing.T) {
 		inexact bool
 	}{
 		{"alive", new(list).born(1, loader, k1, stackA, createA), "still alive", false},
-		{"by itself", new(list).born(1, loader, k1, stackA, createA).at(9, event.TaskExited, event.Event{By: k1, Ret: 42, Data: 1}), "returned 42", false},
-		{"before it ran", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadPickedUp, picked).at(3, event.ThreadFirstRun, first).
-			at(4, event.ThreadCreated, event.Event{By: loader, Target: k1}).at(5, event.ThreadStopAsked, event.Event{By: loader, Target: k1}).
+		{"by itself", new(list).born(1, loader, k1, stackA, createA).at(9, event.TaskExited,
+			event.Event{By: k1, Ret: 42, Data: 1}), "returned 42", false},
+		{"before it ran", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadPickedUp, picked).at(3,
+			event.ThreadFirstRun, first).
+			at(4, event.ThreadCreated, event.Event{By: loader, Target: k1}).at(5, event.ThreadStopAsked,
+			event.Event{By: loader, Target: k1}).
 			at(6, event.TaskExited, event.Event{By: k1, Ret: -4, Data: 1}), "stopped before it ran (-EINTR)", false},
-		{"no memory", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadPickedUp, picked).at(3, event.ThreadForked, event.Event{Ptr: createA, Ret: -12}).
+		{"no memory", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadPickedUp, picked).at(3,
+			event.ThreadForked, event.Event{Ptr: createA, Ret: -12}).
 			at(4, event.ThreadCreated, event.Event{By: loader, Ret: -12}), "not created: -ENOMEM", false},
-		{"requester killed", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadCreated, event.Event{By: loader, Ret: -4}).
-			at(3, event.ThreadPickedUp, killed).at(4, event.ThreadFirstRun, first).at(5, event.TaskExited, event.Event{By: k1, Ret: -4, Data: 1}),
+		{"requester killed", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadCreated,
+			event.Event{By: loader, Ret: -4}).
+			at(3, event.ThreadPickedUp, killed).at(4, event.ThreadFirstRun, first).at(5, event.TaskExited,
+			event.Event{By: k1, Ret: -4, Data: 1}),
 			"gave up: its requester was killed while it waited", true},
 		{"never picked up", new(list).at(1, event.ThreadRequested, request), "not seen to be created", false},
-		{"only freed", new(list).born(1, loader, k1, stackA, createA).at(20, event.TaskFreed, event.Event{Target: k1}), "ended (its result was not seen)", false},
+		{"only freed", new(list).born(1, loader, k1, stackA, createA).at(20, event.TaskFreed, event.Event{Target: k1}),
+			"ended (its result was not seen)", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -399,7 +410,8 @@ func TestBackground(t *testing.T) {
 }
 
 func TestReasonsAreWords(t *testing.T) {
-	for _, ret := range []int64{0, 1, 9, 139, 256, 65280, -2, -62, -16, -36, -13, -1, -512, -4, -22, -4096, 1 << 40, -1 << 63} {
+	for _, ret := range []int64{0, 1, 9, 139, 256, 65280, -2, -62, -16, -36, -13, -1, -512, -4, -22, -4096, 1 << 40,
+		-1 << 63} {
 		for _, wait := range []bool{true, false} {
 			words := requestWords(ret, wait)
 			if words == "" || strings.Contains(words, "%!") {

@@ -125,7 +125,7 @@ func (l *life) stops() {
 			l.story.Events[asked].How = join(", ", "did not return", inSite(stop.By.Site))
 			l.story.Events[asked].Tone = Bad
 			if slices.Contains(t.Unknown, "stop_returned") {
-				l.story.Events[asked].How, l.story.Events[asked].Tone = "when it returned is not known", Warn
+				l.story.Events[asked].How, l.story.Events[asked].Tone = "when kthread_stop returned is not known", Warn
 			}
 		} else if i > 0 {
 			tone = Warn
