@@ -88,7 +88,7 @@ func (b *builder) endThread(t *Thread) {
 	case t.ended():
 		b.endDead(t)
 	case b.blind.any(event.TaskExited):
-		t.end(EndUnknown, "whether it is still alive is "+b.blind.why(event.TaskExited))
+		t.end(EndUnknown, "whether it has ended is "+b.blind.why(event.TaskExited))
 	case t.ModuleFreed != 0:
 		t.end(EndOutlives, "still alive although its module was freed")
 	case t.Func.Module != "" && b.blind.any(event.ModuleFreed):
