@@ -82,7 +82,8 @@ func TestPlaces(t *testing.T) {
 		Signals:  []Signal{{From: Task{Site: "l+0x7 [m]"}, Site: "m+0x8 [m]"}},
 		Modules:  []Module{{Refs: []Ref{{By: Task{Site: "n+0x9 [o]"}}}}},
 	}
-	want := []string{"f+0x1 [m]", "g+0x2 [m]", "h+0x3 [n]", "i+0x4 [n]", "j+0x5 [n]", "k+0x6 [m]", "l+0x7 [m]", "m+0x8 [m]", "n+0x9 [o]"}
+	want := []string{"f+0x1 [m]", "g+0x2 [m]", "h+0x3 [n]", "i+0x4 [n]", "j+0x5 [n]", "k+0x6 [m]", "l+0x7 [m]",
+		"m+0x8 [m]", "n+0x9 [o]"}
 	if got := r.Places(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Places() = %q; want %q", got, want)
 	}
