@@ -70,7 +70,8 @@ func describe(crashes []result.Crash) string {
 		for _, name := range slices.Sorted(maps.Keys(c.Registers)) {
 			fmt.Fprintf(&b, "%s=%s ", name, c.Registers[name])
 		}
-		fmt.Fprintf(&b, "\ntruncated %t, mixed %t, %d lines, from %q to %q\n", c.Truncated, c.Mixed, len(c.Log), c.Log[0], c.Log[len(c.Log)-1])
+		fmt.Fprintf(&b, "\ntruncated %t, mixed %t, %d lines, from %q to %q\n", c.Truncated, c.Mixed, len(c.Log), c.Log[0],
+			c.Log[len(c.Log)-1])
 		for i, f := range c.Frames {
 			mark := "  "
 			if c.Guilty != nil && *c.Guilty == i {

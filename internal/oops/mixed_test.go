@@ -80,7 +80,8 @@ func TestInterleavedByContent(t *testing.T) {
 	}
 	for i, want := range Parse([]byte(strings.Join(append(one[:len(one):len(one)], two...), "\n"))) {
 		g := got[i]
-		if g.Title != want.Title || *g.CPU != *want.CPU || *g.Task != *want.Task || len(g.Taint) != len(want.Taint) || len(g.Registers) != len(want.Registers) {
+		if g.Title != want.Title || *g.CPU != *want.CPU || *g.Task != *want.Task || len(g.Taint) != len(want.Taint) ||
+			len(g.Registers) != len(want.Registers) {
 			t.Errorf("report %d: %s\nwant %s", i, describe(got[i:i+1]), describe([]result.Crash{want}))
 		}
 		if !g.Mixed {
@@ -107,7 +108,8 @@ func TestTruncated(t *testing.T) {
 		if len(got) != 1 || !got[0].Truncated || got[0].Type != "null-dereference" {
 			t.Errorf("cut at %q: %s", at, describe(got))
 		}
-		got = Parse([]byte(cut + "\n[   99.000000] Kernel panic - not syncing: stack-protector\n[   99.100000] Kernel Offset: disabled\n"))
+		got = Parse([]byte(cut +
+			"\n[   99.000000] Kernel panic - not syncing: stack-protector\n[   99.100000] Kernel Offset: disabled\n"))
 		if len(got) != 2 || !got[0].Truncated || got[1].Class != result.Panic || got[1].Truncated {
 			t.Errorf("broken off by a panic at %q: %s", at, describe(got))
 		}
@@ -120,8 +122,11 @@ func TestBlame(t *testing.T) {
 	frame := func(function, module string, reliable bool) result.Frame {
 		return result.Frame{Function: function, Module: module, Reliable: reliable}
 	}
-	frames := []result.Frame{frame("kfree", "", true), frame("old", "mine", false), frame("queue", "virtio", true), frame("work", "mine", true), frame("again", "mine", true)}
-	inlined := []result.Frame{{Function: "list_add", Module: "mine", Reliable: true, Inlined: true}, {Function: "peek", Module: "mine", Reliable: true, Inlined: true, Source: []result.Line{{Number: 1}}}, frame("work", "mine", true)}
+	frames := []result.Frame{frame("kfree", "", true), frame("old", "mine", false), frame("queue", "virtio", true),
+		frame("work", "mine", true), frame("again", "mine", true)}
+	inlined := []result.Frame{{Function: "list_add", Module: "mine", Reliable: true, Inlined: true},
+		{Function: "peek", Module: "mine", Reliable: true, Inlined: true, Source: []result.Line{{Number: 1}}},
+		frame("work", "mine", true)}
 	tests := []struct {
 		name    string
 		frames  []result.Frame

@@ -84,7 +84,8 @@ func TestOtherStacks(t *testing.T) {
 		}
 		c := crashes[0]
 		guilty := c.GuiltyFrame()
-		if c.Type != kind || guilty == nil || guilty.Place() != "work+0x5e [crasher]" || c.Truncated || c.Task == nil || c.Task.Comm != "K1" || c.Task.PID != 89 || c.CPU == nil || *c.CPU != 1 {
+		if c.Type != kind || guilty == nil || guilty.Place() != "work+0x5e [crasher]" || c.Truncated || c.Task == nil ||
+			c.Task.Comm != "K1" || c.Task.PID != 89 || c.CPU == nil || *c.CPU != 1 {
 			t.Errorf("%s", describe(crashes))
 		}
 		for _, f := range c.Frames {

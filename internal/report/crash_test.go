@@ -22,7 +22,7 @@ func located() *result.Crash {
 		Class: result.Oops, Type: "null-dereference",
 		Title: "BUG: kernel NULL pointer dereference in read_box+0x14 [crasher]",
 		Task:  &result.Task{Comm: "K1", PID: 89}, CPU: &cpu,
-		Taint: []string{"module from outside the kernel's tree", "unsigned module"},
+		Taint: []string{"out-of-tree module", "unsigned module"},
 		Frames: []result.Frame{
 			{Function: "die", Offset: 5, Size: 9},
 			{Function: "peek", Module: "crasher", Inlined: true, Reliable: true, Exact: true, File: "crasher.c", Line: 32,
