@@ -20,7 +20,8 @@ func TestDebugInfoFlag(t *testing.T) {
 		{"there", "include/config/auto.conf", "CONFIG_SMP=y\nCONFIG_DEBUG_INFO=y\n", []string{"W=1"}, []string{"W=1"}},
 		{"not there", "include/config/auto.conf", "CONFIG_SMP=y\n", []string{"W=1"}, []string{"W=1", "KCFLAGS=-g"}},
 		{"off", ".config", "# CONFIG_DEBUG_INFO is not set\nCONFIG_DEBUG_INFO_NONE=y\n", nil, []string{"KCFLAGS=-g"}},
-		{"with the person's own", ".config", "CONFIG_SMP=y\n", []string{"KCFLAGS=-DDEBUG -Og", "W=1"}, []string{"W=1", "KCFLAGS=-g -DDEBUG -Og"}},
+		{"with the person's own", ".config", "CONFIG_SMP=y\n", []string{"KCFLAGS=-DDEBUG -Og", "W=1"},
+			[]string{"W=1", "KCFLAGS=-g -DDEBUG -Og"}},
 		{"no configuration", "README", "nothing", nil, nil},
 	}
 	for _, tt := range tests {

@@ -64,7 +64,8 @@ func TestOptionsMakefile(t *testing.T) {
 	notes := filepath.Join(work, notesFile)
 	put := func(notes string, known []string) {
 		t.Helper()
-		if err := os.WriteFile(filepath.Join(work, optionsFile), []byte(optionsText(string(own[1]), notes, known)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(work, optionsFile), []byte(optionsText(string(own[1]), notes, known)),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -132,7 +133,8 @@ func TestWords(t *testing.T) {
 // holds for a real kernel's makefiles.
 func TestLearn(t *testing.T) {
 	sources := func() string {
-		return tree(t, map[string]string{"Kbuild": "obj-m := a.o\nccflags-y += $(call cc-option,-fno-such-option) $(call cc-option,-Wno-unused)\n", "a.c": source("a")})
+		return tree(t,
+			map[string]string{"Kbuild": "obj-m := a.o\nccflags-y += $(call cc-option,-fno-such-option) $(call cc-option,-Wno-unused)\n", "a.c": source("a")})
 	}
 	plain, err := build(t, Request{Sources: sources()})
 	if err != nil {
@@ -149,7 +151,8 @@ func TestLearn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := words(notes); len(got) < 5 || strings.Contains(string(notes), "no-such-option") || !strings.Contains(string(notes), "-Wno-unused") {
+	if got := words(notes); len(got) < 5 || strings.Contains(string(notes), "no-such-option") ||
+		!strings.Contains(string(notes), "-Wno-unused") {
 		t.Errorf("learned %d commands:\n%.500s", len(got), notes)
 	}
 	quick, err := build(t, Request{Sources: sources(), Known: learned.Known})
@@ -162,7 +165,8 @@ func TestLearn(t *testing.T) {
 			t.Errorf("%s another module comes out", what)
 		}
 	}
-	t.Logf("%d commands learned; make took %.0f ms, with them %.0f ms", len(words(notes)), plain.Steps[0].MS, quick.Steps[0].MS)
+	t.Logf("%d commands learned; make took %.0f ms, with them %.0f ms", len(words(notes)), plain.Steps[0].MS,
+		quick.Steps[0].MS)
 }
 
 func readModule(t *testing.T, b *Build) []byte {

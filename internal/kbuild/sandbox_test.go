@@ -41,7 +41,8 @@ func TestSandboxHolds(t *testing.T) {
 		{"network", "tail -n +3 /proc/net/dev | grep -cv lo:; wc -l < /proc/net/route", "0\n1\n"},
 		{"connect", "bash -c 'exec 3<>/dev/tcp/192.0.2.1/80'", "Network is unreachable"},
 		{"processes", "ls -d /proc/[0-9]* | wc -l | grep -cx '[0-9]'", "1\n"},
-		{"capabilities", "grep -E '^Cap(Eff|Bnd)' /proc/self/status | tr -s '\t' ' '", "CapEff: 0000000000000000\nCapBnd: 0000000000000000\n"},
+		{"capabilities", "grep -E '^Cap(Eff|Bnd)' /proc/self/status | tr -s '\t' ' '",
+			"CapEff: 0000000000000000\nCapBnd: 0000000000000000\n"},
 		{"environment", "env | grep -c SECRET_TOKEN; echo $HOME $PWD", "0\n/build /build/src\n"},
 		{"mount", "mount -t tmpfs x /usr || echo held", "held"},
 		{"namespaces", "unshare -Urm true || unshare -U true || echo held", "held"},
@@ -71,13 +72,16 @@ func inSandbox(t *testing.T, line string) string {
 
 func testJob(t *testing.T, line string) Job {
 	t.Helper()
-	return Job{Kernel: testKernel(t), Work: tree(t, map[string]string{"src/": "", "out/": "", "tmp/": ""}), SeenAs: GuestWork,
+	return Job{Kernel: testKernel(t), Work: tree(t, map[string]string{"src/": "", "out/": "", "tmp/": ""}),
+		SeenAs:  GuestWork,
 		Timeout: time.Minute, Commands: []Command{{Argv: []string{"sh", "-c", line}}}}
 }
 
 // A build that writes to its sources, and to the host, changes neither.
 func TestSourcesStayUntouched(t *testing.T) {
-	dir := tree(t, map[string]string{"a.c": source("a"), "Makefile": "obj-m := a.o\n$(shell rm -rf /build/src/keep; echo x > " + "$(CURDIR)/evil; echo y >> /build/src/a.c)\n", "keep": "k"})
+	dir := tree(t, map[string]string{"a.c": source("a"),
+		"Makefile": "obj-m := a.o\n$(shell rm -rf /build/src/keep; echo x > " +
+			"$(CURDIR)/evil; echo y >> /build/src/a.c)\n", "keep": "k"})
 	before, err := takeSnapshot(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -124,15 +128,18 @@ func TestHostileResults(t *testing.T) {
 		}
 	})
 	t.Run("two of a name", func(t *testing.T) {
-		work := tree(t, map[string]string{"out/lib/modules/6.1/extra/a-b.ko": "", "out/lib/modules/6.1/updates/x/a_b.ko": "", "src/": ""})
-		if _, err := collect(work, t.TempDir(), "6.1"); !errors.Is(err, ErrHostile) || !strings.Contains(err.Error(), "two modules are named a_b: a-b.ko and x/a_b.ko") {
+		work := tree(t, map[string]string{"out/lib/modules/6.1/extra/a-b.ko": "", "out/lib/modules/6.1/updates/x/a_b.ko": "",
+			"src/": ""})
+		if _, err := collect(work, t.TempDir(), "6.1"); !errors.Is(err, ErrHostile) ||
+			!strings.Contains(err.Error(), "two modules are named a_b: a-b.ko and x/a_b.ko") {
 			t.Errorf("collect = %v", err)
 		}
 	})
 }
 
 func TestCollectRelocates(t *testing.T) {
-	work := tree(t, map[string]string{"out/lib/modules/7.3/updates/sub/a.ko": "1", "out/lib/modules/7.3/modules.dep": "", "src/Module.symvers": "s"})
+	work := tree(t, map[string]string{"out/lib/modules/7.3/updates/sub/a.ko": "1", "out/lib/modules/7.3/modules.dep": "",
+		"src/Module.symvers": "s"})
 	dst := t.TempDir()
 	files, err := collect(work, dst, "7.3")
 	if err != nil || len(files) != 2 || files[0].Path != "lib/modules/7.3/extra/sub/a.ko" {
@@ -144,7 +151,8 @@ func TestCollectRelocates(t *testing.T) {
 }
 
 func TestDeadline(t *testing.T) {
-	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n$(info started)\n$(shell sleep 1000 & setsid sleep 1001 & sleep 1002)\n", "a.c": source("a")})
+	dir := tree(t,
+		map[string]string{"Makefile": "obj-m := a.o\n$(info started)\n$(shell sleep 1000 & setsid sleep 1001 & sleep 1002)\n", "a.c": source("a")})
 	start := time.Now()
 	_, err := build(t, Request{Sources: dir, Timeout: 2 * time.Second})
 	if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "longer than 2s") {
@@ -173,7 +181,8 @@ func TestCancel(t *testing.T) {
 // and the next build, of whatever sources, removes what it left.
 func TestKilled(t *testing.T) {
 	k := testKernel(t)
-	dir := tree(t, map[string]string{"root": "->" + k.Root, "cache/": "", "src/Makefile": "obj-m := a.o\n$(shell sleep 1005)\n", "src/a.c": source("a")})
+	dir := tree(t, map[string]string{"root": "->" + k.Root, "cache/": "",
+		"src/Makefile": "obj-m := a.o\n$(shell sleep 1005)\n", "src/a.c": source("a")})
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), "KBUILD_TEST_DIR="+dir, "KBUILD_TEST_RELEASE="+k.Release)
 	if err := cmd.Start(); err != nil {
@@ -187,7 +196,8 @@ func TestKilled(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(cache, "*.work")); len(left) != 1 {
 		t.Fatalf("the killed build left %q; this test wants its work folder there", left)
 	}
-	if _, err := build(t, Request{Sources: tree(t, map[string]string{"Makefile": "obj-m := b.o\n", "b.c": source("b")}), CacheDir: cache}); err != nil {
+	if _, err := build(t, Request{Sources: tree(t, map[string]string{"Makefile": "obj-m := b.o\n", "b.c": source("b")}),
+		CacheDir: cache}); err != nil {
 		t.Error(err)
 	}
 }
@@ -226,7 +236,8 @@ func processes(parts ...string) (found []string) {
 }
 
 func TestHugeOutputIsBounded(t *testing.T) {
-	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n$(info begin)\n$(shell yes 0123456789012345678901234567890123456789 | head -c 40000010 >&2)\n$(error the end)\n", "a.c": source("a")})
+	dir := tree(t,
+		map[string]string{"Makefile": "obj-m := a.o\n$(info begin)\n$(shell yes 0123456789012345678901234567890123456789 | head -c 40000010 >&2)\n$(error the end)\n", "a.c": source("a")})
 	var live bytes.Buffer
 	_, err := build(t, Request{Sources: dir, Output: &live})
 	var e *Error
@@ -242,7 +253,8 @@ func TestHugeOutputIsBounded(t *testing.T) {
 }
 
 func TestDiskIsBounded(t *testing.T) {
-	job := testJob(t, "i=0; while :; do head -c 4000000 /dev/zero > /build/out/$i; i=$((i+1)); [ $i -lt 20 ] || exec sleep 1004; done")
+	job := testJob(t,
+		"i=0; while :; do head -c 4000000 /dev/zero > /build/out/$i; i=$((i+1)); [ $i -lt 20 ] || exec sleep 1004; done")
 	job.MaxBytes = 20 << 20
 	if steps, err := (SandboxRunner{}).Run(context.Background(), job); !errors.Is(err, ErrDisk) || len(steps) != 1 {
 		t.Errorf("Run = %v, %v; want ErrDisk", steps, err)
@@ -254,7 +266,8 @@ func TestNoBwrap(t *testing.T) {
 	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a")})
 	_, err := build(t, Request{Sources: dir, Runner: SandboxRunner{Bwrap: "no-such-bwrap"}})
 	var e *Error
-	if !errors.As(err, &e) || e.Kind != ErrNoBwrap || !e.Host() || !strings.Contains(err.Error(), "apt-get install bubblewrap") {
+	if !errors.As(err, &e) || e.Kind != ErrNoBwrap || !e.Host() ||
+		!strings.Contains(err.Error(), "apt-get install bubblewrap") {
 		t.Errorf("Run = %v; want ErrNoBwrap", err)
 	}
 }
@@ -323,7 +336,9 @@ func TestSandboxUnprivileged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("unshare", "-m", "sh", "-c", `mount --bind "$1" "$2/root" && cd "$2" && exec setpriv --reuid 65534 --regid 65534 --clear-groups ./test`, "sh", k.Root, dir)
+	cmd := exec.Command("unshare", "-m", "sh", "-c",
+		`mount --bind "$1" "$2/root" && cd "$2" && exec setpriv --reuid 65534 --regid 65534 --clear-groups ./test`, "sh",
+		k.Root, dir)
 	cmd.Env = append(os.Environ(), "KBUILD_TEST_DIR="+dir, "KBUILD_TEST_RELEASE="+k.Release, "HOME="+dir)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "uid 65534 built a=a.ko in sandbox\n") {
@@ -338,7 +353,8 @@ func TestMain(m *testing.M) {
 	r := Request{Runner: SandboxRunner{}}
 	if dir := os.Getenv("KBUILD_TEST_DIR"); dir != "" {
 		r.Sources, r.CacheDir = filepath.Join(dir, "src"), filepath.Join(dir, "cache")
-		r.Kernel = &kernel.Kernel{Name: "test", Release: os.Getenv("KBUILD_TEST_RELEASE"), Root: filepath.Join(dir, "root"), ID: "test"}
+		r.Kernel = &kernel.Kernel{Name: "test", Release: os.Getenv("KBUILD_TEST_RELEASE"), Root: filepath.Join(dir, "root"),
+			ID: "test"}
 	} else if release := os.Getenv("KBUILD_TEST_HERE"); release != "" {
 		r.Sources, r.CacheDir, r.Runner = os.Getenv("KBUILD_TEST_SOURCES"), os.Getenv("KBUILD_TEST_CACHE"), HereRunner{}
 		r.Kernel = &kernel.Kernel{Name: "host", Release: release, Root: "/", ID: "test"}

@@ -43,7 +43,8 @@ func TestVMRunner(t *testing.T) {
 	r := vmRunner(t)
 	var console, live bytes.Buffer
 	r.Console = &console
-	dir := tree(t, map[string]string{"Kbuild": "obj-m := sub/\n", "sub/Makefile": "obj-m := a.o\n", "sub/a.c": "#include \"l.h\"\n" + source("a"), "sub/l.h": "->../größe.h", "größe.h": "#define G 1\n"})
+	dir := tree(t, map[string]string{"Kbuild": "obj-m := sub/\n", "sub/Makefile": "obj-m := a.o\n",
+		"sub/a.c": "#include \"l.h\"\n" + source("a"), "sub/l.h": "->../größe.h", "größe.h": "#define G 1\n"})
 	b, err := build(t, Request{Sources: dir, Runner: r, Output: &live, Timeout: 5 * time.Minute})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, console.Bytes())
@@ -121,8 +122,9 @@ func TestBuilderGoesOn(t *testing.T) {
 	inVM := func(name string) os.FileInfo {
 		t.Helper()
 		b, err := build(t, Request{
-			Sources: tree(t, map[string]string{"Kbuild": "# " + name + "\n" + facts, "a.c": source("a")}), Runner: r, Timeout: 10 * time.Minute,
-			Learn: known == "", Known: known,
+			Sources: tree(t, map[string]string{"Kbuild": "# " + name + "\n" + facts, "a.c": source("a")}), Runner: r,
+			Timeout: 10 * time.Minute,
+			Learn:   known == "", Known: known,
 		})
 		if err != nil {
 			t.Fatal(err)
