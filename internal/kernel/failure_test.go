@@ -67,7 +67,8 @@ func TestMirrorThatFails(t *testing.T) {
 	// An archive that nobody signed.
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/Release") {
-			fmt.Fprintf(w, "Origin: Debian\nSuite: stable\nCodename: bookworm\nDate: %s\nArchitectures: amd64\nComponents: main\nSHA256:\n",
+			fmt.Fprintf(w,
+				"Origin: Debian\nSuite: stable\nCodename: bookworm\nDate: %s\nArchitectures: amd64\nComponents: main\nSHA256:\n",
 				time.Now().UTC().Format(time.RFC1123))
 			return
 		}
@@ -146,7 +147,8 @@ func TestCheckHere(t *testing.T) {
 			t.Errorf("%s does not do on this machine, where kernels are fetched: %+v", f.Name, f)
 		}
 	}
-	for _, name := range []string{"apt", "Debian mirror", "Debian keyring", "mke2fs", "cache space", "cached kernels", "host kernel"} {
+	for _, name := range []string{"apt", "Debian mirror", "Debian keyring", "mke2fs", "cache space", "cached kernels",
+		"host kernel"} {
 		if !seen[name] {
 			t.Errorf("Check says nothing about %s", name)
 		}

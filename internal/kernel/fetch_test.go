@@ -138,7 +138,8 @@ find /work/inst -name 'hello.ko*'`, k.BuildDir())
 		t.Fatalf("build in the sandbox: %v\n%s", err, out)
 	}
 	t.Logf("built in %.1f s\n%s", time.Since(start).Seconds(), out)
-	for _, want := range []string{k.Release + " SMP", "awk works", "/work/inst/lib/modules/" + k.Release + "/extra/hello.ko"} {
+	for _, want := range []string{k.Release + " SMP", "awk works",
+		"/work/inst/lib/modules/" + k.Release + "/extra/hello.ko"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in the output of the build", want)
 		}

@@ -37,7 +37,8 @@ func asNobody(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(dir, "kernel.test")
-	if err := errors.Join(os.WriteFile(binary, self, 0o755), os.Chmod(dir, 0o755), os.Mkdir(dir+"/home", 0o755), os.Chown(dir+"/home", 65534, 65534)); err != nil {
+	if err := errors.Join(os.WriteFile(binary, self, 0o755), os.Chmod(dir, 0o755), os.Mkdir(dir+"/home", 0o755),
+		os.Chown(dir+"/home", 65534, 65534)); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary, "-test.v", "-test.run=^"+t.Name()+"$")
