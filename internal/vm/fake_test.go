@@ -65,7 +65,8 @@ func fakeMain(mode string) {
 	case "mute":
 		time.Sleep(time.Hour)
 	}
-	for _, match := range regexp.MustCompile(`socket,id=([a-z]+),fd=(\d+)`).FindAllStringSubmatch(strings.Join(os.Args, " "), -1) {
+	for _, match := range regexp.MustCompile(`socket,id=([a-z]+),fd=(\d+)`).
+		FindAllStringSubmatch(strings.Join(os.Args, " "), -1) {
 		fd, _ := strconv.Atoi(match[2])
 		file := os.NewFile(uintptr(fd), match[1])
 		switch match[1] {
@@ -86,7 +87,8 @@ func fakeMain(mode string) {
 func (f *fake) speakQMP(mode string) <-chan bool {
 	quit := make(chan bool)
 	var once sync.Once
-	fmt.Fprint(f.monitor, `{"QMP": {"version": {"qemu": {"micro": 3, "minor": 2, "major": 1}, "package": ""}, "capabilities": []}}`+"\r\n")
+	fmt.Fprint(f.monitor,
+		`{"QMP": {"version": {"qemu": {"micro": 3, "minor": 2, "major": 1}, "package": ""}, "capabilities": []}}`+"\r\n")
 	if mode == "garbage" {
 		fmt.Fprintf(f.monitor, "\x00\xff{{{\r\n[]\r\n{\"event\": %q}\r\n", strings.Repeat("A", 1<<20))
 	}

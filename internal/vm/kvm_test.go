@@ -90,7 +90,7 @@ func TestFindingFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	openFindings(filepath.Join(file, "x"), "/bin/sh").record(log, Finding{State: Proven})
-	if len(said) != 1 || !strings.Contains(said[0], "cannot keep the finding") {
+	if len(said) != 1 || !strings.Contains(said[0], "cannot save what was found") {
 		t.Errorf("said %q", said)
 	}
 	openFindings("", "/bin/sh").record(log, Finding{State: Proven}) // keeps nothing

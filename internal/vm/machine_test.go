@@ -212,7 +212,7 @@ func TestMonitorSilent(t *testing.T) {
 	cfg := fakeConfig(t, "mute")
 	cfg.startDeadline = 300 * time.Millisecond
 	_, err := Start(background, cfg)
-	if err == nil || !strings.Contains(err.Error(), "said nothing on its monitor for 300ms") {
+	if err == nil || !strings.Contains(err.Error(), "did not answer for 300ms") {
 		t.Errorf("Start returned %v", err)
 	}
 }
@@ -313,7 +313,7 @@ func TestFlood(t *testing.T) {
 	if len(kept) > consoleLimit+100 || !bytes.HasPrefix(kept, []byte("xxx")) || !bytes.HasSuffix(kept, []byte("xxy")) {
 		t.Errorf("kept %d bytes of the console", len(kept))
 	}
-	if !bytes.Contains(kept, []byte("[… 104595456 bytes left out …]")) {
+	if !bytes.Contains(kept, []byte("[… 104595456 bytes not shown …]")) {
 		t.Error("what was left out is not counted")
 	}
 }
@@ -357,7 +357,8 @@ func TestGrandchild(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 100 { // it is init's to reap now
-		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil || bytes.Contains(stat, []byte(") Z ")) {
+		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil ||
+			bytes.Contains(stat, []byte(") Z ")) {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -385,7 +386,8 @@ func TestDiesWithUs(t *testing.T) {
 		t.Fatalf("the parent said %q, %v", line, err)
 	}
 	for range 200 {
-		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil || bytes.Contains(stat, []byte(") Z ")) {
+		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil ||
+			bytes.Contains(stat, []byte(") Z ")) {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)

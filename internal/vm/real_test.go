@@ -57,7 +57,8 @@ func testKernel(t *testing.T) (image, modules string) {
 // virtioModules are what ports and disks need on Debian's cloud kernel, in the
 // order of their dependencies.
 var virtioModules = []string{
-	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_console", "virtio_blk",
+	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_console",
+	"virtio_blk",
 }
 
 // busyboxInitramfs runs script as PID 1. The named modules lie in /modules.
@@ -278,7 +279,8 @@ echo x 2>/dev/null >/dev/vda || echo "vda is read-only"
 	if !bytes.Equal(got, sent) {
 		t.Error("the echo differs from what was sent")
 	}
-	for _, want := range []string{"ctl is vport0p1", "echo is vport0p2", "serial shared, hello, from the second archive", "vda is read-only"} {
+	for _, want := range []string{"ctl is vport0p1", "echo is vport0p2", "serial shared, hello, from the second archive",
+		"vda is read-only"} {
 		if !bytes.Contains(m.Console(), []byte(want)) {
 			t.Errorf("the console lacks %q:\n%s", want, m.Console())
 		}
@@ -333,7 +335,8 @@ func TestRealKVMSpins(t *testing.T) {
 		t.Fatalf("exit is %+v\n%s", e, m.Console())
 	}
 	accel, why := m.Accel()
-	if found := KVMState(cfg.StateDir); (accel == KVM) != (found.State == Proven) || (accel == TCG) != (found.State == Unusable) {
+	if found := KVMState(cfg.StateDir); (accel == KVM) != (found.State == Proven) ||
+		(accel == TCG) != (found.State == Unusable) {
 		t.Errorf("on %s (%s), finding %+v", accel, why, found)
 	}
 	t.Logf("on %s: %s", accel, why)

@@ -49,7 +49,8 @@ func TestKVMLies(t *testing.T) {
 			if got := starts(); got != "kvm=true kvm=false " {
 				t.Errorf("QEMU was started with %s", got)
 			}
-			if len(*said) != 1 || !strings.Contains((*said)[0], "KVM does not work here") || !strings.Contains((*said)[0], reason) {
+			if len(*said) != 1 || !strings.Contains((*said)[0], "KVM does not work here") ||
+				!strings.Contains((*said)[0], reason) {
 				t.Errorf("said %q", *said)
 			}
 			if got := stateOf(cfg); got.State != Unusable || !strings.Contains(got.Reason, reason) {

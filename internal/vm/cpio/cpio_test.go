@@ -137,13 +137,13 @@ func TestRefused(t *testing.T) {
 		{"root", func(w *Writer) { w.Dir("/", 0o755) }, "names the archive's root"},
 		{"leaves", func(w *Writer) { w.File("a/../../b", 0, nil) }, "leaves the archive"},
 		{"zero byte", func(w *Writer) { w.File("a\x00b", 0, nil) }, "zero byte"},
-		{"trailer", func(w *Writer) { w.File("TRAILER!!!", 0, nil) }, "ends an archive"},
-		{"long", func(w *Writer) { w.File(long, 0, nil) }, "the kernel takes 4095"},
+		{"trailer", func(w *Writer) { w.File("TRAILER!!!", 0, nil) }, "marks the end of an archive"},
+		{"long", func(w *Writer) { w.File(long, 0, nil) }, "the kernel's limit is 4095"},
 		{"long target", func(w *Writer) { w.Symlink("l", long) }, "target of 4096 bytes"},
 		{"empty target", func(w *Writer) { w.Symlink("l", "") }, "target of 0 bytes"},
 		{"twice", func(w *Writer) { w.File("a", 0, nil); w.File("./a", 0, nil) }, "has that name already"},
-		{"file as parent", func(w *Writer) { w.File("a", 0, nil); w.File("a/b", 0, nil) }, "is no directory"},
-		{"file as grandparent", func(w *Writer) { w.File("a", 0, nil); w.File("a/b/c", 0, nil) }, "is no directory"},
+		{"file as parent", func(w *Writer) { w.File("a", 0, nil); w.File("a/b", 0, nil) }, "is not a directory"},
+		{"file as grandparent", func(w *Writer) { w.File("a", 0, nil); w.File("a/b/c", 0, nil) }, "is not a directory"},
 		{"dir over file", func(w *Writer) { w.File("a", 0, nil); w.Dir("a", 0) }, "has that name already"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
