@@ -36,7 +36,8 @@ func testOptions(t *testing.T) Options {
 		t.Fatal(err)
 	}
 	agent := filepath.Join(t.TempDir(), "kmodlab")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", agent, "github.com/kmodlab/kmodlab/cmd/kmodlab")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", agent,
+		"github.com/kmodlab/kmodlab/cmd/kmodlab")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the agent: %v\n%s", err, out)
