@@ -34,7 +34,8 @@ func compileSource(t testing.TB, name string, flags ...string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"-O2", "-fno-pic", "-mcmodel=kernel", "-fno-asynchronous-unwind-tables", "-c", "-o", object}, flags...)
+	args := append([]string{"-O2", "-fno-pic", "-mcmodel=kernel", "-fno-asynchronous-unwind-tables", "-c", "-o", object},
+		flags...)
 	if out, err := exec.Command(gcc, append(args, source)...).CombinedOutput(); err != nil {
 		t.Fatalf("gcc: %v\n%s", err, out)
 	}
@@ -123,7 +124,8 @@ func short(list []Position) string {
 
 func TestCalls(t *testing.T) {
 	line := marks(t)
-	for _, flags := range [][]string{{"-gdwarf-5"}, {"-gdwarf-4"}, {"-gdwarf-5", "-gz"}, {"-gdwarf-5", "-ffunction-sections"}} {
+	for _, flags := range [][]string{{"-gdwarf-5"}, {"-gdwarf-4"}, {"-gdwarf-5", "-gz"},
+		{"-gdwarf-5", "-ffunction-sections"}} {
 		t.Run(strings.Join(flags, " "), func(t *testing.T) {
 			object := compile(t, flags...)
 			m, err := Open(object)
