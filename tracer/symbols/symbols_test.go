@@ -83,7 +83,8 @@ ffffffffc0300000 T send	[other]
 // TestUsed asks for many addresses, and then a table of what was used alone: the
 // answers are the same.
 func TestUsed(t *testing.T) {
-	k, err := ReadRunning(strings.NewReader(kallsyms + "ffffffffc0257040 t helper\t[signal_handling]\nffffffffc0258000 d val\t[signal_handling]\n"))
+	k, err := ReadRunning(strings.NewReader(kallsyms +
+		"ffffffffc0257040 t helper\t[signal_handling]\nffffffffc0258000 d val\t[signal_handling]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,8 @@ func fixture(t testing.TB) []byte {
 	}
 	put(&symtab, elf.Sym64{})
 	for _, s := range symbols {
-		put(&symtab, elf.Sym64{Name: name(&strtab, s.name), Info: uint8(s.kind), Shndx: uint16(s.section), Value: s.value, Size: s.size})
+		put(&symtab, elf.Sym64{Name: name(&strtab, s.name), Info: uint8(s.kind), Shndx: uint16(s.section), Value: s.value,
+			Size: s.size})
 	}
 	var headers, body bytes.Buffer
 	const start = 64
@@ -198,10 +200,12 @@ func fixture(t testing.TB) []byte {
 	}
 	put(&headers, elf.Section64{})
 	for _, s := range sections {
-		add(elf.Section64{Name: name(&shstrtab, s.name), Type: uint32(elf.SHT_PROGBITS), Flags: uint64(s.flags), Addralign: s.align}, make([]byte, s.size))
+		add(elf.Section64{Name: name(&shstrtab, s.name), Type: uint32(elf.SHT_PROGBITS), Flags: uint64(s.flags),
+			Addralign: s.align}, make([]byte, s.size))
 	}
 	n := uint32(len(sections) + 1)
-	add(elf.Section64{Name: name(&shstrtab, ".symtab"), Type: uint32(elf.SHT_SYMTAB), Link: n + 1, Entsize: elf.Sym64Size, Addralign: 8}, symtab.Bytes())
+	add(elf.Section64{Name: name(&shstrtab, ".symtab"), Type: uint32(elf.SHT_SYMTAB), Link: n + 1, Entsize: elf.Sym64Size,
+		Addralign: 8}, symtab.Bytes())
 	add(elf.Section64{Name: name(&shstrtab, ".strtab"), Type: uint32(elf.SHT_STRTAB), Addralign: 1}, strtab.Bytes())
 	names := name(&shstrtab, ".shstrtab")
 	add(elf.Section64{Name: names, Type: uint32(elf.SHT_STRTAB), Addralign: 1}, shstrtab.Bytes())
