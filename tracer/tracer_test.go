@@ -152,7 +152,8 @@ func TestPreempts(t *testing.T) {
 
 // Every constant of a filter exists in the object, with that size.
 func TestFilterVariables(t *testing.T) {
-	full := Filter{Thread: "K1", Module: "signal-handling", From: "K2", To: "93", Signals: []syscall.Signal{syscall.SIGUSR1}}
+	full := Filter{Thread: "K1", Module: "signal-handling", From: "K2", To: "93",
+		Signals: []syscall.Signal{syscall.SIGUSR1}}
 	if err := prepare(madeSet(t), Options{Filter: full, SkipSignals: []syscall.Signal{syscall.SIGURG}}); err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +223,8 @@ func TestExplain(t *testing.T) {
 			}
 		})
 	}
-	for release, want := range map[string]bool{"5.9.16": true, "4.19.0": true, "5.10.0": false, "7.3.4": false, "?": false} {
+	for release, want := range map[string]bool{"5.9.16": true, "4.19.0": true, "5.10.0": false, "7.3.4": false,
+		"?": false} {
 		if tooOld(release) != want {
 			t.Errorf("tooOld(%q) = %t", release, !want)
 		}
