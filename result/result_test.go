@@ -102,7 +102,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudgeAlso: one verdict, the earliest cause, and the others behind it.
+// TestJudgeAlso: one verdict, the earliest cause, followed by the others.
 func TestJudgeAlso(t *testing.T) {
 	v := Judge(Inputs{
 		Crashes: []Crash{warningCrash, oopsCrash, panicCrash}, Lost: &Failure{Message: "gone"}, Unloaded: true,
@@ -121,7 +121,7 @@ func TestJudgeAlso(t *testing.T) {
 	}
 }
 
-// TestJudgeWords: a Failure without words still gives a sentence and a hint.
+// TestJudgeWords: a Failure without words still yields a sentence and a hint.
 func TestJudgeWords(t *testing.T) {
 	empty := &Failure{}
 	for _, in := range []Inputs{{Build: empty}, {Preflight: empty}, {Host: empty}, {Lost: empty}, {Timeout: empty},
@@ -232,7 +232,7 @@ func mustJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-// TestContract holds the JSON to the names that other programs read.
+// TestContract checks the JSON for the names that other programs read.
 func TestContract(t *testing.T) {
 	zero := int64(0)
 	exit := 0

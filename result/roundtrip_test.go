@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// fill gives every field below v a value of its own, so that none can be lost
-// unseen.
+// fill gives every field below v a distinct value, so that no loss goes unnoticed.
 func fill(v reflect.Value, n *int) {
 	*n++
 	switch v.Kind() {
@@ -48,8 +47,8 @@ func fill(v reflect.Value, n *int) {
 	}
 }
 
-// TestRoundTrip holds Result to being all of the JSON: what is written can be
-// read back whole, so that every report can be made from the file.
+// TestRoundTrip checks that Result is everything in the JSON: what is written can be read back completely, so that
+// every report can be made from the file.
 func TestRoundTrip(t *testing.T) {
 	r, n := &Result{}, 0
 	fill(reflect.ValueOf(r).Elem(), &n)

@@ -13,13 +13,13 @@ import (
 	"github.com/kmodlab/kmodlab"
 )
 
-// clock is a time that tests move.
+// clock is a time that tests advance.
 type clock struct{ at time.Time }
 
 func (c *clock) now() time.Time { return c.at }
 
-// TestProgressPlain: into a file goes a line for what begins, at most one in five
-// seconds for how far it is, and one at the end.
+// TestProgressPlain: a file gets a line when something begins, at most one every five seconds about its progress, and
+// one at the end.
 func TestProgressPlain(t *testing.T) {
 	var out bytes.Buffer
 	c := &clock{time.Unix(1000, 0)}
@@ -40,7 +40,7 @@ func TestProgressPlain(t *testing.T) {
 		c.at = c.at.Add(100 * time.Millisecond)
 		fetch((i + 1) * 500_000)
 	}
-	c.at = c.at.Add(6 * time.Second) // it stands still
+	c.at = c.at.Add(6 * time.Second) // it stalls
 	fetch(60_000_000)
 	c.at = c.at.Add(time.Second)
 	fetch(61_200_000)
@@ -68,7 +68,7 @@ kmodlab: booting the guest
 	}
 }
 
-// TestProgressLine is what a terminal shows of a phase.
+// TestProgressLine checks what a terminal shows of a phase.
 func TestProgressLine(t *testing.T) {
 	c := &clock{time.Unix(1000, 0)}
 	p := newProgress(new(bytes.Buffer))
@@ -100,8 +100,7 @@ func TestProgressLine(t *testing.T) {
 	}
 }
 
-// TestBlockClear: one line is erased by itself, unless a narrower terminal has
-// wrapped it.
+// TestBlockClear: a single line is erased on its own, unless a narrower terminal has wrapped it.
 func TestBlockClear(t *testing.T) {
 	const line, all = "\r\x1b[K", "\r\x1b[K\n\x1b[J\x1b[1A"
 	bold := "\x1b[1m" + strings.Repeat("…", 30) + "\x1b[0m"

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestAppendNames: what is deeper than asked for, and processes, are left out.
+// TestAppendNames: entries deeper than requested, and processes, are left out.
 func TestAppendNames(t *testing.T) {
 	dir, buf := t.TempDir(), make([]byte, direntsSize)
 	if err := os.MkdirAll(dir+"/a/b/c", 0o755); err != nil {
@@ -31,7 +31,7 @@ func TestAppendNames(t *testing.T) {
 	}
 }
 
-// TestReadFolder reads more than one call of the kernel gives, with each kind of file.
+// TestReadFolder reads more than one system call returns, with every kind of file.
 func TestReadFolder(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 2000 {
@@ -86,8 +86,7 @@ func TestAppendDirentsBroken(t *testing.T) {
 	}
 }
 
-// TestKthreads: a task that was there before is not opened again, another one with
-// its pid is.
+// TestKthreads: a task that was there before is not opened again; another one with the same pid is.
 func TestKthreads(t *testing.T) {
 	pid := strconv.Itoa(os.Getpid()) // no kernel thread
 	entry := dirent{pid, unix.DT_DIR, 5}

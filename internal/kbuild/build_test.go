@@ -64,7 +64,7 @@ func build(t *testing.T, r Request) (*Build, error) {
 	return b, err
 }
 
-// nothingLeft wants whole entries and nothing else in the cache.
+// nothingLeft checks that the cache holds complete entries and nothing else.
 func nothingLeft(t *testing.T, cache string) {
 	t.Helper()
 	list, err := os.ReadDir(cache)
@@ -107,7 +107,7 @@ MODULE_DESCRIPTION("test");
 `, name)
 }
 
-// What people really write; each builds in the sandbox.
+// What people really write; each case builds in the sandbox.
 func TestSourcesPeopleWrite(t *testing.T) {
 	thirty := map[string]string{}
 	var obj, want []string
@@ -166,7 +166,7 @@ endif
 	}
 }
 
-// checkModules opens every module and holds the build to its description.
+// checkModules opens every module and compares the build with its description.
 func checkModules(t *testing.T, b *Build) {
 	t.Helper()
 	for _, m := range b.Modules {
@@ -240,7 +240,7 @@ func TestStepsAndCache(t *testing.T) {
 	reproducible(t, third, dir, cache)
 }
 
-// spoil cuts a cached module, as a full disk would.
+// spoil truncates a cached module, as a full disk would.
 func spoil(t *testing.T, b *Build) {
 	t.Helper()
 	if err := os.Chmod(b.Modules[0].Path, 0o644); err != nil {
@@ -251,7 +251,7 @@ func spoil(t *testing.T, b *Build) {
 	}
 }
 
-// reproducible builds once more and wants the same bytes.
+// reproducible builds again and expects the same bytes.
 func reproducible(t *testing.T, b *Build, dir, cache string) {
 	t.Helper()
 	before, err := os.ReadFile(b.Modules[0].Path)
@@ -333,7 +333,7 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// Two callers with the same sources build once; a third with others is not held up.
+// Two callers with the same sources build once; a third with other sources is not held up.
 func TestBuildOnce(t *testing.T) {
 	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a")})
 	cache := filepath.Join(t.TempDir(), "cache")
@@ -382,7 +382,7 @@ func TestNoSpace(t *testing.T) {
 	}
 }
 
-// BenchmarkSandbox is the time of the whole: copy, make, modules_install, keep.
+// BenchmarkSandbox is the total time: copy, make, modules_install, store.
 func BenchmarkSandbox(b *testing.B) {
 	k, err := kernelOnce()
 	if err != nil {
@@ -398,7 +398,7 @@ func BenchmarkSandbox(b *testing.B) {
 	}
 }
 
-// BenchmarkCached is the time to find a build that is there.
+// BenchmarkCached is the time to find an existing build.
 func BenchmarkCached(b *testing.B) {
 	k, err := kernelOnce()
 	if err != nil {

@@ -68,7 +68,7 @@ func (r VMRunner) resume(ctx context.Context, opts boot.Options) *boot.Guest {
 	image, err := store.Find(key, &facts)
 	if errors.Is(err, warm.ErrNone) {
 		image, err = store.Make(ctx, key, int64(opts.MemoryMiB)<<20, &facts, func(d *warm.Draft) (*boot.Image, error) {
-			return sleepyMachine(ctx, d, opts)
+			return snapshotMachine(ctx, d, opts)
 		})
 	}
 	if err != nil {
@@ -116,7 +116,7 @@ const touch = `mkdir /tmp/touch && cd /tmp/touch && for cc in /usr/bin/gcc-[0-9]
 [ ! -x $cc ] || { echo 'int x;' >x.c; $cc -c x.c; ld -r -o y.o x.o; tar -cf x.tar x.c y.o; tar -xf x.tar; }; done
 make --version; cd / && rm -r /tmp/touch; true`
 
-func sleepyMachine(ctx context.Context, draft *warm.Draft, opts boot.Options) (*boot.Image, error) {
+func snapshotMachine(ctx context.Context, draft *warm.Draft, opts boot.Options) (*boot.Image, error) {
 	opts.RAM, opts.Console = draft.RAM, nil
 	g, err := boot.Start(ctx, opts)
 	if err != nil {

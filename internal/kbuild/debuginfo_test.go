@@ -51,9 +51,7 @@ func TestDebugInfoFlag(t *testing.T) {
 	}
 }
 
-// TestOneKCFLAGS: make takes the last one only, so ours and the person's are one.
-// TestHeadersDir: the link is seen from where it really lies, in a root whose lib is
-// a link to usr/lib, as Debian's is.
+// TestHeadersDir: the link is resolved from where it really is, in a root whose lib is a link to usr/lib, like Debian's.
 func TestHeadersDir(t *testing.T) {
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "usr/lib/modules/1"), 0o755); err != nil {
@@ -75,6 +73,7 @@ func TestHeadersDir(t *testing.T) {
 	}
 }
 
+// TestOneKCFLAGS: make only takes the last one, so ours and the person's are merged.
 func TestOneKCFLAGS(t *testing.T) {
 	for _, c := range commands(&kernel.Kernel{Root: "/", Release: "1"}, "/tmp/work", []string{"KCFLAGS=-g -DX", "W=1"}) {
 		var found []string

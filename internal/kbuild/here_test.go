@@ -12,8 +12,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
-// A lab machine is played by the toolchain's tree: in it, Root is "/" and make
-// is simply there. The cache's path has a space in it, which make cannot take.
+// The toolchain's tree plays a lab machine: in it, Root is "/" and make is installed. The cache's path has a space in
+// it, which make cannot handle.
 func TestHereRunner(t *testing.T) {
 	k := testKernel(t)
 	dir := tree(t, map[string]string{"my cache/": "", "src/Makefile": "obj-m := a.o\nccflags-y += -I$(PWD)/inc\n",
@@ -28,7 +28,7 @@ func TestHereRunner(t *testing.T) {
 	if err != nil || len(kos) != 1 {
 		t.Fatalf("%q, %v", kos, err)
 	}
-	// The work folder's path, which is another in each build, must not be in it.
+	// The work folder's path differs with each build, so it must not be in there.
 	text, err := os.ReadFile(kos[0])
 	if err != nil || strings.Contains(string(text), "kmodlab-build-") ||
 		!strings.Contains(string(text), SourceDir+"/a.c") {

@@ -15,8 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
-// asks is a makefile that asks as the kernel's do, with its try-run, and notes
-// each command that really runs.
+// asks is a makefile that asks like the kernel's makefiles, with its try-run, and notes each command that really runs.
 const asks = `
 TMPOUT := .tmp_$$$$
 try-run = $(shell set -e; TMP=$(TMPOUT)/tmp; trap "rm -rf $(TMPOUT)" EXIT; mkdir -p $(TMPOUT); if ($(1)) >/dev/null 2>&1; then echo "$(2)"; else echo "$(3)"; fi)
@@ -83,8 +82,7 @@ func TestOptionsMakefile(t *testing.T) {
 	}
 }
 
-// TestTryRun takes out the kernel's definition, of any length, and leaves a file alone
-// that has none.
+// TestTryRun extracts the kernel's definition, of any length, and ignores a file that has none.
 func TestTryRun(t *testing.T) {
 	for text, want := range map[string]string{
 		"a = 1\ntry-run = $(shell \\\n\tif ($(1)); \\\n\tfi)\n\nb = 2\n": "$(shell \\\n\tif ($(1)); \\\n\tfi)\n",
@@ -111,7 +109,7 @@ func TestWords(t *testing.T) {
 	for notes, want := range map[string][]string{
 		"":                                nil,
 		"a\nb\n":                          {"a", "b"},
-		"a\nb":                            {"a"}, // cut short
+		"a\nb":                            {"a"}, // truncated
 		long:                              {"x"},
 		"a b\nc\td\n\ne\\\n\x01\nf#$(g)%": nil,
 		"f#$(g)\n":                        {"f#$(g)"},
@@ -129,8 +127,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestLearn: the same modules come out whatever is known, and what was learned
-// holds for a real kernel's makefiles.
+// TestLearn: the same modules come out whatever is known, and what was learned works for a real kernel's makefiles.
 func TestLearn(t *testing.T) {
 	sources := func() string {
 		return tree(t,

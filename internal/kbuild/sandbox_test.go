@@ -33,7 +33,7 @@ func TestSandboxHolds(t *testing.T) {
 		{"read a host file", "cat " + secret + " || echo held", "held"},
 		{"home", "ls -A " + home + " | wc -l", "0"},
 		{"write to root", "echo x > /evil", "Read-only file system"},
-		// Not a write: while another build runs make, that is refused as ETXTBSY.
+		// Not a write: while another build runs make, that would fail with ETXTBSY.
 		{"change tools", "chmod a+w /usr/bin/make", "Read-only file system"},
 		{"write headers", "for f in /lib/modules/*/build/Makefile; do echo x >> $f; done", "Read-only file system"},
 		{"sysctl", ": >> /proc/sys/kernel/core_pattern", "Read-only file system"},
@@ -86,7 +86,7 @@ func TestSourcesStayUntouched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	build(t, Request{Sources: dir}) // passes or fails, as the Makefile likes
+	build(t, Request{Sources: dir}) // passes or fails, whatever the Makefile does
 	after, err := takeSnapshot(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestSourcesStayUntouched(t *testing.T) {
 	}
 }
 
-// What a build puts in place of its modules is not followed.
+// Whatever a build puts in place of its modules is not followed.
 func TestHostileResults(t *testing.T) {
 	for name, put := range map[string]func(ko string) error{
 		"link to a host file": func(ko string) error { return os.Symlink("/etc/passwd", ko) },
@@ -177,8 +177,8 @@ func TestCancel(t *testing.T) {
 	noProcess(t, "sleep\x001003")
 }
 
-// A process that is killed in the middle of a build takes the sandbox along,
-// and the next build, of whatever sources, removes what it left.
+// A process killed in the middle of a build takes the sandbox along, and the next build, of whatever sources, removes
+// what was left.
 func TestKilled(t *testing.T) {
 	k := testKernel(t)
 	dir := tree(t, map[string]string{"root": "->" + k.Root, "cache/": "",
@@ -211,7 +211,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// noProcess looks for processes by a part of their command line.
+// noProcess checks that no process has these parts in its command line.
 func noProcess(t *testing.T, parts ...string) {
 	t.Helper()
 	for _, p := range processes(parts...) {
@@ -272,8 +272,8 @@ func TestNoBwrap(t *testing.T) {
 	}
 }
 
-// A bubblewrap that is refused its namespaces says so in its own words; the
-// texts are those of 0.8 under different refusals.
+// A bubblewrap that is refused its namespaces says so in its own words; the texts are those of 0.8 under different
+// refusals.
 func TestNamespacesForbidden(t *testing.T) {
 	for _, said := range []string{
 		"bwrap: No permissions to create new namespace, likely because the kernel does not allow non-privileged user namespaces. See <https://deb.li/bubblewrap> or <file:///usr/share/doc/bubblewrap/README.Debian.gz>.",
@@ -292,7 +292,7 @@ func TestNamespacesForbidden(t *testing.T) {
 			t.Errorf("%s: Run = %v; want ErrNoNamespace", said, err)
 		}
 	}
-	// The same words from a Makefile are a failed build.
+	// The same words from a Makefile mean a failed build.
 	dir := tree(t, map[string]string{"Makefile": "$(error bwrap: setting up uid map: Permission denied)\n"})
 	if _, err := build(t, Request{Sources: dir}); !errors.Is(err, ErrCompile) {
 		t.Errorf("a Makefile that plays bubblewrap: %v; want ErrCompile", err)
@@ -313,8 +313,8 @@ func TestNamespaceHint(t *testing.T) {
 	}
 }
 
-// An ordinary user builds as well as root does. Root's cache is closed to
-// others, so the tool tree is shown to that user at another place.
+// An ordinary user builds as well as root does. Root's cache is closed to others, so the tool tree is shown to that
+// user in another place.
 func TestSandboxUnprivileged(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("we are an ordinary user: every other test shows it")
@@ -347,8 +347,7 @@ func TestSandboxUnprivileged(t *testing.T) {
 	nothingLeft(t, filepath.Join(dir, "cache"))
 }
 
-// TestMain plays the ordinary user of TestSandboxUnprivileged and the lab
-// machine of TestHereRunner too.
+// TestMain also plays the ordinary user of TestSandboxUnprivileged and the lab machine of TestHereRunner.
 func TestMain(m *testing.M) {
 	r := Request{Runner: SandboxRunner{}}
 	if dir := os.Getenv("KBUILD_TEST_DIR"); dir != "" {

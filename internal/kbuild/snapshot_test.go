@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// tree writes files below a new folder. A name that ends in / is a folder, a
-// text that begins with -> a link's target.
+// tree writes files below a new folder. A name that ends in / is a folder; a text that begins with -> is a link's
+// target.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -148,7 +148,7 @@ func TestSnapshotRefuses(t *testing.T) {
 	}
 }
 
-// hugeFolder holds more bytes than a module's folder may, in no disk block.
+// hugeFolder holds more bytes than a module's folder may, without using disk blocks.
 func hugeFolder(t *testing.T) string {
 	dir := t.TempDir()
 	f, err := os.Create(filepath.Join(dir, "disk.img"))

@@ -92,7 +92,7 @@ func TestUnpackHostile(t *testing.T) {
 	}
 }
 
-// A link in the archive is no way out, and neither is one that lies in the folder already.
+// A link in the archive is no way out, nor is one that already exists in the folder.
 func TestUnpackLinks(t *testing.T) {
 	dir := tree(t, map[string]string{"in/": "", "in/there": "->../out", "out/": ""})
 	in := filepath.Join(dir, "in")

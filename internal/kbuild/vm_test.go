@@ -33,8 +33,7 @@ func vmRunner(t *testing.T) VMRunner {
 	return VMRunner{Agent: agent, StateDir: t.TempDir()}
 }
 
-// One boot each: a real build with everything that has to cross, and a build
-// that is stopped.
+// One boot each: a real build with everything that must cross, and a build that is stopped.
 func TestVMRunner(t *testing.T) {
 	if testing.Short() {
 		t.Skip("NOT TESTED with -short: it boots a machine")
@@ -100,10 +99,9 @@ func TestVMRunnerNeedsImage(t *testing.T) {
 	}
 }
 
-// TestBuilderGoesOn: builds go on from one saved machine, know nothing of each
-// other, and make what the sandbox makes, also with what the first has learned of
-// the compiler. That one which was touched since is not
-// trusted is internal/warm's to see.
+// TestBuilderGoesOn: builds resume from one snapshot, know nothing about each other, and make what the sandbox makes,
+// also with what the first has learned about the compiler. That a modified snapshot is not trusted is for internal/warm
+// to check.
 func TestBuilderGoesOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("NOT TESTED with -short: it boots machines")
@@ -154,7 +152,7 @@ func TestBuilderGoesOn(t *testing.T) {
 	}
 }
 
-// savedMachine is the one machine of a store.
+// savedMachine is the one snapshot in a store.
 func savedMachine(t *testing.T, store string) os.FileInfo {
 	t.Helper()
 	images, err := filepath.Glob(filepath.Join(store, "*", "ram"))

@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// getFails gets a kernel that cannot be had, and checks the error and that
-// nothing is left.
+// getFails gets a kernel that cannot be had, and checks the error and that nothing is left.
 func getFails(t *testing.T, s *Store, name string, cause error, says ...string) {
 	t.Helper()
 	start := time.Now()
@@ -108,14 +107,14 @@ func TestNoSpace(t *testing.T) {
 			}
 		}
 	}
-	// A disk that fills up under our hands.
+	// A disk that fills up while we work.
 	dir := smallDisk(t, 2)
 	root := t.TempDir()
 	if err := os.WriteFile(filepath.Join(root, "large"), make([]byte, 4<<20), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 4 << 20 / 4096 {
-		// Not a hole: mke2fs leaves those out.
+		// Not a hole: mke2fs leaves holes out.
 		f, err := os.OpenFile(filepath.Join(root, "large"), os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/needs"
 )
 
-// need skips aloud where a tool is missing, and fails there in CI.
+// need skips the test, saying so, if a tool is missing; in CI it fails instead.
 func need(t *testing.T, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {
@@ -45,8 +45,8 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// TestFetchAndBuild fetches the default kernel, or those named in
-// KMODLAB_TEST_KERNELS, and lets each tree's own tools build and install a module.
+// TestFetchAndBuild fetches the default kernel, or those named in KMODLAB_TEST_KERNELS, and makes each tree's own tools
+// build and install a module.
 func TestFetchAndBuild(t *testing.T) {
 	need(t, "apt-get", "dpkg-deb", "mke2fs", "bwrap")
 	names := strings.Fields(os.Getenv("KMODLAB_TEST_KERNELS"))

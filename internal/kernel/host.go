@@ -50,7 +50,7 @@ func hostKernelAt(root, release string) (*Kernel, error) {
 	}
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("use the host's kernel %s: %w: %s not found (%s)", release, ErrMissing,
-			strings.Join(missing, " and "), mendHost(release))
+			strings.Join(missing, " and "), fixHost(release))
 	}
 	if err := readable(k.Image); err != nil {
 		return nil, fmt.Errorf("use the host's kernel %s: %w: %w (sudo chmod 0644 %s)", release, ErrMissing, err, k.Image)
@@ -58,8 +58,8 @@ func hostKernelAt(root, release string) (*Kernel, error) {
 	return withID(k)
 }
 
-// mendHost is what to type for a complete host kernel; containers and clouds run kernels that no package contains.
-func mendHost(release string) string {
+// fixHost is what to type for a complete host kernel; containers and clouds run kernels that no package contains.
+func fixHost(release string) string {
 	if _, err := lookTool("apt-get"); err == nil {
 		return "apt-get install linux-image-" + release + " linux-headers-" + release +
 			", or take a Debian kernel with --kernel debian:" + suites[1]

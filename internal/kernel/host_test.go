@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// bzImage is the start of a kernel image that says it is of that release.
+// bzImage is the start of a kernel image that claims this release.
 func bzImage(release string) []byte {
 	b := make([]byte, 0x1000)
 	copy(b[0x202:], "HdrS")

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestDamagedCache: what somebody broke is named, not fetched over and not returned.
+// TestDamagedCache: a damaged kernel is reported, neither fetched over nor returned.
 func TestDamagedCache(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	s := &Store{Dir: t.TempDir()}

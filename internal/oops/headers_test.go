@@ -8,9 +8,8 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// headerLines are lines that begin a report, in the wording of one kernel or
-// another, with what the report is then called. Reports that no stock kernel of
-// Debian makes (KASAN, KMSAN, KCSAN, lockdep, object debugging) are only here.
+// headerLines are lines that begin a report, in the wording of some kernel, with the resulting type and title. Reports
+// that no stock Debian kernel makes (KASAN, KMSAN, KCSAN, lockdep, object debugging) are only here.
 var headerLines = []struct {
 	log   string
 	class result.Class
@@ -121,7 +120,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestNoHeaders: what modules and the kernel say in passing is no report.
+// TestNoHeaders: what modules and the kernel say in passing is not a report.
 func TestNoHeaders(t *testing.T) {
 	for _, text := range []string{
 		"crasher: BUG: is what a module may say", "note: K1[126] exited with irqs disabled", "crasher: kernel panic avoided",

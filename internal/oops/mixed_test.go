@@ -37,8 +37,7 @@ func twoLockups(t *testing.T) (one, two []string) {
 	return reports[0], reports[1]
 }
 
-// interleave takes lines of the two in turn, with the caller's mark where
-// callers is set.
+// interleave takes lines of the two in turn, with the caller's mark if callers is set.
 func interleave(one, two []string, callers bool) []byte {
 	var b strings.Builder
 	put := func(lines []string, i int, caller string) {
@@ -59,8 +58,7 @@ func interleave(one, two []string, callers bool) []byte {
 	return []byte(b.String())
 }
 
-// TestInterleavedCallers: with the callers' marks nothing is lost and nothing is
-// taken for the other's.
+// TestInterleavedCallers: with the callers' marks, nothing is lost and nothing is attributed to the other.
 func TestInterleavedCallers(t *testing.T) {
 	one, two := twoLockups(t)
 	want := Parse([]byte(strings.Join(append(one[:len(one):len(one)], two...), "\n")))
@@ -70,8 +68,8 @@ func TestInterleavedCallers(t *testing.T) {
 	}
 }
 
-// TestInterleavedByContent: without marks each report gets the lines that only
-// one of them can want, and both say that they may hold the other's.
+// TestInterleavedByContent: without marks, each report gets the lines that only one of them can need, and both say that
+// they may contain the other's.
 func TestInterleavedByContent(t *testing.T) {
 	one, two := twoLockups(t)
 	got := Parse(interleave(one, two, false))
@@ -90,8 +88,7 @@ func TestInterleavedByContent(t *testing.T) {
 	}
 }
 
-// TestTruncated: a report that the console ends in the middle of says so, and so
-// does one that another breaks off.
+// TestTruncated: a report that ends with the console, or that another one interrupts, says so.
 func TestTruncated(t *testing.T) {
 	console, err := os.ReadFile("testdata/corpus/6.1-null.log")
 	if err != nil {
@@ -116,8 +113,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestBlame: what the kernel is sure of goes before what it found on the stack,
-// and only modules under test are blamed.
+// TestBlame: frames that the kernel is sure of take precedence over stack leftovers, and only modules under test are
+// blamed.
 func TestBlame(t *testing.T) {
 	frame := func(function, module string, reliable bool) result.Frame {
 		return result.Frame{Function: function, Module: module, Reliable: reliable}

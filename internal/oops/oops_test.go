@@ -17,8 +17,8 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// TestGolden reads testdata: what is expected, a line a crash with its class and
-// title, then an empty line, then the console.
+// TestGolden reads testdata: the expected crashes, one per line with class and title, then an empty line, then the
+// console.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) < 10 {
@@ -47,7 +47,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestLog: the report's own lines and no other, without prefixes.
+// TestLog: the report's own lines and no others, without prefixes.
 func TestLog(t *testing.T) {
 	tests := []struct {
 		file, first, last string
@@ -120,7 +120,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// check holds what Parse makes of any bytes to what it promises.
+// check checks that what Parse makes of any bytes keeps its promises.
 func check(t *testing.T, data []byte) {
 	t.Helper()
 	crashes := Parse(data)
@@ -149,7 +149,7 @@ func check(t *testing.T, data []byte) {
 	}
 }
 
-// TestMutations cuts and garbles the golden logs, a fixed walk.
+// TestMutations truncates and garbles the golden logs in a fixed sequence.
 func TestMutations(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
 	corpus, _ := filepath.Glob("testdata/corpus/*.log")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Reports that Debian's kernels do not make by themselves, put together by hand in
-// the form that kernels built for it print: they hold stacks of other moments.
+// Reports that Debian's kernels do not make, assembled by hand in the form that kernels built for them print: they
+// contain stacks of other moments.
 const (
 	kasanReport = `[    9.000000] ==================================================================
 [    9.000001] BUG: KASAN: slab-use-after-free in work+0x5e/0xa0 [crasher]
@@ -75,7 +75,7 @@ const (
 `
 )
 
-// TestOtherStacks: who allocated and who freed is not where it went wrong.
+// TestOtherStacks: the stacks of allocation and free are not where it went wrong.
 func TestOtherStacks(t *testing.T) {
 	for kind, log := range map[string]string{"kasan": kasanReport, "kfence": kfenceReport, "lockdep": lockdepReport} {
 		crashes := Parse([]byte(log))

@@ -13,8 +13,8 @@ func withoutKinds(events []event.Event, kinds ...event.Kind) []event.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e event.Event) bool { return slices.Contains(kinds, e.Kind) })
 }
 
-// hostileEvents is the demo with names that a guest might choose to harm the
-// reader's terminal, or only has because people write in all scripts.
+// hostileEvents is the demo with names that a guest might choose to harm the reader's terminal, or has because people
+// write in all scripts.
 func hostileEvents() []event.Event {
 	names := map[string]string{"K1": "\x1b[2J\x1b[31mK1\r", "K2": "計数スレッド", "modprobe": "Lädtß\u202e\u0301",
 		"kworker/u4:1": "\xff\xfe"}
@@ -80,7 +80,7 @@ func troubleEvents() []event.Event {
 	return t.events
 }
 
-// oopsLog is what trap 3 of the labs prints on 6.1: a signal to a task that is gone.
+// oopsLog is what trap 3 of the labs prints on 6.1: a signal to a freed task.
 const oopsLog = `[   14.201337] send_signal: K2: my pid is 94
 [   14.512345] BUG: kernel NULL pointer dereference, address: 0000000000000578
 [   14.512790] #PF: supervisor read access in kernel mode

@@ -9,7 +9,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// located is a crash with all that a report can show of it.
+// located is a crash with everything that a report can show.
 func located() *result.Crash {
 	guilty, cpu := 1, 1
 	lines := func(first int, texts ...string) (list []result.Line) {
@@ -60,8 +60,7 @@ func TestCrashLines(t *testing.T) {
 	}
 }
 
-// TestCrashFarDown: the guilty frame shows however deep it is, and the interrupt
-// that found a CPU stuck does not stand before it.
+// TestCrashFarDown: the guilty frame is shown however deep it is, without the interrupt that found the CPU stuck.
 func TestCrashFarDown(t *testing.T) {
 	var frames []result.Frame
 	for i := range 20 {

@@ -8,7 +8,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// The demo's symbols, at addresses as a kernel with nokaslr has them.
+// The demo's symbols, at the addresses of a kernel with nokaslr.
 const (
 	incFunc    = 0xffffffffc0603000 // signal_handling
 	startup    = 0xffffffffc0609000
@@ -114,7 +114,7 @@ func (t *trace) signal(us uint64) {
 			Stack: []uint64{trampoline + 0x60, 0xffffffff81090b00, 0xffffffff81090e40, incFunc + 0x8e}})
 }
 
-// noise is what every run has beside the modules.
+// noise is what every run has besides the modules.
 func (t *trace) noise(us uint64) {
 	t.at(us, event.SignalSent, event.Event{By: agent, Target: agent, Arg: 23, Data: 0,
 		Stack: []uint64{0xffffffff81090005, 0xffffffff81400044}})
@@ -181,7 +181,7 @@ func demoOptions() timeline.Options {
 	return timeline.Options{AgentTGID: 1, Modules: []string{"signal_handling", "send_signal"}}
 }
 
-// resultOf runs events through the whole pure half of a run.
+// resultOf passes events through the whole pure half of a run.
 func resultOf(events []event.Event, in result.Inputs) *result.Result {
 	r := &result.Result{
 		Machine: result.Machine{Kernel: "6.1.0-56-cloud-amd64", Name: "debian:bookworm", Accel: "tcg",
@@ -204,7 +204,7 @@ func resultOf(events []event.Event, in result.Inputs) *result.Result {
 	return r
 }
 
-// fill takes in what a timeline found.
+// fill copies what a timeline found.
 func fill(r *result.Result, tl *timeline.Timeline) {
 	threads, requests, signals, modules := result.FromTimeline(tl)
 	r.Threads, r.Requests, r.Signals = threads, requests, signals

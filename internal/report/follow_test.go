@@ -14,7 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// followed takes in the events up to a moment, as trace.at counts it.
+// followed adds the events up to a moment, as trace.at counts it.
 func followed(events []event.Event, until uint64) *Follow {
 	f, words := new(Follow), timeline.NewLive(demoResolve)
 	for i := range events {
@@ -26,7 +26,7 @@ func followed(events []event.Event, until uint64) *Follow {
 	return f
 }
 
-// demoOnly leaves the noise of its beginning out.
+// demoOnly drops the noise at the beginning.
 func demoOnly() []event.Event {
 	all := demoEvents()
 	for i := range all {
@@ -111,7 +111,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestFollowOthers are moments that the demo has not.
+// TestFollowOthers checks moments that the demo does not have.
 func TestFollowOthers(t *testing.T) {
 	const stack, create = 0xffffc90000a04000, 0xffff888003000000
 	for _, test := range []struct {
@@ -175,7 +175,7 @@ func TestFollowOthers(t *testing.T) {
 	}
 }
 
-// TestFollowBound: however many tasks come, few are kept, and those that live.
+// TestFollowBound: however many tasks come, few are kept, and those are alive.
 func TestFollowBound(t *testing.T) {
 	f := new(Follow)
 	for i := range uint32(20 * maxFollowed) {
@@ -195,8 +195,7 @@ func TestFollowBound(t *testing.T) {
 	}
 }
 
-// FuzzFollow: whatever comes, in whatever order, fits the terminal and does it no
-// harm.
+// FuzzFollow: whatever comes, in whatever order, fits the terminal and does it no harm.
 func FuzzFollow(f *testing.F) {
 	seed := make([]byte, 0, 48*6)
 	for kind := range byte(48) {

@@ -6,15 +6,14 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// Code of the full demo that the demo has not.
+// Code of the full demo that the demo does not have.
 const (
 	workFunc   = incFunc + 0x120
 	workerMain = 0xffffffff810a2000
 )
 
-// fullEvents is the demo and all that it does not have: a kthread_worker, a
-// parked thread, references, a thread that ends by itself and one that outlives
-// its module, requests that fail, and a signal of every outcome.
+// fullEvents is the demo plus everything that it lacks: a kthread_worker, a parked thread, references, a thread that
+// ends by itself and one that outlives its module, requests that fail, and a signal of every outcome.
 func fullEvents() []event.Event {
 	t := &trace{events: addressed(demoEvents())}
 	const sh = 0xffffffffc0605000
@@ -50,7 +49,7 @@ func at1(t event.Task) event.Task {
 	return t
 }
 
-// workers: a worker with three runs of one work, parked and stopped twice.
+// workers: a worker that runs one work item three times, is parked, and is stopped twice.
 func (t *trace) workers(us uint64) {
 	w := at1(kthr("worker", 120))
 	asker := at1(loader)
@@ -77,8 +76,8 @@ func (t *trace) workers(us uint64) {
 	t.at(us+11_100, event.ThreadStopReturned, event.Event{By: asker})
 }
 
-// endings: by itself, never ran, not created, its requester killed, and one that
-// outlives its module, each of which the pid of the one before serves again.
+// endings: by itself, never ran, not created, requester killed, and outlives its module; each reuses the pid of the one
+// before.
 func (t *trace) endings(us uint64) {
 	asker, killed := at1(loader), at1(proc("modprobe", 131))
 	self := event.Task{PID: 121, TGID: 121, Comm: "self", Kthread: true, Addr: 0xffff888020000000}
@@ -141,8 +140,7 @@ func (t *trace) outcomes(us uint64) {
 	t.at(us+2100, event.SignalFlushed, event.Event{By: left, Target: left, Data: 0, Stack: []uint64{incFunc + 0x90}})
 }
 
-// failures: requests that fail, that are refused, that run no modprobe of their own
-// and that do not wait.
+// failures: requests that fail, that are refused, that run no modprobe of their own, and that do not wait.
 func (t *trace) failures(us uint64) {
 	ask := func(at uint64, by event.Task, name string, wait uint32) {
 		t.at(at, event.RequestAsked, event.Event{By: by, Arg: wait, Text: "%s",

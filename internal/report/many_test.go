@@ -14,8 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// severalRuns are runs that pass and fail, two of them with names that a format could
-// take for its own.
+// severalRuns are runs that pass and fail, two of them with names that a format could take for its own syntax.
 func severalRuns() []Named {
 	var runs []Named
 	for _, r := range []struct {

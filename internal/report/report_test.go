@@ -85,7 +85,7 @@ func TestTextGolden(t *testing.T) {
 	}
 }
 
-// checkLines holds every report to what all of them promise.
+// checkLines checks what every report promises.
 func checkLines(t *testing.T, got []byte, opt TextOptions) {
 	t.Helper()
 	width := opt.Width
@@ -155,7 +155,7 @@ func TestJSONGolden(t *testing.T) {
 	}
 }
 
-// TestJSONNoNullList looks at the emptiest of results: every list is [].
+// TestJSONNoNullList checks the emptiest result: every list is [].
 func TestJSONNoNullList(t *testing.T) {
 	r := &result.Result{Modules: []result.Module{{}}, Requests: []result.Request{{Helper: &result.Helper{}}},
 		Crashes: []result.Crash{{}}, Commands: []result.Command{{}}}

@@ -152,8 +152,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestAccelerators: times of an emulated and a real machine are not compared, all
-// else is.
+// TestAccelerators: times of an emulated and a real machine are not compared, everything else is.
 func TestAccelerators(t *testing.T) {
 	b := demo(t)
 	b.Machine.Accel = "kvm"

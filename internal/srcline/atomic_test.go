@@ -12,8 +12,7 @@ import (
 	"testing"
 )
 
-// TestAtomics finds where an object gets its counts, and compares each place with
-// what objdump shows there.
+// TestAtomics finds where an object's count changes, and compares each place with objdump's output.
 func TestAtomics(t *testing.T) {
 	object := compileSource(t, "testdata/refs.c", "-g")
 	m, err := Open(object)

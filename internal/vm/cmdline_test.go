@@ -98,7 +98,7 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// TestFirmware: only where a kernel can be entered directly, on TCG, and QEMU has it.
+// TestFirmware: only if the kernel can be entered directly, on TCG, and QEMU has it.
 func TestFirmware(t *testing.T) {
 	c := sampleConfig()
 	c.firmware = "/q/qboot.rom"
@@ -141,7 +141,7 @@ func TestArgumentsTooLong(t *testing.T) {
 	}
 }
 
-// TestShellCommand lets a shell take the line apart again.
+// TestShellCommand makes a shell take the line apart again.
 func TestShellCommand(t *testing.T) {
 	c := sampleConfig()
 	c.QEMU = "/it's/qemu"

@@ -34,7 +34,7 @@ func TestBoundedLog(t *testing.T) {
 	}
 }
 
-// TestBoundedLogRandom compares with the simple way: keep all, then cut.
+// TestBoundedLogRandom compares with the simple way: keep everything, then cut.
 func TestBoundedLogRandom(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {

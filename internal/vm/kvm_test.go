@@ -84,7 +84,7 @@ func TestFindingFile(t *testing.T) {
 	if len(said) != 0 {
 		t.Errorf("said %q", said)
 	}
-	// A state folder that cannot be is said, and no failure.
+	// An unusable state folder is reported, and is no failure.
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

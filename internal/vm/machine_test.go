@@ -24,8 +24,8 @@ import (
 
 var background = context.Background()
 
-// fakeConfig is a machine whose QEMU is this test binary in the given mode. It
-// looks at the test's end that no process, descriptor or file is left.
+// fakeConfig is a machine whose QEMU is this test binary in the given mode. At the test's end it checks that no
+// process, descriptor or file is left.
 func fakeConfig(t *testing.T, mode string) Config {
 	t.Helper()
 	checkLeftovers(t)
@@ -37,8 +37,8 @@ func fakeConfig(t *testing.T, mode string) Config {
 	}
 }
 
-// checkLeftovers compares children, descriptors and the temporary folder with
-// what was there before, when the test's own cleanups are done.
+// checkLeftovers compares children, descriptors and the temporary folder with what existed before, once the test's own
+// cleanups are done.
 func checkLeftovers(t *testing.T) {
 	t.Helper()
 	tmp := t.TempDir()
@@ -127,7 +127,7 @@ func TestEnds(t *testing.T) {
 		t.Run(test.mode, func(t *testing.T) {
 			m, err := Start(background, fakeConfig(t, test.mode))
 			if err != nil {
-				// It may be gone before its monitor answered, which is its own fault only.
+				// It may be gone before its monitor answered, which is its own fault.
 				if test.reason != Failed || !strings.Contains(err.Error(), test.err) {
 					t.Fatal(err)
 				}
@@ -322,7 +322,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
-// TestConsoleSinkFails: a person closes the pipe, the guest goes on.
+// TestConsoleSinkFails: a person closes the pipe, and the guest continues.
 func TestConsoleSinkFails(t *testing.T) {
 	cfg := fakeConfig(t, "floods")
 	cfg.Console = writerFunc(func([]byte) (int, error) { return 0, unix.EPIPE })
@@ -356,7 +356,7 @@ func TestGrandchild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 100 { // it is init's to reap now
+	for range 100 { // it is for init to reap now
 		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil ||
 			bytes.Contains(stat, []byte(") Z ")) {
 			return
@@ -396,7 +396,7 @@ func TestDiesWithUs(t *testing.T) {
 	t.Errorf("process %d outlived its parent", pid)
 }
 
-// TestOutlivesThread: the thread that calls Start ends, the machine does not.
+// TestOutlivesThread: the thread that calls Start ends, but the machine does not.
 func TestOutlivesThread(t *testing.T) {
 	cfg := fakeConfig(t, "alive")
 	var m *Machine

@@ -54,8 +54,7 @@ func testKernel(t *testing.T) (image, modules string) {
 	return filepath.Join(dir, k.Image), filepath.Join(dir, k.Root, "lib/modules", k.Release)
 }
 
-// virtioModules are what ports and disks need on Debian's cloud kernel, in the
-// order of their dependencies.
+// virtioModules are what ports and disks need on Debian's cloud kernel, in dependency order.
 var virtioModules = []string{
 	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_console",
 	"virtio_blk",
@@ -223,8 +222,8 @@ func TestRealBadKernel(t *testing.T) {
 	}
 }
 
-// TestRealPortsAndDisk echoes over a port, more than any buffer holds, and
-// reads a shared disk; the initramfs comes in two parts of which one is a file.
+// TestRealPortsAndDisk echoes more than any buffer holds over a port, and reads a shared disk; the initramfs comes in
+// two parts, one of which is a file.
 func TestRealPortsAndDisk(t *testing.T) {
 	image, modules := testKernel(t)
 	script := `
@@ -287,8 +286,7 @@ echo x 2>/dev/null >/dev/vda || echo "vda is read-only"
 	}
 }
 
-// TestRealAuto: whatever this host's KVM is worth, the guest runs, and the
-// second start knows what the first one found.
+// TestRealAuto: whatever this host's KVM is worth, the guest runs, and the second start knows what the first one found.
 func TestRealAuto(t *testing.T) {
 	cfg := realConfig(t, powerOff)
 	cfg.Accel, cfg.StateDir = Auto, t.TempDir()
@@ -321,8 +319,8 @@ func TestRealAuto(t *testing.T) {
 	}
 }
 
-// TestRealKVMSpins uses another CPU model than host, with which a KVM that lies
-// does not abort but never gets to the guest's first byte.
+// TestRealKVMSpins uses a CPU model other than host, with which a broken KVM does not abort but never gets to the
+// guest's first byte.
 func TestRealKVMSpins(t *testing.T) {
 	cfg := realConfig(t, powerOff)
 	if err := Probe(); err != nil {

@@ -213,8 +213,8 @@ func TestReadAll(t *testing.T) {
 	}
 }
 
-// A send's record holds the kernel's decision too: two events, the second with
-// what a record of its own would have.
+// A send's record holds the kernel's decision too: it yields two events, the second with what a separate record would
+// have.
 func TestReadAllDecision(t *testing.T) {
 	sent := raw(SignalSent, partStack, stack(1))
 	sent[13] = GenerateAlreadyPending + 1

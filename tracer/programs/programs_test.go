@@ -186,7 +186,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// FuzzDecode has the checksum right, so that what lies behind it is tried.
+// FuzzDecode makes the checksum right, so that what follows it is tested.
 func FuzzDecode(f *testing.F) {
 	small := &Set{Kernel: "v", Object: "o", Maps: []Map{{Name: "m", Contents: []byte("0123")}},
 		Variables: []Variable{{Name: "v", Size: 4}}, Programs: []Program{{Name: "p", Kind: "kprobe", Code: make([]byte, 16)}}}

@@ -68,7 +68,7 @@ ffffffffc0300000 T send	[other]
 		0xffffffffc0257041: "helper+0x1 [signal_handling]",
 		0xffffffffc0258004: "0xffffffffc0258004", // data
 		0xffffffffc0300010: "send+0x10 [other]",
-		0xffffffffc0310001: "0xffffffffc0310001", // too far behind the last one
+		0xffffffffc0310001: "0xffffffffc0310001", // too far past the last one
 		0xffffffffc0256000: "0xffffffffc0256000",
 	} {
 		if got := table.Site(addr, 0).String(); got != want {
@@ -80,8 +80,7 @@ ffffffffc0300000 T send	[other]
 	}
 }
 
-// TestUsed asks for many addresses, and then a table of what was used alone: the
-// answers are the same.
+// TestUsed asks for many addresses, and then asks a table made only of the used symbols: the answers are the same.
 func TestUsed(t *testing.T) {
 	k, err := ReadRunning(strings.NewReader(kallsyms +
 		"ffffffffc0257040 t helper\t[signal_handling]\nffffffffc0258000 d val\t[signal_handling]\n"))
@@ -262,8 +261,8 @@ func TestModuleSites(t *testing.T) {
 	}
 }
 
-// TestPlaceBound: a module that comes and goes for ever costs no more than the
-// bound, and the last places are the ones that are kept.
+// TestPlaceBound: a module that is loaded and unloaded forever costs no more than the bound, and the last places are
+// kept.
 func TestPlaceBound(t *testing.T) {
 	m, err := ReadModule(fixture(t))
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// eventsOf reads events out of bytes, nine each. The domains are small, so that
-// identities meet and are reused.
+// eventsOf reads events from bytes, nine each. The domains are small, so that identities meet and are reused.
 func eventsOf(data []byte) []event.Event {
 	var events []event.Event
 	for len(data) >= 9 && len(events) < 4096 {
@@ -67,7 +66,7 @@ func FuzzBuild(f *testing.F) {
 	})
 }
 
-// check holds a timeline to what is true of any, however much was lost.
+// check checks what is true of any timeline, however much was lost.
 func check(t *testing.T, tl *Timeline, events int) {
 	t.Helper()
 	if n := len(tl.Threads) + len(tl.Requests) + len(tl.Signals) + len(tl.Loads); n > events {
@@ -115,7 +114,7 @@ func check(t *testing.T, tl *Timeline, events int) {
 	}
 }
 
-// ordered: of the moments that were seen, none is before the one ahead of it.
+// ordered checks that no moment that was seen precedes the one before it.
 func ordered(t *testing.T, times ...uint64) {
 	t.Helper()
 	last := uint64(0)
@@ -127,8 +126,7 @@ func ordered(t *testing.T, times ...uint64) {
 	}
 }
 
-// TestRandom is FuzzBuild without the search: a fixed walk that every test run
-// takes.
+// TestRandom is FuzzBuild without the search: a fixed sequence that every test run takes.
 func TestRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 5000 {
@@ -146,7 +144,7 @@ func TestRandom(t *testing.T) {
 	}
 }
 
-// blindOf makes some kinds blind, by the first bytes; often none.
+// blindOf makes some kinds blind, according to the first bytes; often none.
 func blindOf(data []byte) map[event.Kind]string {
 	blind := map[event.Kind]string{}
 	for _, n := range data[:min(len(data), 4)] {

@@ -10,7 +10,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// said is every line that Live says of events.
+// said is every line that Live prints for the events.
 func said(l list) []string {
 	live := NewLive(resolve)
 	var lines []string
@@ -62,8 +62,7 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// TestLiveKilled: each thread of a process that ends gets a SIGKILL. It tells of a signal
-// only where one was sent.
+// TestLiveKilled: each thread of a process that ends gets a SIGKILL. The line mentions a signal only if one was sent.
 func TestLiveKilled(t *testing.T) {
 	app := proc("app", 50)
 	died := func(l *list) []string {
@@ -87,8 +86,7 @@ func TestLiveKilled(t *testing.T) {
 	}
 }
 
-// TestLiveKinds: whatever the kind, its line has words, and no more is kept than
-// the bound.
+// TestLiveKinds: whatever the kind, its line has words, and no more is kept than the bound.
 func TestLiveKinds(t *testing.T) {
 	silent := map[event.Kind]bool{event.ThreadForked: true, event.HelperReturned: true, event.SignalGenerated: true}
 	live := NewLive(nil)

@@ -10,8 +10,8 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// TestSamePIDByAddress: pid and name are used again while the first thread is
-// held. Only the task_struct tells which of them a record is about.
+// TestSamePIDByAddress: pid and name are reused while the first thread is held. Only the task_struct tells which of
+// them a record is about.
 func TestSamePIDByAddress(t *testing.T) {
 	old, young := k1, k1
 	old.Addr, young.Addr = 0xffff888010000000, 0xffff888010002000
@@ -83,7 +83,7 @@ func TestEndings(t *testing.T) {
 	}
 }
 
-// TestWorks: a work is queued again while it runs, another is never started.
+// TestWorks: one work item is queued again while it runs, another one is never started.
 func TestWorks(t *testing.T) {
 	const one, two = 0xffff888004000000, 0xffff888004001000
 	queue := func(ptr uint64) event.Event {
@@ -156,8 +156,8 @@ func TestSender(t *testing.T) {
 	}
 }
 
-// TestConcurrentRequests: twenty at once, for the same and for other names, whose
-// records come in turns. Each keeps its own helper.
+// TestConcurrentRequests: twenty at once, for the same and for different names, with interleaved records. Each keeps
+// its own helper.
 func TestConcurrentRequests(t *testing.T) {
 	var l list
 	const n = 20
@@ -193,7 +193,7 @@ func TestConcurrentRequests(t *testing.T) {
 	}
 }
 
-// TestRefs: of very many references the last are kept, and the count is true.
+// TestRefs: of very many references the last are kept, and the count is correct.
 func TestRefs(t *testing.T) {
 	var l list
 	const n = 5 * maxRefs

@@ -78,8 +78,7 @@ func TestRequestLosses(t *testing.T) {
 	}
 }
 
-// TestOtherHelpers: call_usermodehelper has other users, and their memory may
-// be that of a request before.
+// TestOtherHelpers: call_usermodehelper has other users, and their memory may have belonged to an earlier request.
 func TestOtherHelpers(t *testing.T) {
 	var l list
 	l.request(100, 0, 0).
@@ -93,7 +92,7 @@ func TestOtherHelpers(t *testing.T) {
 	}
 }
 
-// TestNowait: the request returns while its helper runs on.
+// TestNowait: the request returns while its helper still runs.
 func TestNowait(t *testing.T) {
 	helper := proc("modprobe", 93)
 	var l list
@@ -105,7 +104,7 @@ func TestNowait(t *testing.T) {
 		at(6, event.RequestAsked, event.Event{By: k1, Text: "now", Arg: 1, Stack: []uint64{0x2000}}).
 		at(7, event.ModuleLoaded, event.Event{By: helper, Ptr: 0xa0, Text: "later"}).
 		at(8, event.TaskExited, event.Event{By: helper, Ret: 0x200, Data: 1}).
-		// The pid serves again: this load is nobody's.
+		// The pid was reused: this load belongs to nobody.
 		at(9, event.ModuleLoaded, event.Event{By: helper, Ptr: 0xb0, Text: "alien"})
 	got := build(l).Requests
 	if len(got) != 2 {
@@ -148,8 +147,7 @@ func TestMeaning(t *testing.T) {
 	}
 }
 
-// TestHelperNotExecuted: where the exec failed, the status is its -errno and no
-// signal killed the helper.
+// TestHelperNotExecuted: if the exec failed, the status is its -errno and no signal killed the helper.
 func TestHelperNotExecuted(t *testing.T) {
 	for _, c := range []struct {
 		status int64

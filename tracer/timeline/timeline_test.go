@@ -52,8 +52,7 @@ var symbols = map[uint64]event.Site{
 	0x3000: {Symbol: "other", Module: "stranger", Addr: 0x3000},
 }
 
-// resolve knows return addresses exactly, and functions by the byte behind their
-// first, as a return address into them would be.
+// resolve knows return addresses exactly, and functions by the byte after their first, like a return address into them.
 func resolve(addr, _ uint64) event.Site {
 	if s, ok := symbols[addr]; ok {
 		return s
@@ -116,8 +115,8 @@ func TestThreadLife(t *testing.T) {
 	}
 }
 
-// TestThreadsInterleaved has two requesters of the same threadfn and argument at
-// once, picked up in the other order: only the stack tells them apart.
+// TestThreadsInterleaved has two concurrent requesters with the same threadfn and argument, picked up in reverse order:
+// only the stack tells them apart.
 func TestThreadsInterleaved(t *testing.T) {
 	other := proc("modprobe", 86)
 	var l list
@@ -142,7 +141,7 @@ func TestThreadsInterleaved(t *testing.T) {
 	}
 }
 
-// TestThreadReuse gives create pointer, stack and pid to a second thread.
+// TestThreadReuse reuses create pointer, stack and pid for a second thread.
 func TestThreadReuse(t *testing.T) {
 	var l list
 	l.born(100, loader, k1, stackA, createA).stopped(200, loader, k1, 0)
@@ -157,8 +156,8 @@ func TestThreadReuse(t *testing.T) {
 	}
 }
 
-// TestThreadPidReusedWhileHeld: the first K1 is dead and held by a reference
-// when its pid is given again; its free comes last.
+// TestThreadPidReusedWhileHeld: the first K1 is dead and held by a reference when its pid is reused; its free comes
+// last.
 func TestThreadPidReusedWhileHeld(t *testing.T) {
 	var l list
 	l.born(100, loader, k1, stackA, createA).at(150, event.TaskExited, event.Event{By: k1, Ret: 3, Data: 1})
@@ -221,8 +220,8 @@ func TestThreadEndings(t *testing.T) {
 	}
 }
 
-// TestThreadLosses drops every single record of two lives in turn: there are
-// always two threads, and what is left stays with its own.
+// TestThreadLosses drops every single record of two lives in turn: there are always two threads, and every remaining
+// record stays with its own.
 func TestThreadLosses(t *testing.T) {
 	var full list
 	full.born(100, loader, k1, stackA, createA).born(110, loader, k2, stackA, createA)
@@ -300,8 +299,8 @@ func TestLoads(t *testing.T) {
 	}
 }
 
-// TestEarlyRefs: whoever holds a module that is still coming makes no second one of
-// it; the kernel's own holds for a kprobe are left out.
+// TestEarlyRefs: a reference to a module that is still loading makes no second module; the kernel's own references for
+// a kprobe are left out.
 func TestEarlyRefs(t *testing.T) {
 	const probing, other = 0x77, 0x88
 	sites := func(addr, _ uint64) event.Site {
@@ -313,7 +312,7 @@ func TestEarlyRefs(t *testing.T) {
 		}
 		return event.Site{}
 	}
-	for _, ptr := range []uint64{0xa0, 0} { // a classic tracepoint tells no address
+	for _, ptr := range []uint64{0xa0, 0} { // a classic tracepoint has no address
 		var l list
 		l.at(5, event.ModuleGot, event.Event{By: k1, Ptr: ptr, Text: "m", Func: probing, Arg: 2}).
 			at(6, event.ModulePut, event.Event{By: k1, Ptr: ptr, Text: "m", Func: probing, Arg: 1}).

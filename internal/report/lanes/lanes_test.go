@@ -51,8 +51,7 @@ func titles(s *Story) []string {
 	return list
 }
 
-// TestDemoLanes holds the demo to the picture that people know: the order of the
-// lanes, and in each its segments.
+// TestDemoLanes checks the demo's picture that people know: the order of the lanes, and the segments in each.
 func TestDemoLanes(t *testing.T) {
 	s := Build(golden(t, "demo"))
 	want := []string{"modprobe[114]", "kthreadd[2]", "K1[120]", "modprobe[121]", "K2[127]", "modprobe[143]",
@@ -104,7 +103,7 @@ func TestDemoArrows(t *testing.T) {
 	}
 }
 
-// TestRealRuns holds every real run to what holds for all stories.
+// TestRealRuns checks in every real run what must hold for all stories.
 func TestRealRuns(t *testing.T) {
 	for _, name := range real {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +130,7 @@ func TestRealRuns(t *testing.T) {
 	}
 }
 
-// TestEveryMoment counts: each time that a result holds is an event.
+// TestEveryMoment counts: each time in a result is an event.
 func TestEveryMoment(t *testing.T) {
 	for _, name := range real {
 		r := golden(t, name)
@@ -154,7 +153,7 @@ func TestEveryMoment(t *testing.T) {
 	}
 }
 
-// check holds a story to what its readers rely on.
+// check checks a story for what its readers rely on.
 func check(t *testing.T, s *Story) {
 	t.Helper()
 	lane := func(i, low int) {
@@ -224,8 +223,7 @@ func plainText(t *testing.T, texts ...string) {
 	}
 }
 
-// FuzzBuild takes real results apart: any JSON that is a result makes a story
-// that holds together.
+// FuzzBuild mutates real results: any JSON that is a result makes a consistent story.
 func FuzzBuild(f *testing.F) {
 	for _, name := range real {
 		b := readGolden(f, name)
@@ -243,8 +241,7 @@ func FuzzBuild(f *testing.F) {
 	})
 }
 
-// TestGaps takes each moment out of the demo in turn: what is not seen leaves
-// a gap and nothing else.
+// TestGaps removes each moment of the demo in turn: a moment that was not seen leaves a gap and nothing else.
 func TestGaps(t *testing.T) {
 	var tree any
 	if err := json.Unmarshal(readGolden(t, "demo"), &tree); err != nil {
@@ -320,7 +317,7 @@ func TestUnordered(t *testing.T) {
 	}
 }
 
-// TestCrowdOnOneLane: calls without an end do not make a lane as high as a tower.
+// TestCrowdOnOneLane: calls without an end do not make a lane grow without bound.
 func TestCrowdOnOneLane(t *testing.T) {
 	r := &result.Result{}
 	for i := range int64(1000) {
@@ -335,9 +332,8 @@ func TestCrowdOnOneLane(t *testing.T) {
 	}
 }
 
-// TestDeafTarget: who is sent a signal and never does a thing has a lane all the
-// same, and the arrow lands there.
-func TestDeafTarget(t *testing.T) {
+// TestSilentTarget: a task that is sent a signal and never does anything has a lane too, and the arrow lands there.
+func TestSilentTarget(t *testing.T) {
 	s := Build(&result.Result{Signals: []result.Signal{{Name: "SIGUSR1", From: result.Task{Comm: "a", PID: 1000},
 		To: result.Task{Comm: "b", PID: 2000}, Outcome: result.Ignored}}})
 	check(t, s)

@@ -49,8 +49,8 @@ func foreground(r *result.Result) []lanes.Event {
 	return events
 }
 
-// TestRealRuns shows each run wide and on a phone: everything there, nothing
-// beyond the page's edge, no word on the console, no request.
+// TestRealRuns shows each run wide and on a phone: everything is there, nothing is beyond the page's edge, nothing is
+// written to the console, nothing is requested.
 func TestRealRuns(t *testing.T) {
 	for _, name := range real {
 		for _, width := range []int64{wide, phoneW} {
@@ -72,7 +72,7 @@ func TestRealRuns(t *testing.T) {
 	}
 }
 
-// colours counts those that fill at least a hundred points.
+// colours counts those that fill at least a hundred pixels.
 func colours(t *testing.T, shot []byte) int {
 	t.Helper()
 	img, err := png.Decode(bytes.NewReader(shot))
@@ -134,7 +134,7 @@ func TestLinkedBothWays(t *testing.T) {
 	want(tb, "kmodlab.selected", 33)
 	want(tb, "document.querySelector('.row.selected').id", "event-33")
 	want(tb, inSight("document.querySelector('.row.selected')", "list"), true)
-	// The moments of the thread lead on.
+	// The moments of the thread can be followed.
 	tb.do(chromedp.Click(chromedp.CSS("#detail .chain li:first-child button")))
 	want(tb, "kmodlab.selected", 1)
 	// A click on an arrow finds what it is about: K2's signal to K1.
@@ -144,20 +144,20 @@ func TestLinkedBothWays(t *testing.T) {
 	}`)
 	tb.do(chromedp.MouseClickXY(x, y))
 	want(tb, "document.querySelector('#detail h3').textContent", "K2[127] SIGUSR1 to K1")
-	// A click beside everything lets go.
+	// A click elsewhere deselects.
 	x, y = middle(tb, "f => [f.width - 3, f.y(0) + 3]")
 	tb.do(chromedp.MouseClickXY(x, y))
 	want(tb, "kmodlab.selected", -1)
 }
 
-// inSight says whether an element lies in the visible part of a box.
+// inSight reports whether an element is in the visible part of a box.
 func inSight(element, box string) string {
 	return "((r, b) => r.top >= b.top - 1 && r.bottom <= b.bottom + 1)(" + element +
 		".getBoundingClientRect(), document.getElementById('" + box + "').getBoundingClientRect())"
 }
 
-// TestHoverShowsEverything points at K1's function: every field of the thread by
-// its name, its stacks, and the source line where the result knows it.
+// TestHoverShowsEverything points at K1's function: every field of the thread is shown by name, its stacks, and the
+// source line if the result has it.
 func TestHoverShowsEverything(t *testing.T) {
 	r := golden(t, "demo")
 	r.Sources = map[string]result.Source{"startup+0x3a [signal_handling]": {
@@ -232,8 +232,8 @@ func TestZoomAndPan(t *testing.T) {
 	want(tb, "Math.abs(kmodlab.scale.length - 2305312204) < 2", true)
 }
 
-// press is a key as a person presses it: whoever takes the key takes the
-// character with it. (chromedp.KeyEvent sends both on their own.)
+// press is a key as a person presses it: whoever handles the key also gets the character. (chromedp.KeyEvent sends both
+// separately.)
 func press(key string) []step {
 	return []step{
 		call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key,
@@ -281,7 +281,7 @@ func TestSearch(t *testing.T) {
 	tb.do(chromedp.KeyEvent(kb.Enter))
 	want(tb, "kmodlab.selected", 24)
 	want(tb, "document.activeElement.id", "search")
-	// What stands in fields and stacks alone is found too.
+	// Text that is only in fields and stacks is found too.
 	tb.do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("resolve_symbol"))
 	tb.wait("document.getElementById('count').textContent === '5 of 40'")
 	tb.do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("no such thing"))
@@ -290,7 +290,7 @@ func TestSearch(t *testing.T) {
 	tb.wait("document.getElementById('count').textContent === '40 events'")
 }
 
-// TestKeyboardOnly reaches everything with keys, and sees where it is.
+// TestKeyboardOnly reaches everything with keys, and can see where the focus is.
 func TestKeyboardOnly(t *testing.T) {
 	tb := open(t, golden(t, "demo"), wide, tall)
 	var order []string
@@ -329,8 +329,7 @@ func TestKeyboardOnly(t *testing.T) {
 	want(tb, "kmodlab.selected", -1)
 }
 
-// TestNames asks the browser's accessibility tree: whatever a person can act on
-// has a name.
+// TestNames reads the browser's accessibility tree: everything that a person can act on has a name.
 func TestNames(t *testing.T) {
 	tb := open(t, golden(t, "null_thread"), wide, tall)
 	tree, err := chromedp.Run(tb.ctx,
@@ -389,8 +388,7 @@ func TestDark(t *testing.T) {
 	}
 }
 
-// TestPaper prints: the whole timeline as a picture, the whole list as text, and
-// afterwards the page is as it was.
+// TestPaper prints: the whole timeline as a picture and the whole list as text; afterwards the page is as before.
 func TestPaper(t *testing.T) {
 	tb := open(t, golden(t, "demo"), wide, tall, dark())
 	tb.do(chromedp.Click(chromedp.CSS("#zoom-in")), chromedp.Click(chromedp.CSS("#zoom-in")))
@@ -399,7 +397,7 @@ func TestPaper(t *testing.T) {
 	if n := len(regexp.MustCompile(`/Type /Page\b`).FindAll(pdf, -1)); n < 2 || n > 8 {
 		t.Errorf("%d pages", n)
 	}
-	// Chromium puts what is on the canvas on paper as curves and text.
+	// Chromium prints what is on the canvas as curves and text.
 	drawn := streams(pdf)
 	curves := len(regexp.MustCompile(`(?m) c$`).FindAll(drawn, -1))
 	words := len(regexp.MustCompile(`(?m)T[jJ]$`).FindAll(drawn, -1))
@@ -423,7 +421,7 @@ func streams(pdf []byte) []byte {
 	return all
 }
 
-// TestSize bounds what the page weighs without data.
+// TestSize bounds the page's size without data.
 func TestSize(t *testing.T) {
 	var b bytes.Buffer
 	if err := HTML(&b, &result.Result{}); err != nil {

@@ -47,7 +47,7 @@ func trace(t testing.TB, r *result.Result) []byte {
 
 const complaints = "select name, value from stats where severity in ('error', 'data_loss') and value > 0"
 
-// TestDemo asks Perfetto's own trace processor what it sees of the demo.
+// TestDemo asks Perfetto's own trace processor what it sees in the demo.
 func TestDemo(t *testing.T) {
 	r := demo(t)
 	r.Modules[0].Refs = []result.Ref{{AtNS: 5_000_000, Count: 1}, {AtNS: 9_000_000, Count: 2},
@@ -97,8 +97,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// definitions are Perfetto's own of what is in a TrackEvent, as its program
-// carries them.
+// definitions are Perfetto's own, of what is in a TrackEvent, as embedded in its program.
 func definitions(t *testing.T) protoreflect.MessageDescriptor {
 	t.Helper()
 	program := foreign.Perfettos(t)
@@ -121,8 +120,7 @@ func definitions(t *testing.T) protoreflect.MessageDescriptor {
 	return d.(protoreflect.MessageDescriptor)
 }
 
-// fileAt reads the FileDescriptorProto that begins at a place, whose length, a
-// varint, stands before it.
+// fileAt reads the FileDescriptorProto at a place; its length, a varint, precedes it.
 func fileAt(program []byte, at int) *descriptorpb.FileDescriptorProto {
 	for n := 1; n <= 3; n++ {
 		length, used := binary.Uvarint(program[at-n : at])
@@ -138,8 +136,7 @@ func fileAt(program []byte, at int) *descriptorpb.FileDescriptorProto {
 	return nil
 }
 
-// TestFields decodes every TrackEvent by Perfetto's definitions, which know every
-// field of it, and its kind of value.
+// TestFields decodes every TrackEvent by Perfetto's definitions, which must know every field and its kind of value.
 func TestFields(t *testing.T) {
 	event := definitions(t)
 	n := 0
@@ -185,7 +182,7 @@ func eachPacket(t *testing.T, trace []byte, each func([]byte)) {
 	})
 }
 
-// eachField gives a message's fields; value is nil for numbers.
+// eachField yields a message's fields; value is nil for numbers.
 func eachField(t *testing.T, b []byte, each func(field protowire.Number, value []byte)) {
 	t.Helper()
 	for len(b) > 0 {
@@ -208,7 +205,7 @@ func eachField(t *testing.T, b []byte, each func(field protowire.Number, value [
 	}
 }
 
-// TestHostile: Perfetto takes what a guest wrote as text, all of it.
+// TestHostile: Perfetto takes everything that a guest wrote as text.
 func TestHostile(t *testing.T) {
 	for _, turn := range []int{0, 8, 16} {
 		r := demo(t)
@@ -255,8 +252,7 @@ func TestLong(t *testing.T) {
 	}
 }
 
-// TestOverlap: slices that cannot stand on one line are cut, and open ones stay
-// open, without a complaint.
+// TestOverlap: slices that cannot share one line are cut, and open ones stay open, without complaint.
 func TestOverlap(t *testing.T) {
 	at := func(ns int64) *int64 { return &ns }
 	r := &result.Result{Verdict: result.Verdict{Class: result.Pass}}

@@ -12,8 +12,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// gallery are the pictures of docs/pictures, each made of a real run or a part of
-// one. `make docs` draws them anew.
+// gallery are the pictures of docs/pictures, each made from a real run or a part of one. `make docs` draws them again.
 var gallery = []struct {
 	name, run string
 	part      func(r *result.Result)
@@ -64,7 +63,7 @@ var gallery = []struct {
 
 func message(s string) result.Verdict { return result.Verdict{Message: s} }
 
-// loaded leaves of modules that they came.
+// loaded keeps only the load of the modules.
 func loaded(modules []result.Module) []result.Module {
 	for i := range modules {
 		modules[i].FreedNS, modules[i].Refs = nil, nil
@@ -72,7 +71,7 @@ func loaded(modules []result.Module) []result.Module {
 	return modules
 }
 
-// freed leaves of modules that they went.
+// freed keeps only the end of the modules.
 func freed(modules []result.Module) []result.Module {
 	for i := range modules {
 		modules[i].LoadedNS, modules[i].Refs = nil, nil
@@ -80,8 +79,7 @@ func freed(modules []result.Module) []result.Module {
 	return modules
 }
 
-// TestGallery compares the pictures of docs/ with what is drawn today; with
-// KMODLAB_UPDATE=1 it writes them.
+// TestGallery compares the pictures of docs/ with what the code draws; with KMODLAB_UPDATE=1 it writes them.
 func TestGallery(t *testing.T) {
 	dir := filepath.Join("..", "..", "..", "docs", "pictures")
 	for _, g := range gallery {

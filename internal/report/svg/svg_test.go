@@ -62,8 +62,7 @@ func (e element) number(t *testing.T, name string) float64 {
 	return v
 }
 
-// elements reads a picture as any XML reader does; it fails where it is not
-// well-formed.
+// elements reads a picture as any XML reader does; it fails if the picture is not well-formed.
 func elements(t *testing.T, svg []byte) []element {
 	t.Helper()
 	if !utf8.Valid(svg) {
@@ -97,13 +96,12 @@ func elements(t *testing.T, svg []byte) []element {
 	}
 }
 
-// allowed are the elements that a picture is made of: none that runs, loads or
-// links.
+// allowed are the elements that a picture is made of: none that executes, loads or links.
 var allowed = map[string]bool{"svg": true, "title": true, "desc": true, "style": true, "g": true, "rect": true,
 	"line": true, "path": true, "circle": true, "text": true}
 
-// inside holds a picture to what every one must be: known elements, all of them
-// within the picture, and no text beyond its right edge.
+// inside checks what must hold for every picture: only known elements, all within the picture, and no text beyond its
+// right edge.
 func inside(t *testing.T, svg []byte) []element {
 	t.Helper()
 	all := elements(t, svg)
@@ -154,7 +152,7 @@ func TestRealRuns(t *testing.T) {
 	}
 }
 
-// TestTextsKeepApart: in the demo no text lies on another.
+// TestTextsKeepApart: in the demo no texts overlap.
 func TestTextsKeepApart(t *testing.T) {
 	type box struct {
 		text         string
@@ -245,8 +243,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestContrast: ink can be read on every stage, and arrows and tones can be seen
-// on both grounds.
+// TestContrast: ink is readable on every stage, and arrows and tones are visible on both backgrounds.
 func TestContrast(t *testing.T) {
 	byName := map[string]Colour{}
 	for _, c := range Palette {

@@ -28,8 +28,7 @@ func archive(t *testing.T, fill func(*Writer)) []byte {
 	return b.Bytes()
 }
 
-// golden is one file's entry and the trailer, written down by hand from the
-// kernel's buffer-format.rst.
+// golden is one file's entry and the trailer, written by hand from the kernel's buffer-format.rst.
 const golden = "070701" +
 	"00000001" + "000081ED" + "00000000" + "00000000" + "00000001" + "00000000" + // ino mode uid gid nlink mtime
 	"00000003" + "00000000" + "00000000" + "00000000" + "00000000" + "00000005" + "00000000" + // size, devices, namesize, check
@@ -54,7 +53,7 @@ func sample(w *Writer) {
 	w.Device("dev/console", 0o600, 5, 1)
 	w.File("sbin/init", 0o755, []byte("#!/bin/sh\n"))
 	w.Symlink("sbin/modprobe", "../init")
-	w.Dir("/sbin/", 0o700) // exists by now: no second entry
+	w.Dir("/sbin/", 0o700) // already exists: no second entry
 	for i, data := range []string{"", "a", "ab", "abc", "abcd"} {
 		w.File("data/"+strings.Repeat("x", i+1), 0o640, []byte(data))
 	}
@@ -98,7 +97,7 @@ func TestRealCpioUnpacks(t *testing.T) {
 		w.Dir("tmp", 0o777|fs.ModeSticky)
 		w.File("data/abc", 0o640, []byte("abc"))
 		w.Symlink("link", "data/abc")
-		if root { // only root makes devices
+		if root { // only root can create devices
 			w.Device("dev/console", 0o600, 5, 1)
 		}
 	}))
