@@ -7,33 +7,28 @@ import (
 	"strings"
 )
 
-// Crash is one report of the kernel about itself, from the console or the log.
-// What the report does not say is null or empty.
+// Crash is one report of the kernel about itself, from the console or the log. Whatever the report does not say is null
+// or empty.
 type Crash struct {
 	Class Class `json:"class"`
-	// Type is the kind of report in one word: null-dereference, soft-lockup, …
-	// (the table in internal/oops has them all).
+	// Type is the kind of report in one word: null-dereference, soft-lockup, … (internal/oops has the full table).
 	Type  string `json:"type"`
 	Title string `json:"title"`
-	// Task ran, or was stuck, when the kernel noticed.
+	// Task was running, or stuck, when the kernel noticed.
 	Task *Task `json:"task"`
 	CPU  *int  `json:"cpu"`
-	// Taint is why the kernel was tainted by then, in words.
+	// Taint says in words why the kernel was tainted by then.
 	Taint []string `json:"taint"`
-	// Registers are the first set in the report, as hexadecimal without 0x:
-	// RAX … R15, RSP, EFLAGS, CS, CR0 … CR4.
+	// Registers are the first set in the report, in hexadecimal without 0x: RAX … R15, RSP, EFLAGS, CS, CR0 … CR4.
 	Registers map[string]string `json:"registers,omitempty"`
-	// Frames are the call trace, innermost first. Where the report has an
-	// instruction (RIP), that is the first one.
+	// Frames are the call trace, innermost first. If the report has an instruction (RIP), it is the first frame.
 	Frames []Frame `json:"frames"`
-	// Guilty is the index in Frames of the first one inside a module under test,
-	// nil where there is none.
+	// Guilty is the index in Frames of the first frame inside a module under test, nil if there is none.
 	Guilty *int `json:"guilty"`
-	// Truncated says that the report's end is missing: the machine died, or
-	// another report began.
+	// Truncated says that the end of the report is missing: the machine died, or another report began.
 	Truncated bool `json:"truncated"`
-	// Mixed says that two CPUs reported at once and the console does not name
-	// them, so that lines may stand in the wrong report.
+	// Mixed says that two CPUs reported at once and the console does not name them, so that some lines may be in the
+	// wrong report.
 	Mixed bool `json:"mixed,omitempty"`
 	// Note says why there are no source lines.
 	Note string   `json:"note,omitempty"`
@@ -44,14 +39,14 @@ type Crash struct {
 type Frame struct {
 	Function string `json:"function"`          // empty for code without a name
 	Offset   uint64 `json:"offset"`            // in Function, bytes
-	Size     uint64 `json:"size,omitempty"`    // of Function as the kernel knows it, bytes
+	Size     uint64 `json:"size,omitempty"`    // of Function in bytes, as the kernel knows it
 	Module   string `json:"module,omitempty"`  // empty: the kernel itself
-	Address  uint64 `json:"address,omitempty"` // where the report has only that
-	Reliable bool   `json:"reliable"`          // false: found on the stack ("?"), maybe left over
+	Address  uint64 `json:"address,omitempty"` // if the report has nothing else
+	Reliable bool   `json:"reliable"`          // false: found on the stack ("?"), possibly stale
 	Exact    bool   `json:"exact,omitempty"`   // the instruction itself, not a return address
-	Inlined  bool   `json:"inlined,omitempty"` // the compiler put it into the next frame that is not
-	File     string `json:"file,omitempty"`    // as in the sources' folder
-	Line     int    `json:"line,omitempty"`    // of the call, or of the instruction where Exact
+	Inlined  bool   `json:"inlined,omitempty"` // the compiler inlined it into the next frame that is not inlined
+	File     string `json:"file,omitempty"`    // relative to the sources' folder
+	Line     int    `json:"line,omitempty"`    // of the call, or of the instruction if Exact
 	Source   []Line `json:"source,omitempty"`  // around Line
 }
 
@@ -76,8 +71,7 @@ func (f *Frame) Place() string {
 	return place
 }
 
-// Position prints a frame's source position as file:line, empty where it is not
-// known.
+// Position prints a frame's source position as file:line, empty if it is not known.
 func (f *Frame) Position() string {
 	if f.File == "" {
 		return ""
@@ -85,8 +79,7 @@ func (f *Frame) Position() string {
 	return f.File + ":" + strconv.Itoa(f.Line)
 }
 
-// GuiltyFrame is the first frame inside a module under test, nil where there is
-// none.
+// GuiltyFrame is the first frame inside a module under test, nil if there is none.
 func (c *Crash) GuiltyFrame() *Frame {
 	if c.Guilty == nil || *c.Guilty < 0 || *c.Guilty >= len(c.Frames) {
 		return nil

@@ -2,8 +2,7 @@
 
 package result
 
-// Normalize sets the schema and makes every nil slice an empty one, so that
-// readers of the JSON find [] and never null.
+// Normalize sets the schema and makes every nil slice an empty one, so that readers of the JSON find [] and never null.
 func (r *Result) Normalize() {
 	r.Schema = Schema
 	r.Phases = some(r.Phases)

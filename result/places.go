@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Places are the places in modules (function+0x1c [module]) at which tasks acted
-// and through which they came, sorted, each once: what Sources can say more of.
+// Places are the places in modules (function+0x1c [module]) at which tasks acted and through which they came, sorted
+// and without duplicates. Sources can say more about each.
 func (r *Result) Places() []string {
 	seen := map[string]bool{}
 	add := func(places ...string) {

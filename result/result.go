@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-// Package result holds what a run found out: the data behind every report and
-// the JSON contract (schema kmodlab.result/1, docs/ARCHITECTURE.md). It is
-// plain data without behaviour that touches the system.
+// Package result holds what a run found out: the data behind every report and the JSON contract (schema
+// kmodlab.result/1, docs/ARCHITECTURE.md). It is plain data, without behaviour that touches the system.
 package result
 
-// Schema names the JSON contract. Fields may be added under the same name;
-// a change of meaning changes the number.
+// Schema names the JSON contract. Fields may be added under the same name; a change of meaning changes the number.
 const Schema = "kmodlab.result/1"
 
 // Class is the kind of a verdict.
@@ -15,10 +13,10 @@ type Class string
 // The verdict classes, from best to worst understood.
 const (
 	Pass        Class = "pass"
-	Build       Class = "build"       // the sources do not build
+	Build       Class = "build"       // the sources did not build
 	Preflight   Class = "preflight"   // the module cannot fit this kernel; nothing was booted
 	Load        Class = "load"        // finit_module or delete_module refused
-	Expectation Class = "expectation" // what was expected did not happen
+	Expectation Class = "expectation" // something that was expected did not happen
 	Leak        Class = "leak"        // something stayed behind after unload
 	Oops        Class = "oops"        // an oops, a BUG or a WARNING
 	Panic       Class = "panic"
@@ -29,8 +27,8 @@ const (
 	Host        Class = "host" // this machine lacks something
 )
 
-// ExitStatus is the command's exit status for a verdict: 0 pass, 1 any verdict
-// about the module, 3 when host or guest failed. (2 is wrong usage.)
+// ExitStatus is the command's exit status for a verdict: 0 for pass, 1 for any verdict about the module, 3 if the host
+// or guest failed. (2 is wrong usage.)
 func (c Class) ExitStatus() int {
 	switch c {
 	case Pass:
@@ -41,10 +39,9 @@ func (c Class) ExitStatus() int {
 	return 1
 }
 
-// Result is everything about one run. Times with a name in _ns are nanoseconds
-// since the first event of the modules under study (Background members may have
-// negative ones); a null time means "not seen". Slices are never null in JSON:
-// see Normalize.
+// Result is everything about one run. Times whose name ends in _ns are nanoseconds since the first event of the modules
+// under study (those of Background members may be negative); a null time means "not seen". Slices are never null in
+// JSON: see Normalize.
 type Result struct {
 	Schema   string    `json:"schema"`
 	Verdict  Verdict   `json:"verdict"`
@@ -55,9 +52,8 @@ type Result struct {
 	Requests []Request `json:"requests"`
 	Signals  []Signal  `json:"signals"`
 	Hooks    []Hook    `json:"hooks"`
-	// Unknown are the kinds of record that may be missing, with why: nothing
-	// records them on this kernel, or the hook did not prove. See the members'
-	// own Unknown for what that hides.
+	// Unknown maps the kinds of record that may be missing to the reason: nothing records them on this kernel, or the
+	// hook was not proved. The members' own Unknown says what that hides.
 	Unknown  map[string]string `json:"unknown,omitempty"`
 	Dropped  Dropped           `json:"dropped"`
 	Crashes  []Crash           `json:"crashes"`
@@ -65,14 +61,14 @@ type Result struct {
 	Stuck    []Stuck           `json:"stuck,omitempty"`
 	Commands []Command         `json:"commands"`
 	Console  string            `json:"console"`
-	// Sources says where the places in modules that stacks and sites name
-	// (function+0x1c [module], see Places) stand in the person's sources.
+	// Sources says where in the person's sources the places in modules are that stacks and sites name (function+0x1c
+	// [module], see Places).
 	Sources map[string]Source `json:"sources,omitempty"`
 }
 
 // Source is a position in the sources of a module, with the lines around it.
 type Source struct {
-	File   string `json:"file"` // as in the sources' folder
+	File   string `json:"file"` // relative to the sources' folder
 	Line   int    `json:"line"`
 	Source []Line `json:"source,omitempty"`
 }
@@ -80,39 +76,38 @@ type Source struct {
 // Verdict is the one answer of a run.
 type Verdict struct {
 	Class   Class  `json:"class"`
-	Message string `json:"message"`        // one sentence, what happened
+	Message string `json:"message"`        // what happened, in one sentence
 	Hint    string `json:"hint,omitempty"` // what the person can do next
-	// Evidence are the lines that it rests on: of the kernel's log, of a task's
-	// stack, of what stayed behind.
+	// Evidence holds the lines that the verdict rests on: from the kernel's log, from a task's stack, from what was
+	// left behind.
 	Evidence []string `json:"evidence,omitempty"`
-	// Also are the other verdicts that apply, mostly consequences of this one.
+	// Also holds the other verdicts that apply, mostly consequences of this one.
 	Also []Verdict `json:"also,omitempty"`
 }
 
-// Leftover is something that was there after unload and not before load.
+// Leftover is something that existed after unload and not before load.
 type Leftover struct {
 	Kind string `json:"kind"`           // reference, memory, timer, work, file, device
 	What string `json:"what"`           // in words: 1024 bytes, /proc/x
-	Site string `json:"site,omitempty"` // where it was taken, where that is known
-	// File and Line are the site's in the person's sources, where the module has
-	// debug information.
+	Site string `json:"site,omitempty"` // where it was acquired, if known
+	// File and Line locate the site in the person's sources, if the module has debug information.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
 }
 
-// Stuck is a task that did not get on when a deadline passed.
+// Stuck is a task that made no progress when a deadline passed.
 type Stuck struct {
 	Comm string `json:"comm"`
 	PID  int    `json:"pid"`
-	// State is running, or a wait's kind: interruptible, uninterruptible.
+	// State is running, or the kind of wait: interruptible, uninterruptible.
 	State string `json:"state"`
-	Site  string `json:"site,omitempty"` // where in the modules under study it is
+	Site  string `json:"site,omitempty"` // where in the modules under study the task is
 	File  string `json:"file,omitempty"` // of the site
 	Line  int    `json:"line,omitempty"`
-	// Wait is the function of the kernel that it waits in, "" while it runs.
+	// Wait is the kernel function that the task waits in, "" while it runs.
 	Wait  string   `json:"wait,omitempty"`
 	Stack []string `json:"stack,omitempty"` // innermost first
-	Step  bool     `json:"step,omitempty"`  // it is the command that did not end
+	Step  bool     `json:"step,omitempty"`  // this is the command that did not end
 }
 
 // Running is the state of a task that waits for nothing.
@@ -121,7 +116,7 @@ const Running = "running"
 // Machine says where the run took place.
 type Machine struct {
 	Kernel      string `json:"kernel"`       // uname -r
-	Name        string `json:"name"`         // as asked for: debian:bookworm
+	Name        string `json:"name"`         // as requested: debian:bookworm
 	Accel       string `json:"accel"`        // kvm, tcg, or none with --here
 	AccelReason string `json:"accel_reason"` // why this accelerator
 	QEMU        string `json:"qemu"`
@@ -138,13 +133,13 @@ type Phase struct {
 	Where  string  `json:"where,omitempty"` // build: vm, sandbox or here
 }
 
-// Command is a command that was run in the guest, as a person would type it.
+// Command is a command that ran in the guest, as a person would type it.
 type Command struct {
 	Argv   []string `json:"argv"`
 	Output string   `json:"output"`
 	Exit   int      `json:"exit"`
 	MS     float64  `json:"ms"`
-	Cached bool     `json:"cached"` // not run this time: what it did before is still here
+	Cached bool     `json:"cached"` // not run this time: its earlier effect is still in place
 }
 
 // Module is one module that the run loaded, in load order.
@@ -157,13 +152,12 @@ type Module struct {
 	Unloaded bool     `json:"unloaded"`
 	By       *Task    `json:"by,omitempty"`       // who called finit_module
 	FreedBy  *Task    `json:"freed_by,omitempty"` // who called delete_module
-	// LoadedNS and FreedNS are nil where the trace did not see it.
+	// LoadedNS and FreedNS are nil if the trace did not see the moment.
 	LoadedNS   *int64 `json:"loaded_ns"`
 	FreedNS    *int64 `json:"freed_ns"`
 	Background bool   `json:"background"`
-	// Refs are references taken and dropped, in order; of very many the last, and
-	// RefsBefore says how many there were before. Refcount is what is left of
-	// them, nil where none was seen.
+	// Refs are references taken and dropped, in order. If there are very many, it holds only the last, and RefsBefore
+	// counts those before them. Refcount is what remains of them, nil if none was seen.
 	Refs       []Ref    `json:"refs,omitempty"`
 	RefsBefore int      `json:"refs_before,omitempty"`
 	Refcount   *int     `json:"refcount,omitempty"`
@@ -178,8 +172,8 @@ type Ref struct {
 	By    Task  `json:"by"`    // with the call site
 }
 
-// Task names a task, with the place in code from which it acted where known.
-// A process goes by its process id, whichever of its threads acted.
+// Task names a task, with the place in code from which it acted, if known. A process goes by its process id, whichever
+// of its threads acted.
 type Task struct {
 	Comm string `json:"comm"`
 	PID  int    `json:"pid"`
@@ -201,13 +195,13 @@ type Thread struct {
 	Alive     bool         `json:"alive"`
 	Ended     string       `json:"ended"`  // in words: returned 0, still alive, not created: -ENOMEM
 	Ending    string       `json:"ending"` // the same as one of the names in package timeline: stopped, by-itself, …
-	// Inexact says that request and thread were joined by function and argument.
+	// Inexact says that request and thread were matched by function and argument only.
 	Inexact    bool     `json:"inexact,omitempty"`
 	Background bool     `json:"background"`
 	CreateRet  *int64   `json:"create_ret,omitempty"` // what the requester got: 0 or -errno
 	Flags      []string `json:"flags,omitempty"`      // of the new task: PF_KTHREAD, PF_NOFREEZE, …
-	Node       *int     `json:"node,omitempty"`       // memory node that was asked for
-	CPU        *int     `json:"cpu,omitempty"`        // that it is bound to
+	Node       *int     `json:"node,omitempty"`       // requested memory node
+	CPU        *int     `json:"cpu,omitempty"`        // the CPU that it is bound to
 	Stack      []string `json:"stack,omitempty"`      // of the requester, innermost first
 	StopCalls  []Stop   `json:"stop_calls,omitempty"` // every kthread_stop
 	Parks      []Park   `json:"parks,omitempty"`
@@ -235,7 +229,7 @@ type Park struct {
 	UnparkedNS *int64 `json:"unparked_ns"`
 }
 
-// Work is one run of a kthread_work; queued again it is another one.
+// Work is one run of a kthread_work; work that is queued again is another Work.
 type Work struct {
 	Function  string `json:"function"`
 	By        *Task  `json:"by,omitempty"` // who queued it
@@ -257,7 +251,7 @@ type ThreadStages struct {
 	Exited       *int64 `json:"exited"`
 	StopReturned *int64 `json:"stop_returned"`
 	Freed        *int64 `json:"freed"`
-	ModuleFreed  *int64 `json:"module_freed,omitempty"` // its function's module went while it lived
+	ModuleFreed  *int64 `json:"module_freed,omitempty"` // its function's module was freed while it was alive
 }
 
 // Request is one call of request_module.
@@ -267,23 +261,21 @@ type Request struct {
 	Wait     bool          `json:"wait"`
 	Returned *int64        `json:"returned"` // as the caller sees it; nil while it waits
 	Meaning  string        `json:"meaning"`  // Returned in words
-	Helper   *Helper       `json:"helper"`   // nil when the kernel started none
+	Helper   *Helper       `json:"helper"`   // nil if the kernel started none
 	Loaded   []string      `json:"loaded"`
 	Stages   RequestStages `json:"stages_ns"`
-	// Background members have nothing to do with the modules under study.
+	// Background members do not concern the modules under study.
 	Background bool `json:"background"`
-	// ThrottledNS is how long it waited in the limiter of concurrent helpers.
+	// ThrottledNS is how long the request waited in the limiter of concurrent helpers.
 	ThrottledNS *int64 `json:"throttled_ns,omitempty"`
-	// Duplicate says that another request for the name was on its way, so that no
-	// modprobe ran for this one.
+	// Duplicate says that another request for the same name was in progress, so that no modprobe ran for this one.
 	Duplicate bool           `json:"duplicate,omitempty"`
-	Modules   []LoadedModule `json:"modules,omitempty"` // what is known of those in Loaded
+	Modules   []LoadedModule `json:"modules,omitempty"` // what is known about those in Loaded
 	Stack     []string       `json:"stack,omitempty"`   // of the caller, innermost first
 	Unknown   []string       `json:"unknown,omitempty"` // facts that nothing recorded
 }
 
-// LoadedModule is a module that a helper loaded. Its fields are nil while its
-// init runs.
+// LoadedModule is a module that a helper loaded. Its fields are nil while its init runs.
 type LoadedModule struct {
 	Name    string `json:"name"`
 	InitNS  *int64 `json:"init_ns"` // how long its init took
@@ -295,11 +287,11 @@ type Helper struct {
 	Path string   `json:"path"`
 	Argv []string `json:"argv"`
 	PID  int      `json:"pid"`
-	Exit *int     `json:"exit"` // exit status; 128+n when signal n ended it; nil while it runs
+	Exit *int     `json:"exit"` // exit status; 128+n if signal n ended it; nil while it runs
 	Env  []string `json:"env,omitempty"`
-	// KilledBy is the signal that ended it, as SIGKILL.
+	// KilledBy is the signal that ended it, such as SIGKILL.
 	KilledBy string `json:"killed_by,omitempty"`
-	// NotExecuted says that Path could not be executed; then there is no Exit.
+	// NotExecuted says that Path could not be executed; in that case there is no Exit.
 	NotExecuted bool `json:"not_executed,omitempty"`
 }
 
@@ -313,8 +305,8 @@ type RequestStages struct {
 	Exec      *int64 `json:"exec"`
 	Loaded    *int64 `json:"loaded"`
 	Exited    *int64 `json:"exited"`
-	Waited    *int64 `json:"waited"`    // the kernel has the helper's status
-	Duplicate *int64 `json:"duplicate"` // came back from waiting for another request
+	Waited    *int64 `json:"waited"`    // the kernel has got the helper's status
+	Duplicate *int64 `json:"duplicate"` // has waited for another request
 	Returned  *int64 `json:"returned"`
 }
 
@@ -347,17 +339,17 @@ type Signal struct {
 	Site       string  `json:"site"` // where it was consumed
 	Background bool    `json:"background"`
 	Group      bool    `json:"group"`             // sent to a process, not to one thread
-	Sender     string  `json:"sender"`            // module, syscall or kernel; empty where that is not known
+	Sender     string  `json:"sender"`            // module, syscall or kernel; empty if not known
 	Syscall    string  `json:"syscall,omitempty"` // kill, tgkill, …
-	// Siginfo is what the sender gave along; nil where the send was not seen.
+	// Siginfo is what the sender passed along; nil if the send was not seen.
 	Siginfo *Siginfo `json:"siginfo,omitempty"`
-	// TargetState is what the target did when it was sent: running,
-	// interruptible, killable or uninterruptible wait.
+	// TargetState is what the target was doing when the signal was sent: running, or in an interruptible, killable or
+	// uninterruptible wait.
 	TargetState string   `json:"target_state,omitempty"`
 	Unknown     []string `json:"unknown,omitempty"` // facts that nothing recorded
 }
 
-// Siginfo is what the sender of a signal gave along.
+// Siginfo is what the sender of a signal passed along.
 type Siginfo struct {
 	Code int64  `json:"code"`
 	Name string `json:"name"` // SI_USER, SI_TKILL, …
@@ -373,12 +365,12 @@ type Hook struct {
 	Attached bool   `json:"attached"`
 	Proved   bool   `json:"proved"`             // seen to fire, in the self-test or later
 	Fired    uint64 `json:"fired"`              // calls since the self-test, before any filter
-	Missed   uint64 `json:"missed,omitempty"`   // calls that the kernel kept from the program, as it was busy on that CPU
+	Missed   uint64 `json:"missed,omitempty"`   // calls lost to the program because it was already running on that CPU
 	Fallback string `json:"fallback,omitempty"` // why the first choice was not used
-	Runs     uint64 `json:"runs,omitempty"`     // executions, where run time is measured
+	Runs     uint64 `json:"runs,omitempty"`     // executions, if run time is measured
 	RunNS    uint64 `json:"run_ns,omitempty"`   // time spent in them
 	Note     string `json:"note"`
-	// Kinds are the records that it writes.
+	// Kinds are the records that the hook writes.
 	Kinds []string `json:"kinds,omitempty"`
 }
 

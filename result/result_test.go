@@ -9,7 +9,8 @@ import (
 )
 
 func TestExitStatus(t *testing.T) {
-	want := map[Class]int{Pass: 0, Build: 1, Preflight: 1, Load: 1, Expectation: 1, Leak: 1, Oops: 1, Panic: 1, Lockup: 1, Hung: 1, Timeout: 1, Lost: 3, Host: 3}
+	want := map[Class]int{Pass: 0, Build: 1, Preflight: 1, Load: 1, Expectation: 1, Leak: 1, Oops: 1, Panic: 1, Lockup: 1,
+		Hung: 1, Timeout: 1, Lost: 3, Host: 3}
 	for class, status := range want {
 		if got := class.ExitStatus(); got != status {
 			t.Errorf("%s: %d, want %d", class, got, status)
@@ -26,12 +27,13 @@ func mustJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-// TestContract holds the JSON to the names that other programs read.
+// TestContract checks the JSON for the names that other programs read.
 func TestContract(t *testing.T) {
 	zero := int64(0)
 	exit := 0
 	r := &Result{
-		Modules: []Module{{}}, Threads: []Thread{{}}, Signals: []Signal{{ConsumedNS: &zero}}, Phases: []Phase{{Where: "vm"}}, Hooks: []Hook{{}},
+		Modules: []Module{{}}, Threads: []Thread{{}}, Signals: []Signal{{ConsumedNS: &zero}}, Phases: []Phase{{Where: "vm"}},
+		Hooks:    []Hook{{}},
 		Requests: []Request{{Helper: &Helper{Exit: &exit}}}, Verdict: Verdict{Hint: "x"},
 	}
 	r.Threads[0].Requester.Site = "s"

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// fill gives every field below v a value of its own, so that none can be lost
-// unseen.
+// fill gives every field below v a distinct value, so that no loss goes unnoticed.
 func fill(v reflect.Value, n *int) {
 	*n++
 	switch v.Kind() {
@@ -48,8 +47,8 @@ func fill(v reflect.Value, n *int) {
 	}
 }
 
-// TestRoundTrip holds Result to being all of the JSON: what is written can be
-// read back whole, so that every report can be made from the file.
+// TestRoundTrip checks that Result is everything in the JSON: what is written can be read back completely, so that
+// every report can be made from the file.
 func TestRoundTrip(t *testing.T) {
 	r, n := &Result{}, 0
 	fill(reflect.ValueOf(r).Elem(), &n)
@@ -82,7 +81,8 @@ func TestPlaces(t *testing.T) {
 		Signals:  []Signal{{From: Task{Site: "l+0x7 [m]"}, Site: "m+0x8 [m]"}},
 		Modules:  []Module{{Refs: []Ref{{By: Task{Site: "n+0x9 [o]"}}}}},
 	}
-	want := []string{"f+0x1 [m]", "g+0x2 [m]", "h+0x3 [n]", "i+0x4 [n]", "j+0x5 [n]", "k+0x6 [m]", "l+0x7 [m]", "m+0x8 [m]", "n+0x9 [o]"}
+	want := []string{"f+0x1 [m]", "g+0x2 [m]", "h+0x3 [n]", "i+0x4 [n]", "j+0x5 [n]", "k+0x6 [m]", "l+0x7 [m]",
+		"m+0x8 [m]", "n+0x9 [o]"}
 	if got := r.Places(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Places() = %q; want %q", got, want)
 	}

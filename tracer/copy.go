@@ -16,18 +16,15 @@ import (
 )
 
 const (
-	// lookEvery is how long a record may lie in a ring: the programs wake the
-	// reader only when much has come.
+	// lookEvery is how long a record may stay in a ring: the programs wake the reader only when much has arrived.
 	lookEvery = 50 * time.Millisecond
-	// batch is how much is written at once; a write for each record would cost
-	// more than the record.
+	// batch is how much is written at once; a write for each record would cost more than the record.
 	batch = 64 << 10
 )
 
-// Copy writes each record, framed by event.Frame, to w until Stop is called and
-// both rings are empty. It ends with event.EndFrame. Records come in batches;
-// those of one CPU and one ring are in the order of their time, others need not
-// be. One caller at a time.
+// Copy writes each record, framed by event.Frame, to w until Stop is called and both rings are empty. It ends with
+// event.EndFrame. Records come in batches; those of one CPU and one ring are in order of time, others need not be. Only
+// one caller at a time.
 func (t *Tracer) Copy(w io.Writer) error {
 	out := &lockedWriter{w: w}
 	var wg sync.WaitGroup
@@ -61,8 +58,7 @@ type ringReader interface {
 	SetDeadline(time.Time)
 }
 
-// copyRing writes what comes out of one ring until it was flushed. It looks into
-// the ring at least once in each lookEvery.
+// copyRing writes the records of one ring until it was flushed. It checks the ring at least once per lookEvery.
 func copyRing(w io.Writer, ring ringReader) error {
 	var rec ringbuf.Record
 	buf := make([]byte, 0, batch+event.MaxFrame)

@@ -18,24 +18,20 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// Filter says what to record; what does not match is dropped in the kernel,
-// before it takes room in a ring. The zero value drops nothing; a record must
-// match each field that is about its kind. Names that nothing bears are no
-// error: it may come later.
+// Filter says what to record; whatever does not match is dropped in the kernel, before it takes room in a ring. The
+// zero value drops nothing; a record must match each field that applies to its kind. A name that nothing has yet is no
+// error: it may appear later.
 //
-// What cannot be judged yet is few and passes: who asks for a thread (it has no
-// name), pick-up, fork and first run, helpers once they are forked, and
-// modules.
+// The few records that cannot be judged yet pass: the request for a thread (which has no name yet), pick-up, fork and
+// first run, helpers once they are forked, and modules.
 type Filter struct {
-	// Thread is the name (comm) of the kernel thread under study: its life, its
-	// requests, the signals that it sends or gets, its works.
+	// Thread is the name (comm) of the kernel thread under study: its life, its requests, the signals that it sends or
+	// gets, its work items.
 	Thread string
-	// Module is the name of the module under study: threads whose function is
-	// its code, works likewise, requests and signals from its code or its
-	// threads or to its threads, references to it.
+	// Module is the name of the module under study: threads and work items whose function is in its code, requests and
+	// signals from its code or its threads, signals to its threads, references to it.
 	Module string
-	// From and To are about signals only: who sends and who gets them, a comm or
-	// a pid.
+	// From and To apply to signals only: who sends and who gets them, a comm or a pid.
 	From, To string
 	// Signals are those to record; empty means all.
 	Signals []syscall.Signal
@@ -46,7 +42,7 @@ const (
 	byComm = 2 // BY_COMM
 )
 
-// variables gives the constants of filter.h that differ from zero.
+// variables returns the constants of filter.h that differ from zero.
 func (f Filter) variables(skip []syscall.Signal) map[string]any {
 	vars := map[string]any{"skip_signals": signalMask(skip) | f.unwanted()}
 	if f.Thread != "" {
@@ -75,7 +71,7 @@ func (f Filter) unwanted() uint64 {
 	return ^signalMask(f.Signals)
 }
 
-// signalMask has bit n-1 for signal n, as the kernel's sigset_t.
+// signalMask has bit n-1 set for signal n, like the kernel's sigset_t.
 func signalMask(signals []syscall.Signal) uint64 {
 	var mask uint64
 	for _, s := range signals {
@@ -86,7 +82,7 @@ func signalMask(signals []syscall.Signal) uint64 {
 	return mask
 }
 
-// comm is a task's name as the programs compare it: what the kernel keeps of it.
+// comm is a task's name as the programs compare it: the part that the kernel keeps.
 func comm(name string) [2]uint64 {
 	var b [16]byte
 	copy(b[:15], name)
@@ -101,8 +97,8 @@ type studiedModule struct {
 	Init   [2]uint64
 }
 
-// study tells the programs about the module under study. Where it is loaded
-// already, /proc/modules says where; its text is at the beginning of that.
+// study tells the programs about the module under study. If it is already loaded, /proc/modules says where; its text is
+// at the beginning of that range.
 func (f Filter) study(m *ebpf.Map) error {
 	if f.Module == "" {
 		return nil
@@ -115,7 +111,7 @@ func (f Filter) study(m *ebpf.Map) error {
 		modules.Close()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("look for module %s: %w", f.Module, err)
+		return fmt.Errorf("find module %s: %w", f.Module, err)
 	}
 	if err := m.Update(uint32(0), entry, ebpf.UpdateAny); err != nil {
 		return fmt.Errorf("set module filter: %w", err)
@@ -126,9 +122,8 @@ func (f Filter) study(m *ebpf.Map) error {
 // moduleName is the name as the kernel spells it.
 func moduleName(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
-// loadedAt finds a module in /proc/modules: name, size, references, users,
-// state, address. The size is of all its memory, so the range may end behind
-// the text; nothing else that runs lies there.
+// loadedAt finds a module in /proc/modules: name, size, references, users, state, address. The size covers all its
+// memory, so the range may extend past the text; no other code is there.
 func loadedAt(modules io.Reader, name string) ([2]uint64, error) {
 	lines := bufio.NewScanner(modules)
 	for lines.Scan() {

@@ -25,20 +25,20 @@ type Hook struct {
 	Target   string // the function or tracepoint, e.g. __kthread_create_on_node
 	Kind     string // tp_btf, fentry, fexit, kprobe, kretprobe or tracepoint
 	Attached bool
-	// Fired counts calls since Mark, before any filter; FiredBefore counts those
-	// before Mark. Without a Mark, all calls are in Fired.
+	// Fired counts calls since Mark, before any filter; FiredBefore counts those before Mark. Without a Mark, all calls
+	// are in Fired.
 	Fired       uint64
 	FiredBefore uint64
-	// Proved says that the hook was seen to fire in a test that must make it
-	// fire. The tracer leaves it to whoever makes that test.
+	// Proved says that the hook was seen to fire in a test that must make it fire. Whoever runs that test sets it, not
+	// the tracer.
 	Proved bool
-	// Missed counts calls since Mark that the kernel kept from the program,
-	// because it was under way on that CPU or a kretprobe had no room. What they
-	// would have recorded is lost; a filter might have dropped it.
+	// Missed counts calls since Mark for which the kernel did not run the program, because it was already running on
+	// that CPU or a kretprobe had no room. What they would have recorded is lost, although a filter might have dropped
+	// it.
 	Missed   uint64
-	Fallback string // why the first choice of program was not used; "" when it was
-	// Runs and RunNS are the kernel's own statistics of the program: executions
-	// and the time spent in them, in nanoseconds. 0 without Options.Stats.
+	Fallback string // why the first choice of program was not used; "" if it was
+	// Runs and RunNS are the kernel's own statistics of the program: executions, and the time spent in them in
+	// nanoseconds. 0 without Options.Stats.
 	Runs  uint64
 	RunNS uint64
 	Note  string       // why it is not attached
@@ -50,7 +50,7 @@ type hook struct {
 	Hook
 	index  uint32
 	before uint64 // calls before the mark
-	missed uint64 // and those missed
+	missed uint64 // and how many of those were missed
 	prog   *ebpf.Program
 	link   link.Link
 	err    error // of the variant that was tried last
@@ -68,16 +68,15 @@ func (h *hook) close() error {
 	return errors.Join(errs...)
 }
 
-// loader holds what loading one program after the other shares.
+// loader holds what is shared by loading one program after the other.
 type loader struct {
 	set    *programs.Set
 	fds    []int // of the maps, in the set's order
-	steady bool  // take what cannot be preempted first
+	steady bool  // try programs that cannot be preempted first
 }
 
-// attachAll loads the programs by themselves, so that the verifier's refusal of
-// one spares the others. Two at a time: verifying is the costly part, and a lab
-// machine has few processors.
+// attachAll loads each program on its own, so that the verifier's refusal of one does not affect the others. Two at a
+// time: verification is the expensive part, and a lab machine has few processors.
 func (t *Tracer) attachAll(set *programs.Set, steady bool) {
 	l := &loader{set: set, steady: steady}
 	for _, m := range set.Maps {
@@ -164,12 +163,12 @@ func (l *loader) try(h *hook, p *programs.Program) error {
 	return nil
 }
 
-// maxReturns is how many calls at once a kretprobe follows. The kernel's own
-// choice is 10 on a small machine, and request_module waits in up to 50.
+// maxReturns is how many concurrent calls a kretprobe follows. The kernel's own choice is 10 on a small machine, and up
+// to 50 tasks wait in request_module.
 const maxReturns = 1024
 
-// attachKretprobe asks for room for maxReturns calls, which takes tracefs, and
-// does with the kernel's choice where that is not mounted; remark says so.
+// attachKretprobe asks for room for maxReturns calls, which takes tracefs, and accepts the kernel's choice if that is
+// not mounted; remark says so.
 func attachKretprobe(target string, prog *ebpf.Program) (l link.Link, remark string, err error) {
 	l, err = link.Kretprobe(target, prog, &link.KprobeOptions{RetprobeMaxActive: maxReturns})
 	if err == nil {
@@ -182,10 +181,10 @@ func attachKretprobe(target string, prog *ebpf.Program) (l link.Link, remark str
 	if plainErr != nil {
 		return nil, "", plainErr
 	}
-	return plain, "it follows a few calls at once only: " + firstLine(withTracefsHint(err)), nil
+	return plain, "it follows only a few calls at once: " + firstLine(withTracefsHint(err)), nil
 }
 
-// withTracefsHint says what to do where tracefs is missing.
+// withTracefsHint says what to do if tracefs is missing.
 func withTracefsHint(err error) error {
 	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
 		var fs unix.Statfs_t
@@ -211,9 +210,8 @@ func (t *Tracer) Hooks() ([]Hook, error) {
 	return hooks, nil
 }
 
-// missedCalls counts since the mark: calls that found the program at work on
-// their CPU (counted from 5.12 on, for kprobes from 6.7 on), and those for which a
-// kretprobe had no room (from 6.7 on).
+// missedCalls counts since the mark: calls that found the program already running on their CPU (counted since 5.12, for
+// kprobes since 6.7), and those for which a kretprobe had no room (since 6.7).
 func (h *hook) missedCalls() (uint64, error) {
 	stats, err := h.prog.Stats()
 	if err != nil {

@@ -15,9 +15,8 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/programs"
 )
 
-// progLoadAttr is the part of union bpf_attr for BPF_PROG_LOAD that Linux 5.10
-// knows. No type information comes with our programs: the kernel wants it for
-// nothing that they do, and takes as long to read it as to verify the code.
+// progLoadAttr is the part of union bpf_attr for BPF_PROG_LOAD that Linux 5.10 knows. Our programs come without type
+// information: the kernel needs it for nothing that they do, and takes as long to read it as to verify the code.
 type progLoadAttr struct {
 	progType           uint32
 	insnCount          uint32
@@ -43,16 +42,16 @@ type progLoadAttr struct {
 	_                  uint32
 }
 
-// maxVerifierLog bounds what the verifier says of a program that it refuses; its
-// end counts. Level 1 with this size holds each of ours.
+// maxVerifierLog bounds what the verifier says about a program that it refuses; the end is what matters. At level 1
+// this size suffices for each of ours.
 const maxVerifierLog = 16 << 20
 
-// maxLoads bounds how often a load is tried: a signal that comes while the verifier
-// works makes the kernel give up with EAGAIN, and Go's runtime sends them.
+// maxLoads bounds how often a load is tried: a signal that arrives while the verifier works makes the kernel give up
+// with EAGAIN, and Go's runtime sends signals.
 const maxLoads = 30
 
-// loadProgram has the kernel verify a program whose code names maps by their
-// descriptors. What it is refused for stands in the error, in one line.
+// loadProgram makes the kernel verify a program whose code names maps by their descriptors. The error says in one line
+// why it was refused.
 func loadProgram(p *programs.Program, code []byte) (*ebpf.Program, error) {
 	license := append([]byte(p.License), 0)
 	attr := progLoadAttr{
@@ -67,7 +66,7 @@ func loadProgram(p *programs.Program, code []byte) (*ebpf.Program, error) {
 	}
 	log := make([]byte, maxVerifierLog)
 	attr.logLevel, attr.logSize, attr.logBuf = 1, maxVerifierLog, unsafe.Pointer(unsafe.SliceData(log))
-	if fd, again := progLoad(&attr); again == nil { // what was in the way has gone
+	if fd, again := progLoad(&attr); again == nil { // whatever was in the way is gone
 		return ebpf.NewProgramFromFD(fd)
 	}
 	said, _, _ := bytes.Cut(log, []byte{0})
@@ -86,12 +85,11 @@ func progLoad(attr *progLoadAttr) (int, error) {
 	}
 }
 
-// badRelocations are what is left in the code where the kernel has no such field: a
-// call of helper 0xbad2310, or a load of that.
+// badRelocations are what remains in the code if the kernel has no such field: a call of helper 0xbad2310, or a load of
+// that constant.
 var badRelocations = []string{"invalid func unknown#195896080", "(18) r10 = 0xbad2310"}
 
-// refusal adds the verifier's last word to an errno; its very last lines are
-// statistics.
+// refusal adds the verifier's last message to an errno; its very last lines are statistics.
 func refusal(err error, log string) error {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	for len(lines) > 1 && strings.HasPrefix(lines[len(lines)-1], "processed ") {
@@ -100,7 +98,7 @@ func refusal(err error, log string) error {
 	tail := strings.Join(lines[max(0, len(lines)-3):], "\n")
 	for _, bad := range badRelocations {
 		if strings.Contains(tail, bad) {
-			return errors.New("this kernel has no type or field of those that it reads")
+			return errors.New("this kernel lacks a type or field that it reads")
 		}
 	}
 	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {

@@ -8,35 +8,32 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// place is a logical hook: what the tracer wants to hear of, and the programs
-// that can tell it, the best first. Only the first that this kernel takes is
-// used.
+// place is a logical hook: what the tracer wants to hear about, and the programs that can tell, best first. Only the
+// first one that this kernel accepts is used.
 type place struct {
 	name     string
 	kinds    []event.Kind
 	variants []string // names of programs in tracer/bpf
-	// sifts: most calls record nothing, so one that the kernel kept from the
-	// program is no sign of a lost record.
+	// sifts: most calls record nothing, so a call for which the kernel did not run the program does not mean a lost
+	// record.
 	sifts bool
-	// last: attached when all others are. Of the probes at one function the one
-	// that came last runs first.
+	// last: attached after all others. Of several probes at one function, the one that was attached last runs first.
 	last bool
-	// steady: the kernel comes here with interrupts or softirqs off, so that no
-	// task is preempted inside the program. See steadyFirst.
+	// steady: the kernel gets here with interrupts or softirqs off, so no task is preempted inside the program. See
+	// steadyFirst.
 	steady bool
 }
 
-// steadily marks a place.
+// steadily marks a place as steady.
 func steadily(p place) place {
 	p.steady = true
 	return p
 }
 
-// steadyFirst is the order of the variants on a kernel that preempts its tasks in
-// kernel code. It may preempt one inside a program of type tracing (fentry, fexit,
-// tp_btf: from 7.0 on also tracepoints run preemptible), and then skips that
-// program for every other task on that CPU: on 7.3 without KVM one call of some
-// twenty was missed. Kprobes and classic tracepoints run with preemption off.
+// steadyFirst is the order of the variants on a kernel that preempts its tasks in kernel code. It may preempt a task
+// inside a program of type tracing (fentry, fexit, tp_btf: since 7.0 tracepoints are preemptible too), and then skips
+// that program for every other task on that CPU: on 7.3 without KVM about one call in twenty was missed. Kprobes and
+// classic tracepoints run with preemption off.
 func (p place) steadyFirst(kind func(program string) string) []string {
 	if p.steady {
 		return p.variants
@@ -53,23 +50,21 @@ func (p place) steadyFirst(kind func(program string) string) []string {
 	return append(first, rest...)
 }
 
-// attachedLast marks a place. A kretprobe on the same function replaces the
-// return address, which 5.10's unwinder then takes for the caller: the kprobe that
-// takes the stack has to run before it. And a module is loaded before its init
-// begins, where one function tells both.
+// attachedLast marks a place as last. A kretprobe on the same function replaces the return address, which 5.10's
+// unwinder then takes for the caller: the kprobe that records the stack must run before it. And a module is loaded
+// before its init begins, if one function reports both.
 func attachedLast(p place) place {
 	p.last = true
 	return p
 }
 
-// sifting marks a place.
+// sifting marks a place that sifts.
 func sifting(p place) place {
 	p.sifts = true
 	return p
 }
 
-// on makes a place: its first program has the place's name, others follow as
-// NAME__suffix.
+// on makes a place: its first program has the place's name, others follow as NAME__suffix.
 func on(name string, kind event.Kind, others ...string) place {
 	p := place{name: name, kinds: []event.Kind{kind}, variants: []string{name}}
 	for _, other := range others {
@@ -78,9 +73,8 @@ func on(name string, kind event.Kind, others ...string) place {
 	return p
 }
 
-// places are all hooks, in the order in which they are reported. fentry, fexit and
-// tp_btf cost least and see arguments and result together; kprobes also reach
-// functions that the kernel's BTF does not describe, and are steady.
+// places are all hooks, in the order in which they are reported. fentry, fexit and tp_btf cost least and see arguments
+// and result together; kprobes also reach functions that the kernel's BTF does not describe, and are steady.
 var places = []place{
 	attachedLast(on("thread_requested", event.ThreadRequested, "kprobe")),
 	on("thread_picked_up", event.ThreadPickedUp, "kprobe"),
@@ -99,8 +93,7 @@ var places = []place{
 	sifting(on("stop_seen", event.ThreadStopSeen, "kretprobe")),
 	on("stop_returned", event.ThreadStopReturned, "kretprobe"),
 	on("task_exited", event.TaskExited, "tracepoint"),
-	// Nearly always from RCU's softirq, in which a kprobe would be skipped
-	// where it interrupts another.
+	// Nearly always from RCU's softirq, in which a kprobe would be skipped if it interrupts another one.
 	steadily(on("task_freed", event.TaskFreed, "kprobe")),
 
 	steadily(on("work_queued", event.WorkQueued, "fentry")), // under the worker's lock
@@ -125,8 +118,7 @@ var places = []place{
 	on("module_put", event.ModulePut, "tracepoint"),
 	on("module_freed", event.ModuleFreed, "kprobe"),
 
-	// All but two under siglock. 5.10's name of the function comes before the
-	// kprobe.
+	// All but two run under siglock. The function's name on 5.10 comes before the kprobe.
 	steadily(on("signal_sent", event.SignalSent, "old", "kprobe")),
 	steadily(on("signal_generated", event.SignalGenerated)),
 	steadily(sifting(on("signal_dequeued", event.SignalDequeued, "kretprobe"))),
@@ -135,9 +127,8 @@ var places = []place{
 	on("signal_allowed", event.SignalAllowed, "kprobe"),
 }
 
-// choose tries the variants in order and returns the first that works. fallback
-// says why the first did not, where another does; note says why none does, each
-// for itself.
+// choose tries the variants in order and returns the first that works. fallback says why the first did not, if another
+// one does; note says why none does, each variant separately.
 func choose(variants []string, try func(program string) error) (used, fallback, note string) {
 	var why []string
 	for _, v := range variants {

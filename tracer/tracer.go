@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Package tracer attaches the eBPF programs of tracer/bpf to the running kernel
-// and copies their records out. It needs root (CAP_BPF, CAP_PERFMON and
-// CAP_SYS_ADMIN for kprobes), Linux 5.10 or later and kernel BTF
-// (/sys/kernel/btf/vmlinux). It decodes nothing: that is tracer/event's work,
-// on whatever machine has the time.
+// Package tracer attaches the eBPF programs of tracer/bpf to the running kernel and copies their records out. It needs
+// root (CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN for kprobes), Linux 5.10 or later and kernel BTF
+// (/sys/kernel/btf/vmlinux). It decodes nothing: that is for tracer/event, on a machine that has the time.
 package tracer
 
 import (
@@ -26,8 +24,8 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/programs"
 )
 
-// Sizes of the rings. A signal that changes nothing takes 280 bytes, 200,000 of
-// them 54 MiB, of which the reader takes most away while they come.
+// Sizes of the rings. A signal that changes nothing takes 280 bytes, 200,000 of them 54 MiB, most of which the reader
+// removes as they arrive.
 const (
 	lifeBytes = 4 << 20
 	bulkBytes = 16 << 20
@@ -35,27 +33,25 @@ const (
 
 // Options say how to trace. The zero value works.
 type Options struct {
-	// RingBytes is the size of the ring buffer of lives (threads, requests,
-	// modules), a power of two and a multiple of the page size; 0 means 4 MiB.
+	// RingBytes is the size of the ring buffer for lives (threads, requests, modules), a power of two and a multiple of
+	// the page size; 0 means 4 MiB.
 	RingBytes int
-	// BulkBytes is the size of the ring buffer of what comes in bulk (signals,
-	// works, references to modules), likewise; 0 means 16 MiB.
+	// BulkBytes is the size of the ring buffer for bulk records (signals, work items, references to modules), likewise;
+	// 0 means 16 MiB.
 	BulkBytes int
 	// SkipSignals are not recorded at all.
 	SkipSignals []syscall.Signal
 	// Filter keeps out what is not under study, in the kernel.
 	Filter Filter
-	// Steady prefers kprobes and classic tracepoints, which run with preemption
-	// off, also on a kernel that does not preempt its own code. On one that does
-	// they always come first.
+	// Steady prefers kprobes and classic tracepoints, which run with preemption off, even on a kernel that does not
+	// preempt its own code. On a kernel that does, they always come first.
 	Steady bool
-	// Programs are what Tracer.Programs gave on the same kernel before: its programs
-	// with that kernel's offsets. Those of another kernel or another version of
-	// kmodlab, or none, are made anew, which takes reading the kernel's types.
+	// Programs are what Tracer.Programs returned on the same kernel earlier: our programs with that kernel's offsets.
+	// If they are missing, or belong to another kernel or another version of kmodlab, they are made again, which takes
+	// reading the kernel's types.
 	Programs []byte
-	// Stats makes the kernel measure the run time of each program, for
-	// Hook.RunNS. It costs some 10 ns a call, and counts for all BPF programs of
-	// the machine while the tracer is open.
+	// Stats makes the kernel measure the run time of each program, for Hook.RunNS. It costs some 10 ns per call, and
+	// applies to all BPF programs of the machine while the tracer is open.
 	Stats bool
 }
 
@@ -68,10 +64,9 @@ type Tracer struct {
 	stats      io.Closer // not nil while the kernel measures run times
 }
 
-// Start loads and attaches every hook that this kernel takes. One that it
-// refuses costs that hook only, see Hooks. The error is non-nil when nothing can
-// be traced at all; it then wraps ErrNoBTF, ErrNotPermitted or ErrTooOld where
-// one of them is why.
+// Start loads and attaches every hook that this kernel accepts. A refusal costs only that hook, see Hooks. The error is
+// non-nil if nothing can be traced at all; it then wraps ErrNoBTF, ErrNotPermitted or ErrTooOld if one of them is the
+// reason.
 func Start(opts Options) (*Tracer, error) {
 	if _, err := os.Stat(vmlinuxBTF); errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNoBTF
@@ -79,9 +74,8 @@ func Start(opts Options) (*Tracer, error) {
 	if lockdown, _ := os.ReadFile(lockdownFile); lockedDown(string(lockdown)) {
 		return nil, explain(unix.EPERM)
 	}
-	// Kernels before 5.11 charge BPF memory to this limit. Not by way of
-	// cilium/ebpf/rlimit: it looks at /proc when the program starts, and PID 1
-	// has not mounted that yet.
+	// Kernels before 5.11 charge BPF memory to this limit. cilium/ebpf/rlimit is no option: it reads /proc when the
+	// program starts, and PID 1 has not mounted that yet.
 	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited); err != nil {
 		return nil, explain(fmt.Errorf("raise the limit of locked memory: %w", err))
@@ -123,7 +117,7 @@ func (t *Tracer) start(set *programs.Set, opts Options) error {
 	t.attachAll(set, opts.Steady || preemptible())
 	if i := slices.IndexFunc(t.hooks, func(h *hook) bool { return h.Name == "signal_generated" }); !t.hooks[i].Attached {
 		if err := t.set(sendsAlone); err != nil {
-			return fmt.Errorf("have signals recorded without their result: %w", err)
+			return fmt.Errorf("record signals without their result: %w", err)
 		}
 	}
 	if !slices.ContainsFunc(t.hooks, func(h *hook) bool { return h.Attached }) {
@@ -135,12 +129,11 @@ func (t *Tracer) start(set *programs.Set, opts Options) error {
 // version names the running kernel, in words that no two builds share.
 const version = "/proc/version"
 
-// takePrograms gives the programs for the running kernel, and as bytes those that were
-// not given.
+// takePrograms returns the programs for the running kernel, and as bytes if they had to be made.
 func takePrograms(given []byte) (set *programs.Set, made []byte, err error) {
 	kernel, err := os.ReadFile(version)
 	if err != nil {
-		return nil, nil, fmt.Errorf("find out the kernel's version: %w", err)
+		return nil, nil, fmt.Errorf("read the kernel's version: %w", err)
 	}
 	if set, err := programs.Decode(given); err == nil && set.Kernel == string(kernel) && set.Object == bpf.Sum() {
 		return set, nil, nil
@@ -155,15 +148,16 @@ func takePrograms(given []byte) (set *programs.Set, made []byte, err error) {
 	return set, set.Encode(), nil
 }
 
-// Programs are, to be kept for Options.Programs, the programs that had to be made
-// for this kernel; nil where those that were given did.
+// Programs are the programs that had to be made for this kernel, to be kept for Options.Programs; nil if the given ones
+// could be used.
 func (t *Tracer) Programs() []byte { return t.made }
 
-// makeMaps makes all maps, the constants among them, once for all programs.
+// makeMaps creates all maps, the constants among them, once for all programs.
 func (t *Tracer) makeMaps(set *programs.Set) error {
 	for _, m := range set.Maps {
 		spec := &ebpf.MapSpec{
-			Name: m.Name, Type: ebpf.MapType(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags,
+			Name: m.Name, Type: ebpf.MapType(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries,
+			Flags: m.Flags,
 		}
 		if m.Contents != nil {
 			spec.Contents = []ebpf.MapKV{{Key: uint32(0), Value: m.Contents}}
@@ -194,9 +188,8 @@ func prepare(set *programs.Set, opts Options) error {
 	return nil
 }
 
-// Stop ends the recording and makes Copy return once everything recorded so far
-// has been written. The programs stay attached: detaching waits for RCU, which a
-// guest that is about to power off can save.
+// Stop ends the recording and makes Copy return once everything recorded so far has been written. The programs stay
+// attached: detaching waits for RCU, and a guest that is about to power off need not.
 func (t *Tracer) Stop() error {
 	if err := t.set(stopped); err != nil {
 		return fmt.Errorf("stop recording: %w", err)
@@ -214,9 +207,8 @@ func (t *Tracer) set(control uint32) error {
 	return t.maps["control"].Update(control, uint32(1), ebpf.UpdateAny)
 }
 
-// Mark begins the time that counts: Hook.Fired then starts at 0, and calls
-// before it are in Hook.FiredBefore. It returns CLOCK_MONOTONIC in nanoseconds;
-// records with an earlier Time came before the mark.
+// Mark begins the time that counts: Hook.Fired then starts at 0, and earlier calls are in Hook.FiredBefore. It returns
+// CLOCK_MONOTONIC in nanoseconds; records with an earlier Time came before the mark.
 func (t *Tracer) Mark() (uint64, error) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
@@ -240,8 +232,8 @@ func (t *Tracer) Mark() (uint64, error) {
 	return uint64(now.Nano()), nil
 }
 
-// Lost gives the number of records that found no room in their ring, and of
-// calls since Mark that the kernel kept from a program (Hook.Missed), by kind.
+// Lost returns by kind the number of records that found no room in their ring, and of calls since Mark for which the
+// kernel did not run a program (Hook.Missed).
 func (t *Tracer) Lost() (map[event.Kind]uint64, error) {
 	lost := make(map[event.Kind]uint64)
 	for k := range event.Kinds() {
@@ -281,8 +273,8 @@ func (t *Tracer) counter(name string, index uint32) (uint64, error) {
 	return sum, nil
 }
 
-// Close detaches everything and frees the maps, in the reverse order. Each
-// detaching waits for RCU, together some seconds.
+// Close detaches everything and frees the maps, in the reverse order. Each detaching waits for RCU, some seconds in
+// total.
 func (t *Tracer) Close() error {
 	var errs []error
 	for _, h := range slices.Backward(t.hooks) {

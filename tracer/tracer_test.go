@@ -32,7 +32,7 @@ func loadSpec(t *testing.T) *ebpf.CollectionSpec {
 	return spec
 }
 
-// madeSet is for a kernel that has the types which the object names, and no more.
+// madeSet is for a kernel that has the types that the object names, and no more.
 func madeSet(t *testing.T) *programs.Set {
 	t.Helper()
 	set, err := programs.Make(loadSpec(t).Types, "Linux")
@@ -42,7 +42,7 @@ func madeSet(t *testing.T) *programs.Set {
 	return set
 }
 
-// A refused program costs its variant only, and the reasons are told.
+// A refused program costs only its variant, and the reasons are reported.
 func TestChoose(t *testing.T) {
 	three := []string{"a", "a__old", "a__kprobe"}
 	refused := func(name string) error { return fmt.Errorf("no %s\nand a log of the verifier", name) }
@@ -108,8 +108,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// On a preemptible kernel every place that a task can be preempted in has a
-// program that runs with preemption off, and takes it first.
+// On a preemptible kernel, every place in which a task can be preempted has a program that runs with preemption off,
+// and tries it first.
 func TestSteadyFirst(t *testing.T) {
 	set := madeSet(t)
 	kind := func(name string) string { return set.Find(name).Kind }
@@ -150,9 +150,10 @@ func TestPreempts(t *testing.T) {
 	}
 }
 
-// Every constant of a filter exists in the object, with that size.
+// Every constant of a filter exists in the object, with the right size.
 func TestFilterVariables(t *testing.T) {
-	full := Filter{Thread: "K1", Module: "signal-handling", From: "K2", To: "93", Signals: []syscall.Signal{syscall.SIGUSR1}}
+	full := Filter{Thread: "K1", Module: "signal-handling", From: "K2", To: "93",
+		Signals: []syscall.Signal{syscall.SIGUSR1}}
 	if err := prepare(madeSet(t), Options{Filter: full, SkipSignals: []syscall.Signal{syscall.SIGURG}}); err != nil {
 		t.Fatal(err)
 	}
@@ -222,15 +223,15 @@ func TestExplain(t *testing.T) {
 			}
 		})
 	}
-	for release, want := range map[string]bool{"5.9.16": true, "4.19.0": true, "5.10.0": false, "7.3.4": false, "?": false} {
+	for release, want := range map[string]bool{"5.9.16": true, "4.19.0": true, "5.10.0": false, "7.3.4": false,
+		"?": false} {
 		if tooOld(release) != want {
 			t.Errorf("tooOld(%q) = %t", release, !want)
 		}
 	}
 }
 
-// fakeRing gives its records, with a deadline that passes before some of them,
-// and then ends.
+// fakeRing returns its records, with a deadline that passes before some of them, and then ends.
 type fakeRing struct {
 	left [][]byte // nil is a deadline that passes
 	end  error
@@ -251,8 +252,7 @@ func (f *fakeRing) ReadInto(rec *ringbuf.Record) error {
 
 func (f *fakeRing) SetDeadline(time.Time) {}
 
-// AvailableBytes is positive also when only a deadline is left: what was read
-// has to be written then, not kept.
+// AvailableBytes is positive even when only a deadline is left: what was read must be written then, not kept.
 func (f *fakeRing) AvailableBytes() int { return len(f.left) }
 
 func TestCopyRing(t *testing.T) {

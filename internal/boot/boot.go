@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Package boot starts a kernel with the agent as PID 1 and opens the
-// conversation with it: it makes the initramfs, starts the machine, and waits
-// for the agent's first message. What is then asked of the guest is the
-// caller's business.
+// Package boot starts a kernel with the agent as PID 1 and opens the conversation with it: it makes the initramfs,
+// starts the machine, and waits for the agent's first message. What is asked of the guest after that is the caller's
+// business.
 package boot
 
 import (
@@ -22,35 +21,35 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// helloDeadline is how long a guest on KVM may take from QEMU's start to the
-// agent's first message; vm.DeadlineScale stretches it. Measured on an idle
-// two-core host under TCG: 3 s.
+// helloDeadline is how long a guest on KVM may take from QEMU's start to the agent's first message; vm.DeadlineScale
+// stretches it. Measured on an idle two-core host under TCG: 3 s.
 const helloDeadline = 12 * time.Second
 
-// Options say what to boot. Kernel and Agent are needed.
+// Options say what to boot. Kernel and Agent are required.
 type Options struct {
 	Kernel *kernel.Kernel
 	// Agent is the kmodlab program, statically linked, as a host path.
 	Agent string
-	// Modules are names of in-tree modules whose files the machine's disks or
-	// mounts need (ext4, overlay); they are loaded at boot, dependencies first.
+	// Modules are names of in-tree modules that the machine's disks or mounts need (ext4, overlay); they are loaded at
+	// boot, dependencies first.
 	Modules []string
-	Files   []File // more of the initramfs
+	Files   []File // added to the initramfs
 	Disks   []vm.Disk
 
-	// RAM is an empty file for the guest's memory, so that it can be saved; nil
-	// where it is not going to be. The caller closes it.
+	// RAM is an empty file for the guest's memory, so that a snapshot can be taken; nil if none will be. The caller
+	// closes it.
 	RAM *os.File
 
 	CPUs, MemoryMiB int      // 0: vm's defaults
-	Parallel        bool     // as vm.Config has it; a boot that hangs is tried once more
+	Parallel        bool     // as in vm.Config; a boot that hangs is tried once more
 	Append          []string // more words for the kernel
 	Accel           vm.Accel
 	QEMU            string
-	StateDir        string       // where vm keeps its finding about KVM, and unpacked kernels of this machine are; "" keeps none
-	Console         io.Writer    // every console byte, may be nil
-	Log             func(string) // what should be said aloud, may be nil
-	Kmsg            func(string) // each record of /dev/kmsg, may be nil
+	// StateDir is where vm keeps its finding about KVM, and where unpacked kernels of this machine are; "" keeps none.
+	StateDir string
+	Console  io.Writer    // every console byte, may be nil
+	Log      func(string) // for messages that a person should see, may be nil
+	Kmsg     func(string) // each record of /dev/kmsg, may be nil
 }
 
 // Guest is a booted machine whose agent answers calls. Close ends it.
@@ -61,18 +60,16 @@ type Guest struct {
 	Hello   wire.Hello
 
 	close   sync.Once
-	console []byte // what it had said before it was saved
-	// What Save needs; nil where the guest cannot be saved.
+	console []byte // the console up to the snapshot
+	// What Save needs; nil if no snapshot can be taken.
 	ram             *os.File
 	control, events *recorder
 }
 
-// Console is what the guest wrote to its console: the first and the last 128 KiB
-// of it, since it was booted.
+// Console is what the guest wrote to its console since it booted: the first and the last 128 KiB.
 func (g *Guest) Console() []byte { return append(bytes.Clone(g.console), g.Machine.Console()...) }
 
-// Error is a boot that did not get to the agent's first message, with what
-// the guest's console said until then.
+// Error is a boot that failed before the agent's first message, with what the guest's console said until then.
 type Error struct {
 	Console []byte
 	Err     error
@@ -84,7 +81,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // ErrSilent means that the agent did not report in time.
 var ErrSilent = errors.New("the guest's agent did not report in time")
 
-// Start boots. When ctx ends the machine is stopped, also after Start.
+// Start boots. When ctx ends the machine is stopped, even after Start has returned.
 func Start(ctx context.Context, opts Options) (*Guest, error) {
 	initramfs, err := makeInitramfs(opts)
 	if err != nil {
@@ -92,9 +89,9 @@ func Start(ctx context.Context, opts Options) (*Guest, error) {
 	}
 	g, err := start(ctx, opts, initramfs)
 	if opts.Parallel && errors.Is(err, ErrSilent) && ctx.Err() == nil {
-		// The kernel patches itself while it boots, which is what Parallel risks.
+		// The kernel patches itself while it boots, which is the risk of Parallel.
 		if opts.Log != nil {
-			opts.Log("the guest hangs, as may happen without KVM; booting it once more")
+			opts.Log("the guest hangs, which can happen without KVM; booting it once more")
 		}
 		g, err = start(ctx, opts, initramfs)
 	}
@@ -145,8 +142,7 @@ func (o Options) machine(initramfs []byte) vm.Config {
 	}
 }
 
-// image is the kernel to start: unpacked, where it can be, for the guest takes long
-// to do that itself.
+// image is the kernel to start: unpacked if possible, since unpacking takes the guest long.
 func (o Options) image() (path string, direct bool) {
 	dir := ""
 	if o.StateDir != "" {
@@ -166,7 +162,8 @@ func (g *Guest) awaitHello(ctx context.Context, hello <-chan wire.Hello) error {
 	select {
 	case g.Hello = <-hello:
 		if g.Hello.Version != wire.Version {
-			return fmt.Errorf("the agent speaks version %d, this program %d: build both anew with make", g.Hello.Version, wire.Version)
+			return fmt.Errorf("the agent speaks version %d, this program %d: rebuild both with make",
+				g.Hello.Version, wire.Version)
 		}
 		return nil
 	case <-ctx.Done():
@@ -177,7 +174,7 @@ func (g *Guest) awaitHello(ctx context.Context, hello <-chan wire.Hello) error {
 		return g.exitError()
 	case <-g.Client.Done():
 	}
-	select { // QEMU closes its ports before it ends, and knows better why
+	select { // QEMU closes its ports before it ends, and knows the reason better
 	case <-g.Machine.Done():
 		return g.exitError()
 	case <-time.After(2 * time.Second):
@@ -197,8 +194,7 @@ func (g *Guest) exitError() error {
 	return errors.New("the guest powered off")
 }
 
-// Close ends the machine at once and waits for QEMU's end. It can be called
-// again, and from another goroutine.
+// Close ends the machine at once and waits for QEMU's end. It may be called more than once, and from another goroutine.
 func (g *Guest) Close() error {
 	var err error
 	g.close.Do(func() {
@@ -208,11 +204,11 @@ func (g *Guest) Close() error {
 	return err
 }
 
-// PowerOff lets the guest end by itself, then makes sure of it.
+// PowerOff lets the guest end by itself, and then makes sure of it.
 func (g *Guest) PowerOff(ctx context.Context) (vm.Exit, error) {
 	call, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go g.Client.Call(call, wire.OpPowerOff, nil, nil) // the answer rarely makes it
+	go g.Client.Call(call, wire.OpPowerOff, nil, nil) // the answer rarely gets through
 	exit, err := g.Machine.Wait(ctx)
 	g.Close()
 	return exit, err

@@ -9,8 +9,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// ReadFile reads a whole file of the guest, at most max bytes: the guest is not
-// trusted with the host's memory.
+// ReadFile reads a whole file of the guest, at most max bytes: the guest is not trusted with the host's memory.
 func ReadFile(ctx context.Context, c *wire.Client, path string, max int) ([]byte, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -31,7 +30,7 @@ func ReadFile(ctx context.Context, c *wire.Client, path string, max int) ([]byte
 	return data, nil
 }
 
-// WriteFile writes a whole file of the guest, making the folders above it.
+// WriteFile writes a whole file of the guest, and creates its parent folders.
 func WriteFile(ctx context.Context, c *wire.Client, path string, mode uint32, data []byte) error {
 	for first := true; first || len(data) > 0; first = false {
 		chunk := data[:min(len(data), wire.MaxBlob/2)]
@@ -44,8 +43,8 @@ func WriteFile(ctx context.Context, c *wire.Client, path string, mode uint32, da
 	return nil
 }
 
-// WriteFiles writes whole files of the guest, their Data, in as few messages as they
-// fit in: each costs milliseconds without KVM.
+// WriteFiles writes whole files of the guest, their Data, in as few messages as possible: each costs milliseconds
+// without KVM.
 func WriteFiles(ctx context.Context, c *wire.Client, files []File) error {
 	var args wire.WriteAllArgs
 	var blob []byte

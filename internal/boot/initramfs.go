@@ -17,25 +17,24 @@ import (
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// File is one entry of the initramfs besides what every guest gets.
+// File is one entry of the initramfs besides those that every guest gets.
 type File struct {
 	Name string // absolute, as the guest sees it
 	Mode fs.FileMode
-	Data []byte // contents; for a symbolic link its target
+	Data []byte // contents; for a symbolic link, its target
 	Host string // read the contents from this host file instead
 }
 
-// bootModules are what the ports and disks of vm.Config need. Debian has virtio
-// as modules; where a kernel has them built in, nothing is loaded.
+// bootModules are what the ports and disks of vm.Config need. Debian builds virtio as modules; if a kernel has it built
+// in, nothing is loaded.
 var bootModules = []string{"virtio_pci", "virtio_console"}
 
-// The agent finds its boot modules here; internal/guest repeats the name, as
-// host and guest share messages, not code.
+// The agent finds its boot modules here. internal/guest repeats the name, since host and guest share messages, not
+// code.
 const bootModuleList = "lib/kmodlab/modules"
 
-// makeInitramfs packs the agent, the drivers that it needs to be reached, and
-// the caller's files. It is not compressed: unpacking would cost the guest more
-// than QEMU's copy costs the host.
+// makeInitramfs packs the agent, the drivers needed to reach it, and the caller's files. It is not compressed:
+// unpacking would cost the guest more than QEMU's copy costs the host.
 func makeInitramfs(opts Options) ([]byte, error) {
 	var buf bytes.Buffer
 	w := cpio.NewWriter(&buf)
@@ -43,7 +42,7 @@ func makeInitramfs(opts Options) ([]byte, error) {
 		w.Dir(dir, 0o755)
 	}
 	w.Device("dev/console", 0o600, 5, 1)
-	// The kernel asks for /sbin/modprobe, newer configurations for the one in /usr.
+	// The kernel runs /sbin/modprobe, newer configurations the one in /usr.
 	w.Dir("usr/sbin", 0o755)
 	w.Symlink("sbin", "usr/sbin")
 	for _, name := range commands {
@@ -73,7 +72,7 @@ func makeInitramfs(opts Options) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// entry is a file of the initramfs, with how its Host is read.
+// entry is a file of the initramfs, and how its Host is read.
 type entry struct {
 	File
 	read func(path string) ([]byte, error)
@@ -157,7 +156,7 @@ func NoteHandler(hello chan<- wire.Hello, kmsg func(string)) func(*wire.Message)
 		case wire.NoteHello:
 			var h wire.Hello
 			if json.Unmarshal(m.Body, &h) != nil {
-				return // the deadline speaks
+				return // the deadline will tell
 			}
 			select {
 			case hello <- h:

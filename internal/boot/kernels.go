@@ -9,8 +9,8 @@ import (
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// Kernels is the store of kernels below a cache folder, each with the module
-// index that a boot needs. mirror may be empty, progress nil.
+// Kernels is the store of kernels below a cache folder, each with the module index that a boot needs. mirror may be
+// empty, progress nil.
 func Kernels(cacheDir, mirror string, progress func(kernel.Progress)) *kernel.Store {
 	return &kernel.Store{
 		Dir:      filepath.Join(cacheDir, "kernels"),

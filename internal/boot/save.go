@@ -21,19 +21,18 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// Image is a saved guest: two files, and what the guest had said until then.
-// Whoever goes on from it reads that first, so that a guest that goes on and one
-// that was just booted look the same, down to a message of which half had come.
+// Image is a snapshot of a guest: two files, and what the guest had said until then. Whoever resumes from it reads that
+// first, so that a resumed guest and a freshly booted one look the same, even if a message had arrived only in part.
 type Image struct {
 	RAM, State *os.File         `json:"-"`
-	Secret     []byte           `json:"secret"` // by which the guest is known again
+	Secret     []byte           `json:"secret"` // by which the guest proves its identity
 	Slept      wire.SleepResult `json:"slept"`
 	Console    []byte           `json:"console"`
 	Control    []byte           `json:"control"`
 	Events     []byte           `json:"events"`
 }
 
-// Close closes the image's files. Guests that came from it live on.
+// Close closes the image's files. Guests that were resumed from it live on.
 func (i *Image) Close() {
 	for _, f := range []*os.File{i.RAM, i.State} {
 		if f != nil {
@@ -42,11 +41,11 @@ func (i *Image) Close() {
 	}
 }
 
-// maxSaid bounds each of the three. A guest says some 100 kB until it is saved.
+// maxSaid bounds each of the three. A guest says some 100 kB until its snapshot.
 const maxSaid = 16 << 20
 
-// ErrForeign means that what goes on is not the guest that was saved.
-var ErrForeign = errors.New("the machine that goes on is not the one that was saved")
+// ErrForeign means that the guest that resumed is not the one in the snapshot.
+var ErrForeign = errors.New("the machine that resumed is not the one in the snapshot")
 
 // recorder keeps what a guest says.
 type recorder struct {
@@ -70,7 +69,7 @@ func (r *recorder) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// all is what was said until the end, which whoever reads must have come to.
+// all is everything that was said; the reader must have reached the end.
 func (r *recorder) all(ctx context.Context) ([]byte, error) {
 	select {
 	case <-r.ended:
@@ -85,38 +84,37 @@ func (r *recorder) all(ctx context.Context) ([]byte, error) {
 	return r.said, nil
 }
 
-// Save ends a guest that was started with Options.RAM so that others can go on
-// from there; the state of its devices is written to state. Somebody has to be
-// reading Events. The guest is closed, whatever happens.
+// Save takes a snapshot of a guest that was started with Options.RAM; the state of its devices is written to state.
+// Somebody must be reading Events. The guest is closed, whatever happens.
 func (g *Guest) Save(ctx context.Context, state *os.File) (*Image, error) {
 	defer g.Close()
 	if g.control == nil {
-		return nil, errors.New("save guest: its memory is not in a file")
+		return nil, errors.New("take snapshot: the guest's memory is not in a file")
 	}
 	image := &Image{RAM: g.ram, State: state, Secret: make([]byte, 32)}
 	rand.Read(image.Secret)
 	if err := g.Call(ctx, wire.OpSleep, wire.SleepArgs{Secret: image.Secret}, &image.Slept); err != nil {
-		return nil, fmt.Errorf("save guest: %w", err)
+		return nil, fmt.Errorf("take snapshot: %w", err)
 	}
 	if err := g.Machine.Save(ctx, state); err != nil {
 		return nil, err
 	}
-	// QEMU's end closes the ports, behind their last bytes.
+	// QEMU's end closes the ports, after their last bytes.
 	if err := g.Machine.Quit(ctx); err != nil {
-		return nil, fmt.Errorf("save guest: %w", err)
+		return nil, fmt.Errorf("take snapshot: %w", err)
 	}
 	var err error
 	if image.Control, err = g.control.all(ctx); err != nil {
-		return nil, fmt.Errorf("save guest: read its messages: %w", err)
+		return nil, fmt.Errorf("take snapshot: read its messages: %w", err)
 	}
 	if image.Events, err = g.events.all(ctx); err != nil {
-		return nil, fmt.Errorf("save guest: read its records: %w", err)
+		return nil, fmt.Errorf("take snapshot: read its records: %w", err)
 	}
 	image.Console = g.Machine.Console()
 	return image, nil
 }
 
-// replayed is a port whose guest has said something before.
+// replayed is a port whose guest has said something before the snapshot.
 type replayed struct {
 	net.Conn
 	r io.Reader
@@ -128,9 +126,8 @@ func replay(said []byte, c net.Conn) net.Conn {
 	return replayed{c, io.MultiReader(bytes.NewReader(said), c)}
 }
 
-// Identity is a hash of everything that makes the guest of these options what it
-// is after its boot: kernel, initramfs with the agent, QEMU, machine, processor.
-// sum gives the hash of a host file's contents.
+// Identity is a hash of everything that determines the guest of these options after its boot: kernel, initramfs with
+// the agent, QEMU, machine, processor. sum hashes the contents of a host file.
 func (o Options) Identity(sum func(path string) (string, error)) (string, error) {
 	config := o.machine(nil)
 	machine, err := config.Identity()
@@ -158,14 +155,13 @@ func (o Options) Identity(sum func(path string) (string, error)) (string, error)
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-var wallClock = time.Now // a test has days pass
+var wallClock = time.Now // a test makes days pass
 
-// wakeDeadline is how long a guest on KVM may take to its first answer after
-// it goes on; vm.DeadlineScale stretches it.
+// wakeDeadline is how long a guest on KVM may take to answer first after it resumes; vm.DeadlineScale stretches it.
 const wakeDeadline = 3 * time.Second
 
-// Resume starts a guest that goes on from an image. opts are those that the saved
-// one was started with. Any number may go on from one image.
+// Resume starts a guest from an image. opts are those of the guest in the snapshot. Any number of guests may resume
+// from one image.
 func Resume(ctx context.Context, opts Options, image *Image) (*Guest, error) {
 	config := opts.machine(nil)
 	config.RAM, config.State = image.RAM, image.State

@@ -21,7 +21,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// testOptions are of a real guest, with an agent built for it.
+// testOptions are those of a real guest, with an agent built for it.
 func testOptions(t *testing.T) Options {
 	t.Helper()
 	needs.VM(t)
@@ -40,7 +40,7 @@ func testOptions(t *testing.T) Options {
 	return Options{Kernel: k, Agent: testlab.Kmodlab(t), Accel: vm.TCG}
 }
 
-// saveGuest boots a guest, has it keep a file, and saves it.
+// saveGuest boots a guest, makes it keep a file, and takes a snapshot.
 func saveGuest(t *testing.T, opts Options) *Image {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -89,8 +89,7 @@ func read(t *testing.T, g *Guest, path string) string {
 	return string(data)
 }
 
-// bootTime is when the guest thinks that it was booted, which is wrong by as much
-// as its wall clock.
+// bootTime is when the guest believes that it booted, which is wrong by as much as its wall clock.
 func bootTime(t *testing.T, g *Guest) time.Time {
 	t.Helper()
 	for line := range strings.Lines(read(t, g, "/proc/stat")) {
@@ -106,8 +105,8 @@ func bootTime(t *testing.T, g *Guest) time.Time {
 	return time.Time{}
 }
 
-// TestResume has several guests go on from one image: each as it was, none the
-// same, none seen by another, in a host whose clock has jumped.
+// TestResume makes several guests resume from one image, on a host whose clock has jumped: each is as it was, no two
+// are the same, and none sees another.
 func TestResume(t *testing.T) {
 	opts := testOptions(t)
 	image := saveGuest(t, opts)
@@ -154,8 +153,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestResumeRefused has guests go on that are not the one that was saved, or not
-// as it was saved.
+// TestResumeRefused: guests that are not the one in the snapshot, or not as it was, are refused.
 func TestResumeRefused(t *testing.T) {
 	opts := testOptions(t)
 	image := saveGuest(t, opts)

@@ -10,12 +10,12 @@ import (
 	"github.com/kmodlab/kmodlab/internal/guest"
 )
 
-// newAgent is how --here starts the agent on this machine: descriptor 3 is the
-// control port, 4 the event port.
+// newAgent is the command that --here uses to start the agent on this machine: descriptor 3 is the control port, 4 the
+// event port.
 func newAgent() *cobra.Command {
 	return &cobra.Command{
 		Use:    "agent",
-		Short:  "serve a kmodlab over descriptors 3 and 4 (started by run --here)",
+		Short:  "be the agent of another kmodlab, over descriptors 3 and 4 (started by run --here)",
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -9,12 +9,11 @@ import (
 	"github.com/kmodlab/kmodlab"
 )
 
-// amount is how far something has come, and how fast it went of late: what stands
-// still is seen to.
+// amount is how much of something is done, and its recent speed, so that a stalled transfer is seen to stall.
 type amount struct {
 	kmodlab.Progress
 	begun   time.Time
-	samples []sample // of the last rateTime, the oldest first
+	samples []sample // of the last rateTime, oldest first
 }
 
 type sample struct {
@@ -27,7 +26,7 @@ const (
 	sampleEvery = rateTime / 20
 )
 
-// sameThing says whether p goes on with what a tells of.
+// sameThing reports whether p continues what a describes.
 func (a *amount) sameThing(p kmodlab.Progress) bool {
 	return a.Phase == p.Phase && a.Detail == p.Detail && a.Unit == p.Unit && a.Total == p.Total && p.Done >= a.Done
 }
@@ -43,10 +42,10 @@ func (a *amount) add(p kmodlab.Progress, now time.Time) {
 	}
 }
 
-// ended says whether all has come.
+// ended reports whether everything has arrived.
 func (a *amount) ended() bool { return a.Total > 0 && a.Done >= a.Total }
 
-// text is how far it is, "" where that is unknown.
+// text says how much is done, "" where that is unknown.
 func (a *amount) text(now time.Time) string {
 	switch {
 	case a.Total <= 0:
@@ -59,7 +58,7 @@ func (a *amount) text(now time.Time) string {
 	return fmt.Sprintf("%d of %d", a.Done, a.Total)
 }
 
-// summary is what a file is told of at the end, "" where that says nothing.
+// summary is the last line that a file gets, "" where there is nothing to say.
 func (a *amount) summary(now time.Time) string {
 	took := now.Sub(a.begun)
 	switch a.Unit {
@@ -72,7 +71,7 @@ func (a *amount) summary(now time.Time) string {
 	return ""
 }
 
-// speed is that of the last seconds, in units a second.
+// speed is the speed over the last few seconds, in units per second.
 func (a *amount) speed(now time.Time) float64 {
 	if len(a.samples) == 0 {
 		return 0
@@ -80,7 +79,7 @@ func (a *amount) speed(now time.Time) float64 {
 	first, last := a.samples[0], a.samples[len(a.samples)-1]
 	took := now.Sub(first.at)
 	if took > rateTime && now.Sub(last.at) > rateTime {
-		return 0 // nothing has come for that long
+		return 0 // nothing has arrived for that long
 	}
 	return float64(last.done-first.done) / max(took.Seconds(), 0.001)
 }

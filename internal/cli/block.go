@@ -14,25 +14,25 @@ import (
 	"github.com/kmodlab/kmodlab/internal/report"
 )
 
-// block is some lines at the bottom of a terminal that are drawn over in place.
-// Each drawing is one write that leaves the terminal as it was, with its cursor
-// shown and long lines wrapped: whoever ends us in between finds nothing to mend.
-// In between the cursor stands at its beginning: there the next drawing starts,
+// block is a few lines at the bottom of a terminal that are redrawn in place. Each drawing is one write, and it leaves
+// the terminal as it was: cursor shown, long lines wrapped. Whoever kills us between two drawings finds nothing to
+// repair. Between drawings the cursor stands at the beginning of the block: the next drawing starts there, whatever a
+// new size has wrapped, and the ^C that the terminal echoes lands there.
 // whatever a new size has wrapped, and the ^C that the terminal echoes lands there.
 type block struct {
 	w     io.Writer
-	drawn []string // what stands there
+	drawn []string // what is on the screen
 	width int      // of the terminal when it was drawn
 }
 
 const (
-	beginDrawing = "\x1b[?25l\x1b[?7l" // no cursor, no wrapping: a line never becomes two
+	beginDrawing = "\x1b[?25l\x1b[?7l" // no cursor, no wrapping: one line never becomes two
 	endDrawing   = "\x1b[?7h\x1b[?25h"
 	eraseLine    = "\x1b[K"
 	eraseBelow   = "\x1b[J"
 )
 
-// draw puts lines in the place of those that stand there. They fit the terminal.
+// draw replaces the lines on the screen. The new ones fit the terminal.
 func (b *block) draw(lines []string) {
 	width, _ := terminalSize(b.w)
 	if width == b.width && slices.Equal(lines, b.drawn) {
@@ -59,8 +59,8 @@ func (b *block) erase() {
 	b.drawn = nil
 }
 
-// clear erases what stands there. Some terminals (tmux) keep in their history what
-// is erased below the first place of the screen, so it begins in the second line.
+// clear erases the block. Some terminals (tmux) keep in their history what is erased from the top row of the screen on,
+// so erasing starts in the second line.
 func (b *block) clear(width int) string {
 	if len(b.drawn) == 0 || len(b.drawn) == 1 && report.Cells(b.drawn[0]) <= width {
 		return "\r" + eraseLine
@@ -68,7 +68,7 @@ func (b *block) clear(width int) string {
 	return "\r" + eraseLine + "\n" + eraseBelow + "\x1b[1A"
 }
 
-// terminalSize is that of a terminal, 80 by 24 where it does not tell.
+// terminalSize is the size of a terminal, 80 by 24 where it cannot be asked.
 func terminalSize(w io.Writer) (columns, rows int) {
 	if f, ok := w.(*os.File); ok {
 		if columns, rows, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 && rows > 0 {

@@ -18,17 +18,17 @@ import (
 func newCache() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache",
-		Short: "list or remove the machines that were saved to save their boot",
-		Long: fmt.Sprintf(`Without KVM the first run with a kernel saves its machine after the boot, and
-later runs go on from there (--cold boots). At most %d machines and %d GiB are kept,
-those that were used last.`, snapshot.MaxImages, snapshot.MaxBytes>>30),
+		Short: "list or remove the snapshots that save later runs the boot",
+		Long: fmt.Sprintf(`Without KVM the first run with a kernel takes a snapshot of its VM after the boot, and
+later runs resume from it (--cold boots instead). At most %d snapshots and %d GiB are
+kept: those that were used last.`, snapshot.MaxImages, snapshot.MaxBytes>>30),
 		Example: "  kmodlab cache\n  kmodlab cache prune",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return listMachines(c) },
 	}
 	c.AddCommand(&cobra.Command{
 		Use:   "prune",
-		Short: "remove all saved machines, and what killed runs left of them",
+		Short: "remove all snapshots, and the unfinished ones that killed runs left behind",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return pruneMachines(c) },
 	})
@@ -51,11 +51,11 @@ func listMachines(c *cobra.Command) error {
 	}
 	out := c.OutOrStdout()
 	if len(images) == 0 {
-		fmt.Fprintln(out, "no machine is saved")
+		fmt.Fprintln(out, "there is no snapshot")
 		return nil
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "MACHINE\tON THE DISK\tLAST USE")
+	fmt.Fprintln(w, "SNAPSHOT\tON DISK\tLAST USED")
 	for _, i := range slices.Backward(images) {
 		fmt.Fprintf(w, "%s\t%d MiB\t%s\n", i.Key[:min(12, len(i.Key))], i.Bytes>>20, i.LastUse.Format(time.DateTime))
 	}
@@ -72,6 +72,6 @@ func pruneMachines(c *cobra.Command) error {
 	for _, i := range gone {
 		bytes += i.Bytes
 	}
-	fmt.Fprintf(c.OutOrStdout(), "removed %d saved machines, %d MiB\n", len(gone), bytes>>20)
+	fmt.Fprintf(c.OutOrStdout(), "removed %d snapshots, %d MiB\n", len(gone), bytes>>20)
 	return err
 }

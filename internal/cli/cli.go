@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package cli is the command line: a file a command, each a thin layer over
-// package kmodlab. Exit status: 0 pass, 1 a verdict about the module, 2 wrong
-// usage, 3 host or guest failed, 130 interrupted.
+// Package cli is the command line: one file per command, each a thin layer over package kmodlab. Exit status: 0 pass, 1
+// a verdict about the module, 2 wrong usage, 3 the host or guest failed, 130 interrupted.
 package cli
 
 import (
@@ -24,12 +23,12 @@ const (
 	exitInterrupted = 130
 )
 
-// exit is an error that only sets the exit status: all is said already.
+// exit is an error that only sets the exit status: everything has been said already.
 type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// errInterrupted is the cause of a context that a signal ended.
+// errInterrupted is the cause when a signal cancels a command's context.
 var errInterrupted = errors.New("interrupted")
 
 // Main runs one command and returns its exit status.
@@ -59,8 +58,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return exitHost
 }
 
-// interruptible is a context that ends at the first Ctrl-C or SIGTERM; a second
-// one ends the program at once.
+// interruptible is a context that the first Ctrl-C or SIGTERM cancels; a second one ends the program at once.
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	sig, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
@@ -74,20 +72,22 @@ func interruptible() (context.Context, func()) {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "kmodlab",
-		Short:         "a lab bench for Linux kernel modules",
-		Long:          "kmodlab builds kernel modules, loads them in a throw-away VM, traces what the\nkernel did, and ends with one verdict.\n\nStart with:  kmodlab demo",
+		Use:   "kmodlab",
+		Short: "a lab bench for Linux kernel modules",
+		Long: "kmodlab builds kernel modules, loads them in a throw-away VM, traces what the\n" +
+			"kernel did, and ends with one verdict.\n\nStart with:  kmodlab demo",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		// Without this cobra answers a mistyped command with the help and status 0.
+		// Without this cobra answers a mistyped command with the help text and status 0.
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
 	root.AddGroup(&cobra.Group{ID: labGroup, Title: "Commands:"},
-		&cobra.Group{ID: kmodGroup, Title: "kmod's commands, for this machine (also by these names, through a link):"})
-	for _, c := range []*cobra.Command{newDemo(), newRun(), newTrace(), newReport(), newDiff(), newKernel(), newCache(), newDoctor(), newAgent()} {
+		&cobra.Group{ID: kmodGroup, Title: "kmod's commands, on this machine (a link with such a name works too):"})
+	for _, c := range []*cobra.Command{newDemo(), newRun(), newTrace(), newReport(), newDiff(), newKernel(),
+		newCache(), newDoctor(), newAgent()} {
 		c.GroupID = labGroup
 		root.AddCommand(c)
 	}
@@ -96,12 +96,12 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// usageError turns cobra's complaint into ours, with the way to help.
+// usageError turns cobra's complaint into ours, which names the help.
 func usageError(c *cobra.Command, err error) error {
 	return &kmodlab.UsageError{Text: fmt.Sprintf("%v (%s --help shows how)", err, c.CommandPath())}
 }
 
-// wrapArgs makes wrong arguments a usage error as well.
+// wrapArgs makes wrong arguments a usage error too.
 func wrapArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {

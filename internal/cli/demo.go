@@ -18,16 +18,16 @@ func newDemo() *cobra.Command {
 	o := &options{spec: Demo(""), walk: true}
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "walk the steps of the 2015 blog with its two modules, and tell what happened",
-		Long: `Build signal_handling.ko and send_signal.ko inside a VM, install, load, look at and
-unload them there, each step with the command that a person would type and its
-real output; then the story of the kernel threads, the module request and the
-signals, as the trace saw them.`,
+		Short: "walk through the 2015 blog post with its two modules, and explain what happened",
+		Long: `Build signal_handling.ko and send_signal.ko in a VM, then install, load, inspect and
+unload them there. Each step shows the command that a person would type and its real
+output. Then comes the story of the kernel threads, the module request and the signals,
+as the trace saw them.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			dir, err := os.MkdirTemp("", "kmodlab-demo-")
 			if err != nil {
-				return fmt.Errorf("make a folder for the demo: %w", err)
+				return fmt.Errorf("create a folder for the demo: %w", err)
 			}
 			defer os.RemoveAll(dir)
 			if err := os.CopyFS(dir, modules.Signals()); err != nil {

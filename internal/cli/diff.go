@@ -13,7 +13,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/rundiff"
 )
 
-// Exit statuses of diff, as of diff(1).
+// The exit statuses of diff are those of diff(1).
 const (
 	diffSome    = 1
 	diffTrouble = 2
@@ -24,14 +24,14 @@ func newDiff() *cobra.Command {
 	d := new(display)
 	c := &cobra.Command{
 		Use:   "diff BEFORE AFTER",
-		Short: "tell what changed between two recorded runs, or two kernels",
-		Long: `Compare two recordings (.kmlab) or results (.json): verdict, modules, the stages of
-threads, requests, signals and their outcomes, order, and times. Pids, addresses
-and the background are not compared.
+		Short: "show what changed between two recorded runs, or two kernels",
+		Long: `Compare two recordings (.kmlab) or results (.json): the verdict, modules, thread stages,
+requests, signals and their outcomes, the order of events, and times. Pids, addresses
+and background activity are not compared.
 
-A time counts as changed when it is larger by a factor and by a floor: 4 and 30 ms
-where both runs were emulated (tcg), 2 and 2 ms on real processors. Between runs
-with different accelerators times are not compared.
+A time counts as changed when both its ratio and its difference are large enough: 4 times
+and 30 ms where both runs were emulated (tcg), 2 times and 2 ms on real processors.
+Times are not compared between runs with different accelerators.
 
 The exit status is 0 when nothing changed, 1 when something did, 2 for trouble.`,
 		Example: `  kmodlab run . --kernel debian:bookworm -o old.kmlab

@@ -22,7 +22,7 @@ func newDoctor() *cobra.Command {
 	var mirror string
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "say what is here, what is missing, and the command that mends it",
+		Short: "check what this machine has, what it lacks, and which command fixes that",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := store(mirror, nil)
@@ -46,7 +46,7 @@ func checkQEMU() kernel.Finding {
 	return kernel.Finding{Name: "QEMU", OK: true, Detail: path}
 }
 
-// checkKVM is never a failure: without KVM everything works, only slower.
+// checkKVM never fails: without KVM everything works, only more slowly.
 func checkKVM() kernel.Finding {
 	f := kernel.Finding{Name: "KVM", OK: true}
 	dir, err := kmodlab.DefaultCacheDir()
@@ -58,11 +58,11 @@ func checkKVM() kernel.Finding {
 	case vm.Proven:
 		f.Detail = "proven: " + state.Reason
 	case vm.Unusable:
-		f.Detail = "present but unusable, TCG is used: " + state.Reason
+		f.Detail = "present but unusable, so TCG is used: " + state.Reason
 	case vm.Unproven:
-		f.Detail = "present, not proven yet: the next run tries it"
+		f.Detail = "present, not tried yet: the next run will"
 	default:
-		f.Detail = "absent, TCG is used: " + state.Reason
+		f.Detail = "absent, so TCG is used: " + state.Reason
 	}
 	return f
 }
@@ -76,16 +76,15 @@ func checkSandbox(ctx context.Context) kernel.Finding {
 }
 
 func checkDevNull() kernel.Finding {
-	f := kernel.Finding{Name: "/dev/null", OK: true, Detail: "is there"}
+	f := kernel.Finding{Name: "/dev/null", OK: true, Detail: "present"}
 	st, err := os.Stat(os.DevNull)
 	if err != nil || st.Mode()&os.ModeCharDevice == 0 {
-		f.OK, f.Detail, f.Fix = false, "missing, or no device", "mknod -m 666 /dev/null c 1 3"
+		f.OK, f.Detail, f.Fix = false, "missing, or not a device", "mknod -m 666 /dev/null c 1 3"
 	}
 	return f
 }
 
-// printFindings ends with exit status 3 when something is missing that every
-// use needs.
+// printFindings returns exit status 3 when something is missing that every use needs.
 func printFindings(out io.Writer, findings []kernel.Finding) error {
 	missing := 0
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -112,7 +111,7 @@ func printFindings(out io.Writer, findings []kernel.Finding) error {
 	return nil
 }
 
-// interrupted gives the cause where a signal ended the command's context.
+// interrupted returns the cause if a signal cancelled the command's context.
 func interrupted(c *cobra.Command, err error) error {
 	if cause := context.Cause(c.Context()); cause != nil {
 		return cause

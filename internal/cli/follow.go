@@ -16,9 +16,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/report"
 )
 
-// followed shows the run while it goes on, where that is asked for: on a terminal
-// as lanes that are drawn over, else a line for each event, as trace does. The
-// context ends when nobody reads any more; stop is to be called in the end.
+// followed shows the run as it happens, if asked to: on a terminal as lanes that are redrawn, else as a line per event,
+// like trace. The context ends when nobody reads any more; the caller must call stop at the end.
 func (o *options) followed(ctx context.Context, p *progress, out io.Writer) (_ context.Context, stop func()) {
 	if !o.follow {
 		return ctx, func() {}
@@ -33,8 +32,8 @@ func (o *options) followed(ctx context.Context, p *progress, out io.Writer) (_ c
 	return ctx, stop
 }
 
-// printer prints to a reader who may go away, as head does: that ends the work,
-// through the context, and not this process in the middle of it.
+// printer prints to a reader that may go away, as head does. That must end the work through the context, not kill this
+// process in the middle of it.
 func printer(ctx context.Context, p *progress, out io.Writer) (_ context.Context, print func(string), stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	broken := make(chan os.Signal, 1)
@@ -50,7 +49,7 @@ func printer(ctx context.Context, p *progress, out io.Writer) (_ context.Context
 	return ctx, print, func() { signal.Stop(broken); cancel(nil) }
 }
 
-// following are the lanes of a run on a terminal.
+// following holds the lanes of a run on a terminal.
 type following struct {
 	opt      report.TextOptions
 	progress *progress
@@ -58,7 +57,7 @@ type following struct {
 
 	mu    sync.Mutex
 	lanes report.Follow
-	came  time.Time // when the newest event did
+	came  time.Time // when the newest event arrived
 }
 
 func (f *following) add(s *kmodlab.Seen) {

@@ -23,14 +23,14 @@ func newKernel() *cobra.Command {
 		Short: "list, fetch and remove kernels",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return &kmodlab.UsageError{Text: "say what to do: kmodlab kernel list, fetch NAME or rm NAME"}
+			return &kmodlab.UsageError{Text: "no command given: use kmodlab kernel list, fetch NAME or rm NAME"}
 		},
 	}
 	c.AddCommand(newKernelList(), newKernelFetch(), newKernelRemove())
 	return c
 }
 
-// store opens the cache of kernels.
+// store opens the kernel cache.
 func store(mirror string, progress func(kernel.Progress)) (*kernel.Store, error) {
 	dir, err := kmodlab.DefaultCacheDir()
 	if err != nil {
@@ -45,7 +45,7 @@ func store(mirror string, progress func(kernel.Progress)) (*kernel.Store, error)
 func newKernelList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "list the kernels that are here, and the names that can be fetched",
+		Short: "list the kernels in the cache, and the names that can be fetched",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := store("", nil)
@@ -64,7 +64,7 @@ func newKernelList() *cobra.Command {
 				return err
 			}
 			if len(kernels) == 0 {
-				fmt.Fprintln(c.OutOrStdout(), "no kernel is here yet; `kmodlab run` fetches the one that it needs")
+				fmt.Fprintln(c.OutOrStdout(), "the cache holds no kernel yet; `kmodlab run` fetches the one it needs")
 			}
 			fmt.Fprintln(c.OutOrStdout(), "\nNames:")
 			for _, f := range kernel.Forms() {
@@ -79,7 +79,7 @@ func newKernelFetch() *cobra.Command {
 	var mirror string
 	c := &cobra.Command{
 		Use:     "fetch NAME",
-		Short:   "fetch a kernel with the toolchain that builds its modules",
+		Short:   "fetch a kernel and the toolchain that builds its modules",
 		Example: "  kmodlab kernel fetch debian:trixie",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -115,7 +115,8 @@ func newKernelRemove() *cobra.Command {
 				return err
 			}
 			if !strings.HasPrefix(args[0], "debian:") {
-				return &kmodlab.UsageError{Text: fmt.Sprintf("%s: only debian: names are in the cache (kmodlab kernel list shows what is there)", args[0])}
+				return &kmodlab.UsageError{Text: fmt.Sprintf("%s: only debian: names are in the cache (see kmodlab kernel list)",
+					args[0])}
 			}
 			err = s.Remove(args[0])
 			if errors.Is(err, fs.ErrNotExist) {
@@ -126,7 +127,7 @@ func newKernelRemove() *cobra.Command {
 	}
 }
 
-// unknownName makes a kernel that does not exist wrong usage.
+// unknownName turns a kernel that does not exist into a usage error.
 func unknownName(err error) error {
 	if errors.Is(err, kernel.ErrUnknownName) {
 		return &kmodlab.UsageError{Text: err.Error()}

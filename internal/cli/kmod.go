@@ -10,15 +10,14 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
 )
 
-// newKmod are the commands of package kmodcmd, which read their own flags and
-// have kmod's exit statuses.
+// newKmod returns the commands of package kmodcmd, which parse their own flags and use kmod's exit statuses.
 func newKmod() []*cobra.Command {
 	short := map[string]string{
 		"depmod":   "write the index of a module tree",
 		"insmod":   "load a module file",
 		"lsmod":    "list the loaded modules",
 		"modinfo":  "show what a module says about itself",
-		"modprobe": "load or unload a module with what it needs",
+		"modprobe": "load or unload a module and its dependencies",
 		"rmmod":    "unload modules",
 	}
 	var list []*cobra.Command
@@ -39,7 +38,7 @@ func newKmod() []*cobra.Command {
 	return list
 }
 
-// The groups of the help.
+// The groups of commands in the help.
 const (
 	labGroup  = "lab"
 	kmodGroup = "kmod"

@@ -24,27 +24,26 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// format is what a file becomes by the ending of its name.
+// format is what a file becomes, chosen by the ending of its name.
 type format struct {
 	ending string
 	what   string
 	write  func(io.Writer, *result.Result) error // nil for the recording
 }
 
-// formats in the order in which help and errors list them. An ending that
-// contains another one stands before it.
+// formats in the order in which help and errors list them. An ending that contains another one comes before it.
 var formats = []format{
-	{".html", "a timeline to look at, one file for any browser", page.HTML},
+	{".html", "an interactive timeline, one file for any browser", page.HTML},
 	{".svg", "the timeline as a picture for slides", svg.SVG},
 	{".json", "the result, for programs (docs/result.schema.json)", report.JSON},
 	{".txt", "the story as text", plainText},
 	{".md", "the story as Markdown", report.Markdown},
 	{".mmd", "a Mermaid sequence diagram", report.Mermaid},
 	{".junit.xml", "JUnit XML, for CI", report.JUnit},
-	{".xml", "the same", report.JUnit},
-	{".ktap", "KTAP, as the kernel's own tests", report.KTAP},
+	{".xml", "the same as .junit.xml", report.JUnit},
+	{".ktap", "KTAP, like the kernel's own tests", report.KTAP},
 	{".pftrace", "a Perfetto trace", perfetto.Trace},
-	{recordingEnding, "a recording: kmodlab report makes all others of it", nil},
+	{recordingEnding, "a recording, which kmodlab report turns into any other format", nil},
 }
 
 const recordingEnding = ".kmlab"
@@ -53,7 +52,7 @@ func plainText(w io.Writer, r *result.Result) error {
 	return report.Text(w, r, report.TextOptions{})
 }
 
-// formatOf is the format of a file by its name, nil for an unknown ending.
+// formatOf returns the format that a file's name asks for, nil for an unknown ending.
 func formatOf(name string) *format {
 	base := strings.ToLower(filepath.Base(name))
 	for i, f := range formats {
@@ -80,17 +79,18 @@ func endings() string {
 	return strings.Join(list, " ")
 }
 
-// outputs are the files that a command is to write besides what it prints.
+// outputs are the files that a command writes besides what it prints.
 type outputs struct {
 	files []string
 	json  string // of --json; - is standard output
 }
 
 func (o *outputs) flags(f *pflag.FlagSet) {
-	f.StringArrayVarP(&o.files, "output", "o", nil, "also write `FILE`, in the format of its ending; can be repeated:\n"+endings())
+	f.StringArrayVarP(&o.files, "output", "o", nil,
+		"also write `FILE`, in the format of its ending; can be repeated:\n"+endings())
 }
 
-// check finds out now, and not after minutes, that a file cannot be written.
+// check finds out now, not after minutes of work, that a file cannot be written.
 func (o *outputs) check() error {
 	if o.json != "" && o.json != "-" {
 		if err := checkPlace("--json", o.json); err != nil {
@@ -100,7 +100,8 @@ func (o *outputs) check() error {
 	seen := make(map[string]bool)
 	for _, name := range o.files {
 		if formatOf(name) == nil {
-			return &kmodlab.UsageError{Text: fmt.Sprintf("-o %s: the ending of the name says the format, and this is none; there are\n%s", name, formatList())}
+			return &kmodlab.UsageError{Text: fmt.Sprintf(
+				"-o %s: the ending of the name says the format, and this one is unknown; choose from\n%s", name, formatList())}
 		}
 		if seen[filepath.Clean(name)] {
 			return &kmodlab.UsageError{Text: fmt.Sprintf("-o %s: named twice", name)}
@@ -127,7 +128,7 @@ func checkPlace(flag, name string) error {
 	return nil
 }
 
-// recording says whether one is wanted, and so has to be kept during the run.
+// recording reports whether a recording is wanted, and so must be kept during the run.
 func (o *outputs) recording() bool {
 	for _, name := range o.files {
 		if formatOf(name).write == nil {
@@ -137,8 +138,8 @@ func (o *outputs) recording() bool {
 	return false
 }
 
-// write writes all files. One that fails leaves the others; every failure is in
-// the error, a line each. rec may be nil when no recording is wanted.
+// write writes all files. A failure does not stop the others; the error has a line for each. rec may be nil when no
+// recording is wanted.
 func (o *outputs) write(out io.Writer, res *result.Result, rec *kmodlab.Recording) error {
 	var failed []error
 	if o.json == "-" {
@@ -159,13 +160,12 @@ func (o *outputs) write(out io.Writer, res *result.Result, rec *kmodlab.Recordin
 	return errors.Join(failed...)
 }
 
-// writeFile leaves the whole file under its name, or what was there before: it
-// writes into another file of the same folder and renames that. What is no
-// regular file, such as /dev/stdout, is written to as it is.
+// writeFile leaves either the whole new file under its name or what was there before: it writes another file in the
+// same folder and renames that. Anything that is not a regular file, such as /dev/stdout, is written in place.
 func writeFile(name string, write func(io.Writer) error) error {
 	target := name
 	if real, err := filepath.EvalSymlinks(name); err == nil {
-		target = real // a link stays one
+		target = real // a symlink stays a symlink
 	}
 	if st, err := os.Stat(target); err == nil && !st.Mode().IsRegular() {
 		f, err := os.OpenFile(target, os.O_WRONLY, 0)
@@ -178,11 +178,11 @@ func writeFile(name string, write func(io.Writer) error) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, bare(err))
 	}
-	defer f.Cleanup() // nothing once it is renamed
+	defer f.Cleanup() // does nothing after the rename
 	if err := buffered(f, write); err != nil {
 		return named(name, err)
 	}
-	return named(name, f.CloseAtomicallyReplace()) // with fsync: a full disk may tell only now
+	return named(name, f.CloseAtomicallyReplace()) // with fsync: a full disk may be reported only now
 }
 
 func buffered(f io.Writer, write func(io.Writer) error) error {
@@ -200,7 +200,7 @@ func named(name string, err error) error {
 	return fmt.Errorf("write %s: %w: nothing is left of it", name, bare(err))
 }
 
-// bare leaves out the name of the file that is only in between.
+// bare drops the name of the temporary file from an error.
 func bare(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

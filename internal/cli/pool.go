@@ -21,10 +21,10 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// moduleFile tells .ko files, which are one run together, from folders.
+// moduleFile matches .ko files, which together are one run; a folder is a run of its own.
 var moduleFile = lazyregexp.New(`\.ko(\.gz|\.xz|\.zst)?$`)
 
-// areFolders says whether run was given folders, each of which is a run.
+// areFolders reports whether run was given folders, each of which is a run.
 func areFolders(args []string) bool {
 	for _, a := range args {
 		if moduleFile.MatchString(a) {
@@ -34,7 +34,7 @@ func areFolders(args []string) bool {
 	return len(args) > 1
 }
 
-// many is a run of several folders while it goes on.
+// many is the state of a run of several folders.
 type many struct {
 	*options
 	out, errOut io.Writer
@@ -43,26 +43,26 @@ type many struct {
 	width       int      // of the longest
 	outputs     manyOutputs
 	records     []*kmodlab.Recording
-	said        []bytes.Buffer // by -v, until the run has ended
+	said        []bytes.Buffer // by -v, kept until the run has ended
 	began       []time.Time
 
 	mu    sync.Mutex
-	once  map[string]bool // what was said aloud, which many runs would say
-	phase string          // what one of them is at that takes long
+	once  map[string]bool // messages already shown, which many runs would repeat
+	phase string          // the long phase that one of the runs is in
 	ended []report.Named
-	keep  []report.Named // by folder, for files of all runs
-	wrong []error        // files that were not written
+	keep  []report.Named // by folder, for files that hold all runs
+	wrong []error        // files that could not be written
 	usage error
 }
 
-// runMany runs each folder, jobs at a time, and reports each as it ends.
+// runMany runs each folder, jobs at a time, and reports each when it ends.
 func (o *options) runMany(c *cobra.Command, dirs []string, jobs int) error {
 	m := &many{options: o, out: c.OutOrStdout(), errOut: c.ErrOrStderr(), once: make(map[string]bool)}
 	if err := m.check(dirs, jobs); err != nil {
 		return err
 	}
 	if o.outputs.json == "-" {
-		m.out = m.errOut // the results have standard output to themselves
+		m.out = m.errOut // standard output carries only the results
 	}
 	for _, n := range m.names {
 		m.width = max(m.width, len(n))
@@ -78,7 +78,7 @@ func (o *options) runMany(c *cobra.Command, dirs []string, jobs int) error {
 	ctx, stop := context.WithCancelCause(c.Context())
 	defer stop(nil)
 	err := kmodlab.RunAll(ctx, m.specs(dirs), jobs, func(i int, res *result.Result, err error) {
-		if err != nil { // wrong usage that only the work brought to light, and the same for all
+		if err != nil { // a usage error that only the work revealed; it is the same for all runs
 			m.usage = err
 			stop(err)
 			return
@@ -90,7 +90,7 @@ func (o *options) runMany(c *cobra.Command, dirs []string, jobs int) error {
 	if m.usage != nil {
 		return m.usage
 	} else if errors.As(err, &usage) {
-		return usage // it names the folder itself
+		return usage // the text names the folder itself
 	} else if err != nil {
 		return err
 	}
@@ -100,15 +100,15 @@ func (o *options) runMany(c *cobra.Command, dirs []string, jobs int) error {
 func (m *many) check(dirs []string, jobs int) error {
 	switch {
 	case jobs < 0:
-		return usageText("-j %d: name how many run at a time; 0 is as many as there are processors", jobs)
+		return usageText("-j %d: must be the number of runs at a time; 0 means one per processor", jobs)
 	case m.follow:
-		return usageText("--follow is for one folder: name one")
+		return usageText("--follow works with one folder only: name one")
 	case len(m.spec.Load) > 0 || len(m.spec.Params) > 0:
-		return usageText("--load and --params are about one folder: name one")
+		return usageText("--load and --params work with one folder only: name one")
 	}
 	var paths []string
 	for _, d := range dirs {
-		path, err := filepath.Abs(d) // "." has a name as well
+		path, err := filepath.Abs(d) // "." has a name too
 		if err != nil {
 			return fmt.Errorf("find folder %s: %w", d, err)
 		}
@@ -130,7 +130,7 @@ func usageText(format string, args ...any) error {
 	return &kmodlab.UsageError{Text: fmt.Sprintf(format, args...)}
 }
 
-// specs are the runs, each with its own eyes.
+// specs returns the runs' specs, each with its own watch.
 func (m *many) specs(dirs []string) []kmodlab.Spec {
 	var specs []kmodlab.Spec
 	for i, dir := range dirs {
@@ -154,7 +154,7 @@ func (m *many) specs(dirs []string) []kmodlab.Spec {
 	return specs
 }
 
-// atPhase notes when a run begins, and what it is at that all may wait for.
+// atPhase notes that a run begins, and any phase that the other runs may wait for.
 func (m *many) atPhase(i int, name, detail string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -169,7 +169,7 @@ func (m *many) atPhase(i int, name, detail string) {
 	m.showProgress()
 }
 
-// log shows at once what a person should know, once where all runs say it.
+// log shows a message at once; one that all runs would repeat is shown once.
 func (m *many) log(i int, line string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -180,14 +180,14 @@ func (m *many) log(i int, line string) {
 	m.progress.print(m.errOut, fmt.Sprintf("kmodlab: %s: %s\n", m.names[i], line))
 }
 
-// say keeps what -v shows until the run has ended, for others run meanwhile.
+// say keeps what -v shows until the run has ended, since other runs print meanwhile.
 func (m *many) say(i int, text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.said[i].WriteString(text)
 }
 
-// showProgress is for a terminal only: a file has the lines of those that ended.
+// showProgress only draws on a terminal: a file gets a line per run that ended.
 func (m *many) showProgress() {
 	if !m.progress.inBlock {
 		return
@@ -199,7 +199,7 @@ func (m *many) showProgress() {
 	m.progress.phase(kmodlab.Progress{Phase: "pool", Detail: text})
 }
 
-// end shows a run that has ended, and writes its files.
+// end shows a run that has ended and writes its files.
 func (m *many) end(i int, res *result.Result) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -223,7 +223,7 @@ func (m *many) end(i int, res *result.Result) {
 	m.showProgress()
 }
 
-// detail is what one run by itself would have shown.
+// detail is what a single run would have shown.
 func (m *many) detail(i int, res *result.Result) string {
 	var b bytes.Buffer
 	b.WriteString("\n")
@@ -231,12 +231,12 @@ func (m *many) detail(i int, res *result.Result) string {
 	if !m.verbose {
 		m.showFailedBuild(&b, res)
 	}
-	report.Text(&b, res, m.display.options(m.out, m.verbose)) // into memory, which does not fail
+	report.Text(&b, res, m.display.options(m.out, m.verbose)) // into memory, which cannot fail
 	b.WriteString("\n")
 	return b.String()
 }
 
-// conclude writes the files that hold all runs, sums up and gives the exit status.
+// conclude writes the files that hold all runs, prints the sum and returns the exit status.
 func (m *many) conclude(out io.Writer) error {
 	if err := m.outputs.writeAll(out, m.keep); err != nil {
 		m.wrong = append(m.wrong, err)
@@ -256,8 +256,8 @@ func (m *many) conclude(out io.Writer) error {
 	return nil
 }
 
-// tellApart gives each folder its own name, or where several have the same, the path
-// as the person gave it. paths are the same folders from the root on.
+// tellApart gives each folder its own name or, where several share one, the path as the person gave it. paths are the
+// same folders as absolute paths.
 func tellApart(dirs, paths []string) []string {
 	count := make(map[string]int)
 	for _, p := range paths {

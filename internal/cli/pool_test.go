@@ -35,7 +35,8 @@ func TestAreFolders(t *testing.T) {
 	for _, c := range []struct {
 		args []string
 		want bool
-	}{{[]string{"a"}, false}, {[]string{"a", "b"}, true}, {[]string{"a.ko", "b.ko.xz"}, false}, {[]string{"a", "b.ko"}, false}} {
+	}{{[]string{"a"}, false}, {[]string{"a", "b"}, true}, {[]string{"a.ko", "b.ko.xz"}, false},
+		{[]string{"a", "b.ko"}, false}} {
 		if areFolders(c.args) != c.want {
 			t.Errorf("%q: want %t", c.args, c.want)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/report"
 )
 
-// placeholder is where a folder's name goes in the name of a file.
+// placeholder is replaced by a folder's name in the name of a file.
 const placeholder = "{}"
 
 // joint are the formats that hold several runs in one file.
@@ -21,20 +21,22 @@ var joint = map[string]func(io.Writer, []report.Named) error{
 	".json": report.JSONAll, ".junit.xml": report.JUnitAll, ".xml": report.JUnitAll, ".ktap": report.KTAPAll,
 }
 
-// manyOutputs are the files of several runs: some for each, some for all.
+// manyOutputs are the files of several runs: some per run, some for all.
 type manyOutputs struct {
 	each []outputs // by run
 	all  outputs
 }
 
-// forMany checks the files and tells those of each run from those of all.
+// forMany checks the files and separates those per run from those for all runs.
 func (o *outputs) forMany(names []string) (manyOutputs, error) {
 	m := manyOutputs{each: make([]outputs, len(names))}
-	var every outputs // for what no two may share
+	var every outputs // to find a file that two runs would share
 	for _, name := range o.files {
 		if !strings.Contains(name, placeholder) {
 			if f := formatOf(name); f != nil && joint[f.ending] == nil {
-				return m, usageText("-o %s: a file of this kind holds one run: write {} where the folder's name goes, as in -o '{}%s'", name, f.ending)
+				return m, usageText(
+					"-o %s: a file of this kind holds one run: put {} where the folder's name goes, as in -o '{}%s'",
+					name, f.ending)
 			}
 			m.all.files = append(m.all.files, name)
 			continue
@@ -61,8 +63,7 @@ func (o *outputs) forMany(names []string) (manyOutputs, error) {
 	return m, errors.Join(every.check(), m.all.check())
 }
 
-// fileNames are the runs' names as they can stand in a file's name, each of them
-// once.
+// fileNames turns the runs' names into unique parts of file names.
 func fileNames(names []string) []string {
 	seen := make(map[string]bool)
 	var list []string
@@ -78,7 +79,7 @@ func fileNames(names []string) []string {
 	return list
 }
 
-// fill puts the one folder's name where the placeholder is.
+// fill puts a folder's name where the placeholder is.
 func (o *outputs) fill(name string) {
 	for i := range o.files {
 		o.files[i] = strings.ReplaceAll(o.files[i], placeholder, name)
@@ -88,7 +89,7 @@ func (o *outputs) fill(name string) {
 
 func (m *manyOutputs) recording() bool { return len(m.each) > 0 && m.each[0].recording() }
 
-// needAll says whether results have to be kept until all runs have ended.
+// needAll reports whether results must be kept until all runs have ended.
 func (m *manyOutputs) needAll() bool { return m.all.json != "" || len(m.all.files) > 0 }
 
 func (m *manyOutputs) writeOne(i int, run report.Named, rec *kmodlab.Recording) error {

@@ -16,40 +16,37 @@ import (
 	"github.com/kmodlab/kmodlab/internal/report"
 )
 
-// progress shows what is worked at: in a terminal on a line that is drawn over,
-// below the lanes where a run is followed; in a file as a line for each phase
-// that a person would wait for, and now and then one for how far it is.
+// progress shows the current phase: in a terminal on a line that is redrawn, below the lanes where a run is followed;
+// in a file as a line for each phase worth waiting for, and now and then a line that says how far it is.
 type progress struct {
 	w   io.Writer
 	now func() time.Time
 
 	mu      sync.Mutex
-	block   *block // nil where nothing can be drawn over
-	inBlock bool   // the phase is a line of it; else it is told in lines of w
+	block   *block // nil if nothing can be redrawn
+	inBlock bool   // the phase is a line of block; else it goes to w as lines
 	lanes   func(columns, rows int) []string
-	text    string // of the phase that goes on
+	text    string // the current phase in words
 	at      amount
-	said    time.Time // when w was told of it last
+	said    time.Time // when w last got a line
 	closed  bool
 	stop    chan struct{}
 	stopped sync.WaitGroup
 }
 
-// phaseNames are the words for the phases of a run; a phase without words is
-// too short to be shown.
+// phaseNames are the phases of a run in words. A phase that is missing here is too short to be shown.
 var phaseNames = map[string]string{
 	"kernel":  "looking for the kernel",
 	"build":   "building the modules",
 	"install": "installing the modules",
 	"boot":    "booting the guest",
 	"attach":  "attaching the tracer",
-	"run":     "letting the modules run",
+	"run":     "running the modules",
 	"trace":   "tracing",
 	"report":  "collecting the trace",
 }
 
-// drawEvery is how often a terminal is drawn anew; sayEvery how often a file gets
-// a line of something that goes on.
+// drawEvery is how often a terminal is redrawn, sayEvery how often a file gets a line about a long phase.
 const (
 	drawEvery = 100 * time.Millisecond
 	sayEvery  = 5 * time.Second
@@ -64,14 +61,14 @@ func newProgress(w io.Writer) *progress {
 	return p
 }
 
-// follow draws lanes above the phase from now on, on out, a terminal.
+// follow draws lanes above the phase from now on. out is a terminal.
 func (p *progress) follow(out io.Writer, lanes func(columns, rows int) []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return
 	}
-	if p.block == nil { // what is said goes into a file
+	if p.block == nil { // w is a file
 		p.block = new(block)
 		p.stopped.Go(p.tick)
 	}
@@ -80,8 +77,7 @@ func (p *progress) follow(out io.Writer, lanes func(columns, rows int) []string)
 	p.draw()
 }
 
-// tick redraws, so that the time goes on while nothing else does, and follows the
-// terminal's size.
+// tick redraws, so that the clock advances while nothing happens, and follows the terminal's size.
 func (p *progress) tick() {
 	t := time.NewTicker(drawEvery)
 	defer t.Stop()
@@ -101,7 +97,7 @@ func (p *progress) tick() {
 	}
 }
 
-// phase is kmodlab.Watch.Phase.
+// phase implements kmodlab.Watch.Phase.
 func (p *progress) phase(to kmodlab.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +130,7 @@ func (p *progress) phase(to kmodlab.Progress) {
 	}
 }
 
-// say tells a file of the phase.
+// say writes a line about the phase to a file.
 func (p *progress) say(more string, now time.Time) {
 	if p.text == "" {
 		return
@@ -158,13 +154,13 @@ func (p *progress) line() string {
 	return p.text + " …"
 }
 
-// draw draws what there is, if that is a terminal.
+// draw redraws everything, if there is a terminal.
 func (p *progress) draw() {
 	if p.block == nil || p.closed {
 		return
 	}
 	columns, rows := terminalSize(p.block.w)
-	columns-- // a full line would leave the cursor behind the edge
+	columns-- // a full line would leave the cursor past the edge
 	var lines []string
 	if p.lanes != nil {
 		lines = p.lanes(columns, rows-2)
@@ -178,7 +174,7 @@ func (p *progress) draw() {
 // print writes whole lines between two drawings.
 func (p *progress) print(w io.Writer, text string) { p.printTo(w, text) }
 
-// printTo is print for output that may have nobody who reads it.
+// printTo is print for output that may have lost its reader.
 func (p *progress) printTo(w io.Writer, text string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -192,7 +188,7 @@ func (p *progress) printTo(w io.Writer, text string) error {
 	return err
 }
 
-// close ends the drawing. It can be called again.
+// close ends the drawing. It may be called more than once.
 func (p *progress) close() {
 	p.mu.Lock()
 	if p.block != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/kmodlab/kmodlab"
 )
 
-// clock is a time that tests move.
+// clock is a time that tests advance.
 type clock struct{ at time.Time }
 
 func (c *clock) now() time.Time { return c.at }
 
-// TestProgressPlain: into a file goes a line for what begins, at most one in five
-// seconds for how far it is, and one at the end.
+// TestProgressPlain: a file gets a line when something begins, at most one every five seconds about its progress, and
+// one at the end.
 func TestProgressPlain(t *testing.T) {
 	var out bytes.Buffer
 	c := &clock{time.Unix(1000, 0)}
@@ -28,17 +28,19 @@ func TestProgressPlain(t *testing.T) {
 	p.phase(kmodlab.Progress{Phase: "kernel"})
 	for pct := range int64(100) {
 		c.at = c.at.Add(10 * time.Millisecond)
-		p.phase(kmodlab.Progress{Phase: "kernel", Detail: "package index of bookworm", Done: pct, Total: 100, Unit: "percent"})
+		p.phase(kmodlab.Progress{Phase: "kernel", Detail: "package index of bookworm", Done: pct, Total: 100,
+			Unit: "percent"})
 	}
 	fetch := func(done int64) {
-		p.phase(kmodlab.Progress{Phase: "kernel", Detail: "40 packages of debian:bookworm", Done: done, Total: 61_200_000, Unit: "bytes"})
+		p.phase(kmodlab.Progress{Phase: "kernel", Detail: "40 packages of debian:bookworm", Done: done, Total: 61_200_000,
+			Unit: "bytes"})
 	}
 	fetch(0)
 	for i := range int64(120) { // 5 MB/s
 		c.at = c.at.Add(100 * time.Millisecond)
 		fetch((i + 1) * 500_000)
 	}
-	c.at = c.at.Add(6 * time.Second) // it stands still
+	c.at = c.at.Add(6 * time.Second) // it stalls
 	fetch(60_000_000)
 	c.at = c.at.Add(time.Second)
 	fetch(61_200_000)
@@ -66,7 +68,7 @@ kmodlab: booting the guest
 	}
 }
 
-// TestProgressLine is what a terminal shows of a phase.
+// TestProgressLine checks what a terminal shows of a phase.
 func TestProgressLine(t *testing.T) {
 	c := &clock{time.Unix(1000, 0)}
 	p := newProgress(new(bytes.Buffer))
@@ -79,10 +81,14 @@ func TestProgressLine(t *testing.T) {
 		{0, kmodlab.Progress{Phase: "boot"}, "booting the guest …"},
 		{3 * time.Second, kmodlab.Progress{Phase: "boot"}, "booting the guest … 3 s"},
 		{0, kmodlab.Progress{Detail: "bad\x1b[2J name"}, `bad\x1b[2J name …`},
-		{0, kmodlab.Progress{Phase: "kernel", Total: 61_200_000, Unit: "bytes"}, "looking for the kernel … 0.0 of 61.2 MB, 0.0 kB/s"},
-		{2 * time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_200_000, Total: 61_200_000, Unit: "bytes"}, "looking for the kernel … 10.2 of 61.2 MB, 5.1 MB/s"},
-		{time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_250_000, Total: 61_200_000, Unit: "bytes"}, "looking for the kernel … 10.2 of 61.2 MB, 3.4 MB/s"},
-		{20 * time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_250_000, Total: 61_200_000, Unit: "bytes"}, "looking for the kernel … 10.2 of 61.2 MB, 0.0 kB/s"},
+		{0, kmodlab.Progress{Phase: "kernel", Total: 61_200_000, Unit: "bytes"},
+			"looking for the kernel … 0.0 of 61.2 MB, 0.0 kB/s"},
+		{2 * time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_200_000, Total: 61_200_000, Unit: "bytes"},
+			"looking for the kernel … 10.2 of 61.2 MB, 5.1 MB/s"},
+		{time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_250_000, Total: 61_200_000, Unit: "bytes"},
+			"looking for the kernel … 10.2 of 61.2 MB, 3.4 MB/s"},
+		{20 * time.Second, kmodlab.Progress{Phase: "kernel", Done: 10_250_000, Total: 61_200_000, Unit: "bytes"},
+			"looking for the kernel … 10.2 of 61.2 MB, 0.0 kB/s"},
 		{0, kmodlab.Progress{Phase: "kernel", Done: 7, Total: 40, Unit: "packages"}, "looking for the kernel … 7 of 40"},
 		{0, kmodlab.Progress{Phase: "kernel", Done: 45, Total: 100, Unit: "percent"}, "looking for the kernel … 45%"},
 	} {
@@ -94,8 +100,7 @@ func TestProgressLine(t *testing.T) {
 	}
 }
 
-// TestBlockClear: one line is erased by itself, unless a narrower terminal has
-// wrapped it.
+// TestBlockClear: a single line is erased on its own, unless a narrower terminal has wrapped it.
 func TestBlockClear(t *testing.T) {
 	const line, all = "\r\x1b[K", "\r\x1b[K\n\x1b[J\x1b[1A"
 	bold := "\x1b[1m" + strings.Repeat("…", 30) + "\x1b[0m"

@@ -21,12 +21,12 @@ func newReport() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report FILE.kmlab | RESULT.json",
 		Short: "show a recorded run, or turn it into other formats",
-		Long: `Make the result of a recording anew (records are decoded, named and joined again,
-by this kmodlab), on any machine: it takes no VM, no root and no kernel. Without
--o the story is printed. A result that was kept as JSON can be given as well.
+		Long: `Rebuild the result of a recording: this kmodlab decodes, symbolizes and correlates the
+records again, on any machine, without a VM, root or kernel. Without -o it prints the
+story. It also takes a result that was saved as JSON.
 
-The exit status is 0 when the report could be made, whatever its verdict is, 2
-for what is no recording, and 3 when a file cannot be written.`,
+The exit status is 0 when the report could be made, whatever its verdict, 2 when the
+file is no recording, and 3 when a file cannot be written.`,
 		Example: `  kmodlab run modules/signals -o run.kmlab
   kmodlab report run.kmlab
   kmodlab report run.kmlab -o trace.pftrace -o story.md -o junit.xml`,
@@ -37,7 +37,7 @@ for what is no recording, and 3 when a file cannot be written.`,
 	o.outputs.flags(f)
 	f.StringVar(&o.outputs.json, "json", "", "write the result as JSON to `FILE` (- is standard output)")
 	o.display.pagerFlags(f)
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what most readers can do without")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "also show what most readers can do without")
 	return c
 }
 
@@ -51,7 +51,7 @@ func (o *options) report(c *cobra.Command, name string) error {
 		return err
 	}
 	if rec == nil && o.outputs.recording() {
-		return &kmodlab.UsageError{Text: name + " is a result, of which no recording can be made: that is made by the run (-o run.kmlab)"}
+		return &kmodlab.UsageError{Text: name + " is a result; a recording can only be made by the run itself (-o run.kmlab)"}
 	}
 	if len(o.outputs.files) == 0 && o.outputs.json == "" {
 		err := o.display.show(out, errOut, func(w io.Writer) error {
@@ -69,12 +69,12 @@ func (o *options) report(c *cobra.Command, name string) error {
 	return nil
 }
 
-// readRun reads a recording, or a result as JSON: then there is no Recording. The
-// first byte tells them apart.
+// readRun reads a recording or a JSON result, which has no Recording. The first byte tells them apart.
 func readRun(name string) (*result.Result, *kmodlab.Recording, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, nil, &kmodlab.UsageError{Text: fmt.Sprintf("%s: %v: name a recording (.kmlab) or a result (.json)", name, bare(err))}
+		return nil, nil, &kmodlab.UsageError{Text: fmt.Sprintf(
+			"%s: %v: name a recording (.kmlab) or a result (.json)", name, bare(err))}
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err == nil && st.IsDir() {

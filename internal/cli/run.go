@@ -26,29 +26,31 @@ type options struct {
 	display display
 	verbose bool
 	follow  bool
-	walk    bool // the commands are what is to be seen
+	walk    bool // the commands are the point, so they go to standard output
 }
 
 // machineFlags say where a run or a trace takes place.
 func machineFlags(f *pflag.FlagSet, spec *kmodlab.Spec) {
 	f.StringVar(&spec.Kernel, "kernel", "", "kernel to boot, such as debian:trixie (default: this host's Debian release)")
 	f.StringVar(&spec.Build, "build", spec.Build, "where to build: auto, vm or sandbox")
-	f.StringVar(&spec.Accel, "accel", "", "kvm or tcg (default: KVM where it is proven to work)")
+	f.StringVar(&spec.Accel, "accel", "", "kvm or tcg (default: kvm where it was seen to work)")
 	f.StringVar(&spec.Mirror, "mirror", "", "Debian mirror for kernels (default: $KMODLAB_MIRROR, then this host's apt)")
 	f.BoolVar(&spec.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
-	f.BoolVar(&spec.Cold, "cold", false, "boot the VM anew, also where a saved one could go on (which needs no KVM)")
-	f.IntVar(&spec.CPUs, "cpus", 0, "processors of the VM (default 2)")
+	f.BoolVar(&spec.Cold, "cold", false, "boot the VM even if there is a snapshot to resume from (without KVM only)")
+	f.IntVar(&spec.CPUs, "cpus", 0, "CPUs of the VM (default 2)")
 	f.IntVar(&spec.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
-	f.DurationVar(&spec.StepTimeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s)")
+	f.DurationVar(&spec.StepTimeout, "timeout", 0, "time limit of each step, ten times as long without KVM (default 30s)")
 }
 
 func (o *options) flags(f *pflag.FlagSet) {
 	machineFlags(f, &o.spec)
 	o.outputs.flags(f)
 	o.display.flags(f)
-	f.StringVar(&o.outputs.json, "json", "", "write the result as JSON to `FILE` (- is standard output, without the story)")
+	f.StringVar(&o.outputs.json, "json", "",
+		"write the result as JSON to `FILE` (- is standard output, without the story)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show commands, the kernel's log and what each hook saw")
-	f.BoolVar(&o.follow, "follow", false, "meanwhile show each task, its stage and its last events; into a file, a line for each event")
+	f.BoolVar(&o.follow, "follow", false,
+		"show each task, its stage and last events live; without a terminal, a line per event")
 }
 
 func newRun() *cobra.Command {
@@ -61,10 +63,10 @@ func newRun() *cobra.Command {
 in dependency order, trace what the kernel does, unload them in reverse order,
 and tell the story with its verdict.
 
-Several folders are so many runs, -j at a time, each in a VM of its own; ready .ko
-files together are one. Each has a line as it ends, with its story where it did not
-pass, and the last line counts them. In -o, {} stands for a folder's name; without it
-.json, .junit.xml and .ktap hold all runs in one file. Exit status: 0 all passed, 1 a
+Each folder is a run of its own, in its own VM, -j of them at a time; .ko files together
+are one run. Each run prints a line when it ends, with its story unless it passed, and
+the last line counts them. In -o, {} stands for the folder's name; without {}, .json,
+.junit.xml and .ktap hold all runs in one file. Exit status: 0 all runs passed, 1 a
 module did not, 3 this machine or a guest failed.`,
 		Example: `  kmodlab run modules/signals
   kmodlab run . --load hello --params hello.count=3 --for 5s
@@ -84,8 +86,8 @@ module did not, 3 this machine or a guest failed.`,
 	}
 	f := c.Flags()
 	o.flags(f)
-	f.IntVarP(&jobs, "jobs", "j", 0, "of several folders, how many run at a time (default: as many as there are processors)")
-	f.StringSliceVar(&o.spec.Load, "load", nil, "modules to load, with what they need (default: all of the folder)")
+	f.IntVarP(&jobs, "jobs", "j", 0, "how many of several folders run at a time (default: one per processor)")
+	f.StringSliceVar(&o.spec.Load, "load", nil, "modules to load, with their dependencies (default: all in the folder)")
 	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
 	f.DurationVar(&o.spec.For, "for", 0, "how long the modules run before they are unloaded (default 1s)")
 	return c
@@ -109,7 +111,7 @@ func (o *options) source(args []string) error {
 	return nil
 }
 
-// run runs the spec and reports.
+// run runs the spec and reports the result.
 func (o *options) run(c *cobra.Command) error {
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
 	if err := o.check(); err != nil {
@@ -145,13 +147,13 @@ func (o *options) check() error {
 		return err
 	}
 	if o.follow && o.outputs.json == "-" {
-		return &kmodlab.UsageError{Text: "--follow and --json - both want standard output: give --json a file"}
+		return &kmodlab.UsageError{Text: "--follow and --json - both write to standard output: give --json a file"}
 	}
 	return o.outputs.check()
 }
 
-// conclude gives the exit status: that of the verdict, but for a file that could not
-// be written, which is this machine's failure.
+// conclude returns the exit status: that of the verdict, unless a file could not be written, which is this machine's
+// failure.
 func conclude(written error, res *result.Result, errOut io.Writer) error {
 	status := res.Verdict.Class.ExitStatus()
 	if written != nil {
@@ -164,15 +166,14 @@ func conclude(written error, res *result.Result, errOut io.Writer) error {
 	return nil
 }
 
-// sayFailed has a line for each file that could not be written.
+// sayFailed prints a line for each file that could not be written.
 func sayFailed(err error, errOut io.Writer) {
 	for line := range strings.Lines(err.Error() + "\n") {
 		fmt.Fprintf(errOut, "kmodlab: %s", line)
 	}
 }
 
-// watch shows what goes on, on standard error, and of a walk the commands on
-// standard output.
+// watch shows progress on standard error, and the commands of a walk on standard output.
 func (o *options) watch(p *progress, out, errOut io.Writer) {
 	o.spec.Watch.Phase = p.phase
 	o.spec.Watch.Log = func(line string) { p.print(errOut, "kmodlab: "+line+"\n") }
@@ -187,7 +188,7 @@ func (o *options) watch(p *progress, out, errOut io.Writer) {
 	}
 }
 
-// showFailedBuild shows what the compiler said, unless it was shown already.
+// showFailedBuild shows the compiler's output, unless it was shown already.
 func (o *options) showFailedBuild(w io.Writer, res *result.Result) {
 	if res.Verdict.Class != result.Build || o.spec.Watch.Command != nil {
 		return

@@ -30,7 +30,7 @@ func (d *display) flags(f *pflag.FlagSet) {
 	f.StringVar(&d.color, "color", "auto", "colours: auto (on a terminal, without $NO_COLOR), always or never")
 }
 
-// pagerFlags are for the commands that only show.
+// pagerFlags are for the commands that only show something.
 func (d *display) pagerFlags(f *pflag.FlagSet) {
 	d.flags(f)
 	f.BoolVar(&d.noPager, "no-pager", false, "do not use $PAGER where the text is longer than the screen")
@@ -44,7 +44,7 @@ func (d *display) check() error {
 	return &kmodlab.UsageError{Text: fmt.Sprintf("--color %s: choose auto, always or never", d.color)}
 }
 
-// options shape the report for where it goes.
+// options adapt the report to its destination.
 func (d *display) options(out io.Writer, verbose bool) report.TextOptions {
 	return report.TextOptions{Color: d.colored(out), Width: width(out), Verbose: verbose}
 }
@@ -59,7 +59,7 @@ func (d *display) colored(out io.Writer) bool {
 	return isTerminal(out) && os.Getenv("NO_COLOR") == ""
 }
 
-// isTerminal says whether a line can be drawn over.
+// isTerminal reports whether w is a terminal, where a line can be redrawn.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
@@ -68,7 +68,7 @@ func isTerminal(w io.Writer) bool {
 // maxWidth keeps the story's columns together on very wide terminals.
 const maxWidth = 120
 
-// width is the terminal's up to a bound, 0 where there is none.
+// width is the terminal's width up to maxWidth, 0 where w is no terminal.
 func width(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
@@ -78,8 +78,8 @@ func width(w io.Writer) int {
 	return 0
 }
 
-// show prints a text, through the person's pager where it is longer than the
-// terminal. The pager gets its text from us alone, so that its end is ours.
+// show prints a text, through the person's pager if it is longer than the terminal. The pager reads from us alone, so
+// that we decide where its input ends.
 func (d *display) show(out, errOut io.Writer, print func(io.Writer) error) error {
 	f, ok := out.(*os.File)
 	pager := d.pager()
@@ -105,14 +105,14 @@ func (d *display) show(out, errOut io.Writer, print func(io.Writer) error) error
 	return err
 }
 
-// paged shows a text through a pager, and says whether there is such a one.
-// However the person left it is fine, and Ctrl-C meanwhile is the pager's.
+// paged shows a text through a pager, and reports whether there is such a pager. Any way of leaving it is fine, and
+// Ctrl-C belongs to the pager meanwhile.
 func paged(pager string, text []byte, out *os.File, errOut io.Writer) bool {
 	cmd := exec.Command("sh", "-c", pager)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text), out, errOut
 	cmd.Env = os.Environ()
 	if os.Getenv("LESS") == "" {
-		cmd.Env = append(cmd.Env, "LESS=-R") // colours, and nothing else that the text may hold: it holds nothing else
+		cmd.Env = append(cmd.Env, "LESS=-R") // only colours get through, and the text holds no other escapes
 	}
 	keys := make(chan os.Signal, 1)
 	signal.Notify(keys, syscall.SIGINT, syscall.SIGQUIT)
@@ -126,7 +126,7 @@ func paged(pager string, text []byte, out *os.File, errOut io.Writer) bool {
 	return true
 }
 
-// What a shell answers for a command that it cannot run.
+// The exit statuses of a shell that cannot run a command.
 const (
 	notExecutable = 126
 	noCommand     = 127

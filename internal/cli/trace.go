@@ -38,16 +38,14 @@ func newTrace() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trace [flags] [-- COMMAND…]",
 		Short: "show kernel threads, module requests and signals as they happen",
-		Long: `Print a line for each thing that kernel threads, module requests, modules and
-signals go through, as it happens, and end with the summary: in a VM, whose
-guest can run modprobe, insmod, rmmod, lsmod, modinfo and depmod; or with --here
-on this machine's own kernel, as root, where any command can be run and nothing
-is changed.
+		Long: `Print a line for each thing that happens to kernel threads, module requests, modules and
+signals, as it happens, and end with a summary. It runs in a VM, where the command can be
+modprobe, insmod, rmmod, lsmod, modinfo or depmod, or with --here on this machine's own
+kernel, as root, where any command will do and tracing changes nothing.
 
-The trace lasts as long as --for says, or else until the command ends, or until
-Ctrl-C. Lines go to
-standard output, what the command prints to standard error. What the filters
-leave out is dropped in the kernel.`,
+The trace lasts as long as --for says, else until the command ends, or until Ctrl-C.
+Lines go to standard output, the command's own output to standard error. What the
+filters leave out is dropped inside the kernel.`,
 		Example: `  kmodlab trace --modules modules/signals --for 5s -- modprobe signal_handling
   sudo kmodlab trace --here --signal usr1,term --to sshd
   sudo kmodlab trace --here --json -- modprobe loop >loop.jsonl`,
@@ -55,22 +53,23 @@ leave out is dropped in the kernel.`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
 	f := c.Flags()
-	f.SetInterspersed(false) // the command's flags are its own
+	f.SetInterspersed(false) // flags after the command belong to the command
 	machineFlags(f, &o.spec.Spec)
 	filter := &o.spec.Filter
 	f.StringVar(&filter.Thread, "thread", "", "only the kernel threads of this `NAME`")
-	f.StringVar(&filter.Module, "module", "", "only what the module of this `NAME` does and gets")
-	f.StringSliceVar(&o.signals, "signal", nil, "only these signals: `SIG`,… as USR1, SIGUSR1 or 10")
+	f.StringVar(&filter.Module, "module", "", "only what concerns the module of this `NAME`")
+	f.StringSliceVar(&o.signals, "signal", nil, "only these signals: `SIG`,… such as USR1, SIGUSR1 or 10")
 	f.StringVar(&filter.From, "from", "", "only signals from this task (`NAME` or pid)")
 	f.StringVar(&filter.To, "to", "", "only signals to this task (`NAME` or pid)")
 	f.BoolVar(&o.stacks, "stacks", false, "show call stacks below the lines")
-	f.BoolVar(&o.json, "json", false, "a JSON object a line, and the result as the last one")
+	f.BoolVar(&o.json, "json", false, "print a JSON object per line, the result last")
 	o.outputs.flags(f)
 	o.display.flags(f)
-	f.DurationVar(&o.spec.For, "for", 0, "how long (default: until the command ends, 10s without one)")
-	f.StringSliceVar(&o.modules, "modules", nil, "`DIR`, FILE.ko or the kernel's own NAME,… that the guest is to have")
-	f.BoolVar(&o.spec.Probe, "probe", false, "with --here: load the self-test's module for a moment, so that each hook proves itself")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "show the kernel's log, and what each hook saw and cost")
+	f.DurationVar(&o.spec.For, "for", 0, "how long to trace (default: until the command ends, 10s without one)")
+	f.StringSliceVar(&o.modules, "modules", nil,
+		"modules for the guest: `DIR`, FILE.ko or the NAME,… of one of the kernel's own")
+	f.BoolVar(&o.spec.Probe, "probe", false, "with --here: load the self-test module for a moment, to see each hook fire")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "also show the kernel's log, and what each hook saw and cost")
 	return c
 }
 
@@ -145,7 +144,7 @@ func (o *traceOptions) text(s *kmodlab.Seen) string {
 	return eventText(s, o.stacks)
 }
 
-// eventText is an event as a line for people, "" where it says nothing.
+// eventText is an event as a line for people, "" if there is nothing to say.
 func eventText(s *kmodlab.Seen, stacks bool) string {
 	if s.Line.What == "" {
 		return ""
@@ -163,7 +162,7 @@ func eventText(s *kmodlab.Seen, stacks bool) string {
 	return text
 }
 
-// oneLine is a value as JSON Lines have it.
+// oneLine is a value as a line of JSON Lines.
 func oneLine(v any) (string, error) {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
@@ -187,8 +186,7 @@ func (o *traceOptions) summary(out io.Writer, res *result.Result) error {
 	return w.Flush()
 }
 
-// The C library keeps the first real-time signals for itself; RTMIN is the first
-// that programs use.
+// The C library keeps the first real-time signals for itself; RTMIN is the first one that programs use.
 const (
 	rtMin = 34
 	rtMax = 64
@@ -200,7 +198,8 @@ func parseSignals(names []string) ([]syscall.Signal, error) {
 	for _, name := range names {
 		s, ok := parseSignal(strings.ToUpper(strings.TrimSpace(name)))
 		if !ok {
-			return nil, &kmodlab.UsageError{Text: fmt.Sprintf("unknown signal %q: give a name or a number, as in kill -l: USR1, SIGTERM, 10, RTMIN+1", name)}
+			return nil, &kmodlab.UsageError{Text: fmt.Sprintf(
+				"unknown signal %q: give a name or a number, as in kill -l: USR1, SIGTERM, 10, RTMIN+1", name)}
 		}
 		list = append(list, s)
 	}

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package filelock locks by a file: one holder at a time, in all processes of this
-// machine. The kernel lets go when the holder ends, whatever it died of (flock(2)).
-// A lock's file may be removed by who holds it.
+// Package filelock locks by file: one holder at a time, in all processes of this machine. The kernel releases the lock
+// when the holder ends, whatever it died of (flock(2)). The holder may remove the lock's file.
 package filelock
 
 import (
@@ -15,13 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrHeld means that another holds the lock.
+// ErrHeld means that somebody else holds the lock.
 var ErrHeld = errors.New("another process holds the lock")
 
-// Try takes a lock, or fails at once. To close the file lets go.
+// Try takes a lock, or fails at once. Closing the file releases the lock.
 func Try(path string) (*os.File, error) { return try(path, os.O_RDWR|os.O_CREATE) }
 
-// TryOld is Try for a lock that was used before; its file is not made.
+// TryOld is Try for a lock that was used before; it does not create the file.
 func TryOld(path string) (*os.File, error) { return try(path, os.O_RDWR) }
 
 func try(path string, flags int) (*os.File, error) {
@@ -39,14 +38,14 @@ func try(path string, flags int) (*os.File, error) {
 		return f, nil
 	}
 	f.Close()
-	if err == nil || errors.Is(err, unix.EWOULDBLOCK) { // without error: its holder removed it meanwhile
+	if err == nil || errors.Is(err, unix.EWOULDBLOCK) { // no error: its holder removed it meanwhile
 		return nil, ErrHeld
 	}
 	return nil, fmt.Errorf("lock %s: %w", path, err)
 }
 
-// Wait is Try until it succeeds or ctx ends; then the error wraps ctx's cause.
-// waiting is called once, when another holds the lock.
+// Wait is Try until it succeeds or ctx ends; in the latter case the error wraps ctx's cause. If somebody else holds the
+// lock, waiting is called once.
 func Wait(ctx context.Context, path string, waiting func()) (*os.File, error) {
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		f, err := Try(path)

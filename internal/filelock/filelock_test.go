@@ -55,8 +55,8 @@ func TestWaitEnds(t *testing.T) {
 	}
 }
 
-// TestOneAtATime: also where each holder removes the file before it lets go, as
-// those do that clean up behind them.
+// TestOneAtATime also covers holders that remove the file before they release the lock, as those do that clean up after
+// themselves.
 func TestOneAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.lock")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Package guest is the agent: it carries out what the host asks for (run,
-// load, trace) on the kernel that is under test. In a VM it is PID 1; with
-// --here it is a child of the command line on a real machine. It decides
-// nothing and decodes nothing: guest cycles are dear under emulation, so it
-// acts and copies.
+// Package guest is the agent: it does what the host asks (run, load, trace) on the kernel under test. In a VM it is PID
+// 1; with --here it is a child of the command line on a real machine. It decides nothing and decodes nothing: guest
+// cycles are expensive under emulation, so it acts and copies.
 package guest
 
 import (
@@ -34,7 +32,7 @@ type Agent struct {
 	names    names
 }
 
-// serve says hello and answers calls until the host goes.
+// serve says hello and answers calls until the host goes away.
 func (a *Agent) serve() error {
 	a.server = wire.NewServer(a.control, map[string]wire.Handler{
 		wire.OpExec:       a.exec,
@@ -92,12 +90,12 @@ func monotonic() (uint64, error) {
 	return uint64(now.Nano()), nil
 }
 
-// Here serves the host over two descriptors that it passed on, on a machine
-// that is itself the lab. It returns when the host is gone.
+// Here serves the host over two descriptors that it passed on, on a machine that is itself the lab. It returns when the
+// host is gone.
 func Here(control, events *os.File) error {
 	tools, err := os.MkdirTemp("", "kmodlab-tools-")
 	if err != nil {
-		return fmt.Errorf("make a folder for the commands' names: %w", err)
+		return fmt.Errorf("create a folder for the commands' names: %w", err)
 	}
 	defer os.RemoveAll(tools)
 	self, err := os.Executable()
@@ -106,7 +104,7 @@ func Here(control, events *os.File) error {
 	}
 	for _, name := range kmodcmd.Names() {
 		if name == "depmod" {
-			continue // the machine's own writes what its own modprobe reads
+			continue // the machine's own depmod writes what its own modprobe reads
 		}
 		if err := os.Symlink(self, filepath.Join(tools, name)); err != nil {
 			return fmt.Errorf("link %s: %w", name, err)
@@ -114,7 +112,7 @@ func Here(control, events *os.File) error {
 	}
 	a := &Agent{control: control, events: events, tools: tools}
 	err = a.serve()
-	os.RemoveAll(tools) // first: detaching takes its time, and whoever waits for us has a limit
+	os.RemoveAll(tools) // first, since detaching takes time, and whoever waits for us has a limit
 	a.trace.close()
 	return err
 }

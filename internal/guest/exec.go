@@ -23,14 +23,12 @@ import (
 const (
 	outputChunk = 32 << 10
 	maxReport   = 256 << 10
-	// killGrace is how long a process may take to die of SIGKILL before it is
-	// said to hang in the kernel.
+	// killGrace is how long a process may take to die of SIGKILL before it counts as hanging in the kernel.
 	killGrace = 3 * time.Second
 )
 
-// exec runs a program in a process group of its own. Modules are loaded this way
-// too: an init function that oopses takes its process along, and that must not
-// be PID 1.
+// exec runs a program in its own process group. Modules are loaded this way too: an init function that oopses kills its
+// process, and that must not be PID 1.
 func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []byte, error) {
 	var args wire.ExecArgs
 	if err := json.Unmarshal(call.Body, &args); err != nil {
@@ -54,8 +52,7 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 	}()
 	result := run.wait(time.Duration(args.TimeoutMS)*time.Millisecond, a.server.Ended())
 	if !result.Stuck {
-		// A child of the program may hold the pipe open: what was printed so far
-		// is enough.
+		// A child of the program may hold the pipe open: what was printed so far is enough.
 		select {
 		case <-outputDone:
 		case <-time.After(time.Second):
@@ -86,7 +83,7 @@ func (a *Agent) command(args wire.ExecArgs) *exec.Cmd {
 	return cmd
 }
 
-// tool is this program under a kmod command's name, "" where it does not stand in.
+// tool is this program under a kmod command's name, "" if it does not stand in for that name.
 func (a *Agent) tool(name string) string {
 	path := filepath.Join(a.tools, name)
 	if _, err := os.Lstat(path); err != nil || !slices.Contains(kmodcmd.Names(), name) {
@@ -100,12 +97,11 @@ type running struct {
 	cmd     *exec.Cmd
 	output  *os.File
 	report  *os.File
-	orders  *os.File // of one that stands by
+	orders  *os.File // for a process that stands by
 	started time.Time
 }
 
-// startWith starts a program; it gets the writing end of its report as descriptor
-// 3, and a file, if any, behind it.
+// startWith starts a program. Its descriptor 3 is the writing end of its report, followed by extra, if any.
 func startWith(cmd *exec.Cmd, report bool, extra *os.File) (*running, error) {
 	r := &running{cmd: cmd}
 	output, err := r.pipe(&r.output)
@@ -137,7 +133,7 @@ func startWith(cmd *exec.Cmd, report bool, extra *os.File) (*running, error) {
 func (r *running) pipe(read **os.File) (*os.File, error) {
 	pr, pw, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("make a pipe: %w", err)
+		return nil, fmt.Errorf("create a pipe: %w", err)
 	}
 	*read = pr
 	return pw, nil
@@ -152,8 +148,8 @@ func (r *running) close() {
 	}
 }
 
-// wait waits for the program, ends it at the timeout or when the host is gone,
-// and gives up on it when not even SIGKILL helps.
+// wait waits for the program, ends it at the timeout or when the host is gone, and gives up on it if not even SIGKILL
+// helps.
 func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.ExecResult {
 	result := &wire.ExecResult{PID: r.cmd.Process.Pid}
 	exited := make(chan struct{})
@@ -175,7 +171,7 @@ func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.Ex
 	case <-exited:
 	case <-expired:
 		result.TimedOut = true
-		result.Tasks, result.Running = lookAround() // before the kill, which may let one of them go on
+		result.Tasks, result.Running = lookAround() // before the kill, which may release one of them
 		result.Stuck = !r.kill(exited)
 	case <-hostGone:
 		result.Stuck = !r.kill(exited)

@@ -63,7 +63,7 @@ func (a *Agent) writeAll(call *wire.Message, _ func([]byte) error) (any, []byte,
 	rest := call.Blob
 	for _, f := range args.Files {
 		if f.Size < 0 || f.Size > len(rest) {
-			return nil, nil, fmt.Errorf("write %s: its %d bytes did not come", f.Path, f.Size)
+			return nil, nil, fmt.Errorf("write %s: its %d bytes did not arrive", f.Path, f.Size)
 		}
 		if err := writeFile(f.Path, f.Mode, false, rest[:f.Size]); err != nil {
 			return nil, nil, err
@@ -137,9 +137,9 @@ func (a *Agent) modules(*wire.Message, func([]byte) error) (any, []byte, error) 
 	return result, nil, nil
 }
 
-// followKmsg sends the kernel's log, record by record as /dev/kmsg gives it. A
-// record that was overwritten before it was read shows as a gap in the numbers. A
-// flood is sent in part: all of it would leave the agent time for nothing else.
+// followKmsg sends the kernel's log, record by record as /dev/kmsg gives it. A record that was overwritten before it
+// was read shows as a gap in the numbers. Only part of a flood is sent: all of it would leave the agent no time for
+// anything else.
 func (a *Agent) followKmsg() {
 	f, err := openKmsg()
 	if err != nil {
@@ -163,14 +163,14 @@ func (a *Agent) followKmsg() {
 	}
 }
 
-// As many records as a boot or a dozen reports have go at once, then as many a
-// second as a person's eye cannot follow either.
+// As many records as a boot or a dozen reports produce are sent at once; after that, about as many a second as a person
+// could read.
 const (
 	kmsgBurst = 4000
 	kmsgPause = 5 * time.Millisecond
 )
 
-// pace allows kmsgBurst records at once, and then one in kmsgPause.
+// pace allows kmsgBurst records at once, and then one per kmsgPause.
 type pace struct {
 	left int // records
 	last time.Time
@@ -192,8 +192,7 @@ func (p *pace) pause(now time.Time) time.Duration {
 	return kmsgPause
 }
 
-// openKmsg starts at the end of the log on a real machine, whose past is not
-// ours, and at its beginning in a VM.
+// openKmsg starts at the end of the log on a real machine, whose past is not ours, and at its beginning in a VM.
 func openKmsg() (*rawFile, error) {
 	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

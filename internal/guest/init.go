@@ -16,17 +16,16 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// BootModules lists, in load order, the files of the modules that the virtio
-// ports and disks need; the host puts it into the initramfs.
+// BootModules lists, in load order, the files of the modules that the virtio ports and disks need; the host puts it
+// into the initramfs.
 const BootModules = "/lib/kmodlab/modules"
 
-// portDeadline is how long the virtio ports may take to appear once their
-// drivers are loaded. They come at once; under emulation on a busy host "at
-// once" has been seconds.
+// portDeadline is how long the virtio ports may take to appear once their drivers are loaded. They appear at once;
+// under emulation on a busy host "at once" has meant seconds.
 const portDeadline = 20 * time.Second
 
-// Init is the life of PID 1. It does not return: when the host is gone or
-// something is missing, it powers the machine off, saying why on the console.
+// Init is the life of PID 1. It does not return: when the host is gone or something is missing, it says why on the
+// console and powers the machine off.
 func Init() {
 	fmt.Println("kmodlab: agent started") // the first sign of life, before anything can fail
 	if err := runInit(); err != nil {
@@ -54,9 +53,8 @@ func runInit() error {
 	return a.serve()
 }
 
-// mountBasics comes before anything else runs: without /dev/null the Go runtime
-// of a usermode helper dies, because the kernel starts it with descriptors 0 to
-// 2 closed.
+// mountBasics comes before anything else runs: without /dev/null the Go runtime of a usermode helper dies, because the
+// kernel starts it with descriptors 0 to 2 closed.
 func mountBasics() error {
 	for _, m := range []struct{ source, target, fstype string }{
 		{"dev", "/dev", "devtmpfs"},
@@ -66,23 +64,22 @@ func mountBasics() error {
 		{"run", "/run", "tmpfs"},
 	} {
 		if err := os.MkdirAll(m.target, 0o755); err != nil {
-			return fmt.Errorf("make %s: %w", m.target, err)
+			return fmt.Errorf("create %s: %w", m.target, err)
 		}
 		if err := unix.Mount(m.source, m.target, m.fstype, 0, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", m.target, err)
 		}
 	}
-	// For the tracer, which can do without: tracefs for classic tracepoints and for
-	// a kretprobe that many tasks wait in at once, as in request_module; debugfs
-	// tells whether the kernel preempts its own code, securityfs whether it is locked
-	// down.
+	// These are for the tracer, which can do without: tracefs for classic tracepoints, and for a kretprobe in which
+	// many tasks wait at once, as in request_module; debugfs says whether the kernel preempts its own code, securityfs
+	// whether it is locked down.
 	unix.Mount("tracing", "/sys/kernel/tracing", "tracefs", 0, "")
 	unix.Mount("debug", "/sys/kernel/debug", "debugfs", 0, "")
 	unix.Mount("security", "/sys/kernel/security", "securityfs", 0, "")
-	// The boot is quiet, for each byte on the console costs time; from here on the
-	// console shows warnings (4) too: the host looks there for what went wrong.
+	// The boot is quiet, since each byte on the console costs time. From here on the console shows warnings (4) too:
+	// the host looks there for what went wrong.
 	if err := os.WriteFile("/proc/sys/kernel/printk", []byte("5"), 0); err != nil {
-		return fmt.Errorf("let the console show warnings: %w", err)
+		return fmt.Errorf("make the console show warnings: %w", err)
 	}
 	// The program's own search path; the kernel gives init none.
 	os.Setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
@@ -103,7 +100,7 @@ func loadBootModules() error {
 	return nil
 }
 
-// loadBootModule loads a plain .ko of the kernel's own; the host decompressed it.
+// loadBootModule loads a plain .ko of the kernel's own, which the host has decompressed.
 func loadBootModule(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -126,8 +123,7 @@ func openPort(name string) (*rawFile, error) {
 	return openRaw(dev)
 }
 
-// awaitDevice waits for the device whose sysfs attribute, one of those that
-// pattern matches, holds the value.
+// awaitDevice waits for the device whose sysfs attribute, one of those that match pattern, has the value.
 func awaitDevice(pattern, value string, limit time.Duration) (string, error) {
 	deadline := time.Now().Add(limit)
 	for {
@@ -153,9 +149,8 @@ func findDevice(pattern, value string) (string, error) {
 	return "", fmt.Errorf("no %s is %q: %w", pattern, value, fs.ErrNotExist)
 }
 
-// rawFile reads and writes a blocking descriptor with plain system calls. Go's
-// network poller must never see a virtio port: it loses wake-ups there, and the
-// port then hangs with data in it.
+// rawFile reads and writes a blocking descriptor with plain system calls. Go's network poller must never see a virtio
+// port: it loses wake-ups there, and the port then hangs with data in it.
 type rawFile struct{ fd int }
 
 func openRaw(path string) (*rawFile, error) {
@@ -200,8 +195,7 @@ func (f *rawFile) Write(b []byte) (int, error) {
 	return done, nil
 }
 
-// reboot ends the machine: with QEMU's -no-reboot, a restart is the way to power
-// off that works without ACPI.
+// reboot ends the machine: with QEMU's -no-reboot, a restart is the way to power off that works without ACPI.
 func reboot() {
 	unix.Sync()
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART); err != nil {

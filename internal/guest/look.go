@@ -17,7 +17,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// maxTasks bounds what a module that starts threads without end can make us tell.
+// maxTasks bounds how many tasks we report if a module starts threads without end.
 const maxTasks = 400
 
 func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
@@ -25,21 +25,20 @@ func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
 	return &wire.TasksResult{Tasks: tasks}, nil, nil
 }
 
-// A task that runs now may have been woken just now. One that runs on takes at
-// least spinTicks of processor time, in 1/100 s, in spinTime. Where it has switched
-// the interrupts off, the clock that counts these is off too; then it is one of
-// those that the kernel showed on a processor, and did not leave it since.
+// A running task may only just have been woken. A task that spins takes at least spinTicks of processor time, in 1/100
+// s, within spinTime. If it has disabled interrupts, the clock that counts these ticks is off too; in that case it is
+// one of those that the kernel showed on a processor and that have not left it since.
 const (
 	spinTime  = 500 * time.Millisecond
 	spinTicks = 10
 )
 
-// lookAgain is for how long after the first look another one begins.
+// lookAgain is how long after the first look another one may begin.
 const lookAgain = 3 * time.Second
 
-// lookAround reads every task, and where those stand that run. One that runs on may be
-// off its processor just when all are shown: on 7.3 the console's printer is a
-// thread, and prefers itself. Then all are shown again.
+// lookAround samples the CPUs: it reads every task, and where the running ones are. A task that spins may be off its
+// processor just when all are shown: on 7.3 the console's printer is a thread, and prefers itself. In that case all are
+// shown again.
 func lookAround() (tasks []wire.TaskState, running []byte) {
 	for start := time.Now(); ; {
 		running = append(running, showRunning()...)
@@ -50,9 +49,8 @@ func lookAround() (tasks []wire.TaskState, running []byte) {
 	}
 }
 
-// lookAtTasks reads every task of the machine and where it stands. A task that
-// ends meanwhile is left out. shown are those in the processors' backtraces; missed
-// says that another one may run on.
+// lookAtTasks reads every task of the machine and where it is. A task that ends meanwhile is left out. shown are those
+// in the processors' backtraces; missed says that another task may spin.
 func lookAtTasks(shown map[int]bool) (tasks []wire.TaskState, missed bool) {
 	before := make(map[int]task)
 	for _, t := range readTasks() {
@@ -70,21 +68,20 @@ func lookAtTasks(shown map[int]bool) (tasks []wire.TaskState, missed bool) {
 	return tasks, missed
 }
 
-// task is a task with the processor time that it has taken, and for one that runs
-// how often it left a processor.
+// task is a task with the processor time that it has used and, if it is running, how often it has left a processor.
 type task struct {
 	wire.TaskState
 	ticks uint64
 	left  switches
 }
 
-// switches are the numbers of a task's status: how often it slept or waited, and how
-// often it had to make room for another.
+// switches are the numbers of a task's status: how often it slept or waited, and how often it had to make room for
+// another task.
 type switches struct{ voluntary, involuntary string }
 
-// runsOn compares a task that runs with what it was spinTime before. shown is that
-// the kernel showed it on a processor before that. One that others leave little time,
-// as the console's printer does, never slept and had to make room.
+// runsOn compares a running task with what it was spinTime earlier. shown says that the kernel had shown it on a
+// processor before that. A task to which others leave little time, as the console's printer does, has never slept but
+// had to make room.
 func (t *task) runsOn(was task, shown bool) bool {
 	if t.ticks-was.ticks >= spinTicks {
 		return true
@@ -131,7 +128,7 @@ func readTasks() []task {
 		if pid == os.Getpid() {
 			continue
 		}
-		// Every thread: the one that loads need not be a process's first.
+		// Every thread: the one that uses the CPU need not be its process's first.
 		threads := path.Join("/proc", strconv.Itoa(pid), "task")
 		for _, tid := range numbersIn(threads) {
 			if t, ok := lookAtTask(path.Join(threads, strconv.Itoa(tid))); ok {
@@ -145,7 +142,7 @@ func readTasks() []task {
 
 func pids() []int { return numbersIn("/proc") }
 
-// numbersIn are the names in a folder that are numbers, as those of tasks.
+// numbersIn are the names in a folder that are numbers, like those of tasks.
 func numbersIn(dir string) []int {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -170,25 +167,25 @@ func lookAtTask(dir string) (task, bool) {
 	if !ok {
 		return t, false
 	}
-	// Root may read it; where a kernel has no such file there is no stack.
+	// Root may read it; a kernel without such a file has no stack to show.
 	stack, _ := os.ReadFile(path.Join(dir, "stack"))
 	t.Stack = parseStack(stack)
 	if t.State == "R" {
-		status, _ := os.ReadFile(path.Join(dir, "status")) // without it, only ticks tell
+		status, _ := os.ReadFile(path.Join(dir, "status")) // if it is missing, only ticks tell
 		t.left = switchesIn(status)
 	}
 	return t, true
 }
 
 const (
-	statState = 0 // fields behind the name
+	statState = 0 // fields after the name
 	statFlags = 6
 	statUtime = 11
 	statStime = 12
 	pfKthread = 0x00200000 // PF_KTHREAD
 )
 
-// parseStat reads "pid (name) state ppid …". A name may hold anything.
+// parseStat parses "pid (name) state ppid …". A name may contain anything.
 func parseStat(stat []byte) (task, bool) {
 	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
 	if open < 0 || end < open {
@@ -207,7 +204,7 @@ func parseStat(stat []byte) (task, bool) {
 	return t, true
 }
 
-// parseStack reads lines of "[<0>] function+0x1/0x2 [module]".
+// parseStack parses lines of "[<0>] function+0x1/0x2 [module]".
 func parseStack(data []byte) []string {
 	var frames []string
 	for line := range strings.Lines(string(data)) {
@@ -224,18 +221,17 @@ func parseStack(data []byte) []string {
 	return frames
 }
 
-// maxStack bounds what a deep stack can have us tell.
+// maxStack bounds how many frames of a deep stack we report.
 const maxStack = 40
 
 // maxBacktraces bounds what is kept of the running processors' backtraces.
 const maxBacktraces = 64 << 10
 
-// showRunning has the kernel print where each processor stands, for a task that
-// runs has no stack in /proc, and gives these lines of the log. They are read here
-// and now: on its way through the console, or behind what the agent sends of the
-// log anyway, a flood of other lines would be in front of them.
+// showRunning makes the kernel print where each processor is, since a running task has no stack in /proc, and returns
+// these lines of the log. They are read right here: on the way through the console, or after what the agent sends of
+// the log anyway, they would be stuck behind a flood of other lines.
 func showRunning() []byte {
-	if os.Getpid() != 1 { // of a real machine's console we are guests
+	if os.Getpid() != 1 { // on a real machine's console we are guests
 		return nil
 	}
 	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
@@ -269,10 +265,10 @@ func showRunning() []byte {
 	return lines
 }
 
-// showTime is how long a log that grows as fast as it is read is read.
+// showTime is how long to read a log that grows as fast as it is read.
 const showTime = 2 * time.Second
 
-// showQuiet is after which silence all processors have printed.
+// showQuiet is the silence after which all processors have printed.
 const showQuiet = 300 * time.Millisecond
 
 // backtraceLine is the text of a record that can belong to a backtrace, else nil.

@@ -23,7 +23,7 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-// TestRunsOn: by ticks where the clock counts, else by being where the kernel saw it.
+// TestRunsOn: by ticks if the clock counts, else by being where the kernel saw it.
 func TestRunsOn(t *testing.T) {
 	state := func(letter string, ticks uint64, voluntary, involuntary string) task {
 		one := task{ticks: ticks, left: switches{voluntary, involuntary}}
@@ -86,7 +86,7 @@ func TestBacktraceLine(t *testing.T) {
 	}
 }
 
-// TestPace: a burst goes at once, a flood at the pace, and who was quiet may again.
+// TestPace: a burst is sent at once, a flood at the pace, and a quiet source may burst again.
 func TestPace(t *testing.T) {
 	now := time.Unix(1000, 0)
 	p := pace{left: kmsgBurst}

@@ -15,11 +15,10 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// diskDeadline is how long a disk may take to appear after its driver came.
+// diskDeadline is how long a disk may take to appear once its driver is loaded.
 const diskDeadline = 10 * time.Second
 
-// mount mounts a disk of the VM. The disk itself stays read-only, so that
-// several machines can share its file.
+// mount mounts a disk of the VM. The disk itself stays read-only, so that several machines can share its file.
 func (a *Agent) mount(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
 	if !a.init {
 		return nil, nil, errors.New("only an agent in a VM mounts disks")
@@ -46,9 +45,8 @@ func (a *Agent) mount(call *wire.Message, _ func([]byte) error) (any, []byte, er
 	return nil, nil, nil
 }
 
-// switchRoot makes target the root. PID 1 and kthreadd share one fs_struct from
-// birth (both are clones of the boot task with CLONE_FS), so this chroot moves
-// the kernel's usermode helpers along.
+// switchRoot makes target the root. PID 1 and kthreadd share one fs_struct from birth (both are clones of the boot task
+// with CLONE_FS), so this chroot moves the kernel's usermode helpers along.
 func switchRoot(target string) error {
 	if err := unix.Chdir(target); err != nil {
 		return fmt.Errorf("enter %s: %w", target, err)
@@ -89,15 +87,14 @@ func mountDisk(dev string, args wire.MountArgs) error {
 	return nil
 }
 
-// bind shows a folder of the guest at the same place below target, with
-// everything that is mounted in it.
+// bind shows a folder of the guest at the same place below target, with everything that is mounted in it.
 func bind(dir, target string) error {
 	at := filepath.Join(target, dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(at, 0o755); err != nil {
-		return fmt.Errorf("make mount point %s: %w", at, err)
+		return fmt.Errorf("create mount point %s: %w", at, err)
 	}
 	if err := unix.Mount(dir, at, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("show %s at %s: %w", dir, at, err)
@@ -105,7 +102,7 @@ func bind(dir, target string) error {
 	return nil
 }
 
-// powerOff ends the machine. The reply may not make it.
+// powerOff ends the machine. The reply may not get through.
 func (a *Agent) powerOff(*wire.Message, func([]byte) error) (any, []byte, error) {
 	if !a.init {
 		return nil, nil, errors.New("only an agent in a VM powers off")

@@ -19,8 +19,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// maxNames bounds what a module that makes entries without end can have us tell in
-// one message.
+// maxNames bounds how many names one message reports if a module makes entries without end.
 const maxNames = 8000
 
 const (
@@ -28,10 +27,9 @@ const (
 	slabDir = "/sys/kernel/slab"
 )
 
-// roots are the folders whose names tell of what a module left, with how many
-// levels of them. Names only: a stat or an open of what a module left there would
-// run into its code, which is gone. So /proc/sys is not among them, for listing it
-// looks at the tables themselves.
+// roots are the folders whose names reveal what a module left behind, with the depth to list. Only names are read: a
+// stat or an open of something that a module left there would run into its code, which is gone. So /proc/sys is not
+// among them, since listing it reads the tables themselves.
 var roots = []struct {
 	dir   string
 	depth int
@@ -40,8 +38,8 @@ var roots = []struct {
 	{"/sys/bus", 1}, {"/sys/fs", 1}, {"/sys/devices/virtual", 2}, {"/sys/devices/platform", 1},
 }
 
-// snapshot tells what there is, or only what was not there when all was told: most of
-// it is the same, and to send it takes its time under emulation.
+// snapshot lists everything, or only what was not there when everything was listed: most of it is the same, and sending
+// it takes time under emulation.
 func (a *Agent) snapshot(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
 	var args wire.SnapshotArgs
 	if len(call.Body) > 0 {
@@ -62,14 +60,13 @@ func (a *Agent) snapshot(call *wire.Message, _ func([]byte) error) (any, []byte,
 	return s, nil, nil
 }
 
-// names are what there was at the looks before.
+// names are what the earlier looks found.
 type names struct {
 	mu    sync.Mutex
-	first map[string]bool // what was there when all was told
-	// threads are the tasks of the last one, with "name[pid]", or nothing for what is no
-	// kernel thread to tell of. Opening a task's file is most of what a look costs under
-	// emulation, and has the kernel free memory for each, which its trace then is full
-	// of. So only tasks that are new are opened.
+	first map[string]bool // what was there when everything was listed
+	// threads maps the tasks of the last look to "name[pid]", or to nothing if a task is no kernel thread worth
+	// reporting. Opening a task's file is most of what a look costs under emulation, and makes the kernel free memory
+	// each time, which then fills its trace. So only new tasks are opened.
 	threads map[dirent]string
 }
 
@@ -117,22 +114,22 @@ func (n *names) added(s *wire.SnapshotResult) *wire.SnapshotResult {
 	}
 }
 
-// knowTasks is a look at the tasks alone, for the next one to find them known.
+// knowTasks looks only at the tasks, so that the next look knows them.
 func (n *names) knowTasks() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.kthreads(readFolder(procDir, make([]byte, direntsSize)))
 }
 
-// appendNames adds the entries of dir and what is below them. The kind of an entry
-// comes with its name, so nothing is looked at.
+// appendNames adds the entries of dir and everything below them. The kind of an entry comes with its name, so nothing
+// else is touched.
 func appendNames(list []string, dir string, entries []dirent, depth int, buf []byte) []string {
 	for _, e := range entries {
 		if dir == procDir && (isNumber(e.name) || e.name == "sys") {
 			continue
 		}
 		if dir == slabDir && e.kind == unix.DT_LNK {
-			continue // a merged cache's other name, which the kernel keeps when that cache goes
+			continue // another name of a merged cache, which the kernel keeps when that cache goes
 		}
 		if len(list) == maxNames {
 			break
@@ -151,9 +148,8 @@ func isNumber(s string) bool {
 	return err == nil
 }
 
-// kthreads tells which entries of /proc are kernel threads, but for workers. An entry's
-// inode is made with it and its number is not used again, so that a new task with an
-// old one's pid is not taken for that.
+// kthreads returns the kernel threads among the entries of /proc, without workers. An entry's inode is created with it
+// and its number is not reused, so a new task with an old one's pid is not mistaken for it.
 func (n *names) kthreads(proc []dirent) []string {
 	threads := make(map[dirent]string, len(proc))
 	var list []string
@@ -176,7 +172,7 @@ func (n *names) kthreads(proc []dirent) []string {
 	return list
 }
 
-// kthread reads one task's name; false when it is gone.
+// kthread reads one task's name; false if it is gone.
 func kthread(pid string) (name string, ok bool) {
 	stat, err := os.ReadFile(path.Join(procDir, pid, "stat"))
 	if err != nil {
@@ -189,18 +185,18 @@ func kthread(pid string) (name string, ok bool) {
 	return t.Comm + "[" + pid + "]", true
 }
 
-// dirent is an entry of a folder, as getdents64(2) gives it.
+// dirent is an entry of a folder, as getdents64(2) returns it.
 type dirent struct {
 	name  string
 	kind  byte // unix.DT_DIR and so on
 	inode uint64
 }
 
-// direntsSize is of the buffer that folders are read with, one for all of a look: pages
-// that are used for the first time take long under emulation.
+// direntsSize is the size of the buffer for reading folders, one for a whole look: pages that are used for the first
+// time take long under emulation.
 const direntsSize = 16 << 10
 
-// readFolder lists a folder in the kernel's order; one that cannot be read is empty.
+// readFolder lists a folder in the kernel's order; an unreadable one is empty.
 func readFolder(dir string, buf []byte) []dirent {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -220,8 +216,8 @@ func readFolder(dir string, buf []byte) []dirent {
 	}
 }
 
-// direntName is where in struct linux_dirent64 the name begins, behind the inode (8
-// bytes), a position (8), the entry's size (2) and its kind (1).
+// direntName is where in struct linux_dirent64 the name begins, after the inode (8 bytes), a position (8), the entry's
+// size (2) and its kind (1).
 const direntName = 19
 
 func appendDirents(list []dirent, buf []byte) []dirent {

@@ -14,13 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestAppendNames: what is deeper than asked for, and processes, are left out.
+// TestAppendNames: entries deeper than requested, and processes, are left out.
 func TestAppendNames(t *testing.T) {
 	dir, buf := t.TempDir(), make([]byte, direntsSize)
 	if err := os.MkdirAll(dir+"/a/b/c", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := appendNames(nil, dir, readFolder(dir, buf), 2, buf), []string{dir + "/a", dir + "/a/b"}; !slices.Equal(got, want) {
+	if got, want := appendNames(nil, dir, readFolder(dir, buf), 2, buf),
+		[]string{dir + "/a", dir + "/a/b"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	for _, name := range appendNames(nil, "/proc", readFolder("/proc", buf), 1, buf) {
@@ -30,7 +31,7 @@ func TestAppendNames(t *testing.T) {
 	}
 }
 
-// TestReadFolder reads more than one call of the kernel gives, with each kind of file.
+// TestReadFolder reads more than one system call returns, with every kind of file.
 func TestReadFolder(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 2000 {
@@ -85,13 +86,13 @@ func TestAppendDirentsBroken(t *testing.T) {
 	}
 }
 
-// TestKthreads: a task that was there before is not opened again, another one with
-// its pid is.
+// TestKthreads: a task that was there before is not opened again; another one with the same pid is.
 func TestKthreads(t *testing.T) {
 	pid := strconv.Itoa(os.Getpid()) // no kernel thread
 	entry := dirent{pid, unix.DT_DIR, 5}
 	n := names{threads: map[dirent]string{entry: "worker[" + pid + "]"}}
-	if got, want := n.kthreads([]dirent{{name: "acpi"}, entry}), []string{"worker[" + pid + "]"}; !slices.Equal(got, want) {
+	if got, want := n.kthreads([]dirent{{name: "acpi"}, entry}),
+		[]string{"worker[" + pid + "]"}; !slices.Equal(got, want) {
 		t.Errorf("known: %q, want %q", got, want)
 	}
 	entry.inode++
@@ -118,14 +119,16 @@ func TestSnapshot(t *testing.T) {
 	}
 	// without a first look there is nothing to compare with
 	for _, body := range []string{`{"added":true}`, ""} {
-		if s := look(body); !slices.Contains(s.Files, "/proc/cpuinfo") || !slices.Contains(s.Devices, "character device 1 mem") {
+		if s := look(body); !slices.Contains(s.Files, "/proc/cpuinfo") ||
+			!slices.Contains(s.Devices, "character device 1 mem") {
 			t.Errorf("%q: no /proc/cpuinfo or no mem: %d files, %q", body, len(s.Files), s.Devices)
 		}
 	}
 	delete(a.names.first, "/proc/cpuinfo")
 	delete(a.names.first, "character device 1 mem")
 	s := look(`{"added":true}`)
-	if !slices.Contains(s.Files, "/proc/cpuinfo") || slices.Contains(s.Files, "/proc/meminfo") || !slices.Equal(s.Devices, []string{"character device 1 mem"}) {
+	if !slices.Contains(s.Files, "/proc/cpuinfo") || slices.Contains(s.Files, "/proc/meminfo") ||
+		!slices.Equal(s.Devices, []string{"character device 1 mem"}) {
 		t.Errorf("added: %q, %q", s.Files, s.Devices)
 	}
 	if _, _, err := a.snapshot(&wire.Message{Body: []byte("[")}, nil); err == nil {

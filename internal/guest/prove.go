@@ -14,8 +14,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// traceProve makes every hook fire, then begins the time that counts. A probe
-// module that the kernel refuses costs the proof, not the trace.
+// traceProve is the self-test: it makes every hook fire, and then begins the time that counts. If the kernel refuses
+// the probe module, only the self-test is lost, not the trace.
 func (a *Agent) traceProve(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
 	var args wire.ProveArgs
 	if err := json.Unmarshal(call.Body, &args); err != nil {
@@ -25,7 +25,7 @@ func (a *Agent) traceProve(call *wire.Message, _ func([]byte) error) (any, []byt
 	defer a.trace.mu.Unlock()
 	t := a.trace.tracer
 	if t == nil {
-		return nil, nil, errors.New("the tracer does not run")
+		return nil, nil, errors.New("the tracer is not running")
 	}
 	if err := signalMyself(); err != nil {
 		return nil, nil, err
@@ -44,8 +44,8 @@ func (a *Agent) traceProve(call *wire.Message, _ func([]byte) error) (any, []byt
 	return result, nil, err
 }
 
-// signalMyself has a signal delivered to a process. The Go runtime has a handler
-// for SIGWINCH and passes over it; PID 1 gets what it has handlers for.
+// signalMyself delivers a signal to a process. The Go runtime has a handler for SIGWINCH and ignores it; PID 1 only
+// gets signals that it has handlers for.
 func signalMyself() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -55,8 +55,7 @@ func signalMyself() error {
 	return nil
 }
 
-// runProbe loads modules/probe. Its init does all the work and then refuses to
-// stay, so that success is ECANCELED.
+// runProbe loads modules/probe. Its init does all the work and then refuses to stay, so ECANCELED means success.
 func runProbe(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

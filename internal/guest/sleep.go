@@ -16,7 +16,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// sleepState is what a machine keeps between being saved and going on.
+// sleepState is what a machine keeps between its snapshot and its resumption.
 type sleepState struct {
 	mu     sync.Mutex
 	secret []byte
@@ -29,7 +29,7 @@ func (a *Agent) sleep(call *wire.Message, _ func([]byte) error) (any, []byte, er
 		return nil, nil, fmt.Errorf("read arguments: %w", err)
 	}
 	if len(args.Secret) == 0 {
-		return nil, nil, errors.New("a machine is not saved without a secret")
+		return nil, nil, errors.New("no snapshot is taken without a secret")
 	}
 	a.slept.mu.Lock()
 	defer a.slept.mu.Unlock()
@@ -38,11 +38,11 @@ func (a *Agent) sleep(call *wire.Message, _ func([]byte) error) (any, []byte, er
 		return nil, nil, err
 	}
 	a.names.knowTasks()
-	debug.FreeOSMemory() // else each machine that goes on collects what attaching left
+	debug.FreeOSMemory() // else each resumed machine would collect what attaching left behind
 	result := new(wire.SleepResult)
 	a.trace.mu.Lock()
 	defer a.trace.mu.Unlock()
-	if a.trace.tracer != nil { // what starting those made of records does not count
+	if a.trace.tracer != nil { // records from the start of the tracer and the standbys do not count
 		var err error
 		if result.MarkNS, err = a.trace.tracer.Mark(); err != nil {
 			return nil, nil, err
@@ -51,9 +51,8 @@ func (a *Agent) sleep(call *wire.Message, _ func([]byte) error) (any, []byte, er
 	return result, nil, nil
 }
 
-// wake sets right what time and other copies of this machine have made wrong: the
-// wall clock, and the random generator, which all of them would draw the same
-// numbers from.
+// wake corrects what time and other copies of this machine have made wrong: the wall clock, and the random generator,
+// from which all copies would draw the same numbers.
 func (a *Agent) wake(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
 	var args wire.WakeArgs
 	if err := json.Unmarshal(call.Body, &args); err != nil {
@@ -62,7 +61,7 @@ func (a *Agent) wake(call *wire.Message, _ func([]byte) error) (any, []byte, err
 	a.slept.mu.Lock()
 	defer a.slept.mu.Unlock()
 	if len(a.slept.secret) == 0 {
-		return nil, nil, errors.New("this machine was never saved")
+		return nil, nil, errors.New("this machine was not resumed from a snapshot")
 	}
 	a.slept.wakes++
 	wall := unix.NsecToTimespec(args.WallNS)
@@ -86,8 +85,8 @@ type randPoolInfo struct {
 	buf     [64]byte
 }
 
-// reseed credits the seed, so that the generator that the kernel draws from is
-// made anew at once (RNDRESEEDCRNG) and not after the next five minutes.
+// reseed credits the seed, so that the kernel rekeys its random generator at once (RNDRESEEDCRNG) and not up to five
+// minutes later.
 func reseed(seed []byte) error {
 	var info randPoolInfo
 	info.size = int32(copy(info.buf[:], seed))
@@ -97,7 +96,8 @@ func reseed(seed []byte) error {
 		return fmt.Errorf("reseed the random generator: %w", err)
 	}
 	defer f.Close()
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.RNDADDENTROPY, uintptr(unsafe.Pointer(&info))); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.RNDADDENTROPY,
+		uintptr(unsafe.Pointer(&info))); errno != 0 {
 		return fmt.Errorf("reseed the random generator: %w", errno)
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.RNDRESEEDCRNG, 0); errno != 0 {

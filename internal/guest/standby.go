@@ -15,32 +15,31 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// standbys are modprobe processes that were started before the machine was saved,
-// up to where they need to know what to do. Under emulation the start of a process
-// takes 50 ms, and the first one after the machine goes on 200: QEMU has to
-// translate all of its code anew.
+// standbys are modprobe processes that were started before the snapshot, up to the point where they need to know what
+// to do. Under emulation starting a process takes 50 ms, and the first one after the machine resumes 200: QEMU has to
+// translate all of its code again.
 type standbys struct {
 	mu   sync.Mutex
 	idle []*running
 }
 
-// standbyCommand is what they are; it is what loads and unloads.
+// standbyCommand is the command that they run; it loads and unloads.
 const standbyCommand = "modprobe"
 
-// spareProcesses is enough to load and unload two modules, with one left over.
+// spareProcesses is enough to load and unload two modules, plus one.
 const spareProcesses = 5
 
-// readyLimit bounds the start of one.
+// readyLimit bounds the start of one process.
 const readyLimit = 10 * time.Second
 
-// fill starts them, and returns when all wait.
+// fillStandbys starts the processes, and returns when all of them wait.
 func (a *Agent) fillStandbys() error {
 	a.standbys.mu.Lock()
 	defer a.standbys.mu.Unlock()
 	for len(a.standbys.idle) < spareProcesses {
 		r, err := a.standby()
 		if err != nil {
-			return fmt.Errorf("start a process to stand by: %w", err)
+			return fmt.Errorf("start a standby process: %w", err)
 		}
 		a.standbys.idle = append(a.standbys.idle, r)
 	}
@@ -79,8 +78,7 @@ func (a *Agent) standby() (*running, error) {
 	return r, nil
 }
 
-// take gives a waiting process its arguments; nil where none waits, or the command
-// is another.
+// takeStandby gives a waiting process its arguments; it returns nil if none waits, or if the command is another one.
 func (a *Agent) takeStandby(args wire.ExecArgs) *running {
 	if args.Argv[0] != standbyCommand || !args.Report || args.Root != "" || args.Env != nil || args.Dir != "" {
 		return nil
@@ -94,7 +92,7 @@ func (a *Agent) takeStandby(args wire.ExecArgs) *running {
 	a.standbys.idle = a.standbys.idle[1:]
 	r.started = time.Now()
 	_, err := io.WriteString(r.orders, strings.Join(args.Argv[1:], "\x00"))
-	if err = errors.Join(err, r.orders.Close()); err != nil { // it was killed: modules do that
+	if err = errors.Join(err, r.orders.Close()); err != nil { // it was killed, which modules can do
 		r.close()
 		go r.cmd.Wait()
 		return nil

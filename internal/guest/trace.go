@@ -16,15 +16,14 @@ import (
 	"github.com/kmodlab/kmodlab/tracer"
 )
 
-// stopDeadline is how long the records left in the ring may take to reach the
-// host.
+// stopDeadline is how long the records left in the ring may take to reach the host.
 const stopDeadline = 60 * time.Second
 
 // traceState is the one tracer of an agent.
 type traceState struct {
 	mu     sync.Mutex
 	tracer *tracer.Tracer
-	copied chan error // the end of Copy
+	copied chan error // the result of Copy
 }
 
 func (a *Agent) traceStart(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
@@ -35,7 +34,7 @@ func (a *Agent) traceStart(call *wire.Message, _ func([]byte) error) (any, []byt
 	a.trace.mu.Lock()
 	defer a.trace.mu.Unlock()
 	if a.trace.tracer != nil {
-		return nil, nil, errors.New("the tracer runs already")
+		return nil, nil, errors.New("the tracer is already running")
 	}
 	t, err := a.startTracer(args)
 	if err != nil {
@@ -46,17 +45,17 @@ func (a *Agent) traceStart(call *wire.Message, _ func([]byte) error) (any, []byt
 	go func() { a.trace.copied <- t.Copy(a.events) }()
 	result, err := report(t)
 	if err == nil && a.init && t.Programs() != nil {
-		result.Made = os.WriteFile(wire.ProgramsFile, t.Programs(), 0o600) == nil // without it the next guest makes its own
+		// If this fails, the next guest makes its own.
+		result.Made = os.WriteFile(wire.ProgramsFile, t.Programs(), 0o600) == nil
 	}
 	return result, nil, err
 }
 
-// startMemory is what attaching may use before it is collected.
+// startMemory is how much memory attaching may use before garbage is collected.
 const startMemory = 160 << 20
 
-// startTracer attaches. In a VM nothing is collected meanwhile: under emulation it took
-// 2.5 to 3.0 s with and 1.9 to 2.6 s without, four times in turns, and there is memory
-// enough.
+// startTracer attaches. In a VM garbage collection is off meanwhile: under emulation attaching took 2.5 to 3.0 s with
+// and 1.9 to 2.6 s without it, in four alternating runs, and there is enough memory.
 func (a *Agent) startTracer(args wire.TraceArgs) (*tracer.Tracer, error) {
 	if a.init {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(startMemory))
@@ -64,13 +63,13 @@ func (a *Agent) startTracer(args wire.TraceArgs) (*tracer.Tracer, error) {
 	}
 	opts := tracerOptions(args)
 	if a.init {
-		opts.Programs, _ = os.ReadFile(wire.ProgramsFile) // made anew where there is none
+		opts.Programs, _ = os.ReadFile(wire.ProgramsFile) // made again if there is none
 	}
 	return tracer.Start(opts)
 }
 
-// tracerOptions leave out noise of ours that no kernel thread is about: the Go
-// runtime preempts with SIGURG, and every process that ends sends SIGCHLD.
+// tracerOptions skip noise of ours that concerns no kernel thread: the Go runtime preempts with SIGURG, and every
+// process that ends sends SIGCHLD.
 func tracerOptions(args wire.TraceArgs) tracer.Options {
 	filter := tracer.Filter{
 		Thread: args.Filter.Thread, Module: args.Filter.Module, From: args.Filter.From, To: args.Filter.To,
@@ -85,9 +84,8 @@ func tracerOptions(args wire.TraceArgs) tracer.Options {
 	}
 }
 
-// traceStop ends the stream of records; the host has read all of them once it
-// saw the end mark. Unless asked to detach them the programs stay attached, see
-// tracer.Stop.
+// traceStop ends the stream of records; the host has read all of them once it has seen the end mark. The programs stay
+// attached unless the host asks to detach them, see tracer.Stop.
 func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
 	var args wire.TraceStopArgs
 	if len(call.Body) > 0 {
@@ -99,7 +97,7 @@ func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte
 	defer a.trace.mu.Unlock()
 	t := a.trace.tracer
 	if t == nil {
-		return nil, nil, errors.New("the tracer does not run")
+		return nil, nil, errors.New("the tracer is not running")
 	}
 	if err := t.Stop(); err != nil {
 		return nil, nil, err
@@ -112,7 +110,7 @@ func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte
 	case <-time.After(stopDeadline):
 		return nil, nil, errors.New("the host does not read the records")
 	}
-	// Counted when nothing more is recorded, so that no loss escapes.
+	// Counted when nothing is recorded any more, so that no loss escapes.
 	result, err := report(t)
 	if args.Detach && err == nil {
 		a.trace.tracer = nil
@@ -153,7 +151,8 @@ func hooks(t *tracer.Tracer) ([]wire.Hook, error) {
 	list := make([]wire.Hook, 0, len(hooks))
 	for _, h := range hooks {
 		w := wire.Hook{
-			Name: h.Name, Target: h.Target, Kind: h.Kind, Attached: h.Attached, Fired: h.Fired, FiredBefore: h.FiredBefore, Missed: h.Missed,
+			Name: h.Name, Target: h.Target, Kind: h.Kind, Attached: h.Attached, Fired: h.Fired, FiredBefore: h.FiredBefore,
+			Missed:   h.Missed,
 			Fallback: h.Fallback, Runs: h.Runs, RunNS: h.RunNS, Note: h.Note,
 		}
 		for _, k := range h.Kinds {

@@ -65,7 +65,7 @@ func build(t *testing.T, r Request) (*Build, error) {
 	return b, err
 }
 
-// nothingLeft wants whole entries and nothing else in the cache.
+// nothingLeft checks that the cache holds complete entries and nothing else.
 func nothingLeft(t *testing.T, cache string) {
 	t.Helper()
 	list, err := os.ReadDir(cache)
@@ -108,7 +108,7 @@ MODULE_DESCRIPTION("test");
 `, name)
 }
 
-// What people really write; each builds in the sandbox.
+// What people really write; each case builds in the sandbox.
 func TestSourcesPeopleWrite(t *testing.T) {
 	thirty := map[string]string{}
 	var obj, want []string
@@ -141,10 +141,15 @@ default:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 endif
 `}, "my_mod=my-mod.ko"},
-		{"subfolders and headers", "x", map[string]string{"Kbuild": "obj-m += top.o sub/\nccflags-y += -I$(src)/include\n", "top.c": "#include \"größe.h\"\n" + source("top"),
-			"include/größe.h": "#define SIZE 1\n", "sub/Makefile": "obj-m += low.o\nlow-y := l.o\nsubdir-ccflags-y += -I$(PWD)/include\nccflags-y += -I$(PWD)/include\n",
-			"sub/l.c": "#include <größe.h>\n#include \"link.h\"\n" + source("low"), "sub/link.h": "->../include/größe.h"}, "low=sub/low.ko top=top.ko"},
-		{"spaces and umlauts", "Übung 1 (ä)/my module", map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a")}, "a=a.ko"},
+		{"subfolders and headers", "x",
+			map[string]string{"Kbuild": "obj-m += top.o sub/\nccflags-y += -I$(src)/include\n",
+				"top.c":           "#include \"größe.h\"\n" + source("top"),
+				"include/größe.h": "#define SIZE 1\n",
+				"sub/Makefile":    "obj-m += low.o\nlow-y := l.o\nsubdir-ccflags-y += -I$(PWD)/include\nccflags-y += -I$(PWD)/include\n",
+				"sub/l.c":         "#include <größe.h>\n#include \"link.h\"\n" + source("low"), "sub/link.h": "->../include/größe.h"},
+			"low=sub/low.ko top=top.ko"},
+		{"spaces and umlauts", "Übung 1 (ä)/my module", map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a")},
+			"a=a.ko"},
 		{"thirty", "x", thirty, strings.Join(want, " ")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -162,7 +167,7 @@ endif
 	}
 }
 
-// checkModules opens every module and holds the build to its description.
+// checkModules opens every module and compares the build with its description.
 func checkModules(t *testing.T, b *Build) {
 	t.Helper()
 	for _, m := range b.Modules {
@@ -186,7 +191,8 @@ func checkModules(t *testing.T, b *Build) {
 
 func TestStepsAndCache(t *testing.T) {
 	k := testKernel(t)
-	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a"), "a.o": "stale", ".a.o.cmd": "stale", "Module.symvers": "stale"})
+	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a"), "a.o": "stale",
+		".a.o.cmd": "stale", "Module.symvers": "stale"})
 	if err := os.Chmod(dir, 0o555); err != nil {
 		t.Fatal(err)
 	}
@@ -212,14 +218,16 @@ func TestStepsAndCache(t *testing.T) {
 	if got := b.Steps[0].Output + b.Steps[1].Output; got != live.String() {
 		t.Errorf("live output %q; want %q", live.String(), got)
 	}
-	if !strings.Contains(b.Steps[0].Output, "  CC [M]  /build/src/a.o\n") || strings.Contains(live.String(), "BTF generation") {
+	if !strings.Contains(b.Steps[0].Output, "  CC [M]  /build/src/a.o\n") ||
+		strings.Contains(live.String(), "BTF generation") {
 		t.Errorf("make says %q", b.Steps[0].Output)
 	}
 	again, err := build(t, Request{Sources: dir, CacheDir: cache})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !again.Cached || b.Cached || again.ID != b.ID || again.Steps[0].Output != b.Steps[0].Output || rels(again) != "a=a.ko" {
+	if !again.Cached || b.Cached || again.ID != b.ID || again.Steps[0].Output != b.Steps[0].Output ||
+		rels(again) != "a=a.ko" {
 		t.Errorf("second build: %+v", again)
 	}
 	spoil(t, again)
@@ -233,7 +241,7 @@ func TestStepsAndCache(t *testing.T) {
 	reproducible(t, third, dir, cache)
 }
 
-// spoil cuts a cached module, as a full disk would.
+// spoil truncates a cached module, as a full disk would.
 func spoil(t *testing.T, b *Build) {
 	t.Helper()
 	if err := os.Chmod(b.Modules[0].Path, 0o644); err != nil {
@@ -244,7 +252,7 @@ func spoil(t *testing.T, b *Build) {
 	}
 }
 
-// reproducible builds once more and wants the same bytes.
+// reproducible builds again and expects the same bytes.
 func reproducible(t *testing.T, b *Build, dir, cache string) {
 	t.Helper()
 	before, err := os.ReadFile(b.Modules[0].Path)
@@ -268,19 +276,26 @@ func TestBuildErrors(t *testing.T) {
 		kind  error
 		text  string // the whole error
 	}{
-		{"compile error", map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a") + "static int f(void) { return x; }\n"}, ErrCompile,
+		{"compile error", map[string]string{"Makefile": "obj-m := a.o\n",
+			"a.c": source("a") + "static int f(void) { return x; }\n"}, ErrCompile,
 			"a.c:17:29: 'x' undeclared (first use in this function)"},
-		{"in a subfolder", map[string]string{"Makefile": "obj-m := s/\n", "s/Makefile": "obj-m := a.o\n", "s/a.c": "#include \"no.h\"\n"}, ErrCompile,
+		{"in a subfolder", map[string]string{"Makefile": "obj-m := s/\n", "s/Makefile": "obj-m := a.o\n",
+			"s/a.c": "#include \"no.h\"\n"}, ErrCompile,
 			"s/a.c:1:10: no.h: No such file or directory"},
-		{"link out", map[string]string{"Makefile": "obj-m := a.o\n", "a.c": "#include \"no.h\"\n", "no.h": "->../no.h"}, ErrCompile,
-			"a.c:1:10: no.h: No such file or directory; links that lead out of the folder are not followed (no.h -> ../no.h): copy the file in"},
-		{"no export", map[string]string{"Makefile": "obj-m := a.o\n", "a.c": "extern int gone(void);\nint f(void);\nint f(void) { return gone(); }\n" + source("a")}, ErrCompile,
-			`a.ko: modpost: "gone" undefined!; the kernel exports no gone: build the module that has EXPORT_SYMBOL(gone) in the same folder, or check the name`},
-		{"empty obj-m", map[string]string{"Makefile": "obj-m :=\n"}, ErrNoModules, "the build made no module: obj-m in Makefile names none for this kernel"},
-		{"only all", map[string]string{"Makefile": "all:\n\techo built\n", "b.c": source("b"), "a.c": source("a")}, ErrNoModules,
-			"the build made no module: Makefile sets no obj-m; add a line to it: obj-m := a.o b.o"},
-		{"only subfolders", map[string]string{"Makefile": "all:\n\tfor d in *; do make -C $$d; done\n", "x/Makefile": "", "y/Makefile": ""}, ErrNoModules,
-			"the build made no module: Makefile sets no obj-m; add a line to it: obj-m := x/ y/"},
+		{"link out", map[string]string{"Makefile": "obj-m := a.o\n", "a.c": "#include \"no.h\"\n", "no.h": "->../no.h"},
+			ErrCompile,
+			"a.c:1:10: no.h: No such file or directory; links out of the folder are not followed (no.h -> ../no.h): copy the file in"},
+		{"no export", map[string]string{"Makefile": "obj-m := a.o\n",
+			"a.c": "extern int gone(void);\nint f(void);\nint f(void) { return gone(); }\n" + source("a")}, ErrCompile,
+			`a.ko: modpost: "gone" undefined!; the kernel does not export gone: build the module that has EXPORT_SYMBOL(gone) in the same folder, or check the name`},
+		{"empty obj-m", map[string]string{"Makefile": "obj-m :=\n"}, ErrNoModules,
+			"the build made no module: obj-m in Makefile names no module for this kernel"},
+		{"only all", map[string]string{"Makefile": "all:\n\techo built\n", "b.c": source("b"), "a.c": source("a")},
+			ErrNoModules,
+			"the build made no module: Makefile sets no obj-m; add this line to it: obj-m := a.o b.o"},
+		{"only subfolders", map[string]string{"Makefile": "all:\n\tfor d in *; do make -C $$d; done\n", "x/Makefile": "",
+			"y/Makefile": ""}, ErrNoModules,
+			"the build made no module: Makefile sets no obj-m; add this line to it: obj-m := x/ y/"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cache := filepath.Join(t.TempDir(), "cache")
@@ -303,7 +318,8 @@ func TestBuildErrors(t *testing.T) {
 }
 
 func TestFlags(t *testing.T) {
-	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a") + "#ifndef WANTED\n#error no flag\n#endif\nstatic int unused(int x) { return 0; }\n"})
+	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n",
+		"a.c": source("a") + "#ifndef WANTED\n#error no flag\n#endif\nstatic int unused(int x) { return 0; }\n"})
 	b, err := build(t, Request{Sources: dir, Flags: []string{"W=1", "KCFLAGS=-DWANTED"}})
 	if err != nil {
 		t.Fatal(err)
@@ -318,7 +334,7 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// Two callers with the same sources build once; a third with others is not held up.
+// Two callers with the same sources build once; a third with other sources is not held up.
 func TestBuildOnce(t *testing.T) {
 	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a")})
 	cache := filepath.Join(t.TempDir(), "cache")
@@ -356,17 +372,18 @@ func TestNoSpace(t *testing.T) {
 	k := testKernel(t)
 	dir := tree(t, map[string]string{"root/": "", "cache/": "", "src/Makefile": "obj-m := a.o\n", "src/a.c": source("a")})
 	for _, size := range []string{"12k", "60k", "400k"} {
-		cmd := exec.Command("unshare", "-m", "sh", "-c", `mount --bind "$1" "$2/root" && mount -t tmpfs -o size="$3" none "$2/cache" && exec "$4"`,
+		cmd := exec.Command("unshare", "-m", "sh", "-c",
+			`mount --bind "$1" "$2/root" && mount -t tmpfs -o size="$3" none "$2/cache" && exec "$4"`,
 			"sh", k.Root, dir, size, os.Args[0])
 		cmd.Env = append(os.Environ(), "KBUILD_TEST_DIR="+dir, "KBUILD_TEST_RELEASE="+k.Release)
 		out, err := cmd.CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "no space left on device; make space on that disk") {
+		if err == nil || !strings.Contains(string(out), "no space left on device; free some space on that disk") {
 			t.Errorf("with %s: %v, %s", size, err, out)
 		}
 	}
 }
 
-// BenchmarkSandbox is the time of the whole: copy, make, modules_install, keep.
+// BenchmarkSandbox is the total time: copy, make, modules_install, store.
 func BenchmarkSandbox(b *testing.B) {
 	k, err := kernelOnce()
 	if err != nil {
@@ -374,13 +391,15 @@ func BenchmarkSandbox(b *testing.B) {
 	}
 	cache := b.TempDir()
 	for b.Loop() {
-		if _, err := Run(context.Background(), Request{Kernel: k, Sources: "../../modules/signals", Runner: SandboxRunner{}, CacheDir: cache, NoCache: true}); err != nil {
+		if _, err := Run(context.Background(),
+			Request{Kernel: k, Sources: "../../modules/signals", Runner: SandboxRunner{}, CacheDir: cache,
+				NoCache: true}); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkCached is the time to find a build that is there.
+// BenchmarkCached is the time to find an existing build.
 func BenchmarkCached(b *testing.B) {
 	k, err := kernelOnce()
 	if err != nil {

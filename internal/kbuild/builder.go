@@ -20,11 +20,10 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// A build's VM on TCG goes on from one that was saved with the toolchain mounted
-// and its programs in memory, before any sources came. Whatever is wrong with
-// that, it boots.
+// A build's VM on TCG resumes from a snapshot that was taken with the toolchain mounted and its programs in memory,
+// before any sources arrived. Whatever is wrong with the snapshot, the VM boots instead.
 
-// saveLimit bounds the saving of a machine on TCG.
+// saveLimit bounds the time to take a snapshot on TCG.
 const saveLimit = 60 * time.Second
 
 // guest is a VM that has the toolchain at /toolchain.
@@ -57,20 +56,19 @@ func mountToolchain(ctx context.Context, g *boot.Guest) error {
 	return nil
 }
 
-// resume has a saved machine go on, and saves one where there is none; nil where
-// that cannot be.
+// resume restores a snapshot, and takes one if there is none; it returns nil if neither is possible.
 func (r VMRunner) resume(ctx context.Context, opts boot.Options) *boot.Guest {
 	opts.Accel = vm.TCG
 	store := snapshot.Store{Dir: r.Machines, Log: r.Log}
 	key, err := machineKey(store, opts)
 	if err != nil {
-		return nil // the boot says why
+		return nil // the boot will say why
 	}
-	var facts struct{} // there is nothing to know
+	var facts struct{} // there is nothing to record
 	image, err := store.Find(key, &facts)
 	if errors.Is(err, snapshot.ErrNone) {
 		image, err = store.Make(ctx, key, int64(opts.MemoryMiB)<<20, &facts, func(d *snapshot.Draft) (*boot.Image, error) {
-			return saveBuilder(ctx, d, opts)
+			return snapshotMachine(ctx, d, opts)
 		})
 	}
 	if err != nil {
@@ -79,27 +77,27 @@ func (r VMRunner) resume(ctx context.Context, opts boot.Options) *boot.Guest {
 	defer image.Close()
 	g, err := boot.Resume(ctx, opts, image)
 	if err == nil {
-		go io.Copy(io.Discard, g.Events) // what was said on that port before it was saved
+		go io.Copy(io.Discard, g.Events) // what arrived on that port before the snapshot
 		return g
 	}
 	if ctx.Err() == nil {
 		store.Remove(key)
 		if r.Log != nil {
-			r.Log(fmt.Sprintf("the saved machine for builds does not go on, booting: %v", err))
+			r.Log(fmt.Sprintf("the snapshot for builds does not resume, booting instead: %v", err))
 		}
 	}
 	return nil
 }
 
-// machineKey names a machine by all that it was made of. A disk's contents are in
-// the guest's memory, so that it must not have been touched since.
+// machineKey identifies a snapshot by everything that it was made from. The contents of its disks are in the guest's
+// memory, so they must not have changed since.
 func machineKey(store snapshot.Store, opts boot.Options) (string, error) {
 	sums := store.Sums()
 	machine, err := opts.Identity(sums.Of)
 	if err != nil {
 		return "", err
 	}
-	sums.Save() // else they are made once more
+	sums.Save() // if this fails, they are computed again
 	h := sha256.New()
 	fmt.Fprintf(h, "builder/1\n%s\n%s\n", machine, touch)
 	for _, d := range opts.Disks {
@@ -112,13 +110,13 @@ func machineKey(store snapshot.Store, opts boot.Options) (string, error) {
 	return hex.EncodeToString(h.Sum(nil))[:32], nil
 }
 
-// touch has the guest read the programs of a build, and run them: what they need
-// is in its memory then. That one fails is no harm.
+// touch makes the guest read and run the programs of a build, so that what they need is in its memory. It does no harm
+// if one of them fails.
 const touch = `mkdir /tmp/touch && cd /tmp/touch && for cc in /usr/bin/gcc-[0-9] /usr/bin/gcc-[0-9][0-9]; do
 [ ! -x $cc ] || { echo 'int x;' >x.c; $cc -c x.c; ld -r -o y.o x.o; tar -cf x.tar x.c y.o; tar -xf x.tar; }; done
 make --version; cd / && rm -r /tmp/touch; true`
 
-func saveBuilder(ctx context.Context, draft *snapshot.Draft, opts boot.Options) (*boot.Image, error) {
+func snapshotMachine(ctx context.Context, draft *snapshot.Draft, opts boot.Options) (*boot.Image, error) {
 	opts.RAM, opts.Console = draft.RAM, nil
 	g, err := boot.Start(ctx, opts)
 	if err != nil {

@@ -20,16 +20,15 @@ import (
 	"github.com/kmodlab/kmodlab/internal/filelock"
 )
 
-// cache is a folder with an entry a build: ID/build.json, ID/lib/modules/…,
-// ID/Module.symvers. Beside it, while a build runs: ID.lock, ID.work, ID.new,
-// all owned by the lock's holder; a killed holder's are swept by the next build.
+// cache is a folder with an entry per build: ID/build.json, ID/lib/modules/…, ID/Module.symvers. While a build runs,
+// there are also ID.lock, ID.work and ID.new, all owned by the lock's holder; the next build sweeps away those of a
+// killed holder.
 type cache struct {
 	dir     string
 	release string
 }
 
-// meta is build.json. It is written last, and an entry whose files do not have
-// the sums that it names is not there.
+// meta is build.json. It is written last; an entry whose files do not have the sums named in it counts as missing.
 type meta struct {
 	Schema  string `json:"schema"`
 	ID      string `json:"id"`
@@ -43,7 +42,7 @@ type meta struct {
 
 const metaSchema = "kmodlab.build/1"
 
-// load returns a whole entry or nil.
+// load returns a complete entry or nil.
 func (c cache) load(id string) *Build {
 	dir := filepath.Join(c.dir, id)
 	text, err := os.ReadFile(filepath.Join(dir, "build.json"))
@@ -75,7 +74,7 @@ func matches(path string, want file) bool {
 	return err == nil && n == want.Size && hex.EncodeToString(h.Sum(nil)) == want.Sum
 }
 
-// build describes an entry that lies in dir.
+// build describes the entry in dir.
 func (m *meta) build(dir string) *Build {
 	b := &Build{Dir: dir, Where: m.Where, ID: m.ID, Steps: m.Steps}
 	for i := range b.Steps {
@@ -99,7 +98,7 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 	removeAll(tmp)
 	defer removeAll(tmp)
 	if err := os.Mkdir(tmp, 0o755); err != nil {
-		return nil, hostError("keep the build", err)
+		return nil, hostError("store the build", err)
 	}
 	files, err := collect(job.Work, tmp, c.release)
 	if err != nil {
@@ -116,7 +115,8 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 		}
 		files = append(files, notes...)
 	}
-	m := meta{Schema: metaSchema, ID: id, Release: c.release, Where: r.Runner.Name(), SeenAs: job.SeenAs, Sources: snap.dir, Files: files, Steps: steps}
+	m := meta{Schema: metaSchema, ID: id, Release: c.release, Where: r.Runner.Name(), SeenAs: job.SeenAs,
+		Sources: snap.dir, Files: files, Steps: steps}
 	b := m.build(dir)
 	if len(b.Modules) == 0 {
 		return nil, noModules(snap, steps)
@@ -129,13 +129,12 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 		err = replace(tmp, dir)
 	}
 	if err != nil {
-		return nil, hostError("keep the build", err)
+		return nil, hostError("store the build", err)
 	}
 	return b, nil
 }
 
-// replace puts a folder in another's place, in one step where both exist.
-// The old one is at tmp afterwards, or gone.
+// replace puts a folder in another's place, atomically if both exist. Afterwards the old one is at tmp, or gone.
 func replace(tmp, dir string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, dir, unix.RENAME_EXCHANGE)
 	if err == nil {
@@ -147,28 +146,28 @@ func replace(tmp, dir string) error {
 	return os.Rename(tmp, dir)
 }
 
-// workDir makes the folder that a build works in, under the lock of id.
-// Runner Here sees its real path, which make cannot take with spaces.
+// workDir creates the folder that a build works in, under the lock of id. Runner Here sees its real path, and make
+// cannot handle a path with spaces.
 func (c cache) workDir(id string, where Where) (string, error) {
 	dir := filepath.Join(c.dir, id+".work")
 	removeAll(dir)
 	if where == Here && strings.ContainsAny(dir, " \t\n:;#$%'\"\\()*?[]~&|<>`!") {
 		d, err := os.MkdirTemp("", "kmodlab-build-")
 		if err != nil {
-			return "", hostError("make the work folder", err)
+			return "", hostError("create the work folder", err)
 		}
 		return d, nil
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", hostError("make the work folder", err)
+		return "", hostError("create the work folder", err)
 	}
 	return dir, nil
 }
 
-// lock waits until this process alone may make id. Waiting is said on out.
+// lock waits until only this process may build id. If it has to wait, it says so on out.
 func (c cache) lock(ctx context.Context, id string, out io.Writer) (unlock func(), err error) {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
-		return nil, hostError("make the build cache", err)
+		return nil, hostError("create the build cache", err)
 	}
 	path := filepath.Join(c.dir, id+".lock")
 	f, err := filelock.Wait(ctx, path, func() {
@@ -182,16 +181,16 @@ func (c cache) lock(ctx context.Context, id string, out io.Writer) (unlock func(
 	if err != nil {
 		return nil, hostError("lock the build", err)
 	}
-	// Removed before it is released: who waits on it finds it gone and opens anew.
+	// The file is removed before its lock is released: whoever waits for it finds it gone and opens a new one.
 	return func() { os.Remove(path); f.Close() }, nil
 }
 
-// sweep removes what killed processes left: the folders of IDs whose lock
-// nobody holds. The caller holds the lock of its own ID.
+// sweep removes what killed processes left: the folders of IDs whose lock nobody holds. The caller holds the lock of
+// its own ID.
 func (c cache) sweep() {
 	locks, err := filepath.Glob(filepath.Join(c.dir, "*.lock"))
 	if err != nil {
-		return // of the pattern; it has none
+		return // a bad pattern, and this one is not
 	}
 	for _, path := range locks {
 		f, err := filelock.TryOld(path)
@@ -206,7 +205,7 @@ func (c cache) sweep() {
 	}
 }
 
-// removeAll removes a tree even when a build took the permissions from its folders.
+// removeAll removes a tree even if a build took the permissions from its folders.
 func removeAll(dir string) error {
 	err := os.RemoveAll(dir)
 	for try := 0; err != nil && try < 3; try++ {

@@ -9,15 +9,15 @@ import (
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
-// MaxLog is how much output of one step is kept, in bytes: its beginning and
-// its end. maxLine is where a line without an end is cut.
+// MaxLog is how many bytes of a step's output are kept: its beginning and its end. maxLine is the length at which an
+// endless line is cut.
 const (
 	MaxLog  = 8 << 20
 	maxLine = 64 << 10
 )
 
-// noise are lines that headers without signing key, System.map and vmlinux
-// print at every build, and that say nothing about the sources.
+// noise are lines that headers without signing key, System.map and vmlinux print in every build, and that say nothing
+// about the sources.
 var noise = lazyregexp.New(`^(?:` + strings.Join([]string{
 	`Skipping BTF generation for .* due to unavailability of vmlinux`,
 	`Warning: modules_install: missing 'System\.map' file\. Skipping depmod\.`,
@@ -44,9 +44,8 @@ func stripCodes(s string) string {
 	}, s)
 }
 
-// clean is output as a person should see it: without noise and terminal codes,
-// installed files where they would be without INSTALL_MOD_PATH. work is the
-// work folder as the commands saw it.
+// clean is the output as a person should see it: without noise and terminal codes, and with installed files where they
+// would be without INSTALL_MOD_PATH. work is the work folder as the commands saw it.
 func clean(raw, work string) string {
 	var b strings.Builder
 	for _, l := range lines(raw) {

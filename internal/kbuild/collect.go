@@ -30,9 +30,8 @@ type file struct {
 	Sum  string `json:"sha256"`
 }
 
-// collect copies modules and Module.symvers from a finished work folder to
-// dst. The folder's content is foreign: links are not followed out of it, and
-// only regular files within bounds are read.
+// collect copies modules and Module.symvers from a finished work folder to dst. The folder's content is foreign: links
+// out of it are not followed, and only regular files within bounds are read.
 func collect(work, dst, release string) ([]file, error) {
 	out, err := os.OpenRoot(filepath.Join(work, "out"))
 	if err != nil {
@@ -53,7 +52,7 @@ func collect(work, dst, release string) ([]file, error) {
 		}
 		f.Path = path.Join(base, f.Path)
 		if total += f.Size; total > maxTotalBytes {
-			return nil, hostile("the modules are larger than %d MiB together", maxTotalBytes>>20)
+			return nil, hostile("together the modules are larger than %d MiB", maxTotalBytes>>20)
 		}
 		files = append(files, f)
 	}
@@ -99,7 +98,7 @@ func findModules(root *os.Root, base string) ([]string, error) {
 	return found, err
 }
 
-// underExtra drops the folder that a kernel chose to install to.
+// underExtra drops the folder that the kernel chose to install into.
 func underExtra(rel string) string {
 	for _, dir := range []string{"extra/", "updates/"} {
 		if r, ok := strings.CutPrefix(rel, dir); ok {
@@ -109,14 +108,14 @@ func underExtra(rel string) string {
 	return rel
 }
 
-// moduleName is the name that the kernel gives the module of a file.
+// moduleName is the name that the kernel gives the module in a file.
 func moduleName(p string) string {
 	return strings.ReplaceAll(strings.TrimSuffix(path.Base(p), ".ko"), "-", "_")
 }
 
 // take copies one regular file to dst/rel, read-only.
 func take(root *os.Root, name, dst, rel string) (f file, err error) {
-	// Neither a FIFO nor a link put in the file's place may hold or lead us.
+	// A FIFO in the file's place must not block us, nor a link lead us elsewhere.
 	in, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, err
@@ -127,20 +126,20 @@ func take(root *os.Root, name, dst, rel string) (f file, err error) {
 	defer in.Close()
 	fi, err := in.Stat()
 	if err != nil || !fi.Mode().IsRegular() || fi.Size() > maxModuleBytes {
-		return f, hostile("%s is no regular file of at most %d MiB", name, maxModuleBytes>>20)
+		return f, hostile("%s is not a regular file of at most %d MiB", name, maxModuleBytes>>20)
 	}
 	to := filepath.Join(dst, rel)
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return f, hostError("keep the build", err)
+		return f, hostError("store the build", err)
 	}
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
 	if err != nil {
-		return f, hostError("keep the build", err)
+		return f, hostError("store the build", err)
 	}
 	h := sha256.New()
 	n, err := io.Copy(io.MultiWriter(out, h), io.LimitReader(in, fi.Size()))
 	if err = errors.Join(err, out.Close()); err != nil {
-		return f, hostError("keep the build", err)
+		return f, hostError("store the build", err)
 	}
 	return file{Path: rel, Size: n, Sum: hex.EncodeToString(h.Sum(nil))}, nil
 }

@@ -12,9 +12,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kernel"
 )
 
-// withDebugInfo has the compiler write debug information where the kernel's
-// configuration does not ask for it: a crash is named at its file and line by it.
-// The kernel never loads it. Debian's configurations ask for it.
+// withDebugInfo makes the compiler write debug information if the kernel's configuration does not ask for it: crash
+// reports need it to name file and line. The kernel never loads it. Debian's configurations ask for it.
 func withDebugInfo(k *kernel.Kernel, flags []string) []string {
 	if !lacksDebugInfo(k) {
 		return flags
@@ -22,14 +21,14 @@ func withDebugInfo(k *kernel.Kernel, flags []string) []string {
 	return mergeFlag(flags, "KCFLAGS", "-g")
 }
 
-// lacksDebugInfo reads the configuration that the headers come with. One that
-// cannot be read says nothing, and then nothing is changed.
+// lacksDebugInfo reads the configuration that comes with the headers. If that cannot be read, nothing is changed.
 func lacksDebugInfo(k *kernel.Kernel) bool {
 	dir := headersDir(k)
 	for _, name := range []string{"include/config/auto.conf", ".config"} {
 		config, err := os.ReadFile(filepath.Join(dir, name))
 		if err == nil {
-			return !slices.ContainsFunc(bytes.Split(config, []byte("\n")), func(l []byte) bool { return string(l) == "CONFIG_DEBUG_INFO=y" })
+			on := func(l []byte) bool { return string(l) == "CONFIG_DEBUG_INFO=y" }
+			return !slices.ContainsFunc(bytes.Split(config, []byte("\n")), on)
 		}
 	}
 	return false
@@ -51,7 +50,7 @@ func headersDir(k *kernel.Kernel) string {
 	return dir
 }
 
-// mergeFlag puts words in front of those that a make variable is given already.
+// mergeFlag puts words in front of those already given for a make variable.
 func mergeFlag(flags []string, name, words string) []string {
 	var rest []string
 	for _, f := range flags {

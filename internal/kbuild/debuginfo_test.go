@@ -20,7 +20,8 @@ func TestDebugInfoFlag(t *testing.T) {
 		{"there", "include/config/auto.conf", "CONFIG_SMP=y\nCONFIG_DEBUG_INFO=y\n", []string{"W=1"}, []string{"W=1"}},
 		{"not there", "include/config/auto.conf", "CONFIG_SMP=y\n", []string{"W=1"}, []string{"W=1", "KCFLAGS=-g"}},
 		{"off", ".config", "# CONFIG_DEBUG_INFO is not set\nCONFIG_DEBUG_INFO_NONE=y\n", nil, []string{"KCFLAGS=-g"}},
-		{"with the person's own", ".config", "CONFIG_SMP=y\n", []string{"KCFLAGS=-DDEBUG -Og", "W=1"}, []string{"W=1", "KCFLAGS=-g -DDEBUG -Og"}},
+		{"with the person's own", ".config", "CONFIG_SMP=y\n", []string{"KCFLAGS=-DDEBUG -Og", "W=1"},
+			[]string{"W=1", "KCFLAGS=-g -DDEBUG -Og"}},
 		{"no configuration", "README", "nothing", nil, nil},
 	}
 	for _, tt := range tests {
@@ -50,9 +51,7 @@ func TestDebugInfoFlag(t *testing.T) {
 	}
 }
 
-// TestOneKCFLAGS: make takes the last one only, so ours and the person's are one.
-// TestHeadersDir: the link is seen from where it really lies, in a root whose lib is
-// a link to usr/lib, as Debian's is.
+// TestHeadersDir: the link is resolved from where it really is, in a root whose lib is a link to usr/lib, like Debian's.
 func TestHeadersDir(t *testing.T) {
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "usr/lib/modules/1"), 0o755); err != nil {
@@ -74,6 +73,7 @@ func TestHeadersDir(t *testing.T) {
 	}
 }
 
+// TestOneKCFLAGS: make only takes the last one, so ours and the person's are merged.
 func TestOneKCFLAGS(t *testing.T) {
 	for _, c := range commands(&kernel.Kernel{Root: "/", Release: "1"}, "/tmp/work", []string{"KCFLAGS=-g -DX", "W=1"}) {
 		var found []string

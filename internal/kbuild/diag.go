@@ -13,14 +13,14 @@ import (
 
 // Diagnostic is one complaint of the compiler, modpost, the linker or make.
 type Diagnostic struct {
-	File     string `json:"file,omitempty"`   // relative to the person's folder when it is theirs
-	Line     int    `json:"line,omitempty"`   // from 1; 0 when unknown
-	Column   int    `json:"column,omitempty"` // from 1; 0 when unknown
+	File     string `json:"file,omitempty"`   // relative to the person's folder if it is in there
+	Line     int    `json:"line,omitempty"`   // from 1; 0 if unknown
+	Column   int    `json:"column,omitempty"` // from 1; 0 if unknown
 	Severity string `json:"severity"`         // error or warning
 	Text     string `json:"text"`
 }
 
-// String is file:line:col: text, as editors read it.
+// String returns file:line:col: text, as editors parse it.
 func (d Diagnostic) String() string {
 	s := d.File
 	for _, n := range []int{d.Line, d.Column} {
@@ -34,13 +34,13 @@ func (d Diagnostic) String() string {
 	return s + d.Text
 }
 
-// maxDiagnostics bounds what a hostile log can make of itself.
+// maxDiagnostics bounds what a hostile log can produce.
 const maxDiagnostics = 200
 
 var (
-	// gcc, clang, sparse, gas. The column is missing from the assembler.
+	// gcc, clang, sparse, gas. The assembler gives no column.
 	reTool = lazyregexp.New(`^([^\s:][^:]*):(\d+):(?:(\d+):)? (?i:(fatal error|error|warning|note)): (.*)$`)
-	// The last of a chain of includes is the person's own file.
+	// The last file of an include chain is the person's own.
 	reFrom = lazyregexp.New(`^(?:In file included| {2,}) *from ([^:]+):(\d+)(?::(\d+))?[:,]$`)
 	// WARNING: "sym" [x.ko] undefined! has no "modpost:" before 5.8.
 	reModpost = lazyregexp.New(`^(ERROR|WARNING|FATAL): (?:modpost: )?(.*)$`)
@@ -49,7 +49,7 @@ var (
 	reUndef7 = lazyregexp.New(`^modpost: (\S+\.ko): symbol '(\w+)' undefined!$`)
 	reMakeAt = lazyregexp.New(`^([^\s:][^:]*):(\d+): \*\*\* (.*)$`)
 	reMake   = lazyregexp.New(`^make(?:\[\d+\])?: \*\*\* (.*)$`)
-	// make's last words about a recipe that had already spoken for itself.
+	// make's last words about a recipe that has already printed its own error.
 	reMakeEcho = lazyregexp.New(`^\[.*\] (Error \d+|[A-Z][a-z].*)$`)
 	reLd       = lazyregexp.New(`^(?:\S*/)?(?:\S*-)?ld(?:\.\w+)?: (.*)$`)
 	reLdAt     = lazyregexp.New(`([^\s:]+\.[A-Za-z]+):(\d+): (.*)$`)
@@ -68,8 +68,8 @@ type diagParser struct {
 	seen  map[Diagnostic]bool
 }
 
-// diagnose finds the complaints in a log. src is the source folder as the
-// tools saw it; own holds the person's files, relative to it.
+// diagnose finds the complaints in a log. src is the source folder as the tools saw it; own holds the person's files,
+// relative to it.
 func diagnose(log, src string, own map[string]bool) []Diagnostic {
 	p := diagParser{src: src, own: own}
 	for _, l := range lines(log) {
@@ -107,8 +107,8 @@ func (p *diagParser) line(l string) {
 	}
 }
 
-// tool takes one gcc line. An error inside a kernel header is shown where the
-// person's file led there: by the macro it used, else by the include.
+// tool handles one gcc line. An error inside a kernel header is shown where the person's file led there: at the macro
+// it used, else at the include.
 func (p *diagParser) tool(d Diagnostic, severity, text string) {
 	if severity == "note" {
 		if p.away && p.own[d.File] && strings.HasPrefix(text, "in expansion of macro") {
@@ -175,7 +175,7 @@ func (p *diagParser) make(l string) bool {
 	return true
 }
 
-// linker finds the place in what ld says: ld: b.o:b.c:1: multiple definition…
+// linker finds the place in a message of ld: ld: b.o:b.c:1: multiple definition…
 func (p *diagParser) linker(severity, said string) Diagnostic {
 	if m := reLdAt.FindStringSubmatch(said); m != nil {
 		if d := p.at(m[1], m[2], ""); p.own[d.File] {
@@ -186,7 +186,7 @@ func (p *diagParser) linker(severity, said string) Diagnostic {
 	return Diagnostic{Severity: severity, Text: "ld: " + p.strip(said)}
 }
 
-// add keeps a finding once: a header's errors come back with every file.
+// add keeps a finding once: the errors of a header recur with every file.
 func (p *diagParser) add(d Diagnostic) bool {
 	p.away = false
 	if p.seen[d] {
@@ -207,7 +207,7 @@ func (p *diagParser) at(file, line, col string) Diagnostic {
 	return d
 }
 
-// rel makes a path of the source folder relative to it and leaves others alone.
+// rel makes a path in the source folder relative to it and leaves others alone.
 func (p *diagParser) rel(file string) string {
 	if r, ok := strings.CutPrefix(path.Clean(file), p.src+"/"); ok {
 		return r
@@ -222,8 +222,7 @@ func (p *diagParser) strip(text string) string {
 	return strings.ReplaceAll(text, p.src+"/", "")
 }
 
-// first is the complaint to show: the first error, those in the person's own
-// files before others.
+// first is the complaint to show: the first error, preferably in the person's own files.
 func first(list []Diagnostic, own map[string]bool) *Diagnostic {
 	var best *Diagnostic
 	for i := range list {

@@ -23,14 +23,18 @@ func TestDiagnoseRealLogs(t *testing.T) {
 		{"undef-7.3", []string{"a.c"}, `a.ko: modpost: "nosuch" undefined!`, "EXPORT_SYMBOL(nosuch)"},
 		{"undef-5.10", []string{"a.c"}, `a.ko: modpost: "nosuch" undefined!`, "EXPORT_SYMBOL(nosuch)"},
 		{"err-7.3", []string{"a.c"}, "a.c:5:23: 'undeclared' undeclared (first use in this function)", ""},
-		{"macro", []string{"a.c"}, "a.c:9:9: 'struct s' has no member named 'nolist' (at /usr/src/linux-headers-6.1.0-56-common/include/linux/container_of.h:19)", ""},
-		{"brk", []string{"a.c"}, "a.c:3:29: call to '__compiletime_assert_195' declared with attribute error: BUILD_BUG_ON failed: 1 (at /usr/src/linux-headers-6.1.0-56-common/include/linux/compiler_types.h:387)", ""},
-		{"nosep", []string{"a.c", "Makefile"}, "Makefile:3: missing separator (did you mean TAB instead of 8 spaces?).", "tab"},
+		{"macro", []string{"a.c"},
+			"a.c:9:9: 'struct s' has no member named 'nolist' (at /usr/src/linux-headers-6.1.0-56-common/include/linux/container_of.h:19)", ""},
+		{"brk", []string{"a.c"},
+			"a.c:3:29: call to '__compiletime_assert_195' declared with attribute error: BUILD_BUG_ON failed: 1 (at /usr/src/linux-headers-6.1.0-56-common/include/linux/compiler_types.h:387)", ""},
+		{"nosep", []string{"a.c", "Makefile"}, "Makefile:3: missing separator (did you mean TAB instead of 8 spaces?).",
+			"tab"},
 		{"norule", []string{"Makefile"}, "make: No rule to make target 'nothere.o'", "there is no nothere.c"},
 		{"asm", []string{"a.c", "b.S"}, "b.S:2: no such instruction: `nosuchinsn %rax'", ""},
 		{"multi", []string{"a.c", "b.c"}, "b.c:1: ld: multiple definition of `x'; a.o:a.c:3: first defined here", ""},
 		{"hdr", []string{"a.c", "my.h"}, "my.h:2:1: expected ';', identifier or '(' before 'int'", ""},
-		{"warn", []string{"a.c"}, "a.c:6:28: implicit declaration of function 'foo' [-Werror=implicit-function-declaration]", ""},
+		{"warn", []string{"a.c"}, "a.c:6:28: implicit declaration of function 'foo' [-Werror=implicit-function-declaration]",
+			""},
 		{"nolic", []string{"a.c"}, "modpost: missing MODULE_LICENSE() in a.o", "MODULE_LICENSE"},
 	} {
 		t.Run(c.log, func(t *testing.T) {
@@ -80,13 +84,16 @@ func TestDiagnoseLines(t *testing.T) {
 		{"/build/src/größe.c:3:1: error: x", "größe.c:3:1: x"},      //
 		{"\x1b[01m\x1b[Ka.c:3:4:\x1b[m \x1b[31merror: \x1b[mx", ""}, // torn codes still parse or vanish, see below
 		{"ERROR: modpost: \"s\" [a.ko] undefined!", `a.ko: modpost: "s" undefined!`},
-		{"ERROR: modpost: module a uses symbol s from namespace N, but does not import it.", "modpost: module a uses symbol s from namespace N, but does not import it."},
-		{"make[1]: *** No rule to make target '/build/src/a.h', needed by '/build/src/a.o'.  Stop.", "make: No rule to make target 'a.h'"},
+		{"ERROR: modpost: module a uses symbol s from namespace N, but does not import it.",
+			"modpost: module a uses symbol s from namespace N, but does not import it."},
+		{"make[1]: *** No rule to make target '/build/src/a.h', needed by '/build/src/a.o'.  Stop.",
+			"make: No rule to make target 'a.h'"},
 		{"make[2]: *** [scripts/Makefile.build:250: a.o] Error 1", ""},
 		{"make: *** [Makefile:10: all] Killed", ""},
 		{"make: *** Waiting for unfinished jobs....", ""},
 		{"make[2]: *** Deleting file '/build/src/Module.symvers'", ""},
-		{"cc1: fatal error: can't open 'x' for writing: No space left on device", "can't open 'x' for writing: No space left on device"},
+		{"cc1: fatal error: can't open 'x' for writing: No space left on device",
+			"can't open 'x' for writing: No space left on device"},
 		{"x86_64-linux-gnu-ld: a.o: in function `f': undefined", "ld: a.o: in function `f': undefined"},
 		{"note to self: error: this is no place", ""},
 	} {
@@ -158,7 +165,7 @@ func TestCleanWriter(t *testing.T) {
 	for range 2 * MaxLog / maxLine {
 		w.Write([]byte(strings.Repeat("x", maxLine)))
 	}
-	if got := b.Len(); got > MaxLog+1000 || !strings.HasSuffix(b.String(), "[the rest of the output is left out]\n") {
+	if got := b.Len(); got > MaxLog+1000 || !strings.HasSuffix(b.String(), "[the rest of the output is not shown]\n") {
 		t.Errorf("cleanWriter passed %d bytes on", got)
 	}
 }
@@ -197,10 +204,11 @@ func TestLogBuffer(t *testing.T) {
 	}
 	l.Write([]byte(" end"))
 	got := l.String()
-	if len(got) > MaxLog+100 || len(l.tail) > 3*logTail || !strings.HasPrefix(got, "begin ") || !strings.HasSuffix(got, " end") {
+	if len(got) > MaxLog+100 || len(l.tail) > 3*logTail || !strings.HasPrefix(got, "begin ") ||
+		!strings.HasSuffix(got, " end") {
 		t.Errorf("logBuffer kept %d bytes, %q … %q", len(got), got[:10], got[len(got)-10:])
 	}
-	if want := "bytes left out]"; !strings.Contains(got, want) {
+	if want := "bytes not shown]"; !strings.Contains(got, want) {
 		t.Errorf("logBuffer does not say what is missing")
 	}
 }

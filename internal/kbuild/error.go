@@ -20,8 +20,8 @@ var (
 	ErrTooLarge  = errors.New("sources too large")
 	ErrSources   = errors.New("cannot read sources")
 	ErrFlag      = errors.New("bad make flag")
-	ErrLost      = errors.New("build took its VM along")
-	ErrHostile   = errors.New("build left something that is no module")
+	ErrLost      = errors.New("build brought its VM down")
+	ErrHostile   = errors.New("build left something that is not a module")
 
 	// About the machine.
 	ErrNoHeaders   = errors.New("no kernel headers")
@@ -37,7 +37,7 @@ type Error struct {
 	Message     string
 	Hint        string       // what the person can do next; may be empty
 	Steps       []Step       // what ran, the failing command last
-	Diagnostics []Diagnostic // the tools' complaints, in their order
+	Diagnostics []Diagnostic // the tools' complaints, in order
 	Cause       error        // may be nil
 }
 
@@ -48,7 +48,7 @@ func (e *Error) Error() string {
 	return e.Message + "; " + e.Hint
 }
 
-// Unwrap gives the kind and the cause.
+// Unwrap returns the kind and the cause.
 func (e *Error) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{e.Kind}
@@ -56,7 +56,7 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
-// Host says whether the machine is to blame and not the sources.
+// Host reports whether the machine is to blame, not the sources.
 func (e *Error) Host() bool {
 	switch e.Kind {
 	case ErrNoHeaders, ErrNoTools, ErrNoBwrap, ErrNoNamespace, ErrHost:
@@ -68,7 +68,7 @@ func (e *Error) Host() bool {
 func hostError(what string, err error) *Error {
 	e := &Error{Kind: ErrHost, Message: fmt.Sprintf("%s: %v", what, err), Cause: err}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		e.Hint = "make space on that disk"
+		e.Hint = "free some space on that disk"
 	}
 	return e
 }

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Bounds of what a build may leave in its work folder while it runs.
+// Bounds of what a build may have in its work folder while it runs.
 const (
 	maxWorkBytes = 2 << 30
 	maxWorkFiles = 200_000
@@ -42,7 +42,7 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 		p = p[k:]
 	}
 	l.tail = append(l.tail, p...)
-	if extra := len(l.tail) - logTail; extra > logTail { // trim seldom, not at each write
+	if extra := len(l.tail) - logTail; extra > logTail { // trim rarely, not at each write
 		l.dropped += int64(extra)
 		l.tail = append(l.tail[:0], l.tail[extra:]...)
 	}
@@ -57,12 +57,11 @@ func (l *logBuffer) String() string {
 	if dropped == 0 {
 		return string(l.head) + string(tail)
 	}
-	return fmt.Sprintf("%s\n[%d bytes left out]\n%s", l.head, dropped, tail)
+	return fmt.Sprintf("%s\n[%d bytes not shown]\n%s", l.head, dropped, tail)
 }
 
-// runLocal runs a job's commands as processes of this machine. wrap gives the
-// process for a command; after, when not nil, is called once it ended or could
-// not start, and judges it.
+// runLocal runs a job's commands as processes of this machine. wrap returns the process for a command; after, if not
+// nil, is called once it has ended or failed to start, and judges it.
 func runLocal(ctx context.Context, job Job, wrap func(Command) (*exec.Cmd, func(Step) error, error)) ([]Step, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -90,8 +89,8 @@ func runLocal(ctx context.Context, job Job, wrap func(Command) (*exec.Cmd, func(
 	return steps, nil
 }
 
-// runStep runs one process group to its end. The thread is held because the
-// kernel sends Pdeathsig when the thread that forked goes, not the process.
+// runStep runs one process group to its end. It locks the thread because the kernel sends Pdeathsig when the thread
+// that forked ends, not the process.
 func runStep(ctx context.Context, job Job, c Command, cmd *exec.Cmd) (Step, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -101,7 +100,7 @@ func runStep(ctx context.Context, job Job, c Command, cmd *exec.Cmd) (Step, erro
 	if job.Output != nil {
 		out = io.MultiWriter(&log, job.Output)
 	}
-	cmd.Stdout, cmd.Stderr = out, out // one pipe: the lines keep their order
+	cmd.Stdout, cmd.Stderr = out, out // one pipe, so the lines stay in order
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	start := time.Now()
 	if err := ctx.Err(); err != nil {
@@ -112,10 +111,10 @@ func runStep(ctx context.Context, job Job, c Command, cmd *exec.Cmd) (Step, erro
 	}
 	pid := cmd.Process.Pid
 	over := context.AfterFunc(ctx, func() { syscall.Kill(-pid, syscall.SIGKILL) })
-	cmd.WaitDelay = 2 * time.Second // something of the group holds the pipe open
+	cmd.WaitDelay = 2 * time.Second // some process of the group may hold the pipe open
 	err := cmd.Wait()
 	over()
-	syscall.Kill(-pid, syscall.SIGKILL) // what a recipe left running in the background
+	syscall.Kill(-pid, syscall.SIGKILL) // whatever a recipe left running in the background
 	s.MS = float64(time.Since(start).Microseconds()) / 1000
 	s.Raw = log.String()
 	var exit *exec.ExitError
@@ -135,8 +134,7 @@ func timeoutError(job Job) *Error {
 	return &Error{Kind: ErrTimeout, Message: fmt.Sprintf("the build was stopped: it took longer than %v", job.Timeout)}
 }
 
-// watchDisk stops a build that fills the disk: file size limits do not bound
-// how many files there are.
+// watchDisk stops a build that fills the disk: limits on file size do not limit the number of files.
 func watchDisk(ctx context.Context, job Job, stop context.CancelCauseFunc) {
 	limit := job.MaxBytes
 	if limit <= 0 {
@@ -151,13 +149,14 @@ func watchDisk(ctx context.Context, job Job, stop context.CancelCauseFunc) {
 		case <-t.C:
 		}
 		if files, size := usage(job.Work, limit); files > maxWorkFiles || size > limit {
-			stop(&Error{Kind: ErrDisk, Message: fmt.Sprintf("the build was stopped: it wrote more than %d MiB or %d files", limit>>20, maxWorkFiles)})
+			stop(&Error{Kind: ErrDisk, Message: fmt.Sprintf("the build was stopped: it wrote more than %d MiB or %d files",
+				limit>>20, maxWorkFiles)})
 			return
 		}
 	}
 }
 
-// usage sums a tree's disk blocks in bytes, until a bound is passed. What vanishes meanwhile does not count.
+// usage sums a tree's disk blocks in bytes until a bound is exceeded. Files that vanish meanwhile do not count.
 func usage(dir string, limit int64) (files int, size int64) {
 	filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -176,7 +175,7 @@ func usage(dir string, limit int64) (files int, size int64) {
 	return files, size
 }
 
-// lastLine is the last line of a log that says something.
+// lastLine is the last line of a log that is not blank.
 func lastLine(log string) string {
 	b := bytes.TrimSpace([]byte(log))
 	if i := bytes.LastIndexByte(b, '\n'); i >= 0 {

@@ -7,8 +7,8 @@ import (
 	"os/exec"
 )
 
-// HereRunner runs the commands directly, as this user, with this machine's
-// tools. It protects nothing: it is for a machine that is itself the lab.
+// HereRunner runs the commands directly, as this user, with this machine's tools. It protects nothing: it is for a
+// machine that is itself the lab.
 type HereRunner struct{}
 
 // Name returns Here.

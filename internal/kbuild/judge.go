@@ -48,14 +48,13 @@ func buildError(job Job, snap *sourceFolder, steps []Step) *Error {
 	return e
 }
 
-// diskFull confirms what a log says: a build can print anything.
+// diskFull verifies what a log says: a build can print anything.
 func diskFull(dir string) bool {
 	var st syscall.Statfs_t
 	return syscall.Statfs(dir, &st) == nil && st.Bavail*uint64(st.Bsize) < 1<<20
 }
 
-// missingTool names a program that the shell did not find when that is what
-// ended the step.
+// missingTool names a program that the shell did not find, if that is what ended the step.
 func missingTool(s Step) string {
 	for _, l := range lines(s.Raw) {
 		if m := reNotFound.FindStringSubmatch(stripCodes(l)); m != nil {
@@ -81,43 +80,44 @@ var (
 	reNamespace = lazyregexp.New(`from namespace (\w+)`)
 )
 
-// hint says what usually mends a complaint; empty when nothing sure is known.
+// hint says what usually fixes a complaint; empty if nothing is certain.
 func hint(d Diagnostic, snap *sourceFolder) string {
 	if m := reMissing.FindStringSubmatch(d.Text); m != nil {
 		for _, l := range snap.outside {
 			if strings.HasPrefix(l, m[1]+" ") || strings.HasSuffix(strings.Fields(l)[0], "/"+m[1]) {
-				return "links that lead out of the folder are not followed (" + l + "): copy the file in"
+				return "links out of the folder are not followed (" + l + "): copy the file in"
 			}
 		}
 		if strings.HasPrefix(m[1], "../") {
-			return "only the folder itself is built: copy the file in, or give the folder above"
+			return "only the given folder is built: copy the file into it, or give the parent folder"
 		}
 	}
 	if m := reUndefined.FindStringSubmatch(d.Text); m != nil {
-		return "the kernel exports no " + m[1] + ": build the module that has EXPORT_SYMBOL(" + m[1] + ") in the same folder, or check the name"
+		return fmt.Sprintf("the kernel does not export %[1]s: "+
+			"build the module that has EXPORT_SYMBOL(%[1]s) in the same folder, or check the name", m[1])
 	}
 	if m := reNoTarget.FindStringSubmatch(d.Text); m != nil {
 		if base, ok := strings.CutSuffix(m[1], ".o"); ok {
-			return fmt.Sprintf("obj-m or an -objs line names %s, and there is no %s.c", m[1], base)
+			return fmt.Sprintf("obj-m or an -objs line names %s, but there is no %s.c", m[1], base)
 		}
 	}
 	switch m := reNamespace.FindStringSubmatch(d.Text); {
 	case m != nil:
-		return fmt.Sprintf("add MODULE_IMPORT_NS(%q), before kernel 6.13 without the quotes", m[1])
+		return fmt.Sprintf("add MODULE_IMPORT_NS(%q), without the quotes before kernel 6.13", m[1])
 	case strings.Contains(d.Text, "missing MODULE_LICENSE"):
 		return `add MODULE_LICENSE("GPL")`
 	case strings.Contains(d.Text, "missing separator"):
-		return "a recipe's lines begin with a tab, not with spaces"
+		return "the lines of a recipe must begin with a tab, not with spaces"
 	}
 	return ""
 }
 
-// noModules explains a build that passed and made nothing.
+// noModules explains a build that succeeded but made no module.
 func noModules(snap *sourceFolder, steps []Step) *Error {
 	e := &Error{Kind: ErrNoModules, Steps: steps, Message: "the build made no module"}
 	file := "Makefile"
 	if snap.has("Kbuild") {
-		file = "Kbuild" // kbuild reads it instead of a Makefile beside it
+		file = "Kbuild" // kbuild prefers it to a Makefile beside it
 	}
 	text, _ := os.ReadFile(filepath.Join(snap.dir, file))
 	var sources []string
@@ -128,13 +128,13 @@ func noModules(snap *sourceFolder, steps []Step) *Error {
 	}
 	switch subs := snap.subfolders(); {
 	case lazyregexp.New(`\bobj-m\b`).MatchString(string(text)):
-		e.Message += ": obj-m in " + file + " names none for this kernel"
+		e.Message += ": obj-m in " + file + " names no module for this kernel"
 	case len(sources) > 0:
 		e.Message += ": " + file + " sets no obj-m"
-		e.Hint = "add a line to it: " + snap.suggestKbuild(sorted(sources))
+		e.Hint = "add this line to it: " + snap.suggestKbuild(sorted(sources))
 	case len(subs) > 0:
 		e.Message += ": " + file + " sets no obj-m"
-		e.Hint = "add a line to it: obj-m := " + strings.Join(subs, "/ ") + "/"
+		e.Hint = "add this line to it: obj-m := " + strings.Join(subs, "/ ") + "/"
 	default:
 		e.Message += ": " + file + " sets no obj-m"
 	}

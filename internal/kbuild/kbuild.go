@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 
-// Package kbuild runs the kernel's own build system on a folder of module
-// sources and keeps what it made, by content.
+// Package kbuild runs the kernel's own build system on a folder of module sources, and caches what it makes by content.
 //
-// Sources are copied, never written to. The commands run where a Runner puts
-// them: in a bubblewrap sandbox, in a VM, or directly on a lab machine. What a
-// build leaves behind is treated as hostile: links are not followed out of the
-// work folder, sizes and counts are bounded.
+// Sources are copied, never written to. The commands run where a Runner puts them: in a bubblewrap sandbox, in a VM, or
+// directly on a lab machine. Whatever a build leaves behind is treated as hostile: links out of the work folder are not
+// followed, sizes and counts are bounded.
 //
-// A finished build is an immutable folder in the cache. Processes that ask for
-// the same build at the same time make it once.
+// A finished build is an immutable folder in the cache. Processes that ask for the same build at the same time run it
+// once.
 package kbuild
 
 import (
@@ -30,8 +28,7 @@ import (
 // Where says where a build runs.
 type Where string
 
-// The places to build. Auto is the caller's to resolve: it knows whether KVM
-// is proven.
+// The places to build. The caller must resolve Auto: it knows whether KVM is proven.
 const (
 	Auto    Where = "auto"
 	VM      Where = "vm"
@@ -39,16 +36,15 @@ const (
 	Here    Where = "here"
 )
 
-// The layout of a work folder as the commands see it. The path is fixed, since
-// kbuild cannot work below a path with spaces, and modules embed it in their
-// debug information. Runner Here sees the host's path instead.
+// The layout of a work folder as the commands see it. The path is fixed, because kbuild cannot work below a path with
+// spaces, and modules embed it in their debug information. Runner Here sees the host's path instead.
 const (
 	GuestWork = "/build"
 	SourceDir = srcline.SourceDir  // the copied sources
 	OutDir    = GuestWork + "/out" // INSTALL_MOD_PATH
 )
 
-// DefaultTimeout bounds a build whose Request names no Timeout.
+// DefaultTimeout bounds a build whose Request has no Timeout.
 const DefaultTimeout = 10 * time.Minute
 
 // Request says what to build.
@@ -56,16 +52,15 @@ type Request struct {
 	Kernel   *kernel.Kernel
 	Sources  string        // the module folder
 	Runner   Runner        // where to build
-	Flags    []string      // more words for make, as W=1
-	CacheDir string        // folder shared by processes; created when absent
-	Output   io.Writer     // build output while it appears, noise left out; may be nil
+	Flags    []string      // more words for make, such as W=1
+	CacheDir string        // folder shared by processes; created if missing
+	Output   io.Writer     // build output as it appears, without noise; may be nil
 	NoCache  bool          // build again and replace what the cache has
 	Timeout  time.Duration // 0: DefaultTimeout
 
-	// Learn keeps which options the compiler knows, in Build.Known. What is built
-	// must be trusted: it could write anything there. Known is that file of an
-	// earlier build with the same kernel; it spares a small build two thirds of its
-	// processes. Neither changes what is built, nor works where Runner is Here.
+	// Learn records which options the compiler knows, in Build.Known. The sources must be trusted, since they could
+	// write anything there. Known is that file from an earlier build with the same kernel; it saves a small build two
+	// thirds of its processes. Neither changes what is built, and neither works if Runner is Here.
 	Learn bool
 	Known string
 }
@@ -75,24 +70,24 @@ type Build struct {
 	Dir     string  // install tree: Dir/lib/modules/REL/extra/**.ko, Dir/Module.symvers
 	Modules []Built // sorted by Rel
 	Steps   []Step  // make, make modules_install
-	Cached  bool    // made earlier; Steps are those of the time it was made
+	Cached  bool    // made earlier; Steps are from that time
 	Where   Where   // where it was made
 	ID      string  // hash of everything that went in
-	Known   string  // what a build with Request.Learn learned: a file; "" where nothing
+	Known   string  // the file that a build with Request.Learn recorded; "" if none
 }
 
 // Built is one module.
 type Built struct {
-	Name string // as the kernel says it: underscores
+	Name string // as the kernel spells it: underscores
 	Path string // absolute, on the host
 	Rel  string // below lib/modules/REL/extra
 	Size int64  // bytes
 }
 
-// Step is one command of a build, as a person would type it, and what it said.
+// Step is one command of a build, as a person would type it, and its output.
 type Step struct {
 	Argv   []string `json:"argv"`
-	Raw    string   `json:"raw"` // all output, at most MaxLog bytes, untouched
+	Raw    string   `json:"raw"` // all output, at most MaxLog bytes, unmodified
 	Output string   `json:"-"`   // Raw without terminal codes and the noise of distribution headers
 	Exit   int      `json:"exit"`
 	MS     float64  `json:"ms"`
@@ -113,7 +108,7 @@ func Run(ctx context.Context, r Request) (*Build, error) {
 	}
 	c := cache{dir: r.CacheDir, release: r.Kernel.Release}
 	ingredients := r.Flags
-	if r.Learn { // another build than one that would not leave Build.Known
+	if r.Learn { // a different build from one that would not leave Build.Known
 		ingredients = append(ingredients[:len(ingredients):len(ingredients)], knownFile)
 	}
 	id := buildID(snap, r.Kernel.ID, ingredients)
@@ -127,7 +122,7 @@ func Run(ctx context.Context, r Request) (*Build, error) {
 		return nil, err
 	}
 	defer unlock()
-	if !r.NoCache { // another process may have built while we waited
+	if !r.NoCache { // another process may have built it while we waited
 		if b := c.load(id); b != nil {
 			return b, nil
 		}
@@ -148,7 +143,7 @@ func makeBuild(ctx context.Context, r *Request, snap *sourceFolder, c cache, id 
 	}
 	for _, d := range []string{"out", "tmp"} {
 		if err := os.Mkdir(filepath.Join(work, d), 0o755); err != nil {
-			return nil, hostError("make the work folder", err)
+			return nil, hostError("create the work folder", err)
 		}
 	}
 	job := newJob(r, work)
@@ -187,14 +182,14 @@ func check(r *Request) error {
 	case r.Kernel == nil || r.Kernel.ID == "" || r.Runner == nil || r.CacheDir == "":
 		return errors.New("build modules: a kernel with an ID, a runner and a cache folder are needed")
 	case strings.ContainsAny(r.Kernel.Release, "/ \t\n"):
-		return fmt.Errorf("build modules: odd kernel release %q", r.Kernel.Release)
+		return fmt.Errorf("build modules: malformed kernel release %q", r.Kernel.Release)
 	}
 	for _, f := range r.Flags {
 		if err := checkFlag(f); err != nil {
 			return err
 		}
 	}
-	if r.Runner.Name() == Here { // its compiler may be another one tomorrow
+	if r.Runner.Name() == Here { // its compiler may be a different one tomorrow
 		r.Learn, r.Known = false, ""
 	}
 	if r.Timeout <= 0 {
@@ -203,8 +198,7 @@ func check(r *Request) error {
 	return checkHeaders(r.Kernel)
 }
 
-// checkHeaders finds missing headers before anything is copied. Kernels with a
-// tree of their own have theirs by construction.
+// checkHeaders finds missing headers before anything is copied. Kernels with a tree of their own always have theirs.
 func checkHeaders(k *kernel.Kernel) error {
 	if k.Root != "/" {
 		return nil
@@ -217,8 +211,9 @@ func checkHeaders(k *kernel.Kernel) error {
 }
 
 func noHeaders(k *kernel.Kernel, why string) *Error {
-	e := &Error{Kind: ErrNoHeaders, Message: fmt.Sprintf("no headers for kernel %s at %s: %s", k.Release, k.BuildDir(), why),
-		Hint: "install them: apt-get install linux-headers-" + k.Release}
+	e := &Error{Kind: ErrNoHeaders,
+		Message: fmt.Sprintf("no headers for kernel %s at %s: %s", k.Release, k.BuildDir(), why),
+		Hint:    "install them: apt-get install linux-headers-" + k.Release}
 	switch {
 	case k.Build != "":
 		e.Hint = "name the folder where make prepared the kernel's headers"
@@ -228,20 +223,21 @@ func noHeaders(k *kernel.Kernel, why string) *Error {
 	return e
 }
 
-// checkFlag refuses words that would take the build somewhere else.
+// checkFlag refuses words that would redirect the build.
 func checkFlag(f string) error {
 	bad := strings.HasPrefix(f, "-") || f == "" || !strings.Contains(f, "=")
-	for _, own := range []string{"M", "O", "KBUILD_EXTMOD", "KBUILD_OUTPUT", "KBUILD_EXTMOD_OUTPUT", "MO", "INSTALL_MOD_PATH", "INSTALL_MOD_DIR", "MAKEFLAGS"} {
+	for _, own := range []string{"M", "O", "KBUILD_EXTMOD", "KBUILD_OUTPUT", "KBUILD_EXTMOD_OUTPUT", "MO",
+		"INSTALL_MOD_PATH", "INSTALL_MOD_DIR", "MAKEFLAGS"} {
 		bad = bad || strings.HasPrefix(f, own+"=")
 	}
 	if bad {
 		return &Error{Kind: ErrFlag, Message: fmt.Sprintf("cannot pass %q to make", f),
-			Hint: "give NAME=VALUE words, as W=1 or KCFLAGS=-DDEBUG"}
+			Hint: "give words of the form NAME=VALUE, such as W=1 or KCFLAGS=-DDEBUG"}
 	}
 	return nil
 }
 
-// judge turns a runner's answer into an *Error, or nil when all steps passed.
+// judge turns a runner's answer into an *Error, or nil if all steps passed.
 func judge(ctx context.Context, job Job, snap *sourceFolder, steps []Step, err error) error {
 	if f, ok := job.Output.(*cleanWriter); ok {
 		f.flush()
@@ -265,7 +261,7 @@ func judge(ctx context.Context, job Job, snap *sourceFolder, steps []Step, err e
 	return nil
 }
 
-// lines splits without the final empty line.
+// lines splits text into lines, without the final empty line.
 func lines(s string) []string {
 	s = strings.TrimSuffix(s, "\n")
 	if s == "" {
@@ -274,7 +270,7 @@ func lines(s string) []string {
 	return strings.Split(s, "\n")
 }
 
-// cleanWriter passes whole lines on, cleaned, up to MaxLog bytes.
+// cleanWriter passes complete lines on, cleaned, up to MaxLog bytes.
 type cleanWriter struct {
 	w    io.Writer
 	work string
@@ -305,9 +301,9 @@ func (c *cleanWriter) pass(line []byte) {
 	}
 	if c.sent += len(out); c.sent > MaxLog {
 		c.cut = true
-		out = "[the rest of the output is left out]\n"
+		out = "[the rest of the output is not shown]\n"
 	}
-	io.WriteString(c.w, out) // a reader who went away does not stop a build
+	io.WriteString(c.w, out) // a reader that went away does not stop a build
 }
 
 func (c *cleanWriter) flush() {

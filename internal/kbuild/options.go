@@ -15,9 +15,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
-// What the compiler answers to the kernel's makefiles is learned in the build of
-// sources that are trusted (Request.Learn), and told to later builds with the same
-// kernel (Request.Known). options.mk says how.
+// What the compiler answers to the kernel's makefiles is learned while building trusted sources (Request.Learn), and
+// given to later builds with the same kernel (Request.Known). options.mk says how.
 
 //go:embed options.mk
 var optionsMakefile string
@@ -28,15 +27,14 @@ const (
 	knownFile   = "options.txt" // below a cache entry
 )
 
-// Bounds of what is learned: some 40 commands of 1 kB.
+// Bounds of what is learned: some 40 commands of 1 kB each.
 const (
 	maxKnown      = 1 << 20
 	maxKnownLines = 1000
 )
 
-// writeOptions makes the work folder's options.mk. It is left out where nothing is
-// to be learned and nothing is known, and where the kernel asks in no way that we
-// know.
+// writeOptions creates the work folder's options.mk. It is omitted if there is nothing to learn and nothing known, or
+// if this kernel asks in a way that we do not recognise.
 func writeOptions(r *Request, work, seenAs string) (made bool, err error) {
 	if !r.Learn && r.Known == "" {
 		return false, nil
@@ -49,15 +47,16 @@ func writeOptions(r *Request, work, seenAs string) (made bool, err error) {
 	if r.Learn {
 		notes = seenAs + "/" + notesFile
 	}
-	known, _ := os.ReadFile(r.Known) // without it the build takes longer
-	if err := os.WriteFile(filepath.Join(work, optionsFile), []byte(optionsText(own, notes, words(known))), 0o644); err != nil {
-		return false, hostError("make the work folder", err)
+	known, _ := os.ReadFile(r.Known) // without it the build just takes longer
+	text := optionsText(own, notes, words(known))
+	if err := os.WriteFile(filepath.Join(work, optionsFile), []byte(text), 0o644); err != nil {
+		return false, hostError("create the work folder", err)
 	}
 	return true, nil
 }
 
-// optionsText is options.mk with what it builds on: the kernel's own try-run, where
-// to note what the compiler took ("" where not to), and what it is known to take.
+// optionsText is options.mk and what it builds on: the kernel's own try-run, the file in which to note what the
+// compiler accepted ("" for none), and what it is known to accept.
 func optionsText(own, notes string, known []string) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "kmodlab-own = %skmodlab-notes := %s\n", own, notes)
@@ -67,8 +66,7 @@ func optionsText(own, notes string, known []string) string {
 	return text.String() + optionsMakefile
 }
 
-// findTryRun reads the definition of try-run in a kernel's headers: since 5.16 it is
-// in the first of these files.
+// findTryRun reads the definition of try-run in a kernel's headers: since 5.16 it is in the first of these files.
 func findTryRun(headers string) string {
 	for _, name := range []string{"scripts/Makefile.compiler", "scripts/Kbuild.include"} {
 		text, err := os.ReadFile(filepath.Join(headers, name))
@@ -82,14 +80,15 @@ func findTryRun(headers string) string {
 // tryRun is the definition with all its lines, from 5.10 to 7.3.
 var tryRun = lazyregexp.New(`(?m)^try-run[ \t]*=[ \t]*((?:.*\\\n)*.*\n)`)
 
-// words are the commands that a compiler took, as options.mk spells them. Two
-// makes at once may have written into each other's line.
+// words are the commands that a compiler accepted, as options.mk spells them. Two concurrent makes may have written
+// into each other's line.
 func words(notes []byte) []string {
 	var list []string
 	seen := make(map[string]bool)
 	for line := range bytes.Lines(notes) {
 		word, whole := strings.CutSuffix(string(line), "\n")
-		if !whole || word == "" || seen[word] || strings.ContainsFunc(word, func(c rune) bool { return c <= ' ' }) || strings.HasSuffix(word, `\`) {
+		blank := func(c rune) bool { return c <= ' ' }
+		if !whole || word == "" || seen[word] || strings.ContainsFunc(word, blank) || strings.HasSuffix(word, `\`) {
 			continue
 		}
 		seen[word] = true
@@ -100,8 +99,7 @@ func words(notes []byte) []string {
 	return list
 }
 
-// takeNotes puts what was learned into a cache entry. That nothing was is no harm:
-// a kernel's makefiles need not ask.
+// takeNotes puts what was learned into a cache entry. It is fine if nothing was: a kernel's makefiles need not ask.
 func takeNotes(work, dst string) ([]file, error) {
 	root, err := os.OpenRoot(work)
 	if err != nil {
@@ -113,7 +111,7 @@ func takeNotes(work, dst string) ([]file, error) {
 		return nil, nil
 	}
 	if err == nil && f.Size > maxKnown {
-		err = hostile("the notes on the compiler have %d bytes", f.Size)
+		err = hostile("the notes on the compiler are too large: %d bytes", f.Size)
 	}
 	return []file{f}, err
 }

@@ -15,8 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
-// asks is a makefile that asks as the kernel's do, with its try-run, and notes
-// each command that really runs.
+// asks is a makefile that asks like the kernel's makefiles, with its try-run, and notes each command that really runs.
 const asks = `
 TMPOUT := .tmp_$$$$
 try-run = $(shell set -e; TMP=$(TMPOUT)/tmp; trap "rm -rf $(TMPOUT)" EXIT; mkdir -p $(TMPOUT); if ($(1)) >/dev/null 2>&1; then echo "$(2)"; else echo "$(3)"; fi)
@@ -64,7 +63,8 @@ func TestOptionsMakefile(t *testing.T) {
 	notes := filepath.Join(work, notesFile)
 	put := func(notes string, known []string) {
 		t.Helper()
-		if err := os.WriteFile(filepath.Join(work, optionsFile), []byte(optionsText(string(own[1]), notes, known)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(work, optionsFile), []byte(optionsText(string(own[1]), notes, known)),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,8 +82,7 @@ func TestOptionsMakefile(t *testing.T) {
 	}
 }
 
-// TestTryRun takes out the kernel's definition, of any length, and leaves a file alone
-// that has none.
+// TestTryRun extracts the kernel's definition, of any length, and ignores a file that has none.
 func TestTryRun(t *testing.T) {
 	for text, want := range map[string]string{
 		"a = 1\ntry-run = $(shell \\\n\tif ($(1)); \\\n\tfi)\n\nb = 2\n": "$(shell \\\n\tif ($(1)); \\\n\tfi)\n",
@@ -110,7 +109,7 @@ func TestWords(t *testing.T) {
 	for notes, want := range map[string][]string{
 		"":                                nil,
 		"a\nb\n":                          {"a", "b"},
-		"a\nb":                            {"a"}, // cut short
+		"a\nb":                            {"a"}, // truncated
 		long:                              {"x"},
 		"a b\nc\td\n\ne\\\n\x01\nf#$(g)%": nil,
 		"f#$(g)\n":                        {"f#$(g)"},
@@ -128,11 +127,11 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestLearn: the same modules come out whatever is known, and what was learned
-// holds for a real kernel's makefiles.
+// TestLearn: the same modules come out whatever is known, and what was learned works for a real kernel's makefiles.
 func TestLearn(t *testing.T) {
 	sources := func() string {
-		return tree(t, map[string]string{"Kbuild": "obj-m := a.o\nccflags-y += $(call cc-option,-fno-such-option) $(call cc-option,-Wno-unused)\n", "a.c": source("a")})
+		return tree(t,
+			map[string]string{"Kbuild": "obj-m := a.o\nccflags-y += $(call cc-option,-fno-such-option) $(call cc-option,-Wno-unused)\n", "a.c": source("a")})
 	}
 	plain, err := build(t, Request{Sources: sources()})
 	if err != nil {
@@ -149,7 +148,8 @@ func TestLearn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := words(notes); len(got) < 5 || strings.Contains(string(notes), "no-such-option") || !strings.Contains(string(notes), "-Wno-unused") {
+	if got := words(notes); len(got) < 5 || strings.Contains(string(notes), "no-such-option") ||
+		!strings.Contains(string(notes), "-Wno-unused") {
 		t.Errorf("learned %d commands:\n%.500s", len(got), notes)
 	}
 	quick, err := build(t, Request{Sources: sources(), Known: learned.Known})
@@ -162,7 +162,8 @@ func TestLearn(t *testing.T) {
 			t.Errorf("%s another module comes out", what)
 		}
 	}
-	t.Logf("%d commands learned; make took %.0f ms, with them %.0f ms", len(words(notes)), plain.Steps[0].MS, quick.Steps[0].MS)
+	t.Logf("%d commands learned; make took %.0f ms, with them %.0f ms", len(words(notes)), plain.Steps[0].MS,
+		quick.Steps[0].MS)
 }
 
 func readModule(t *testing.T, b *Build) []byte {

@@ -16,11 +16,10 @@ import (
 
 // Runner runs the commands of a build over a work folder.
 //
-// Run returns a step for each command that ran and stops after the first that
-// fails; a failing command is not an error. It returns an error when the
-// commands could not run, or had to be stopped: *Error with kind ErrTimeout,
-// ErrDisk or one about the host, or ctx's own. When it returns, no process of
-// the build is alive and the job's results are below Work.
+// Run returns a step for each command that ran, and stops after the first that fails; a failing command is not an
+// error. It returns an error if the commands could not run, or had to be stopped: *Error with kind ErrTimeout, ErrDisk
+// or one about the host, or ctx's own. When it returns, no process of the build is alive and the job's results are
+// below Work.
 type Runner interface {
 	Name() Where
 	Run(ctx context.Context, job Job) ([]Step, error)
@@ -32,11 +31,11 @@ type Job struct {
 	Work     string        // on the host: src with the sources, empty out and tmp
 	SeenAs   string        // the path at which the commands find Work
 	Commands []Command     // in order
-	Results  []string      // paths below Work that must be there afterwards, when the commands made them
-	Options  bool          // whether make is to read Work's options.mk first
+	Results  []string      // paths below Work that must exist afterwards if the commands made them
+	Options  bool          // whether make must read Work's options.mk first
 	Output   io.Writer     // may be nil
 	Timeout  time.Duration // for all commands together
-	MaxBytes int64         // what the work folder may take on the disk; 0: 2 GiB
+	MaxBytes int64         // how much disk space the work folder may take; 0: 2 GiB
 }
 
 // Command is one command line.
@@ -45,8 +44,8 @@ type Command struct {
 	Shown []string // what a person would type
 }
 
-// Env is the whole environment of a build's commands. PWD matters: people
-// write -I$(PWD)/include, which holds the folder where make was started.
+// Env is the whole environment of a build's commands. PWD matters: people write -I$(PWD)/include, meaning the folder
+// where make was started.
 func (j Job) Env() []string {
 	env := []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -69,27 +68,26 @@ func (j Job) Dir() string { return j.src() }
 
 func (j Job) src() string { return j.SeenAs + "/src" }
 
-// installFlags keep modules_install to its task. Distribution headers carry no
-// signing key and no System.map, so signing and depmod could only complain;
-// depmod is ours to run. Compressed modules would hide their symbols from us.
+// installFlags limit modules_install to its task. Distribution headers come without signing key and System.map, so
+// signing and depmod could only complain; depmod is ours to run. Compressed modules would hide their symbols from us.
 var installFlags = []string{
 	"CONFIG_MODULE_SIG_ALL=", "DEPMOD=true",
 	"CONFIG_MODULE_COMPRESS=", "CONFIG_MODULE_COMPRESS_ALL=", "CONFIG_MODULE_COMPRESS_XZ=",
 	"CONFIG_MODULE_COMPRESS_ZSTD=", "CONFIG_MODULE_COMPRESS_GZIP=",
 }
 
-// recipe is part of every build's ID. Change it when commands, environment or
-// the layout of a cache entry change.
+// recipe is part of every build's ID. Change it whenever the commands, the environment or the layout of a cache entry
+// change.
 const recipe = "kbuild/3"
 
 // commands is the recipe: make modules, make modules_install.
 func commands(k *kernel.Kernel, work string, flags []string) []Command {
 	in := []string{"-C", k.BuildDir(), "M=" + work + "/src"}
 	words := slices.Concat([]string{"make", fmt.Sprintf("-j%d", runtime.NumCPU()), "--no-print-directory"}, in)
-	in[2] = "M=$PWD" // what a person types; the work folder is gone when it is read
+	in[2] = "M=$PWD" // what a person types; the work folder is gone by the time it is read
 	shown := slices.Concat([]string{"make"}, in, flags)
 	if work != GuestWork {
-		// The module must not tell where the cache is, nor differ by it.
+		// The module must neither reveal where the cache is nor differ by it.
 		flags = mergeFlag(flags, "KCFLAGS", "-ffile-prefix-map="+filepath.Join(work, "src")+"="+SourceDir)
 	}
 	words = append(words, flags...)

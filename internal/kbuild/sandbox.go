@@ -17,13 +17,11 @@ import (
 	"time"
 )
 
-// SandboxRunner runs the commands through bubblewrap over the kernel's Root:
-// namespaces of their own, no network, nothing writable but the work folder,
-// no capabilities. It needs no root.
+// SandboxRunner runs the commands through bubblewrap over the kernel's Root: with their own namespaces, no network,
+// nothing writable but the work folder, and no capabilities. It needs no root.
 //
-// Bounds: 4 GiB of address space a process, 1 GiB a file (2 GiB where sh is
-// bash), Job.MaxBytes and 200,000 files in the work folder, and 1,024 processes unless we
-// are root, whom the kernel exempts.
+// Limits: 4 GiB of address space per process, 1 GiB per file (2 GiB where sh is bash), Job.MaxBytes and 200,000 files
+// in the work folder, and 1,024 processes unless we are root, whom the kernel exempts.
 type SandboxRunner struct {
 	Bwrap string // bubblewrap's program; empty: bwrap in PATH
 }
@@ -31,8 +29,8 @@ type SandboxRunner struct {
 // Name returns Sandbox.
 func (SandboxRunner) Name() Where { return Sandbox }
 
-// limits is the shell that sets resource limits inside the namespaces, where
-// processes are counted from zero. dash and bash name the process limit differently.
+// limits is the shell that sets resource limits inside the namespaces, where processes are counted from zero. dash and
+// bash have different options for the process limit.
 const limits = `ulimit -u 1024 2>/dev/null || ulimit -p 1024 2>/dev/null
 ulimit -v 4194304; ulimit -f 2097152; ulimit -c 0
 exec "$@"`
@@ -45,7 +43,7 @@ func (r SandboxRunner) Run(ctx context.Context, job Job) ([]Step, error) {
 	}
 	mounts, err := rootMounts(job.Kernel.Root, job.Kernel.BuildDir())
 	if err != nil {
-		return nil, hostError("look into "+job.Kernel.Root, err)
+		return nil, hostError("read "+job.Kernel.Root, err)
 	}
 	args := append(mounts, sandboxArgs(job)...)
 	if canDisableUserns(ctx, bwrap) {
@@ -54,7 +52,7 @@ func (r SandboxRunner) Run(ctx context.Context, job Job) ([]Step, error) {
 	return runLocal(ctx, job, func(c Command) (*exec.Cmd, func(Step) error, error) {
 		status, w, err := os.Pipe()
 		if err != nil {
-			return nil, nil, hostError("make a pipe", err)
+			return nil, nil, hostError("create a pipe", err)
 		}
 		words := append(args[:len(args):len(args)], "--", "/bin/sh", "-c", limits, "sh")
 		cmd := exec.Command(bwrap, append(words, c.Argv...)...)
@@ -76,20 +74,20 @@ func (r SandboxRunner) find() (string, error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", &Error{Kind: ErrNoBwrap, Cause: err, Message: "bubblewrap is not installed, the sandbox needs it",
+		return "", &Error{Kind: ErrNoBwrap, Cause: err, Message: "the sandbox needs bubblewrap, which is not installed",
 			Hint: "apt-get install bubblewrap, or build in the VM: --build vm"}
 	}
 	return path, checkDevNull()
 }
 
-// checkDevNull refuses a /dev/null that is not there, or a file in its place,
-// which bubblewrap would hand to the build writable.
+// checkDevNull refuses a /dev/null that is missing, or a regular file in its place, which bubblewrap would give to the
+// build writable.
 func checkDevNull() error {
 	fi, err := os.Stat(os.DevNull)
 	if err == nil && fi.Mode()&fs.ModeCharDevice != 0 {
 		return nil
 	}
-	why := "is no device"
+	why := "is not a device"
 	if err != nil {
 		why = "is missing"
 	}
@@ -97,8 +95,8 @@ func checkDevNull() error {
 		Hint: "mknod -m 666 /dev/null c 1 3, or build in the VM: --build vm"}
 }
 
-// canDisableUserns asks for an option that came with bubblewrap 0.8. With it, a
-// build cannot make namespaces of its own, in which it would have capabilities again.
+// canDisableUserns checks for an option that came with bubblewrap 0.8. With it, a build cannot create namespaces of its
+// own, in which it would have capabilities again.
 func canDisableUserns(ctx context.Context, bwrap string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -106,10 +104,9 @@ func canDisableUserns(ctx context.Context, bwrap string) bool {
 	return bytes.Contains(help, []byte("--disable-userns"))
 }
 
-// sandboxArgs is everything but the toolchain's mounts. /tmp and /dev/shm live
-// in the work folder: there they are counted, and cost no memory. /proc becomes
-// read-only because bubblewrap leaves /proc/sys as it is, where root without any
-// capability is still the files' owner and could set core_pattern for the host.
+// sandboxArgs is everything but the toolchain's mounts. /tmp and /dev/shm live in the work folder: there they are
+// counted, and cost no memory. /proc becomes read-only because bubblewrap leaves /proc/sys as it is: root, even without
+// any capability, still owns the files there and could set core_pattern for the host.
 func sandboxArgs(job Job) []string {
 	args := []string{
 		"--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--hostname", "kmodlab",
@@ -128,9 +125,8 @@ func sandboxArgs(job Job) []string {
 	return args
 }
 
-// rootMounts lays the toolchain's tree out read-only, entry by entry: its own
-// top folder need not have our mount points and cannot be given them. Of the
-// host's tree only what compilers need is shown, so neither /home nor /etc.
+// rootMounts mounts the toolchain's tree read-only, entry by entry: its top folder need not have our mount points, and
+// we cannot create them there. Of the host's tree only what compilers need is visible, so neither /home nor /etc.
 func rootMounts(root, buildDir string) ([]string, error) {
 	if root == "/" {
 		return hostMounts(buildDir)
@@ -163,18 +159,18 @@ func hostMounts(buildDir string) ([]string, error) {
 	return append(args, buildMounts(buildDir)...), nil
 }
 
-// buildMounts shows a kernel tree of one's own, which can be anywhere and whose
-// build folder may point to its sources.
+// buildMounts shows a person's own kernel tree, which can be anywhere and whose build folder may point to its sources.
 func buildMounts(buildDir string) []string {
 	var args []string
 	seen := map[string]bool{}
 	for _, p := range []string{buildDir, filepath.Join(buildDir, "source")} {
 		target, err := filepath.EvalSymlinks(p)
 		if err != nil {
-			continue // make says it better
+			continue // make explains it better
 		}
 		for _, at := range []string{target, p} {
-			if seen[at] || strings.HasPrefix(at, "/usr/") || strings.HasPrefix(at, "/lib/") || strings.HasPrefix(at, buildDir+"/") {
+			if seen[at] || strings.HasPrefix(at, "/usr/") || strings.HasPrefix(at, "/lib/") ||
+				strings.HasPrefix(at, buildDir+"/") {
 				continue
 			}
 			seen[at] = true
@@ -184,7 +180,7 @@ func buildMounts(buildDir string) []string {
 	return args
 }
 
-// mountOf shows one path, a link as a link; nothing when it is not there.
+// mountOf shows one path, a link as a link, and nothing if it does not exist.
 func mountOf(path, at string) []string {
 	fi, err := os.Lstat(path)
 	switch {
@@ -202,9 +198,8 @@ func mountOf(path, at string) []string {
 	return nil
 }
 
-// setupError tells a sandbox that could not be made from a command that
-// failed. Both exit with 1 and both can print anything, but bubblewrap reports
-// an exit code on its own descriptor only when the command did start.
+// setupError tells a sandbox that could not be set up from a command that failed. Both exit with 1 and both can print
+// anything, but bubblewrap reports an exit code on its own descriptor only if the command did start.
 func setupError(s Step, status io.Reader) error {
 	report, err := io.ReadAll(io.LimitReader(status, 64<<10))
 	if err != nil {
@@ -214,8 +209,9 @@ func setupError(s Step, status io.Reader) error {
 		return nil
 	}
 	said := lastLine(s.Raw)
-	e := &Error{Kind: ErrHost, Message: "make the sandbox: " + said, Hint: "build in the VM: --build vm"}
-	for _, sign := range []string{"namespace", "uid map", "gid map", "RTM_NEWADDR", "Operation not permitted", "Permission denied"} {
+	e := &Error{Kind: ErrHost, Message: "set up the sandbox: " + said, Hint: "build in the VM: --build vm"}
+	for _, sign := range []string{"namespace", "uid map", "gid map", "RTM_NEWADDR", "Operation not permitted",
+		"Permission denied"} {
 		if strings.Contains(said, sign) {
 			e.Kind, e.Hint = ErrNoNamespace, namespaceHint("/proc/sys")
 			break
@@ -224,7 +220,7 @@ func setupError(s Step, status io.Reader) error {
 	return e
 }
 
-// namespaceHint finds the switch that forbids user namespaces.
+// namespaceHint finds the setting that forbids user namespaces.
 func namespaceHint(sys string) string {
 	for _, k := range []struct {
 		file string
@@ -246,15 +242,16 @@ func namespaceHint(sys string) string {
 	return "build in the VM: --build vm"
 }
 
-// CheckSandbox says whether the sandbox works on this machine: nil, or an
-// *Error with what to do. It runs one empty sandbox, in some 10 ms.
+// CheckSandbox reports whether the sandbox works on this machine: nil, or an *Error with what to do. It runs one empty
+// sandbox, in some 10 ms.
 func CheckSandbox(ctx context.Context) error {
 	bwrap, err := SandboxRunner{}.find()
 	if err != nil {
 		return err
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, bwrap, "--unshare-all", "--unshare-user", "--uid", "0", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--", "true")
+	cmd := exec.CommandContext(ctx, bwrap, "--unshare-all", "--unshare-user", "--uid", "0", "--ro-bind", "/", "/",
+		"--proc", "/proc", "--dev", "/dev", "--", "true")
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
 	var exit *exec.ExitError

@@ -34,7 +34,7 @@ func TestSandboxHolds(t *testing.T) {
 		{"read a host file", "cat " + secret + " || echo held", "held"},
 		{"home", "ls -A " + home + " | wc -l", "0"},
 		{"write to root", "echo x > /evil", "Read-only file system"},
-		// Not a write: while another build runs make, that is refused as ETXTBSY.
+		// Not a write: while another build runs make, that would fail with ETXTBSY.
 		{"change tools", "chmod a+w /usr/bin/make", "Read-only file system"},
 		{"write headers", "for f in /lib/modules/*/build/Makefile; do echo x >> $f; done", "Read-only file system"},
 		{"sysctl", ": >> /proc/sys/kernel/core_pattern", "Read-only file system"},
@@ -42,7 +42,8 @@ func TestSandboxHolds(t *testing.T) {
 		{"network", "tail -n +3 /proc/net/dev | grep -cv lo:; wc -l < /proc/net/route", "0\n1\n"},
 		{"connect", "bash -c 'exec 3<>/dev/tcp/192.0.2.1/80'", "Network is unreachable"},
 		{"processes", "ls -d /proc/[0-9]* | wc -l | grep -cx '[0-9]'", "1\n"},
-		{"capabilities", "grep -E '^Cap(Eff|Bnd)' /proc/self/status | tr -s '\t' ' '", "CapEff: 0000000000000000\nCapBnd: 0000000000000000\n"},
+		{"capabilities", "grep -E '^Cap(Eff|Bnd)' /proc/self/status | tr -s '\t' ' '",
+			"CapEff: 0000000000000000\nCapBnd: 0000000000000000\n"},
 		{"environment", "env | grep -c SECRET_TOKEN; echo $HOME $PWD", "0\n/build /build/src\n"},
 		{"mount", "mount -t tmpfs x /usr || echo held", "held"},
 		{"namespaces", "unshare -Urm true || unshare -U true || echo held", "held"},
@@ -72,18 +73,21 @@ func inSandbox(t *testing.T, line string) string {
 
 func testJob(t *testing.T, line string) Job {
 	t.Helper()
-	return Job{Kernel: testKernel(t), Work: tree(t, map[string]string{"src/": "", "out/": "", "tmp/": ""}), SeenAs: GuestWork,
+	return Job{Kernel: testKernel(t), Work: tree(t, map[string]string{"src/": "", "out/": "", "tmp/": ""}),
+		SeenAs:  GuestWork,
 		Timeout: time.Minute, Commands: []Command{{Argv: []string{"sh", "-c", line}}}}
 }
 
 // A build that writes to its sources, and to the host, changes neither.
 func TestSourcesStayUntouched(t *testing.T) {
-	dir := tree(t, map[string]string{"a.c": source("a"), "Makefile": "obj-m := a.o\n$(shell rm -rf /build/src/keep; echo x > " + "$(CURDIR)/evil; echo y >> /build/src/a.c)\n", "keep": "k"})
+	dir := tree(t, map[string]string{"a.c": source("a"),
+		"Makefile": "obj-m := a.o\n$(shell rm -rf /build/src/keep; echo x > " +
+			"$(CURDIR)/evil; echo y >> /build/src/a.c)\n", "keep": "k"})
 	before, err := readSources(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	build(t, Request{Sources: dir}) // passes or fails, as the Makefile likes
+	build(t, Request{Sources: dir}) // passes or fails, whatever the Makefile does
 	after, err := readSources(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +97,7 @@ func TestSourcesStayUntouched(t *testing.T) {
 	}
 }
 
-// What a build puts in place of its modules is not followed.
+// Whatever a build puts in place of its modules is not followed.
 func TestHostileResults(t *testing.T) {
 	for name, put := range map[string]func(ko string) error{
 		"link to a host file": func(ko string) error { return os.Symlink("/etc/passwd", ko) },
@@ -125,15 +129,18 @@ func TestHostileResults(t *testing.T) {
 		}
 	})
 	t.Run("two of a name", func(t *testing.T) {
-		work := tree(t, map[string]string{"out/lib/modules/6.1/extra/a-b.ko": "", "out/lib/modules/6.1/updates/x/a_b.ko": "", "src/": ""})
-		if _, err := collect(work, t.TempDir(), "6.1"); !errors.Is(err, ErrHostile) || !strings.Contains(err.Error(), "two modules are named a_b: a-b.ko and x/a_b.ko") {
+		work := tree(t, map[string]string{"out/lib/modules/6.1/extra/a-b.ko": "", "out/lib/modules/6.1/updates/x/a_b.ko": "",
+			"src/": ""})
+		if _, err := collect(work, t.TempDir(), "6.1"); !errors.Is(err, ErrHostile) ||
+			!strings.Contains(err.Error(), "two modules are named a_b: a-b.ko and x/a_b.ko") {
 			t.Errorf("collect = %v", err)
 		}
 	})
 }
 
 func TestCollectRelocates(t *testing.T) {
-	work := tree(t, map[string]string{"out/lib/modules/7.3/updates/sub/a.ko": "1", "out/lib/modules/7.3/modules.dep": "", "src/Module.symvers": "s"})
+	work := tree(t, map[string]string{"out/lib/modules/7.3/updates/sub/a.ko": "1", "out/lib/modules/7.3/modules.dep": "",
+		"src/Module.symvers": "s"})
 	dst := t.TempDir()
 	files, err := collect(work, dst, "7.3")
 	if err != nil || len(files) != 2 || files[0].Path != "lib/modules/7.3/extra/sub/a.ko" {
@@ -145,7 +152,8 @@ func TestCollectRelocates(t *testing.T) {
 }
 
 func TestDeadline(t *testing.T) {
-	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n$(info started)\n$(shell sleep 1000 & setsid sleep 1001 & sleep 1002)\n", "a.c": source("a")})
+	dir := tree(t,
+		map[string]string{"Makefile": "obj-m := a.o\n$(info started)\n$(shell sleep 1000 & setsid sleep 1001 & sleep 1002)\n", "a.c": source("a")})
 	start := time.Now()
 	_, err := build(t, Request{Sources: dir, Timeout: 2 * time.Second})
 	if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "longer than 2s") {
@@ -170,11 +178,12 @@ func TestCancel(t *testing.T) {
 	noProcess(t, "sleep\x001003")
 }
 
-// A process that is killed in the middle of a build takes the sandbox along,
-// and the next build, of whatever sources, removes what it left.
+// A process killed in the middle of a build takes the sandbox along, and the next build, of whatever sources, removes
+// what was left.
 func TestKilled(t *testing.T) {
 	k := testKernel(t)
-	dir := tree(t, map[string]string{"root": "->" + k.Root, "cache/": "", "src/Makefile": "obj-m := a.o\n$(shell sleep 1005)\n", "src/a.c": source("a")})
+	dir := tree(t, map[string]string{"root": "->" + k.Root, "cache/": "",
+		"src/Makefile": "obj-m := a.o\n$(shell sleep 1005)\n", "src/a.c": source("a")})
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), "KBUILD_TEST_DIR="+dir, "KBUILD_TEST_RELEASE="+k.Release)
 	if err := cmd.Start(); err != nil {
@@ -188,7 +197,8 @@ func TestKilled(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(cache, "*.work")); len(left) != 1 {
 		t.Fatalf("the killed build left %q; this test wants its work folder there", left)
 	}
-	if _, err := build(t, Request{Sources: tree(t, map[string]string{"Makefile": "obj-m := b.o\n", "b.c": source("b")}), CacheDir: cache}); err != nil {
+	if _, err := build(t, Request{Sources: tree(t, map[string]string{"Makefile": "obj-m := b.o\n", "b.c": source("b")}),
+		CacheDir: cache}); err != nil {
 		t.Error(err)
 	}
 }
@@ -202,7 +212,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// noProcess looks for processes by a part of their command line.
+// noProcess checks that no process has these parts in its command line.
 func noProcess(t *testing.T, parts ...string) {
 	t.Helper()
 	for _, p := range processes(parts...) {
@@ -227,7 +237,8 @@ func processes(parts ...string) (found []string) {
 }
 
 func TestHugeOutputIsBounded(t *testing.T) {
-	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n$(info begin)\n$(shell yes 0123456789012345678901234567890123456789 | head -c 40000010 >&2)\n$(error the end)\n", "a.c": source("a")})
+	dir := tree(t,
+		map[string]string{"Makefile": "obj-m := a.o\n$(info begin)\n$(shell yes 0123456789012345678901234567890123456789 | head -c 40000010 >&2)\n$(error the end)\n", "a.c": source("a")})
 	var live bytes.Buffer
 	_, err := build(t, Request{Sources: dir, Output: &live})
 	var e *Error
@@ -243,7 +254,8 @@ func TestHugeOutputIsBounded(t *testing.T) {
 }
 
 func TestDiskIsBounded(t *testing.T) {
-	job := testJob(t, "i=0; while :; do head -c 4000000 /dev/zero > /build/out/$i; i=$((i+1)); [ $i -lt 20 ] || exec sleep 1004; done")
+	job := testJob(t,
+		"i=0; while :; do head -c 4000000 /dev/zero > /build/out/$i; i=$((i+1)); [ $i -lt 20 ] || exec sleep 1004; done")
 	job.MaxBytes = 20 << 20
 	if steps, err := (SandboxRunner{}).Run(context.Background(), job); !errors.Is(err, ErrDisk) || len(steps) != 1 {
 		t.Errorf("Run = %v, %v; want ErrDisk", steps, err)
@@ -255,13 +267,14 @@ func TestNoBwrap(t *testing.T) {
 	dir := tree(t, map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a")})
 	_, err := build(t, Request{Sources: dir, Runner: SandboxRunner{Bwrap: "no-such-bwrap"}})
 	var e *Error
-	if !errors.As(err, &e) || e.Kind != ErrNoBwrap || !e.Host() || !strings.Contains(err.Error(), "apt-get install bubblewrap") {
+	if !errors.As(err, &e) || e.Kind != ErrNoBwrap || !e.Host() ||
+		!strings.Contains(err.Error(), "apt-get install bubblewrap") {
 		t.Errorf("Run = %v; want ErrNoBwrap", err)
 	}
 }
 
-// A bubblewrap that is refused its namespaces says so in its own words; the
-// texts are those of 0.8 under different refusals.
+// A bubblewrap that is refused its namespaces says so in its own words; the texts are those of 0.8 under different
+// refusals.
 func TestNamespacesForbidden(t *testing.T) {
 	for _, said := range []string{
 		"bwrap: No permissions to create new namespace, likely because the kernel does not allow non-privileged user namespaces. See <https://deb.li/bubblewrap> or <file:///usr/share/doc/bubblewrap/README.Debian.gz>.",
@@ -280,7 +293,7 @@ func TestNamespacesForbidden(t *testing.T) {
 			t.Errorf("%s: Run = %v; want ErrNoNamespace", said, err)
 		}
 	}
-	// The same words from a Makefile are a failed build.
+	// The same words from a Makefile mean a failed build.
 	dir := tree(t, map[string]string{"Makefile": "$(error bwrap: setting up uid map: Permission denied)\n"})
 	if _, err := build(t, Request{Sources: dir}); !errors.Is(err, ErrCompile) {
 		t.Errorf("a Makefile that plays bubblewrap: %v; want ErrCompile", err)
@@ -301,8 +314,8 @@ func TestNamespaceHint(t *testing.T) {
 	}
 }
 
-// An ordinary user builds as well as root does. Root's cache is closed to
-// others, so the tool tree is shown to that user at another place.
+// An ordinary user builds as well as root does. Root's cache is closed to others, so the tool tree is shown to that
+// user in another place.
 func TestSandboxUnprivileged(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("we are an ordinary user: every other test shows it")
@@ -324,7 +337,9 @@ func TestSandboxUnprivileged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("unshare", "-m", "sh", "-c", `mount --bind "$1" "$2/root" && cd "$2" && exec setpriv --reuid 65534 --regid 65534 --clear-groups ./test`, "sh", k.Root, dir)
+	cmd := exec.Command("unshare", "-m", "sh", "-c",
+		`mount --bind "$1" "$2/root" && cd "$2" && exec setpriv --reuid 65534 --regid 65534 --clear-groups ./test`, "sh",
+		k.Root, dir)
 	cmd.Env = append(os.Environ(), "KBUILD_TEST_DIR="+dir, "KBUILD_TEST_RELEASE="+k.Release, "HOME="+dir)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "uid 65534 built a=a.ko in sandbox\n") {
@@ -333,13 +348,13 @@ func TestSandboxUnprivileged(t *testing.T) {
 	nothingLeft(t, filepath.Join(dir, "cache"))
 }
 
-// TestMain plays the ordinary user of TestSandboxUnprivileged and the lab
-// machine of TestHereRunner too.
+// TestMain also plays the ordinary user of TestSandboxUnprivileged and the lab machine of TestHereRunner.
 func TestMain(m *testing.M) {
 	r := Request{Runner: SandboxRunner{}}
 	if dir := os.Getenv("KBUILD_TEST_DIR"); dir != "" {
 		r.Sources, r.CacheDir = filepath.Join(dir, "src"), filepath.Join(dir, "cache")
-		r.Kernel = &kernel.Kernel{Name: "test", Release: os.Getenv("KBUILD_TEST_RELEASE"), Root: filepath.Join(dir, "root"), ID: "test"}
+		r.Kernel = &kernel.Kernel{Name: "test", Release: os.Getenv("KBUILD_TEST_RELEASE"), Root: filepath.Join(dir, "root"),
+			ID: "test"}
 	} else if release := os.Getenv("KBUILD_TEST_HERE"); release != "" {
 		r.Sources, r.CacheDir, r.Runner = os.Getenv("KBUILD_TEST_SOURCES"), os.Getenv("KBUILD_TEST_CACHE"), HereRunner{}
 		r.Kernel = &kernel.Kernel{Name: "host", Release: release, Root: "/", ID: "test"}

@@ -17,8 +17,7 @@ import (
 	"strings"
 )
 
-// Bounds of a source folder. A folder beyond them is a home or a kernel tree
-// given by mistake.
+// Bounds of a source folder. A folder beyond them is a home or a kernel tree given by mistake.
 const (
 	maxSourceFiles = 20_000
 	maxSourceBytes = 512 << 20
@@ -28,7 +27,7 @@ const (
 type sourceFolder struct {
 	dir     string // absolute, links resolved
 	entries []entry
-	outside []string // links that lead out of the folder, "name -> target"; not copied
+	outside []string // links out of the folder, "name -> target"; not copied
 }
 
 type entry struct {
@@ -39,7 +38,7 @@ type entry struct {
 	link string            // a link's target
 }
 
-// readSources reads the folder. Names come in lexical order.
+// readSources reads the folder. Names are in lexical order.
 func readSources(dir string) (*sourceFolder, error) {
 	abs, err := filepath.Abs(dir)
 	if err == nil {
@@ -87,7 +86,7 @@ func readSources(dir string) (*sourceFolder, error) {
 	return s, nil
 }
 
-// read gives the entry for a path, or nil for what a build does not need.
+// read returns the entry for a path, or nil for anything that a build does not need.
 func (s *sourceFolder) read(path string, d fs.DirEntry) (*entry, error) {
 	rel, err := filepath.Rel(s.dir, path)
 	if err != nil {
@@ -127,8 +126,8 @@ func (s *sourceFolder) read(path string, d fs.DirEntry) (*entry, error) {
 	return e, nil
 }
 
-// inside says whether a link at rel with this target stays in the folder, by
-// its text: a chain of links is safe when every one of them is.
+// inside reports whether a link at rel with this target stays in the folder, judging by its text: a chain of links is
+// safe if every one of them is.
 func inside(rel, target string) bool {
 	if filepath.IsAbs(target) {
 		return false
@@ -136,7 +135,7 @@ func inside(rel, target string) bool {
 	return filepath.IsLocal(filepath.Join(filepath.Dir(rel), target))
 }
 
-// leftover names what an earlier build, a version control system or an editor left.
+// leftover matches what an earlier build, a version control system or an editor left.
 func leftover(name string, isDir bool) bool {
 	if isDir {
 		switch name {
@@ -165,8 +164,8 @@ func leftover(name string, isDir bool) bool {
 	return name == "built-in.a"
 }
 
-// copyTo writes the snapshot below dst, which it makes. What changed since it
-// was read is an error: the build would not be what its ID says.
+// copyTo writes the snapshot below dst, which it creates. A file that changed since it was read is an error: the build
+// would not be what its ID says.
 func (s *sourceFolder) copyTo(dst string) error {
 	if err := os.Mkdir(dst, 0o755); err != nil {
 		return hostError("copy the sources", err)
@@ -202,12 +201,12 @@ func (s *sourceFolder) copyEntry(e entry, to string) error {
 	case err != nil:
 		return hostError("copy the sources", err)
 	case sum != e.sum:
-		return &Error{Kind: ErrSources, Message: e.rel + " changed while it was read", Hint: "run the command again"}
+		return &Error{Kind: ErrSources, Message: e.rel + " changed while it was being read", Hint: "run the command again"}
 	}
 	return nil
 }
 
-// copyFile hashes a regular file and writes it to w, when w is not nil.
+// copyFile hashes a regular file and writes it to w, if w is not nil.
 func copyFile(path string, w io.Writer) (sum [sha256.Size]byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -236,7 +235,7 @@ func buildID(s *sourceFolder, kernelID string, flags []string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// put writes strings so that no two lists look alike.
+// put writes strings so that different lists never look alike.
 func put(h hash.Hash, list ...string) {
 	for _, s := range list {
 		fmt.Fprintf(h, "%d:", len(s))
@@ -244,7 +243,7 @@ func put(h hash.Hash, list ...string) {
 	}
 }
 
-// checkKbuild wants a file that kbuild reads at the top of the folder.
+// checkKbuild demands a file that kbuild reads at the top of the folder.
 func (s *sourceFolder) checkKbuild() error {
 	var sources []string
 	other := ""
@@ -271,8 +270,7 @@ func (s *sourceFolder) checkKbuild() error {
 	return err
 }
 
-// suggestKbuild writes the one line that builds these files, each with its own
-// module_init a module.
+// suggestKbuild writes the one line that builds these files; each file with its own module_init is a module.
 func (s *sourceFolder) suggestKbuild(sources []string) string {
 	var mods []string
 	for _, c := range sources {
@@ -291,7 +289,7 @@ func (s *sourceFolder) suggestKbuild(sources []string) string {
 	return line
 }
 
-// subfolders lists the folders just below that kbuild could build.
+// subfolders lists the direct subfolders that kbuild could build.
 func (s *sourceFolder) subfolders() []string {
 	var dirs []string
 	for _, e := range s.entries {
@@ -308,8 +306,9 @@ func (s *sourceFolder) subfolders() []string {
 }
 
 func tooLarge(dir string) *Error {
-	return &Error{Kind: ErrTooLarge, Message: fmt.Sprintf("%s holds more than %d files or %d MiB", dir, maxSourceFiles, maxSourceBytes>>20),
-		Hint: "give the folder of the module alone"}
+	return &Error{Kind: ErrTooLarge,
+		Message: fmt.Sprintf("%s holds more than %d files or %d MiB", dir, maxSourceFiles, maxSourceBytes>>20),
+		Hint:    "give only the folder of the module"}
 }
 
 func sourceError(path string, err error) error {

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// tree writes files below a new folder. A name that ends in / is a folder, a
-// text that begins with -> a link's target.
+// tree writes files below a new folder. A name that ends in / is a folder; a text that begins with -> is a link's
+// target.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -45,9 +45,11 @@ func fill(t *testing.T, dir string, files map[string]string) {
 func TestSnapshotLeavesOut(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"Makefile": "obj-m := a.o\n", "a.c": "x", "sub/b.c": "y", "größe.h": "z", "empty/": "",
-		"a.o": "", "a.ko": "", "a.mod": "", "a.mod.c": "", "a.mod.o": "", ".a.o.cmd": "", "Module.symvers": "", "modules.order": "",
+		"a.o": "", "a.ko": "", "a.mod": "", "a.mod.c": "", "a.mod.o": "", ".a.o.cmd": "", "Module.symvers": "",
+		"modules.order":       "",
 		".tmp_versions/a.mod": "", ".git/config": "", "sub/.b.o.d": "", ".a.c.swp": "", "a.c~": "", "a.ko.xz": "",
-		"in.h": "->sub/b.c", "sub/up.h": "->../a.c", "out.h": "->../../etc/passwd", "abs.h": "->/etc/passwd", "sub/out2.h": "->../../x",
+		"in.h": "->sub/b.c", "sub/up.h": "->../a.c", "out.h": "->../../etc/passwd", "abs.h": "->/etc/passwd",
+		"sub/out2.h": "->../../x",
 	})
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o644); err != nil {
 		t.Fatal(err)
@@ -109,8 +111,10 @@ func TestBuildIDDependsOnWhatCounts(t *testing.T) {
 	}
 	seen := map[string]string{want: "base"}
 	for what, got := range map[string]string{
-		"content": id(with("a.c", "y"), "k"), "new file": id(with("b.c", ""), "k"), "kernel": id(base, "k2"), "link": id(with("l", "->Makefile"), "k"),
-		"flags": id(base, "k", "W=1"), "two flags": id(base, "k", "W=", "1"), "empty folder": id(with("d/", ""), "k"), "file and not folder": id(with("d", ""), "k"),
+		"content": id(with("a.c", "y"), "k"), "new file": id(with("b.c", ""), "k"), "kernel": id(base, "k2"),
+		"link":  id(with("l", "->Makefile"), "k"),
+		"flags": id(base, "k", "W=1"), "two flags": id(base, "k", "W=", "1"), "empty folder": id(with("d/", ""), "k"),
+		"file and not folder": id(with("d", ""), "k"),
 	} {
 		if other, ok := seen[got]; ok {
 			t.Errorf("%s and %s have the same ID", what, other)
@@ -135,7 +139,7 @@ func TestSnapshotRefuses(t *testing.T) {
 	}{
 		{"absent", "/no/such/folder", ErrNoFolder, "no such folder: /no/such/folder"},
 		{"file", file, ErrNoFolder, "is not a folder"},
-		{"huge", hugeFolder(t), ErrTooLarge, "give the folder of the module alone"},
+		{"huge", hugeFolder(t), ErrTooLarge, "give only the folder of the module"},
 	} {
 		_, err := readSources(c.dir)
 		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
@@ -144,7 +148,7 @@ func TestSnapshotRefuses(t *testing.T) {
 	}
 }
 
-// hugeFolder holds more bytes than a module's folder may, in no disk block.
+// hugeFolder holds more bytes than a module's folder may, without using disk blocks.
 func hugeFolder(t *testing.T) string {
 	dir := t.TempDir()
 	f, err := os.Create(filepath.Join(dir, "disk.img"))
@@ -183,7 +187,8 @@ func TestCheckKbuild(t *testing.T) {
 		{"gnu", map[string]string{"GNUmakefile": ""}, "mv GNUmakefile Makefile"},
 		{"sources", map[string]string{"b.c": lic, "a.c": lic, "helper.c": ""}, "this Kbuild would do: obj-m := a.o b.o"},
 		{"no licence", map[string]string{"a.c": ""}, "this Kbuild would do: obj-m := a.o"},
-		{"below", map[string]string{"x/Makefile": "", "y/Kbuild": "", "y/Makefile": "", "z/w/Makefile": ""}, "these folders have one: x, y"},
+		{"below", map[string]string{"x/Makefile": "", "y/Kbuild": "", "y/Makefile": "", "z/w/Makefile": ""},
+			"these folders have one: x, y"},
 		{"empty", map[string]string{}, "no Kbuild or Makefile in "},
 		{"folder", map[string]string{"Makefile/": ""}, "no Kbuild or Makefile in "},
 	} {

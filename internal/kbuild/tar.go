@@ -21,8 +21,8 @@ const (
 	maxTarBytes = maxTotalBytes
 )
 
-// pack writes the named paths below dir, and all that is in them, as a tar
-// stream. Owners and times are left out: equal folders give equal streams.
+// pack writes the named paths below dir, and everything in them, as a tar stream. Owners and times are omitted: equal
+// folders give equal streams.
 func pack(w io.Writer, dir string, names ...string) error {
 	tw := tar.NewWriter(w)
 	for _, name := range names {
@@ -75,10 +75,9 @@ func packOne(tw *tar.Writer, p, rel string, d fs.DirEntry) error {
 	return err
 }
 
-// unpack reads a foreign tar stream into dir, which exists. Only folders and
-// regular files are made, below dir and never over what is there; links and devices
-// are passed over. A name that leads out, a file twice, or too much of anything is
-// an *Error of kind ErrHostile.
+// unpack reads a foreign tar stream into dir, which exists. It creates only folders and regular files, below dir and
+// never over existing ones; links and devices are skipped. A name that leads outside, a duplicate file, or too much of
+// anything is an *Error of kind ErrHostile.
 func unpack(r io.Reader, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -117,23 +116,23 @@ func unpackOne(root *os.Root, tr *tar.Reader, h *tar.Header) error {
 	}
 	if h.Typeflag == tar.TypeDir {
 		if err := root.MkdirAll(name, 0o755); err != nil {
-			return hostile("make folder %q: %v", name, err)
+			return hostile("create folder %q: %v", name, err)
 		}
 		return nil
 	}
 	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return hostile("make the folder of %q: %v", name, err)
+		return hostile("create the folder of %q: %v", name, err)
 	}
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return hostile("make file %q: %v", name, err)
+		return hostile("create file %q: %v", name, err)
 	}
 	n, err := io.Copy(f, io.LimitReader(tr, h.Size))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return hostError("unpack the build", err)
 	}
 	if n != h.Size {
-		return hostile("file %q is cut short", name)
+		return hostile("file %q is truncated", name)
 	}
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 )
 
 func TestPackUnpack(t *testing.T) {
-	src := tree(t, map[string]string{"out/lib/a.ko": "module", "out/e/": "", "src/Module.symvers": "s", "src/x.c": "not asked for", "out/l": "->lib"})
+	src := tree(t, map[string]string{"out/lib/a.ko": "module", "out/e/": "", "src/Module.symvers": "s",
+		"src/x.c": "not asked for", "out/l": "->lib"})
 	var b, again bytes.Buffer
 	if err := pack(&b, src, "out", "src/Module.symvers"); err != nil {
 		t.Fatal(err)
@@ -67,9 +68,9 @@ func TestUnpackHostile(t *testing.T) {
 		{"up inside", archive(t, tar.Header{Name: "a/../../evil"}), "names"},
 		{"absolute", archive(t, tar.Header{Name: "/evil"}), "names"},
 		{"folder up", archive(t, tar.Header{Name: "../d/", Typeflag: tar.TypeDir}), "names"},
-		{"twice", archive(t, tar.Header{Name: "a"}, tar.Header{Name: "a"}), "make file"},
-		{"file as folder", archive(t, tar.Header{Name: "a"}, tar.Header{Name: "a/b"}), "make the folder"},
-		{"itself", archive(t, tar.Header{Name: "."}), "make file"},
+		{"twice", archive(t, tar.Header{Name: "a"}, tar.Header{Name: "a"}), "create file"},
+		{"file as folder", archive(t, tar.Header{Name: "a"}, tar.Header{Name: "a/b"}), "create the folder"},
+		{"itself", archive(t, tar.Header{Name: "."}), "create file"},
 		{"huge", archive(t, tar.Header{Name: "a", Size: maxTarBytes + 1}), "more than"},
 		{"long", archive(t, tar.Header{Name: strings.Repeat("a/", 600) + "b"}), "names"},
 		{"cut", archive(t, tar.Header{Name: "a", Size: 1 << 20}), ""},
@@ -91,11 +92,12 @@ func TestUnpackHostile(t *testing.T) {
 	}
 }
 
-// A link in the archive is no way out, and neither is one that lies in the folder already.
+// A link in the archive is no way out, nor is one that already exists in the folder.
 func TestUnpackLinks(t *testing.T) {
 	dir := tree(t, map[string]string{"in/": "", "in/there": "->../out", "out/": ""})
 	in := filepath.Join(dir, "in")
-	links := archive(t, tar.Header{Name: "l", Linkname: "../out", Typeflag: tar.TypeSymlink}, tar.Header{Name: "l/x", Size: 1})
+	links := archive(t, tar.Header{Name: "l", Linkname: "../out", Typeflag: tar.TypeSymlink},
+		tar.Header{Name: "l/x", Size: 1})
 	if err := unpack(bytes.NewReader(links), in); err != nil {
 		t.Errorf("unpack = %v; want the link passed over", err)
 	}

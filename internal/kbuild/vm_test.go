@@ -24,15 +24,15 @@ func vmRunner(t *testing.T) VMRunner {
 	return VMRunner{Agent: testlab.Kmodlab(t), StateDir: t.TempDir()}
 }
 
-// One boot each: a real build with everything that has to cross, and a build
-// that is stopped.
+// One boot each: a real build with everything that must cross, and a build that is stopped.
 func TestVMRunner(t *testing.T) {
 	needs.VM(t)
 	k := testKernel(t)
 	r := vmRunner(t)
 	var console, live bytes.Buffer
 	r.Console = &console
-	dir := tree(t, map[string]string{"Kbuild": "obj-m := sub/\n", "sub/Makefile": "obj-m := a.o\n", "sub/a.c": "#include \"l.h\"\n" + source("a"), "sub/l.h": "->../größe.h", "größe.h": "#define G 1\n"})
+	dir := tree(t, map[string]string{"Kbuild": "obj-m := sub/\n", "sub/Makefile": "obj-m := a.o\n",
+		"sub/a.c": "#include \"l.h\"\n" + source("a"), "sub/l.h": "->../größe.h", "größe.h": "#define G 1\n"})
 	b, err := build(t, Request{Sources: dir, Runner: r, Output: &live, Timeout: 5 * time.Minute})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, console.Bytes())
@@ -86,10 +86,9 @@ func TestVMRunnerNeedsImage(t *testing.T) {
 	}
 }
 
-// TestBuilderGoesOn: builds go on from one saved machine, know nothing of each
-// other, and make what the sandbox makes, also with what the first has learned of
-// the compiler. That one which was touched since is not
-// trusted is internal/warm's to see.
+// TestBuilderGoesOn: builds resume from one snapshot, know nothing about each other, and make what the sandbox makes,
+// also with what the first has learned about the compiler. That a modified snapshot is not trusted is for internal/warm
+// to check.
 func TestBuilderGoesOn(t *testing.T) {
 	needs.VM(t)
 	r := vmRunner(t)
@@ -106,8 +105,9 @@ func TestBuilderGoesOn(t *testing.T) {
 	inVM := func(name string) os.FileInfo {
 		t.Helper()
 		b, err := build(t, Request{
-			Sources: tree(t, map[string]string{"Kbuild": "# " + name + "\n" + facts, "a.c": source("a")}), Runner: r, Timeout: 10 * time.Minute,
-			Learn: known == "", Known: known,
+			Sources: tree(t, map[string]string{"Kbuild": "# " + name + "\n" + facts, "a.c": source("a")}), Runner: r,
+			Timeout: 10 * time.Minute,
+			Learn:   known == "", Known: known,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -137,7 +137,7 @@ func TestBuilderGoesOn(t *testing.T) {
 	}
 }
 
-// savedMachine is the one machine of a store.
+// savedMachine is the one snapshot in a store.
 func savedMachine(t *testing.T, store string) os.FileInfo {
 	t.Helper()
 	images, err := filepath.Glob(filepath.Join(store, "*", "ram"))

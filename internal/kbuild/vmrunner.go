@@ -15,35 +15,32 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// Bounds of what goes to a build VM and comes back: both pass through memory,
-// the guest's and ours.
+// Bounds of what goes to a build VM and comes back: both pass through memory, the guest's and ours.
 const (
 	maxSourceTar = 64 << 20
 	maxResultTar = 256 << 20
 )
 
-// toolchain is the serial of the disk with the kernel's RootImage and, with a
-// slash, the place where the guest mounts it.
+// toolchain is the serial of the disk with the kernel's RootImage and, after a slash, the place where the guest mounts
+// it.
 const toolchain = "toolchain"
 
-// VMRunner runs the commands in a VM of their own, booted with the kernel that
-// the modules are for, or gone on from one that was saved right before its sources
-// came. The toolchain is a read-only disk with a layer in the guest's memory above
-// it, so nothing of a build is left.
+// VMRunner runs the commands in a VM of their own, booted with the kernel that the modules are for, or resumed from a
+// snapshot taken right before its sources arrived. The toolchain is a read-only disk with a layer in the guest's memory
+// above it, so nothing of a build remains.
 type VMRunner struct {
 	Agent     string // the kmodlab program, statically linked, as a host path
 	Accel     vm.Accel
 	QEMU      string       // empty: QEMU in PATH
-	StateDir  string       // where vm keeps its finding about KVM
+	StateDir  string       // where vm keeps what it found out about KVM
 	CPUs      int          // 0: vm's default
 	MemoryMiB int          // 0: DefaultBuildMemory
-	Machines  string       // where machines are saved, for TCG; empty: each build boots
-	Console   io.Writer    // every console byte, may be nil
-	Log       func(string) // what should be said aloud, may be nil
+	Machines  string       // where snapshots are kept, for TCG; empty: each build boots
+	Console   io.Writer    // receives every console byte, may be nil
+	Log       func(string) // for messages that a person should see, may be nil
 }
 
-// DefaultBuildMemory is a build VM's memory in MiB: two compilers at once, and
-// what they write.
+// DefaultBuildMemory is a build VM's memory in MiB: enough for two compilers and what they write.
 const DefaultBuildMemory = 768
 
 // Name returns VM.
@@ -52,8 +49,9 @@ func (VMRunner) Name() Where { return VM }
 // Run implements Runner.
 func (r VMRunner) Run(ctx context.Context, job Job) ([]Step, error) {
 	if job.Kernel.RootImage == "" {
-		return nil, &Error{Kind: ErrHost, Message: fmt.Sprintf("kernel %s has no toolchain image, its modules cannot be built in a VM", job.Kernel.Name),
-			Hint: "build in the sandbox: --build sandbox"}
+		return nil, &Error{Kind: ErrHost,
+			Message: fmt.Sprintf("kernel %s has no toolchain image, so its modules cannot be built in a VM", job.Kernel.Name),
+			Hint:    "build in the sandbox: --build sandbox"}
 	}
 	var sources bytes.Buffer
 	names := []string{"src"}
@@ -71,7 +69,8 @@ func (r VMRunner) Run(ctx context.Context, job Job) ([]Step, error) {
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
 		}
-		return nil, &Error{Kind: ErrHost, Message: "start the build's VM: " + err.Error(), Cause: err, Hint: "build in the sandbox: --build sandbox"}
+		return nil, &Error{Kind: ErrHost, Message: "start the build's VM: " + err.Error(), Cause: err,
+			Hint: "build in the sandbox: --build sandbox"}
 	}
 	defer g.Close()
 	steps, err := buildIn(ctx, g, job, sources.Bytes(), deadline)
@@ -84,26 +83,25 @@ func (r VMRunner) Run(ctx context.Context, job Job) ([]Step, error) {
 	return steps, guestError(err)
 }
 
-// killedError is for a QEMU that somebody ended, or the kernel for want of
-// memory: the sources are not to blame. Nil when it was not so.
+// killedError is for a QEMU that somebody killed, or the kernel for lack of memory: the sources are not to blame. It is
+// nil if that is not what happened.
 func killedError(ctx context.Context, g *boot.Guest, err error) error {
 	if !errors.Is(err, wire.ErrClosed) {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, 2*time.Second) // it closes its ports before it ends
+	wait, cancel := context.WithTimeout(ctx, 2*time.Second) // QEMU closes its ports before it ends
 	defer cancel()
 	exit, werr := g.Machine.Wait(wait)
 	if werr != nil || exit.Reason != vm.Killed {
 		return nil
 	}
 	return &Error{Kind: ErrHost, Message: "build in the VM: " + exit.Err().Error(), Cause: err,
-		Hint: "run it again; where this machine has run out of memory, its own dmesg says so"}
+		Hint: "run it again; if this machine ran out of memory, its own dmesg says so"}
 }
 
-// buildWords are for the kernel that builds. norandmaps: QEMU 7.2's TCG finds a
-// translation by its virtual address, so gcc's libraries at the same addresses
-// in each of its hundred processes are translated once. The pair of the demo was
-// built, in turns, in 67, 68 and 71 s without and in 41, 48 and 45 s with it.
+// buildWords are for the kernel that builds. norandmaps: QEMU 7.2's TCG finds a translation by its virtual address, so
+// gcc's libraries, at the same addresses in each of its hundred processes, are translated once. Building the demo's
+// pair of modules, in alternating runs, took 67, 68 and 71 s without it and 41, 48 and 45 s with it.
 var buildWords = []string{"norandmaps"}
 
 func (r VMRunner) options(job Job) boot.Options {
@@ -125,7 +123,8 @@ func buildIn(ctx context.Context, g *boot.Guest, job Job, sources []byte, deadli
 	if err := boot.WriteFile(ctx, g.Client, "/"+toolchain+"/tmp/src.tar", 0o600, sources); err != nil {
 		return nil, err
 	}
-	if err := c.quiet(fmt.Sprintf("mkdir -p %[1]s/out %[1]s/tmp && tar -xf /tmp/src.tar -C %[1]s && rm /tmp/src.tar", job.SeenAs)); err != nil {
+	if err := c.quiet(fmt.Sprintf("mkdir -p %[1]s/out %[1]s/tmp && tar -xf /tmp/src.tar -C %[1]s && rm /tmp/src.tar",
+		job.SeenAs)); err != nil {
 		return nil, fmt.Errorf("unpack the sources: %w", err)
 	}
 	var steps []Step
@@ -147,7 +146,7 @@ type guestBuild struct {
 	deadline time.Time
 }
 
-// step runs one command in the toolchain's tree, found in its PATH.
+// step runs one command, found in its PATH, in the toolchain's tree.
 func (c *guestBuild) step(cmd Command) (Step, error) {
 	s := Step{Argv: cmd.Shown}
 	var log logBuffer
@@ -181,8 +180,8 @@ func (c *guestBuild) quiet(line string) error {
 	return err
 }
 
-// fetch brings the results back. The archive was made in a guest where foreign
-// code ran as root: it is unpacked as hostile.
+// fetch brings the results back. The archive was made in a guest where foreign code ran as root, so it is unpacked as
+// hostile.
 func (c *guestBuild) fetch() error {
 	line := "cd " + c.job.SeenAs + " && for f in"
 	for _, r := range c.job.Results {
@@ -199,8 +198,8 @@ func (c *guestBuild) fetch() error {
 	return unpack(bytes.NewReader(data), c.job.Work)
 }
 
-// guestError says what a conversation's end means: the build took its machine
-// along, or what it left is not what it should be.
+// guestError says what the end of a conversation means: the build brought its machine down, or what it left is not what
+// it should be.
 func guestError(err error) error {
 	var e *Error
 	switch {
@@ -208,12 +207,12 @@ func guestError(err error) error {
 		return err
 	case errors.Is(err, wire.ErrClosed), errors.Is(err, wire.ErrGarbled):
 		return &Error{Kind: ErrLost, Message: "the build's VM went away: " + err.Error(), Cause: err,
-			Hint: "look at its console with -v; a build that needs more memory is better in the sandbox: --build sandbox"}
+			Hint: "see its console with -v; if the build needs more memory, use the sandbox: --build sandbox"}
 	}
 	return &Error{Kind: ErrHost, Message: "build in the VM: " + err.Error(), Cause: err}
 }
 
-// limitedWriter refuses what is beyond its bound.
+// limitedWriter refuses everything beyond its bound.
 type limitedWriter struct {
 	w    io.Writer
 	left int
@@ -221,8 +220,9 @@ type limitedWriter struct {
 
 func (l *limitedWriter) Write(p []byte) (int, error) {
 	if l.left -= len(p); l.left < 0 {
-		return 0, &Error{Kind: ErrTooLarge, Message: fmt.Sprintf("the sources are larger than %d MiB, more than a build's VM takes", maxSourceTar>>20),
-			Hint: "build in the sandbox: --build sandbox"}
+		return 0, &Error{Kind: ErrTooLarge,
+			Message: fmt.Sprintf("the sources are larger than %d MiB, which is the limit for a build VM", maxSourceTar>>20),
+			Hint:    "build in the sandbox: --build sandbox"}
 	}
 	return l.w.Write(p)
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
-// aptRoot is a private root for the host's apt: own state, cache, sources and
-// an empty package database, so it needs no rights and touches nothing of the host.
+// aptRoot is a private root for the host's apt, with its own state, cache and sources and an empty package database. So
+// it needs no rights and touches nothing of the host.
 type aptRoot struct {
 	dir    string
 	aptGet string
@@ -34,7 +34,8 @@ func findApt() (aptGet string, err error) {
 	for _, tool := range []string{"apt-get", "apt-config", "dpkg-deb"} {
 		path, err := lookTool(tool)
 		if err != nil {
-			return "", fmt.Errorf("%w: %s not found; debian: kernels need apt and dpkg (on other systems install them, or use --kernel host or --kernel path:VMLINUZ,MODULES)", ErrNoApt, tool)
+			return "", fmt.Errorf("%w: %s not found; debian: kernels need apt and dpkg "+
+				"(install them, or use --kernel host or --kernel path:VMLINUZ,MODULES)", ErrNoApt, tool)
 		}
 		if tool == "apt-get" {
 			aptGet = path
@@ -53,13 +54,14 @@ func hostArchive(ctx context.Context, aptGet string) (archive, error) {
 	}
 	main, security := pickArchive(parseTargets(stdout.String()))
 	if main == nil {
-		return archive{}, fmt.Errorf("%w: this host's apt knows no Debian mirror; name one: --mirror URL or KMODLAB_MIRROR=URL", ErrNoSource)
+		return archive{}, fmt.Errorf(
+			"%w: this host's apt knows no Debian mirror; name one: --mirror URL or KMODLAB_MIRROR=URL", ErrNoSource)
 	}
 	a := archive{main: main.uri, security: securityBeside(main.uri)}
 	if security != nil {
 		a.security = security.uri
 	}
-	// Without the right to read the file the keyring package's own keys must do.
+	// Without permission to read the file, the keyring package's own keys must do.
 	if data, err := os.ReadFile(main.file); err == nil {
 		switch by := signedBy(string(data), main.uri); {
 		case strings.Contains(by, "BEGIN PGP"):
@@ -71,7 +73,7 @@ func hostArchive(ctx context.Context, aptGet string) (archive, error) {
 	return a, nil
 }
 
-// findArchive is the archive to fetch from, with its keys.
+// findArchive returns the archive to fetch from, with its keys.
 func (s *Store) findArchive(ctx context.Context, aptGet string) (archive, error) {
 	a, err := hostArchive(ctx, aptGet)
 	if s.Mirror != "" {
@@ -80,7 +82,7 @@ func (s *Store) findArchive(ctx context.Context, aptGet string) (archive, error)
 	if err != nil {
 		return a, err
 	}
-	// A host that names its own release's key alone could not verify other releases.
+	// A host that names only its own release's key could not verify other releases.
 	if len(a.keys) == 0 || strings.HasPrefix(a.keys[0], "/") {
 		for _, k := range debianKeyring {
 			if _, err := os.Stat(k); err == nil {
@@ -99,12 +101,12 @@ func (s *Store) findArchive(ctx context.Context, aptGet string) (archive, error)
 	return a, nil
 }
 
-// newAptRoot makes the private root below dir, keeping what an earlier fetch left there.
+// newAptRoot creates the private root below dir, keeping what an earlier fetch left there.
 func newAptRoot(ctx context.Context, dir, aptGet string) (*aptRoot, error) {
 	a := &aptRoot{dir: dir, aptGet: aptGet}
 	for _, d := range []string{"state/lists/partial", "cache/archives/partial", "etc/sources.d", "etc/empty", "log"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
-			return nil, fmt.Errorf("make private apt root: %w", err)
+			return nil, fmt.Errorf("create private apt root: %w", err)
 		}
 	}
 	acquire, err := hostAcquire(ctx)
@@ -124,9 +126,8 @@ func (a *aptRoot) write(name, text string) error {
 	return nil
 }
 
-// emptyStatus is a package database in which nothing is installed. The one
-// entry stands in for an initramfs generator, which kernels depend on, which no lab
-// machine needs, and which would drag in udev and more.
+// emptyStatus is a package database in which nothing is installed. The one entry stands in for an initramfs generator,
+// which kernels depend on, which no lab machine needs, and which would drag in udev and more.
 const emptyStatus = `Package: kmodlab-no-initramfs
 Status: install ok installed
 Architecture: all
@@ -137,8 +138,8 @@ Description: the lab makes its own initramfs
 
 `
 
-// aptConf is read through APT_CONFIG before anything of the host's, and sends
-// apt away from the host's own configuration and hooks.
+// aptConf is read through APT_CONFIG before anything of the host's, and keeps apt away from the host's own
+// configuration and hooks.
 func aptConf(dir string) string {
 	q := func(p string) string { return `"` + filepath.Join(dir, p) + `"` }
 	return `Dir::State ` + q("state") + `;
@@ -163,8 +164,7 @@ Acquire::Retries "2";
 `
 }
 
-// hostAcquire takes over how the host reaches the network: proxies, timeouts,
-// certificates, limits.
+// hostAcquire copies how the host reaches the network: proxies, timeouts, certificates, limits.
 func hostAcquire(ctx context.Context) (string, error) {
 	tool, err := lookTool("apt-config")
 	if err != nil {
@@ -179,8 +179,8 @@ func hostAcquire(ctx context.Context) (string, error) {
 	return filterAcquire(stdout.String()), nil
 }
 
-// notOurs are the parts of Acquire:: that are not about reaching the network:
-// what to download, and everything that would switch off verification.
+// notOurs are the parts of Acquire:: that do not concern the network: what to download, and everything that would
+// switch off verification.
 var notOurs = lazyregexp.New(`(?i)^Acquire::(IndexTargets|Languages|CompressionTypes|Changelogs|cdrom|Allow\w*|GzipIndexes|Retries|ForceHash)\b`)
 
 func filterAcquire(dump string) string {
@@ -195,7 +195,7 @@ func filterAcquire(dump string) string {
 	return b.String()
 }
 
-// netrcConf points apt at the host's passwords for mirrors, as far as we may read them.
+// netrcConf points apt at the host's passwords for mirrors, if we may read them.
 func netrcConf() string {
 	out := ""
 	if f, err := os.Open("/etc/apt/auth.conf"); err == nil {
@@ -208,9 +208,10 @@ func netrcConf() string {
 	return out
 }
 
-// run starts apt-get (or apt-cache) in the private root. onStatus, when not nil,
-// gets each line of apt's status pipe, from one goroutine, before run returns.
-func (a *aptRoot) run(ctx context.Context, what string, onStatus func(string), tool string, args ...string) (string, error) {
+// run starts apt-get (or apt-cache) in the private root. onStatus, if not nil, receives each line of apt's status pipe,
+// from one goroutine, before run returns.
+func (a *aptRoot) run(ctx context.Context, what string, onStatus func(string), tool string,
+	args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := command(ctx, tool, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -241,7 +242,7 @@ func (a *aptRoot) run(ctx context.Context, what string, onStatus func(string), t
 	return stdout.String(), nil
 }
 
-// errLines keeps apt's "Err:" lines from stdout, where the reason of a failed fetch stands.
+// errLines keeps apt's "Err:" lines from stdout, which hold the reason of a failed fetch.
 func errLines(stdout string) string {
 	var b strings.Builder
 	for line := range strings.Lines(stdout) {
@@ -252,7 +253,7 @@ func errLines(stdout string) string {
 	return b.String()
 }
 
-// eachLine reads lines of any length, bounded, until r ends.
+// eachLine reads lines until r ends; it bounds lines of any length.
 func eachLine(r io.Reader, f func(string)) {
 	buf := make([]byte, 0, 4096)
 	chunk := make([]byte, 4096)

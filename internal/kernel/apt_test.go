@@ -24,8 +24,10 @@ func stanza(uri, release, component, origin, file string) string {
 
 func TestPickArchive(t *testing.T) {
 	const list, sources = "/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources"
-	docker := stanza("https://download.example/linux/debian", "bookworm", "stable", "Docker", "/etc/apt/sources.list.d/docker.list")
-	vendor := stanza("https://vendor.example/debian/12/prod", "bookworm", "main", "", "/etc/apt/sources.list.d/vendor.list")
+	docker := stanza("https://download.example/linux/debian", "bookworm", "stable", "Docker",
+		"/etc/apt/sources.list.d/docker.list")
+	vendor := stanza("https://vendor.example/debian/12/prod", "bookworm", "main", "",
+		"/etc/apt/sources.list.d/vendor.list")
 	for _, c := range []struct {
 		name           string
 		stanzas        []string
@@ -47,9 +49,12 @@ func TestPickArchive(t *testing.T) {
 			stanza("http://s.example/debian-security", "bookworm-security", "main", "Debian", list),
 			stanza("http://m.example/debian", "bookworm", "main", "Debian", list),
 		}, "http://m.example/debian", "http://s.example/debian-security"},
-		{"another distribution", []string{stanza("http://a.example/ubuntu", "noble", "main", "Ubuntu", list), docker}, "", ""},
-		{"another distribution that borrows a suite's name", []string{stanza("http://a.example/debian", "bookworm", "main", "Vendor", list)}, "", ""},
-		{"a suite that this program never heard of", []string{stanza("http://m.example/debian", "zurg", "main", "Debian", list)}, "http://m.example/debian", ""},
+		{"another distribution", []string{stanza("http://a.example/ubuntu", "noble", "main", "Ubuntu", list), docker}, "",
+			""},
+		{"another distribution that borrows a suite's name",
+			[]string{stanza("http://a.example/debian", "bookworm", "main", "Vendor", list)}, "", ""},
+		{"a suite that this program never heard of",
+			[]string{stanza("http://m.example/debian", "zurg", "main", "Debian", list)}, "http://m.example/debian", ""},
 		{"nothing", nil, "", ""},
 	} {
 		main, security := pickArchive(parseTargets(strings.Join(c.stanzas, "\n")))
@@ -71,7 +76,8 @@ func TestSignedBy(t *testing.T) {
 	for _, c := range []struct{ name, file, want string }{
 		{"deb822", "Types: deb\n# a remark\nURIs: http://other.example/debian\nSigned-By: /no\n\nTypes: deb\nURIs: http://mirror.example/debian/\nSigned-By: /a.gpg\n", "/a.gpg"},
 		{"inline key", armoured, "\n-----BEGIN PGP PUBLIC KEY BLOCK-----\n.\nmQ\n-----END PGP PUBLIC KEY BLOCK-----"},
-		{"one line", "deb [arch=amd64 signed-by=/a.gpg,/b.gpg] http://mirror.example/debian bookworm main\n", "/a.gpg /b.gpg"},
+		{"one line", "deb [arch=amd64 signed-by=/a.gpg,/b.gpg] http://mirror.example/debian bookworm main\n",
+			"/a.gpg /b.gpg"},
 		{"one line, option last", "deb [ signed-by=/a.gpg ] http://mirror.example/debian/ bookworm main\n", "/a.gpg"},
 		{"another archive's key", "deb [signed-by=/a.gpg] http://mirror.example/debian-security x main\n", ""},
 		{"none", "deb http://mirror.example/debian bookworm main\n", ""},
@@ -160,7 +166,8 @@ func TestParseStatus(t *testing.T) {
 	for line, want := range map[string]float64{
 		"dlstatus:1:0.0000:Retrieving file 1 of 88":                    0,
 		"dlstatus:88:99.5362:Retrieving file 88 of 88 (1s: remaining)": 99.5362,
-		"pmstatus:dpkg:50:x": -1, "dlstatus:1:": -1, "": -1, "dlstatus:1:NaN:x": -1, "dlstatus:1:101:x": -1, "dlstatus:1:-4:x": -1,
+		"pmstatus:dpkg:50:x": -1, "dlstatus:1:": -1, "": -1, "dlstatus:1:NaN:x": -1, "dlstatus:1:101:x": -1,
+		"dlstatus:1:-4:x": -1,
 	} {
 		got, ok := parseStatus(line)
 		if !ok {
@@ -203,7 +210,8 @@ func TestAptError(t *testing.T) {
 		{"", exit, "exit status"},
 	} {
 		err := aptError("fetch x", exit, c.stderr)
-		if !errors.Is(err, c.cause) || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "fetch x: ") {
+		if !errors.Is(err, c.cause) || !strings.Contains(err.Error(), c.says) ||
+			!strings.HasPrefix(err.Error(), "fetch x: ") {
 			t.Errorf("%q: %v", c.stderr, err)
 		}
 	}

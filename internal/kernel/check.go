@@ -12,23 +12,22 @@ import (
 	"time"
 )
 
-// Finding is one line of kmodlab doctor: what was looked at, whether it will
-// do, what was found, and the command that mends it.
+// Finding is one line of kmodlab doctor: what was checked, whether it will do, what was found, and the command that
+// fixes it.
 type Finding struct {
 	Name   string
 	OK     bool
 	Detail string
-	Fix    string // empty when OK, or when nothing can be typed
-	// Optional is something that only some uses need; missing, it is no fault.
+	Fix    string // empty if OK, or if no command can fix it
+	// Optional is something that only some uses need: it is no fault if it is missing.
 	Optional bool
 }
 
-// typicalSpace is what a fetch of one kernel takes at its highest.
+// typicalSpace is the peak disk usage while one kernel is fetched.
 const typicalSpace = 1200 << 20
 
-// Check looks at where kernels can come from on this host: Debian's mirror
-// through apt, the cache, the host's own kernel. It runs apt's local queries and fetches
-// nothing; a mirror that does not answer shows at the first fetch.
+// Check checks where kernels can come from on this host: Debian's mirror through apt, the cache, the host's own kernel.
+// It runs apt's local queries and fetches nothing; a mirror that does not answer shows at the first fetch.
 func (s *Store) Check(ctx context.Context) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -60,7 +59,7 @@ func (s *Store) checkApt(ctx context.Context) []Finding {
 	return append(list, checkKeys(a.keys))
 }
 
-// checkKeys looks whether the keyrings are there to verify with.
+// checkKeys checks that the keyrings needed for verification exist.
 func checkKeys(keys []string) Finding {
 	f := Finding{Name: "Debian keyring", OK: true, Fix: "apt-get install debian-archive-keyring"}
 	for _, k := range keys {
@@ -87,14 +86,14 @@ func checkTools() []Finding {
 	f := Finding{Name: "mke2fs"}
 	path, err := lookTool("mke2fs")
 	if err != nil {
-		f.Detail, f.Fix = "not found; it makes the build machine's disk", "apt-get install e2fsprogs"
+		f.Detail, f.Fix = "not found; it creates the build machine's disk", "apt-get install e2fsprogs"
 		return []Finding{f}
 	}
 	f.OK, f.Detail = true, path
 	return []Finding{f}
 }
 
-// existing is the nearest folder above dir that is there already.
+// existing is the nearest existing folder at or above dir.
 func existing(dir string) string {
 	for {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
@@ -113,7 +112,8 @@ func (s *Store) checkSpace() Finding {
 		return f
 	}
 	f.OK = free >= typicalSpace
-	f.Detail = fmt.Sprintf("%s has %s free; one kernel takes up to %s while it is fetched", s.Dir, mib(free), mib(typicalSpace))
+	f.Detail = fmt.Sprintf("%s has %s free; one kernel takes up to %s while it is fetched", s.Dir, mib(free),
+		mib(typicalSpace))
 	if !f.OK {
 		f.Fix = "free some space, or put the cache elsewhere with XDG_CACHE_HOME"
 	}
@@ -142,14 +142,14 @@ func checkHost() Finding {
 	f := Finding{Name: "host kernel", Optional: true}
 	k, err := hostKernel()
 	if err != nil {
-		f.Detail = "only --kernel host and --here need it: " + err.Error()
+		f.Detail = "needed only for --kernel host and --here: " + err.Error()
 		return f
 	}
 	if _, err := os.Stat(filepath.Join(k.BuildDir(), "Makefile")); err != nil {
-		f.Detail = k.Release + ": image and modules are here, headers are not"
+		f.Detail = k.Release + ": image and modules found, headers missing"
 		f.Fix = "apt-get install linux-headers-" + k.Release
 		return f
 	}
-	f.OK, f.Detail = true, k.Release+": image, modules and headers are here"
+	f.OK, f.Detail = true, k.Release+": image, modules and headers found"
 	return f
 }

@@ -23,18 +23,17 @@ import (
 // ErrNotDirect means that a kernel cannot be entered without its own decompressor.
 var ErrNotDirect = errors.New("the kernel has to unpack itself")
 
-// maxKernel bounds an unpacked kernel; Debian's have 40 to 80 MB.
+// maxKernel bounds an unpacked kernel; Debian's take 40 to 80 MB.
 const maxKernel = 512 << 20
 
-// maxDirect is how many unpacked kernels a folder keeps, the newest.
+// maxDirect is how many unpacked kernels a folder keeps: the newest ones.
 const maxDirect = 4
 
-// Direct gives the kernel unpacked, as an ELF file that QEMU (4.0 and later) enters by
-// its PVH note: under emulation its own decompressor takes 0.4 s of a boot with lz4
-// (Debian's 6.1), 1.5 s with zstd (7.3). The file is kept beside a Debian kernel's image,
-// and goes with it (Remove); other kernels' are kept in dir. The error is ErrNotDirect for
-// a kernel without CONFIG_PVH and for one packed as only its own decompressor, or no
-// library of ours, can read: xz with a filter for x86, lzma, lzo, bzip2.
+// Direct returns the kernel unpacked, as an ELF file that QEMU (4.0 and later) enters at its PVH note. Under emulation
+// the kernel's own decompressor takes 0.4 s of a boot with lz4 (Debian's 6.1), 1.5 s with zstd (7.3). The file is kept
+// beside a Debian kernel's image, and removed with it (Remove); those of other kernels are kept in dir. The error is
+// ErrNotDirect for a kernel without CONFIG_PVH, and for one whose compression only its own decompressor can read and no
+// library of ours: xz with a filter for x86, lzma, lzo, bzip2.
 func (k *Kernel) Direct(dir string) (string, error) {
 	if k.RootImage != "" {
 		dir = filepath.Dir(k.RootImage)
@@ -55,7 +54,7 @@ func (k *Kernel) Direct(dir string) (string, error) {
 
 const directPrefix = "vmlinux-"
 
-// writeDirect finds out first whether it can be read, and written.
+// writeDirect checks first that the kernel can be read, and then writes it.
 func (k *Kernel) writeDirect(path string) error {
 	image, err := os.ReadFile(k.Image)
 	if err != nil {
@@ -86,8 +85,7 @@ func (k *Kernel) writeDirect(path string) error {
 	return f.CloseAtomicallyReplace()
 }
 
-// pruneDirect removes the oldest. That one cannot be removed is no harm: it is tried
-// again the next time.
+// pruneDirect removes the oldest files. It does no harm if one cannot be removed: the next call tries again.
 func pruneDirect(dir string) {
 	files, _ := filepath.Glob(filepath.Join(dir, directPrefix+"*"))
 	age := func(path string) int64 {
@@ -103,8 +101,8 @@ func pruneDirect(dir string) {
 	}
 }
 
-// payload reads the ELF file that a bzImage holds. The boot protocol (2.08 and later)
-// says where; behind the packed data are four bytes more, its unpacked size.
+// payload reads the ELF file in a bzImage. The boot protocol (2.08 and later) says where it is; the packed data is
+// followed by four more bytes, the unpacked size.
 func payload(image []byte) (io.Reader, error) {
 	if bzImageRelease(image) == "" {
 		return nil, fmt.Errorf("%w: not a bzImage", ErrNotDirect)
@@ -120,12 +118,12 @@ func payload(image []byte) (io.Reader, error) {
 	begin := (sectors+1)*512 + field(0x248)
 	end := begin + field(0x24c)
 	if end > uint64(len(image)) || end-begin < 8 {
-		return nil, fmt.Errorf("%w: its payload lies behind its end", ErrNotDirect)
+		return nil, fmt.Errorf("%w: its payload lies past its end", ErrNotDirect)
 	}
 	return unpacker(image[begin:end-4], image[begin:end])
 }
 
-// unpacker reads a payload; gzip's own end is the size.
+// unpacker reads a payload; for gzip, its own end determines the size.
 func unpacker(packed, whole []byte) (io.Reader, error) {
 	var r io.Reader
 	var err error
@@ -145,10 +143,10 @@ func unpacker(packed, whole []byte) (io.Reader, error) {
 	return r, nil
 }
 
-// physEntry is XEN_ELFNOTE_PHYS32_ENTRY, the address at which to enter (PVH).
+// physEntry is XEN_ELFNOTE_PHYS32_ENTRY, the entry address (PVH).
 const physEntry = 18
 
-// checkPVH sees that QEMU can enter the kernel.
+// checkPVH checks that QEMU can enter the kernel.
 func checkPVH(file io.ReaderAt) error {
 	f, err := elf.NewFile(file)
 	if err != nil {
@@ -169,8 +167,8 @@ func checkPVH(file io.ReaderAt) error {
 	return fmt.Errorf("%w: it has no PVH entry (CONFIG_PVH)", ErrNotDirect)
 }
 
-// hasNote looks for a note in a segment of them: sizes of name and content, type, and
-// both, each filled up to four bytes.
+// hasNote looks for a note in a segment of notes: the sizes of name and content, the type, then name and content, each
+// padded to four bytes.
 func hasNote(notes []byte, order binary.ByteOrder, name string, kind uint32) bool {
 	for len(notes) >= 12 {
 		nameSize, size := order.Uint32(notes), order.Uint32(notes[4:])

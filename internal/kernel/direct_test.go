@@ -51,7 +51,7 @@ func note(name string, kind uint32, content string) []byte {
 
 var pvhKernel = elfWith(append(note("Xen\x00", 5, "xen-3.0\x00"), note("Xen\x00", physEntry, "\x00\x00\x00\x01")...))
 
-// packedImage is a bzImage with that payload, and the size behind it.
+// packedImage is a bzImage with that payload, followed by its size.
 func packedImage(payload []byte, tail int) []byte {
 	image := bzImage("6.1.0")
 	image = append(image, make([]byte, 5*512-len(image)%512)...)
@@ -131,7 +131,7 @@ func TestDirect(t *testing.T) {
 	}
 }
 
-// TestDirectKept: beside a Debian kernel's image, with which it goes; few of the others.
+// TestDirectKept: the file is kept beside a Debian kernel's image and removed with it; few are kept of other kernels.
 func TestDirectKept(t *testing.T) {
 	dir := t.TempDir()
 	image := filepath.Join(dir, "vmlinuz")

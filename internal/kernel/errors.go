@@ -12,26 +12,25 @@ import (
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
-// What a caller can decide on; every error of this package that has one of
-// these causes wraps it, together with the words of the tool that failed.
+// The causes that a caller can act on. Every error of this package that has one of them wraps it, together with the
+// output of the tool that failed.
 var (
-	// ErrUnknownName: no such form of name, no such suite, no such version.
+	// ErrUnknownName: no such form of name, suite or version.
 	ErrUnknownName = errors.New("unknown kernel name")
-	// ErrNoApt: apt-get or dpkg-deb is not to be had on this host.
+	// ErrNoApt: apt-get or dpkg-deb is not available on this host.
 	ErrNoApt = errors.New("no apt on this host")
-	// ErrNoSource: the host's apt knows no Debian mirror and none was given,
-	// or the mirror does not answer.
+	// ErrNoSource: the host's apt knows no Debian mirror and none was given, or the mirror does not answer.
 	ErrNoSource = errors.New("no Debian source")
 	// ErrNoSpace: the cache's file system is too full.
 	ErrNoSpace = errors.New("no space left for the kernel cache")
-	// ErrSignature: the mirror's signature does not check out with the host's keyring.
+	// ErrSignature: the mirror's signature cannot be verified with the host's keyring.
 	ErrSignature = errors.New("signature not verified")
-	// ErrMissing: a file that a host or path kernel needs is not there.
+	// ErrMissing: a file that a host or path kernel needs is missing.
 	ErrMissing = errors.New("kernel incomplete")
 )
 
-// aptWords maps what apt prints to the cause that a caller decides on. The
-// order matters: a full disk also makes signatures fail.
+// aptWords maps apt's messages to the cause that a caller can act on. The order matters: a full disk also makes
+// signatures fail.
 var aptWords = []struct {
 	re    *lazyregexp.Regexp
 	cause error
@@ -47,7 +46,7 @@ var aptWords = []struct {
 		ErrNoSource, "check the network, or name a mirror: --mirror URL or KMODLAB_MIRROR=URL"},
 }
 
-// aptFailure is an error of apt's: its cause, and its own words.
+// aptFailure is an error from apt: its cause, and its own words.
 type aptFailure struct {
 	what  string
 	cause error // one of ours, or the exit status
@@ -71,7 +70,7 @@ func (e *aptFailure) Error() string {
 
 func (e *aptFailure) Unwrap() error { return e.cause }
 
-// saysAny tells whether one of apt's messages holds any of the texts.
+// saysAny reports whether one of apt's messages contains any of the texts.
 func saysAny(err error, texts ...string) bool {
 	var f *aptFailure
 	if !errors.As(err, &f) {
@@ -82,8 +81,7 @@ func saysAny(err error, texts ...string) bool {
 	})
 }
 
-// aptError makes an error of apt's exit and its stderr: the cause, apt's own
-// E: and W: lines, and what to do next.
+// aptError makes an error from apt's exit and its stderr: the cause, apt's own E: and W: lines, and what to do next.
 func aptError(what string, err error, stderr string) error {
 	f := &aptFailure{what: what, cause: err, said: aptSaid(stderr)}
 	for _, w := range aptWords {
@@ -95,7 +93,7 @@ func aptError(what string, err error, stderr string) error {
 	return f
 }
 
-// aptSaid picks apt's errors, else its warnings, else the last line.
+// aptSaid returns apt's errors, else its warnings, else the last line.
 func aptSaid(stderr string) []string {
 	var errs, warns, last []string
 	for line := range strings.Lines(stderr) {
@@ -118,8 +116,7 @@ func aptSaid(stderr string) []string {
 	return last
 }
 
-// spaceError turns ENOSPC and EDQUOT into ErrNoSpace naming the folder; other
-// errors pass unchanged.
+// spaceError turns ENOSPC and EDQUOT into an ErrNoSpace that names the folder; other errors pass unchanged.
 func spaceError(dir string, err error) error {
 	if err == nil || errors.Is(err, ErrNoSpace) {
 		return err
@@ -131,11 +128,11 @@ func spaceError(dir string, err error) error {
 	return err
 }
 
-// needSpace says ErrNoSpace before the work starts when dir has less than need bytes free.
+// needSpace returns ErrNoSpace before the work starts if dir has less than need bytes free.
 func needSpace(dir string, need int64) error {
 	free, err := freeBytes(dir)
 	if err != nil {
-		return fmt.Errorf("look at free space of %s: %w", dir, err)
+		return fmt.Errorf("check free space of %s: %w", dir, err)
 	}
 	if free >= need {
 		return nil

@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// getFails gets a kernel that cannot be had, and checks the error and that
-// nothing is left.
+// getFails gets a kernel that cannot be had, and checks the error and that nothing is left.
 func getFails(t *testing.T, s *Store, name string, cause error, says ...string) {
 	t.Helper()
 	start := time.Now()
@@ -67,7 +66,8 @@ func TestMirrorThatFails(t *testing.T) {
 	// An archive that nobody signed.
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/Release") {
-			fmt.Fprintf(w, "Origin: Debian\nSuite: stable\nCodename: bookworm\nDate: %s\nArchitectures: amd64\nComponents: main\nSHA256:\n",
+			fmt.Fprintf(w,
+				"Origin: Debian\nSuite: stable\nCodename: bookworm\nDate: %s\nArchitectures: amd64\nComponents: main\nSHA256:\n",
 				time.Now().UTC().Format(time.RFC1123))
 			return
 		}
@@ -107,14 +107,14 @@ func TestNoSpace(t *testing.T) {
 			}
 		}
 	}
-	// A disk that fills up under our hands.
+	// A disk that fills up while we work.
 	dir := smallDisk(t, 2)
 	root := t.TempDir()
 	if err := os.WriteFile(filepath.Join(root, "large"), make([]byte, 4<<20), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 4 << 20 / 4096 {
-		// Not a hole: mke2fs leaves those out.
+		// Not a hole: mke2fs leaves holes out.
 		f, err := os.OpenFile(filepath.Join(root, "large"), os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -146,7 +146,8 @@ func TestCheckHere(t *testing.T) {
 			t.Errorf("%s does not do on this machine, where kernels are fetched: %+v", f.Name, f)
 		}
 	}
-	for _, name := range []string{"apt", "Debian mirror", "Debian keyring", "mke2fs", "cache space", "cached kernels", "host kernel"} {
+	for _, name := range []string{"apt", "Debian mirror", "Debian keyring", "mke2fs", "cache space", "cached kernels",
+		"host kernel"} {
 		if !seen[name] {
 			t.Errorf("Check says nothing about %s", name)
 		}

@@ -13,9 +13,8 @@ import (
 	"time"
 )
 
-// toolPackages are what a build and a lab machine need beside the kernel, its
-// headers and what they depend on. Debian's essential packages are named since
-// nothing depends on them; perl is for kernel-doc, which make W=1 runs up to 6.x.
+// toolPackages are what a build and a lab machine need besides the kernel, its headers and their dependencies. Debian's
+// essential packages are listed because nothing depends on them; perl is for kernel-doc, which make W=1 runs up to 6.x.
 var toolPackages = []string{
 	"gcc", "libc6-dev", "make", "kmod",
 	"dash", "bash", "coreutils", "findutils", "grep", "sed", "mawk", "perl",
@@ -40,7 +39,7 @@ func (s *Store) fetch(ctx context.Context, n debName) (err error) {
 			return
 		}
 		os.RemoveAll(tree)
-		// Only packages are worth going on from; an index alone is not.
+		// Only packages are worth keeping for a later fetch; an index alone is not.
 		archives := filepath.Join(work, "apt/cache/archives")
 		debs, _ := filepath.Glob(filepath.Join(archives, "*.deb"))
 		parts, _ := filepath.Glob(filepath.Join(archives, "partial/*.deb"))
@@ -49,7 +48,7 @@ func (s *Store) fetch(ctx context.Context, n debName) (err error) {
 		}
 	}()
 	if err := os.MkdirAll(filepath.Join(tree, "root"), 0o755); err != nil {
-		return fmt.Errorf("make kernel folder: %w", err)
+		return fmt.Errorf("create kernel folder: %w", err)
 	}
 	files, err := s.download(ctx, n, filepath.Join(work, "apt"), aptGet)
 	if err != nil {
@@ -65,7 +64,7 @@ func (s *Store) fetch(ctx context.Context, n debName) (err error) {
 	if err := os.Rename(tree, filepath.Join(s.Dir, n.folder())); err != nil {
 		return fmt.Errorf("put kernel in place: %w", err)
 	}
-	// From here on the kernel is there; a left-over folder costs only space.
+	// From here on the kernel is in place; a leftover folder only costs space.
 	os.RemoveAll(work)
 	return nil
 }
@@ -103,11 +102,11 @@ func (s *Store) build(ctx context.Context, n debName, archives, tree string, fil
 	return k, nil
 }
 
-var imageProgress = Progress{Phase: "image", Text: "making the build machine's disk"}
+var imageProgress = Progress{Phase: "image", Text: "creating the build machine's disk"}
 
-// download brings all packages of n into the private root's archives folder.
+// download fetches all packages of n into the private root's archives folder.
 func (s *Store) download(ctx context.Context, n debName, dir, aptGet string) ([]archiveFile, error) {
-	// Below this not even the package index fits.
+	// With less space not even the package index fits.
 	if err := needSpace(s.Dir, 128<<20); err != nil {
 		return nil, err
 	}
@@ -136,8 +135,8 @@ func (s *Store) download(ctx context.Context, n debName, dir, aptGet string) ([]
 		if err == nil || ctx.Err() != nil {
 			return p.files, err
 		}
-		// The security archive of a release at the end of its life still has an
-		// index when its packages are gone already.
+		// The security archive of a release at the end of its life still has an index when its packages are already
+		// gone.
 		kept := s.leaveOut(list, func(src source) bool { return missingFiles(err, src) })
 		if len(kept) == len(list) {
 			return nil, err
@@ -146,8 +145,7 @@ func (s *Store) download(ctx context.Context, n debName, dir, aptGet string) ([]
 	}
 }
 
-// dropDamaged removes what came in an earlier fetch and is not what the signed
-// index says: apt itself goes by the size.
+// dropDamaged removes packages of an earlier fetch that do not match the signed index: apt itself only compares sizes.
 func dropDamaged(archives string, files []archiveFile) {
 	for _, f := range files {
 		file := filepath.Join(archives, f.name)
@@ -157,8 +155,7 @@ func dropDamaged(archives string, files []archiveFile) {
 	}
 }
 
-// update fetches the package indexes of list, and returns list without the
-// optional suites that the mirror lacks.
+// update fetches the package indexes of list, and returns list without the optional suites that the mirror lacks.
 func (s *Store) update(ctx context.Context, a *aptRoot, n debName, list []source, keys []string) ([]source, error) {
 	for {
 		if err := a.write("etc/sources.d/debian.sources", writeSources(list, keys)); err != nil {
@@ -191,7 +188,8 @@ func (s *Store) leaveOut(list []source, gone func(source) bool) []source {
 	var kept []source
 	for _, src := range list {
 		if src.optional && gone(src) {
-			s.tell(Progress{Phase: "index", Text: fmt.Sprintf("%s does not serve %s any more, going on without it", src.uri, src.suite)})
+			s.tell(Progress{Phase: "index",
+				Text: fmt.Sprintf("%s no longer serves %s, continuing without it", src.uri, src.suite)})
 			continue
 		}
 		kept = append(kept, src)
@@ -199,15 +197,14 @@ func (s *Store) leaveOut(list []source, gone func(source) bool) []source {
 	return kept
 }
 
-// missingSuite tells from apt's words whether the mirror has no such suite, or
-// only one that is no longer kept up.
+// missingSuite reports, from apt's messages, whether the mirror has no such suite, or only one that is no longer
+// maintained.
 func missingSuite(err error, src source) bool {
 	return saysAny(err, fmt.Sprintf("The repository '%s %s Release' does not have a Release file", src.uri, src.suite),
 		fmt.Sprintf("Release file for %s/dists/%s/InRelease is expired", src.uri, src.suite))
 }
 
-// missingFiles tells from apt's words whether the mirror has the suite's index,
-// but not its files.
+// missingFiles reports, from apt's messages, whether the mirror has the suite's index but not its files.
 func missingFiles(err error, src source) bool {
 	var f *aptFailure
 	return errors.As(err, &f) && slices.ContainsFunc(f.said, func(line string) bool {
@@ -224,7 +221,7 @@ func (n debName) installArgs() []string {
 	return slices.Concat(args, n.packages(), toolPackages, n.morePackages())
 }
 
-// resolve lets apt follow the dependencies, as if nothing was downloaded yet.
+// resolve makes apt follow the dependencies as if nothing had been downloaded yet.
 func (a *aptRoot) resolve(ctx context.Context, n debName) (plan, error) {
 	args := append([]string{
 		"-o", "Dir::Cache::archives=" + filepath.Join(a.dir, "etc/empty"),
@@ -241,8 +238,8 @@ func (a *aptRoot) resolve(ctx context.Context, n debName) (plan, error) {
 	return p, nil
 }
 
-// downloadFiles lets apt fetch and verify the packages of p; those that came
-// before stay, and missing bytes are to come.
+// downloadFiles makes apt fetch and verify the packages of p. Earlier packages stay; missing is the number of bytes
+// still to come.
 func (s *Store) downloadFiles(ctx context.Context, a *aptRoot, n debName, p plan, missing int64) error {
 	text := fmt.Sprintf("%d packages of %s", len(p.files), n)
 	tell := func(done int64) {
@@ -261,8 +258,8 @@ func (s *Store) downloadFiles(ctx context.Context, a *aptRoot, n debName, p plan
 	return err
 }
 
-// explainVersion turns apt's error about a version that the suite does not
-// serve into one that names those that it does.
+// explainVersion turns apt's error about a version that the suite does not serve into one that lists the versions it
+// does serve.
 func (a *aptRoot) explainVersion(ctx context.Context, n debName, err error) error {
 	tool, lerr := lookTool("apt-cache")
 	if lerr != nil || !errors.Is(err, ErrUnknownName) {
@@ -285,6 +282,6 @@ func (a *aptRoot) explainVersion(ctx context.Context, n debName, err error) erro
 	case n.abi == "":
 		return fmt.Errorf("%w; versions of the kernel that %s serves: %s", err, n.suite, strings.Join(served, ", "))
 	}
-	return fmt.Errorf("%w: %s serves no version %s of the %s flavour, but %s (kernels as debian:%s=%s)",
+	return fmt.Errorf("%w: %s serves no version %s of the %s flavour, but %s (write debian:%s=%s)",
 		ErrUnknownName, n.suite, n.abi, n.flavour, strings.Join(served, ", "), n.suite, served[len(served)-1])
 }

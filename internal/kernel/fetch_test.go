@@ -15,7 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
-// need skips aloud where a tool is missing, and fails there in CI.
+// need skips the test, saying so, if a tool is missing; in CI it fails instead.
 func need(t *testing.T, tools ...string) {
 	t.Helper()
 	needs.Long(t, "it fetches a real kernel")
@@ -46,8 +46,8 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// TestFetchAndBuild fetches the default kernel, or those named in
-// KMODLAB_TEST_KERNELS, and lets each tree's own tools build and install a module.
+// TestFetchAndBuild fetches the default kernel, or those named in KMODLAB_TEST_KERNELS, and makes each tree's own tools
+// build and install a module.
 func TestFetchAndBuild(t *testing.T) {
 	need(t, "apt-get", "dpkg-deb", "mke2fs", "bwrap")
 	names := strings.Fields(os.Getenv("KMODLAB_TEST_KERNELS"))
@@ -139,7 +139,8 @@ find /work/inst -name 'hello.ko*'`, k.BuildDir())
 		t.Fatalf("build in the sandbox: %v\n%s", err, out)
 	}
 	t.Logf("built in %.1f s\n%s", time.Since(start).Seconds(), out)
-	for _, want := range []string{k.Release + " SMP", "awk works", "/work/inst/lib/modules/" + k.Release + "/extra/hello.ko"} {
+	for _, want := range []string{k.Release + " SMP", "awk works",
+		"/work/inst/lib/modules/" + k.Release + "/extra/hello.ko"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in the output of the build", want)
 		}

@@ -17,7 +17,7 @@ var mountPoints = []string{
 	"var/tmp", "var/log", "boot",
 }
 
-// links are what the packages' scripts would have made, where the target is there.
+// links are what the packages' scripts would have created, if the target exists.
 var links = []struct{ name, target string }{
 	{"usr/bin/sh", "dash"},
 	{"usr/bin/awk", "mawk"},
@@ -26,8 +26,7 @@ var links = []struct{ name, target string }{
 	{"etc/mtab", "../proc/self/mounts"},
 }
 
-// accounts are the files that base-passwd's script would have made, as far as
-// tools look at them.
+// accounts are the files that base-passwd's script would have created, as far as tools look at them.
 var accounts = map[string]string{
 	"etc/passwd":   "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
 	"etc/group":    "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n",
@@ -35,7 +34,7 @@ var accounts = map[string]string{
 	"etc/hostname": "kmodlab\n",
 }
 
-// furnish adds to an unpacked tree what its packages' scripts would have made.
+// furnish adds to an unpacked tree what its packages' scripts would have created.
 func furnish(root string) error {
 	r, err := os.OpenRoot(root)
 	if err != nil {
@@ -82,8 +81,8 @@ func linkIfThere(r *os.Root, name, target string) error {
 	return nil
 }
 
-// linkImages puts the files of a 7.x kernel where kernels up to 6.x have them,
-// since a lab machine's scripts look into boot.
+// linkImages puts the files of a 7.x kernel where kernels up to 6.x have them, since a lab machine's scripts look in
+// boot.
 func linkImages(r *os.Root, root string) error {
 	dirs, _ := filepath.Glob(filepath.Join(root, "usr/lib/modules/*"))
 	for _, dir := range dirs {

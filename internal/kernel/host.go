@@ -19,11 +19,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostKernel is the running kernel, when its image and modules are on this machine.
+// hostKernel is the running kernel, if its image and modules are on this machine.
 func hostKernel() (*Kernel, error) {
 	var uts unix.Utsname
 	if err := unix.Uname(&uts); err != nil {
-		return nil, fmt.Errorf("ask for the running kernel: %w", err)
+		return nil, fmt.Errorf("find the running kernel: %w", err)
 	}
 	return hostKernelAt("/", unix.ByteSliceToString(uts.Release[:]))
 }
@@ -50,7 +50,7 @@ func hostKernelAt(root, release string) (*Kernel, error) {
 	}
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("use the host's kernel %s: %w: %s not found (%s)", release, ErrMissing,
-			strings.Join(missing, " and "), mendHost(release))
+			strings.Join(missing, " and "), fixHost(release))
 	}
 	if err := readable(k.Image); err != nil {
 		return nil, fmt.Errorf("use the host's kernel %s: %w: %w (sudo chmod 0644 %s)", release, ErrMissing, err, k.Image)
@@ -58,14 +58,14 @@ func hostKernelAt(root, release string) (*Kernel, error) {
 	return withID(k)
 }
 
-// mendHost is what to type for a complete host kernel; containers and clouds
-// run kernels that no package brings.
-func mendHost(release string) string {
+// fixHost is what to type for a complete host kernel; containers and clouds run kernels that no package contains.
+func fixHost(release string) string {
 	if _, err := lookTool("apt-get"); err == nil {
 		return "apt-get install linux-image-" + release + " linux-headers-" + release +
 			", or take a Debian kernel with --kernel debian:" + suites[1]
 	}
-	return "install your distribution's packages of kernel " + release + " and its headers, or use --kernel path:VMLINUZ,MODULES"
+	return "install your distribution's packages for kernel " + release +
+		" and its headers, or use --kernel path:VMLINUZ,MODULES"
 }
 
 func readable(file string) error {
@@ -76,7 +76,7 @@ func readable(file string) error {
 	return f.Close()
 }
 
-// pathKernel is a kernel given by files: VMLINUZ,MODULES[,HEADERS].
+// pathKernel is a kernel given as files: VMLINUZ,MODULES[,HEADERS].
 func pathKernel(spec string) (*Kernel, error) {
 	parts := strings.Split(spec, ",")
 	if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || parts[1] == "" {
@@ -100,7 +100,8 @@ func pathKernel(spec string) (*Kernel, error) {
 	}
 	if len(parts) == 3 {
 		if _, err := os.Stat(filepath.Join(k.Build, "Makefile")); err != nil {
-			return nil, fmt.Errorf("use kernel path:%s: %w: no kernel headers in %s (no Makefile there)", spec, ErrMissing, k.Build)
+			return nil, fmt.Errorf("use kernel path:%s: %w: no kernel headers in %s (it has no Makefile)", spec, ErrMissing,
+				k.Build)
 		}
 	}
 	release, err := imageRelease(k.Image)
@@ -109,13 +110,14 @@ func pathKernel(spec string) (*Kernel, error) {
 	}
 	k.Release = release
 	if base := filepath.Base(k.Modules); base != release && filepath.Base(filepath.Dir(k.Modules)) == "modules" {
-		return nil, fmt.Errorf("use kernel path:%s: %w: the image is %s and the modules are of %s", spec, ErrMissing, release, base)
+		return nil, fmt.Errorf("use kernel path:%s: %w: the image is of release %s and the modules of %s",
+			spec, ErrMissing, release, base)
 	}
 	return withID(k)
 }
 
-// imageRelease reads what uname -r will say from a bzImage's boot header or,
-// for an uncompressed ELF image, from its banner.
+// imageRelease reads what uname -r will say, from a bzImage's boot header or, for an uncompressed ELF image, from its
+// banner.
 func imageRelease(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -143,8 +145,8 @@ func imageRelease(file string) (string, error) {
 	return "", fmt.Errorf("%s is not a Linux x86 kernel image (a bzImage, or an ELF vmlinux)", file)
 }
 
-// bzImageRelease reads the boot header's kernel_version; empty when head is no
-// bzImage. The layout is the x86 boot protocol's, 2.00 and later.
+// bzImageRelease reads the boot header's kernel_version; empty if head is not a bzImage. The layout is that of the x86
+// boot protocol, 2.00 and later.
 func bzImageRelease(head []byte) string {
 	if len(head) < 0x210 || string(head[0x202:0x206]) != "HdrS" {
 		return ""
@@ -184,8 +186,8 @@ func firstWord(text []byte) string {
 	return string(word)
 }
 
-// withID completes a kernel that is not from the cache with a hash of what
-// decides about builds: the image, the symbol versions, the compiler.
+// withID completes a kernel from outside the cache with a hash of everything that affects builds: the image, the symbol
+// versions, the compiler.
 func withID(k *Kernel) (*Kernel, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n", k.Name, k.Release, k.ModuleDir(), k.BuildDir())

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// bzImage is the start of a kernel image that says it is of that release.
+// bzImage is the start of a kernel image that claims this release.
 func bzImage(release string) []byte {
 	b := make([]byte, 0x1000)
 	copy(b[0x202:], "HdrS")
@@ -71,7 +71,8 @@ func TestHostKernel(t *testing.T) {
 	if !errors.Is(err, ErrMissing) {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"the image " + root + "/boot/vmlinuz-6.1.0", "the modules in " + root + "/lib/modules/6.1.0", "6.1.0"} {
+	for _, want := range []string{"the image " + root + "/boot/vmlinuz-6.1.0",
+		"the modules in " + root + "/lib/modules/6.1.0", "6.1.0"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q: %v", want, err)
 		}
@@ -113,7 +114,8 @@ func TestPathKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k.Release != "6.9.0-lab" || k.Root != "/" || k.ModuleDir() != in("inst/lib/modules/6.9.0-lab") || k.BuildDir() != in("src") {
+	if k.Release != "6.9.0-lab" || k.Root != "/" || k.ModuleDir() != in("inst/lib/modules/6.9.0-lab") ||
+		k.BuildDir() != in("src") {
 		t.Errorf("%+v", k)
 	}
 	write(t, dir, map[string]string{"src/Module.symvers": "b"})

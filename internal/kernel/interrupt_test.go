@@ -20,8 +20,7 @@ import (
 	"time"
 )
 
-// asNobody runs the calling test once more as an ordinary user, when this is root.
-// It reports whether it did so.
+// asNobody runs the calling test again as an ordinary user if this is root. It reports whether it did so.
 func asNobody(t *testing.T) bool {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -37,7 +36,8 @@ func asNobody(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(dir, "kernel.test")
-	if err := errors.Join(os.WriteFile(binary, self, 0o755), os.Chmod(dir, 0o755), os.Mkdir(dir+"/home", 0o755), os.Chown(dir+"/home", 65534, 65534)); err != nil {
+	if err := errors.Join(os.WriteFile(binary, self, 0o755), os.Chmod(dir, 0o755), os.Mkdir(dir+"/home", 0o755),
+		os.Chown(dir+"/home", 65534, 65534)); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary, "-test.v", "-test.run=^"+t.Name()+"$")
@@ -55,7 +55,7 @@ func asNobody(t *testing.T) bool {
 	return true
 }
 
-// processesOf lists running programs that were started with dir in their environment.
+// processesOf lists running programs that have dir in their environment.
 func processesOf(t *testing.T, dir string) []string {
 	t.Helper()
 	var list []string
@@ -70,8 +70,7 @@ func processesOf(t *testing.T, dir string) []string {
 	return list
 }
 
-// cancelAt stops a Get at the first progress that pred likes, and checks that
-// nothing half-made is left.
+// cancelAt stops a Get at the first progress that pred accepts, and checks that nothing half-made is left.
 func cancelAt(t *testing.T, s *Store, name string, pred func(Progress) bool) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(testContext(t))
@@ -105,8 +104,8 @@ func cancelAt(t *testing.T, s *Store, name string, pred func(Progress) bool) {
 	}
 }
 
-// TestInterruptedAndShared fetches as an ordinary user into an empty cache: cancelled in
-// the download and in the unpacking, over stale and damaged files, then by two Stores at once.
+// TestInterruptedAndShared fetches as an ordinary user into an empty cache: cancelled during the download and the
+// unpacking, over stale and damaged files, then by two Stores at once.
 func TestInterruptedAndShared(t *testing.T) {
 	need(t, "apt-get", "dpkg-deb", "mke2fs", "bwrap")
 	if asNobody(t) {
@@ -187,7 +186,7 @@ func getTwice(t *testing.T, s *Store, name string) *Kernel {
 	return kernels[0]
 }
 
-// checkCached gets the kernel again where no tool can be found.
+// checkCached gets the kernel again when no tool can be found.
 func checkCached(t *testing.T, s *Store, k *Kernel) {
 	t.Helper()
 	t.Setenv("PATH", t.TempDir())
@@ -212,7 +211,7 @@ func checkReseal(t *testing.T, s *Store, k *Kernel) {
 		calls++
 		return os.WriteFile(filepath.Join(root, "lib/modules", release, "modules.dep"), []byte("prepared\n"), 0o644)
 	}}
-	// Interrupted while the image is made, the kernel stays as it was.
+	// If it is interrupted while the image is made, the kernel stays as it was.
 	ctx, cancel := context.WithCancel(testContext(t))
 	with.Progress = func(p Progress) {
 		if p.Phase == "image" {
@@ -260,8 +259,8 @@ func checkRemove(t *testing.T, s *Store, name string) {
 	}
 }
 
-// TestKilled kills a process that waits for a mirror without an answer: apt and its
-// methods must go with it, by SIGKILL as by a deadline.
+// TestKilled kills a process that waits for a mirror that does not answer: apt and its methods must die with it, by
+// SIGKILL as well as by a deadline.
 func TestKilled(t *testing.T) {
 	need(t, "apt-get", "dpkg-deb")
 	if dir := os.Getenv("KMODLAB_TEST_KILLED"); dir != "" {

@@ -11,9 +11,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
-// suites are the Debian suites that carry kernels for which kmodlab's tracer
-// and tests are meant, oldest first. A name outside this list is still asked of the
-// mirror (a release yet to come needs no change here): the list serves errors and help.
+// suites are the Debian suites with kernels for which kmodlab's tracer and tests are meant, oldest first. The mirror is
+// still asked for other names (a future release needs no change here): the list is for errors and help.
 var suites = []string{
 	"bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports",
 	"forky", "sid", "experimental",
@@ -28,12 +27,15 @@ type Form struct{ Pattern, Text string }
 // Forms lists the ways to write a kernel's name.
 func Forms() []Form {
 	return []Form{
-		{"debian:SUITE", "newest kernel of a Debian suite, cloud flavour, with that suite's gcc: " + strings.Join(suites, ", ")},
+		{"debian:SUITE", "newest kernel of a Debian suite, cloud flavour, with that suite's gcc: " +
+			strings.Join(suites, ", ")},
 		{"debian:SUITE/FLAVOUR", "another flavour: generic (linux-image-amd64), rt, cloud (the default)"},
-		{"debian:SUITE=ABI", "one version that the suite still serves, as in uname -r: debian:bookworm=6.1.0-NN"},
-		{"debian:SUITE,PACKAGE,…", "with more of the suite's packages in the build machine's tree, kept apart from the same kernel without them"},
+		{"debian:SUITE=ABI", "a certain version that the suite still serves, as in uname -r: debian:bookworm=6.1.0-NN"},
+		{"debian:SUITE,PACKAGE,…", "with more of the suite's packages in the build machine's tree; " +
+			"kept apart from the same kernel without them"},
 		{"host", "the running kernel of this machine: /boot/vmlinuz-$(uname -r) and /lib/modules/$(uname -r)"},
-		{"path:VMLINUZ,MODULES[,HEADERS]", "files: the image, the folder lib/modules/RELEASE, and the headers (default MODULES/build)"},
+		{"path:VMLINUZ,MODULES[,HEADERS]",
+			"files: the image, the folder lib/modules/RELEASE, and the headers (default MODULES/build)"},
 	}
 }
 
@@ -45,18 +47,18 @@ type debName struct {
 	suite   string // as apt spells it
 	flavour string // key of flavours
 	abi     string // empty: the newest, through the metapackage
-	more    string // more packages of the tree, sorted, each with a comma before it
+	more    string // more packages for the tree, sorted, each preceded by a comma
 }
 
 var (
 	suiteRE = lazyregexp.New(`^[a-z][a-z0-9]*(-backports|-backports-sloppy|-proposed-updates)?$`)
 	abiRE   = lazyregexp.New(`^[0-9][0-9A-Za-z.+~-]*$`)
-	// packageRE is Debian policy's form of a package name. apt takes a last plus
-	// or minus for a word to itself, so such names are left out.
+	// packageRE is Debian policy's form of a package name. apt treats a trailing plus or minus as an instruction, so
+	// such names are refused.
 	packageRE = lazyregexp.New(`^[a-z0-9][a-z0-9+.-]*[a-z0-9.]$`)
 )
 
-// parseDebian reads what stands after "debian:".
+// parseDebian parses what follows "debian:".
 func parseDebian(s string) (debName, error) {
 	n := debName{flavour: "cloud"}
 	first, more, hasMore := strings.Cut(s, ",")
@@ -80,7 +82,7 @@ func parseDebian(s string) (debName, error) {
 	case hasABI && !abiRE.MatchString(abi):
 		return n, unknownName("debian:"+s, fmt.Sprintf("%q is not a version as in uname -r", abi))
 	}
-	// People paste uname -r; its tail is the flavour's.
+	// People paste the output of uname -r, which ends with the flavour.
 	n.abi = strings.TrimSuffix(n.abi, "-"+flavours[n.flavour])
 	if !hasMore {
 		return n, nil
@@ -96,7 +98,7 @@ func parseDebian(s string) (debName, error) {
 	return n, nil
 }
 
-// String is the canonical name: the same kernel is spelled in one way only.
+// String is the canonical name: each kernel has only one spelling.
 func (n debName) String() string {
 	s := "debian:" + n.suite
 	if n.flavour != "cloud" {
@@ -108,13 +110,13 @@ func (n debName) String() string {
 	return s + n.more
 }
 
-// folder is the name as one path element; no two names share one, since
-// neither suites nor versions nor packages hold an underscore.
+// folder is the name as one path element. No two names share one, since suites, versions and packages contain no
+// underscore.
 func (n debName) folder() string {
 	return strings.NewReplacer(":", "-", "/", "_", "=", "_", ",", "__").Replace(n.String())
 }
 
-// morePackages are the packages that the name itself names.
+// morePackages are the packages in the name itself.
 func (n debName) morePackages() []string {
 	return strings.FieldsFunc(n.more, func(r rune) bool { return r == ',' })
 }
@@ -128,9 +130,8 @@ func (n debName) packages() []string {
 	return []string{"linux-image-" + tail, "linux-headers-" + tail}
 }
 
-// target is the suite that apt must prefer over the others, empty when there
-// is none. Only suites that sit on top of another need it: for a plain release it
-// would rank the release above its own security suite.
+// target is the suite that apt must prefer over the others, empty if there is none. Only suites on top of another need
+// it: for a plain release it would rank the release above its own security suite.
 func (n debName) target() string {
 	if n.base() != n.suite {
 		return n.suite
@@ -155,10 +156,8 @@ func unknownName(name, why string) error {
 	return fmt.Errorf("%w %q: %s; names are:%s", ErrUnknownName, name, why, b.String())
 }
 
-// DefaultName is the kernel taken when none is named: the cloud kernel of this
-// host's own Debian release. On other hosts it is "host"
-// when the running kernel has its image and modules here, else an error that
-// says to name one.
+// DefaultName is the kernel used if none is named: the cloud kernel of this host's own Debian release. On other hosts
+// it is "host" if the running kernel's image and modules are here, else an error that says to name one.
 func DefaultName() (string, error) {
 	data, err := os.ReadFile("/etc/os-release")
 	if err != nil {
@@ -172,10 +171,11 @@ func DefaultName() (string, error) {
 	if _, err := hostKernel(); err == nil {
 		return "host", nil
 	}
-	return "", fmt.Errorf("choose a kernel: this host is not Debian and its own kernel is not complete here; name one, for example --kernel debian:%s", suites[1])
+	return "", fmt.Errorf("choose a kernel: this host is not Debian and its own kernel is not complete here; "+
+		"name one, for example --kernel debian:%s", suites[1])
 }
 
-// defaultName reads os-release; empty when the host is not a Debian release.
+// defaultName reads os-release; empty if the host is not a Debian release.
 func defaultName(osRelease string) string {
 	vars := map[string]string{}
 	for line := range strings.Lines(osRelease) {

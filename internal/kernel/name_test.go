@@ -18,13 +18,20 @@ func TestParseDebian(t *testing.T) {
 		{"bookworm", "debian:bookworm", "debian-bookworm", "bookworm", "", "linux-image-cloud-amd64"},
 		{"bookworm/cloud", "debian:bookworm", "debian-bookworm", "bookworm", "", "linux-image-cloud-amd64"},
 		{"bookworm/generic", "debian:bookworm/generic", "debian-bookworm_generic", "bookworm", "", "linux-image-amd64"},
-		{"bookworm/rt=6.1.0-7", "debian:bookworm/rt=6.1.0-7", "debian-bookworm_rt_6.1.0-7", "bookworm", "", "linux-image-6.1.0-7-rt-amd64"},
-		{"bookworm=6.1.0-7", "debian:bookworm=6.1.0-7", "debian-bookworm_6.1.0-7", "bookworm", "", "linux-image-6.1.0-7-cloud-amd64"},
-		{"bookworm=6.1.0-7-cloud-amd64", "debian:bookworm=6.1.0-7", "debian-bookworm_6.1.0-7", "bookworm", "", "linux-image-6.1.0-7-cloud-amd64"},
-		{"trixie=6.12.3+deb13", "debian:trixie=6.12.3+deb13", "debian-trixie_6.12.3+deb13", "trixie", "", "linux-image-6.12.3+deb13-cloud-amd64"},
-		{"trixie-backports", "debian:trixie-backports", "debian-trixie-backports", "trixie", "trixie-backports", "linux-image-cloud-amd64"},
-		{"bookworm,bpftrace", "debian:bookworm,bpftrace", "debian-bookworm__bpftrace", "bookworm", "", "linux-image-cloud-amd64"},
-		{"bookworm/rt=6.1.0-7,strace,g++-12,strace", "debian:bookworm/rt=6.1.0-7,g++-12,strace", "debian-bookworm_rt_6.1.0-7__g++-12__strace", "bookworm", "", "linux-image-6.1.0-7-rt-amd64"},
+		{"bookworm/rt=6.1.0-7", "debian:bookworm/rt=6.1.0-7", "debian-bookworm_rt_6.1.0-7", "bookworm", "",
+			"linux-image-6.1.0-7-rt-amd64"},
+		{"bookworm=6.1.0-7", "debian:bookworm=6.1.0-7", "debian-bookworm_6.1.0-7", "bookworm", "",
+			"linux-image-6.1.0-7-cloud-amd64"},
+		{"bookworm=6.1.0-7-cloud-amd64", "debian:bookworm=6.1.0-7", "debian-bookworm_6.1.0-7", "bookworm", "",
+			"linux-image-6.1.0-7-cloud-amd64"},
+		{"trixie=6.12.3+deb13", "debian:trixie=6.12.3+deb13", "debian-trixie_6.12.3+deb13", "trixie", "",
+			"linux-image-6.12.3+deb13-cloud-amd64"},
+		{"trixie-backports", "debian:trixie-backports", "debian-trixie-backports", "trixie", "trixie-backports",
+			"linux-image-cloud-amd64"},
+		{"bookworm,bpftrace", "debian:bookworm,bpftrace", "debian-bookworm__bpftrace", "bookworm", "",
+			"linux-image-cloud-amd64"},
+		{"bookworm/rt=6.1.0-7,strace,g++-12,strace", "debian:bookworm/rt=6.1.0-7,g++-12,strace",
+			"debian-bookworm_rt_6.1.0-7__g++-12__strace", "bookworm", "", "linux-image-6.1.0-7-rt-amd64"},
 		{"unstable", "debian:sid", "debian-sid", "sid", "", "linux-image-cloud-amd64"},
 		{"experimental", "debian:experimental", "debian-experimental", "sid", "experimental", "linux-image-cloud-amd64"},
 	} {
@@ -33,7 +40,8 @@ func TestParseDebian(t *testing.T) {
 			t.Errorf("%s: %v", c.in, err)
 			continue
 		}
-		if n.String() != c.name || n.folder() != c.folder || n.base() != c.base || n.target() != c.target || n.packages()[0] != c.image {
+		if n.String() != c.name || n.folder() != c.folder || n.base() != c.base || n.target() != c.target ||
+			n.packages()[0] != c.image {
 			t.Errorf("%s: %s %s %s %q %v, want %+v", c.in, n, n.folder(), n.base(), n.target(), n.packages(), c)
 		}
 		again, err := parseDebian(strings.TrimPrefix(n.String(), "debian:"))
@@ -49,7 +57,8 @@ func TestUnknownNames(t *testing.T) {
 		"", "bookworm", "debian", "debian:", "debian:../etc", "debian:Bookworm", "debian:bookworm/", "debian:bookworm/azure",
 		"debian:bookworm=", "debian:bookworm=latest", "debian:bookworm=6.1/../..", "debian:a_b", "ubuntu:noble",
 		"hosts", "path:", "path:/vmlinuz", "path:a,b,c,d", "debian:book worm", "debian:-o", "debian:bookworm=6.1.0_7",
-		"debian:bookworm,", "debian:bookworm,,strace", "debian:bookworm,-o", "debian:bookworm,strace-", "debian:bookworm,a_b", "debian:bookworm,strace=1", "debian:,strace",
+		"debian:bookworm,", "debian:bookworm,,strace", "debian:bookworm,-o", "debian:bookworm,strace-",
+		"debian:bookworm,a_b", "debian:bookworm,strace=1", "debian:,strace",
 	} {
 		_, err := s.Get(context.Background(), name)
 		if !errors.Is(err, ErrUnknownName) {
@@ -68,7 +77,8 @@ func TestUnknownNames(t *testing.T) {
 }
 
 func FuzzParseDebian(f *testing.F) {
-	for _, s := range []string{"bookworm", "trixie-backports/generic=6.1.0-1", "sid=7.3", "sid=7.3,strace,bpftrace", "a=b=c", "a/b/c", "x/cloud=1-cloud-amd64"} {
+	for _, s := range []string{"bookworm", "trixie-backports/generic=6.1.0-1", "sid=7.3", "sid=7.3,strace,bpftrace",
+		"a=b=c", "a/b/c", "x/cloud=1-cloud-amd64"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -118,7 +128,8 @@ linux-image-6.1.0-50-amd64
 linux-image-6.1.0-50-rt-amd64
 linux-image-amd64-dbg`
 	for tail, want := range map[string][]string{
-		"cloud-amd64": {"6.1.0-9", "6.1.0-50", "6.1.0-56", "6.12", "6.12.9+deb12", "6.12.10+deb12"}, "amd64": {"6.1.0-50"}, "rt-amd64": {"6.1.0-50"},
+		"cloud-amd64": {"6.1.0-9", "6.1.0-50", "6.1.0-56", "6.12", "6.12.9+deb12", "6.12.10+deb12"}, "amd64": {"6.1.0-50"},
+		"rt-amd64": {"6.1.0-50"},
 	} {
 		if got := servedABIs(names, tail); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", tail, got, want)

@@ -25,12 +25,12 @@ type archiveFile struct {
 // plan is what apt resolved.
 type plan struct {
 	files     []archiveFile
-	installed int64 // bytes after unpacking, apt's estimate
+	installed int64 // bytes after unpacking, as apt estimates them
 }
 
 var installedRE = lazyregexp.New(`After this operation, ([0-9.,]+) ([kMG]?B) of additional disk space`)
 
-// parsePlan reads apt-get install --print-uris.
+// parsePlan parses the output of apt-get install --print-uris.
 func parsePlan(out string) (plan, error) {
 	var p plan
 	for line := range strings.Lines(out) {
@@ -59,8 +59,8 @@ func parsePlan(out string) (plan, error) {
 	return p, nil
 }
 
-// spaceNeeded is the room for what is still to download, the tree and its
-// image, with some air. Documentation that is not unpacked makes it an upper bound.
+// spaceNeeded is the room for what is still to download, the tree and its image, with some reserve. It is an upper
+// bound, since documentation is not unpacked.
 func (p plan) spaceNeeded(archives string) int64 {
 	return 2*p.installed + 64<<20 + p.missing(archives)
 }
@@ -76,7 +76,7 @@ func (p plan) missing(archives string) int64 {
 	return bytes
 }
 
-// parseStatus reads one line of APT::Status-Fd, dlstatus:N:PERCENT:TEXT.
+// parseStatus parses one line of APT::Status-Fd, dlstatus:N:PERCENT:TEXT.
 func parseStatus(line string) (percent float64, ok bool) {
 	f := strings.SplitN(line, ":", 4)
 	if len(f) < 4 || f[0] != "dlstatus" {
@@ -89,7 +89,7 @@ func parseStatus(line string) (percent float64, ok bool) {
 	return percent, true
 }
 
-// servedABIs picks the versions of one flavour out of package names.
+// servedABIs picks the versions of one flavour from package names.
 func servedABIs(pkgnames, tail string) []string {
 	var list []string
 	for name := range strings.FieldsSeq(pkgnames) {
@@ -103,7 +103,7 @@ func servedABIs(pkgnames, tail string) []string {
 	return slices.Compact(list)
 }
 
-// compareVersions orders kernel versions as people count: 6.1.0-9 before 6.1.0-10.
+// compareVersions orders kernel versions as people do: 6.1.0-9 before 6.1.0-10.
 func compareVersions(a, b string) int {
 	for a != "" && b != "" {
 		da, db := digits(a), digits(b)
@@ -123,7 +123,7 @@ func compareVersions(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// digits is the run of digits at the start of s.
+// digits is the leading run of digits of s.
 func digits(s string) string {
 	return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))]
 }

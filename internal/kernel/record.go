@@ -16,12 +16,11 @@ import (
 	"time"
 )
 
-// layoutVersion goes into every ID: raise it when the tree that unpack and
-// furnish make from the same packages changes.
+// layoutVersion goes into every ID: raise it whenever the tree that unpack and furnish make from the same packages
+// changes.
 const layoutVersion = "1"
 
-// record is kernel.json. Its paths are relative to its folder, so that a
-// cache can be moved.
+// record is kernel.json. Its paths are relative to its folder, so that a cache can be moved.
 type record struct {
 	Kernel
 	Prepared bool // Prepare has run on the tree and its image
@@ -29,8 +28,8 @@ type record struct {
 	Packages []string // file names of the packages in the tree
 }
 
-// settled tells whether there is nothing to be done about a kernel: it is here as
-// this Store wants it, or so damaged that a person must decide.
+// settled reports whether nothing needs doing about a kernel: it is here as this Store wants it, or so damaged that a
+// person must decide.
 func (s *Store) settled(k *record, err error) bool {
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
@@ -45,7 +44,7 @@ func (s *Store) kernel(k *record, err error) (*Kernel, error) {
 	return &k.Kernel, nil
 }
 
-// load reads a complete kernel, paths made absolute; fs.ErrNotExist when there is none.
+// load reads a complete kernel and makes its paths absolute; fs.ErrNotExist if there is none.
 func (s *Store) load(folder string) (*record, error) {
 	dir := filepath.Join(s.Dir, folder)
 	data, err := os.ReadFile(filepath.Join(dir, "kernel.json"))
@@ -67,7 +66,7 @@ func (s *Store) load(folder string) (*record, error) {
 	return &k, nil
 }
 
-// writeRecord describes the kernel in dir, in one step.
+// writeRecord describes the kernel in dir, atomically.
 func writeRecord(dir string, k *record) error {
 	data, err := json.MarshalIndent(k, "", "\t")
 	if err != nil {
@@ -83,9 +82,9 @@ func writeRecord(dir string, k *record) error {
 	return nil
 }
 
-// reseal runs Prepare on a kernel that a Store without one fetched, and makes
-// its image anew. The caller holds the lock. Prepare adds files and may run twice, so that
-// an interruption at any point leaves a kernel that the next Get mends.
+// reseal runs Prepare on a kernel that a Store without Prepare fetched, and creates its image again. The caller holds
+// the lock. Prepare adds files and may run twice, so an interruption at any point leaves a kernel that the next Get
+// repairs.
 func (s *Store) reseal(ctx context.Context, n debName, k *record) error {
 	if err := s.Prepare(k.Root, k.Release); err != nil {
 		return fmt.Errorf("prepare kernel tree: %w", err)
@@ -93,14 +92,14 @@ func (s *Store) reseal(ctx context.Context, n debName, k *record) error {
 	s.tell(imageProgress)
 	work := s.fetchDir(n)
 	if err := os.MkdirAll(work, 0o755); err != nil {
-		return fmt.Errorf("make kernel folder: %w", err)
+		return fmt.Errorf("create kernel folder: %w", err)
 	}
 	defer os.RemoveAll(work)
 	image := filepath.Join(work, "root.ext4")
 	if err := makeImage(ctx, k.Root, image, k.ID); err != nil {
 		return err
 	}
-	// Machines that run keep the old image open.
+	// Running machines keep the old image open.
 	if err := os.Rename(image, k.RootImage); err != nil {
 		return fmt.Errorf("put image in place: %w", err)
 	}
@@ -117,8 +116,8 @@ func (s *Store) reseal(ctx context.Context, n debName, k *record) error {
 	return writeRecord(dir, &sealed)
 }
 
-// findRelease finds the one kernel in an unpacked tree: its release and its
-// image, relative to root. Up to 6.x Debian's image lies in boot, since 7.x beside the modules.
+// findRelease finds the one kernel in an unpacked tree: its release and its image, relative to root. Up to 6.x Debian's
+// image is in boot, since 7.x beside the modules.
 func findRelease(root string) (release, image string, err error) {
 	dirs, err := filepath.Glob(filepath.Join(root, "usr/lib/modules/*/kernel"))
 	if err != nil || len(dirs) != 1 {
@@ -133,8 +132,7 @@ func findRelease(root string) (release, image string, err error) {
 	return "", "", fmt.Errorf("find the image of kernel %s among the packages: %w", release, fs.ErrNotExist)
 }
 
-// imageVersion is the Debian version of the package that brought the kernel, out of
-// its file name.
+// imageVersion is the Debian version of the package that contains the kernel, taken from its file name.
 func imageVersion(files []archiveFile, release string) string {
 	for _, f := range files {
 		rest, ok := strings.CutPrefix(f.name, "linux-image-"+release+"_")
@@ -147,7 +145,7 @@ func imageVersion(files []archiveFile, release string) string {
 	return ""
 }
 
-// planID names the content of a tree: the packages and the way we unpack them.
+// planID identifies the content of a tree: the packages and the way we unpack them.
 func planID(files []archiveFile) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "layout %s\n", layoutVersion)

@@ -21,7 +21,7 @@ type target struct {
 // source is one entry of the private root's sources.
 type source struct {
 	uri, suite string
-	optional   bool // left out, with a note, where the mirror lacks it
+	optional   bool // dropped, with a note, if the mirror lacks it
 }
 
 // archive is a Debian mirror: two sites and the keys that sign them.
@@ -30,7 +30,7 @@ type archive struct {
 	keys           []string // keyring files, or one armoured key
 }
 
-// parseTargets reads apt-get indextargets and keeps the main Packages indexes.
+// parseTargets parses the output of apt-get indextargets and keeps the main Packages indexes.
 func parseTargets(out string) []target {
 	var list []target
 	for stanza := range strings.SplitSeq(out, "\n\n") {
@@ -52,8 +52,8 @@ func parseTargets(out string) []target {
 	return list
 }
 
-// deb822Fields splits one stanza into its fields, names in lower case;
-// continuation lines are joined with newlines.
+// deb822Fields splits one stanza into its fields, with names in lower case; continuation lines are joined with
+// newlines.
 func deb822Fields(stanza string) map[string]string {
 	fields := map[string]string{}
 	last := ""
@@ -74,9 +74,8 @@ func deb822Fields(stanza string) map[string]string {
 	return fields
 }
 
-// pickArchive finds the Debian archive among the host's sources. Other
-// vendors name their suites like Debian's, so the origin decides where it is known,
-// and the looks of the address where it is not.
+// pickArchive finds the Debian archive among the host's sources. Other vendors name their suites like Debian's, so the
+// origin decides if it is known, else the form of the address.
 func pickArchive(targets []target) (main, security *target) {
 	best := 0
 	for i := range targets {
@@ -116,8 +115,7 @@ func debianSuite(s string) bool {
 	return slices.Contains(suites, s)
 }
 
-// signedBy finds what a sources file says about the key of an archive: keyring
-// paths, an armoured key, or nothing.
+// signedBy finds what a sources file says about the key of an archive: keyring paths, an armoured key, or nothing.
 func signedBy(file, uri string) string {
 	has := func(uris string) bool {
 		return slices.ContainsFunc(strings.Fields(uris), func(u string) bool {
@@ -143,8 +141,8 @@ func signedBy(file, uri string) string {
 	return ""
 }
 
-// mirrorArchive is the archive at an address that a person gave. Mirrors keep
-// security beside the main archive, when they have it.
+// mirrorArchive is the archive at an address that a person gave. Mirrors keep security beside the main archive, if they
+// have it.
 func mirrorArchive(mirror string) (archive, error) {
 	u, err := url.Parse(mirror)
 	if err != nil || u.Scheme == "" || (u.Host == "" && u.Path == "") {
@@ -161,8 +159,7 @@ func securityBeside(main string) string {
 	return main + "-security"
 }
 
-// sourcesFor lists the suites that a name needs: a release with its updates and
-// security, and what sits on top.
+// sourcesFor lists the suites that a name needs: a release with its updates and security, and whatever sits on top.
 func sourcesFor(n debName, a archive) []source {
 	base := n.base()
 	list := []source{{uri: a.main, suite: base}}
@@ -177,8 +174,7 @@ func sourcesFor(n debName, a archive) []source {
 	return list
 }
 
-// writeSources gives the sources in apt's deb822 form, which takes keys
-// inline as well as paths.
+// writeSources returns the sources in apt's deb822 form, which accepts inline keys as well as paths.
 func writeSources(list []source, keys []string) string {
 	var b strings.Builder
 	for _, s := range list {

@@ -16,20 +16,19 @@ import (
 	"github.com/kmodlab/kmodlab/internal/filelock"
 )
 
-// Store keeps kernels under Dir and fetches what is missing. Several
-// processes, and several Stores in one, may share a Dir.
+// Store keeps kernels under Dir and fetches what is missing. Several processes, and several Stores in one process, may
+// share a Dir.
 //
-// Each Debian kernel is a folder Dir/debian-SUITE[_FLAVOUR][_ABI] with root/,
-// root.ext4 and kernel.json; it appears by one rename when it is complete and is
-// never changed after that. Dir/.fetch holds what an interrupted fetch can go on
-// from, Dir/.lock one lock file a name.
+// Each Debian kernel is a folder Dir/debian-SUITE[_FLAVOUR][_ABI] with root/, root.ext4 and kernel.json; it appears by
+// one rename once it is complete, and never changes after that. Dir/.fetch holds what a later fetch can reuse of an
+// interrupted one, Dir/.lock one lock file per name.
 type Store struct {
-	Dir    string // absolute; made when missing
+	Dir    string // absolute; created if missing
 	Mirror string // URL of a Debian mirror; empty: the host's own apt configuration
-	// Progress is told what goes on; may be nil. It is never called concurrently.
+	// Progress is told what is being done; may be nil. It is never called concurrently.
 	Progress func(Progress)
-	// Prepare is called once on the unpacked tree before it is sealed into the
-	// image, for indexes that are made by other rooms (modules.dep); may be nil.
+	// Prepare is called once on the unpacked tree before it is sealed into the image, for indexes that other packages
+	// make (modules.dep); may be nil.
 	Prepare func(root, release string) error
 }
 
@@ -38,24 +37,22 @@ type Progress struct {
 	Phase       string // wait, index, download, unpack, image
 	Done, Total int64  // Total 0: unknown
 	Unit        Unit   // what those count
-	Text        string // for people, the same during all of a step
+	Text        string // for people; it stays the same during a step
 }
 
 // Unit is what progress counts.
 type Unit string
 
-// The units. Of the index apt tells no sizes.
+// The units. For the index apt gives no sizes.
 const (
 	Bytes    Unit = "bytes"
 	Packages Unit = "packages"
 	Percent  Unit = "percent"
 )
 
-// Get returns the kernel of that name. One that is in the cache is returned
-// at once, without network; a Debian kernel that is missing is fetched, while other
-// processes that ask for the same name wait. When ctx ends, the work stops,
-// its child processes are killed, and nothing half-made is left; a later Get goes on
-// from the packages that had come.
+// Get returns the kernel of that name. If it is in the cache, Get returns at once, without network. A missing Debian
+// kernel is fetched, while other processes that ask for the same name wait. When ctx ends, the work stops, its child
+// processes are killed, and nothing half-made is left; a later Get reuses the packages that had arrived.
 func (s *Store) Get(ctx context.Context, name string) (*Kernel, error) {
 	kind, rest, _ := strings.Cut(name, ":")
 	switch {
@@ -64,29 +61,30 @@ func (s *Store) Get(ctx context.Context, name string) (*Kernel, error) {
 	case kind == "path":
 		return pathKernel(rest)
 	case kind != "debian":
-		return nil, unknownName(name, "no such form")
+		return nil, unknownName(name, "not a known form of name")
 	}
 	n, err := parseDebian(rest)
 	if err != nil {
 		return nil, err
 	}
-	// apt's configuration knows no way to write such a path.
+	// apt's configuration cannot express such a path.
 	if !filepath.IsAbs(s.Dir) || strings.ContainsAny(s.Dir, "\"\\\n") {
-		return nil, fmt.Errorf("use kernel cache %q: it must be an absolute path without quotes, backslashes and line ends", s.Dir)
+		return nil, fmt.Errorf("use kernel cache %q: it must be an absolute path without quotes, backslashes and newlines",
+			s.Dir)
 	}
 	k, err := s.load(n.folder())
 	if s.settled(k, err) {
 		return s.kernel(k, err)
 	}
 	if err := os.MkdirAll(filepath.Join(s.Dir, ".lock"), 0o755); err != nil {
-		return nil, spaceError(s.Dir, fmt.Errorf("make kernel cache: %w", err))
+		return nil, spaceError(s.Dir, fmt.Errorf("create kernel cache: %w", err))
 	}
 	unlock, err := s.lock(ctx, n.folder(), n.String())
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	// The one that we waited for has very likely done the work.
+	// Whoever held the lock has very likely done the work.
 	if k, err = s.load(n.folder()); s.settled(k, err) {
 		return s.kernel(k, err)
 	}
@@ -96,7 +94,7 @@ func (s *Store) Get(ctx context.Context, name string) (*Kernel, error) {
 		err = s.fetch(ctx, n)
 	}
 	if ctx.Err() != nil && err != nil {
-		return nil, fmt.Errorf("fetch %s: %w (run the same command again to go on)", n, ctx.Err())
+		return nil, fmt.Errorf("fetch %s: %w (run the same command again to continue)", n, ctx.Err())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s: %w", n, spaceError(s.Dir, err))
@@ -104,8 +102,7 @@ func (s *Store) Get(ctx context.Context, name string) (*Kernel, error) {
 	return s.kernel(s.load(n.folder()))
 }
 
-// List returns the kernels in the cache, by name. Folders that are not
-// complete kernels are passed over.
+// List returns the kernels in the cache, by name. Folders that are not complete kernels are skipped.
 func (s *Store) List() ([]Kernel, error) {
 	entries, err := os.ReadDir(s.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -132,13 +129,12 @@ func (s *Store) List() ([]Kernel, error) {
 	return list, nil
 }
 
-// Remove deletes a Debian kernel from the cache, and what an interrupted fetch
-// of it left. A name that is not there gives an error that wraps fs.ErrNotExist.
-// Runs that use the kernel at that moment fail: nothing keeps them apart.
+// Remove deletes a Debian kernel from the cache, and what an interrupted fetch of it left. A name that is not in the
+// cache yields an error that wraps fs.ErrNotExist. Runs that are using the kernel fail: nothing protects them.
 func (s *Store) Remove(name string) error {
 	rest, ok := strings.CutPrefix(name, "debian:")
 	if !ok {
-		return fmt.Errorf("remove kernel %s: only debian: names are kept in the cache", name)
+		return fmt.Errorf("remove kernel %s: only debian: kernels are kept in the cache", name)
 	}
 	n, err := parseDebian(rest)
 	if err != nil {
@@ -147,7 +143,7 @@ func (s *Store) Remove(name string) error {
 	_, err = os.Stat(filepath.Join(s.Dir, n.folder()))
 	_, ferr := os.Stat(s.fetchDir(n))
 	if err != nil && ferr != nil {
-		return fmt.Errorf("remove kernel %s: %w (kmodlab kernel list shows what is there)", n, err)
+		return fmt.Errorf("remove kernel %s: %w (see kmodlab kernel list)", n, err)
 	}
 	if err := os.MkdirAll(filepath.Join(s.Dir, ".lock"), 0o755); err != nil {
 		return fmt.Errorf("remove kernel %s: %w", n, err)
@@ -159,7 +155,7 @@ func (s *Store) Remove(name string) error {
 		return fmt.Errorf("remove kernel %s: another kmodlab is fetching it", n)
 	}
 	defer unlock()
-	// Out of sight first, so that nobody finds half a kernel.
+	// Move it away first, so that nobody finds half a kernel.
 	gone := filepath.Join(s.fetchDir(n), "removed")
 	err = os.MkdirAll(s.fetchDir(n), 0o755)
 	if err == nil {
@@ -174,11 +170,11 @@ func (s *Store) Remove(name string) error {
 	return nil
 }
 
-// fetchDir is where a fetch of n works and what a later one goes on from.
+// fetchDir is where a fetch of n works, and what a later one reuses.
 func (s *Store) fetchDir(n debName) string { return filepath.Join(s.Dir, ".fetch", n.folder()) }
 
-// lock takes the lock of one kernel for this process and, since it is a flock on a
-// file of its own opening, against other Stores in the same process.
+// lock takes the lock of one kernel, for this process and, since it is a flock on a file opened for this purpose,
+// against other Stores in the same process.
 func (s *Store) lock(ctx context.Context, folder, name string) (unlock func(), err error) {
 	path := filepath.Join(s.Dir, ".lock", folder)
 	f, err := filelock.Wait(ctx, path, func() {

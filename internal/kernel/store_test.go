@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestDamagedCache: what somebody broke is named, not fetched over and not returned.
+// TestDamagedCache: a damaged kernel is reported, neither fetched over nor returned.
 func TestDamagedCache(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	s := &Store{Dir: t.TempDir()}
@@ -25,7 +25,9 @@ func TestDamagedCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k.Image != filepath.Join(s.Dir, "debian-bookworm/root/vmlinuz") || k.ModuleDir() != filepath.Join(s.Dir, "debian-bookworm/root/lib/modules/6") || k.BuildDir() != "/lib/modules/6/build" {
+	if k.Image != filepath.Join(s.Dir, "debian-bookworm/root/vmlinuz") ||
+		k.ModuleDir() != filepath.Join(s.Dir, "debian-bookworm/root/lib/modules/6") ||
+		k.BuildDir() != "/lib/modules/6/build" {
 		t.Errorf("%+v", k)
 	}
 	// Neither a stray folder nor a file is a kernel.
@@ -34,7 +36,8 @@ func TestDamagedCache(t *testing.T) {
 		t.Errorf("List gives %v, %v", list, err)
 	}
 	for name, says := range map[string]string{
-		"debian-bookworm/root.ext4": "is damaged", "debian-bookworm/root/lib": "is damaged", "debian-bookworm/kernel.json": "",
+		"debian-bookworm/root.ext4": "is damaged", "debian-bookworm/root/lib": "is damaged",
+		"debian-bookworm/kernel.json": "",
 	} {
 		if err := os.RemoveAll(filepath.Join(s.Dir, name)); err != nil {
 			t.Fatal(err)
@@ -60,7 +63,8 @@ func TestDamagedCache(t *testing.T) {
 		t.Error("a removed kernel is still there")
 	}
 	for _, dir := range []string{"", "relative", "/a\"b", "/a\\b"} {
-		if _, err := (&Store{Dir: dir}).Get(testContext(t), "debian:bookworm"); err == nil || !strings.Contains(err.Error(), "absolute path") {
+		if _, err := (&Store{Dir: dir}).Get(testContext(t), "debian:bookworm"); err == nil ||
+			!strings.Contains(err.Error(), "absolute path") {
 			t.Errorf("cache %q: %v", dir, err)
 		}
 	}

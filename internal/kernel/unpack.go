@@ -24,12 +24,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// unpackers run side by side; decompressing is what takes the time.
+// unpackers run side by side; decompression is what takes the time.
 const unpackers = 2
 
-// unpackAll unpacks the packages into root, which must be empty, without running
-// any script of theirs. Each package's hash is checked once more before: it may
-// have lain in the cache since an earlier, interrupted fetch.
+// unpackAll unpacks the packages into root, which must be empty, without running any of their scripts. It checks each
+// package's hash again first: the package may have been in the cache since an earlier, interrupted fetch.
 func unpackAll(ctx context.Context, archives, root string, files []archiveFile, tell func(Progress)) error {
 	dpkgDeb, err := lookTool("dpkg-deb")
 	if err != nil {
@@ -48,7 +47,7 @@ func unpackAll(ctx context.Context, archives, root string, files []archiveFile, 
 	done := make(chan struct{})
 	g.Go(func() error {
 		defer close(next)
-		// The large ones first, so that both ends come together.
+		// The large ones first, so that both finish at about the same time.
 		bySize := slices.SortedFunc(slices.Values(files), func(a, b archiveFile) int { return cmp.Compare(b.size, a.size) })
 		for _, f := range bySize {
 			select {
@@ -84,12 +83,11 @@ func unpackAll(ctx context.Context, archives, root string, files []archiveFile, 
 	return failed
 }
 
-// usrLinks are the folders that are links into usr. Packages up to bookworm's hold
-// files in them, base-files since trixie the links themselves.
+// usrLinks are the folders that are links into usr. Packages up to bookworm's hold files in them, base-files since
+// trixie the links themselves.
 var usrLinks = []string{"bin", "sbin", "lib", "lib64"}
 
-// mergedUsr makes the links that Debian's own bootstrap makes before it
-// unpacks the first package.
+// mergedUsr creates the links that Debian's own bootstrap creates before it unpacks the first package.
 func mergedUsr(r *os.Root) error {
 	for _, dir := range usrLinks {
 		err := r.MkdirAll("usr/"+dir, 0o755)
@@ -97,7 +95,7 @@ func mergedUsr(r *os.Root) error {
 			err = r.Symlink("usr/"+dir, dir)
 		}
 		if err != nil {
-			return fmt.Errorf("make kernel tree: %w", err)
+			return fmt.Errorf("create kernel tree: %w", err)
 		}
 	}
 	return nil
@@ -149,7 +147,8 @@ func checkSum(file, want string) error {
 		return err
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		return fmt.Errorf("the package is damaged: SHA256 is %s, the signed index says %s (run the same command again)", got, want)
+		return fmt.Errorf("the package is damaged: SHA256 is %s, the signed index says %s (run the same command again)", got,
+			want)
 	}
 	return nil
 }
@@ -163,7 +162,7 @@ func untar(in io.Reader, r *os.Root) error {
 	for {
 		h, err := t.Next()
 		if err == io.EOF {
-			// dpkg-deb pads the archive: take it all, or it dies of a closed pipe.
+			// dpkg-deb pads the archive: read everything, or it dies of a closed pipe.
 			_, err = io.Copy(io.Discard, buffered)
 			return err
 		}
@@ -180,8 +179,8 @@ func untar(in io.Reader, r *os.Root) error {
 	}
 }
 
-// extractor writes one package. It keeps the folder of the last file open: an
-// os.Root walks a path element by element, and packages list a folder's files in a row.
+// extractor writes one package. It keeps the folder of the last file open: an os.Root walks a path element by element,
+// and packages list the files of a folder in sequence.
 type extractor struct {
 	root *os.Root
 	dir  string
@@ -201,7 +200,7 @@ func (x *extractor) enter(dir string) (*os.Root, error) {
 	}
 	at, err := x.root.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		// Trimming can leave a parent folder unmade.
+		// Trimming can leave a parent folder uncreated.
 		if err = x.root.MkdirAll(dir, 0o755); err == nil {
 			at, err = x.root.OpenRoot(dir)
 		}
@@ -253,7 +252,7 @@ func (x *extractor) writeFile(at *os.Root, base string, mode fs.FileMode, in io.
 	}
 	_, err = io.CopyBuffer(struct{ io.Writer }{f}, in, x.buf)
 	if err == nil {
-		// The umask must not make the tree differ between users.
+		// The tree must not depend on a user's umask.
 		err = f.Chmod(mode)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
@@ -263,7 +262,7 @@ func (x *extractor) writeFile(at *os.Root, base string, mode fs.FileMode, in io.
 	return at.Chtimes(base, when, when)
 }
 
-// treePath is a package's path as it lies in a tree with merged /usr.
+// treePath is where a package's path is in a tree with merged /usr.
 func treePath(name string) string {
 	name = path.Clean(strings.TrimLeft(strings.TrimPrefix(name, "."), "/"))
 	if first, _, ok := strings.Cut(name, "/"); ok && slices.Contains(usrLinks, first) {

@@ -105,9 +105,10 @@ func TestUntarStaysInside(t *testing.T) {
 		"dots":          {reg("../../evil", 0o644)},
 		"dots inside":   {reg("./usr/../../evil", 0o644)},
 		"absolute link": {{Name: "./usr/out", Linkname: outside, Typeflag: tar.TypeSymlink}, reg("./usr/out/evil", 0o644)},
-		"relative link": {{Name: "./usr/up", Linkname: "../../../../../../" + outside, Typeflag: tar.TypeSymlink}, reg("./usr/up/evil", 0o644)},
-		"hard link":     {{Name: "./usr/evil", Linkname: "../../../../etc/passwd", Typeflag: tar.TypeLink}},
-		"device":        {{Name: "./dev/evil", Typeflag: tar.TypeBlock}},
+		"relative link": {{Name: "./usr/up", Linkname: "../../../../../../" + outside, Typeflag: tar.TypeSymlink},
+			reg("./usr/up/evil", 0o644)},
+		"hard link": {{Name: "./usr/evil", Linkname: "../../../../etc/passwd", Typeflag: tar.TypeLink}},
+		"device":    {{Name: "./dev/evil", Typeflag: tar.TypeBlock}},
 	} {
 		r, dir := treeRoot(t)
 		err := untar(archiveOf(t, headers...), r)
@@ -150,7 +151,8 @@ func TestFurnish(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string]string{"bin/sh": "./bin/dash", "bin/awk": "./usr/bin/mawk", "etc/hosts": "./etc/hosts", "boot/vmlinuz-7": "./usr/lib/modules/7/vmlinuz"} {
+	for name, want := range map[string]string{"bin/sh": "./bin/dash", "bin/awk": "./usr/bin/mawk",
+		"etc/hosts": "./etc/hosts", "boot/vmlinuz-7": "./usr/lib/modules/7/vmlinuz"} {
 		if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(data) != want {
 			t.Errorf("%s: %q, %v, want %q", name, data, err, want)
 		}

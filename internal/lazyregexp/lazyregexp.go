@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Package lazyregexp compiles regular expressions when they are first used. The
-// program is also the kernel's modprobe: what is compiled at its start, for
-// commands that it does not run, costs every request of a module two thirds of
-// a millisecond, and eighteen times that under emulation.
+// Package lazyregexp compiles regular expressions at their first use. The program is also the kernel's modprobe:
+// compiling at startup, for commands that it does not run, would add two thirds of a millisecond to every module
+// request, and eighteen times that under emulation.
 package lazyregexp
 
 import (
@@ -11,17 +10,15 @@ import (
 	"sync"
 )
 
-// Regexp is a regexp.Regexp that is not compiled yet. It may be used by several
-// goroutines. The compiler lays it down as data: not even a closure is made at
-// the program's start.
+// Regexp is a regexp.Regexp that is not compiled yet. Several goroutines may use it. The compiler lays it out as data:
+// the program's start does not even create a closure.
 type Regexp struct {
 	expr string
 	once sync.Once
 	re   *regexp.Regexp
 }
 
-// New returns the expression. One that is wrong panics at its first use, so each
-// needs a test that uses it.
+// New returns the expression. An invalid one panics at its first use, so each needs a test that uses it.
 func New(expr string) *Regexp { return &Regexp{expr: expr} }
 
 func (r *Regexp) compiled() *regexp.Regexp {
@@ -29,43 +26,43 @@ func (r *Regexp) compiled() *regexp.Regexp {
 	return r.re
 }
 
-// MatchString is that of package regexp.
+// MatchString is like that of package regexp.
 func (r *Regexp) MatchString(s string) bool { return r.compiled().MatchString(s) }
 
-// FindStringSubmatch is that of package regexp.
+// FindStringSubmatch is like that of package regexp.
 func (r *Regexp) FindStringSubmatch(s string) []string { return r.compiled().FindStringSubmatch(s) }
 
-// ReplaceAllString is that of package regexp.
+// ReplaceAllString is like that of package regexp.
 func (r *Regexp) ReplaceAllString(s, to string) string { return r.compiled().ReplaceAllString(s, to) }
 
-// ReplaceAll is that of package regexp.
+// ReplaceAll is like that of package regexp.
 func (r *Regexp) ReplaceAll(s, to []byte) []byte { return r.compiled().ReplaceAll(s, to) }
 
-// FindAllStringSubmatchIndex is that of package regexp.
+// FindAllStringSubmatchIndex is like that of package regexp.
 func (r *Regexp) FindAllStringSubmatchIndex(s string, n int) [][]int {
 	return r.compiled().FindAllStringSubmatchIndex(s, n)
 }
 
-// FindStringSubmatchIndex is that of package regexp.
+// FindStringSubmatchIndex is like that of package regexp.
 func (r *Regexp) FindStringSubmatchIndex(s string) []int {
 	return r.compiled().FindStringSubmatchIndex(s)
 }
 
-// ExpandString is that of package regexp.
+// ExpandString is like that of package regexp.
 func (r *Regexp) ExpandString(dst []byte, template, src string, match []int) []byte {
 	return r.compiled().ExpandString(dst, template, src, match)
 }
 
-// FindAllStringSubmatch is that of package regexp.
+// FindAllStringSubmatch is like that of package regexp.
 func (r *Regexp) FindAllStringSubmatch(s string, n int) [][]string {
 	return r.compiled().FindAllStringSubmatch(s, n)
 }
 
-// SubexpIndex is that of package regexp.
+// SubexpIndex is like that of package regexp.
 func (r *Regexp) SubexpIndex(name string) int { return r.compiled().SubexpIndex(name) }
 
 // String is the expression.
 func (r *Regexp) String() string { return r.compiled().String() }
 
-// FindSubmatch is that of package regexp.
+// FindSubmatch is like that of package regexp.
 func (r *Regexp) FindSubmatch(b []byte) [][]byte { return r.compiled().FindSubmatch(b) }

@@ -20,9 +20,9 @@ import (
 
 var update = flag.Bool("update", false, "write the .want files of testdata/corpus")
 
-// TestCorpus reads consoles of real kernels, as kmodlab run --json gave them for
-// a module that fails in the way the file's name says: testdata/corpus/README.md.
-// The .want file beside each holds all that was made of it but the log.
+// TestCorpus reads consoles of real kernels, as kmodlab run --json recorded them for a module that fails in the way the
+// file's name says: testdata/corpus/README.md. The .want file beside each holds everything that was made of it except
+// the log.
 func TestCorpus(t *testing.T) {
 	logs, err := filepath.Glob("testdata/corpus/*.log")
 	if err != nil || len(logs) < 10 {
@@ -70,7 +70,8 @@ func describe(crashes []result.Crash) string {
 		for _, name := range slices.Sorted(maps.Keys(c.Registers)) {
 			fmt.Fprintf(&b, "%s=%s ", name, c.Registers[name])
 		}
-		fmt.Fprintf(&b, "\ntruncated %t, mixed %t, %d lines, from %q to %q\n", c.Truncated, c.Mixed, len(c.Log), c.Log[0], c.Log[len(c.Log)-1])
+		fmt.Fprintf(&b, "\ntruncated %t, mixed %t, %d lines, from %q to %q\n", c.Truncated, c.Mixed, len(c.Log), c.Log[0],
+			c.Log[len(c.Log)-1])
 		for i, f := range c.Frames {
 			mark := "  "
 			if c.Guilty != nil && *c.Guilty == i {

@@ -11,23 +11,22 @@ import (
 
 var (
 	cpuLine = lazyregexp.New(`^CPU: (\d{1,5})(?: UID: \d+)? PID: (\d{1,10}) Comm: (.{1,64}?) +(?:Not tainted|(?:Kdump: loaded )?Tainted: )`)
-	// The letters stand in a fixed order, absent ones as blanks.
+	// The letters are in a fixed order, absent ones are blanks.
 	taintLine = lazyregexp.New(`\bTainted: ([A-Z](?:[ A-Z]{0,30}[A-Z])?) +\d`)
-	// sleeping function called …, KASAN, lockdep.
+	// "sleeping function called …", KASAN, lockdep.
 	whoLine = lazyregexp.New(`^in_atomic\(\): .*\bpid: (?P<pid>\d{1,10}), name: (?P<comm>.{1,64})$|` +
 		` by task (?P<comm>.{1,64})/(?P<pid>\d{1,10})$|` +
 		`^(?P<comm>\S.{0,63})/(?P<pid>\d{1,10}) is (?:trying to acquire lock|just changing the state of lock|leaving the kernel with locks still held)`)
-	// The address of the fault. The set of registers has another one where the
-	// kernel faulted again when it wanted to show the code.
+	// The address of the fault. The set of registers has another one if the kernel faulted again while trying to show
+	// the code.
 	faultAddress = lazyregexp.New(`^CR2: ([0-9a-f]{16})$`)
 	stalledCPU   = lazyregexp.New(`^(?:rcu: )?\t(\d{1,5})-[.!O]`)
 	otherCPU     = lazyregexp.New(`^NMI backtrace for cpu (\d{1,5})`)
 	registers    = lazyregexp.New(`\b(R[A-D]X|R[SD]I|R[BS]P|R\d\d|EFLAGS|[FGC]S|[DE]S|knlGS|CR[0234]|DR[0-7]|PKRU): ?(?:([0-9a-f]{4}):)?([0-9a-f]{4,16})\b`)
 )
 
-// addDetails takes who and where out of one line. The first word on a thing
-// counts: a report prints registers of the fault before those of the program
-// that had called the kernel.
+// addDetails extracts who and where from one line. The first mention of each counts: a report prints the registers of
+// the fault before those of the program that had called the kernel.
 func (r *report) addDetails(text string) {
 	if text == r.first {
 		r.cpu = cmp.Or(r.cpu, r.group(text, "cpu"))
@@ -56,7 +55,7 @@ func (r *report) addDetails(text string) {
 	}
 }
 
-// seenUser is true from the program's registers on.
+// seenUser reports whether the program's own registers have begun.
 func (r *report) seenUser(text string) bool {
 	if m := ripLine.FindStringSubmatch(text); m != nil && m[1] == userCode {
 		r.seen[userCode] = true
@@ -72,7 +71,7 @@ func (r *report) addRegisters(text string) {
 	}
 }
 
-// setTask takes what is not known yet. A report is of one task.
+// setTask fills in what is not known yet. A report is about one task.
 func (r *report) setTask(comm, pid string) {
 	if r.task.Comm == "" {
 		r.task.Comm = comm
@@ -82,29 +81,29 @@ func (r *report) setTask(comm, pid string) {
 	}
 }
 
-// taints are the letters of the kernel's Tainted: line (add_taint, kernels 5.10
-// to 7.3). G stands where P does not, and is no taint.
+// taints are the letters of the kernel's Tainted: line (add_taint, kernels 5.10 to 7.3). G appears in place of P, and
+// is no taint.
 var taints = map[rune]string{
 	'P': "proprietary module",
-	'F': "module loaded by force",
+	'F': "force-loaded module",
 	'S': "CPU out of specification",
-	'R': "module unloaded by force",
+	'R': "force-unloaded module",
 	'M': "machine check error",
 	'B': "bad page",
-	'U': "set by a program",
-	'D': "the kernel had crashed before",
+	'U': "set by user space",
+	'D': "earlier oops or BUG",
 	'A': "ACPI table overridden",
-	'W': "the kernel had warned before",
+	'W': "earlier warning",
 	'C': "staging driver",
-	'I': "workaround for firmware",
-	'O': "module from outside the kernel's tree",
+	'I': "firmware workaround",
+	'O': "out-of-tree module",
 	'E': "unsigned module",
-	'L': "soft lockup before",
+	'L': "earlier soft lockup",
 	'K': "live patch",
-	'X': "mark of the distribution",
+	'X': "distribution's own flag",
 	'T': "structure layout randomized",
 	'N': "test code",
-	'J': "firmware control by a program",
+	'J': "firmware controlled from user space",
 }
 
 func taintWords(letters string) []string {

@@ -16,17 +16,16 @@ var (
 	place     = `(?:([A-Za-z_.$][\w.$]*)\+0x([0-9a-f]{1,16})/0x([0-9a-f]{1,16})(?: \[([\w-]+)[^\]]*\])?|0x([0-9a-f]{1,16}))`
 	frameLine = lazyregexp.New(`^ {1,2}(\? )?` + place + `$`)
 	ripPlace  = lazyregexp.New(`^` + place)
-	// What stands in every report and says nothing of where it went wrong.
+	// Functions that are in every such report and do not say where it went wrong.
 	waiting = lazyregexp.New(`^(?:__)?(?:schedule|schedule_timeout|schedule_preempt_disabled|wait_for_|io_schedule|` +
 		`mutex_lock|down|rwsem_down|rt_mutex|sched_show_task|show_stack|dump_stack|print_|rcu_|sched_show|dump_cpu_task|nmi_|` +
 		`schedule_bug|might_resched|might_sleep|ubsan_|warn|report_bug|handle_bug|exc_|asm_|die|page_fault_oops)[\w.]*\+`)
 )
 
-// userCode is the code segment of programs; their RIP is no place in the kernel.
+// userCode is the code segment of programs; their RIP is not a place in the kernel.
 const userCode = "0033"
 
-// addFrame takes an instruction or a line of the first call trace. Later ones in
-// one report are other tasks'.
+// addFrame takes an instruction or a line of the first call trace. Later traces in a report belong to other tasks.
 func (r *report) addFrame(text string) {
 	if len(r.frames) >= maxFrames || r.ended || r.others {
 		return
@@ -52,15 +51,14 @@ func (r *report) addFrame(text string) {
 // frameOf reads the submatches of place.
 func frameOf(m []string) result.Frame {
 	hex := func(s string) uint64 {
-		n, _ := strconv.ParseUint(s, 16, 64) // the pattern lets only such through; absent is 0
+		n, _ := strconv.ParseUint(s, 16, 64) // the pattern admits only valid numbers; an absent one is 0
 		return n
 	}
 	return result.Frame{Function: m[0], Offset: hex(m[1]), Size: hex(m[2]), Module: m[3], Address: hex(m[4])}
 }
 
-// where is the instruction that faulted or was caught, or else the innermost
-// frame in a module, or else the innermost that says something: a task that
-// waits always stands in the scheduler.
+// where is the instruction that faulted or was caught, else the innermost frame in a module, else the innermost frame
+// that says something: a waiting task is always in the scheduler.
 func (r *report) where() string {
 	for i := range r.frames {
 		if r.frames[i].Exact {
@@ -83,7 +81,7 @@ func (r *report) where() string {
 	return ""
 }
 
-// number is nil for what is no number.
+// number is nil if s is not a number.
 func number(s string) *int {
 	n, err := strconv.Atoi(strings.TrimSpace(s))
 	if err != nil {

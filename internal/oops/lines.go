@@ -12,13 +12,13 @@ import (
 // line is one printk without its prefixes.
 type line struct {
 	text   string
-	caller string // T123 or C0, "" where the console does not say
-	us     int64  // its time in microseconds, 0 where the console does not say
+	caller string // T123 or C0, "" if the console does not say
+	us     int64  // its time in microseconds, 0 if the console does not say
 }
 
 var (
-	// A time stamp, with the syslog level and the caller where they are shown.
-	// Concurrent printks glue records together: one line may hold several.
+	// A time stamp, with the syslog level and the caller if they are shown. Concurrent printks glue records together,
+	// so one line may hold several.
 	stamp   = lazyregexp.New(`(?:<\d{1,3}>)?\[ {0,12}(\d{1,12})\.(\d{6})\](?:\[ {0,8}([TC]\d{1,10})\])? ?`)
 	level   = lazyregexp.New(`^<\d{1,3}>`)
 	ansiSeq = lazyregexp.New("\x1b\\[[0-9;?]*[A-Za-z]")

@@ -4,14 +4,12 @@ package oops
 
 import "github.com/kmodlab/kmodlab/result"
 
-// Merge joins what was found on the console with what was found in the kernel's
-// log (/dev/kmsg) of the same machine. A console shows important lines only: a
-// hung task's call trace is in the log alone. The log ends where the machine's
-// programs do, so a panic is on the console alone. Of a report in both, the one
-// with more in it counts.
+// Merge combines what was found on the console with what was found in the kernel's log (/dev/kmsg) of the same machine.
+// A console shows only important lines: a hung task's call trace is only in the log. Reading the log ends when the
+// machine's programs do: a panic is only on the console. Of a report in both, the more complete one counts.
 func Merge(console, log []result.Crash) []result.Crash {
 	var merged []result.Crash
-	done := 0 // of console
+	done := 0 // index into console
 	for i := range log {
 		at := matching(console[done:], &log[i])
 		if at < 0 {
@@ -26,11 +24,12 @@ func Merge(console, log []result.Crash) []result.Crash {
 	return append(merged, console[done:]...)
 }
 
-// matching is the index of the same report, -1 when there is none.
+// matching is the index of the same report, -1 if there is none.
 func matching(list []result.Crash, c *result.Crash) int {
 	for i := range list {
 		o := &list[i]
-		if o.Type == c.Type && (o.Task == nil || c.Task == nil || o.Task.PID == 0 || c.Task.PID == 0 || o.Task.PID == c.Task.PID) {
+		if o.Type == c.Type && (o.Task == nil || c.Task == nil || o.Task.PID == 0 || c.Task.PID == 0 ||
+			o.Task.PID == c.Task.PID) {
 			return i
 		}
 	}

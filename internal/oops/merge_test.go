@@ -13,7 +13,8 @@ func TestMerge(t *testing.T) {
 	// A letter is a kind of report; + has more frames, - is cut off.
 	list := func(names string) (crashes []result.Crash) {
 		for _, name := range strings.Fields(names) {
-			c := result.Crash{Type: name[:1], Title: name, Truncated: strings.HasSuffix(name, "-"), Frames: make([]result.Frame, 1)}
+			c := result.Crash{Type: name[:1], Title: name, Truncated: strings.HasSuffix(name, "-"),
+				Frames: make([]result.Frame, 1)}
 			if strings.HasSuffix(name, "+") {
 				c.Frames = make([]result.Frame, 5)
 			}

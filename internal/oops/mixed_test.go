@@ -37,8 +37,7 @@ func twoLockups(t *testing.T) (one, two []string) {
 	return reports[0], reports[1]
 }
 
-// interleave takes lines of the two in turn, with the caller's mark where
-// callers is set.
+// interleave takes lines of the two in turn, with the caller's mark if callers is set.
 func interleave(one, two []string, callers bool) []byte {
 	var b strings.Builder
 	put := func(lines []string, i int, caller string) {
@@ -59,8 +58,7 @@ func interleave(one, two []string, callers bool) []byte {
 	return []byte(b.String())
 }
 
-// TestInterleavedCallers: with the callers' marks nothing is lost and nothing is
-// taken for the other's.
+// TestInterleavedCallers: with the callers' marks, nothing is lost and nothing is attributed to the other.
 func TestInterleavedCallers(t *testing.T) {
 	one, two := twoLockups(t)
 	want := Parse([]byte(strings.Join(append(one[:len(one):len(one)], two...), "\n")))
@@ -70,8 +68,8 @@ func TestInterleavedCallers(t *testing.T) {
 	}
 }
 
-// TestInterleavedByContent: without marks each report gets the lines that only
-// one of them can want, and both say that they may hold the other's.
+// TestInterleavedByContent: without marks, each report gets the lines that only one of them can need, and both say that
+// they may contain the other's.
 func TestInterleavedByContent(t *testing.T) {
 	one, two := twoLockups(t)
 	got := Parse(interleave(one, two, false))
@@ -80,7 +78,8 @@ func TestInterleavedByContent(t *testing.T) {
 	}
 	for i, want := range Parse([]byte(strings.Join(append(one[:len(one):len(one)], two...), "\n"))) {
 		g := got[i]
-		if g.Title != want.Title || *g.CPU != *want.CPU || *g.Task != *want.Task || len(g.Taint) != len(want.Taint) || len(g.Registers) != len(want.Registers) {
+		if g.Title != want.Title || *g.CPU != *want.CPU || *g.Task != *want.Task || len(g.Taint) != len(want.Taint) ||
+			len(g.Registers) != len(want.Registers) {
 			t.Errorf("report %d: %s\nwant %s", i, describe(got[i:i+1]), describe([]result.Crash{want}))
 		}
 		if !g.Mixed {
@@ -89,8 +88,7 @@ func TestInterleavedByContent(t *testing.T) {
 	}
 }
 
-// TestTruncated: a report that the console ends in the middle of says so, and so
-// does one that another breaks off.
+// TestTruncated: a report that ends with the console, or that another one interrupts, says so.
 func TestTruncated(t *testing.T) {
 	console, err := os.ReadFile("testdata/corpus/6.1-null.log")
 	if err != nil {
@@ -107,21 +105,25 @@ func TestTruncated(t *testing.T) {
 		if len(got) != 1 || !got[0].Truncated || got[0].Type != "null-dereference" {
 			t.Errorf("cut at %q: %s", at, describe(got))
 		}
-		got = Parse([]byte(cut + "\n[   99.000000] Kernel panic - not syncing: stack-protector\n[   99.100000] Kernel Offset: disabled\n"))
+		got = Parse([]byte(cut +
+			"\n[   99.000000] Kernel panic - not syncing: stack-protector\n[   99.100000] Kernel Offset: disabled\n"))
 		if len(got) != 2 || !got[0].Truncated || got[1].Class != result.Panic || got[1].Truncated {
 			t.Errorf("broken off by a panic at %q: %s", at, describe(got))
 		}
 	}
 }
 
-// TestBlame: what the kernel is sure of goes before what it found on the stack,
-// and only modules under test are blamed.
+// TestBlame: frames that the kernel is sure of take precedence over stack leftovers, and only modules under test are
+// blamed.
 func TestBlame(t *testing.T) {
 	frame := func(function, module string, reliable bool) result.Frame {
 		return result.Frame{Function: function, Module: module, Reliable: reliable}
 	}
-	frames := []result.Frame{frame("kfree", "", true), frame("old", "mine", false), frame("queue", "virtio", true), frame("work", "mine", true), frame("again", "mine", true)}
-	inlined := []result.Frame{{Function: "list_add", Module: "mine", Reliable: true, Inlined: true}, {Function: "peek", Module: "mine", Reliable: true, Inlined: true, Source: []result.Line{{Number: 1}}}, frame("work", "mine", true)}
+	frames := []result.Frame{frame("kfree", "", true), frame("old", "mine", false), frame("queue", "virtio", true),
+		frame("work", "mine", true), frame("again", "mine", true)}
+	inlined := []result.Frame{{Function: "list_add", Module: "mine", Reliable: true, Inlined: true},
+		{Function: "peek", Module: "mine", Reliable: true, Inlined: true, Source: []result.Line{{Number: 1}}},
+		frame("work", "mine", true)}
 	tests := []struct {
 		name    string
 		frames  []result.Frame

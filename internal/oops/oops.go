@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Package oops finds the kernel's complaints in console output or in the text
-// of /dev/kmsg: panics, oopses, BUGs, WARNINGs, lockups, hung tasks, RCU stalls
-// and kills for want of memory, as kernels 5.10 to 7.3 print them on x86-64. It
-// is pure. The console is not trusted: any bytes give a bounded answer.
+// Package oops finds the kernel's reports of trouble in console output or in the text of /dev/kmsg: panics, oopses,
+// BUGs, WARNINGs, lockups, hung tasks, RCU stalls and out-of-memory kills, as kernels 5.10 to 7.3 print them on x86-64.
+// It is pure. It does not trust the console: any bytes yield a bounded answer.
 package oops
 
 import (
@@ -13,8 +12,8 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Bounds on what one console can give. A module in a loop can print for ever;
-// the first reports are the ones that matter.
+// Bounds on what one console can yield. A module in a loop can print forever; the first reports are the ones that
+// matter.
 const (
 	maxCrashes   = 32
 	maxLogLines  = 160
@@ -23,13 +22,11 @@ const (
 	maxOpen      = 4 // reports that CPUs print at the same time
 )
 
-// Parse returns the complaints in the order of the log, nil when there is none.
-// The title names the kind and the function ("BUG: kernel NULL pointer
-// dereference in do_send_sig_info+0x20"); the log is the report's own lines,
-// without time stamps. Reports of several CPUs at once are told apart by the
-// caller that each line names (CONFIG_PRINTK_CALLER); without, by what each
-// report still lacks, and the result says that they are mixed. The guilty frame
-// is the first one in any module: see Blame.
+// Parse returns the reports in the order of the log, nil if there are none. The title names the kind and the function
+// ("BUG: kernel NULL pointer dereference in do_send_sig_info+0x20"); the log holds the report's own lines, without time
+// stamps. Simultaneous reports of several CPUs are told apart by the caller that each line names
+// (CONFIG_PRINTK_CALLER), else by what each report still lacks, and then the result says that they are mixed. The
+// guilty frame is the first one in any module: see Blame.
 func Parse(console []byte) []result.Crash {
 	p := &parser{before: make(map[string]cutHere)}
 	for _, l := range splitLines(console) {
@@ -45,10 +42,9 @@ func Parse(console []byte) []result.Crash {
 	return crashes
 }
 
-// Blame sets the guilty frame: the first one inside one of the modules, or in
-// any module where none are named. What the kernel is sure of goes before what
-// it found on the stack, and a line of the module's own sources before one of a
-// header that the compiler put in.
+// Blame sets the guilty frame: the first one inside one of the modules, or in any module if none are named. Frames that
+// the kernel is sure of take precedence over addresses found on the stack, and lines of the module's own sources over
+// those of inlined headers.
 func Blame(c *result.Crash, modules []string) {
 	c.Guilty = nil
 	best := 0
@@ -69,11 +65,11 @@ func Blame(c *result.Crash, modules []string) {
 	}
 }
 
-// parser hands lines to the reports that they belong to.
+// parser assigns lines to the reports that they belong to.
 type parser struct {
 	all    []*report          // in the order of their headers
-	open   []*report          // those that still take lines
-	before map[string]cutHere // by caller: what stands before the next header
+	open   []*report          // those that still accept lines
+	before map[string]cutHere // by caller: what precedes the next header
 }
 
 // cutHere is what a caller printed before a header: the mark, and its message.
@@ -83,8 +79,8 @@ type cutHere struct {
 	last    line // the line before the mark
 }
 
-// messageGap bounds, in microseconds, how long before its header a WARNING says
-// its message. From 7.x on "cut here" stands in the log and not on the console.
+// messageGap bounds, in microseconds, how long before its header a WARNING prints its message. Since 7.x "cut here" is
+// in the log and not on the console.
 const messageGap = 1000
 
 func (p *parser) add(l line) {
@@ -100,8 +96,7 @@ func (p *parser) add(l line) {
 	p.outside(l)
 }
 
-// owner is the open report that takes the line, nil when it is not of a report.
-// Reports that the line ends are closed.
+// owner is the open report that the line belongs to, nil if there is none. Reports that the line ends are closed.
 func (p *parser) owner(h *header, l line) *report {
 	var fits []*report
 	for _, r := range slices.Clone(p.open) {
@@ -109,7 +104,7 @@ func (p *parser) owner(h *header, l line) *report {
 		case r.caller != l.caller && r.caller != "" && l.caller != "":
 		case r.continues(h, l):
 			fits = append(fits, r)
-		case h != nil && p.goesOn(r, h, l), isCutHere(l.text) && !r.complete():
+		case h != nil && p.printsOn(r, h, l), isCutHere(l.text) && !r.complete():
 		default:
 			p.close(r)
 		}
@@ -120,14 +115,13 @@ func (p *parser) owner(h *header, l line) *report {
 	return choose(fits, l)
 }
 
-// goesOn tells whether a report may still print beside one that begins.
-func (p *parser) goesOn(r *report, h *header, l line) bool {
+// printsOn reports whether a report may still print beside one that begins.
+func (p *parser) printsOn(r *report, h *header, l line) bool {
 	cpu := h.group(l.text, "cpu")
 	return !r.complete() && r.cpu != "" && cpu != "" && cpu != r.cpu && h.class != result.Panic
 }
 
-// choose takes the report that lacks such a line; a call trace goes on in the
-// one where it began last.
+// choose returns the report that lacks such a line; a call trace continues in the report where one began last.
 func choose(fits []*report, l line) *report {
 	key := keyOf(l.text)
 	last := fits[len(fits)-1]
@@ -176,7 +170,8 @@ func (p *parser) outside(l line) {
 }
 
 func (p *parser) begin(h *header, l line) {
-	r := &report{header: h, first: l.text, caller: l.caller, seen: make(map[string]bool), registers: make(map[string]string)}
+	r := &report{header: h, first: l.text, caller: l.caller, seen: make(map[string]bool),
+		registers: make(map[string]string)}
 	c := p.before[l.caller]
 	delete(p.before, l.caller)
 	switch near := h.kind == "warning" && c.last.us > 0 && l.us-c.last.us < messageGap; {

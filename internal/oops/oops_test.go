@@ -17,8 +17,8 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// TestGolden reads testdata: what is expected, a line a crash with its class and
-// title, then an empty line, then the console.
+// TestGolden reads testdata: the expected crashes, one per line with class and title, then an empty line, then the
+// console.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) < 10 {
@@ -32,7 +32,8 @@ func TestGolden(t *testing.T) {
 			}
 			want, log, _ := bytes.Cut(append([]byte("\n"), data...), []byte("\n\n"))
 			for name, console := range map[string][]byte{
-				"as it is": log, "with CR": bytes.ReplaceAll(log, []byte("\n"), []byte("\r\n")), "no last newline": bytes.TrimSuffix(log, []byte("\n")),
+				"as it is": log, "with CR": bytes.ReplaceAll(log, []byte("\n"), []byte("\r\n")),
+				"no last newline": bytes.TrimSuffix(log, []byte("\n")),
 			} {
 				var got strings.Builder
 				for _, c := range Parse(console) {
@@ -46,16 +47,18 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestLog: the report's own lines and no other, without prefixes.
+// TestLog: the report's own lines and no others, without prefixes.
 func TestLog(t *testing.T) {
 	tests := []struct {
 		file, first, last string
 		lines             int
 	}{
-		{"null_deref.txt", "BUG: kernel NULL pointer dereference, address: 0000000000000578", "RSP: 0018:ffffa3c6c02f7e68 EFLAGS: 00010286", 23},
+		{"null_deref.txt", "BUG: kernel NULL pointer dereference, address: 0000000000000578",
+			"RSP: 0018:ffffa3c6c02f7e68 EFLAGS: 00010286", 23},
 		{"refcount_then_oops.txt", "refcount_t: addition on 0; use-after-free.", "---[ end trace 0000000000000000 ]---", 17},
 		{"hung_task.txt", "INFO: task modprobe:85 blocked for more than 5 seconds.", " </TASK>", 15},
-		{"callers_glued.txt", "WARNING: CPU: 0 PID: 89 at kernel/kthread.c:659 kthread_park+0x7f/0x90", "---[ end trace 0000000000000000 ]---", 7},
+		{"callers_glued.txt", "WARNING: CPU: 0 PID: 89 at kernel/kthread.c:659 kthread_park+0x7f/0x90",
+			"---[ end trace 0000000000000000 ]---", 7},
 	}
 	for _, tt := range tests {
 		t.Run(tt.file, func(t *testing.T) {
@@ -82,8 +85,8 @@ func TestBounds(t *testing.T) {
 		if len(c.Log) > maxLogLines+1 || len(c.Log[1]) > maxLineBytes+4 {
 			t.Fatalf("%d lines, %d bytes", len(c.Log), len(c.Log[1]))
 		}
-		if !strings.Contains(c.Log[len(c.Log)-1], "left out") {
-			t.Fatal("lines are left out in silence")
+		if !strings.Contains(c.Log[len(c.Log)-1], "not shown") {
+			t.Fatal("lines are missing, and the log does not say so")
 		}
 	}
 }
@@ -117,7 +120,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// check holds what Parse makes of any bytes to what it promises.
+// check checks that what Parse makes of any bytes keeps its promises.
 func check(t *testing.T, data []byte) {
 	t.Helper()
 	crashes := Parse(data)
@@ -125,10 +128,12 @@ func check(t *testing.T, data []byte) {
 		t.Fatalf("%d crashes", len(crashes))
 	}
 	for _, c := range crashes {
-		if c.Title == "" || len(c.Title) > 3*maxLineBytes || !utf8.ValidString(c.Title) || len(c.Log) == 0 || c.Class.ExitStatus() != 1 {
+		if c.Title == "" || len(c.Title) > 3*maxLineBytes || !utf8.ValidString(c.Title) || len(c.Log) == 0 ||
+			c.Class.ExitStatus() != 1 {
 			t.Fatalf("%+v", c)
 		}
-		if c.Type == "" || len(c.Frames) > maxFrames || c.Guilty != nil && c.GuiltyFrame() == nil || c.CPU != nil && *c.CPU < 0 {
+		if c.Type == "" || len(c.Frames) > maxFrames || c.Guilty != nil && c.GuiltyFrame() == nil ||
+			c.CPU != nil && *c.CPU < 0 {
 			t.Fatalf("%+v", c)
 		}
 		for _, f := range c.Frames {
@@ -144,7 +149,7 @@ func check(t *testing.T, data []byte) {
 	}
 }
 
-// TestMutations cuts and garbles the golden logs, a fixed walk.
+// TestMutations truncates and garbles the golden logs in a fixed sequence.
 func TestMutations(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
 	corpus, _ := filepath.Glob("testdata/corpus/*.log")

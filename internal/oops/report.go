@@ -9,24 +9,24 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// report is one complaint while its lines go by.
+// report is one report of the kernel while its lines arrive.
 type report struct {
 	*header
-	first   string // the header's line
+	first   string // the line of the header
 	caller  string
 	message string // what a WARNING says before its header
 	log     []string
 	cut     bool // lines beyond maxLogLines were left out
-	trace   bool // inside or behind a call trace
+	trace   bool // inside or past a call trace
 	left    bool // the call trace has ended
-	others  bool // what follows are stacks of other moments: who allocated, who freed
+	others  bool // the stacks that follow are from other moments: allocation, free
 	ended   bool // the end mark was seen; only registers may follow
 	traces  int
 	bottom  bool // the last frame is where stacks begin
 
 	seen map[string]bool // kinds of line, by keyOf
-	// rivals are reports that began while this one was open. When it goes on after
-	// that, lines of any of them may be another's.
+	// rivals are reports that began while this one was open. If this one continues after that, its lines may belong to
+	// any of them.
 	rivals []*report
 	mixed  bool
 
@@ -38,11 +38,11 @@ type report struct {
 }
 
 var (
-	// What an oops prints behind its end mark, and around its call trace.
+	// What an oops prints after its end mark, and around its call trace.
 	register = lazyregexp.New(`^(?:RIP|RSP|RAX|RDX|RBP|R\d\d|FS|CS|CR2|DR\d|PKRU|EFLAGS|Code|Call Trace|Modules linked in|CPU|Hardware name|Workqueue|Tainted|note|Stack): ?|^(?:R\d\d|CR2|DR\d): `)
-	// What a kernel says of a stack that is not the one that went wrong.
+	// What a kernel says about a stack that is not the one that went wrong.
 	otherStack = lazyregexp.New(`^(?i:allocated by task|freed by task|last potentially related work creation|second to last potentially)|^Showing all locks held|^Mem-Info:`)
-	// Where stacks begin: what is printed after it is no frame.
+	// Where stacks begin: what is printed after that is not a frame.
 	bottomFrame = lazyregexp.New(`^(?:ret_from_fork(?:_asm)?|entry_\w+|secondary_startup_64\w*|start_kernel|x86_64_start_\w+)$`)
 )
 
@@ -51,7 +51,7 @@ func (r *report) continues(h *header, l line) bool {
 	text := l.text
 	switch {
 	case h != nil:
-		// A fault names itself in two or three headers before its trace.
+		// A fault has two or three headers before its trace.
 		return h.inner && !r.trace && !r.ended && r.class == result.Oops && !strings.HasPrefix(r.first, "WARNING")
 	case isCutHere(text):
 		return false
@@ -65,9 +65,9 @@ func (r *report) continues(h *header, l line) bool {
 	return true
 }
 
-// complete reports whether all was seen that such a report has.
+// complete reports whether everything was seen that such a report has.
 func (r *report) complete() bool {
-	if r.kind == "oom-kill" && r.left { // who is killed comes last, or a panic: there was nobody
+	if r.kind == "oom-kill" && r.left { // the victim comes last, or a panic if there was none
 		return true
 	}
 	return r.ended || r.short && r.trace && (r.bottom || len(r.frames) > 0 && r.left)
@@ -78,8 +78,7 @@ const (
 	keyEnd   = "end"
 )
 
-// keyOf is the kind of a line of which a report has one, or of a call trace's
-// lines; empty for others.
+// keyOf is the kind of a line that occurs once in a report, or of a line of a call trace; empty for others.
 func keyOf(text string) string {
 	if strings.HasPrefix(text, "---[ end ") {
 		return keyEnd
@@ -149,7 +148,7 @@ func (r *report) crash() result.Crash {
 		c.Task = &r.task
 	}
 	if r.cut {
-		c.Log = append(c.Log, "… (the rest of this report is left out)")
+		c.Log = append(c.Log, "… (the rest of this report is not shown)")
 	}
 	c.Title = r.titleOf()
 	Blame(&c, nil)

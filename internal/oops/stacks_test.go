@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Reports that Debian's kernels do not make by themselves, put together by hand in
-// the form that kernels built for it print: they hold stacks of other moments.
+// Reports that Debian's kernels do not make, assembled by hand in the form that kernels built for them print: they
+// contain stacks of other moments.
 const (
 	kasanReport = `[    9.000000] ==================================================================
 [    9.000001] BUG: KASAN: slab-use-after-free in work+0x5e/0xa0 [crasher]
@@ -75,7 +75,7 @@ const (
 `
 )
 
-// TestOtherStacks: who allocated and who freed is not where it went wrong.
+// TestOtherStacks: the stacks of allocation and free are not where it went wrong.
 func TestOtherStacks(t *testing.T) {
 	for kind, log := range map[string]string{"kasan": kasanReport, "kfence": kfenceReport, "lockdep": lockdepReport} {
 		crashes := Parse([]byte(log))
@@ -84,7 +84,8 @@ func TestOtherStacks(t *testing.T) {
 		}
 		c := crashes[0]
 		guilty := c.GuiltyFrame()
-		if c.Type != kind || guilty == nil || guilty.Place() != "work+0x5e [crasher]" || c.Truncated || c.Task == nil || c.Task.Comm != "K1" || c.Task.PID != 89 || c.CPU == nil || *c.CPU != 1 {
+		if c.Type != kind || guilty == nil || guilty.Place() != "work+0x5e [crasher]" || c.Truncated || c.Task == nil ||
+			c.Task.Comm != "K1" || c.Task.PID != 89 || c.CPU == nil || *c.CPU != 1 {
 			t.Errorf("%s", describe(crashes))
 		}
 		for _, f := range c.Frames {

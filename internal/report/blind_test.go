@@ -16,7 +16,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// blindResult is what a run finds where nothing records some kinds.
+// blindResult is what a run finds if nothing records some kinds.
 func blindResult(events []event.Event, kinds ...event.Kind) *result.Result {
 	opts := demoOptions()
 	opts.Blind = map[event.Kind]string{}
@@ -31,9 +31,8 @@ func blindResult(events []event.Event, kinds ...event.Kind) *result.Result {
 	return r
 }
 
-// TestBlind drops the records of one kind after the other from a trace that has
-// all of them. What is then said is what was said before, or that it is not
-// known: never something else.
+// TestBlind drops the records of one kind after the other from a trace that has all of them. What the result then says
+// is what it said before, or that it is not known: never something else.
 func TestBlind(t *testing.T) {
 	events := fullEvents()
 	full := members(t, blindResult(events))
@@ -70,39 +69,40 @@ func TestBlind(t *testing.T) {
 	}
 }
 
-// TestFullGolden shows the whole story, and the same where two hooks are deaf.
+// TestFullGolden shows the whole story, and the same story with two hooks that record nothing.
 func TestFullGolden(t *testing.T) {
 	golden(t, "full.txt", text(t, blindResult(fullEvents()), TextOptions{Verbose: true}))
 	r := blindResult(fullEvents(), event.SignalDequeued, event.TaskExited)
 	r.Hooks = []result.Hook{
-		{Name: "signal_dequeued", Kind: "kprobe", Attached: true, Fallback: "fexit: not on this kernel", Kinds: []string{"signal_dequeued"}},
+		{Name: "signal_dequeued", Kind: "kprobe", Attached: true, Fallback: "fexit: not on this kernel",
+			Kinds: []string{"signal_dequeued"}},
 		{Name: "task_exited", Kind: "tp_btf", Kinds: []string{"task_exited"}, Note: "refused"},
-		{Name: "signal_sent", Kind: "fentry", Attached: true, Proved: true, Fired: 12, Runs: 20, RunNS: 9_000, Kinds: []string{"signal_sent"}},
+		{Name: "signal_sent", Kind: "fentry", Attached: true, Proved: true, Fired: 12, Runs: 20, RunNS: 9_000,
+			Kinds: []string{"signal_sent"}},
 		{Name: "signal_sent_too", Kind: "fentry", Attached: true, Kinds: []string{"signal_sent"}},
 	}
 	golden(t, "blind.txt", text(t, r, TextOptions{}))
 	golden(t, "blind_verbose.txt", text(t, r, TextOptions{Verbose: true}))
 }
 
-// wrongWords are what a story must not say where records are missing and that the
-// full one does not say.
+// wrongWords are what a story must not say if records are missing, unless the full story says it too.
 var wrongWords = map[event.Kind][]string{
 	event.ThreadFunction:     {"not called"},
 	event.ThreadStopAsked:    {"by itself"},
 	event.ThreadStopReturned: {"did not return"},
-	event.TaskExited:         {"still alive", "still runs"},
-	event.RequestReturned:    {"still waits"},
+	event.TaskExited:         {"still alive", "still running"},
+	event.RequestReturned:    {"still waiting"},
 	event.HelperForked:       {"(not run)"},
 	event.ModuleInitEnd:      {"init did not return", "its init failed"},
 	event.WorkStarted:        {"not started"},
-	event.WorkEnded:          {"still runs"},
+	event.WorkEnded:          {"still running"},
 	event.ThreadParkReturned: {"kthread_park did not return"},
 }
 
 func hiddenWords(kind event.Kind) string { return unknownWords(map[string]string{kind.String(): ""}) }
 
-// members are the result's claims as JSON has them, each member under a name that
-// does not rest on any one kind of record.
+// members are the result's claims in the form of JSON, each member under a name that does not depend on any one kind of
+// record.
 func members(t *testing.T, r *result.Result) map[string]map[string]any {
 	t.Helper()
 	all := map[string]map[string]any{}
@@ -158,12 +158,11 @@ func unknowns(claims map[string]any) []string {
 	return names
 }
 
-// words are for people: the claim is in the field beside them. Whether a member
-// is in the background is an opinion.
+// words are for people: the claim is in the field beside them. Whether a member is in the background is an opinion.
 var words = []string{"ended", "reason", "meaning", "unknown", "background", "stack"}
 
-// compare holds a claim to the full trace's: equal, absent, or in the list of what
-// is not known, where a list stands for all that is below it.
+// compare checks a claim against the full trace's: equal, absent, or in the list of what is not known; a list there
+// covers everything below it.
 func compare(t *testing.T, key, path string, full, got any, unknown []string) {
 	t.Helper()
 	switch g := got.(type) {
@@ -204,7 +203,7 @@ func compare(t *testing.T, key, path string, full, got any, unknown []string) {
 	}
 }
 
-// aliases are facts that go by another's name in the list of unknown ones.
+// aliases are facts that have another name in the list of unknown ones.
 var aliases = map[string]string{
 	"stop_calls": "stops", "stopped_by": "stops", "loaded": "modules", "exit": "exit", "throttled_ns": "named",
 	"site": "from", "sender": "from", "group": "from",

@@ -13,10 +13,11 @@ func withoutKinds(events []event.Event, kinds ...event.Kind) []event.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e event.Event) bool { return slices.Contains(kinds, e.Kind) })
 }
 
-// hostileEvents is the demo with names that a guest might choose to harm the
-// reader's terminal, or only has because people write in all scripts.
+// hostileEvents is the demo with names that a guest might choose to harm the reader's terminal, or has because people
+// write in all scripts.
 func hostileEvents() []event.Event {
-	names := map[string]string{"K1": "\x1b[2J\x1b[31mK1\r", "K2": "計数スレッド", "modprobe": "Lädtß\u202e\u0301", "kworker/u4:1": "\xff\xfe"}
+	names := map[string]string{"K1": "\x1b[2J\x1b[31mK1\r", "K2": "計数スレッド", "modprobe": "Lädtß\u202e\u0301",
+		"kworker/u4:1": "\xff\xfe"}
 	events := demoEvents()
 	for i := range events {
 		e := &events[i]
@@ -39,15 +40,19 @@ func troubleEvents() []event.Event {
 	t.at(0, event.ModuleLoaded, event.Event{By: loader, Ptr: m, Func: incFunc, Text: "signal_handling"})
 	t.at(10, event.ModuleInitBegin, event.Event{By: loader, Ptr: m, Text: "signal_handling"})
 	t.thread(100, loader, k1, 0xffffc90000a04000, 0xffff888003000000, incFunc, startup+0x1c)
-	t.at(5_000, event.ThreadRequested, event.Event{By: loader, Ptr: 0xffffc90000a04000, Func: sendFunc, Text: "worker/%d", Stack: []uint64{0xffffffff810a0005, startup + 0x30}})
-	t.at(5_100, event.ThreadPickedUp, event.Event{By: kthreadd, Ptr: 0xffff888003000000, Func: sendFunc, Aux: 0xffffc90000a07d20})
+	t.at(5_000, event.ThreadRequested,
+		event.Event{By: loader, Ptr: 0xffffc90000a04000, Func: sendFunc, Text: "worker/%d",
+			Stack: []uint64{0xffffffff810a0005, startup + 0x30}})
+	t.at(5_100, event.ThreadPickedUp,
+		event.Event{By: kthreadd, Ptr: 0xffff888003000000, Func: sendFunc, Aux: 0xffffc90000a07d20})
 	t.at(5_200, event.ThreadForked, event.Event{By: kthreadd, Ptr: 0xffff888003000000, Ret: -12})
 	t.at(5_300, event.ThreadCreated, event.Event{By: loader, Ret: -12})
 	t.at(5_400, event.ModuleInitEnd, event.Event{By: loader, Ptr: m, Ret: -12})
 	t.at(5_500, event.ModuleFreed, event.Event{By: loader, Ptr: m, Text: "signal_handling"})
 	for i, target := range []event.Task{k1, k1, k1, k1, kthr("plain", 99)} {
 		us := 10_000 + 1_000*uint64(i)
-		sent := event.Event{By: k2, Target: target, Arg: 10, Func: event.HandlerKthread, Stack: []uint64{0xffffffff81090005, sendFunc + 0x10}}
+		sent := event.Event{By: k2, Target: target, Arg: 10, Func: event.HandlerKthread,
+			Stack: []uint64{0xffffffff81090005, sendFunc + 0x10}}
 		ret := event.Event{By: k2, Target: target, Arg: 10}
 		switch i {
 		case 0:
@@ -64,16 +69,18 @@ func troubleEvents() []event.Event {
 	}
 	for i, ret := range []int64{256, -2, 9} {
 		us := 20_000 + 1_000*uint64(i)
-		t.at(us, event.RequestAsked, event.Event{By: k1, Arg: 1, Text: "no_such", Stack: []uint64{0xffffffff810a0c05, incFunc + 0x52}})
+		t.at(us, event.RequestAsked, event.Event{By: k1, Arg: 1, Text: "no_such",
+			Stack: []uint64{0xffffffff810a0c05, incFunc + 0x52}})
 		t.at(us+500, event.RequestReturned, event.Event{By: k1, Ret: ret})
 	}
 	t.at(30_000, event.RequestAsked, event.Event{By: k1, Text: "later"})
-	t.at(40_000, event.ThreadStopAsked, event.Event{By: remover, Target: k1, Stack: []uint64{0xffffffff810a0805, shCleanup + 0x1f}})
+	t.at(40_000, event.ThreadStopAsked,
+		event.Event{By: remover, Target: k1, Stack: []uint64{0xffffffff810a0805, shCleanup + 0x1f}})
 	t.at(41_000, event.SignalFlushed, event.Event{By: k1, Target: k1, Stack: []uint64{incFunc + 0x99}})
 	return t.events
 }
 
-// oopsLog is what trap 3 of the labs prints on 6.1: a signal to a task that is gone.
+// oopsLog is what trap 3 of the labs prints on 6.1: a signal to a freed task.
 const oopsLog = `[   14.201337] send_signal: K2: my pid is 94
 [   14.512345] BUG: kernel NULL pointer dereference, address: 0000000000000578
 [   14.512790] #PF: supervisor read access in kernel mode

@@ -9,10 +9,10 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// check is one question that a run answers, as test reports have them. The list
-// is the same for every run, so that a reader of many can compare.
+// check is one question that every run answers, in the form of test reports. The list is the same for every run, so
+// that many runs can be compared.
 type check struct {
-	name   result.Class // the verdict that it would be
+	name   result.Class // the verdict that a failure would be
 	state  checkState
 	text   string   // why it failed or was skipped, made harmless
 	detail []string // lines of evidence, made harmless
@@ -23,12 +23,12 @@ type checkState int
 const (
 	checkPassed checkState = iota
 	checkFailed            // the module's fault
-	checkBroken            // this machine's or the guest's
+	checkBroken            // the fault of this machine or of the guest
 	checkSkipped
 )
 
-// checks are the classes of verdicts in the order in which a run meets them. What
-// a run did not get to is skipped, never passed.
+// checks are the verdict classes in the order in which a run meets them. What a run did not reach is skipped, never
+// passed.
 func checks(r *result.Result) []check {
 	order := []result.Class{
 		result.Host, result.Build, result.Preflight, result.Load, result.Expectation, result.Leak,
@@ -62,7 +62,7 @@ func (c *check) fail(v *result.Verdict) {
 	}
 }
 
-// skipped says why a question has no answer, "" where it has.
+// skipped says why a question has no answer, "" if it has one.
 func skipped(r *result.Result, found []result.Verdict, class result.Class) string {
 	has := func(classes ...result.Class) bool {
 		return slices.ContainsFunc(found, func(v result.Verdict) bool { return slices.Contains(classes, v.Class) })
@@ -77,9 +77,9 @@ func skipped(r *result.Result, found []result.Verdict, class result.Class) strin
 	case class == result.Build:
 		return ""
 	case has(result.Build):
-		return "the sources do not build"
+		return "the sources did not build"
 	case class == result.Preflight && !booted:
-		return "the run did not get there"
+		return "the run did not get that far"
 	case class == result.Preflight:
 		return ""
 	case has(result.Preflight):
@@ -87,7 +87,7 @@ func skipped(r *result.Result, found []result.Verdict, class result.Class) strin
 	case !booted:
 		return "nothing was booted"
 	case has(result.Host, result.Timeout, result.Lost):
-		return "the run did not get to its end"
+		return "the run did not finish"
 	}
 	return ""
 }

@@ -9,9 +9,8 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// CommandText is one command as a terminal shows it: what was typed, what it
-// printed, and its exit status where that is not 0. Guests' output is made
-// harmless.
+// CommandText is a command as a terminal shows it: what was typed, what it printed, and its exit status unless that is
+// 0. The guest's output is made harmless.
 func CommandText(c result.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s", clean(strings.Join(c.Argv, " ")))
@@ -31,5 +30,5 @@ func CommandText(c result.Command) string {
 	return b.String()
 }
 
-// Printable makes a line of the guest harmless for a terminal.
+// Printable makes a line from the guest harmless to a terminal.
 func Printable(line string) string { return clean(line) }

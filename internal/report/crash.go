@@ -10,13 +10,12 @@ import (
 )
 
 const (
-	crashFrames  = 12 // of a call trace, without Verbose
-	crashSources = 3  // of its frames are shown with their source lines, without Verbose
+	crashFrames  = 12 // of a call trace, unless Verbose
+	crashSources = 3  // of its frames are shown with source lines, unless Verbose
 	tabWidth     = 8
 )
 
-// crashes shows the first report in full and the titles of the others; with
-// Verbose all of them.
+// crashes shows the first report in full and only the titles of the others; if Verbose, it shows all in full.
 func (p *printer) crashes(crashes []result.Crash) {
 	for i := range crashes {
 		c := &crashes[i]
@@ -32,7 +31,7 @@ func (p *printer) crashes(crashes []result.Crash) {
 	}
 }
 
-// crashFacts says who it was, and how far the report can be trusted.
+// crashFacts says which task it was, and how far the report can be trusted.
 func (p *printer) crashFacts(c *result.Crash) {
 	var who []string
 	if c.Task != nil {
@@ -52,18 +51,18 @@ func (p *printer) crashFacts(c *result.Crash) {
 		p.para("  ", "kernel tainted: "+clean(strings.Join(c.Taint, ", ")))
 	}
 	if c.Truncated {
-		p.para("  ", "the report's end is missing")
+		p.para("  ", "the end of the report is missing")
 	}
 	if c.Mixed {
-		p.para("  ", "two CPUs reported at once: lines may stand in the wrong report")
+		p.para("  ", "two CPUs reported at once: some lines may be in the wrong report")
 	}
 	if c.Note != "" {
 		p.para("  ", clean(c.Note))
 	}
 }
 
-// trace prints the call trace, innermost first, the guilty frame with an arrow.
-// What the kernel merely found on the stack is left out without Verbose.
+// trace prints the call trace, innermost first, with an arrow at the guilty frame. Addresses that the kernel merely
+// found on the stack are left out unless Verbose.
 func (p *printer) trace(c *result.Crash) {
 	shown, sources, left := 0, 0, 0
 	last := ""
@@ -92,8 +91,7 @@ func (p *printer) trace(c *result.Crash) {
 	}
 }
 
-// firstFrame leaves out the interrupt that found a CPU stuck: its frames stand
-// before the instruction where the CPU was.
+// firstFrame skips the interrupt that found a stuck CPU: its frames come before the instruction where the CPU was.
 func (p *printer) firstFrame(frames []result.Frame) int {
 	for i := range frames {
 		if frames[i].Exact && !p.opt.Verbose {
@@ -103,7 +101,7 @@ func (p *printer) firstFrame(frames []result.Frame) int {
 	return 0
 }
 
-// repeats counts how often a frame follows itself: a recursion without end.
+// repeats counts how often a frame follows itself, as in endless recursion.
 func repeats(frames []result.Frame, i int) int {
 	n := 0
 	for i+n+1 < len(frames) && frames[i+n+1].Place() == frames[i].Place() && !frames[i].Inlined {
@@ -133,7 +131,7 @@ func (p *printer) frame(f *result.Frame, guilty bool, again int) {
 	p.para(mark, text)
 }
 
-// source prints the lines around a frame's, which is marked.
+// source prints the source lines around a frame, with its own line marked.
 func (p *printer) source(f *result.Frame) {
 	for _, l := range f.Source {
 		mark := " "
@@ -159,7 +157,7 @@ func (p *printer) fit(line string) string {
 	return line
 }
 
-// untab sets tabs to columns, as an editor shows them.
+// untab expands tabs to columns, as an editor shows them.
 func untab(s string) string {
 	var b strings.Builder
 	column := 0

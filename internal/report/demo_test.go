@@ -10,7 +10,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// The demo's symbols, at addresses as a kernel with nokaslr has them.
+// The demo's symbols, at the addresses of a kernel with nokaslr.
 const (
 	incFunc    = 0xffffffffc0603000 // signal_handling
 	startup    = 0xffffffffc0609000
@@ -98,7 +98,8 @@ func (t *trace) thread(us uint64, by, thread event.Task, stack, create, fn uint6
 
 // stop is a kthread_stop that its thread obeys.
 func (t *trace) stop(us uint64, by, thread event.Task, caller uint64) {
-	t.at(us, event.ThreadStopAsked, event.Event{By: by, Target: thread, Stack: []uint64{trampoline + 0x40, 0xffffffff810a0805, caller}})
+	t.at(us, event.ThreadStopAsked,
+		event.Event{By: by, Target: thread, Stack: []uint64{trampoline + 0x40, 0xffffffff810a0805, caller}})
 	t.at(us+240, event.ThreadStopSeen, event.Event{By: thread, CPU: 1})
 	t.at(us+600, event.TaskExited, event.Event{By: thread, CPU: 1, Data: 1})
 	t.at(us+910, event.ThreadStopReturned, event.Event{By: by})
@@ -110,17 +111,22 @@ func (t *trace) signal(us uint64) {
 	t.at(us, event.SignalSent, event.Event{By: k2, CPU: 1, Target: k1, Arg: 10, Ret: 0x80, Func: event.HandlerKthread,
 		Stack: []uint64{trampoline + 0x60, 0xffffffff81090005, 0xffffffff81090870, 0xffffffff81090940, sendFunc + 0x1a4}})
 	t.at(us+20, event.SignalGenerated, event.Event{By: k2, CPU: 1, Target: k1, Arg: 10})
-	t.at(us+400, event.SignalDequeued, event.Event{By: k1, Arg: 10, Stack: []uint64{trampoline + 0x60, 0xffffffff81090b00, 0xffffffff81090e40, incFunc + 0x8e}})
+	t.at(us+400, event.SignalDequeued,
+		event.Event{By: k1, Arg: 10,
+			Stack: []uint64{trampoline + 0x60, 0xffffffff81090b00, 0xffffffff81090e40, incFunc + 0x8e}})
 }
 
-// noise is what every run has beside the modules.
+// noise is what every run has besides the modules.
 func (t *trace) noise(us uint64) {
-	t.at(us, event.SignalSent, event.Event{By: agent, Target: agent, Arg: 23, Data: 0, Stack: []uint64{0xffffffff81090005, 0xffffffff81400044}})
+	t.at(us, event.SignalSent, event.Event{By: agent, Target: agent, Arg: 23, Data: 0,
+		Stack: []uint64{0xffffffff81090005, 0xffffffff81400044}})
 	t.at(us+1, event.SignalGenerated, event.Event{By: agent, Target: agent, Arg: 23})
 	t.at(us+2, event.SignalDequeued, event.Event{By: agent, Arg: 23})
 	t.at(us+3, event.SignalDelivered, event.Event{By: agent, Arg: 23, Func: 0x4711a0})
-	t.thread(us+10, kworker, kthr("kworker/u4:9", 71), 0xffffc90000c00000, 0xffff888001000000, 0xffffffff81094000, 0xffffffff81094040)
-	t.at(us+900, event.HelperQueued, event.Event{By: kworker, Ptr: 0xffff888002000000, Text: "/sbin/other", Args: []string{"/sbin/other"}})
+	t.thread(us+10, kworker, kthr("kworker/u4:9", 71), 0xffffc90000c00000, 0xffff888001000000, 0xffffffff81094000,
+		0xffffffff81094040)
+	t.at(us+900, event.HelperQueued,
+		event.Event{By: kworker, Ptr: 0xffff888002000000, Text: "/sbin/other", Args: []string{"/sbin/other"}})
 	t.at(us+901, event.HelperForked, event.Event{By: proc("kworker/u4:1", 72), Ptr: 0xffff888002000000})
 	t.at(us+902, event.TaskExited, event.Event{By: proc("other", 72), Data: 1})
 }
@@ -131,24 +137,35 @@ func demoEvents() []event.Event {
 	t := &trace{}
 	const sh, ss = 0xffffffffc0605000, 0xffffffffc060f000
 	t.noise(0)
-	t.at(200_000, event.ModuleLoaded, event.Event{By: loader, Ptr: sh, Func: incFunc, Data: startup, Text: "signal_handling"})
+	t.at(200_000, event.ModuleLoaded,
+		event.Event{By: loader, Ptr: sh, Func: incFunc, Data: startup, Text: "signal_handling"})
 	t.at(200_060, event.ModuleInitBegin, event.Event{By: loader, Ptr: sh, Text: "signal_handling"})
-	t.thread(200_500, loader, k1, 0xffffc90000a04000, 0xffff888003000000, incFunc, startup+0x1c, 0xffffffff81070044, 0xffffffff81120060)
+	t.thread(200_500, loader, k1, 0xffffc90000a04000, 0xffff888003000000, incFunc, startup+0x1c, 0xffffffff81070044,
+		0xffffffff81120060)
 	t.at(201_020, event.ModuleInitEnd, event.Event{By: loader, Ptr: sh})
 	t.at(201_100, event.SignalAllowed, event.Event{By: k1, CPU: 1, Arg: 10, Func: event.HandlerKthread})
-	t.at(205_100, event.RequestAsked, event.Event{By: k1, Arg: 1, Text: "%s", Stack: []uint64{0xffffffff810a0c05, incFunc + 0x52, 0xffffffff810a10e0}})
+	t.at(205_100, event.RequestAsked,
+		event.Event{By: k1, Arg: 1, Text: "%s", Stack: []uint64{0xffffffff810a0c05, incFunc + 0x52, 0xffffffff810a10e0}})
 	t.at(205_140, event.RequestNamed, event.Event{By: k1, Text: "send_signal"})
 	t.at(205_150, event.RequestAdmitted, event.Event{By: k1, Arg: 1, Text: "send_signal"})
-	t.at(205_170, event.HelperQueued, event.Event{By: k1, Ptr: 0xffff888002000000, Arg: 2, Text: "/sbin/modprobe", Args: []string{"/sbin/modprobe", "-q", "--", "send_signal"}})
+	t.at(205_170, event.HelperQueued,
+		event.Event{By: k1, Ptr: 0xffff888002000000, Arg: 2, Text: "/sbin/modprobe",
+			Args: []string{"/sbin/modprobe", "-q", "--", "send_signal"}})
 	t.at(206_000, event.HelperForked, event.Event{By: proc("kworker/u4:1", 93), Ptr: 0xffff888002000000})
 	t.at(207_300, event.TaskExeced, event.Event{By: helper, Text: "/sbin/modprobe"})
-	t.at(210_000, event.ModuleLoaded, event.Event{By: event.Task{PID: 95, TGID: 93, Comm: "modprobe"}, Ptr: ss, Func: sendFunc, Data: ssInit, Text: "send_signal"})
-	t.at(210_030, event.ModuleInitBegin, event.Event{By: event.Task{PID: 95, TGID: 93, Comm: "modprobe"}, Ptr: ss, Text: "send_signal"})
-	t.thread(210_100, event.Task{PID: 95, TGID: 93, Comm: "modprobe"}, k2, 0xffffc90000b00000, 0xffff888003000000, sendFunc, ssInit+0x22, 0xffffffff81070044)
+	t.at(210_000, event.ModuleLoaded,
+		event.Event{By: event.Task{PID: 95, TGID: 93, Comm: "modprobe"}, Ptr: ss, Func: sendFunc, Data: ssInit,
+			Text: "send_signal"})
+	t.at(210_030, event.ModuleInitBegin,
+		event.Event{By: event.Task{PID: 95, TGID: 93, Comm: "modprobe"}, Ptr: ss, Text: "send_signal"})
+	t.thread(210_100, event.Task{PID: 95, TGID: 93, Comm: "modprobe"}, k2, 0xffffc90000b00000, 0xffff888003000000,
+		sendFunc, ssInit+0x22, 0xffffffff81070044)
 	t.at(210_900, event.ModuleInitEnd, event.Event{By: event.Task{PID: 95, TGID: 93, Comm: "modprobe"}, Ptr: ss})
 	t.at(214_000, event.TaskExited, event.Event{By: event.Task{PID: 95, TGID: 93, Comm: "modprobe"}})
 	t.at(214_100, event.TaskExited, event.Event{By: helper, Data: 1})
-	t.at(214_105, event.SignalSent, event.Event{By: helper, Target: kworker, Arg: 17, Func: event.HandlerIgnore, Data: event.SentGroup, Stack: []uint64{0xffffffff81080400}})
+	t.at(214_105, event.SignalSent,
+		event.Event{By: helper, Target: kworker, Arg: 17, Func: event.HandlerIgnore, Data: event.SentGroup,
+			Stack: []uint64{0xffffffff81080400}})
 	t.at(214_106, event.SignalGenerated, event.Event{By: helper, Target: kworker, Arg: 17, Ret: event.GenerateIgnored})
 	t.at(214_400, event.HelperWaited, event.Event{By: kworker, Arg: 93})
 	t.at(214_700, event.HelperReturned, event.Event{By: k1, Ptr: 0xffff888002000000})
@@ -179,7 +196,8 @@ func resultOf(events []event.Event, in inputs) *result.Result {
 	r := &result.Result{
 		Machine: result.Machine{Kernel: "6.1.0-56-cloud-amd64", Name: "debian:bookworm", Accel: "tcg",
 			AccelReason: "/dev/kvm is here but a guest on it stays silent", QEMU: "7.2.22", CPUs: 2, MemoryMiB: 512},
-		Phases: []result.Phase{{Name: "build", MS: 17912.4, Where: "vm"}, {Name: "boot", MS: 2213}, {Name: "fetch", MS: 3.1, Cached: true}},
+		Phases: []result.Phase{{Name: "build", MS: 17912.4, Where: "vm"}, {Name: "boot", MS: 2213},
+			{Name: "fetch", MS: 3.1, Cached: true}},
 		Hooks: []result.Hook{{Name: "signal_generate", Kind: "tp_btf", Attached: true, Fired: 12},
 			{Name: "__kthread_parkme", Kind: "fexit", Attached: true, Fired: 3},
 			{Name: "signal_wake_up_state", Kind: "fentry", Attached: true, Note: "never fires: inlined into its callers"},
@@ -195,7 +213,7 @@ func resultOf(events []event.Event, in inputs) *result.Result {
 	return r
 }
 
-// fill takes in what a timeline found.
+// fill copies what a timeline found.
 func fill(r *result.Result, tl *timeline.Timeline) {
 	threads, requests, signals, modules := verdict.FromTimeline(tl)
 	r.Threads, r.Requests, r.Signals = threads, requests, signals

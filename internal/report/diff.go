@@ -41,7 +41,8 @@ func Diff(w io.Writer, d *rundiff.Diff, opt TextOptions) error {
 		p.para("", plural(uint64(len(d.Changes)), "change", "changes"))
 	}
 	if n := d.Noise; n.Compared {
-		p.para("noise: ", fmt.Sprintf("a time counts as changed from a factor of %g and %s on, as %s", n.Factor, span(n.FloorNS), clean(n.Why)))
+		p.para("noise: ", fmt.Sprintf("a time counts as changed if it differs by a factor of %g and by %s, since %s",
+			n.Factor, span(n.FloorNS), clean(n.Why)))
 	}
 	for _, note := range d.Notes {
 		p.para("note: ", clean(note))

@@ -10,31 +10,30 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// Follow keeps what a terminal shows of a run that goes on: a lane for each task,
-// in the order in which they came, with its stage and what happened to it last.
-// It joins what a person has to see at once, and bounds what it keeps; the story
-// of timeline.Build has the rest. The zero Follow is ready.
+// Follow keeps what a terminal shows of a run in progress: a lane for each task, in order of first appearance, with its
+// stage and what happened to it last. It correlates only what a person must see at once, and bounds what it keeps;
+// timeline.Build tells the rest. The zero Follow is ready to use.
 type Follow struct {
 	lanes  []*followLane
-	tasks  map[uint64]*followLane // by task_struct, or pid where a record has none
-	asked  map[uint64]*followLane // threads to be, by the kernel stack of who asked
-	making map[uint64]*followLane // threads to be, by kthread_create_info
+	tasks  map[uint64]*followLane // by task_struct, or by pid if a record has none
+	asked  map[uint64]*followLane // future threads, by the kernel stack of their requester
+	making map[uint64]*followLane // future threads, by kthread_create_info
 	events int
-	gone   int // lanes that made room for others
+	gone   int // lanes dropped to make room for others
 	begun  uint64
 	newest uint64
 }
 
-// followLane is one task, or a thread that has been asked for.
+// followLane is one task, or a thread that has been requested.
 type followLane struct {
 	name  string
 	stage string
-	since uint64 // of the stage
+	since uint64 // when the stage began
 	ended bool
-	addr  uint64 // of its task_struct, where that is known
-	last  uint64 // its newest event
+	addr  uint64 // its task_struct, if known
+	last  uint64 // time of its newest event
 	notes []followNote
-	keys  []followKey // under which it is found
+	keys  []followKey // the keys under which it is found
 }
 
 type followKey struct {
@@ -42,30 +41,28 @@ type followKey struct {
 	id uint64
 }
 
-// followNote is an event of a lane. A signal that was sent to it waits for its
-// outcome.
+// followNote is an event of a lane. A signal that was sent to the lane's task waits for its outcome.
 type followNote struct {
 	at    uint64
 	text  string
-	signo uint32 // 0 where nothing is to come
+	signo uint32 // 0 if no outcome is expected
 }
 
 const (
 	maxFollowed = 256 // lanes
-	maxNotes    = 8   // of a lane: more do not fit on a line
+	maxNotes    = 8   // per lane: more do not fit on a line
 	maxNote     = 512 // bytes
 	followStack = ^uint64(16<<10 - 1)
 	sigKill     = 9
 )
 
-// Stages of what is no thread that is being made.
+// Stages of tasks that are not threads in creation.
 const (
 	stageRuns  = "running"
 	stageEnded = "ended"
 )
 
-// Add takes an event in, with what it says in words (timeline.Live). Events come
-// in the order of time.
+// Add adds an event and its words (timeline.Live). Events come in order of time.
 func (f *Follow) Add(e *event.Event, line timeline.Line) {
 	if f.begun == 0 {
 		f.begun = e.Time
@@ -88,12 +85,12 @@ func (f *Follow) Add(e *event.Event, line timeline.Line) {
 	switch {
 	case told || e.Kind == event.ModuleGot || e.Kind == event.ModulePut:
 	case e.Kind == event.TaskExited || e.Kind == event.SignalDelivered:
-		// A program ends with all its threads; most did nothing that is traced.
+		// A program ends with all its threads, most of which did nothing that is traced.
 		if l := f.known(e.By); l != nil {
 			if line.What != "" {
 				l.note(e.Time, line.What, 0)
 			}
-			if e.Kind == event.SignalDelivered && e.Arg == sigKill { // as a program's other threads get at its end
+			if e.Kind == event.SignalDelivered && e.Arg == sigKill { // which a program's other threads get when it ends
 				l.enter(stageEnded, e.Time)
 			}
 		}
@@ -103,7 +100,7 @@ func (f *Follow) Add(e *event.Event, line timeline.Line) {
 	}
 }
 
-// lane is that of a task; a task that is new gets one.
+// lane returns the lane of a task; a new task gets a new one.
 func (f *Follow) lane(t event.Task, at uint64) *followLane {
 	l := f.known(t)
 	if l == nil {
@@ -114,8 +111,7 @@ func (f *Follow) lane(t event.Task, at uint64) *followLane {
 	return l
 }
 
-// known is the lane of a task, nil where it has none. A record may lack the
-// address; a pid is used again by other tasks.
+// known returns the lane of a task, nil if it has none. A record may lack the address, and pids are reused.
 func (f *Follow) known(t event.Task) *followLane {
 	if l := f.tasks[t.Addr]; l != nil && t.Addr != 0 {
 		return l
@@ -127,7 +123,7 @@ func (f *Follow) known(t event.Task) *followLane {
 	return l
 }
 
-// is makes a lane that of a task. A thread bears kthreadd's name until it is made.
+// is assigns a lane to a task. Until it is created, a thread bears kthreadd's name.
 func (f *Follow) is(l *followLane, t event.Task) {
 	if t.Addr != 0 {
 		l.addr = t.Addr
@@ -148,7 +144,7 @@ func (f *Follow) add(stage string, at uint64) *followLane {
 	return l
 }
 
-// find makes a lane the one of an id.
+// find makes a lane reachable by an id.
 func (f *Follow) find(l *followLane, in map[uint64]*followLane, id uint64) {
 	if in[id] == l {
 		return
@@ -157,7 +153,7 @@ func (f *Follow) find(l *followLane, in map[uint64]*followLane, id uint64) {
 	l.keys = append(l.keys, followKey{in, id})
 }
 
-// dropOne makes room: of the ended ones, else of all, that which is quiet longest.
+// dropOne makes room: it drops the lane quiet for longest, an ended one if possible.
 func (f *Follow) dropOne() {
 	at := 0
 	for i, l := range f.lanes {
@@ -174,7 +170,7 @@ func (f *Follow) dropOne() {
 	f.gone++
 }
 
-// quieter says which of two lanes a reader misses less.
+// quieter reports which of two lanes a reader would miss less.
 func quieter(a, b *followLane) bool {
 	if a.ended != b.ended {
 		return a.ended
@@ -198,7 +194,7 @@ func (l *followLane) note(at uint64, text string, signo uint32) {
 	l.last = max(l.last, at)
 }
 
-// birth follows a kernel thread from the request to its first wake-up.
+// birth follows a kernel thread from its request to its first wake-up.
 func (f *Follow) birth(e *event.Event) {
 	switch e.Kind {
 	case event.ThreadRequested:
@@ -238,7 +234,7 @@ func (f *Follow) birth(e *event.Event) {
 	}
 }
 
-// stages are those that a task enters by what it does itself.
+// stages are those that a task enters by its own actions.
 var stages = map[event.Kind]string{
 	event.ThreadFunction:     stageRuns,
 	event.ThreadStopAsked:    "in kthread_stop",
@@ -247,7 +243,7 @@ var stages = map[event.Kind]string{
 	event.ThreadParkAsked:    "in kthread_park",
 	event.ThreadParked:       "parked",
 	event.ThreadParkReturned: stageRuns,
-	event.WorkStarted:        "in a work",
+	event.WorkStarted:        "runs a work item",
 	event.WorkEnded:          stageRuns,
 	event.RequestAsked:       "in request_module",
 	event.RequestReturned:    stageRuns,
@@ -256,7 +252,7 @@ var stages = map[event.Kind]string{
 	event.ModuleInitEnd:      stageRuns,
 }
 
-// others are those that a task enters by what another one does to it.
+// others are those that a task enters through another task's action.
 var others = map[event.Kind]string{
 	event.ThreadStopAsked: "stopping",
 	event.ThreadParkAsked: "parking",
@@ -282,7 +278,7 @@ func (f *Follow) stage(e *event.Event) {
 	}
 }
 
-// freed forgets whose the address and the pid were.
+// freed forgets who had the address and the pid.
 func (f *Follow) freed(e *event.Event) {
 	l := f.known(e.Target)
 	if l == nil {
@@ -296,8 +292,7 @@ func (f *Follow) freed(e *event.Event) {
 	}
 }
 
-// signal notes at its target what was sent to it, and what became of it. It says
-// whether the event has been told that way.
+// signal notes at its target what was sent and what became of it. It reports whether that covers the event.
 func (f *Follow) signal(e *event.Event) bool {
 	switch e.Kind {
 	case event.SignalSent:
@@ -310,7 +305,7 @@ func (f *Follow) signal(e *event.Event) bool {
 	case event.SignalFlushed:
 		told := false
 		for signo := range uint32(64) {
-			if e.Data&(1<<signo) != 0 && f.outcome(e.Target, e.Time, signo+1, "thrown away") {
+			if e.Data&(1<<signo) != 0 && f.outcome(e.Target, e.Time, signo+1, "flushed") {
 				told = true
 			}
 		}
@@ -320,10 +315,10 @@ func (f *Follow) signal(e *event.Event) bool {
 }
 
 var generated = map[int64]string{
-	event.GenerateIgnored: "ignored", event.GenerateAlreadyPending: "pending already", event.GenerateOverflowFail: "lost",
+	event.GenerateIgnored: "ignored", event.GenerateAlreadyPending: "already pending", event.GenerateOverflowFail: "lost",
 }
 
-// outcome ends the waiting of a lane's oldest signal of that number.
+// outcome resolves the lane's oldest waiting signal of that number.
 func (f *Follow) outcome(of event.Task, at uint64, signo uint32, text string) bool {
 	l := f.known(of)
 	if l == nil || text == "" || signo == 0 {
@@ -335,7 +330,7 @@ func (f *Follow) outcome(of event.Task, at uint64, signo uint32, text string) bo
 			continue
 		}
 		n.text += ": " + text
-		if took := passed(n.at, at); took >= 50_000 { // else it was at once
+		if took := passed(n.at, at); took >= 50_000 { // else it was immediate
 			n.text += " after " + moment(took)
 		}
 		n.signo = 0

@@ -14,7 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// followed takes in the events up to a moment, as trace.at counts it.
+// followed adds the events up to a moment, as trace.at counts it.
 func followed(events []event.Event, until uint64) *Follow {
 	f, words := new(Follow), timeline.NewLive(demoResolve)
 	for i := range events {
@@ -26,7 +26,7 @@ func followed(events []event.Event, until uint64) *Follow {
 	return f
 }
 
-// demoOnly leaves the noise of its beginning out.
+// demoOnly drops the noise at the beginning.
 func demoOnly() []event.Event {
 	all := demoEvents()
 	for i := range all {
@@ -53,17 +53,17 @@ func TestFollow(t *testing.T) {
     0.3 s  3 tasks, 6 events
    0.5 ms  modprobe[85]  waits for kthread 0.3 s   asks for kthread "%s" · call…
    0.8 ms  %s[?]         first run 0.3 s           runs for the first time
-   0.6 ms  kthreadd[2]   running 0.3 s             takes up the request`},
+   0.6 ms  kthreadd[2]   running 0.3 s             picks up the request`},
 		{"asks for a module", 205180, 120, 20, `
     0.3 s  3 tasks, 15 events
    1.0 ms  modprobe[85]  running 0.3 s             init returned 0 · wakes K1[89] for the first time · gets kthread K1[…
    5.2 ms  K1[89]        in request_module 0.3 s   queues the helper /sbin/modprobe -q -- send_signal · request for "se…
-   0.6 ms  kthreadd[2]   running 0.3 s             takes up the request`},
+   0.6 ms  kthreadd[2]   running 0.3 s             picks up the request`},
 		{"a signal is sent", 510300, 120, 20, `
     0.6 s  7 tasks, 36 events
    1.0 ms  modprobe[85]      running 0.6 s             init returned 0 · wakes K1[89] for the first time · gets kthread…
  310.2 ms  K1[89]            running 0.6 s             SIGUSR1 from K2[94]: pending · request_module("send_signal") ret…
-  10.2 ms  kthreadd[2]       running 0.6 s             takes up the request · takes up the request
+  10.2 ms  kthreadd[2]       running 0.6 s             picks up the request · picks up the request
   14.1 ms  modprobe[93]      ended                     SIGCHLD to kworker/u4:1[30] is ignored · sends SIGCHLD to kworke…
   14.0 ms  modprobe[95]      ended                     init returned 0 · wakes K2[94] for the first time · gets kthread…
  310.2 ms  K2[94]            running 0.6 s             sends SIGUSR1 to K1[89] · calls its function send_signal_to_task…
@@ -73,34 +73,34 @@ func TestFollow(t *testing.T) {
  310.2 ms  K1[89]            running 0.6 s             SIGUSR1 from K2[94]: pen…
  310.2 ms  K2[94]            running 0.6 s             sends SIGUSR1 to K1[89] …
   14.4 ms  kworker/u4:1[30]  running 0.6 s             has waited for helper 93…
-           and 4 tasks that did less of late`},
+           and 4 tasks with less recent activity`},
 		{"one line", 510300, 80, 1, `
     0.6 s  7 tasks, 36 events`},
 		{"stopping", 1460300, 100, 20, `
     1.6 s  8 tasks, 42 events
    1.0 ms  modprobe[85]      running 1.6 s             init returned 0 · wakes K1[89] for the first…
  610.5 ms  K1[89]            running 1.5 s             SIGUSR1 from K2[94]: taken after 0.4 ms · SI…
-  10.2 ms  kthreadd[2]       running 1.6 s             takes up the request · takes up the request
+  10.2 ms  kthreadd[2]       running 1.6 s             picks up the request · picks up the request
   14.1 ms  modprobe[93]      ended                     SIGCHLD to kworker/u4:1[30] is ignored · sen…
   14.0 ms  modprobe[95]      ended                     init returned 0 · wakes K2[94] for the first…
-  1.260 s  K2[94]            stopping 0.3 s            sees that it should stop · sends SIGUSR1 to …
+  1.260 s  K2[94]            stopping 0.3 s            sees the stop request · sends SIGUSR1 to K1[…
   14.4 ms  kworker/u4:1[30]  running 1.5 s             has waited for helper 93 · SIGCHLD from modp…
   1.260 s  modprobe[101]     in kthread_stop 0.3 s     kthread_stop(K2[94])`},
 		{"the end", 2000000, 80, 20, `
     1.6 s  8 tasks, 52 events
    1.0 ms  modprobe[85]      running 1.6 s             init returned 0 · wakes …
-  1.273 s  K1[89]            ended                     ends · sees that it shou…
-  10.2 ms  kthreadd[2]       running 1.6 s             takes up the request · t…
+  1.273 s  K1[89]            ended                     ends · sees the stop req…
+  10.2 ms  kthreadd[2]       running 1.6 s             picks up the request · p…
   14.1 ms  modprobe[93]      ended                     SIGCHLD to kworker/u4:1[…
   14.0 ms  modprobe[95]      ended                     init returned 0 · wakes …
-  1.263 s  K2[94]            ended                     ends · sees that it shou…
+  1.263 s  K2[94]            ended                     ends · sees the stop req…
   14.4 ms  kworker/u4:1[30]  running 1.6 s             has waited for helper 93…
   1.276 s  modprobe[101]     running 0.3 s             frees module signal_hand…`},
 		{"narrow", 2000000, 40, 4, `
     1.6 s  8 tasks, 52 events
   14.4 ms  kworker/u…  running 1.6 s
   1.276 s  modprobe[…  running 0.3 s
-           and 6 tasks that did less of…`},
+           and 6 tasks with less recent…`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := followed(demoOnly(), test.until).Lines(TextOptions{Width: test.width}, test.height, 300*time.Millisecond)
@@ -111,7 +111,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestFollowOthers are moments that the demo has not.
+// TestFollowOthers checks moments that the demo does not have.
 func TestFollowOthers(t *testing.T) {
 	const stack, create = 0xffffc90000a04000, 0xffff888003000000
 	for _, test := range []struct {
@@ -147,10 +147,10 @@ func TestFollowOthers(t *testing.T) {
 			l.at(0, event.SignalSent, event.Event{By: k2, Target: k1, Arg: 15})
 			l.at(0, event.SignalGenerated, event.Event{By: k2, Target: k1, Arg: 15})
 		}, "SIGTERM from K2[94]: pending"},
-		{"signals are thrown away", func(l *trace) {
+		{"signals are flushed", func(l *trace) {
 			l.at(0, event.SignalSent, event.Event{By: k2, Target: k1, Arg: 64})
 			l.at(2000, event.SignalFlushed, event.Event{By: k1, Target: k1, Data: 1 << 63})
-		}, "from K2[94]: thrown away after 2.0 ms"},
+		}, "from K2[94]: flushed after 2.0 ms"},
 		{"a thread of a program that ends", func(l *trace) {
 			l.at(0, event.ModuleLoaded, event.Event{By: loader, Text: "m"})
 			l.at(10, event.SignalDelivered, event.Event{By: loader, Arg: 9})
@@ -175,25 +175,27 @@ func TestFollowOthers(t *testing.T) {
 	}
 }
 
-// TestFollowBound: however many tasks come, few are kept, and those that live.
+// TestFollowBound: however many tasks come, few are kept, and those are alive.
 func TestFollowBound(t *testing.T) {
 	f := new(Follow)
 	for i := range uint32(20 * maxFollowed) {
 		task := event.Task{PID: i + 10, TGID: i + 10, Comm: "t", Kthread: true, Addr: 0xffff888000000000 + uint64(i)*64}
-		f.Add(&event.Event{Time: uint64(i + 1), Kind: event.ThreadRequested, By: task, Ptr: uint64(i) << 14, Text: "x"}, timeline.Line{What: "asks"})
-		f.Add(&event.Event{Time: uint64(i + 1), Kind: event.ThreadPickedUp, By: k1, Aux: uint64(i) << 14, Ptr: uint64(i)}, timeline.Line{What: "takes"})
+		f.Add(&event.Event{Time: uint64(i + 1), Kind: event.ThreadRequested, By: task, Ptr: uint64(i) << 14, Text: "x"},
+			timeline.Line{What: "asks"})
+		f.Add(&event.Event{Time: uint64(i + 1), Kind: event.ThreadPickedUp, By: k1, Aux: uint64(i) << 14, Ptr: uint64(i)},
+			timeline.Line{What: "takes"})
 		f.Add(&event.Event{Time: uint64(i + 1), Kind: event.TaskExited, By: task}, timeline.Line{What: "ends"})
 	}
 	if n := len(f.tasks) + len(f.asked) + len(f.making); len(f.lanes) > maxFollowed || n > 4*maxFollowed {
 		t.Errorf("%d lanes and %d ids are kept", len(f.lanes), n)
 	}
-	if text := strings.Join(f.Lines(TextOptions{}, 5, 0), "\n"); !strings.Contains(text, "K1[89]") || !strings.Contains(text, "that did less of late") {
+	if text := strings.Join(f.Lines(TextOptions{}, 5, 0), "\n"); !strings.Contains(text, "K1[89]") ||
+		!strings.Contains(text, "with less recent activity") {
 		t.Errorf("it shows\n%s", text)
 	}
 }
 
-// FuzzFollow: whatever comes, in whatever order, fits the terminal and does it no
-// harm.
+// FuzzFollow: whatever comes, in whatever order, fits the terminal and does it no harm.
 func FuzzFollow(f *testing.F) {
 	seed := make([]byte, 0, 48*6)
 	for kind := range byte(48) {
@@ -205,11 +207,14 @@ func FuzzFollow(f *testing.F) {
 		width, height = 1+(width&0xff), height&0x3f
 		follow, words := new(Follow), timeline.NewLive(nil)
 		task := func(n byte) event.Task {
-			return event.Task{PID: uint32(n % 8), TGID: uint32(n % 4), Comm: foreign.Hostile[int(n)%len(foreign.Hostile)], Kthread: n%2 == 0, Addr: uint64(n % 3)}
+			return event.Task{PID: uint32(n % 8), TGID: uint32(n % 4), Comm: foreign.Hostile[int(n)%len(foreign.Hostile)],
+				Kthread: n%2 == 0, Addr: uint64(n % 3)}
 		}
 		for ; len(data) >= 6; data = data[6:] {
-			e := &event.Event{Kind: event.Kind(data[0]), Time: uint64(data[1]) << 20, By: task(data[2]), Target: task(data[3]), Arg: uint32(data[4]),
-				Ptr: uint64(data[5]) << 14, Aux: uint64(data[4]) << 14, Ret: int64(int8(data[5])), Data: uint64(data[1]) << (data[5] % 64),
+			e := &event.Event{Kind: event.Kind(data[0]), Time: uint64(data[1]) << 20, By: task(data[2]), Target: task(data[3]),
+				Arg: uint32(data[4]),
+				Ptr: uint64(data[5]) << 14, Aux: uint64(data[4]) << 14, Ret: int64(int8(data[5])),
+				Data: uint64(data[1]) << (data[5] % 64),
 				Text: foreign.Hostile[int(data[4])%len(foreign.Hostile)]}
 			line, _ := words.Add(e)
 			follow.Add(e, line)

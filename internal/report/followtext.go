@@ -9,17 +9,16 @@ import (
 	"time"
 )
 
-// Widths of the lanes' columns; what is left is for the events.
+// Widths of the lanes' columns; the events get the rest.
 const (
 	maxLaneName  = 22
-	stageWidth   = 24 // always, so that the events stay where they are
+	stageWidth   = 24 // fixed, so that the events stay in place
 	minLaneNotes = 12 // with less room there are none
 )
 
-// Lines draws the lanes into a width (of opt; 0 is the default) and a height: the
-// time of the guest, and a line a lane with its newest event first. Where there
-// are too many, those that are quiet longest are left out, the ended ones first.
-// quiet is how long ago the newest event came.
+// Lines draws the lanes into opt's width (0 is the default) and the given height: the guest's time, then a line per
+// lane with its newest event first. If there are too many lanes, the longest quiet are left out, ended ones first.
+// quiet is the time since the newest event arrived.
 func (f *Follow) Lines(opt TextOptions, height int, quiet time.Duration) []string {
 	if opt.Width == 0 {
 		opt.Width = defaultWidth
@@ -36,7 +35,8 @@ func (f *Follow) Lines(opt TextOptions, height int, quiet time.Duration) []strin
 		lines = append(lines, p.lane(cells))
 	}
 	if left := len(f.lanes) + f.gone - len(shown); left > 0 && len(lines) < height {
-		lines = append(lines, clip(fmt.Sprintf("%s  and %s that did less of late", strings.Repeat(" ", timeWidth), number(left, "task")), opt.Width))
+		more := fmt.Sprintf("%s  and %s with less recent activity", strings.Repeat(" ", timeWidth), number(left, "task"))
+		lines = append(lines, clip(more, opt.Width))
 	}
 	return lines
 }
@@ -50,11 +50,11 @@ func number(n int, what string) string {
 
 func (f *Follow) head(now uint64) string {
 	elapsed := fmt.Sprintf("%.1f s", float64(passed(f.begun, now))/1e9)
-	return fmt.Sprintf("%s  %s, %s", padLeft(elapsed, timeWidth), number(len(f.lanes)+f.gone, "task"), number(f.events, "event"))
+	return fmt.Sprintf("%s  %s, %s", padLeft(elapsed, timeWidth), number(len(f.lanes)+f.gone, "task"),
+		number(f.events, "event"))
 }
 
-// fitting are the lanes that have room, in their order. One line is kept to say
-// how many have not.
+// fitting are the lanes that fit, in order. One line is reserved to say how many do not.
 func (f *Follow) fitting(rows int) []*followLane {
 	if len(f.lanes) <= rows && f.gone == 0 {
 		return f.lanes
@@ -80,7 +80,7 @@ func (f *Follow) fitting(rows int) []*followLane {
 	return slices.DeleteFunc(slices.Clone(f.lanes), func(l *followLane) bool { return !stay[l] })
 }
 
-// laneCells are the texts of one lane's line, harmless for a terminal.
+// laneCells are the texts of one lane's line, harmless to a terminal.
 type laneCells struct {
 	when, name, stage, notes string
 	nameWidth                int
@@ -113,7 +113,7 @@ func (f *Follow) cells(lanes []*followLane, now uint64) []laneCells {
 	return list
 }
 
-// passed is the time between two moments. Records may come a little late.
+// passed is the time between two moments, at least 0: records may arrive slightly out of order.
 func passed(from, to uint64) int64 { return int64(min(to-min(from, to), 1<<62)) }
 
 // age is short and does not flicker: whole seconds from ten on.
@@ -128,10 +128,11 @@ func age(ns int64) string {
 	}
 }
 
-// lane lays one lane out, within the width.
+// lane lays out one lane within the width.
 func (p *printer) lane(c laneCells) string {
 	name, stage := min(c.nameWidth, max(1, p.opt.Width/4)), min(stageWidth, max(1, p.opt.Width/3))
-	line := padLeft(c.when, timeWidth) + "  " + padRight(clip(c.name, name), name) + "  " + padRight(clip(c.stage, stage), stage)
+	line := padLeft(c.when, timeWidth) + "  " + padRight(clip(c.name, name), name) + "  " +
+		padRight(clip(c.stage, stage), stage)
 	if rest := p.opt.Width - timeWidth - name - stage - 6; rest >= minLaneNotes {
 		line += "  " + clip(c.notes, rest)
 	}
@@ -144,7 +145,7 @@ func (p *printer) lane(c laneCells) string {
 
 func padRight(s string, width int) string { return s + strings.Repeat(" ", max(0, width-cells(s))) }
 
-// clip cuts a harmless text to so many cells, with … where something is missing.
+// clip cuts a harmless text to width cells, with … where something is missing.
 func clip(s string, width int) string {
 	if cells(s) <= width {
 		return s

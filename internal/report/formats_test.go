@@ -45,8 +45,8 @@ func TestFormatsGolden(t *testing.T) {
 	}
 }
 
-// hostileResult has everything that a result can have, and hostile texts in all
-// of it. The class of its verdict is ours, so that all of it is shown.
+// hostileResult has everything that a result can have, with hostile texts everywhere. The class of its verdict is ours,
+// so that everything is shown.
 func hostileResult(turn int) *result.Result {
 	r := blindResult(fullEvents())
 	whole := resultOf(hostileEvents(), inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true})
@@ -61,7 +61,7 @@ func hostileResult(turn int) *result.Result {
 	return r
 }
 
-// turns leave no text out: each is in a quarter of all fields.
+// turns omits no text: each is in a quarter of all fields.
 var turns = []int{0, 6, 12, 18}
 
 func eachHostile(t *testing.T, check func(t *testing.T, r *result.Result)) {
@@ -75,7 +75,7 @@ func eachHostile(t *testing.T, check func(t *testing.T, r *result.Result)) {
 	})
 }
 
-// checkHarmless sees that a terminal can show a text.
+// checkHarmless checks that a terminal can show a text.
 func checkHarmless(t *testing.T, text []byte) {
 	t.Helper()
 	if !utf8.Valid(text) {
@@ -128,8 +128,7 @@ func TestHostileKTAP(t *testing.T) {
 	})
 }
 
-// checkKTAP sees that the kernel's parser understands what was meant, and
-// nothing else.
+// checkKTAP checks that the kernel's parser understands what was meant, and nothing else.
 func checkKTAP(t *testing.T, got []byte, list []check) {
 	t.Helper()
 	parsed := foreign.KTAP(t, got)
@@ -137,15 +136,18 @@ func checkKTAP(t *testing.T, got []byte, list []check) {
 		t.Fatalf("%d tests with %d errors, want %d without", len(parsed.Tests), parsed.Errors, len(list))
 	}
 	for i, c := range list {
-		want := map[checkState]string{checkPassed: "SUCCESS", checkFailed: "FAILURE", checkBroken: "FAILURE", checkSkipped: "SKIPPED"}[c.state]
+		want := map[checkState]string{checkPassed: "SUCCESS", checkFailed: "FAILURE", checkBroken: "FAILURE",
+			checkSkipped: "SKIPPED"}[c.state]
 		if p := parsed.Tests[i]; p.Name != string(c.name) || p.Status != want || p.Errors != 0 || len(p.Tests) != 0 {
-			t.Errorf("test %d is %s %s (%d errors, %d parts), want %s %s", i+1, p.Name, p.Status, p.Errors, len(p.Tests), c.name, want)
+			t.Errorf("test %d is %s %s (%d errors, %d parts), want %s %s", i+1, p.Name, p.Status, p.Errors, len(p.Tests),
+				c.name, want)
 		}
 	}
 }
 
 func TestKTAPOfVerdicts(t *testing.T) {
-	for _, class := range []result.Class{result.Pass, result.Build, result.Preflight, result.Host, result.Lost, result.Timeout, result.Leak, result.Panic} {
+	for _, class := range []result.Class{result.Pass, result.Build, result.Preflight, result.Host, result.Lost,
+		result.Timeout, result.Leak, result.Panic} {
 		r := resultOf(demoEvents(), done)
 		r.Verdict = result.Verdict{Class: class, Message: "m"}
 		if class == result.Build || class == result.Preflight {
@@ -161,7 +163,8 @@ func TestKTAPOfVerdicts(t *testing.T) {
 			if c.state == checkPassed {
 				passed++
 			}
-			if c.name == result.Leak && c.state == checkPassed && (class == result.Build || class == result.Lost || class == result.Preflight) {
+			if c.name == result.Leak && c.state == checkPassed &&
+				(class == result.Build || class == result.Lost || class == result.Preflight) {
 				t.Errorf("%s: that nothing leaked is not known", class)
 			}
 		}
@@ -171,8 +174,7 @@ func TestKTAPOfVerdicts(t *testing.T) {
 	}
 }
 
-// TestHostileMermaid: the parser sees the arrows that were meant, and their texts
-// as they were meant.
+// TestHostileMermaid: the parser sees the intended arrows and texts.
 func TestHostileMermaid(t *testing.T) {
 	eachHostile(t, func(t *testing.T, r *result.Result) {
 		got := written(t, Mermaid, r)
@@ -191,7 +193,7 @@ func TestHostileMermaid(t *testing.T) {
 	})
 }
 
-// mermaidPlain is a text as a reader is to see it.
+// mermaidPlain is a text as a reader should see it.
 func mermaidPlain(s string) string {
 	if s = strings.TrimSpace(cut(unglue(s))); s == "" {
 		return "?"
@@ -199,8 +201,7 @@ func mermaidPlain(s string) string {
 	return s
 }
 
-// mermaidDecoded turns the entities back that Mermaid keeps until it draws:
-// ﬂ°°35¶ß stands for #35;.
+// mermaidDecoded decodes the entities that Mermaid keeps until it draws: ﬂ°°35¶ß stands for #35;.
 func mermaidDecoded(s string) string {
 	for {
 		before, rest, ok := strings.Cut(s, "ﬂ°°")
@@ -214,8 +215,8 @@ func mermaidDecoded(s string) string {
 	}
 }
 
-// TestHostileMarkdown: another's parser sees paragraphs, our table, our bold
-// words and code, and nothing that a guest began.
+// TestHostileMarkdown: a foreign parser sees paragraphs, our table, our bold words and code, and nothing that a guest
+// began.
 func TestHostileMarkdown(t *testing.T) {
 	allowed := []string{"paragraph", "strong", "codespan", "text", "table", "code", "space"}
 	eachHostile(t, func(t *testing.T, r *result.Result) {
@@ -247,7 +248,7 @@ func TestReadJSONAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var one, two any // for bytes that are no UTF-8 may be written in two ways
+	var one, two any // bytes that are not UTF-8 may be written in two ways
 	if err := errors.Join(json.Unmarshal(first, &one), json.Unmarshal(written(t, JSON, again), &two)); err != nil {
 		t.Fatal(err)
 	}

@@ -6,21 +6,22 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// Code of the full demo that the demo has not.
+// Code of the full demo that the demo does not have.
 const (
 	workFunc   = incFunc + 0x120
 	workerMain = 0xffffffff810a2000
 )
 
-// fullEvents is the demo and all that it does not have: a kthread_worker, a
-// parked thread, references, a thread that ends by itself and one that outlives
-// its module, requests that fail, and a signal of every outcome.
+// fullEvents is the demo plus everything that it lacks: a kthread_worker, a parked thread, references, a thread that
+// ends by itself and one that outlives its module, requests that fail, and a signal of every outcome.
 func fullEvents() []event.Event {
 	t := &trace{events: addressed(demoEvents())}
 	const sh = 0xffffffffc0605000
-	t.at(2_000_000, event.ModuleLoaded, event.Event{By: loader, Ptr: sh, Func: incFunc, Data: startup, Text: "signal_handling"})
+	t.at(2_000_000, event.ModuleLoaded,
+		event.Event{By: loader, Ptr: sh, Func: incFunc, Data: startup, Text: "signal_handling"})
 	t.at(2_000_010, event.ModuleInitBegin, event.Event{By: loader, Ptr: sh, Text: "signal_handling"})
-	t.at(2_000_020, event.ModuleGot, event.Event{By: loader, Ptr: sh, Text: "signal_handling", Func: shCleanup + 0x30, Arg: 1})
+	t.at(2_000_020, event.ModuleGot,
+		event.Event{By: loader, Ptr: sh, Text: "signal_handling", Func: shCleanup + 0x30, Arg: 1})
 	t.at(2_000_030, event.ModuleInitEnd, event.Event{By: loader, Ptr: sh})
 	t.workers(2_010_000)
 	t.endings(2_100_000)
@@ -48,7 +49,7 @@ func at1(t event.Task) event.Task {
 	return t
 }
 
-// workers: a worker with three runs of one work, parked and stopped twice.
+// workers: a worker that runs one work item three times, is parked, and is stopped twice.
 func (t *trace) workers(us uint64) {
 	w := at1(kthr("worker", 120))
 	asker := at1(loader)
@@ -75,8 +76,8 @@ func (t *trace) workers(us uint64) {
 	t.at(us+11_100, event.ThreadStopReturned, event.Event{By: asker})
 }
 
-// endings: by itself, never ran, not created, its requester killed, and one that
-// outlives its module, each of which the pid of the one before serves again.
+// endings: by itself, never ran, not created, requester killed, and outlives its module; each reuses the pid of the one
+// before.
 func (t *trace) endings(us uint64) {
 	asker, killed := at1(loader), at1(proc("modprobe", 131))
 	self := event.Task{PID: 121, TGID: 121, Comm: "self", Kthread: true, Addr: 0xffff888020000000}
@@ -90,10 +91,12 @@ func (t *trace) endings(us uint64) {
 	t.at(us+3_700, event.TaskExited, event.Event{By: never, Ret: -4, Data: 1})
 	t.at(us+3_800, event.ThreadStopReturned, event.Event{By: asker, Ret: -4})
 	t.at(us+5_000, event.ThreadRequested, event.Event{By: asker, Ptr: 0xffffc90000d00000, Func: incFunc, Text: "none"})
-	t.at(us+5_100, event.ThreadPickedUp, event.Event{By: kthreadd, Ptr: 0xffff888003000000, Func: incFunc, Aux: 0xffffc90000d03d20})
+	t.at(us+5_100, event.ThreadPickedUp,
+		event.Event{By: kthreadd, Ptr: 0xffff888003000000, Func: incFunc, Aux: 0xffffc90000d03d20})
 	t.at(us+5_200, event.ThreadForked, event.Event{By: kthreadd, Ptr: 0xffff888003000000, Ret: -12})
 	t.at(us+5_300, event.ThreadCreated, event.Event{By: asker, Ret: -12})
-	t.at(us+6_000, event.ThreadRequested, event.Event{By: killed, Ptr: 0xffffc90000e00000, Func: incFunc, Data: 7, Text: "late"})
+	t.at(us+6_000, event.ThreadRequested,
+		event.Event{By: killed, Ptr: 0xffffc90000e00000, Func: incFunc, Data: 7, Text: "late"})
 	t.at(us+6_100, event.ThreadCreated, event.Event{By: killed, Ret: -4})
 	t.at(us+6_200, event.ThreadPickedUp, event.Event{By: kthreadd, Ptr: 0xffff888003000000, Func: incFunc, Data: 7})
 	late := event.Task{PID: 122, TGID: 122, Comm: "kthreadd", Kthread: true, Addr: 0xffff888020004000}
@@ -111,7 +114,8 @@ func (t *trace) outcomes(us uint64) {
 	app, by := at1(proc("app", 140)), at1(proc("sh", 141))
 	kill := []uint64{trampoline, 0xffffffff81090005, 0xffffffff81400044}
 	send := func(at uint64, target event.Task, sig uint32, handler, bits uint64, result int64) {
-		t.at(at, event.SignalSent, event.Event{By: by, Target: target, Arg: sig, Func: handler, Data: bits, Ptr: 141, Stack: kill})
+		t.at(at, event.SignalSent, event.Event{By: by, Target: target, Arg: sig, Func: handler, Data: bits, Ptr: 141,
+			Stack: kill})
 		t.at(at+1, event.SignalGenerated, event.Event{By: by, Target: target, Arg: sig, Ret: result})
 	}
 	send(us, left, 10, event.HandlerIgnore, 0, event.GenerateIgnored)
@@ -136,17 +140,19 @@ func (t *trace) outcomes(us uint64) {
 	t.at(us+2100, event.SignalFlushed, event.Event{By: left, Target: left, Data: 0, Stack: []uint64{incFunc + 0x90}})
 }
 
-// failures: requests that fail, that are refused, that run no modprobe of their own
-// and that do not wait.
+// failures: requests that fail, that are refused, that run no modprobe of their own, and that do not wait.
 func (t *trace) failures(us uint64) {
 	ask := func(at uint64, by event.Task, name string, wait uint32) {
-		t.at(at, event.RequestAsked, event.Event{By: by, Arg: wait, Text: "%s", Stack: []uint64{0xffffffff810a0c05, incFunc + 0x52}})
+		t.at(at, event.RequestAsked, event.Event{By: by, Arg: wait, Text: "%s",
+			Stack: []uint64{0xffffffff810a0c05, incFunc + 0x52}})
 		t.at(at+10, event.RequestNamed, event.Event{By: by, Text: name})
 		t.at(at+20, event.RequestAdmitted, event.Event{By: by, Arg: wait, Text: name})
 	}
 	run := func(at uint64, by event.Task, name string, pid uint32, exec bool, status, ret int64, wait uint32) {
 		info := 0xffff888002000000 + uint64(pid)
-		t.at(at+30, event.HelperQueued, event.Event{By: by, Ptr: info, Arg: 1 + wait, Text: "/sbin/modprobe", Args: []string{"/sbin/modprobe", "-q", "--", name}, Env: []string{"HOME=/"}})
+		t.at(at+30, event.HelperQueued,
+			event.Event{By: by, Ptr: info, Arg: 1 + wait, Text: "/sbin/modprobe",
+				Args: []string{"/sbin/modprobe", "-q", "--", name}, Env: []string{"HOME=/"}})
 		child := at1(proc("modprobe", pid))
 		t.at(at+40, event.HelperForked, event.Event{By: at1(proc("kworker/u4:1", pid)), Ptr: info})
 		if exec {

@@ -10,7 +10,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// hooks is the table of where the tracer listened.
+// hooks is the table of the tracer's hooks.
 func (p *printer) hooks(hooks []result.Hook) {
 	if len(hooks) == 0 {
 		return
@@ -23,7 +23,7 @@ func (p *printer) hooks(hooks []result.Hook) {
 	}
 	var rows [][]string
 	for _, h := range hooks {
-		cells := []string{clean(h.Name), clean(h.Kind), hookState(h, proofRan(hooks)), fmt.Sprint(h.Fired)}
+		cells := []string{clean(h.Name), clean(h.Kind), hookState(h, selfTestRan(hooks)), fmt.Sprint(h.Fired)}
 		if measured {
 			cells = append(cells, perCall(h))
 		}
@@ -36,24 +36,24 @@ func (p *printer) hooks(hooks []result.Hook) {
 	p.table(append(heads, "note"), rows)
 }
 
-// proofRan: where no hook at all proved, there was no self-test.
-func proofRan(hooks []result.Hook) bool {
+// selfTestRan reports whether there was a self-test: without one, no hook at all is proved.
+func selfTestRan(hooks []result.Hook) bool {
 	return slices.ContainsFunc(hooks, func(h result.Hook) bool { return h.Proved })
 }
 
-func hookState(h result.Hook, proof bool) string {
+func hookState(h result.Hook, tested bool) string {
 	switch {
 	case !h.Attached:
 		return "not attached"
 	case h.Proved:
 		return "proved"
-	case proof:
+	case tested:
 		return "NOT PROVED"
 	}
 	return "attached"
 }
 
-// perCall is what one call of a hook costs, "" where it was not measured.
+// perCall is what one call of a hook costs, "" if that was not measured.
 func perCall(h result.Hook) string {
 	if h.Runs == 0 {
 		return ""
@@ -61,26 +61,25 @@ func perCall(h result.Hook) string {
 	return fmt.Sprint(h.RunNS / h.Runs)
 }
 
-// unproved names in one paragraph the hooks that do not listen and what is not
-// known for it.
+// unproved lists in one paragraph the hooks that record nothing, and what is unknown because of that.
 func (p *printer) unproved(r *result.Result) {
-	var deaf []string
+	var silent []string
 	for _, h := range r.Hooks {
-		if !h.Proved && (!h.Attached || proofRan(r.Hooks)) && (len(h.Kinds) == 0 || hides(h, r.Unknown)) {
-			deaf = append(deaf, clean(h.Name))
+		if !h.Proved && (!h.Attached || selfTestRan(r.Hooks)) && (len(h.Kinds) == 0 || hides(h, r.Unknown)) {
+			silent = append(silent, clean(h.Name))
 		}
 	}
 	lost := unknownWords(r.Unknown)
-	if len(deaf) == 0 && lost == "" {
+	if len(silent) == 0 && lost == "" {
 		return
 	}
 	words := ""
-	if len(deaf) > 0 {
-		words = "not proved: " + strings.Join(deaf, ", ")
+	if len(silent) > 0 {
+		words = "not proved: " + strings.Join(silent, ", ")
 	}
 	if lost != "" {
 		words = join("; ", words, "so it is not known "+lost)
-		if len(deaf) == 0 {
+		if len(silent) == 0 {
 			words = "not known: " + lost
 		}
 	}
@@ -90,14 +89,14 @@ func (p *printer) unproved(r *result.Result) {
 	p.para("", words)
 }
 
-// hides: a hook whose records others write as well hides nothing.
+// hides reports whether a hook's absence hides anything: it does not if other hooks write its records too.
 func hides(h result.Hook, unknown map[string]string) bool {
 	return slices.ContainsFunc(h.Kinds, func(kind string) bool { _, ok := unknown[kind]; return ok })
 }
 
-// hidden says for a kind of record what is not known without it.
+// hidden says for each kind of record what is not known without it.
 var hidden = []struct{ kind, words string }{
-	{"thread_requested", "from where threads are asked for"},
+	{"thread_requested", "where threads are requested"},
 	{"thread_picked_up", "when kthreadd takes a request"},
 	{"thread_forked", "when threads are forked"},
 	{"thread_first_run", "when threads first run"},
@@ -105,18 +104,18 @@ var hidden = []struct{ kind, words string }{
 	{"thread_woken", "who wakes new threads"},
 	{"thread_function", "when thread functions are called"},
 	{"thread_stop_asked", "who stops threads"},
-	{"thread_stop_seen", "when threads see their stop"},
+	{"thread_stop_seen", "when threads see the stop request"},
 	{"thread_stop_returned", "when kthread_stop returns"},
 	{"task_exited", "when threads and helpers end"},
 	{"task_freed", "when threads are freed"},
-	{"request_asked", "from where request_module is called"},
+	{"request_asked", "where request_module is called"},
 	{"request_named", "how long requests are throttled"},
 	{"request_admitted", "when requests pass the limiter"},
 	{"request_returned", "what request_module returns"},
 	{"request_duplicate", "which requests are duplicates"},
 	{"helper_queued", "which helper serves a request"},
 	{"helper_forked", "which task a helper is"},
-	{"helper_waited", "when the kernel has a helper's status"},
+	{"helper_waited", "when the kernel gets a helper's exit status"},
 	{"task_execed", "when helpers are executed"},
 	{"module_loaded", "when modules are loaded"},
 	{"module_init_begin", "how long inits take"},
@@ -124,9 +123,9 @@ var hidden = []struct{ kind, words string }{
 	{"module_freed", "when modules are freed"},
 	{"module_got", "who takes references to modules"},
 	{"module_put", "who drops references to modules"},
-	{"signal_sent", "from where and why signals are sent"},
+	{"signal_sent", "where and why signals are sent"},
 	{"signal_generated", "which signals are queued"},
-	{"signal_dequeued", "who takes signals"},
+	{"signal_dequeued", "who dequeues signals"},
 	{"signal_flushed", "who flushes signals"},
 	{"signal_delivered", "what processes do with signals"},
 	{"signal_allowed", "which signals threads allow"},
@@ -135,9 +134,9 @@ var hidden = []struct{ kind, words string }{
 	{"thread_parked", "when threads are parked"},
 	{"thread_park_returned", "when kthread_park returns"},
 	{"thread_unparked", "who unparks threads"},
-	{"work_queued", "who queues works"},
-	{"work_started", "when works start"},
-	{"work_ended", "when works end"},
+	{"work_queued", "who queues work items"},
+	{"work_started", "when work items start"},
+	{"work_ended", "when work items end"},
 }
 
 // unknownWords says what is not known, in the order of hidden.

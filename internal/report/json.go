@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package report shows a result.Result: as text for a terminal and as the JSON
-// that other programs read. It is pure. Names and lines that come from the guest
-// are not trusted: what a terminal would act on is shown escaped.
+// Package report shows a result.Result: as text for a terminal, and as JSON for other programs. It is pure. It does not
+// trust names and lines that come from the guest: whatever a terminal would act on is escaped.
 package report
 
 import (
@@ -13,12 +12,11 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// maxJSON bounds what ReadJSON takes in; the reports of long runs have some
-// tens of megabytes.
+// maxJSON bounds what ReadJSON accepts; the reports of long runs have tens of megabytes.
 const maxJSON = 512 << 20
 
-// JSON writes r indented, with its fields in the order of the contract and no
-// null where a list belongs. r itself is normalized (result.Result.Normalize).
+// JSON writes r indented, its fields in the order of the contract, without null where a list belongs. It normalizes r
+// itself (result.Result.Normalize).
 func JSON(w io.Writer, r *result.Result) error {
 	r.Normalize()
 	enc := json.NewEncoder(w)
@@ -30,8 +28,8 @@ func JSON(w io.Writer, r *result.Result) error {
 	return nil
 }
 
-// ReadJSON reads what JSON wrote. Unknown fields are passed over, for later
-// versions may add some; another schema is an error.
+// ReadJSON reads what JSON wrote. It ignores unknown fields, since later versions may add some; another schema is an
+// error.
 func ReadJSON(rd io.Reader) (*result.Result, error) {
 	limited := &io.LimitedReader{R: rd, N: maxJSON}
 	r := &result.Result{}

@@ -12,14 +12,13 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// What CI servers show of a message, and what they can bear of a log. Their
-// parsers refuse a text of 10 MB.
+// What CI servers show of a message, and how much log they accept. Their parsers refuse a text of 10 MB.
 const (
 	maxAttribute = 1000
 	maxLog       = 1 << 20
 )
 
-// The elements of JUnit's XML, in the order that Jenkins' schema wants.
+// The elements of JUnit's XML, in the order that Jenkins' schema demands.
 type (
 	junitSuites struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -63,8 +62,8 @@ type (
 	}
 )
 
-// JUnit writes the result as JUnit's XML, a test case for each class of verdict
-// but pass. The story is its standard output, the console its standard error.
+// JUnit writes the result as JUnit XML, with a test case for each verdict class except pass. The story becomes standard
+// output, the console standard error.
 func JUnit(w io.Writer, r *result.Result) error {
 	suite, err := newSuite("kmodlab "+clean(r.Machine.Name), r)
 	if err != nil {
@@ -81,7 +80,8 @@ func newSuite(name string, r *result.Result) (junitSuite, error) {
 	suite.Time = seconds(suite.ms)
 	suite.Properties = []junitProperty{
 		{"verdict", cut(clean(string(r.Verdict.Class)))}, {"kernel", cut(clean(r.Machine.Kernel))},
-		{"accel", cut(clean(r.Machine.Accel))}, {"qemu", cut(clean(r.Machine.QEMU))}, {"lost_records", fmt.Sprint(r.Dropped.Total)},
+		{"accel", cut(clean(r.Machine.Accel))}, {"qemu", cut(clean(r.Machine.QEMU))},
+		{"lost_records", fmt.Sprint(r.Dropped.Total)},
 	}
 	for _, c := range checks(r) {
 		suite.add(c, r.Phases)
@@ -120,12 +120,13 @@ func writeSuites(w io.Writer, suites []junitSuite) error {
 func (s *junitSuite) add(c check, phases []result.Phase) {
 	t := junitCase{Name: string(c.name), Class: "kmodlab", Time: seconds(0)}
 	for _, p := range phases {
-		if p.Name == string(c.name) { // only the build is a phase of that name
+		if p.Name == string(c.name) { // only the build is also a phase
 			t.Time = seconds(p.MS)
 		}
 	}
 	s.Tests++
-	fault := &junitFault{Type: string(c.name), Message: cut(c.text), Text: lastLines(strings.Join(append([]string{c.text}, c.detail...), "\n"))}
+	fault := &junitFault{Type: string(c.name), Message: cut(c.text),
+		Text: lastLines(strings.Join(append([]string{c.text}, c.detail...), "\n"))}
 	switch c.state {
 	case checkFailed:
 		t.Failure = fault

@@ -11,9 +11,8 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// KTAP writes the result as the kernel's own test results are written (version
-// 1, Documentation/dev-tools/ktap.rst), a test for each class of verdict but
-// pass. Whatever the guest wrote stands behind "#   ", where it can be no result.
+// KTAP writes the result in the format of the kernel's own tests (version 1, Documentation/dev-tools/ktap.rst), with a
+// test for each verdict class except pass. Text from the guest follows "#   ", where it cannot pass for a result.
 func KTAP(w io.Writer, r *result.Result) error {
 	buf := bufio.NewWriter(w)
 	list := checks(r)
@@ -42,8 +41,7 @@ func writeChecks(buf *bufio.Writer, indent string, list []check) {
 	}
 }
 
-// The kernel's parser takes these for the end of the log, wherever they stand on
-// a line, and a crash may well say so.
+// The kernel's parser takes these for the end of the log wherever they occur on a line, and a crash may well print one.
 var ktapEnds = strings.NewReplacer(
 	"List of all partitions:", `List of all partitions\x3a`,
 	"Kernel panic - not syncing: VFS:", `Kernel panic - not syncing: VFS\x3a`,

@@ -11,13 +11,12 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Widths of the story's columns. They grow with their longest cell, up to a
-// bound; longer cells wrap.
+// Widths of the story's columns. They grow with their longest cell, up to a bound; longer cells wrap.
 const (
 	timeWidth = 9
 	maxWho    = 22
 	maxWhat   = 42
-	narrow    = 90 // below this what and how share one column
+	narrow    = 90 // below this width, what and how share one column
 )
 
 // story lays the rows out in columns: time, who, what, how.
@@ -46,7 +45,8 @@ func (p *printer) story(rows []row) {
 		case p.opt.Width < narrow:
 			columns = append(columns, column{text: r.what + ": " + r.how, width: rest, color: r.color})
 		default:
-			columns = append(columns, column{text: r.what, width: what}, column{text: r.how, width: rest - what - 2, color: r.color})
+			columns = append(columns, column{text: r.what, width: what},
+				column{text: r.how, width: rest - what - 2, color: r.color})
 		}
 		p.columns(columns)
 	}
@@ -81,7 +81,7 @@ func (p *printer) columns(cols []column) {
 	}
 	for n := range most {
 		var b strings.Builder
-		blanks := 0 // spaces owed: none at the end of a line
+		blanks := 0 // spaces still to print; none at the end of a line
 		for i, c := range cols {
 			cell := ""
 			if n < len(lines[i]) {
@@ -116,8 +116,8 @@ func widest(list []int) int {
 	return at
 }
 
-// table prints rows under heads, each column as wide as its longest cell but
-// the last, which takes what is left and wraps.
+// table prints rows under heads. Each column is as wide as its longest cell, except the last, which takes the remaining
+// width and wraps.
 func (p *printer) table(heads []string, rows [][]string) {
 	width := make([]int, len(heads))
 	for _, r := range append([][]string{heads}, rows...) {
@@ -174,7 +174,7 @@ func (p *printer) commands(commands []result.Command) {
 	}
 }
 
-// counts is what the summary says.
+// counts holds the figures of the summary.
 type counts struct {
 	modules, threads, requests, signals, background, fired uint64
 }
@@ -207,7 +207,7 @@ func count(r *result.Result) counts {
 	return c
 }
 
-// lostKinds names the kinds of which records were lost, most first.
+// lostKinds lists the kinds of lost records, most frequent first.
 func lostKinds(byKind map[string]uint64) string {
 	var parts []string
 	for _, kind := range sortedKinds(byKind) {

@@ -14,8 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Named is one of several runs: the name that tells it from the others, and how
-// long it took.
+// Named is one of several runs, with its distinct name and how long it took.
 type Named struct {
 	Name   string
 	Took   time.Duration
@@ -51,14 +50,14 @@ func JUnitAll(w io.Writer, runs []Named) error {
 			return err
 		}
 		for i := range suite.Cases {
-			suite.Cases[i].Class = suite.Name // by which CI servers group them
+			suite.Cases[i].Class = suite.Name // CI servers group by it
 		}
 		suites = append(suites, suite)
 	}
 	return writeSuites(w, suites)
 }
 
-// KTAPAll writes a test for each run, with its classes of verdicts as subtests.
+// KTAPAll writes a test for each run, with the verdict classes as its subtests.
 func KTAPAll(w io.Writer, runs []Named) error {
 	buf := bufio.NewWriter(w)
 	fmt.Fprintf(buf, "KTAP version 1\n1..%d\n", len(runs))
@@ -79,13 +78,12 @@ func KTAPAll(w io.Writer, runs []Named) error {
 	return nil
 }
 
-// ktapName is a name behind which no directive (# SKIP) can stand.
+// ktapName is a name that no directive (# SKIP) can follow.
 func ktapName(s string) string {
 	return ktapText(strings.ReplaceAll(strings.TrimSpace(clean(s)), "#", `\x23`))
 }
 
-// Line is one of several runs on a line of its own. width is that of the longest
-// name.
+// Line is one of several runs on one line. width is that of the longest name.
 func Line(r Named, width int, color bool) string {
 	p := printer{opt: TextOptions{Color: color}}
 	v := r.Result.Verdict
@@ -95,10 +93,11 @@ func Line(r Named, width int, color bool) string {
 	}
 	name := clean(r.Name)
 	pad := strings.Repeat(" ", max(0, width-cells(name)))
-	return fmt.Sprintf("%s %s%s %6.1f s  %s", p.paint(paint, fmt.Sprintf("%-11s", v.Class)), name, pad, r.Took.Seconds(), clean(v.Message))
+	return fmt.Sprintf("%s %s%s %6.1f s  %s", p.paint(paint, fmt.Sprintf("%-11s", v.Class)), name, pad, r.Took.Seconds(),
+		clean(v.Message))
 }
 
-// Summary counts runs by their verdict: "98 pass, 1 build (a), 1 oops (b)".
+// Summary counts runs by verdict: "98 pass, 1 build (a), 1 oops (b)".
 func Summary(runs []Named) string {
 	names := make(map[result.Class][]string)
 	var order []result.Class
@@ -109,7 +108,7 @@ func Summary(runs []Named) string {
 		}
 		names[class] = append(names[class], clean(r.Name))
 	}
-	slices.SortFunc(order, func(a, b result.Class) int { // passes first, then the most frequent
+	slices.SortFunc(order, func(a, b result.Class) int { // pass first, then the most frequent
 		if (a == result.Pass) != (b == result.Pass) {
 			if a == result.Pass {
 				return -1

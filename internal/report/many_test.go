@@ -14,14 +14,14 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// severalRuns are runs that pass and fail, two of them with names that a format could
-// take for its own.
+// severalRuns are runs that pass and fail, two of them with names that a format could take for its own syntax.
 func severalRuns() []Named {
 	var runs []Named
 	for _, r := range []struct {
 		name  string
 		class result.Class
-	}{{"a/hello", result.Pass}, {"b # SKIP <&>\x1b[31m", result.Oops}, {"ok 3 c", result.Build}, {"d", result.Lost}, {"e", result.Oops}} {
+	}{{"a/hello", result.Pass}, {"b # SKIP <&>\x1b[31m", result.Oops}, {"ok 3 c", result.Build}, {"d", result.Lost},
+		{"e", result.Oops}} {
 		res := resultOf(demoEvents(), done)
 		res.Verdict = result.Verdict{Class: r.class, Message: "m of " + r.name}
 		runs = append(runs, Named{r.name, 1234 * time.Millisecond, res})
@@ -71,7 +71,8 @@ func TestKTAPAll(t *testing.T) {
 		if runs[i].Result.Verdict.Class == result.Pass {
 			want = "SUCCESS"
 		}
-		if p.Name != ktapName(runs[i].Name) || p.Status != want || p.Errors != 0 || len(p.Tests) != len(checks(runs[i].Result)) {
+		if p.Name != ktapName(runs[i].Name) || p.Status != want || p.Errors != 0 ||
+			len(p.Tests) != len(checks(runs[i].Result)) {
 			t.Errorf("test %d is %q %s with %d parts and %d errors", i+1, p.Name, p.Status, len(p.Tests), p.Errors)
 		}
 	}

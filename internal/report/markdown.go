@@ -11,13 +11,11 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// maxMarkdown bounds the rows of the table; whoever wants more wants another
-// format.
+// maxMarkdown bounds the rows of the table; whoever wants more is better served by another format.
 const maxMarkdown = 2000
 
-// Markdown writes the story for notes and issues: the verdict, the story as a
-// table, the kernel's complaint. Whatever the guest chose stands in code spans
-// and code blocks, where it can be no markup.
+// Markdown writes the story for notes and issues: the verdict, the story as a table, the kernel's report. Text from the
+// guest goes into code spans and code blocks, where it cannot be markup.
 func Markdown(w io.Writer, r *result.Result) error {
 	buf := bufio.NewWriter(w)
 	v := &r.Verdict
@@ -37,7 +35,7 @@ func Markdown(w io.Writer, r *result.Result) error {
 	}
 	for i, row := range rows {
 		if i == maxMarkdown {
-			fmt.Fprintf(buf, "\n%d more rows are in the other formats.\n", len(rows)-i)
+			fmt.Fprintf(buf, "\nThe other formats have %d more rows.\n", len(rows)-i)
 			break
 		}
 		when := ""
@@ -59,7 +57,7 @@ func Markdown(w io.Writer, r *result.Result) error {
 	return nil
 }
 
-// code makes a code span of a text: the fence is longer than any in it.
+// code makes a code span of a text, with a fence longer than any in it.
 func code(s string) string {
 	s = strings.Join(strings.Fields(clean(unglue(s))), " ")
 	if s == "" {
@@ -72,7 +70,7 @@ func code(s string) string {
 	return fence + s + fence
 }
 
-// cell is a code span within a table, which a bar would end all the same.
+// cell is a code span in a table, where a bar would end the cell even so.
 func cell(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
 
 // block writes lines as a code block.
@@ -90,7 +88,7 @@ func block(w io.Writer, lines []string) {
 	fmt.Fprintln(w, fence)
 }
 
-// longestRun counts the backquotes of the longest row of them.
+// longestRun is the length of the longest run of backquotes.
 func longestRun(s string) int {
 	most, n := 0, 0
 	for i := range len(s) {

@@ -14,13 +14,13 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// maxMessages bounds a diagram: nobody reads a longer one, and Mermaid draws none.
+// maxMessages bounds a diagram: nobody reads a longer one, and Mermaid refuses to draw it.
 const maxMessages = 200
 
-// kernelActor is who gets a finit_module or delete_module.
+// kernelActor receives finit_module and delete_module.
 const kernelActor = "kernel"
 
-// message is an arrow of a sequence diagram; without to it is a note over from.
+// message is an arrow of a sequence diagram; if to is empty, it is a note over from.
 type message struct {
 	at       int64
 	from, to string
@@ -28,16 +28,15 @@ type message struct {
 	text     string
 }
 
-// The arrows of Mermaid that we use.
+// The kinds of Mermaid arrows that we use.
 const (
 	arrowCall   = "->>"
 	arrowReturn = "-->>"
 	arrowLost   = "-x"
 )
 
-// Mermaid writes the story as a Mermaid sequence diagram: a participant a task,
-// in the order of first appearance, and an arrow where one asks, wakes, signals
-// or stops another. The background is left out.
+// Mermaid writes the story as a Mermaid sequence diagram: a participant per task, in order of first appearance, and an
+// arrow where one requests, wakes, signals or stops another. The background is left out.
 func Mermaid(w io.Writer, r *result.Result) error {
 	list := messages(r)
 	more := len(list) - maxMessages
@@ -66,9 +65,10 @@ func Mermaid(w io.Writer, r *result.Result) error {
 	}
 	switch {
 	case len(actors) == 0:
-		fmt.Fprintf(buf, "    participant t0 as kmodlab\n    Note over t0: %s\n", mermaidText(cut(string(r.Verdict.Class)+": "+clean(r.Verdict.Message))))
+		fmt.Fprintf(buf, "    participant t0 as kmodlab\n    Note over t0: %s\n",
+			mermaidText(cut(string(r.Verdict.Class)+": "+clean(r.Verdict.Message))))
 	case more > 0:
-		fmt.Fprintf(buf, "    Note over t0: %d more are left out\n", more)
+		fmt.Fprintf(buf, "    Note over t0: %d more not shown\n", more)
 	}
 	if err := buf.Flush(); err != nil {
 		return fmt.Errorf("write Mermaid diagram: %w", err)
@@ -76,8 +76,8 @@ func Mermaid(w io.Writer, r *result.Result) error {
 	return nil
 }
 
-// mermaidText writes what Mermaid could take for its own language as entities:
-// everything but letters, digits and a few marks, and the word end.
+// mermaidText writes whatever Mermaid could parse as its own language as entities: everything but letters, digits and a
+// few marks, and the word end.
 func mermaidText(s string) string {
 	s = cut(unglue(s))
 	var b strings.Builder
@@ -185,7 +185,8 @@ func requestMessages(q *result.Request) []message {
 		list = append(list, message{*q.Stages.Loaded, helper, "", "", "loaded " + clean(strings.Join(q.Loaded, ", "))})
 	}
 	if q.Stages.Returned != nil && q.Returned != nil {
-		list = append(list, message{*q.Stages.Returned, helper, who(q.By), arrowReturn, fmt.Sprintf("returned %d", *q.Returned)})
+		list = append(list, message{*q.Stages.Returned, helper, who(q.By), arrowReturn,
+			fmt.Sprintf("returned %d", *q.Returned)})
 	}
 	return list
 }

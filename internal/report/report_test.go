@@ -82,7 +82,7 @@ func TestTextGolden(t *testing.T) {
 	}
 }
 
-// checkLines holds every report to what all of them promise.
+// checkLines checks what every report promises.
 func checkLines(t *testing.T, got []byte, opt TextOptions) {
 	t.Helper()
 	width := opt.Width
@@ -152,7 +152,7 @@ func TestJSONGolden(t *testing.T) {
 	}
 }
 
-// TestJSONNoNullList looks at the emptiest of results: every list is [].
+// TestJSONNoNullList checks the emptiest result: every list is [].
 func TestJSONNoNullList(t *testing.T) {
 	r := &result.Result{Modules: []result.Module{{}}, Requests: []result.Request{{Helper: &result.Helper{}}},
 		Crashes: []result.Crash{{}}, Commands: []result.Command{{}}}
@@ -161,7 +161,8 @@ func TestJSONNoNullList(t *testing.T) {
 		if err := JSON(&b, r); err != nil {
 			t.Fatal(err)
 		}
-		for _, list := range []string{"phases", "modules", "threads", "requests", "signals", "hooks", "crashes", "commands", "depends", "argv", "log"} {
+		for _, list := range []string{"phases", "modules", "threads", "requests", "signals", "hooks", "crashes", "commands",
+			"depends", "argv", "log"} {
 			if strings.Contains(b.String(), `"`+list+`": null`) {
 				t.Errorf("%s is null", list)
 			}

@@ -51,8 +51,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// schema makes the JSON Schema of the contract out of the types of package result
-// and the comments of their fields.
+// schema makes the JSON Schema of the contract from the types of package result and the comments of their fields.
 type schema struct {
 	t        *testing.T
 	comments map[string]string // by Type.Field
@@ -62,7 +61,8 @@ type schema struct {
 }
 
 func newSchema(t *testing.T) *schema {
-	s := &schema{t: t, comments: make(map[string]string), enums: make(map[string][]string), seen: make(map[reflect.Type]bool)}
+	s := &schema{t: t, comments: make(map[string]string), enums: make(map[string][]string),
+		seen: make(map[reflect.Type]bool)}
 	files, err := filepath.Glob("../../result/*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no sources of package result: %v", err)
@@ -116,7 +116,8 @@ func (s *schema) document() object {
 	return append(object{
 		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
 		{"title", "What kmodlab writes with --json and -o FILE.json"},
-		{"description", "Made by go test ./internal/report -update from the types of package result. Fields may be added under the same schema name; a reader should pass over those that it does not know."},
+		{"description",
+			"Made by go test ./internal/report -update from the types of package result. Fields may be added under the same schema name; a reader should pass over those that it does not know."},
 	}, append(root, member{"$defs", s.defs})...)
 }
 
@@ -157,8 +158,7 @@ func (s *schema) structure(t reflect.Type) object {
 	return object{{"type", "object"}, {"additionalProperties", false}, {"required", required}, {"properties", properties}}
 }
 
-// value is the schema of a type. A pointer may be null where its field is always
-// there; a list never is.
+// value is the schema of a type. A pointer may be null if its field is always present; a list never is.
 func (s *schema) value(t reflect.Type, null bool) object {
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -195,7 +195,7 @@ func (s *schema) value(t reflect.Type, null bool) object {
 	return nil
 }
 
-// TestSchemaFile holds docs/result.schema.json to the code.
+// TestSchemaFile compares docs/result.schema.json with the code.
 func TestSchemaFile(t *testing.T) {
 	var want bytes.Buffer
 	enc := json.NewEncoder(&want)
@@ -236,8 +236,8 @@ func validate(t *testing.T, sch *jsonschema.Schema, data []byte) error {
 	return sch.Validate(v)
 }
 
-// TestSchemaAccepts has another's validator judge results of all kinds, those of
-// real runs (testdata/*.json, also in folders below) among them.
+// TestSchemaAccepts lets a foreign validator judge results of all kinds, including real runs (testdata/*.json, also in
+// subfolders).
 func TestSchemaAccepts(t *testing.T) {
 	sch := validator(t)
 	full := blindResult(fullEvents())
@@ -247,7 +247,7 @@ func TestSchemaAccepts(t *testing.T) {
 		"full":    written(t, JSON, full),
 		"trouble": written(t, JSON, resultOf(troubleEvents(), done)),
 	}
-	// Hostile texts are no outcomes and no classes; all else of such a result counts.
+	// Hostile texts are not valid outcomes and classes; everything else in such a result counts.
 	for _, turn := range turns {
 		r := hostileResult(turn)
 		for i := range r.Signals {
@@ -274,7 +274,7 @@ func TestSchemaAccepts(t *testing.T) {
 	}
 }
 
-// TestSchemaRefuses: what the contract does not have is found.
+// TestSchemaRefuses: the schema rejects what the contract does not have.
 func TestSchemaRefuses(t *testing.T) {
 	sch := validator(t)
 	good := string(written(t, JSON, resultOf(demoEvents(), done)))

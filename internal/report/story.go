@@ -13,8 +13,8 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// row is one line of the story before it is laid out: when, who, what, and how
-// it went. A row without a time continues the one above it.
+// row is one line of the story before layout: when, who, what, and how it went. A row without a time continues the one
+// above it.
 type row struct {
 	at    int64
 	timed bool
@@ -24,14 +24,14 @@ type row struct {
 	color color
 }
 
-// entry is a row with those that belong below it.
+// entry is a row and the rows that belong below it.
 type entry struct {
 	at   int64
 	rows []row
 }
 
-// story is everything that happened, in the order of time. With background, the
-// same words as -v, it also has what most readers can do without.
+// story is everything that happened, in order of time. With background (-v) it includes what most readers can do
+// without.
 func story(r *result.Result, background bool) []row {
 	var all []entry
 	add := func(hidden bool, es []entry) {
@@ -60,7 +60,7 @@ func story(r *result.Result, background bool) []row {
 	return rows
 }
 
-// at makes an entry of a first row and its continuations.
+// at makes an entry from a first row and its continuations.
 func at(ns int64, first row, more ...row) entry {
 	first.at, first.timed = ns, true
 	return entry{ns, append([]row{first}, more...)}
@@ -90,7 +90,7 @@ func inSite(site string) string {
 	return "in" + glue + glued(clean(site))
 }
 
-// join strings the parts that are there.
+// join joins the parts that are not empty.
 func join(sep string, parts ...string) string {
 	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 	return strings.Join(parts, sep)
@@ -101,7 +101,7 @@ func glued(s string) string { return strings.ReplaceAll(s, " ", glue) }
 
 func span(ns int64) string { return glued(timeline.Span(ns)) }
 
-// gap is the time between two moments, "" when one of them was not seen.
+// gap is the time between two moments, "" if one of them was not seen.
 func gap(from, to *int64) (string, bool) {
 	if from == nil || to == nil {
 		return "", false
@@ -131,7 +131,7 @@ func loadRow(m *result.Module) row {
 	r := row{who: whoever(m.By), what: "finit_module " + clean(m.Name)}
 	switch {
 	case unknown(m.Unknown, "init_ret") && unknown(m.Unknown, "loaded"):
-		r.how, r.color = "what its init returned is not known", yellow
+		r.how, r.color = "the return value of its init is not known", yellow
 	case m.InitRet < 0:
 		r.how, r.color = initTook(m)+fmt.Sprintf(", returned %d", m.InitRet), red
 	case !m.Loaded:
@@ -152,7 +152,7 @@ func initTook(m *result.Module) string {
 	return "init " + span(int64(m.InitMS*1e6))
 }
 
-// unknown reports whether a fact is not there because nothing could record it.
+// unknown reports whether a fact is missing because nothing could record it.
 func unknown(list []string, fact string) bool { return slices.Contains(list, fact) }
 
 func threadEntries(t *result.Thread, verbose bool) []entry {
@@ -186,11 +186,11 @@ func threadEntries(t *result.Thread, verbose bool) []entry {
 	return append(entries, workEntries(t, name)...)
 }
 
-// lifeNotes is what else is to be said of a thread's birth.
+// lifeNotes is whatever else there is to say about a thread's birth.
 func lifeNotes(t *result.Thread, verbose bool) string {
 	var notes []string
 	if t.Inexact {
-		notes = append(notes, "(joined by function and argument alone)")
+		notes = append(notes, "(matched by function and argument only)")
 	}
 	if verbose && t.CPU != nil {
 		notes = append(notes, fmt.Sprintf("bound to CPU %d", *t.CPU))
@@ -210,8 +210,7 @@ func first(times ...*int64) *int64 {
 	return nil
 }
 
-// threadStages is the chain from request to threadfn, each stage with the time
-// since the one before that was seen.
+// threadStages is the chain from request to threadfn, each stage with the time since the previous one that was seen.
 func threadStages(t *result.Thread) string {
 	s := &t.Stages
 	var parts []string
@@ -238,8 +237,7 @@ func threadStages(t *result.Thread) string {
 	return strings.Join(append(parts, function), " > ")
 }
 
-// stopCalls are the calls of kthread_stop. Reports of the first versions have
-// the first one alone.
+// stopCalls are the calls of kthread_stop. Reports of the first versions only have the first call.
 func stopCalls(t *result.Thread) []result.Stop {
 	if len(t.StopCalls) == 0 && t.Stages.StopAsked != nil {
 		by := result.Task{}
@@ -262,7 +260,7 @@ func stopEntry(t *result.Thread, i int, name string) entry {
 	}
 	switch {
 	case s.Exited != nil && *s.Exited < stop.AskedNS:
-		how = append(how, "it had ended already")
+		how = append(how, "it had already ended")
 	case i > 0:
 	case s.Exited != nil:
 		took, _ := gap(asked, s.Exited)
@@ -279,7 +277,7 @@ func stopEntry(t *result.Thread, i int, name string) entry {
 	case ok:
 		how = append(how, "back after "+took)
 	case unknown(t.Unknown, "stop_returned") || t.Ending == string(timeline.EndUnknown):
-		how, c = append(how, "when it came back is not known"), yellow
+		how, c = append(how, "when kthread_stop returned is not known"), yellow
 	default:
 		how, c = append(how, "kthread_stop did not return"), red
 	}
@@ -303,9 +301,9 @@ func requestEntries(q *result.Request, verbose bool) []entry {
 	ask := row{who: who(q.By), what: fmt.Sprintf(`%s("%s")`, what, clean(q.Name))}
 	switch took, ok := gap(q.Stages.Asked, q.Stages.Returned); {
 	case q.Returned == nil && unknown(q.Unknown, "returned"):
-		ask.how, ask.color = "what it returned is not known", yellow
+		ask.how, ask.color = "its return value is not known", yellow
 	case q.Returned == nil:
-		ask.how, ask.color = "still waits", red
+		ask.how, ask.color = "still waiting", red
 	case ok:
 		ask.how = fmt.Sprintf("returned %d after %s: %s", *q.Returned, took, clean(q.Meaning))
 	default:
@@ -328,7 +326,7 @@ func requestEntries(q *result.Request, verbose bool) []entry {
 	return []entry{at(*began, ask, more...)}
 }
 
-// throttled says how long the limiter held a request up, where that is worth it.
+// throttled says how long the limiter delayed a request, if that is worth mentioning.
 func throttled(q *result.Request, verbose bool) string {
 	const worth = int64(time.Millisecond)
 	if q.ThrottledNS == nil || *q.ThrottledNS < worth && !verbose {
@@ -366,7 +364,7 @@ func helperRow(q *result.Request) row {
 	case unknown(q.Unknown, "exit"):
 		how = append(how, "how it ended is not known")
 	case h.PID != 0:
-		how = append(how, "still runs")
+		how = append(how, "still running")
 	}
 	if len(q.Loaded) > 0 {
 		how = append(how, "loaded "+clean(strings.Join(q.Loaded, ", ")))
@@ -403,7 +401,7 @@ func signalEntry(s *result.Signal, verbose bool) entry {
 	return at(s.SentNS, first)
 }
 
-// senderRow says with -v from where and with which siginfo a signal was sent.
+// senderRow says, for -v, where a signal was sent from and with which siginfo.
 func senderRow(s *result.Signal) []row {
 	var parts []string
 	if s.From.Site != "" {

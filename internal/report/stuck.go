@@ -8,12 +8,12 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// stuck shows where those stood who did not get on.
+// stuck shows where the tasks that made no progress were.
 func (p *printer) stuck(tasks []result.Stuck) {
 	if len(tasks) == 0 {
 		return
 	}
-	p.title("Who did not get on")
+	p.title("Tasks that made no progress")
 	for _, t := range tasks {
 		name := t.Comm
 		if t.PID != 0 {
@@ -30,5 +30,5 @@ func (p *printer) stuck(tasks []result.Stuck) {
 	}
 }
 
-// stackLines are enough for what a task waits for and who called that.
+// stackLines are enough to see what a task waits for and who called that.
 const stackLines = 8

@@ -11,24 +11,22 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// TextOptions shape the terminal report. The zero value is a plain report of
-// 120 columns.
+// TextOptions control the terminal report. The zero value is a plain report 120 columns wide.
 type TextOptions struct {
 	Color   bool // ANSI colours for the verdict and the outcomes
-	Width   int  // columns; 0 means 120, less than 40 counts as 40
-	Verbose bool // hooks, phases, background, the console's end
+	Width   int  // columns; 0 means 120, and less than 40 counts as 40
+	Verbose bool // hooks, phases, background, the end of the console
 }
 
 const (
 	defaultWidth = 120
 	minWidth     = 40
-	crashLines   = 24 // of a crash's log, without Verbose
-	consoleLines = 12 // of the console where the guest went silent
-	consoleMost  = 60 // of the console with Verbose
+	crashLines   = 24 // of a crash's log, unless Verbose
+	consoleLines = 12 // of the console, if the guest went silent
+	consoleMost  = 60 // of the console, if Verbose
 )
 
-// Text writes the report: the machine, the story in the order of time, a
-// summary, and the verdict as its last lines.
+// Text writes the report: the machine, the story in order of time, a summary, and the verdict on the last lines.
 func Text(w io.Writer, r *result.Result, opt TextOptions) error {
 	if opt.Width == 0 {
 		opt.Width = defaultWidth
@@ -62,7 +60,7 @@ type printer struct {
 	opt TextOptions
 }
 
-// para writes text behind a first indent, and wrapped behind spaces as wide.
+// para writes text after an indent; further lines are indented by as many spaces.
 func (p *printer) para(indent, text string) {
 	for i, line := range wrap(text, max(1, p.opt.Width-cells(indent))) {
 		if i == 1 {
@@ -103,14 +101,14 @@ func (p *printer) machine(m *result.Machine) {
 		parts = append(parts, fmt.Sprintf("%d MiB", m.MemoryMiB))
 	}
 	if m.Warm {
-		parts = append(parts, "restored warm")
+		parts = append(parts, "restored from a snapshot")
 	}
 	if len(parts) > 0 {
 		p.para("", strings.Join(parts, ", "))
 	}
 }
 
-// console shows the guest's last words where nothing else explains the end.
+// console shows the end of the guest's console if nothing else explains why the run ended.
 func (p *printer) console(r *result.Result) {
 	unexplained := len(r.Crashes) == 0 && (r.Verdict.Class == result.Lost || r.Verdict.Class == result.Timeout)
 	if r.Console == "" || !unexplained && !p.opt.Verbose {
@@ -124,7 +122,7 @@ func (p *printer) console(r *result.Result) {
 	p.lines(strings.Split(strings.TrimRight(r.Console, "\r\n"), "\n"), most, false)
 }
 
-// lines prints the first or the last of many lines, and says what it left out.
+// lines prints the first or the last of many lines, and says how many it left out.
 func (p *printer) lines(all []string, most int, first bool) {
 	left := 0
 	if len(all) > most && (!p.opt.Verbose || !first) {
@@ -147,7 +145,7 @@ func (p *printer) lines(all []string, most int, first bool) {
 	}
 }
 
-// summary counts what the story shows, what it leaves out and what was lost.
+// summary counts what the story shows, what it leaves out, and what was lost.
 func (p *printer) summary(r *result.Result) {
 	if r.Machine.Kernel == "" {
 		return // nothing was booted, so there is nothing to count
@@ -160,7 +158,7 @@ func (p *printer) summary(r *result.Result) {
 		plural(c.signals, "signal", "signals"),
 	}
 	if c.background > 0 && !p.opt.Verbose {
-		parts = append(parts, plural(c.background, "other left out", "others left out")+" (-v)")
+		parts = append(parts, plural(c.background, "other not shown", "others not shown")+" (-v)")
 	}
 	if n := len(r.Hooks); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %s fired", c.fired, plural(uint64(n), "hook", "hooks")))

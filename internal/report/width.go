@@ -9,9 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// clean makes a text of the guest harmless for a terminal: control characters,
-// invisible and direction-changing ones and invalid UTF-8 become escapes. Tabs
-// become spaces.
+// clean makes text from the guest harmless to a terminal: control characters, invisible ones, those that change
+// direction, and invalid UTF-8 become escapes. Tabs become spaces.
 func clean(s string) string {
 	if isPlain(s) {
 		return s
@@ -45,8 +44,7 @@ func isPlain(s string) bool {
 	return true
 }
 
-// wide are the East Asian wide and full-width blocks, and the pictographs that
-// terminals draw in two cells.
+// wide holds the East Asian wide and full-width blocks, and the pictographs that terminals draw two cells wide.
 var wide = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x1100, 0x115f, 1}, {0x231a, 0x231b, 1}, {0x23e9, 0x23ec, 1}, {0x2614, 0x2615, 1}, {0x2648, 0x2653, 1},
@@ -60,7 +58,7 @@ var wide = &unicode.RangeTable{
 	},
 }
 
-// cells is how many columns a terminal gives to s.
+// cells is the number of terminal columns that s takes.
 func cells(s string) int {
 	n := 0
 	for _, r := range s {
@@ -81,17 +79,16 @@ func runeCells(r rune) int {
 	return 1
 }
 
-// padLeft puts s at the right end of width columns.
+// padLeft aligns s to the right within width columns.
 func padLeft(s string, width int) string {
 	return strings.Repeat(" ", max(0, width-cells(s))) + s
 }
 
-// glue is a space at which wrap does not break a line; clean lets none through
-// from the guest.
+// glue is a space at which wrap does not break a line; clean lets none through from the guest.
 const glue = "\u00a0"
 
-// wrap breaks s into lines of at most width columns, at spaces where there are
-// any and inside words where not. There is at least one line.
+// wrap breaks s into lines of at most width columns, at spaces if there are any, else inside words. It returns at least
+// one line.
 func wrap(s string, width int) []string {
 	var lines []string
 	for wider(s, width) {
@@ -104,8 +101,7 @@ func wrap(s string, width int) []string {
 	return append(lines, unglue(s))
 }
 
-// wider says whether s takes more than width columns. It looks no further than it
-// must: a message may have megabytes.
+// wider reports whether s takes more than width columns. It stops as soon as it knows: a message may have megabytes.
 func wider(s string, width int) bool {
 	n := 0
 	for _, r := range s {
@@ -120,8 +116,7 @@ func unglue(s string) string {
 	return strings.TrimRight(strings.ReplaceAll(s, glue, " "), " ")
 }
 
-// breakAt is the byte at which a line of width columns must end; at least one
-// rune goes in.
+// breakAt is the byte at which a line of width columns must end; at least one rune fits.
 func breakAt(s string, width int) int {
 	n, space := 0, 0
 	for i, r := range s {
@@ -139,7 +134,7 @@ func breakAt(s string, width int) int {
 	return len(s)
 }
 
-// Cells is how many columns a terminal gives to a line of ours; colours take none.
+// Cells is the number of terminal columns that one of our lines takes; colours take none.
 func Cells(line string) int {
 	n := 0
 	for {
@@ -152,5 +147,5 @@ func Cells(line string) int {
 	}
 }
 
-// Clip cuts a harmless line to so many columns, with … where something is missing.
+// Clip cuts a harmless line to width columns, with … where something is missing.
 func Clip(line string, width int) string { return clip(line, width) }

@@ -8,14 +8,14 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Of more than these the story tells the sum.
+// Above these numbers the story tells only the sum.
 const (
 	manyParks = 3
 	manyWorks = 3
 	manyRefs  = 8
 )
 
-// parkEntries are the stays of a thread in kthread_park, and their ends.
+// parkEntries are a thread's stays in kthread_park, and their ends.
 func parkEntries(t *result.Thread, name string) []entry {
 	if n := len(t.Parks); n > manyParks {
 		if when := parkBegan(&t.Parks[0]); when != nil {
@@ -58,7 +58,7 @@ func parkRow(t *result.Thread, p *result.Park, name string) row {
 	case ok:
 		r.how = join(", ", r.how, "back after "+took)
 	case unknown(t.Unknown, "parks"):
-		r.how = join(", ", r.how, "when it came back is not known")
+		r.how = join(", ", r.how, "when kthread_park returned is not known")
 	default:
 		r.how, r.color = join(", ", r.how, "kthread_park did not return"), red
 	}
@@ -68,7 +68,7 @@ func parkRow(t *result.Thread, p *result.Park, name string) row {
 	return r
 }
 
-// workEntries are the works of a kthread_worker, a row each or one for all.
+// workEntries are the work items of a kthread_worker, a row each or one row for all.
 func workEntries(t *result.Thread, name string) []entry {
 	if len(t.Works) > manyWorks {
 		return manyWorkEntries(t, name)
@@ -86,7 +86,7 @@ func workEntries(t *result.Thread, name string) []entry {
 func workRow(t *result.Thread, w *result.Work, name string) row {
 	r := row{who: whoever(w.By), what: fmt.Sprintf("queues work %s to %s", glued(clean(w.Function)), name)}
 	if w.QueuedNS == nil {
-		r = row{who: name, what: "does work " + glued(clean(w.Function))}
+		r = row{who: name, what: "runs work " + glued(clean(w.Function))}
 	}
 	if took, ok := gap(w.QueuedNS, w.StartedNS); ok {
 		r.how = "started after " + took
@@ -97,7 +97,7 @@ func workRow(t *result.Thread, w *result.Work, name string) row {
 	case unknown(t.Unknown, "works"):
 		r.how = join(", ", r.how, "the rest is not known")
 	case w.StartedNS != nil:
-		r.how, r.color = join(", ", r.how, "still runs"), red
+		r.how, r.color = join(", ", r.how, "still running"), red
 	default:
 		r.how, r.color = "not started", yellow
 	}
@@ -127,8 +127,8 @@ func manyWorkEntries(t *result.Thread, name string) []entry {
 	if began == nil {
 		return nil
 	}
-	r := row{who: name, what: fmt.Sprintf("%d works", len(t.Works))}
-	r.how = fmt.Sprintf("%d done, the longest waited %s and took %s", ended, span(wait), span(run))
+	r := row{who: name, what: fmt.Sprintf("%d work items", len(t.Works))}
+	r.how = fmt.Sprintf("%d done, longest wait %s, longest run %s", ended, span(wait), span(run))
 	if unknown(t.Unknown, "works") {
 		r.how = "not all of their stages are recorded"
 	} else if ended < len(t.Works) {
@@ -147,8 +147,9 @@ func refEntries(m *result.Module) []entry {
 		for _, ref := range m.Refs {
 			most = max(most, ref.Count)
 		}
-		how := fmt.Sprintf("at most %d at once, %d at last", most, m.Refs[len(m.Refs)-1].Count)
-		return []entry{at(m.Refs[0].AtNS, row{who: clean(m.Name), what: fmt.Sprintf("%d references taken and dropped", n), how: how})}
+		how := fmt.Sprintf("at most %d at once, %d at the end", most, m.Refs[len(m.Refs)-1].Count)
+		return []entry{at(m.Refs[0].AtNS,
+			row{who: clean(m.Name), what: fmt.Sprintf("%d references taken and dropped", n), how: how})}
 	}
 	var entries []entry
 	for _, ref := range m.Refs {

@@ -11,14 +11,15 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// known says that neither of two members lacks a fact for want of a record.
+// known reports whether neither of two members lacks a fact because it could not be recorded.
 func known(fact string, a, b []string) bool {
 	return !slices.Contains(a, fact) && !slices.Contains(b, fact)
 }
 
 func (d *differ) modules() {
 	background := func(m *result.Module) bool { return m.Background }
-	pairs(d, "module", d.a.Modules, d.b.Modules, background, func(m *result.Module) string { return m.Name }, func(n string, a, b *result.Module) {
+	name := func(m *result.Module) string { return m.Name }
+	pairs(d, "module", d.a.Modules, d.b.Modules, background, name, func(n string, a, b *result.Module) {
 		if known("loaded", a.Unknown, b.Unknown) {
 			d.add("module", n, "loaded", a.Loaded, b.Loaded)
 		}
@@ -45,16 +46,20 @@ type stage struct {
 func threadStages(t *result.Thread) []stage {
 	s := &t.Stages
 	return []stage{
-		{"picked_up", s.Requested, s.PickedUp}, {"first_run", s.PickedUp, s.FirstRun}, {"woken", s.FirstRun, s.Woken}, {"function", s.Woken, s.Function},
-		{"stop_seen", s.StopAsked, s.StopSeen}, {"exited", s.StopAsked, s.Exited}, {"stop_returned", s.StopAsked, s.StopReturned},
+		{"picked_up", s.Requested, s.PickedUp}, {"first_run", s.PickedUp, s.FirstRun}, {"woken", s.FirstRun, s.Woken},
+		{"function", s.Woken, s.Function},
+		{"stop_seen", s.StopAsked, s.StopSeen}, {"exited", s.StopAsked, s.Exited},
+		{"stop_returned", s.StopAsked, s.StopReturned},
 	}
 }
 
 func (d *differ) threads() {
 	background := func(t *result.Thread) bool { return t.Background }
-	pairs(d, "thread", d.a.Threads, d.b.Threads, background, func(t *result.Thread) string { return t.Name }, func(n string, a, b *result.Thread) {
+	name := func(t *result.Thread) string { return t.Name }
+	pairs(d, "thread", d.a.Threads, d.b.Threads, background, name, func(n string, a, b *result.Thread) {
 		d.add("thread", n, "function", function(a.Function), function(b.Function))
-		d.add("thread", n, "requester", a.Requester.Comm+" "+function(a.Requester.Site), b.Requester.Comm+" "+function(b.Requester.Site))
+		d.add("thread", n, "requester", a.Requester.Comm+" "+function(a.Requester.Site),
+			b.Requester.Comm+" "+function(b.Requester.Site))
 		if a.Ending != "unknown" && b.Ending != "unknown" {
 			d.add("thread", n, "ending", a.Ending, b.Ending)
 			d.add("thread", n, "result", a.Result, b.Result)
@@ -127,8 +132,8 @@ func helper(h *result.Helper) string {
 	return fmt.Sprintf("exit %d", *h.Exit)
 }
 
-// flow is all signals of one kind between two tasks. Single ones of many cannot
-// be matched: how many there are, what became of them, and the median time.
+// flow is all signals of one kind between two tasks. Single signals out of many cannot be matched, so it compares how
+// many there are, what became of them, and the median time.
 type flow struct {
 	outcomes map[string]int
 	taken    []int64

@@ -20,8 +20,7 @@ type moment struct {
 // maxMoments bounds what is compared; the beginning of a run tells most.
 const maxMoments = 20_000
 
-// moments are what both threads, modules and requests went through, in the order
-// of time.
+// moments are what threads, modules and requests went through, in order of time.
 func moments(r *result.Result) []moment {
 	var list []moment
 	add := func(name string, at *int64) {
@@ -29,12 +28,14 @@ func moments(r *result.Result) []moment {
 			list = append(list, moment{name, *at})
 		}
 	}
-	names, modules := numbered(r.Modules, func(m *result.Module) bool { return m.Background }, func(m *result.Module) string { return m.Name })
+	names, modules := numbered(r.Modules, func(m *result.Module) bool { return m.Background },
+		func(m *result.Module) string { return m.Name })
 	for _, n := range names {
 		add("load of "+n, modules[n].LoadedNS)
 		add("end of "+n, modules[n].FreedNS)
 	}
-	names, threads := numbered(r.Threads, func(t *result.Thread) bool { return t.Background }, func(t *result.Thread) string { return t.Name })
+	names, threads := numbered(r.Threads, func(t *result.Thread) bool { return t.Background },
+		func(t *result.Thread) string { return t.Name })
 	for _, n := range names {
 		s := &threads[n].Stages
 		add("request for "+n, s.Requested)
@@ -43,7 +44,8 @@ func moments(r *result.Result) []moment {
 		add("stop of "+n, s.StopAsked)
 		add("exit of "+n, s.Exited)
 	}
-	names, requests := numbered(r.Requests, func(q *result.Request) bool { return q.Background }, func(q *result.Request) string { return q.Name + " by " + q.By.Comm })
+	names, requests := numbered(r.Requests, func(q *result.Request) bool { return q.Background },
+		func(q *result.Request) string { return q.Name + " by " + q.By.Comm })
 	for _, n := range names {
 		add("request_module "+n, requests[n].Stages.Asked)
 		add("return of request_module "+n, requests[n].Stages.Returned)
@@ -52,9 +54,8 @@ func moments(r *result.Result) []moment {
 	return list[:min(len(list), maxMoments)]
 }
 
-// order reports what comes at another place. The most that kept their order are
-// taken for the frame; what is not among them has moved, if by more than noise
-// in both runs.
+// order reports what comes at another place. The largest set that kept its order is the reference; anything else has
+// moved, provided it moved by more than noise in both runs.
 func (d *differ) order() {
 	first, second := moments(d.a), moments(d.b)
 	place := make(map[string]int)
@@ -74,8 +75,7 @@ func (d *differ) order() {
 	}
 }
 
-// moved says that in one run a moment is before another by more than noise, and
-// in the other behind it.
+// moved reports whether in one run a moment precedes another by more than noise, and in the other run follows it.
 func (d *differ) moved(first, second []moment, places []int, kept []bool, i int) bool {
 	floor := int64(1_000_000)
 	if d.Noise.Compared {
@@ -93,7 +93,7 @@ func (d *differ) moved(first, second []moment, places []int, kept []bool, i int)
 	return false
 }
 
-// before names what a moment follows, of those that kept their order.
+// before names what a moment follows, among those that kept their order.
 func before(first []moment, kept []bool, i int, places []int, second bool) string {
 	at := -1
 	for j := range first {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-// Package rundiff tells what changed between two runs: verdict, modules, threads
-// and their stages, requests, signals, order, and times beyond noise. It is pure.
+// Package rundiff finds what changed between two runs: verdict, modules, threads and their stages, requests, signals,
+// order, and times beyond noise. It is pure.
 //
-// Pids, addresses and offsets differ between any two runs and are not looked at;
-// neither is the background. Things are matched by name and order of appearance.
-// What one of the two runs could not record is no change.
+// Pids, addresses and offsets differ between any two runs and are ignored, and so is the background. Things are matched
+// by name and order of appearance. What one of the two runs could not record is not a change.
 package rundiff
 
 import (
@@ -29,7 +28,7 @@ type Diff struct {
 	After   Side     `json:"after"`
 	Noise   Noise    `json:"noise"`
 	Changes []Change `json:"changes"`
-	// Notes say what could not be compared, and are no changes.
+	// Notes say what could not be compared; they are not changes.
 	Notes []string `json:"notes"`
 }
 
@@ -41,10 +40,9 @@ type Side struct {
 	Verdict result.Class `json:"verdict"`
 }
 
-// Noise is what a time may differ by without being a change: it has to be larger
-// by the factor and by the floor.
+// Noise is how much a time may differ without being a change: a change exceeds both the factor and the floor.
 type Noise struct {
-	Compared bool    `json:"compared"` // times are compared at all
+	Compared bool    `json:"compared"` // whether times are compared at all
 	Factor   float64 `json:"factor"`
 	FloorNS  int64   `json:"floor_ns"`
 	Why      string  `json:"why"`
@@ -57,7 +55,7 @@ type Change struct {
 	Field  string `json:"field"`
 	Before string `json:"before"`
 	After  string `json:"after"`
-	// BeforeNS and AfterNS are there where the field is a time.
+	// BeforeNS and AfterNS are set if the field is a time.
 	BeforeNS *int64 `json:"before_ns,omitempty"`
 	AfterNS  *int64 `json:"after_ns,omitempty"`
 }
@@ -68,7 +66,7 @@ type differ struct {
 	Diff
 }
 
-// Compare tells what changed from a to b.
+// Compare finds what changed from a to b.
 func Compare(a, b *result.Result) *Diff {
 	d := &differ{a: a, b: b, Diff: Diff{
 		Schema: Schema, Before: side(a), After: side(b), Noise: noiseOf(a, b), Changes: []Change{}, Notes: []string{},
@@ -89,18 +87,18 @@ func side(r *result.Result) Side {
 	return Side{Kernel: r.Machine.Kernel, Name: r.Machine.Name, Accel: r.Machine.Accel, Verdict: r.Verdict.Class}
 }
 
-// noiseOf says what differs between two runs of the same thing. Software
-// emulation stretches single steps by a time slice of the host, some ten
-// milliseconds: with these bounds four runs of the demo on a busy machine show no
-// change. Those for real processors are an estimate.
+// noiseOf says how much two runs of the same thing differ. Software emulation stretches single steps by a time slice of
+// the host, some ten milliseconds: with these bounds, four runs of the demo on a busy machine show no change. The
+// bounds for real processors are an estimate.
 func noiseOf(a, b *result.Result) Noise {
 	switch before, after := a.Machine.Accel, b.Machine.Accel; {
 	case before != after:
-		return Noise{Why: fmt.Sprintf("times of %s and %s cannot be compared", cmp.Or(before, "no machine"), cmp.Or(after, "no machine"))}
+		return Noise{Why: fmt.Sprintf("times of %s and %s cannot be compared",
+			cmp.Or(before, "no machine"), cmp.Or(after, "no machine"))}
 	case before == "tcg":
 		return Noise{Compared: true, Factor: 4, FloorNS: int64(30 * time.Millisecond), Why: "both runs were emulated (tcg)"}
 	default:
-		return Noise{Compared: true, Factor: 2, FloorNS: int64(2 * time.Millisecond), Why: "both runs had real processors"}
+		return Noise{Compared: true, Factor: 2, FloorNS: int64(2 * time.Millisecond), Why: "both runs used real processors"}
 	}
 }
 
@@ -119,12 +117,13 @@ func (d *differ) span(kind, name, field string, before, after *int64) {
 	if high-low < d.Noise.FloorNS || float64(high) < d.Noise.Factor*float64(max(low, 1)) {
 		return
 	}
-	d.Changes = append(d.Changes, Change{Kind: kind, Name: name, Field: field, Before: words(*before), After: words(*after), BeforeNS: before, AfterNS: after})
+	d.Changes = append(d.Changes, Change{Kind: kind, Name: name, Field: field, Before: words(*before),
+		After: words(*after), BeforeNS: before, AfterNS: after})
 }
 
 func words(ns int64) string { return fmt.Sprintf("%.1f ms", float64(ns)/1e6) }
 
-// gap is the time between two moments, nil where one was not seen.
+// gap is the time between two moments, nil if one was not seen.
 func gap(from, to *int64) *int64 {
 	if from == nil || to == nil {
 		return nil
@@ -133,18 +132,17 @@ func gap(from, to *int64) *int64 {
 	return &ns
 }
 
-// unlike takes out of a text what differs between any two runs.
+// unlike removes from a text whatever differs between any two runs.
 func unlike(s string) string { return variable.ReplaceAllString(s, "…") }
 
 var variable = regexp.MustCompile(`0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\[\d+\]|\b\d+(\.\d+)? ?m?s\b|\bCPU \d+\b`)
 
-// function takes the offset out of a place in code.
+// function removes the offset from a place in code.
 func function(site string) string { return offset.ReplaceAllString(site, "") }
 
 var offset = regexp.MustCompile(`\+0x[0-9a-f]+`)
 
-// numbered gives each member of a list its name, and from the second one of a
-// name on, which of them it is.
+// numbered gives each member of a list its name, with a number from the second member of the same name on.
 func numbered[T any](list []T, background func(*T) bool, name func(*T) string) (names []string, by map[string]*T) {
 	by = make(map[string]*T)
 	seen := make(map[string]int)
@@ -162,8 +160,9 @@ func numbered[T any](list []T, background func(*T) bool, name func(*T) string) (
 	return names, by
 }
 
-// pairs calls both for what the two runs have, and reports what only one has.
-func pairs[T any](d *differ, kind string, a, b []T, background func(*T) bool, name func(*T) string, both func(name string, a, b *T)) {
+// pairs calls both for what the two runs share, and reports what only one has.
+func pairs[T any](d *differ, kind string, a, b []T, background func(*T) bool, name func(*T) string,
+	both func(name string, a, b *T)) {
 	before, first := numbered(a, background, name)
 	after, second := numbered(b, background, name)
 	for _, n := range before {
@@ -189,8 +188,9 @@ func (d *differ) verdict() {
 }
 
 func (d *differ) crashes() {
+	never := func(*result.Crash) bool { return false }
 	name := func(c *result.Crash) string { return string(c.Class) + " " + c.Type }
-	pairs(d, "crash", d.a.Crashes, d.b.Crashes, func(*result.Crash) bool { return false }, name, func(n string, a, b *result.Crash) {
+	pairs(d, "crash", d.a.Crashes, d.b.Crashes, never, name, func(n string, a, b *result.Crash) {
 		d.add("crash", n, "guilty", guilty(a), guilty(b))
 	})
 }
@@ -203,14 +203,15 @@ func guilty(c *result.Crash) string {
 }
 
 func (d *differ) leaks() {
+	never := func(*result.Leftover) bool { return false }
 	name := func(l *result.Leftover) string {
 		return strings.TrimSpace(l.Kind + " " + unlike(l.What) + " " + function(l.Site))
 	}
-	pairs(d, "leak", d.a.Leaks, d.b.Leaks, func(*result.Leftover) bool { return false }, name, func(string, *result.Leftover, *result.Leftover) {})
+	pairs(d, "leak", d.a.Leaks, d.b.Leaks, never, name, func(string, *result.Leftover, *result.Leftover) {})
 }
 
-// tracing says what one of the runs could not record, or lost: the rest of the
-// comparison is to be read with that in mind.
+// tracing notes what one of the runs could not record, or lost: the rest of the comparison must be read with that in
+// mind.
 func (d *differ) tracing() {
 	var kinds []string
 	for _, r := range []*result.Result{d.a, d.b} {
@@ -223,7 +224,7 @@ func (d *differ) tracing() {
 		_, a := d.a.Unknown[kind]
 		_, b := d.b.Unknown[kind]
 		if a != b {
-			d.Notes = append(d.Notes, fmt.Sprintf("%s is recorded in one of the runs only", kind))
+			d.Notes = append(d.Notes, fmt.Sprintf("only one of the runs could record %s", kind))
 		}
 	}
 	for i, r := range []*result.Result{d.a, d.b} {

@@ -13,25 +13,23 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// Atomic is an instruction in a module by which an inlined function changes a
-// counter in an object atomically.
+// Atomic is an instruction in a module through which an inlined function atomically changes a counter in an object.
 type Atomic struct {
-	Inlined  string // the function, as get_task_struct
+	Inlined  string // the function, such as get_task_struct
 	Section  string // of the code: .exit.text
-	Symbol   string // that has the instruction, Offset bytes from its start
+	Symbol   string // the symbol with the instruction, Offset bytes from its start
 	Offset   uint64
 	Register string // as the kernel's probes call it: di, r12
-	Shift    int64  // what to add to the register for the object's address
+	Shift    int64  // what to add to the register to get the object's address
 }
 
-// maxAtomics bounds what is found of a hostile file.
+// maxAtomics bounds what a hostile file can yield.
 const maxAtomics = 64
 
-// Atomics finds the instructions by which the named functions, where the
-// compiler put them into others, change the member of their object: which
-// register holds the object is told by the instruction itself.
+// Atomics finds the instructions through which the named functions, if the compiler inlined them, change the member of
+// their object. The instruction itself tells which register holds the object.
 func (m *Module) Atomics(functions []string, object, member string) (found []Atomic, err error) {
-	defer guard("look for "+strings.Join(functions, ", "), &err)
+	defer guard("find "+strings.Join(functions, ", "), &err)
 	offset := int64(-1)
 	r := m.data.Reader()
 	for range maxEntries {
@@ -59,7 +57,7 @@ func (m *Module) Atomics(functions []string, object, member string) (found []Ato
 	return nil, fmt.Errorf("read debug information: more than %d entries", maxEntries)
 }
 
-// shifted makes displacements relative to the member; nothing is known without it.
+// shifted makes displacements relative to the member; without the member nothing is known.
 func shifted(found []Atomic, offset int64) []Atomic {
 	if offset < 0 {
 		return nil
@@ -70,7 +68,7 @@ func shifted(found []Atomic, offset int64) []Atomic {
 	return found
 }
 
-// memberOffset reads the members that follow, -1 when it is not among them.
+// memberOffset reads the members that follow, and returns -1 if it is not among them.
 func memberOffset(r *dwarf.Reader, member string) int64 {
 	for {
 		e, err := r.Next()
@@ -115,13 +113,16 @@ func (m *Module) atomicOf(e *dwarf.Entry) (Atomic, bool) {
 	return Atomic{}, false
 }
 
-// locked reads register and displacement of an atomic change.
+// locked reads the register and displacement of an atomic change.
 func locked(inst x86asm.Inst) (register string, shift int64, ok bool) {
-	if !slices.ContainsFunc(inst.Prefix[:], func(p x86asm.Prefix) bool { return p&0xff == x86asm.PrefixLOCK&0xff && p != 0 }) {
+	if !slices.ContainsFunc(inst.Prefix[:], func(p x86asm.Prefix) bool {
+		return p&0xff == x86asm.PrefixLOCK&0xff && p != 0
+	}) {
 		return "", 0, false
 	}
 	mem, ok := inst.Args[0].(x86asm.Mem)
-	if !ok || mem.Index != 0 || mem.Segment != 0 || mem.Base < x86asm.RAX || mem.Base > x86asm.R15 || mem.Base == x86asm.RSP {
+	if !ok || mem.Index != 0 || mem.Segment != 0 || mem.Base < x86asm.RAX || mem.Base > x86asm.R15 ||
+		mem.Base == x86asm.RSP {
 		return "", 0, false
 	}
 	name := strings.ToLower(mem.Base.String())
@@ -131,7 +132,7 @@ func locked(inst x86asm.Inst) (register string, shift int64, ok bool) {
 	return name, mem.Disp, true
 }
 
-// code is what lies at an address, to the end of its section, and that one's name.
+// code is what lies at an address, up to the end of its section, and the section's name.
 func (m *Module) code(pc uint64) ([]byte, string) {
 	for _, s := range m.text {
 		if pc >= s.base && pc-s.base < uint64(len(s.data)) {
@@ -141,7 +142,7 @@ func (m *Module) code(pc uint64) ([]byte, string) {
 	return nil, ""
 }
 
-// symbolAt names the function at an address by a name that no other has.
+// symbolAt names the function at an address by a name that no other function has.
 func (m *Module) symbolAt(pc uint64) (string, uint64, bool) {
 	best := ""
 	for name, list := range m.functions {
@@ -149,7 +150,8 @@ func (m *Module) symbolAt(pc uint64) (string, uint64, bool) {
 			continue
 		}
 		// init_module is an alias of the author's own name.
-		if best == "" || best == "init_module" || best == "cleanup_module" || name < best && name != "init_module" && name != "cleanup_module" {
+		if best == "" || best == "init_module" || best == "cleanup_module" ||
+			name < best && name != "init_module" && name != "cleanup_module" {
 			best = name
 		}
 	}
@@ -159,7 +161,7 @@ func (m *Module) symbolAt(pc uint64) (string, uint64, bool) {
 	return best, pc - m.functions[best][0].addr, true
 }
 
-// textSection is an executable section at the address that it was given.
+// textSection is an executable section at the address that it was assigned.
 type textSection struct {
 	base uint64
 	data []byte

@@ -12,8 +12,7 @@ import (
 	"testing"
 )
 
-// TestAtomics finds where an object gets its counts, and compares each place with
-// what objdump shows there.
+// TestAtomics finds where an object's count changes, and compares each place with objdump's output.
 func TestAtomics(t *testing.T) {
 	object := compileSource(t, "testdata/refs.c", "-g")
 	m, err := Open(object)
@@ -31,11 +30,13 @@ func TestAtomics(t *testing.T) {
 			t.Errorf("%+v, want a place in %s, and the register with the object's address", a, in[a.Inlined])
 		}
 		delete(in, a.Inlined)
-		if line := disassembled(t, object, a.Symbol, a.Offset); !strings.Contains(line, "xadd") || !strings.Contains(line, "(%r"+a.Register+")") {
+		if line := disassembled(t, object, a.Symbol, a.Offset); !strings.Contains(line, "xadd") ||
+			!strings.Contains(line, "(%r"+a.Register+")") {
 			t.Errorf("%+v: at that place is %q", a, line)
 		}
 	}
-	if found, err := m.Atomics([]string{"get_task_struct"}, "task_struct", "no_such_member"); err != nil || len(found) != 0 {
+	if found, err := m.Atomics([]string{"get_task_struct"}, "task_struct", "no_such_member"); err != nil ||
+		len(found) != 0 {
 		t.Errorf("without the member: %+v, %v", found, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // Bounds on what a hostile file can make us do.
 const (
-	maxEntries = 4 << 20 // of debug information in one search
+	maxEntries = 4 << 20 // of debug information per search
 	maxInlined = 64
 )
 
@@ -43,8 +43,7 @@ func (m *Module) positions(pc uint64) ([]Position, error) {
 	return m.unwind(chain, lines.Files(), file, line), nil
 }
 
-// unwind makes positions of a chain of entries, outermost first: each knows
-// where the one around it calls it.
+// unwind makes positions from a chain of entries, outermost first: each entry knows where the one around it calls it.
 func (m *Module) unwind(chain []*dwarf.Entry, files []*dwarf.LineFile, file string, line int) []Position {
 	var list []Position
 	for _, e := range slices.Backward(chain) {
@@ -61,7 +60,7 @@ func (m *Module) unwind(chain []*dwarf.Entry, files []*dwarf.LineFile, file stri
 	return list
 }
 
-// unit is the compilation unit that has the address.
+// unit is the compilation unit that contains the address.
 func (m *Module) unit(pc uint64) (*dwarf.Entry, error) {
 	r := m.data.Reader()
 	for {
@@ -87,8 +86,8 @@ func (m *Module) has(e *dwarf.Entry, pc uint64) bool {
 	return slices.ContainsFunc(ranges, func(r [2]uint64) bool { return r[0] <= pc && pc < r[1] })
 }
 
-// row finds the line of an address. Rows stand for the addresses up to the next
-// row's; sequences, one a section, come in any order.
+// row finds the line of an address. A row covers the addresses up to the next row; sequences, one per section, come in
+// any order.
 func row(lines *dwarf.LineReader, pc uint64) (string, int, error) {
 	var last, e dwarf.LineEntry
 	last.EndSequence = true
@@ -110,8 +109,7 @@ func row(lines *dwarf.LineReader, pc uint64) (string, int, error) {
 	}
 }
 
-// chain gives the function that has the address and what was inlined there,
-// outermost first.
+// chain returns the function that contains the address and what was inlined there, outermost first.
 func (m *Module) chain(unit *dwarf.Entry, pc uint64) ([]*dwarf.Entry, error) {
 	r := m.data.Reader()
 	r.Seek(unit.Offset)
@@ -145,8 +143,7 @@ func (m *Module) chain(unit *dwarf.Entry, pc uint64) ([]*dwarf.Entry, error) {
 	return nil, fmt.Errorf("read debug information: more than %d entries in one unit", maxEntries)
 }
 
-// leave adds an entry that has the address to the chain, and reports whether
-// its children need not be looked at.
+// leave adds an entry that contains the address to the chain, and reports whether its children can be skipped.
 func (m *Module) leave(e *dwarf.Entry, pc uint64, chain *[]*dwarf.Entry) bool {
 	switch e.Tag {
 	case dwarf.TagSubprogram, dwarf.TagInlinedSubroutine:
@@ -161,7 +158,7 @@ func (m *Module) leave(e *dwarf.Entry, pc uint64, chain *[]*dwarf.Entry) bool {
 	return true
 }
 
-// name follows an entry to where its function is named.
+// name follows an entry to the one that names its function.
 func (m *Module) name(e *dwarf.Entry) string {
 	for range 4 {
 		if name, ok := e.Val(dwarf.AttrName).(string); ok {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package srcline finds the source line of a place in a kernel module, from the
-// debug information (DWARF) in its .ko. It is pure: bytes to positions. The
-// file is not trusted: any bytes give an answer or an error.
+// Package srcline finds the source line of a place in a kernel module, from the debug information (DWARF) in its .ko.
+// It is pure: bytes to positions. It does not trust the file: any bytes yield an answer or an error.
 package srcline
 
 import (
@@ -18,20 +17,19 @@ import (
 // ErrNoDebugInfo means that the module was built without -g, or stripped.
 var ErrNoDebugInfo = errors.New("no debug information (DWARF): build it with KCFLAGS=-g and do not strip it")
 
-// ErrUnknownPlace means that the module has no such function, or no line for the
-// place.
+// ErrUnknownPlace means that the module has no such function, or no line for the place.
 var ErrUnknownPlace = errors.New("no source line for this place")
 
 // Position is a place in the sources.
 type Position struct {
 	Function string // as the author wrote it
 	File     string // as the compiler recorded it, mostly absolute
-	Line     int    // 0 where the compiler gave none
-	// Inlined says that the compiler put Function into that of the next Position.
+	Line     int    // 0 if the compiler gave none
+	// Inlined says that the compiler inlined Function into that of the next Position.
 	Inlined bool
 }
 
-// Module is a module's debug information. It can be used by several goroutines.
+// Module is a module's debug information. Several goroutines may use it.
 type Module struct {
 	data      *dwarf.Data
 	functions map[string][]function
@@ -50,7 +48,7 @@ func Open(ko []byte) (m *Module, err error) {
 		return nil, fmt.Errorf("read debug information: %w", err)
 	}
 	if f.Class != elf.ELFCLASS64 || f.Type != elf.ET_REL {
-		return nil, fmt.Errorf("read debug information: %v %v is no 64-bit module", f.Class, f.Type)
+		return nil, fmt.Errorf("read debug information: %v %v is not a 64-bit module", f.Class, f.Type)
 	}
 	info := f.Section(".debug_info")
 	if info == nil || info.Size == 0 {
@@ -87,16 +85,15 @@ func Open(ko []byte) (m *Module, err error) {
 	return m, nil
 }
 
-// guard turns a panic of the standard library's readers into an error: they are
-// not hardened against hostile files.
+// guard turns a panic of the standard library's readers into an error: they are not hardened against hostile files.
 func guard(what string, err *error) {
 	if v := recover(); v != nil {
 		*err = fmt.Errorf("%s: the file is damaged: %v", what, v)
 	}
 }
 
-// Sections lie this far apart, and the first one that far from 0, so that no
-// place of one can be taken for another's.
+// Sections lie this far apart, and the first one this far from 0, so that no place in one can be mistaken for a place
+// in another.
 const gap = 1 << 20
 
 const (
@@ -105,10 +102,9 @@ const (
 	symbolValue = 8
 )
 
-// placeSections gives each executable section an address of its own. In a
-// module that is not loaded all of them begin at 0, and so do their lines. The
-// symbols carry the addresses, so the relocations bring them everywhere else. The
-// second value is the addresses by section.
+// placeSections gives each executable section an address of its own. In a module that is not loaded all of them begin
+// at 0, and so do their lines. The symbols carry the addresses, so the relocations bring them everywhere else. The
+// second result maps sections to addresses.
 func placeSections(f *elf.File, ko []byte) ([]byte, map[uint16]uint64, error) {
 	bases := make(map[uint16]uint64)
 	next := uint64(gap)
@@ -117,7 +113,8 @@ func placeSections(f *elf.File, ko []byte) ([]byte, map[uint16]uint64, error) {
 			continue
 		}
 		if i >= int(elf.SHN_LORESERVE) || s.Size > uint64(len(ko)) {
-			return nil, nil, fmt.Errorf("read debug information: section %s cannot be: %d bytes in a file of %d", s.Name, s.Size, len(ko))
+			return nil, nil, fmt.Errorf("read debug information: section %s is impossible: %d bytes in a file of %d",
+				s.Name, s.Size, len(ko))
 		}
 		bases[uint16(i)] = next
 		next += (s.Size/gap + 2) * gap
@@ -127,7 +124,7 @@ func placeSections(f *elf.File, ko []byte) ([]byte, map[uint16]uint64, error) {
 		return nil, nil, fmt.Errorf("read debug information: no symbol table")
 	}
 	if table.Offset > uint64(len(ko)) || table.Size > uint64(len(ko))-table.Offset {
-		return nil, nil, fmt.Errorf("read debug information: the symbol table lies outside of the file")
+		return nil, nil, fmt.Errorf("read debug information: the symbol table lies outside the file")
 	}
 	placed := slices.Clone(ko)
 	symbols := placed[table.Offset : table.Offset+table.Size]
@@ -143,11 +140,10 @@ func addValue(order binary.ByteOrder, b []byte, base uint64) {
 	order.PutUint64(b, order.Uint64(b)+base)
 }
 
-// Find gives the positions of function+offset, the innermost first: functions
-// that the compiler put there, and last the one that is named. size is the
-// function's as the kernel prints it, which tells functions of one name apart; 0
-// where it is not known. exact says that the place is an instruction; otherwise
-// it is a return address, and the call before it counts.
+// Find returns the positions of function+offset, innermost first: functions that were inlined there, and last the named
+// function itself. size is the function's size as the kernel prints it, which tells functions of the same name apart; 0
+// if unknown. exact says that the place is an instruction; otherwise it is a return address, and the call before it
+// counts.
 func (m *Module) Find(name string, offset, size uint64, exact bool) (list []Position, err error) {
 	defer guard("find "+name, &err)
 	f, err := m.function(name, offset, size)
@@ -161,8 +157,8 @@ func (m *Module) Find(name string, offset, size uint64, exact bool) (list []Posi
 	return m.positions(pc)
 }
 
-// function picks the symbol. The kernel takes a function to reach to the next
-// one, so its sizes are those of the symbols and some padding.
+// function picks the symbol. For the kernel a function reaches to the next one, so its sizes are those of the symbols
+// plus some padding.
 func (m *Module) function(name string, offset, size uint64) (function, error) {
 	var best function
 	found, ambiguous := false, false

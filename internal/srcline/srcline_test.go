@@ -19,8 +19,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
-// compile makes a relocatable object of testdata/parts.c, as kbuild does of a
-// module's sources.
+// compile makes a relocatable object from testdata/parts.c, as kbuild does from a module's sources.
 func compile(t testing.TB, flags ...string) []byte {
 	t.Helper()
 	return compileSource(t, "testdata/parts.c", flags...)
@@ -34,7 +33,8 @@ func compileSource(t testing.TB, name string, flags ...string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"-O2", "-fno-pic", "-mcmodel=kernel", "-fno-asynchronous-unwind-tables", "-c", "-o", object}, flags...)
+	args := append([]string{"-O2", "-fno-pic", "-mcmodel=kernel", "-fno-asynchronous-unwind-tables", "-c", "-o", object},
+		flags...)
 	if out, err := exec.Command(gcc, append(args, source)...).CombinedOutput(); err != nil {
 		t.Fatalf("gcc: %v\n%s", err, out)
 	}
@@ -45,7 +45,7 @@ func compileSource(t testing.TB, name string, flags ...string) []byte {
 	return b
 }
 
-// marks are the lines of the source that bear a name.
+// marks are the source lines that bear a name.
 func marks(t *testing.T) map[string]int {
 	t.Helper()
 	source, err := os.ReadFile("testdata/parts.c")
@@ -74,8 +74,8 @@ func readELF(t *testing.T, object []byte) (*elf.File, []elf.Symbol) {
 	return f, symbols
 }
 
-// callEnd finds where a call to a function ends, relative to the start of the
-// symbol that makes it: the relocation of the n-th call to target names it.
+// callEnd finds where a call to a function ends, relative to the start of the symbol that makes it: the relocation of
+// the n-th call to target names it.
 func callEnd(t *testing.T, object []byte, symbol, target string, n int) uint64 {
 	t.Helper()
 	f, symbols := readELF(t, object)
@@ -123,7 +123,8 @@ func short(list []Position) string {
 
 func TestCalls(t *testing.T) {
 	line := marks(t)
-	for _, flags := range [][]string{{"-gdwarf-5"}, {"-gdwarf-4"}, {"-gdwarf-5", "-gz"}, {"-gdwarf-5", "-ffunction-sections"}} {
+	for _, flags := range [][]string{{"-gdwarf-5"}, {"-gdwarf-4"}, {"-gdwarf-5", "-gz"},
+		{"-gdwarf-5", "-ffunction-sections"}} {
 		t.Run(strings.Join(flags, " "), func(t *testing.T) {
 			object := compile(t, flags...)
 			m, err := Open(object)
@@ -204,7 +205,7 @@ func TestAgainstAddr2line(t *testing.T) {
 	}
 }
 
-// discriminators takes "(discriminator 2)" away.
+// discriminators removes "(discriminator 2)".
 func discriminators(out string) string {
 	var lines []string
 	for l := range strings.Lines(out) {
@@ -237,8 +238,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestSameName: a size tells functions of one name apart; without it they are
-// not guessed at.
+// TestSameName: a size tells functions of the same name apart; without it there is no guess.
 func TestSameName(t *testing.T) {
 	m := &Module{functions: map[string][]function{"work": {{gap, 0x20}, {4 * gap, 0x90}}}}
 	for _, tt := range []struct {
@@ -268,7 +268,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// TestMutations garbles an object here and there, a fixed walk.
+// TestMutations garbles an object in places, in a fixed sequence.
 func TestMutations(t *testing.T) {
 	object := compile(t, "-gdwarf-5")
 	r := rand.New(rand.NewPCG(1, 1))

@@ -20,8 +20,10 @@ func TestDeviceWords(t *testing.T) {
 	}{
 		{"tcg", processor{TCG, 2, "host", inTurns}, "-accel tcg,thread=single -cpu max,-cx16,-la57,-erms,-fsrm -smp 2", ""},
 		{"kvm", processor{KVM, 4, "host", ""}, "-accel kvm -cpu host -smp 4", ""},
-		{"console", serialConsole{3}, "-chardev socket,id=console,fd=3 -serial chardev:console", "console=ttyS0 8250.nr_uarts=1"},
-		{"console by hand", serialConsole{byHand}, "-chardev stdio,id=console -serial chardev:console", "console=ttyS0 8250.nr_uarts=1"},
+		{"console", serialConsole{3}, "-chardev socket,id=console,fd=3 -serial chardev:console",
+			"console=ttyS0 8250.nr_uarts=1"},
+		{"console by hand", serialConsole{byHand}, "-chardev stdio,id=console -serial chardev:console",
+			"console=ttyS0 8250.nr_uarts=1"},
 		{"monitor", monitor{4}, "-chardev socket,id=monitor,fd=4 -mon mode=control,chardev=monitor", ""},
 		{"monitor by hand", monitor{byHand}, "", ""},
 		{"no ports", serialPorts{}, "", ""},
@@ -61,7 +63,8 @@ func TestDeviceWords(t *testing.T) {
 func sampleConfig() Config {
 	return Config{
 		QEMU: "/usr/bin/qemu", Kernel: "/k/vmlinuz", Initrd: []string{"/a b", "/c"},
-		Append: []string{"loglevel=7", `x="a b"`}, CPUs: 2, MemoryMiB: 512, Ports: []string{"ctl"}, kvmCPU: "host", threads: inTurns,
+		Append: []string{"loglevel=7", `x="a b"`}, CPUs: 2, MemoryMiB: 512, Ports: []string{"ctl"}, kvmCPU: "host",
+		threads: inTurns,
 	}
 }
 
@@ -84,7 +87,8 @@ func TestArguments(t *testing.T) {
 		}
 	}
 	line := args[slices.Index(args, "-append")+1]
-	for _, word := range []string{"console=ttyS0", "quiet", "nokaslr", "panic=-1", "log_buf_len=4M", "printk.devkmsg=on", "rdinit=/init"} {
+	for _, word := range []string{"console=ttyS0", "quiet", "nokaslr", "panic=-1", "log_buf_len=4M", "printk.devkmsg=on",
+		"rdinit=/init"} {
 		if !slices.Contains(strings.Fields(line), word) {
 			t.Errorf("kernel word %s is missing in %q", word, line)
 		}
@@ -94,7 +98,7 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// TestFirmware: only where a kernel can be entered directly, on TCG, and QEMU has it.
+// TestFirmware: only if the kernel can be entered directly, on TCG, and QEMU has it.
 func TestFirmware(t *testing.T) {
 	c := sampleConfig()
 	c.firmware = "/q/qboot.rom"
@@ -131,12 +135,13 @@ func TestFirmware(t *testing.T) {
 func TestArgumentsTooLong(t *testing.T) {
 	c := sampleConfig()
 	c.Append = []string{strings.Repeat("w", maxCmdline)}
-	if _, err := arguments(c, TCG, byHandDescriptors(1), ""); err == nil || !strings.Contains(err.Error(), "it takes 2047") {
+	if _, err := arguments(c, TCG, byHandDescriptors(1), ""); err == nil ||
+		!strings.Contains(err.Error(), "the limit is 2047") {
 		t.Errorf("a kernel line that is too long: %v", err)
 	}
 }
 
-// TestShellCommand lets a shell take the line apart again.
+// TestShellCommand makes a shell take the line apart again.
 func TestShellCommand(t *testing.T) {
 	c := sampleConfig()
 	c.QEMU = "/it's/qemu"
@@ -153,7 +158,8 @@ func TestShellCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"), append([]string{c.QEMU}, args...); !slices.Equal(got, want) {
+	if got, want := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"),
+		append([]string{c.QEMU}, args...); !slices.Equal(got, want) {
 		t.Errorf("the shell reads\n%q\nwant\n%q", got, want)
 	}
 	if strings.Contains(line, "fd=") || strings.Contains(line, "/proc/self") {
@@ -173,8 +179,8 @@ func TestConfigRefused(t *testing.T) {
 		{"port of ours", func(c *Config) { c.Ports = []string{"console"} }, `port name "console"`},
 		{"port without name", func(c *Config) { c.Ports = []string{""} }, `port name ""`},
 		{"long serial", func(c *Config) { c.Disks = []Disk{{Serial: "abcdefghijklmnopqrstu"}} }, "longer than 20"},
-		{"serial with comma", func(c *Config) { c.Disks = []Disk{{Serial: "a,b"}} }, "not made of"},
-		{"line end", func(c *Config) { c.Append = []string{"a\nb"} }, "line end"},
+		{"serial with comma", func(c *Config) { c.Disks = []Disk{{Serial: "a,b"}} }, "contains more than"},
+		{"newline", func(c *Config) { c.Append = []string{"a\nb"} }, "newline"},
 		{"negative CPUs", func(c *Config) { c.CPUs = -1 }, "out of range"},
 		{"little memory", func(c *Config) { c.MemoryMiB = 1 }, "out of range"},
 		{"accelerator", func(c *Config) { c.Accel = "hvf" }, `unknown accelerator "hvf"`},

@@ -9,12 +9,11 @@ import (
 	"sync"
 )
 
-// consoleLimit is how much of a console is kept: the head shows how it began,
-// the tail how it ended.
+// consoleLimit is how much of a console is kept: the head shows how it began, the tail how it ended.
 const consoleLimit = 256 << 10
 
-// boundedLog keeps the first and the last bytes written to it, half its limit
-// each, and counts what fell out between. Write never fails.
+// boundedLog keeps the first and the last bytes written to it, half its limit each, and counts what it dropped in
+// between. Write never fails.
 type boundedLog struct {
 	mu    sync.Mutex
 	half  int
@@ -58,7 +57,7 @@ func (l *boundedLog) Bytes() []byte {
 	defer l.mu.Unlock()
 	out := bytes.Clone(l.head)
 	if lost := l.total - int64(len(l.head)+len(l.tail)); lost > 0 {
-		out = fmt.Appendf(out, "\n[… %d bytes left out …]\n", lost)
+		out = fmt.Appendf(out, "\n[… %d bytes not shown …]\n", lost)
 	}
 	out = append(out, l.tail[l.next:]...)
 	return append(out, l.tail[:l.next]...)
@@ -67,7 +66,7 @@ func (l *boundedLog) Bytes() []byte {
 // panicText is how every kernel's panic() begins its line.
 const panicText = "Kernel panic - not syncing"
 
-// textFinder finds a text in a stream, also across the seams of its pieces.
+// textFinder finds a text in a stream, also across the boundaries of its pieces.
 type textFinder struct {
 	text []byte
 	rest []byte // the end of what was seen, shorter than text
@@ -86,8 +85,8 @@ func (f *textFinder) feed(b []byte) {
 	f.rest = append([]byte(nil), joined...)
 }
 
-// drainConsole reads until QEMU closes its end: bytes that nobody reads stall
-// the guest's CPUs. It has no notion of lines, so no line is too long.
+// drainConsole reads until QEMU closes its end, because unread bytes stall the guest's CPUs. It does not split lines,
+// so no line is too long.
 func (m *Machine) drainConsole(r io.Reader) {
 	finder := textFinder{text: []byte(panicText)}
 	buf := make([]byte, 32<<10)

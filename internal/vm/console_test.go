@@ -18,9 +18,9 @@ func TestBoundedLog(t *testing.T) {
 		{[]string{"abc"}, "abc"},
 		{[]string{"abcdefgh"}, "abcdefgh"},
 		{[]string{"abcd", "efgh"}, "abcdefgh"},
-		{[]string{"abcdefghi"}, "abcd\n[… 1 bytes left out …]\nfghi"},
-		{[]string{"abcdefgh", "ij"}, "abcd\n[… 2 bytes left out …]\nghij"},
-		{[]string{"abc", "defghijklmnopq"}, "abcd\n[… 9 bytes left out …]\nnopq"},
+		{[]string{"abcdefghi"}, "abcd\n[… 1 bytes not shown …]\nfghi"},
+		{[]string{"abcdefgh", "ij"}, "abcd\n[… 2 bytes not shown …]\nghij"},
+		{[]string{"abc", "defghijklmnopq"}, "abcd\n[… 9 bytes not shown …]\nnopq"},
 	} {
 		l := newBoundedLog(8)
 		for _, w := range test.writes {
@@ -34,7 +34,7 @@ func TestBoundedLog(t *testing.T) {
 	}
 }
 
-// TestBoundedLogRandom compares with the simple way: keep all, then cut.
+// TestBoundedLogRandom compares with the simple way: keep everything, then cut.
 func TestBoundedLogRandom(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
@@ -51,7 +51,7 @@ func TestBoundedLogRandom(t *testing.T) {
 		}
 		want := all
 		if lost := len(all) - 2*half; lost > 0 {
-			want = fmt.Appendf(nil, "%s\n[… %d bytes left out …]\n%s", all[:half], lost, all[len(all)-half:])
+			want = fmt.Appendf(nil, "%s\n[… %d bytes not shown …]\n%s", all[:half], lost, all[len(all)-half:])
 		}
 		if got := l.Bytes(); !bytes.Equal(got, want) {
 			t.Fatalf("got %q, want %q", got, want)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// device is a part of the machine: its words for QEMU and for the kernel.
-// Devices are values; nothing is opened to make the words.
+// device is a part of the machine: its words for QEMU and for the kernel. Devices are values; making the words opens
+// nothing.
 type device interface {
 	args() []string
 	kernelWords() []string
@@ -20,8 +20,8 @@ const (
 	monitorID = "monitor"
 )
 
-// byHand is the descriptor of a character device in a command line that a
-// person can paste: there is no socket to inherit then.
+// byHand is the descriptor of a character device in a command line that a person can paste: in that case there is no
+// socket to inherit.
 const byHand = -1
 
 // chardev is the host's end of a byte stream: an inherited, connected socket.
@@ -48,12 +48,12 @@ func (s serialConsole) args() []string {
 	return append(chardev{consoleID, s.fd}.args(), "-serial", "chardev:"+consoleID)
 }
 
-// kernelWords also spare the kernel the search for three ports that are not there.
+// kernelWords also spare the kernel the search for three ports that do not exist.
 func (serialConsole) kernelWords() []string {
 	return []string{"console=ttyS0", "8250.nr_uarts=1"}
 }
 
-// monitor is QEMU's own control channel, QMP. Pasted by hand there is none.
+// monitor is QEMU's own control channel, QMP. A pasted command line has none.
 type monitor struct{ fd int }
 
 func (m monitor) args() []string {
@@ -65,14 +65,14 @@ func (m monitor) args() []string {
 
 func (monitor) kernelWords() []string { return nil }
 
-// serialPorts are virtio-serial ports, /dev/virtio-ports/NAME where udev runs
-// and /sys/class/virtio-ports/vport?p?/name elsewhere. fds go with names.
+// serialPorts are virtio-serial ports: /dev/virtio-ports/NAME with udev, /sys/class/virtio-ports/vport?p?/name without.
+// fds correspond to names.
 type serialPorts struct {
 	names []string
 	fds   []int
 }
 
-// Port 0 belongs to a virtio console in old drivers, hence one more.
+// Old drivers reserve port 0 for a virtio console, hence one more.
 func (s serialPorts) args() []string {
 	if len(s.names) == 0 {
 		return nil
@@ -87,8 +87,7 @@ func (s serialPorts) args() []string {
 
 func (serialPorts) kernelWords() []string { return nil }
 
-// disk is a virtio disk. A node of its own, not -drive, because there a path
-// with a colon would be taken for a protocol.
+// disk is a virtio disk. It is a node of its own, not -drive, which would take a path with a colon for a protocol.
 type disk struct {
 	Disk
 	index int
@@ -105,21 +104,22 @@ func (d disk) args() []string {
 		words += ",serial=" + d.Serial
 	}
 	return []string{
-		"-blockdev", fmt.Sprintf("driver=raw,node-name=%s,read-only=%s,file.driver=file,file.filename=%s", node, mode, escapeComma(d.Path)),
+		"-blockdev", fmt.Sprintf("driver=raw,node-name=%s,read-only=%s,file.driver=file,file.filename=%s", node, mode,
+			escapeComma(d.Path)),
 		"-device", words,
 	}
 }
 
 func (disk) kernelWords() []string { return nil }
 
-// memory is the guest's, in a file where fd is one.
+// memory is the guest's memory, in a file if fd is one.
 type memory struct {
 	mib    int
-	fd     int // noFile: in no file
+	fd     int // noFile: not in a file
 	shared bool
 }
 
-// noFile stands for a descriptor that is not there.
+// noFile stands for a descriptor that does not exist.
 const noFile = 0
 
 func (m memory) args() []string {
@@ -131,7 +131,8 @@ func (m memory) args() []string {
 	if m.shared {
 		share = "on"
 	}
-	return append(words, "-object", fmt.Sprintf("memory-backend-file,id=ram,size=%dM,mem-path=/proc/self/fd/%d,share=%s", m.mib, m.fd, share))
+	return append(words, "-object",
+		fmt.Sprintf("memory-backend-file,id=ram,size=%dM,mem-path=/proc/self/fd/%d,share=%s", m.mib, m.fd, share))
 }
 
 func (memory) kernelWords() []string { return nil }
@@ -144,13 +145,11 @@ type processor struct {
 	threads string // under TCG
 }
 
-// Under TCG, cx16 is left out because QEMU 7.2 emulates cmpxchg16b such that
-// kernels of 6.12 double-fault in their allocator, and la57 because five levels
-// of page tables make each miss of the emulated TLB dearer: a build of the
-// seed's pair took 36 and 35 s with it, 34 and 34 s without. erms and fsrm have
-// the kernel clear and copy pages with rep stosb and movsb, which TCG does byte by
-// byte; without them it takes eight bytes at a time. Three such builds in turns:
-// 28.7, 26.9, 29.4 s with them, 23.3, 23.9, 25.3 s without.
+// Under TCG some CPU features are left out. cx16: QEMU 7.2 emulates cmpxchg16b such that kernels of 6.12 double-fault
+// in their allocator. la57: five levels of page tables make each miss of the emulated TLB more expensive; a build of
+// the seed's pair took 36 and 35 s with it, 34 and 34 s without. erms and fsrm: they make the kernel clear and copy
+// pages with rep stosb and movsb, which TCG does byte by byte, while without them it takes eight bytes at a time. Three
+// such builds, alternating: 28.7, 26.9, 29.4 s with them, 23.3, 23.9, 25.3 s without.
 func (p processor) args() []string {
 	accel, model := "tcg,thread="+p.threads, "max,-cx16,-la57,-erms,-fsrm"
 	if p.accel == KVM {
@@ -161,5 +160,5 @@ func (p processor) args() []string {
 
 func (processor) kernelWords() []string { return nil }
 
-// escapeComma doubles commas: the way to have one in a value of QEMU's options.
+// escapeComma doubles commas, which is how a value of QEMU's options contains one.
 func escapeComma(s string) string { return strings.ReplaceAll(s, ",", ",,") }

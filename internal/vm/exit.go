@@ -15,13 +15,13 @@ import (
 // Reason is why a machine ended.
 type Reason string
 
-// The reasons. None of them says that the guest did its work: only a message
-// from the guest does, for a crash that resets the CPU looks like a power-off.
+// The reasons. None of them says that the guest did its work: only a message from the guest does, because a crash that
+// resets the CPU looks like a power-off.
 const (
-	PowerOff Reason = "power-off" // the guest restarted or switched itself off
+	PowerOff Reason = "power-off" // the guest restarted or powered itself off
 	Panicked Reason = "panic"     // the console said "Kernel panic", or QEMU saw one
-	Stopped  Reason = "stopped"   // Stop, or the context of Start ended
-	Killed   Reason = "killed"    // a signal to QEMU that was not ours
+	Stopped  Reason = "stopped"   // by Stop, or by the end of Start's context
+	Killed   Reason = "killed"    // by a signal to QEMU that was not ours
 	Failed   Reason = "failed"    // QEMU ended by itself; Stderr says why
 )
 
@@ -30,20 +30,20 @@ type Exit struct {
 	Reason   Reason
 	Status   int            // QEMU's exit status, -1 after a signal
 	Signal   syscall.Signal // what killed QEMU, 0 for none
-	Shutdown string         // QEMU's own word: guest-reset, host-signal, …; "" for none
+	Shutdown string         // QEMU's own word: guest-reset, host-signal, …; "" if none
 	Stderr   string         // QEMU's own complaints, bounded
 	Duration time.Duration  // from the process's start to its end
 
-	// Instructions are the addresses at which the processors were when the guest
-	// ended by itself, nil where QEMU did not tell.
+	// Instructions are the addresses at which the processors were when the guest ended by itself, nil if QEMU did not
+	// tell.
 	Instructions []uint64
 
-	// MaxRSS is the peak of QEMU's resident memory in bytes. The kernel counts
-	// our own memory at the time of the fork in, so it is never below that.
+	// MaxRSS is the peak of QEMU's resident memory in bytes. The kernel includes our own memory at the time of the
+	// fork, so it is never below that.
 	MaxRSS int64
 }
 
-// Err is nil after PowerOff and Stopped, else an error in a sentence.
+// Err is nil after PowerOff and Stopped, else an error that explains the end.
 func (e Exit) Err() error {
 	var text string
 	switch e.Reason {
@@ -71,15 +71,14 @@ func (e Exit) Err() error {
 // facts are what was seen of a machine that is gone.
 type facts struct {
 	stopped  bool   // we asked for the end
-	panicked bool   // seen on the console or told by QEMU
+	panicked bool   // seen on the console or reported by QEMU
 	shutdown string // SHUTDOWN's reason
 	status   int
 	signal   syscall.Signal
 }
 
-// reason weighs the facts. A panic comes first: whoever ends a panicked guest
-// wants to know that. Only SIGKILL and SIGTERM come from people; a SIGABRT is
-// QEMU's own doing.
+// reason weighs the facts. A panic comes first: whoever stops a panicked guest wants to know about it. Only SIGKILL and
+// SIGTERM come from people; a SIGABRT is QEMU's own doing.
 func (f facts) reason() Reason {
 	switch {
 	case f.panicked:
@@ -95,8 +94,8 @@ func (f facts) reason() Reason {
 	return Failed
 }
 
-// event takes what QEMU tells about the guest's life. VSERPORT_CHANGE is the
-// guest's driver opening a port: life, even where the console is silent.
+// event handles what QEMU reports about the guest's life. VSERPORT_CHANGE means that the guest's driver opened a port:
+// a sign of life even if the console is silent.
 func (m *Machine) event(e qmpEvent) {
 	var data struct {
 		Open   bool   `json:"open"`
@@ -123,8 +122,8 @@ func (m *Machine) event(e qmpEvent) {
 // letGoLimit bounds the last questions to a QEMU whose guest has ended.
 const letGoLimit = 5 * time.Second
 
-// letGo ends a QEMU whose guest has ended: it waits (-no-shutdown), so that one can
-// still ask where the processors were. Who stops the machine kills it anyway.
+// letGo ends a QEMU whose guest has ended. It waits (-no-shutdown), so that we can still ask where the processors were.
+// Whoever stops the machine kills it anyway.
 func (m *Machine) letGo(reason string) {
 	ctx, cancel := context.WithTimeout(context.Background(), letGoLimit)
 	defer cancel()
@@ -133,5 +132,5 @@ func (m *Machine) letGo(reason string) {
 			m.endedAt.Store(&at)
 		}
 	}
-	m.qmp.execute(ctx, "quit", nil) // the answer may be lost in QEMU's end
+	m.qmp.execute(ctx, "quit", nil) // the answer may be lost when QEMU ends
 }

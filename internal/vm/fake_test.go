@@ -20,12 +20,11 @@ import (
 	"time"
 )
 
-// The test binary plays QEMU when fakeEnv is set: it takes the descriptors
-// from its command line, speaks QMP, and misbehaves as the mode says. Machines
-// that only live for these tests thus run the same code as real ones.
+// The test binary plays QEMU when fakeEnv is set: it takes the descriptors from its command line, speaks QMP, and
+// misbehaves as the mode says. So machines that exist only for these tests run the same code as real ones.
 const (
 	fakeEnv    = "KMODLAB_FAKE_QEMU"        // the mode
-	fakeLogEnv = "KMODLAB_FAKE_QEMU_STARTS" // a file that gets one line a start
+	fakeLogEnv = "KMODLAB_FAKE_QEMU_STARTS" // a file that gets one line per start
 	parentEnv  = "KMODLAB_FAKE_PARENT"      // starts a machine, prints its pid, waits
 )
 
@@ -65,7 +64,8 @@ func fakeMain(mode string) {
 	case "mute":
 		time.Sleep(time.Hour)
 	}
-	for _, match := range regexp.MustCompile(`socket,id=([a-z]+),fd=(\d+)`).FindAllStringSubmatch(strings.Join(os.Args, " "), -1) {
+	for _, match := range regexp.MustCompile(`socket,id=([a-z]+),fd=(\d+)`).
+		FindAllStringSubmatch(strings.Join(os.Args, " "), -1) {
 		fd, _ := strconv.Atoi(match[2])
 		file := os.NewFile(uintptr(fd), match[1])
 		switch match[1] {
@@ -82,11 +82,12 @@ func fakeMain(mode string) {
 	f.behave(mode, quit)
 }
 
-// speakQMP answers every command in the background. What it returns is closed at quit.
+// speakQMP answers every command in the background. The returned channel is closed at quit.
 func (f *fake) speakQMP(mode string) <-chan bool {
 	quit := make(chan bool)
 	var once sync.Once
-	fmt.Fprint(f.monitor, `{"QMP": {"version": {"qemu": {"micro": 3, "minor": 2, "major": 1}, "package": ""}, "capabilities": []}}`+"\r\n")
+	fmt.Fprint(f.monitor,
+		`{"QMP": {"version": {"qemu": {"micro": 3, "minor": 2, "major": 1}, "package": ""}, "capabilities": []}}`+"\r\n")
 	if mode == "garbage" {
 		fmt.Fprintf(f.monitor, "\x00\xff{{{\r\n[]\r\n{\"event\": %q}\r\n", strings.Repeat("A", 1<<20))
 	}
@@ -126,7 +127,7 @@ func (f *fake) behave(mode string, quit <-chan bool) {
 		fmt.Fprintln(f.console, "alive")
 		<-quit
 		f.end("host-qmp-quit")
-	case "stubborn": // as a QEMU in a tight loop: neither quit nor SIGTERM helps
+	case "stubborn": // like a QEMU in a tight loop: neither quit nor SIGTERM helps
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 		fmt.Fprintln(f.console, "alive")
 	case "powers-off":

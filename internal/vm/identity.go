@@ -11,9 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Identity names what a machine of this Config is made of, but for the contents
-// of its kernel and its files: a saved machine goes on only where all of it is
-// the same. QEMU is known by its program's file, which an upgrade replaces.
+// Identity names what a machine of this Config is made of, except for the contents of its kernel and files: a snapshot
+// resumes only if all of it is the same. QEMU is identified by its program file, which an upgrade replaces.
 func (c Config) Identity() (string, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -44,8 +43,7 @@ func programIdentity(program string) (string, error) {
 	return fmt.Sprintf("%s %d %d %d %d", path, st.Dev, st.Ino, st.Size, st.Mtim.Nano()), nil
 }
 
-// processorModel is what the host's kernel says of its first processor, less
-// what changes from moment to moment.
+// processorModel is what the host's kernel says about its first processor, without what changes from moment to moment.
 func processorModel() string {
 	data, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {

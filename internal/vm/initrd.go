@@ -10,13 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// initrdAlign is what each archive is padded to with zeros, which the kernel
-// skips between archives, but only up to a header on a multiple of 4.
+// initrdAlign is what each archive is padded to with zeros. The kernel skips zeros between archives, but only up to a
+// header on a multiple of 4.
 const initrdAlign = 512
 
-// openInitrd makes one file of all archives. A single file is used in place,
-// so that its pages are shared between machines; several are joined in memory
-// that has no name in the file system and goes with its last user.
+// openInitrd makes one file of all archives. A single file is used in place, so that machines share its pages; several
+// are joined in memory that has no name in the file system and is freed with its last user.
 func openInitrd(c Config) (path string, joined *os.File, err error) {
 	if len(c.Initrd) == 0 && len(c.InitrdData) == 0 {
 		return "", nil, nil

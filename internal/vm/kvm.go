@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// KVM's ioctls as in linux/kvm.h, and the one API version there ever was.
+// KVM's ioctls as in linux/kvm.h, and the only API version there ever was.
 const (
 	kvmGetAPIVersion = 0xAE00
 	kvmCreateVM      = 0xAE01
@@ -26,13 +26,13 @@ const (
 
 // Errors of Probe.
 var (
-	ErrKVMAbsent    = errors.New("there is no /dev/kvm: the CPU lacks virtualization, or it is switched off, or kvm_intel or kvm_amd is not loaded")
+	ErrKVMAbsent = errors.New("there is no /dev/kvm: the CPU lacks virtualization, it is switched off, " +
+		"or kvm_intel or kvm_amd is not loaded")
 	ErrKVMForbidden = errors.New("no permission for /dev/kvm: usermod -aG kvm $USER, then log in again")
 )
 
-// Probe asks the kernel for a VM and a virtual CPU. Nil means maybe: a KVM
-// nested in another hypervisor can grant both and never run an instruction,
-// so only a guest that shows life proves it.
+// Probe asks the kernel for a VM and a virtual CPU. Nil means maybe: a KVM nested in another hypervisor can grant both
+// and never run an instruction, so only a guest that shows life proves it.
 func Probe() error { return probe("/dev/kvm") }
 
 func probe(device string) error {
@@ -70,13 +70,13 @@ type State string
 
 // The states.
 const (
-	Absent   State = "absent"   // no device, no permission, or it refuses
-	Unproven State = "unproven" // it grants a VM; no guest has tried yet
+	Absent   State = "absent"   // no device, no permission, or KVM refuses
+	Unproven State = "unproven" // KVM grants a VM, but no guest has tried yet
 	Proven   State = "proven"   // a guest showed life
-	Unusable State = "unusable" // a guest stayed silent that lives on TCG
+	Unusable State = "unusable" // a guest stayed silent that runs on TCG
 )
 
-// Finding is a State with its reason and when it was found.
+// Finding is a State with its reason and the time it was found.
 type Finding struct {
 	State  State     `json:"state"`
 	Reason string    `json:"reason"`
@@ -84,15 +84,15 @@ type Finding struct {
 	Host   hostKey   `json:"host"`
 }
 
-// hostKey says for what a finding holds. Any change of it voids the finding.
+// hostKey says what a finding is valid for. Any change of it voids the finding.
 type hostKey struct {
 	Release string `json:"release"` // uname -r
 	CPU     string `json:"cpu"`     // model name and microcode
 	QEMU    string `json:"qemu"`    // path, size and time of the binary
 }
 
-// unusableFor bounds a finding against KVM: what stands in the way can be mended
-// outside of this host, and a guest on a loaded one may only have been slow.
+// unusableFor limits how long a finding against KVM is kept: the obstacle can be removed outside of this host, and a
+// guest on a loaded host may only have been slow.
 const unusableFor = 7 * 24 * time.Hour
 
 // findings is the file that keeps one finding.
@@ -101,8 +101,8 @@ type findings struct {
 	key  hostKey
 }
 
-// KVMState is what is known about KVM, without starting anything. stateDir is
-// Config.StateDir; "" leaves the finding out.
+// KVMState is what is known about KVM, without starting anything. stateDir is Config.StateDir; "" ignores any kept
+// finding.
 func KVMState(stateDir string) Finding {
 	cfg, err := Config{Kernel: "-"}.withDefaults()
 	qemu := cfg.QEMU
@@ -120,9 +120,8 @@ func openFindings(dir, qemu string) findings {
 	return f
 }
 
-// state is a kept finding that KVM is unusable, else what probe says where that
-// is no, else a kept finding that it works, else Unproven. Where nothing hangs
-// on it there is no probe: to take a VM down costs up to 0.3 s here.
+// state is a kept finding that KVM is unusable, else what probe says if that is no, else a kept finding that KVM works,
+// else Unproven. If the answer cannot matter there is no probe: tearing a VM down takes up to 0.3 s here.
 func (f findings) state(probe func() error, now time.Time) Finding {
 	kept, ok := f.load()
 	ok = ok && kept.holds(f.key, now)
@@ -145,7 +144,7 @@ func (k Finding) holds(key hostKey, now time.Time) bool {
 	return k.State == Proven || k.State == Unusable && now.Sub(k.Date) < unusableFor && !k.Date.After(now)
 }
 
-// load reads the file. One that is missing or cannot be read is no finding.
+// load reads the file. A missing or unreadable one counts as no finding.
 func (f findings) load() (Finding, bool) {
 	var k Finding
 	if f.file == "" {
@@ -158,8 +157,7 @@ func (f findings) load() (Finding, bool) {
 	return k, true
 }
 
-// record keeps a finding. To fail here costs a second proof next time, so it
-// is said and no error.
+// record keeps a finding. A failure here costs a second proof next time, so it is logged and not returned.
 func (f findings) record(log func(string), k Finding) {
 	if f.file == "" {
 		return
@@ -170,11 +168,11 @@ func (f findings) record(log func(string), k Finding) {
 		err = keepFile(f.file, append(raw, '\n'))
 	}
 	if err != nil {
-		log(fmt.Sprintf("cannot keep the finding about KVM: %v", err))
+		log(fmt.Sprintf("cannot save what was found about KVM: %v", err))
 	}
 }
 
-// keepFile replaces a file of the state folder as a whole.
+// keepFile replaces a file of the state folder atomically.
 func keepFile(name string, data []byte) error {
 	dir := filepath.Dir(name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

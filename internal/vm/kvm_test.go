@@ -84,13 +84,13 @@ func TestFindingFile(t *testing.T) {
 	if len(said) != 0 {
 		t.Errorf("said %q", said)
 	}
-	// A state folder that cannot be is said, and no failure.
+	// An unusable state folder is reported, and is no failure.
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	openFindings(filepath.Join(file, "x"), "/bin/sh").record(log, Finding{State: Proven})
-	if len(said) != 1 || !strings.Contains(said[0], "cannot keep the finding") {
+	if len(said) != 1 || !strings.Contains(said[0], "cannot save what was found") {
 		t.Errorf("said %q", said)
 	}
 	openFindings("", "/bin/sh").record(log, Finding{State: Proven}) // keeps nothing

@@ -17,9 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Machine is a QEMU process that was started and will be reaped. Its methods
-// may be called from several goroutines. Stop must be called in the end, also
-// after Wait, to close the ports.
+// Machine is a QEMU process that was started and will be reaped. Several goroutines may call its methods. Stop must be
+// called at the end, also after Wait, to close the ports.
 type Machine struct {
 	cfg    Config
 	accel  Accel
@@ -32,7 +31,7 @@ type Machine struct {
 	stateFD int
 
 	console  *boundedLog
-	drained  chan struct{} // the console's end was read
+	drained  chan struct{} // closed when the console was read to its end
 	alive    chan struct{}
 	lifeOnce sync.Once
 	panicked atomic.Bool
@@ -40,7 +39,7 @@ type Machine struct {
 	shutdown atomic.Pointer[string]
 	endedAt  atomic.Pointer[[]uint64]
 
-	unwatch func() bool // forgets the context of Start
+	unwatch func() bool // detaches from the context of Start
 	done    chan struct{}
 	exit    Exit // valid once done is closed
 }
@@ -48,14 +47,14 @@ type Machine struct {
 // reapLimit is how long SIGKILL may take to work.
 const reapLimit = 30 * time.Second
 
-// qemuError is QEMU's own failure to start, in contrast to ours to start it.
+// qemuError is QEMU's own failure to start, as opposed to ours to start it.
 type qemuError struct{ err error }
 
 func (e *qemuError) Error() string { return e.err.Error() }
 func (e *qemuError) Unwrap() error { return e.err }
 
-// launch starts QEMU on one accelerator and returns when its devices are
-// accepted and the guest runs. onLife, if any, is called at the first sign of life.
+// launch starts QEMU on one accelerator and returns when its devices are accepted and the guest runs. onLife, if any,
+// is called at the first sign of life.
 func launch(ctx context.Context, cfg Config, accel Accel, why string, onLife func(*Machine)) (*Machine, error) {
 	if accel == TCG {
 		cfg.threads = threads(ctx, cfg)
@@ -81,7 +80,7 @@ func launch(ctx context.Context, cfg Config, accel Accel, why string, onLife fun
 	go m.reap()
 
 	wait, cancel := context.WithTimeoutCause(ctx, cfg.startDeadline,
-		fmt.Errorf("QEMU said nothing on its monitor for %s", cfg.startDeadline))
+		fmt.Errorf("QEMU's monitor did not answer for %s", cfg.startDeadline))
 	defer cancel()
 	err := m.qmp.handshake(wait)
 	if err == nil && cfg.State != nil {
@@ -93,8 +92,8 @@ func launch(ctx context.Context, cfg Config, accel Accel, why string, onLife fun
 	return m, nil
 }
 
-// spawn makes the socket pairs and the initramfs and starts the process. The
-// child's ends are closed here when it returns; ours are in m.host.
+// spawn creates the socket pairs and the initramfs, and starts the process. It closes the child's ends before it
+// returns; ours are in m.host.
 func (m *Machine) spawn() error {
 	var child, made []*os.File
 	defer func() {
@@ -102,7 +101,7 @@ func (m *Machine) spawn() error {
 			f.Close()
 		}
 	}()
-	const firstExtra = 3 // behind stdin, stdout and stderr
+	const firstExtra = 3 // after stdin, stdout and stderr
 	pass := func(f *os.File) int {
 		child = append(child, f)
 		return firstExtra + len(child) - 1
@@ -146,11 +145,11 @@ func (m *Machine) spawn() error {
 	return err
 }
 
-// socketPair is a connection and the other end of it for a child.
+// socketPair is a connection, and its other end for a child.
 func socketPair() (net.Conn, *os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make socket pair: %w", err)
+		return nil, nil, fmt.Errorf("create socket pair: %w", err)
 	}
 	theirs := os.NewFile(uintptr(fds[1]), "guest")
 	ours := os.NewFile(uintptr(fds[0]), "host")
@@ -158,16 +157,16 @@ func socketPair() (net.Conn, *os.File, error) {
 	conn, err := net.FileConn(ours)
 	if err != nil {
 		theirs.Close()
-		return nil, nil, fmt.Errorf("make socket pair: %w", err)
+		return nil, nil, fmt.Errorf("create socket pair: %w", err)
 	}
 	return conn, theirs, nil
 }
 
-// startFailure ends a machine whose monitor did not answer, and says why in
-// QEMU's own words. A guest that ended by itself meanwhile is no failure.
+// startFailure ends a machine whose monitor did not answer, and says why in QEMU's own words. It is no failure if the
+// guest ended by itself meanwhile.
 func (m *Machine) startFailure(ctx context.Context, cause error) (*Machine, error) {
 	if errors.Is(cause, errMonitorGone) {
-		select { // it is dying
+		select { // is it dying?
 		case <-m.done:
 		case <-time.After(2 * time.Second):
 		}
@@ -193,8 +192,7 @@ func (m *Machine) startFailure(ctx context.Context, cause error) (*Machine, erro
 	return nil, fmt.Errorf("start machine: %w", &qemuError{cause})
 }
 
-// reap turns the end of the process into an Exit, after the last bytes of
-// console and monitor were read.
+// reap turns the end of the process into an Exit, after the last bytes of console and monitor were read.
 func (m *Machine) reap() {
 	<-m.proc.done
 	m.unwatch()
@@ -237,9 +235,8 @@ func (m *Machine) reap() {
 	close(m.done)
 }
 
-// Port is the host's end of a virtio-serial port, nil for an unknown name. The
-// caller reads and writes it; while nobody reads, a guest that writes blocks.
-// It ends with io.EOF when QEMU ends, and is closed by Stop.
+// Port is the host's end of a virtio-serial port, nil for an unknown name. The caller reads and writes it; a guest that
+// writes blocks while nobody reads. It ends with io.EOF when QEMU ends, and Stop closes it.
 func (m *Machine) Port(name string) net.Conn {
 	for i, p := range m.cfg.Ports {
 		if p == name {
@@ -249,35 +246,33 @@ func (m *Machine) Port(name string) net.Conn {
 	return nil
 }
 
-// Console is a copy of what the guest wrote to its console: the first and the
-// last 128 KiB.
+// Console is a copy of what the guest wrote to its console: the first and the last 128 KiB.
 func (m *Machine) Console() []byte { return m.console.Bytes() }
 
-// Alive is closed at the guest's first sign of life: a byte on the console, or
-// a port opened by the guest's driver.
+// Alive is closed at the guest's first sign of life: a byte on the console, or a port opened by the guest's driver.
 func (m *Machine) Alive() <-chan struct{} { return m.alive }
 
-// Done is closed when the process was reaped and its last bytes were read.
+// Done is closed when the process has been reaped and its last bytes were read.
 func (m *Machine) Done() <-chan struct{} { return m.done }
 
-// Panicked tells whether the guest's kernel has panicked so far.
+// Panicked reports whether the guest's kernel has panicked so far.
 func (m *Machine) Panicked() bool { return m.panicked.Load() }
 
-// Accel is the accelerator in use and why it is that one.
+// Accel is the accelerator in use, and why it was chosen.
 func (m *Machine) Accel() (Accel, string) { return m.accel, m.why }
 
-// QEMUVersion is as "7.2.22".
+// QEMUVersion is the version as in "7.2.22".
 func (m *Machine) QEMUVersion() string { return m.qmp.version }
 
 // PID is QEMU's process, also its process group.
 func (m *Machine) PID() int { return m.proc.pid }
 
-// CommandLine is a shell command that starts such a machine by hand, with the
-// console on the terminal and the ports unconnected. Config.InitrdData is not in it.
+// CommandLine is a shell command that starts such a machine by hand, with the console on the terminal and the ports
+// unconnected. It does not contain Config.InitrdData.
 func (m *Machine) CommandLine() string { return shellCommand(m.cfg, m.accel) }
 
-// Wait waits for the machine's end. Its only error is that of ctx, which
-// bounds the waiting and not the machine. It can be called again.
+// Wait waits for the machine's end. Its only error is that of ctx, which bounds the waiting and not the machine. It may
+// be called again.
 func (m *Machine) Wait(ctx context.Context) (Exit, error) {
 	select {
 	case <-m.done:
@@ -292,10 +287,9 @@ func (m *Machine) Wait(ctx context.Context) (Exit, error) {
 	}
 }
 
-// Stop ends the machine and closes its ports. QEMU has grace to end by itself,
-// then it is killed; 0 kills at once. Stop returns when the process is reaped,
-// and does nothing when that happened before. Its error is a process that
-// SIGKILL does not end.
+// Stop ends the machine and closes its ports. QEMU gets the grace period to end by itself, then it is killed; 0 kills
+// at once. Stop returns when the process is reaped, and does nothing if it already was. Its only error is a process
+// that SIGKILL does not end.
 func (m *Machine) Stop(grace time.Duration) error {
 	defer m.closeHost()
 	select {
@@ -307,7 +301,7 @@ func (m *Machine) Stop(grace time.Duration) error {
 	if grace > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), grace)
 		defer cancel()
-		// The answer may be lost in QEMU's end; only the end counts.
+		// The answer may be lost when QEMU ends; only the end matters.
 		m.qmp.execute(ctx, "quit", nil)
 		select {
 		case <-m.done:
@@ -323,8 +317,8 @@ func (m *Machine) Stop(grace time.Duration) error {
 	return nil
 }
 
-// Quit has QEMU end and waits for that, and for the last bytes of console and
-// monitor. The ports stay open, for what is still in them.
+// Quit makes QEMU end, and waits for that and for the last bytes of console and monitor. The ports stay open for what
+// is still in them.
 func (m *Machine) Quit(ctx context.Context) error {
 	m.stopping.Store(true)
 	if _, err := m.qmp.execute(ctx, "quit", nil); err != nil && !errors.Is(err, errMonitorGone) {

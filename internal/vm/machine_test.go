@@ -24,8 +24,8 @@ import (
 
 var background = context.Background()
 
-// fakeConfig is a machine whose QEMU is this test binary in the given mode. It
-// looks at the test's end that no process, descriptor or file is left.
+// fakeConfig is a machine whose QEMU is this test binary in the given mode. At the test's end it checks that no
+// process, descriptor or file is left.
 func fakeConfig(t *testing.T, mode string) Config {
 	t.Helper()
 	checkLeftovers(t)
@@ -37,8 +37,8 @@ func fakeConfig(t *testing.T, mode string) Config {
 	}
 }
 
-// checkLeftovers compares children, descriptors and the temporary folder with
-// what was there before, when the test's own cleanups are done.
+// checkLeftovers compares children, descriptors and the temporary folder with what existed before, once the test's own
+// cleanups are done.
 func checkLeftovers(t *testing.T) {
 	t.Helper()
 	tmp := t.TempDir()
@@ -127,7 +127,7 @@ func TestEnds(t *testing.T) {
 		t.Run(test.mode, func(t *testing.T) {
 			m, err := Start(background, fakeConfig(t, test.mode))
 			if err != nil {
-				// It may be gone before its monitor answered, which is its own fault only.
+				// It may be gone before its monitor answered, which is its own fault.
 				if test.reason != Failed || !strings.Contains(err.Error(), test.err) {
 					t.Fatal(err)
 				}
@@ -212,7 +212,7 @@ func TestMonitorSilent(t *testing.T) {
 	cfg := fakeConfig(t, "mute")
 	cfg.startDeadline = 300 * time.Millisecond
 	_, err := Start(background, cfg)
-	if err == nil || !strings.Contains(err.Error(), "said nothing on its monitor for 300ms") {
+	if err == nil || !strings.Contains(err.Error(), "did not answer for 300ms") {
 		t.Errorf("Start returned %v", err)
 	}
 }
@@ -313,7 +313,7 @@ func TestFlood(t *testing.T) {
 	if len(kept) > consoleLimit+100 || !bytes.HasPrefix(kept, []byte("xxx")) || !bytes.HasSuffix(kept, []byte("xxy")) {
 		t.Errorf("kept %d bytes of the console", len(kept))
 	}
-	if !bytes.Contains(kept, []byte("[… 104595456 bytes left out …]")) {
+	if !bytes.Contains(kept, []byte("[… 104595456 bytes not shown …]")) {
 		t.Error("what was left out is not counted")
 	}
 }
@@ -322,7 +322,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
-// TestConsoleSinkFails: a person closes the pipe, the guest goes on.
+// TestConsoleSinkFails: a person closes the pipe, and the guest continues.
 func TestConsoleSinkFails(t *testing.T) {
 	cfg := fakeConfig(t, "floods")
 	cfg.Console = writerFunc(func([]byte) (int, error) { return 0, unix.EPIPE })
@@ -356,8 +356,9 @@ func TestGrandchild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 100 { // it is init's to reap now
-		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil || bytes.Contains(stat, []byte(") Z ")) {
+	for range 100 { // it is for init to reap now
+		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil ||
+			bytes.Contains(stat, []byte(") Z ")) {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -385,7 +386,8 @@ func TestDiesWithUs(t *testing.T) {
 		t.Fatalf("the parent said %q, %v", line, err)
 	}
 	for range 200 {
-		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil || bytes.Contains(stat, []byte(") Z ")) {
+		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil ||
+			bytes.Contains(stat, []byte(") Z ")) {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -394,7 +396,7 @@ func TestDiesWithUs(t *testing.T) {
 	t.Errorf("process %d outlived its parent", pid)
 }
 
-// TestOutlivesThread: the thread that calls Start ends, the machine does not.
+// TestOutlivesThread: the thread that calls Start ends, but the machine does not.
 func TestOutlivesThread(t *testing.T) {
 	cfg := fakeConfig(t, "alive")
 	var m *Machine

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is one child that leads a process group of its own and dies with us.
+// process is one child that leads its own process group and dies with us.
 type process struct {
 	pid     int
 	started time.Time
@@ -26,17 +26,15 @@ type process struct {
 	done    chan struct{} // closed when it is reaped
 
 	mu     sync.Mutex
-	reaped bool // from here on the pid may be somebody else's
+	reaped bool // from here on the pid may belong to somebody else
 }
 
-// outputLimit is what is kept of QEMU's own words: its first complaints count.
+// outputLimit is how much of QEMU's output is kept: its first complaints matter.
 const outputLimit = 64 << 10
 
-// startProcess runs path with files as descriptors 3, 4, … The caller keeps
-// files and may close them afterwards.
+// startProcess runs path with files as descriptors 3, 4, … The caller keeps files and may close them afterwards.
 func startProcess(path string, args []string, files []*os.File) (*process, error) {
-	// A pipe at its end instead of /dev/null: QEMU reads nothing, and the
-	// device is not there in every container.
+	// stdin is a pipe at its end instead of /dev/null: QEMU reads nothing, and some containers lack the device.
 	stdin, writer, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", path, err)
@@ -59,8 +57,8 @@ func startProcess(path string, args []string, files []*os.File) (*process, error
 	return p, nil
 }
 
-// run starts and reaps the child on one thread: Pdeathsig fires when the
-// thread that forked ends, and Go ends threads as it likes.
+// run starts and reaps the child on one thread: Pdeathsig fires when the thread that forked ends, and Go ends threads
+// as it likes.
 func (p *process) run(cmd *exec.Cmd, result chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -71,13 +69,12 @@ func (p *process) run(cmd *exec.Cmd, result chan<- error) {
 		return
 	}
 	p.pid = cmd.Process.Pid
-	// QEMU aborts on a KVM that lies; a core file would be left in the folder.
+	// QEMU aborts if KVM misbehaves, which would leave a core file in the folder.
 	unix.Prlimit(p.pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
 	result <- nil
 
 	for {
-		// WNOWAIT leaves a zombie, which keeps the group's number ours until
-		// its other members are killed.
+		// WNOWAIT leaves a zombie, which keeps the group's number ours until its other members are killed.
 		err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
 		if !errors.Is(err, unix.EINTR) {
 			break
@@ -106,7 +103,7 @@ func (p *process) kill() {
 	}
 }
 
-// wait waits for the reaping, which a child in uninterruptible sleep delays.
+// wait waits until the process is reaped, which a child in uninterruptible sleep delays.
 func (p *process) wait(limit time.Duration) error {
 	select {
 	case <-p.done:

@@ -17,13 +17,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// qmpLine bounds one message. QEMU's longest that we ask for has 300 bytes;
-// a longer line is skipped.
+// qmpLine bounds one message. The longest that we ask for has 300 bytes; a longer line is skipped.
 const qmpLine = 64 << 10
 
 var errMonitorGone = errors.New("QEMU closed its monitor")
 
-// qmpEvent is something that QEMU tells unasked.
+// qmpEvent is something that QEMU reports unasked.
 type qmpEvent struct {
 	Name string          `json:"event"`
 	Data json.RawMessage `json:"data"`
@@ -52,7 +51,7 @@ type qmpMessage struct {
 	Error  *qmpError       `json:"error"`
 }
 
-// qmpClient speaks to one QEMU. Commands may come from several goroutines.
+// qmpClient talks to one QEMU. Several goroutines may send commands.
 type qmpClient struct {
 	conn    net.Conn
 	onEvent func(qmpEvent)
@@ -94,7 +93,7 @@ func (q *qmpClient) read() {
 	}
 }
 
-// dispatch hands one line on. What cannot be read is no reason to stop.
+// dispatch passes one line on. An unreadable line is no reason to stop.
 func (q *qmpClient) dispatch(line []byte) {
 	var msg qmpMessage
 	if json.Unmarshal(line, &msg) != nil {
@@ -124,8 +123,9 @@ func (q *qmpClient) execute(ctx context.Context, command string, arguments any) 
 	return q.executeWith(ctx, command, arguments, nil)
 }
 
-// executeWith is execute for a command that takes a file along, nil for none.
-func (q *qmpClient) executeWith(ctx context.Context, command string, arguments any, file *os.File) (json.RawMessage, error) {
+// executeWith is execute for a command that passes a file along, nil for none.
+func (q *qmpClient) executeWith(ctx context.Context, command string, arguments any,
+	file *os.File) (json.RawMessage, error) {
 	reply := make(chan qmpMessage, 1)
 	q.mu.Lock()
 	q.lastID++
@@ -176,7 +176,7 @@ func (q *qmpClient) send(ctx context.Context, id uint64, command string, argumen
 	} else if unixConn, ok := q.conn.(*net.UnixConn); ok {
 		_, _, err = unixConn.WriteMsgUnix(line, unix.UnixRights(int(file.Fd())), nil)
 	} else {
-		err = errors.New("the monitor is no socket that takes files")
+		err = errors.New("the monitor is not a socket that accepts files")
 	}
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		return errMonitorGone
@@ -184,8 +184,8 @@ func (q *qmpClient) send(ctx context.Context, id uint64, command string, argumen
 	return err
 }
 
-// handshake waits for the greeting, opens the command mode, and proves with a
-// question that QEMU's main loop runs: by then every device was accepted.
+// handshake waits for the greeting, enters command mode, and asks a question to prove that QEMU's main loop runs: by
+// then every device has been accepted.
 func (q *qmpClient) handshake(ctx context.Context) error {
 	select {
 	case <-q.greeted:
@@ -207,7 +207,7 @@ func (q *qmpClient) handshake(ctx context.Context) error {
 	if err := json.Unmarshal(raw, &status); err != nil {
 		return fmt.Errorf("read QEMU's status: %w", err)
 	}
-	if status.Status == "shutdown" { // before it would tell us unasked
+	if status.Status == "shutdown" { // before it would report that unasked
 		q.onEvent(qmpEvent{Name: "SHUTDOWN", Data: json.RawMessage(`{"reason": "guest-reset"}`)})
 	}
 	if status.Status == "internal-error" {

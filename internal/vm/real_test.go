@@ -52,10 +52,10 @@ func testKernel(t *testing.T) (image, modules string) {
 	return filepath.Join(dir, k.Image), filepath.Join(dir, k.Root, "lib/modules", k.Release)
 }
 
-// virtioModules are what ports and disks need on Debian's cloud kernel, in the
-// order of their dependencies.
+// virtioModules are what ports and disks need on Debian's cloud kernel, in dependency order.
 var virtioModules = []string{
-	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_console", "virtio_blk",
+	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_console",
+	"virtio_blk",
 }
 
 // busyboxInitramfs runs script as PID 1. The named modules lie in /modules.
@@ -220,8 +220,8 @@ func TestRealBadKernel(t *testing.T) {
 	}
 }
 
-// TestRealPortsAndDisk echoes over a port, more than any buffer holds, and
-// reads a shared disk; the initramfs comes in two parts of which one is a file.
+// TestRealPortsAndDisk echoes more than any buffer holds over a port, and reads a shared disk; the initramfs comes in
+// two parts, one of which is a file.
 func TestRealPortsAndDisk(t *testing.T) {
 	image, modules := testKernel(t)
 	script := `
@@ -276,15 +276,15 @@ echo x 2>/dev/null >/dev/vda || echo "vda is read-only"
 	if !bytes.Equal(got, sent) {
 		t.Error("the echo differs from what was sent")
 	}
-	for _, want := range []string{"ctl is vport0p1", "echo is vport0p2", "serial shared, hello, from the second archive", "vda is read-only"} {
+	for _, want := range []string{"ctl is vport0p1", "echo is vport0p2", "serial shared, hello, from the second archive",
+		"vda is read-only"} {
 		if !bytes.Contains(m.Console(), []byte(want)) {
 			t.Errorf("the console lacks %q:\n%s", want, m.Console())
 		}
 	}
 }
 
-// TestRealAuto: whatever this host's KVM is worth, the guest runs, and the
-// second start knows what the first one found.
+// TestRealAuto: whatever this host's KVM is worth, the guest runs, and the second start knows what the first one found.
 func TestRealAuto(t *testing.T) {
 	cfg := realConfig(t, powerOff)
 	cfg.Accel, cfg.StateDir = Auto, t.TempDir()
@@ -317,8 +317,8 @@ func TestRealAuto(t *testing.T) {
 	}
 }
 
-// TestRealKVMSpins uses another CPU model than host, with which a KVM that lies
-// does not abort but never gets to the guest's first byte.
+// TestRealKVMSpins uses a CPU model other than host, with which a broken KVM does not abort but never gets to the
+// guest's first byte.
 func TestRealKVMSpins(t *testing.T) {
 	cfg := realConfig(t, powerOff)
 	if err := Probe(); err != nil {
@@ -331,7 +331,8 @@ func TestRealKVMSpins(t *testing.T) {
 		t.Fatalf("exit is %+v\n%s", e, m.Console())
 	}
 	accel, why := m.Accel()
-	if found := KVMState(cfg.StateDir); (accel == KVM) != (found.State == Proven) || (accel == TCG) != (found.State == Unusable) {
+	if found := KVMState(cfg.StateDir); (accel == KVM) != (found.State == Proven) ||
+		(accel == TCG) != (found.State == Unusable) {
 		t.Errorf("on %s (%s), finding %+v", accel, why, found)
 	}
 	t.Logf("on %s: %s", accel, why)

@@ -13,7 +13,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
-// maxProcessors bounds what is read of QEMU's answer.
+// maxProcessors bounds what is read from QEMU's answer.
 const maxProcessors = 255
 
 var (
@@ -24,8 +24,8 @@ var (
 // Processor is where one of a guest's processors is.
 type Processor struct{ Instruction, StackPointer uint64 }
 
-// Processors tells where each processor is, in their order. It asks QEMU and not
-// the guest, so it works on a guest whose kernel is deaf.
+// Processors tells where each processor is, in order. It asks QEMU and not the guest, so it works even if the guest's
+// kernel is unresponsive.
 func (m *Machine) Processors(ctx context.Context) ([]Processor, error) {
 	text, err := m.monitor(ctx, 0, "info registers -a")
 	if err != nil {
@@ -44,8 +44,7 @@ func (m *Machine) Instructions(ctx context.Context) ([]uint64, error) {
 	return at, err
 }
 
-// Memory reads what a processor has at an address, in whole words; less where its
-// page tables end before.
+// Memory reads what a processor has at an address, in whole words; it returns less if the page tables end earlier.
 func (m *Machine) Memory(ctx context.Context, cpu int, addr uint64, size int) ([]byte, error) {
 	text, err := m.monitor(ctx, cpu, fmt.Sprintf("x /%dxg %#x", size/8, addr))
 	if err != nil {
@@ -54,7 +53,7 @@ func (m *Machine) Memory(ctx context.Context, cpu int, addr uint64, size int) ([
 	return words(text), nil
 }
 
-// monitor gives QEMU a command that has no other form than that for people.
+// monitor gives QEMU a command that only exists in the form for people.
 func (m *Machine) monitor(ctx context.Context, cpu int, command string) (text string, err error) {
 	raw, err := m.qmp.execute(ctx, "human-monitor-command", map[string]any{"command-line": command, "cpu-index": cpu})
 	if err != nil {
@@ -76,14 +75,14 @@ func processors(text string) []Processor {
 	return list
 }
 
-// hexOf reads digits that a pattern has let through.
+// hexOf parses digits that a pattern has accepted.
 func hexOf(s string) uint64 {
 	n, _ := strconv.ParseUint(s, 16, 64)
 	return n
 }
 
-// words reads lines of "ffffffffc0264000: 0x0000000000000001 0x0000000000000002",
-// up to the first that holds something else.
+// words parses lines of "ffffffffc0264000: 0x0000000000000001 0x0000000000000002", up to the first that holds something
+// else.
 func words(text string) []byte {
 	var data []byte
 	for line := range strings.Lines(text) {

@@ -11,28 +11,25 @@ import (
 	"time"
 )
 
-// A machine is saved as two files: its memory, which a machine with
-// Config.RAMShared works in all the time, and the state of its processors and
-// devices, some hundred kilobytes, which Save writes as a migration that leaves
-// shared memory out. A machine with Config.State and the memory as private
-// Config.RAM goes on from there. What it does not write to is read from the file's
-// pages, which all such machines share, and only when it is needed.
+// A snapshot of a machine is two files: its memory, which a machine with Config.RAMShared works in all the time, and
+// the state of its processors and devices, some hundred kilobytes, which Save writes as a migration that leaves shared
+// memory out. A machine with Config.State, and with the memory as private Config.RAM, resumes from there. Pages that it
+// does not write are read from the file, which all such machines share, and only when needed.
 
-// ignoreShared has a migration leave out memory that a file is behind (QEMU 4.0).
+// ignoreShared makes a migration leave out memory that is backed by a file (QEMU 4.0).
 const ignoreShared = "x-ignore-shared"
 
-// saveBandwidth is, in bytes per second, no limit; QEMU's own is 128 MiB.
+// saveBandwidth, in bytes per second, amounts to no limit; QEMU's default is 128 MiB.
 const saveBandwidth = 1 << 40
 
-// migrationPoll is how often QEMU is asked how far it is.
+// migrationPoll is how often QEMU is asked about its progress.
 const migrationPoll = 2 * time.Millisecond
 
-// Save stops the guest and writes the state of its devices to state. The
-// machine needs Config.RAMShared. It does not go on afterwards: with its memory
-// it would change what was saved.
+// Save stops the guest and writes the state of its devices to state. The machine needs Config.RAMShared. It does not
+// continue afterwards: it would change the memory that belongs to the snapshot.
 func (m *Machine) Save(ctx context.Context, state *os.File) error {
 	if !m.cfg.RAMShared {
-		return errors.New("save machine: its memory is not in a file")
+		return errors.New("take snapshot: the machine's memory is not in a file")
 	}
 	steps := []struct {
 		command string
@@ -47,16 +44,16 @@ func (m *Machine) Save(ctx context.Context, state *os.File) error {
 	}
 	for _, s := range steps {
 		if _, err := m.qmp.executeWith(ctx, s.command, s.args, s.file); err != nil {
-			return fmt.Errorf("save machine: %w", err)
+			return fmt.Errorf("take snapshot: %w", err)
 		}
 	}
 	if err := m.awaitMigration(ctx); err != nil {
-		return fmt.Errorf("save machine: %w", err)
+		return fmt.Errorf("take snapshot: %w", err)
 	}
 	return nil
 }
 
-// resume has a machine that was started for it take the saved state, and go on.
+// resume makes a machine that was started for it load the saved state and continue.
 func (m *Machine) resume(ctx context.Context, fd int) error {
 	if _, err := m.qmp.execute(ctx, "migrate-set-capabilities", capability(ignoreShared)); err != nil {
 		return err

@@ -10,13 +10,11 @@ import (
 	"time"
 )
 
-// Start starts a machine. ctx is the machine's life, as in exec.CommandContext:
-// when it ends, QEMU is killed. On TCG, Start returns when QEMU runs (0.1 s);
-// on KVM it returns when the guest has shown life as well.
+// Start starts a machine. ctx is the machine's lifetime, as in exec.CommandContext: when it ends, QEMU is killed. On
+// TCG, Start returns when QEMU runs (0.1 s); on KVM it also waits for a sign of life from the guest.
 //
-// With Auto, KVM is used where it is proven or may work. A guest that stays
-// silent there is killed and started once more on TCG, said through Config.Log,
-// and the finding is kept in StateDir, so that the next Start knows.
+// With Auto, KVM is used if it is proven or may work. A guest that stays silent on it is killed and started again on
+// TCG, which Config.Log reports, and the finding is kept in StateDir for the next Start.
 func Start(ctx context.Context, cfg Config) (*Machine, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -27,12 +25,12 @@ func Start(ctx context.Context, cfg Config) (*Machine, error) {
 	}
 	switch cfg.Accel {
 	case TCG:
-		return launch(ctx, cfg, TCG, "asked for", nil)
+		return launch(ctx, cfg, TCG, "requested", nil)
 	case KVM:
 		if err := cfg.probe(); err != nil {
 			return nil, fmt.Errorf("start machine: %w: %w", ErrKVM, err)
 		}
-		m, err := startKVM(ctx, cfg, "asked for")
+		m, err := startKVM(ctx, cfg, "requested")
 		if _, silent := errors.AsType[*qemuError](err); silent {
 			return nil, fmt.Errorf("%w: %w", ErrKVM, err)
 		}
@@ -41,11 +39,10 @@ func Start(ctx context.Context, cfg Config) (*Machine, error) {
 	return startAuto(ctx, cfg)
 }
 
-// unusable begins the reason of a machine on TCG that should be on KVM.
+// unusable begins the reason of a machine that runs on TCG but should run on KVM.
 const unusable = "KVM does not work here: "
 
-// WhyTCG is the reason that a machine has which Start starts on TCG for this
-// finding, which is Absent or Unusable.
+// WhyTCG is the reason that Start gives to a machine on TCG for this finding, which is Absent or Unusable.
 func (f Finding) WhyTCG() string {
 	if f.State == Unusable {
 		return unusable + f.Reason
@@ -74,15 +71,13 @@ func startAuto(ctx context.Context, cfg Config) (*Machine, error) {
 	}
 	reason := firstLine(failure.Error())
 	cfg.Log("KVM does not work here (" + reason + "), using TCG")
-	// A guest that is silent on TCG too says nothing about KVM: the finding
-	// waits for its first sign of life.
+	// A guest that is silent on TCG too says nothing about KVM: the finding is recorded only at its first sign of life.
 	return launch(ctx, cfg, TCG, unusable+reason, func(*Machine) {
 		store.record(cfg.Log, Finding{State: Unusable, Reason: reason})
 	})
 }
 
-// startKVM starts on KVM and waits for a sign of life. A qemuError means that
-// KVM, or QEMU with it, is to blame.
+// startKVM starts on KVM and waits for a sign of life. A qemuError means that KVM, or QEMU with it, is to blame.
 func startKVM(ctx context.Context, cfg Config, why string) (*Machine, error) {
 	m, err := launch(ctx, cfg, KVM, why, nil)
 	if err != nil {

@@ -33,7 +33,7 @@ func stateOf(cfg Config) Finding {
 	return openFindings(cfg.StateDir, cfg.QEMU).state(cfg.probe, time.Now())
 }
 
-// TestKVMLies: the first start proves that KVM is of no use, the second knows.
+// TestKVMLies: the first start shows that KVM is useless, the second one knows it.
 func TestKVMLies(t *testing.T) {
 	for mode, reason := range map[string]string{
 		"kvm-lies":   "no sign of life from the guest in 1s",
@@ -49,7 +49,8 @@ func TestKVMLies(t *testing.T) {
 			if got := starts(); got != "kvm=true kvm=false " {
 				t.Errorf("QEMU was started with %s", got)
 			}
-			if len(*said) != 1 || !strings.Contains((*said)[0], "KVM does not work here") || !strings.Contains((*said)[0], reason) {
+			if len(*said) != 1 || !strings.Contains((*said)[0], "KVM does not work here") ||
+				!strings.Contains((*said)[0], reason) {
 				t.Errorf("said %q", *said)
 			}
 			if got := stateOf(cfg); got.State != Unusable || !strings.Contains(got.Reason, reason) {
@@ -97,7 +98,7 @@ func TestKVMWorks(t *testing.T) {
 	}
 }
 
-// TestKVMNoLonger: a finding that KVM works is no reason to hang.
+// TestKVMNoLonger: a finding that KVM works must not lead to a hang.
 func TestKVMNoLonger(t *testing.T) {
 	cfg, _, _ := autoConfig(t, "kvm-lies")
 	store := openFindings(cfg.StateDir, cfg.QEMU)
@@ -150,7 +151,7 @@ func TestKVMAbsent(t *testing.T) {
 	}
 }
 
-// TestFindingsAndProbe: which of the two speaks.
+// TestFindingsAndProbe: which of the two decides.
 func TestFindingsAndProbe(t *testing.T) {
 	yes := func() error { return nil }
 	no := func() error { return ErrKVMForbidden }
@@ -173,7 +174,7 @@ func TestFindingsAndProbe(t *testing.T) {
 	}
 }
 
-// TestBadOptionIsNotKVM: what fails on both ends in QEMU's own words.
+// TestBadOptionIsNotKVM: a failure on both accelerators is reported in QEMU's own words.
 func TestBadOptionIsNotKVM(t *testing.T) {
 	cfg, _, _ := autoConfig(t, "bad-option")
 	if _, err := Start(background, cfg); err == nil || !strings.Contains(err.Error(), "-bad: invalid option") {

@@ -12,24 +12,22 @@ import (
 	"time"
 )
 
-// Under TCG each of the guest's CPUs is a thread of its own, or all take turns
-// in one. QEMU before 8.1 reads the guest's code before it write-protects it: a
-// CPU that patches the kernel's code at that moment goes unseen, and the other
-// one keeps a translation of what stood there before. Where that is an int3 of
-// text_poke_bp(), it traps for ever, as the trap's handler finds nothing to do
-// and runs the instruction again. QEMU's commit deba78709ae8 ("accel/tcg: Always
+// Under TCG each of the guest's CPUs has its own thread, or all take turns in one. QEMU before 8.1 reads the guest's
+// code before it write-protects it: if a CPU patches the kernel's code at that moment, QEMU misses it, and another CPU
+// keeps a translation of the old code. If that is an int3 of text_poke_bp(), the CPU traps forever, since the trap's
+// handler finds nothing to do and runs the instruction again. QEMU's commit deba78709ae8 ("accel/tcg: Always lock pages
+// before translation") fixes it.
 // lock pages before translation") ends it.
 //
-// Measured with two CPUs, one toggling trace events and one making system calls:
-// QEMU 7.2.22 hung after 14 s with a thread each, and not in 150 s in turns;
-// 10.0.13 did not hang in 150 s with a thread each. A traced run takes as long
-// either way; a build takes 1.6 times as long on one CPU as on two at once.
+// Measured with two CPUs, one toggling trace events and one making system calls: QEMU 7.2.22 hung after 14 s with a
+// thread for each, and not within 150 s when they took turns; 10.0.13 did not hang within 150 s with a thread for each.
+// A traced run takes the same time either way; a build takes 1.6 times as long on one CPU as on two in parallel.
 const (
 	threadEach = "multi"
 	inTurns    = "single"
 )
 
-// versionLimit is how long QEMU may take to say its version; 0.03 s is usual.
+// versionLimit is how long QEMU may take to print its version; 0.03 s is usual.
 const versionLimit = 10 * time.Second
 
 // threads chooses between the two for a machine on TCG.
@@ -40,8 +38,7 @@ func threads(ctx context.Context, c Config) string {
 	return inTurns
 }
 
-// versionFile, in Config.StateDir, keeps what a QEMU said of its version: to ask
-// takes as long as to have a saved machine go on.
+// versionFile, in Config.StateDir, caches a QEMU's version: asking takes as long as restoring a snapshot.
 const versionFile = "qemu-version.json"
 
 type knownVersion struct {
@@ -61,13 +58,13 @@ func (c Config) version(ctx context.Context) string {
 	}
 	known = knownVersion{program, versionText(ctx, c.QEMU)}
 	if data, err := json.Marshal(known); err == nil && known.Text != "" {
-		keepFile(path, data) // else it is asked again
+		keepFile(path, data) // if this fails, it is asked again
 	}
 	return known.Text
 }
 
-// versionText is what QEMU prints for --version, empty where that fails: then
-// starting it fails as well, and says why.
+// versionText is what QEMU prints for --version, empty if that fails: in that case starting QEMU fails too, and says
+// why.
 func versionText(ctx context.Context, qemu string) string {
 	ctx, cancel := context.WithTimeout(ctx, versionLimit)
 	defer cancel()
@@ -78,7 +75,7 @@ func versionText(ctx context.Context, qemu string) string {
 	return string(out)
 }
 
-// losesPatches is true for a QEMU before 8.1, and for one that we do not know.
+// losesPatches is true for a QEMU before 8.1, and for an unknown version.
 func losesPatches(version string) bool {
 	var major, minor int
 	if _, err := fmt.Sscanf(version, "QEMU emulator version %d.%d", &major, &minor); err != nil {

@@ -29,7 +29,7 @@ var (
 	followHead = regexp.MustCompile(`(?m)^ +\d+\.\d s  \d+ tasks?, \d+ events?$`)
 	followK1   = regexp.MustCompile(`(?m)^ +[\d.]+ m?s  K1\[\d+\] +(running|in request_module)\b`)
 	// What the lanes draw, and the story does not have.
-	followLeft = regexp.MustCompile(`tasks?, \d+ events?|that did less of late| … |gets kthread`)
+	followLeft = regexp.MustCompile(`tasks?, \d+ events?|with less recent activity| … |gets kthread`)
 )
 
 // TestFollow follows the pair on a terminal that is made narrower and lower

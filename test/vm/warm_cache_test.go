@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/snapshot"
 	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
-	"github.com/kmodlab/kmodlab/internal/snapshot"
 	"github.com/kmodlab/kmodlab/result"
 )
 

@@ -10,8 +10,7 @@ import (
 	"io"
 )
 
-// Sizes of tracer/bpf/record.h. TestLayout compares them with the compiled
-// object's own BTF.
+// Sizes from tracer/bpf/record.h. TestLayout compares them with the compiled object's own BTF.
 const (
 	headerLen  = 128
 	commLen    = 16
@@ -32,13 +31,11 @@ const (
 	MaxFrame = 4096
 )
 
-// ErrTruncated means that the stream ended inside a record, or without its end
-// mark: the sender died.
+// ErrTruncated means that the stream ended inside a record, or without its end mark: the sender died.
 var ErrTruncated = errors.New("event stream ends in the middle")
 
-// Decode reads one record. Longer input than its parts need is allowed (ring
-// buffers round up); shorter is an error. Text is cut at its first NUL and may
-// hold any other byte: it comes from the guest.
+// Decode reads one record. The input may be longer than its parts need (ring buffers round up); a shorter one is an
+// error. Text ends at its first NUL and may contain any other byte: it comes from the guest.
 func Decode(b []byte) (Event, error) {
 	if len(b) < headerLen {
 		return Event{}, fmt.Errorf("decode record: %d bytes, a header has %d", len(b), headerLen)
@@ -70,7 +67,7 @@ func Decode(b []byte) (Event, error) {
 func decodeParts(e *Event, parts byte, rest []byte) error {
 	take := func(n int) ([]byte, error) {
 		if len(rest) < n {
-			return nil, fmt.Errorf("decode record: %s is cut short", e.Kind)
+			return nil, fmt.Errorf("decode record: %s is truncated", e.Kind)
 		}
 		part := rest[:n]
 		rest = rest[n:]
@@ -133,28 +130,25 @@ func text(b []byte) string {
 	return string(b)
 }
 
-// AppendFrame appends a record to b as the wire carries it: its length in two
-// bytes, then itself.
+// AppendFrame appends a record to b as the wire carries it: its length in two bytes, then the record.
 func AppendFrame(b, record []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(record)))
 	return append(b, record...)
 }
 
-// EndFrame is the mark behind the last record.
+// EndFrame is the mark after the last record.
 func EndFrame() []byte { return []byte{0, 0} }
 
-// ReadAll decodes frames until the end mark. What was decoded is returned with
-// any error: ErrTruncated where the stream ends early, another where a record is
-// garbage.
+// ReadAll decodes frames until the end mark. It returns what was decoded with any error: ErrTruncated if the stream
+// ends early, another if a record is garbage.
 func ReadAll(r io.Reader) ([]Event, error) {
 	var events []Event
 	err := ReadEach(r, func(e Event) { events = append(events, e) })
 	return events, err
 }
 
-// ReadEach is ReadAll for a stream that is looked at while it comes: each gets
-// every event as soon as it is read. The record of a signal that was sent holds
-// the kernel's decision too, and makes two events.
+// ReadEach is ReadAll for a stream that is read as it arrives: each receives every event as soon as it is read. The
+// record of a sent signal also holds the kernel's decision, and yields two events.
 func ReadEach(r io.Reader, each func(Event)) error {
 	var length [2]byte
 	buf := make([]byte, MaxFrame)
@@ -185,10 +179,10 @@ func ReadEach(r io.Reader, each func(Event)) error {
 	}
 }
 
-// names keeps one string for each name of a task: a flood of events is by few.
+// names keeps one string for each task name: even a flood of events involves few tasks.
 type names map[string]string
 
-// maxNames bounds it, for a guest may lie.
+// maxNames bounds names, since a guest may lie.
 const maxNames = 4096
 
 func (n names) share(e *Event) {
@@ -201,7 +195,7 @@ func (n names) share(e *Event) {
 	}
 }
 
-// decision is the SignalGenerated that the record of a send tells as well.
+// decision is the SignalGenerated that the record of a send contains too.
 func decision(e *Event, record []byte) (Event, bool) {
 	result := record[13]
 	if e.Kind != SignalSent || result == 0 {

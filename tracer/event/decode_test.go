@@ -33,7 +33,8 @@ func TestLayout(t *testing.T) {
 	want := map[string]uint32{
 		"time": 0, "kind": 8, "parts": 10, "by_flags": 11, "target_flags": 12, "result": 13, "pad": 14,
 		"cpu": 16, "arg": 20, "pid": 24, "tgid": 28, "target_pid": 32, "target_tgid": 36,
-		"comm": 40, "target_comm": 56, "ptr": 72, "func": 80, "data": 88, "aux": 96, "ret": 104, "task": 112, "target_task": 120,
+		"comm": 40, "target_comm": 56, "ptr": 72, "func": 80, "data": 88, "aux": 96, "ret": 104, "task": 112,
+		"target_task": 120,
 	}
 	got := make(map[string]uint32)
 	for _, m := range rec.Members {
@@ -151,9 +152,10 @@ func TestDecode(t *testing.T) {
 		{"args", raw(HelperQueued, partText|partArgs, fixed("/sbin/modprobe", textLen), args), func(e *Event) {
 			e.Kind, e.Text, e.Args = HelperQueued, "/sbin/modprobe", []string{"/sbin/modprobe", "-q"}
 		}},
-		{"args and environment", raw(HelperQueued, partText|partArgs|partEnv, fixed("/sbin/modprobe", textLen), args, env), func(e *Event) {
-			e.Kind, e.Text, e.Args, e.Env = HelperQueued, "/sbin/modprobe", []string{"/sbin/modprobe", "-q"}, []string{"HOME=/"}
-		}},
+		{"args and environment", raw(HelperQueued, partText|partArgs|partEnv, fixed("/sbin/modprobe", textLen), args, env),
+			func(e *Event) {
+				e.Kind, e.Text, e.Args, e.Env = HelperQueued, "/sbin/modprobe", []string{"/sbin/modprobe", "-q"}, []string{"HOME=/"}
+			}},
 		{"rounded up by the ring", raw(TaskExited, 0, make([]byte, 8)), func(e *Event) { e.Kind = TaskExited }},
 	}
 	for _, tt := range tests {
@@ -211,8 +213,8 @@ func TestReadAll(t *testing.T) {
 	}
 }
 
-// A send's record holds the kernel's decision too: two events, the second with
-// what a record of its own would have.
+// A send's record holds the kernel's decision too: it yields two events, the second with what a separate record would
+// have.
 func TestReadAllDecision(t *testing.T) {
 	sent := raw(SignalSent, partStack, stack(1))
 	sent[13] = GenerateAlreadyPending + 1
@@ -231,7 +233,8 @@ func TestReadAllDecision(t *testing.T) {
 		t.Fatalf("kinds (-want +got):\n%s", diff)
 	}
 	want := events[0]
-	want.Kind, want.Ret, want.Ptr, want.Func, want.Data, want.Aux, want.Stack = SignalGenerated, GenerateAlreadyPending, 0, 0, 0, 0, nil
+	want.Kind, want.Ret, want.Ptr, want.Func, want.Data, want.Aux, want.Stack = SignalGenerated, GenerateAlreadyPending,
+		0, 0, 0, 0, nil
 	if diff := cmp.Diff(want, events[1]); diff != "" {
 		t.Errorf("decision (-want +got):\n%s", diff)
 	}

@@ -4,10 +4,9 @@ package event
 
 import "fmt"
 
-// JSON is one event as other programs read it: one object a line of
-// `kmodlab trace --json`. Fields that the kind does not fill are left out; which
-// those are is said at the kind's constant. Addresses are strings, for JSON's
-// numbers do not hold 64 bits.
+// JSON is one event for other programs: one object per line of `kmodlab trace --json`. Fields that the kind does not
+// fill are omitted; the comment at the kind's constant says which it fills. Addresses are strings, since JSON's numbers
+// do not hold 64 bits.
 type JSON struct {
 	TimeNS uint64    `json:"time_ns"` // CLOCK_MONOTONIC of the traced machine
 	Kind   string    `json:"kind"`
@@ -18,7 +17,7 @@ type JSON struct {
 	Ret    int64     `json:"ret"`
 	Ptr    string    `json:"ptr,omitempty"`
 	Func   string    `json:"func,omitempty"`
-	// Function names Func where it is an address of the kernel's.
+	// Function names Func if that is an address in the kernel.
 	Function string   `json:"function,omitempty"`
 	Data     string   `json:"data,omitempty"`
 	Aux      string   `json:"aux,omitempty"`
@@ -26,7 +25,7 @@ type JSON struct {
 	Args     []string `json:"args,omitempty"`
 	Env      []string `json:"env,omitempty"`
 	Stack    []string `json:"stack,omitempty"` // innermost first
-	// Words is the event as a person reads it; the caller fills it.
+	// Words is the event in words; the caller fills it in.
 	Words string `json:"words,omitempty"`
 }
 
@@ -39,8 +38,8 @@ type JSONTask struct {
 	Task    string `json:"task,omitempty"` // address of its task_struct
 }
 
-// JSON gives the form of e for encoding/json. site names the code at an address
-// (a return address) at a moment; nil leaves addresses without names.
+// JSON returns e in the form for encoding/json. site names the code at a return address at a moment; if nil, addresses
+// stay unnamed.
 func (e *Event) JSON(site func(addr, at uint64) Site) JSON {
 	if site == nil {
 		site = func(addr, _ uint64) Site { return Site{Addr: addr} }
@@ -65,8 +64,8 @@ func (e *Event) JSON(site func(addr, at uint64) Site) JSON {
 	return j
 }
 
-// FuncIsCode reports whether Func is an address of kernel code, for the kinds
-// where it can be something else: a handler of user space or one of Handler*.
+// FuncIsCode reports whether Func is an address of kernel code, for the kinds for which it can be something else: a
+// handler in user space or one of Handler*.
 func (e *Event) FuncIsCode() bool {
 	switch e.Kind {
 	case SignalSent, SignalDelivered, SignalAllowed:

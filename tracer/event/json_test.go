@@ -20,7 +20,8 @@ func TestJSON(t *testing.T) {
 		e    Event
 		want string
 	}{
-		{"thread", Event{Time: 7, Kind: ThreadRequested, By: Task{PID: 5, TGID: 4, Comm: "a\x1b"}, Ptr: 0x10, Func: 0x2000, Arg: 3, Text: "K%d", Stack: []uint64{0x2004}},
+		{"thread", Event{Time: 7, Kind: ThreadRequested, By: Task{PID: 5, TGID: 4, Comm: "a\x1b"}, Ptr: 0x10, Func: 0x2000,
+			Arg: 3, Text: "K%d", Stack: []uint64{0x2004}},
 			`{"time_ns":7,"kind":"thread_requested","cpu":0,"by":{"pid":5,"tgid":4,"comm":"a\u001b","kthread":false},"arg":3,"ret":0,` +
 				`"ptr":"0x10","func":"0x2000","function":"fn [m]","text":"K%d","stack":["fn+0x4 [m]"]}`},
 		{"signal", Event{Time: 7, Kind: SignalSent, By: k1, Target: k1, Func: HandlerKthread, Ret: -6},

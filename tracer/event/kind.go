@@ -53,7 +53,7 @@ var kindNames = [numKinds]string{
 	ModulePut:          "module_put",
 }
 
-// String gives the kind's name, as in record.h but in small letters.
+// String is the kind's name, as in record.h but in lower case.
 func (k Kind) String() string {
 	if k < numKinds {
 		return kindNames[k]

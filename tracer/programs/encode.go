@@ -11,15 +11,14 @@ import (
 	"math"
 )
 
-// The file is a list of numbers (uvarint) and of bytes with their number before
-// them, and a checksum. It is read under emulation, where JSON would take as long as
-// what it saves.
+// The file is a sequence of numbers (uvarint) and of bytes preceded by their length, and a checksum. It is read under
+// emulation, where JSON would take as long as it saves.
 const magic = "kmodlab programs 2\n"
 
-// ErrDamaged means that data is not what Encode made.
+// ErrDamaged means that the data was not made by Encode.
 var ErrDamaged = errors.New("not a set of programs")
 
-// Encode gives the set as bytes.
+// Encode returns the set as bytes.
 func (s *Set) Encode() []byte {
 	w := writer{data: []byte(magic)}
 	w.text(s.Kernel, s.Object)
@@ -50,10 +49,10 @@ func sum(data []byte) []byte {
 func Decode(data []byte) (*Set, error) {
 	end := len(data) - crc32.Size
 	if end < len(magic) || string(data[:len(magic)]) != magic {
-		return nil, fmt.Errorf("%w: it begins otherwise", ErrDamaged)
+		return nil, fmt.Errorf("%w: it does not begin like one", ErrDamaged)
 	}
 	if binary.LittleEndian.Uint32(data[end:]) != crc32.ChecksumIEEE(data[:end]) {
-		return nil, fmt.Errorf("%w: its checksum is another", ErrDamaged)
+		return nil, fmt.Errorf("%w: its checksum does not match", ErrDamaged)
 	}
 	r := reader{data: data[:end], at: len(magic)}
 	s := &Set{Kernel: r.text(), Object: r.text()}
@@ -78,11 +77,11 @@ func Decode(data []byte) (*Set, error) {
 	return s, s.check()
 }
 
-// check sees that indexes and offsets are inside what they point into.
+// check checks that indexes and offsets are within what they point into.
 func (s *Set) check() error {
 	for _, v := range s.Variables {
 		if int(v.Map) >= len(s.Maps) || uint64(v.Offset)+uint64(v.Size) > uint64(len(s.Maps[v.Map].Contents)) {
-			return fmt.Errorf("%w: variable %q is nowhere", ErrDamaged, v.Name)
+			return fmt.Errorf("%w: variable %q is outside its map", ErrDamaged, v.Name)
 		}
 	}
 	for _, p := range s.Programs {
@@ -108,7 +107,7 @@ func (w *writer) text(list ...string) {
 	}
 }
 
-// reader gives zeros once something was wrong.
+// reader returns zeros once something was wrong.
 type reader struct {
 	data []byte
 	at   int
@@ -131,7 +130,7 @@ func (r *reader) numbers(list ...*uint32) {
 	}
 }
 
-// count is how many things follow, each of a byte at least.
+// count is how many items follow, each at least a byte long.
 func (r *reader) count() int {
 	n := int(r.number())
 	if n > len(r.data)-r.at {
@@ -141,7 +140,7 @@ func (r *reader) count() int {
 	return n
 }
 
-// bytes is nil where there are none, and shares data's memory.
+// bytes is nil if there are none, and shares data's memory.
 func (r *reader) bytes() []byte {
 	n := r.count()
 	b := r.data[r.at : r.at+n : r.at+n]

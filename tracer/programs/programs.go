@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-// Package programs makes of the compiled object what one kernel can be given as it
-// is: code with the offsets of that kernel's structs (CO-RE), the type IDs of what
-// programs attach to, maps without type information. It takes the kernel's types,
-// some megabytes, and under emulation the better part of a second; what was made can
-// be kept (Encode, Decode) for later boots of the same kernel.
+// Package programs turns the compiled object into what one kernel can be given as it is: code with the offsets of that
+// kernel's structs (CO-RE), the type IDs of what the programs attach to, maps without type information. That takes the
+// kernel's types, some megabytes, and under emulation most of a second; the result can be kept (Encode, Decode) for
+// later boots of the same kernel.
 package programs
 
 import (
@@ -23,10 +22,10 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/bpf"
 )
 
-// order is that of the object, which is for amd64.
+// order is the byte order of the object, which is for amd64.
 var order = binary.LittleEndian
 
-// Set is all that the object has, for one kernel.
+// Set is everything in the object, for one kernel.
 type Set struct {
 	Kernel    string // /proc/version of that kernel
 	Object    string // bpf.Sum of the object
@@ -49,8 +48,8 @@ type Variable struct {
 	Offset, Size uint32
 }
 
-// Program is a program to load. Its code names maps by their index in Set.Maps,
-// where the kernel wants their descriptors: see Bind.
+// Program is a program to load. Its code names maps by their index in Set.Maps, where the kernel wants their
+// descriptors: see Bind.
 type Program struct {
 	Name    string
 	Kind    string // the first part of its section's name: tp_btf, fentry, kprobe, …
@@ -59,11 +58,11 @@ type Program struct {
 	Type    uint32 // enum bpf_prog_type
 	Attach  uint32 // enum bpf_attach_type
 	TypeID  uint32 // of what a program of type tracing attaches to
-	Refused string // why its target cannot be had, by the kernel's types; "" where it can
+	Refused string // why the kernel's types rule out its target; "" if they do not
 	Code    []byte // struct bpf_insn, 8 bytes each
 }
 
-// Find is the program of that name, nil where there is none.
+// Find returns the program of that name, nil if there is none.
 func (s *Set) Find(name string) *Program {
 	i := slices.IndexFunc(s.Programs, func(p Program) bool { return p.Name == name })
 	if i < 0 {
@@ -72,7 +71,7 @@ func (s *Set) Find(name string) *Program {
 	return &s.Programs[i]
 }
 
-// MapNamed is the map of that name, nil where there is none.
+// MapNamed returns the map of that name, nil if there is none.
 func (s *Set) MapNamed(name string) *Map {
 	i := slices.IndexFunc(s.Maps, func(m Map) bool { return m.Name == name })
 	if i < 0 {
@@ -81,8 +80,8 @@ func (s *Set) MapNamed(name string) *Map {
 	return &s.Maps[i]
 }
 
-// SetVariable gives a global variable a value of fixed size, as encoding/binary has
-// it. The set's own contents change.
+// SetVariable gives a global variable a value of fixed size, in the sense of encoding/binary. It changes the set's own
+// contents.
 func (s *Set) SetVariable(name string, value any) error {
 	i := slices.IndexFunc(s.Variables, func(v Variable) bool { return v.Name == name })
 	if i < 0 {
@@ -94,14 +93,13 @@ func (s *Set) SetVariable(name string, value any) error {
 		return fmt.Errorf("set %s: %w", name, err)
 	}
 	if len(data) != int(v.Size) {
-		return fmt.Errorf("set %s: %d bytes for %d", name, len(data), v.Size)
+		return fmt.Errorf("set %s: the value has %d bytes, the variable %d", name, len(data), v.Size)
 	}
 	copy(s.Maps[v.Map].Contents[v.Offset:], data)
 	return nil
 }
 
-// Make relocates the object for a kernel with these types. version is its
-// /proc/version.
+// Make relocates the object for a kernel with these types. version is its /proc/version.
 func Make(types *btf.Spec, version string) (*Set, error) {
 	spec, err := bpf.LoadTrace()
 	if err != nil {
@@ -124,15 +122,16 @@ func Make(types *btf.Spec, version string) (*Set, error) {
 
 func (s *Set) addMaps(spec *ebpf.CollectionSpec) error {
 	for name, m := range spec.Maps {
-		made := Map{Name: name, Type: uint32(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags}
+		made := Map{Name: name, Type: uint32(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries,
+			Flags: m.Flags}
 		if len(m.Contents) == 1 {
 			data, ok := m.Contents[0].Value.([]byte)
 			if !ok || len(data) > int(m.ValueSize) {
-				return fmt.Errorf("map %s: contents that are not its bytes", name)
+				return fmt.Errorf("map %s: its contents are not bytes", name)
 			}
 			made.Contents = append(bytes.Clone(data), make([]byte, int(m.ValueSize)-len(data))...)
 		} else if len(m.Contents) > 1 {
-			return fmt.Errorf("map %s: %d entries of contents", name, len(m.Contents))
+			return fmt.Errorf("map %s: its contents have %d entries", name, len(m.Contents))
 		}
 		s.Maps = append(s.Maps, made)
 	}
@@ -147,7 +146,7 @@ func (s *Set) addMaps(spec *ebpf.CollectionSpec) error {
 			m.Contents = make([]byte, m.ValueSize)
 		}
 		if uint64(v.Offset)+uint64(v.Size()) > uint64(len(m.Contents)) {
-			return fmt.Errorf("variable %s: behind the end of %s", name, v.SectionName)
+			return fmt.Errorf("variable %s: past the end of %s", name, v.SectionName)
 		}
 		copy(m.Contents[v.Offset:], v.Value)
 		s.Variables = append(s.Variables, Variable{Name: name, Map: uint32(i), Offset: v.Offset, Size: v.Size()})
@@ -158,7 +157,8 @@ func (s *Set) addMaps(spec *ebpf.CollectionSpec) error {
 
 func (s *Set) relocate(p *ebpf.ProgramSpec, types *btf.Spec) (Program, error) {
 	kind, _, _ := strings.Cut(p.SectionName, "/")
-	made := Program{Name: p.Name, Kind: kind, Target: p.AttachTo, License: p.License, Type: uint32(p.Type), Attach: uint32(p.AttachType)}
+	made := Program{Name: p.Name, Kind: kind, Target: p.AttachTo, License: p.License, Type: uint32(p.Type),
+		Attach: uint32(p.AttachType)}
 	var err error
 	if made.TypeID, made.Refused, err = target(kind, p.AttachTo, types); err != nil {
 		return Program{}, err
@@ -178,8 +178,8 @@ func (s *Set) relocate(p *ebpf.ProgramSpec, types *btf.Spec) (Program, error) {
 	return made, nil
 }
 
-// target looks for what a program attaches to, which is much cheaper than to have
-// the kernel refuse a program. Kprobes need no type information.
+// target looks up what a program attaches to, which is much cheaper than having the kernel refuse a program. Kprobes
+// need no type information.
 func target(kind, name string, types *btf.Spec) (id uint32, refused string, err error) {
 	var t btf.Type
 	what := "function"
@@ -197,7 +197,7 @@ func target(kind, name string, types *btf.Spec) (id uint32, refused string, err 
 	switch {
 	case errors.Is(err, btf.ErrNotFound):
 		return 0, fmt.Sprintf("this kernel has no %s %s", what, name), nil
-	case errors.Is(err, btf.ErrMultipleMatches): // it cannot be told which of them would be hooked
+	case errors.Is(err, btf.ErrMultipleMatches): // there is no telling which of them would be hooked
 		return 0, fmt.Sprintf("this kernel has several %ss %s", what, name), nil
 	case err != nil || kind == "tracepoint":
 		return 0, "", err
@@ -206,9 +206,8 @@ func target(kind, name string, types *btf.Spec) (id uint32, refused string, err 
 	return uint32(n), "", err
 }
 
-// applyTypes puts the kernel's offsets and sizes into the code. Where the kernel has
-// no such field it leaves an instruction that the verifier refuses if it can be
-// reached.
+// applyTypes writes the kernel's offsets and sizes into the code. If the kernel has no such field, it leaves an
+// instruction that the verifier refuses if it can be reached.
 func applyTypes(insns asm.Instructions, types *btf.Spec) error {
 	var relos []*btf.CORERelocation
 	var at []*asm.Instruction
@@ -230,7 +229,7 @@ func applyTypes(insns asm.Instructions, types *btf.Spec) error {
 	return nil
 }
 
-// nameMaps puts the indexes of maps where their descriptors will be.
+// nameMaps writes the indexes of maps where their descriptors will be.
 func (s *Set) nameMaps(insns asm.Instructions) error {
 	for i := range insns {
 		ins := &insns[i]
@@ -256,7 +255,7 @@ const (
 	pseudoValue = 2
 )
 
-// Bind gives the code with the descriptors of the maps, by their index.
+// Bind returns the code with the descriptors of the maps, by their index.
 func (p *Program) Bind(fds []int) ([]byte, error) {
 	code := bytes.Clone(p.Code)
 	for at := 0; at+insnSize <= len(code); at += insnSize {

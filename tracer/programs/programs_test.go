@@ -37,11 +37,13 @@ func made(t testing.TB) *Set {
 func TestMake(t *testing.T) {
 	spec, s := load(t), made(t)
 	if len(s.Maps) != len(spec.Maps) || len(s.Programs) != len(spec.Programs) || len(s.Variables) != len(spec.Variables) {
-		t.Errorf("%d maps, %d programs, %d variables; the object has %d, %d, %d", len(s.Maps), len(s.Programs), len(s.Variables), len(spec.Maps), len(spec.Programs), len(spec.Variables))
+		t.Errorf("%d maps, %d programs, %d variables; the object has %d, %d, %d", len(s.Maps), len(s.Programs),
+			len(s.Variables), len(spec.Maps), len(spec.Programs), len(spec.Variables))
 	}
 	for _, p := range s.Programs {
 		want := spec.Programs[p.Name]
-		if len(p.Code) != int(want.Instructions.Size()) || p.Target != want.AttachTo || p.Type != uint32(want.Type) || p.Attach != uint32(want.AttachType) {
+		if len(p.Code) != int(want.Instructions.Size()) || p.Target != want.AttachTo || p.Type != uint32(want.Type) ||
+			p.Attach != uint32(want.AttachType) {
 			t.Errorf("%s became %s %s, type %d, %d, with %d bytes", p.Name, p.Kind, p.Target, p.Type, p.Attach, len(p.Code))
 		}
 		probe := p.Kind == "kprobe" || p.Kind == "kretprobe"
@@ -184,7 +186,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// FuzzDecode has the checksum right, so that what lies behind it is tried.
+// FuzzDecode makes the checksum right, so that what follows it is tested.
 func FuzzDecode(f *testing.F) {
 	small := &Set{Kernel: "v", Object: "o", Maps: []Map{{Name: "m", Contents: []byte("0123")}},
 		Variables: []Variable{{Name: "v", Size: 4}}, Programs: []Program{{Name: "p", Kind: "kprobe", Code: make([]byte, 16)}}}

@@ -10,23 +10,21 @@ import (
 	"strings"
 )
 
-// Module holds the functions of a .ko, relative to the two places where the
-// kernel puts a module's text: the part that stays and the part for init.
+// Module holds the functions of a .ko, relative to the two places where the kernel puts a module's text: the part that
+// stays and the part for init.
 type Module struct {
 	core, init text
 }
 
-// text is one contiguous range of executable sections. Symbol addresses are
-// relative to its base.
+// text is one contiguous range of executable sections. Symbol addresses are relative to its base.
 type text struct {
 	symbols []symbol
 	size    uint64
 }
 
-// ReadModule reads the functions of a module, from the bytes of a plain .ko.
-// It repeats how the kernel lays out executable sections (layout_sections in
-// kernel/module/main.c, 5.10 to 7.x): in the file's order, each aligned as it
-// asks; names that begin with .init go to the init text.
+// ReadModule reads the functions of a module from the bytes of a plain .ko. It repeats how the kernel lays out
+// executable sections (layout_sections in kernel/module/main.c, 5.10 to 7.x): in the file's order, each with its own
+// alignment; names that begin with .init go to the init text.
 func ReadModule(ko []byte) (*Module, error) {
 	f, err := elf.NewFile(bytes.NewReader(ko))
 	if err != nil {
@@ -52,8 +50,8 @@ func ReadModule(ko []byte) (*Module, error) {
 	return m, nil
 }
 
-// OfModule is ReadModule for a file that may be missing (nil) or damaged: then it
-// returns nil, and the module's places have no names.
+// OfModule is ReadModule for a file that may be missing (nil) or damaged: then it returns nil, and the module's places
+// have no names.
 func OfModule(ko []byte) *Module {
 	if len(ko) == 0 {
 		return nil
@@ -65,7 +63,7 @@ func OfModule(ko []byte) *Module {
 	return m
 }
 
-// layout gives the offset of each executable section in its text.
+// layout returns the offset of each executable section in its text.
 func (m *Module) layout(f *elf.File) map[elf.SectionIndex]uint64 {
 	offsets := make(map[elf.SectionIndex]uint64)
 	for i, s := range f.Sections {
@@ -82,8 +80,8 @@ func (m *Module) layout(f *elf.File) map[elf.SectionIndex]uint64 {
 	return offsets
 }
 
-// before sorts by address. Of several names for one, the last is found: that
-// which the author gave, not the alias that module_init and module_exit make.
+// before sorts by address. Of several names for one address, the last is found: the one that the author chose, not the
+// alias that module_init and module_exit create.
 func before(a, b symbol) bool {
 	if a.addr != b.addr {
 		return a.addr < b.addr

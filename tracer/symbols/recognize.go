@@ -9,15 +9,14 @@ import (
 	"fmt"
 )
 
-// pageSize is that of the kernel, which begins each of a module's texts with a page.
+// pageSize is the kernel's page size; each of a module's texts begins with a page.
 const pageSize = 4096
 
-// maxText bounds what is read of a module to compare.
+// maxText bounds how much of a module is read for comparison.
 const maxText = 8 << 20
 
-// Recognize places a module of which no event told, by its code: page is what a
-// machine has at the address addr, which begins a page. It says whether that is of
-// the module.
+// Recognize places a module that no event reported, by its code: page is what a machine has at addr, the beginning of a
+// page. It reports whether the page belongs to the module.
 func (t *Table) Recognize(name string, ko, page []byte, addr uint64) (bool, error) {
 	m, err := ReadModule(ko)
 	if err != nil {
@@ -38,8 +37,7 @@ func (t *Table) Recognize(name string, ko, page []byte, addr uint64) (bool, erro
 	return false, nil
 }
 
-// image is a text as the file has it. What the kernel changes when it loads it is
-// not known.
+// image is a text as the file has it. What the kernel changes when loading it is marked as unknown.
 type image struct {
 	text  *text
 	code  []byte
@@ -95,8 +93,8 @@ func (i *image) add(offset uint64, data []byte) {
 	}
 }
 
-// forget marks what relocations change, and a call or a jump that has one as a
-// whole: those of thunks, of __fentry__ and of paravirt's functions become others.
+// forget marks what relocations change, and all of a call or a jump that has one: the kernel replaces those of thunks,
+// of __fentry__ and of paravirt's functions.
 func (i *image) forget(offset uint64, relocations []byte) {
 	const entry = 24 // bytes
 	for ; len(relocations) >= entry; relocations = relocations[entry:] {
@@ -114,7 +112,7 @@ func (i *image) forget(offset uint64, relocations []byte) {
 	}
 }
 
-// opcode is how many bytes before an operand are of a call or a jump.
+// opcode is how many bytes before an operand belong to a call or a jump.
 func (i *image) opcode(at uint64) uint64 {
 	switch {
 	case at >= 1 && (i.code[at-1] == 0xe8 || i.code[at-1] == 0xe9):
@@ -126,10 +124,10 @@ func (i *image) opcode(at uint64) uint64 {
 	return 0
 }
 
-// matches compares what is known of a page. Little may differ: the kernel replaces
-// some instructions by better ones for the processor.
+// matches compares what is known of a page. A few bytes may differ: the kernel replaces some instructions by better
+// ones for the processor.
 func (i *image) matches(at uint64, page []byte) bool {
-	const least = 8 // bytes, at this place in a page, say enough
+	const least = 8 // bytes that suffice, at this place in a page
 	same, all := 0, 0
 	for n := 0; n < len(page) && at+uint64(n) < uint64(len(i.code)); n++ {
 		if !i.known[at+uint64(n)] {

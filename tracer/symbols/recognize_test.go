@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// withCode gives the fixture's executable sections code that tells them apart.
+// withCode gives the fixture's executable sections distinguishable code.
 func withCode(t *testing.T) (ko []byte, core, init []byte) {
 	t.Helper()
 	ko = bytes.Clone(fixture(t))
@@ -67,8 +67,7 @@ func TestRecognize(t *testing.T) {
 	}
 }
 
-// TestForget: what relocations change is not compared, and nothing is written
-// outside of the text.
+// TestForget: what relocations change is not compared, and nothing outside the text is written.
 func TestForget(t *testing.T) {
 	i := newImage(&text{size: 40})
 	code := make([]byte, 40)

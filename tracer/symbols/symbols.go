@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-// Package symbols turns addresses of the traced kernel into places in code. The
-// kernel's own text is named by its kallsyms; a module's by the symbol table of
-// its .ko and the base addresses that the tracer recorded when it was loaded.
-// That names places in a module that is gone, and in its init text, which the
-// kernel frees as soon as init has returned. It is pure.
+// Package symbols turns addresses of the traced kernel into places in code. The kernel's own text is named by its
+// kallsyms; a module's by the symbol table of its .ko and the base addresses that the tracer recorded when it was
+// loaded. That covers places in a module that is gone, and in its init text, which the kernel frees as soon as init has
+// returned. It is pure.
 package symbols
 
 import (
@@ -18,38 +17,36 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// symbol is a function. end is 0 where only the next symbol bounds it.
+// symbol is a function. end is 0 if only the next symbol bounds it.
 type symbol struct {
 	addr, end uint64
 	name      string
 }
 
-// Kernel holds the functions of a kernel's own text, sorted by address. It can
-// be shared by several Tables: under nokaslr a kernel's addresses are the same
-// at every boot.
+// Kernel holds the functions of a kernel's own text, sorted by address. Several Tables may share it: under nokaslr a
+// kernel's addresses are the same at every boot.
 type Kernel struct {
 	symbols []symbol
-	etext   uint64 // where the text ends; 0 when the list does not say
+	etext   uint64 // where the text ends; 0 if the list does not say
 	loaded  []loaded
 }
 
-// loaded is a symbol of a module that was there when kallsyms was read. Data
-// (without a name) is kept too, for it ends the text before it.
+// loaded is a symbol of a module that was loaded when kallsyms was read. Data (without a name) is kept too, since it
+// ends the text before it.
 type loaded struct {
 	symbol
 	module string
 }
 
-// maxSymbols bounds what a guest can make the host keep; a distribution's
-// kernel has about 200,000.
+// maxSymbols bounds what a guest can make the host keep; a distribution's kernel has about 200,000.
 const maxSymbols = 4 << 20
 
-// ReadKernel reads /proc/kallsyms as root sees it. Lines of modules are left
-// out: their names come from the .ko files, and another boot has them elsewhere.
+// ReadKernel reads /proc/kallsyms as root sees it. Lines of modules are skipped: their names come from the .ko files,
+// and another boot has them elsewhere.
 func ReadKernel(r io.Reader) (*Kernel, error) { return read(r, (*Kernel).skipModule) }
 
-// ReadRunning is ReadKernel for a kernel that runs: it also names the code of
-// modules that are loaded already. It must not serve another boot.
+// ReadRunning is ReadKernel for a running kernel: it also names the code of modules that are already loaded. The result
+// must not be used for another boot.
 func ReadRunning(r io.Reader) (*Kernel, error) { return read(r, (*Kernel).addLoaded) }
 
 func read(r io.Reader, module func(k *Kernel, line string) error) (*Kernel, error) {
@@ -68,7 +65,8 @@ func read(r io.Reader, module func(k *Kernel, line string) error) (*Kernel, erro
 		return nil, fmt.Errorf("read kallsyms: %w", err)
 	}
 	if len(k.symbols) == 0 {
-		return nil, fmt.Errorf("read kallsyms: no function has an address: it was read without root, or kptr_restrict is 2")
+		return nil, fmt.Errorf("read kallsyms: no function has an address: " +
+			"it was read without root, or kptr_restrict is 2")
 	}
 	sort.SliceStable(k.symbols, func(i, j int) bool { return k.symbols[i].addr < k.symbols[j].addr })
 	sort.SliceStable(k.loaded, func(i, j int) bool { return k.loaded[i].addr < k.loaded[j].addr })
@@ -77,11 +75,11 @@ func read(r io.Reader, module func(k *Kernel, line string) error) (*Kernel, erro
 
 func (k *Kernel) skipModule(string) error { return nil }
 
-// addLoaded takes a line as "ffffffffc0257000 t inc_func	[signal_handling]".
+// addLoaded parses a line such as "ffffffffc0257000 t inc_func [signal_handling]".
 func (k *Kernel) addLoaded(line string) error {
 	fields := strings.Fields(line)
 	if len(fields) != 4 {
-		return fmt.Errorf("read kallsyms: %q is no symbol of a module", line)
+		return fmt.Errorf("read kallsyms: %q is not a symbol of a module", line)
 	}
 	addr, err := strconv.ParseUint(fields[0], 16, 64)
 	if err != nil {
@@ -98,8 +96,7 @@ func (k *Kernel) addLoaded(line string) error {
 	return nil
 }
 
-// maxLoadedFunction bounds the last function of a module, of which kallsyms does
-// not tell the end.
+// maxLoadedFunction bounds the last function of a module, whose end kallsyms does not tell.
 const maxLoadedFunction = 64 << 10
 
 // running names a place in a module that was loaded when kallsyms was read.
@@ -118,7 +115,7 @@ func (k *Kernel) running(addr, look uint64) (event.Site, bool) {
 func (k *Kernel) add(line string) error {
 	fields := strings.Fields(line)
 	if len(fields) != 3 {
-		return fmt.Errorf("read kallsyms: %q is no symbol", line)
+		return fmt.Errorf("read kallsyms: %q is not a symbol", line)
 	}
 	addr, err := strconv.ParseUint(fields[0], 16, 64)
 	if err != nil {
@@ -137,7 +134,7 @@ func (k *Kernel) add(line string) error {
 	return nil
 }
 
-// find gives the last symbol at or below addr.
+// find returns the last symbol at or below addr.
 func find(symbols []symbol, addr uint64) (symbol, bool) {
 	i := sort.Search(len(symbols), func(i int) bool { return symbols[i].addr > addr })
 	if i == 0 {
@@ -147,16 +144,16 @@ func find(symbols []symbol, addr uint64) (symbol, bool) {
 	return s, s.end == 0 || addr < s.end
 }
 
-// Table names places at a time: modules come, go, and leave their addresses to
-// others. It is not safe for concurrent use.
+// Table names places at a given time: modules come, go, and leave their addresses to others. It is not safe for
+// concurrent use.
 type Table struct {
 	kernel  *Kernel
 	modules []placed
 	used    *used // nil unless Remember was called
 }
 
-// placed is one text of a module at its addresses, from its load on. Later ones
-// come last and win where addresses are used again.
+// placed is one text of a module at its addresses, from its load on. Later ones come last and win if addresses are
+// reused.
 type placed struct {
 	name   string
 	from   uint64 // when it was loaded
@@ -164,13 +161,12 @@ type placed struct {
 	text   *text
 }
 
-// maxPlaced bounds the places that a table keeps, and with it the time of a
-// look-up: a guest may load a module again and again. The oldest go first.
+// maxPlaced bounds the places that a table keeps, and with it the time of a lookup: a guest may load a module again and
+// again. The oldest go first.
 const maxPlaced = 1024
 
-// New makes a table of the kernel's own symbols and of the modules that events
-// saw loaded. files finds a module's file by its name (underscore form); nil
-// where there is none, whose places then have no symbol. kernel may be nil.
+// New makes a table of the kernel's own symbols and of the modules that events saw loaded. files finds a module's file
+// by its name (underscore form); if it returns nil, the module's places have no symbol. kernel may be nil.
 func New(kernel *Kernel, events []event.Event, files func(name string) *Module) *Table {
 	t := &Table{kernel: kernel}
 	for i := range events {
@@ -181,8 +177,8 @@ func New(kernel *Kernel, events []event.Event, files func(name string) *Module) 
 	return t
 }
 
-// Place adds a module that was loaded, for tables that grow while the trace goes
-// on: e is its ModuleLoaded, m its file's symbols, nil where there is no file.
+// Place adds a module that was loaded, for tables that grow during the trace: e is its ModuleLoaded, m the symbols of
+// its file, nil if there is no file.
 func (t *Table) Place(e *event.Event, m *Module) {
 	if m == nil {
 		return
@@ -201,9 +197,9 @@ func (t *Table) place(e *event.Event, base uint64, text *text) {
 	t.modules = append(t.modules, placed{name: e.Text, from: e.Time, lo: base, hi: base + text.size, text: text})
 }
 
-// Site names a return address: the call before it counts, so that a call that
-// ends its function is not taken for the next one, as the kernel's %pB does. A
-// module's addresses stay its own after it is gone, until another is loaded there.
+// Site names a return address: like the kernel's %pB it goes by the call before it, so that a call that ends its
+// function is not attributed to the next one. A module's addresses stay its own after it is gone, until another is
+// loaded there.
 func (t *Table) Site(addr, at uint64) event.Site {
 	site := event.Site{Addr: addr}
 	look := addr - 1
@@ -232,7 +228,7 @@ func (t *Table) Site(addr, at uint64) event.Site {
 	return site
 }
 
-// owner is the module whose text lay there then, nil when none did.
+// owner is the module whose text was there at that time, nil if none was.
 func (t *Table) owner(look, at uint64) *placed {
 	for i := len(t.modules) - 1; i >= 0; i-- {
 		if m := &t.modules[i]; m.from <= at && look >= m.lo && look < m.hi {

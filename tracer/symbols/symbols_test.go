@@ -68,7 +68,7 @@ ffffffffc0300000 T send	[other]
 		0xffffffffc0257041: "helper+0x1 [signal_handling]",
 		0xffffffffc0258004: "0xffffffffc0258004", // data
 		0xffffffffc0300010: "send+0x10 [other]",
-		0xffffffffc0310001: "0xffffffffc0310001", // too far behind the last one
+		0xffffffffc0310001: "0xffffffffc0310001", // too far past the last one
 		0xffffffffc0256000: "0xffffffffc0256000",
 	} {
 		if got := table.Site(addr, 0).String(); got != want {
@@ -80,10 +80,10 @@ ffffffffc0300000 T send	[other]
 	}
 }
 
-// TestUsed asks for many addresses, and then a table of what was used alone: the
-// answers are the same.
+// TestUsed asks for many addresses, and then asks a table made only of the used symbols: the answers are the same.
 func TestUsed(t *testing.T) {
-	k, err := ReadRunning(strings.NewReader(kallsyms + "ffffffffc0257040 t helper\t[signal_handling]\nffffffffc0258000 d val\t[signal_handling]\n"))
+	k, err := ReadRunning(strings.NewReader(kallsyms +
+		"ffffffffc0257040 t helper\t[signal_handling]\nffffffffc0258000 d val\t[signal_handling]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,8 @@ func fixture(t testing.TB) []byte {
 	}
 	put(&symtab, elf.Sym64{})
 	for _, s := range symbols {
-		put(&symtab, elf.Sym64{Name: name(&strtab, s.name), Info: uint8(s.kind), Shndx: uint16(s.section), Value: s.value, Size: s.size})
+		put(&symtab, elf.Sym64{Name: name(&strtab, s.name), Info: uint8(s.kind), Shndx: uint16(s.section), Value: s.value,
+			Size: s.size})
 	}
 	var headers, body bytes.Buffer
 	const start = 64
@@ -198,10 +199,12 @@ func fixture(t testing.TB) []byte {
 	}
 	put(&headers, elf.Section64{})
 	for _, s := range sections {
-		add(elf.Section64{Name: name(&shstrtab, s.name), Type: uint32(elf.SHT_PROGBITS), Flags: uint64(s.flags), Addralign: s.align}, make([]byte, s.size))
+		add(elf.Section64{Name: name(&shstrtab, s.name), Type: uint32(elf.SHT_PROGBITS), Flags: uint64(s.flags),
+			Addralign: s.align}, make([]byte, s.size))
 	}
 	n := uint32(len(sections) + 1)
-	add(elf.Section64{Name: name(&shstrtab, ".symtab"), Type: uint32(elf.SHT_SYMTAB), Link: n + 1, Entsize: elf.Sym64Size, Addralign: 8}, symtab.Bytes())
+	add(elf.Section64{Name: name(&shstrtab, ".symtab"), Type: uint32(elf.SHT_SYMTAB), Link: n + 1, Entsize: elf.Sym64Size,
+		Addralign: 8}, symtab.Bytes())
 	add(elf.Section64{Name: name(&shstrtab, ".strtab"), Type: uint32(elf.SHT_STRTAB), Addralign: 1}, strtab.Bytes())
 	names := name(&shstrtab, ".shstrtab")
 	add(elf.Section64{Name: names, Type: uint32(elf.SHT_STRTAB), Addralign: 1}, shstrtab.Bytes())
@@ -258,8 +261,8 @@ func TestModuleSites(t *testing.T) {
 	}
 }
 
-// TestPlaceBound: a module that comes and goes for ever costs no more than the
-// bound, and the last places are the ones that are kept.
+// TestPlaceBound: a module that is loaded and unloaded forever costs no more than the bound, and the last places are
+// kept.
 func TestPlaceBound(t *testing.T) {
 	m, err := ReadModule(fixture(t))
 	if err != nil {

@@ -14,14 +14,12 @@ type used struct {
 	symbols, loaded map[int]bool
 }
 
-// Remember has the table keep which of the kernel's symbols its answers come
-// from, for Used.
+// Remember makes the table keep track of which of the kernel's symbols its answers come from, for Used.
 func (t *Table) Remember() {
 	t.used = &used{symbols: make(map[int]bool), loaded: make(map[int]bool)}
 }
 
-// note remembers what answers for an address: the last symbol at or below it,
-// also where it says that there is no function.
+// note records what answers for an address: the last symbol at or below it, even if it says that there is no function.
 func (u *used) note(k *Kernel, look uint64) {
 	if i := sort.Search(len(k.loaded), func(i int) bool { return k.loaded[i].addr > look }); i > 0 {
 		u.loaded[i-1] = true
@@ -31,9 +29,8 @@ func (u *used) note(k *Kernel, look uint64) {
 	}
 }
 
-// Used prints, as /proc/kallsyms would, that part of the kernel's symbols that
-// gives the same answers for all addresses that the table was asked for since
-// Remember. ReadRunning reads it. It is empty where there is no kernel.
+// Used prints, in the form of /proc/kallsyms, the part of the kernel's symbols that gives the same answers for all
+// addresses asked for since Remember. ReadRunning reads it. It is empty if there is no kernel.
 func (t *Table) Used() []byte {
 	if t.kernel == nil || t.used == nil {
 		return nil
@@ -43,7 +40,8 @@ func (t *Table) Used() []byte {
 	if k.etext != 0 {
 		b = fmt.Appendf(b, "%016x A _etext\n", k.etext)
 	}
-	if len(t.used.symbols) == 0 { // a list without a function is refused; the first lies below all that was asked for
+	// A list without a function is refused; the first function lies below everything that was asked for.
+	if len(t.used.symbols) == 0 {
 		b = fmt.Appendf(b, "%016x t %s\n", k.symbols[0].addr, k.symbols[0].name)
 	}
 	for _, i := range slices.Sorted(maps.Keys(t.used.symbols)) {

@@ -10,8 +10,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// maxLives bounds how many tasks of one pid are told apart; a pid serves again
-// only after some thirty thousand others.
+// maxLives bounds how many tasks of one pid are told apart; a pid is reused only after some thirty thousand others.
 const maxLives = 512
 
 // focus decides what a person who studies some modules wants to see first.
@@ -21,9 +20,8 @@ type focus struct {
 	helpers map[uint32][]*Request // foreground, by the helper's process
 }
 
-// markBackground marks what neither the modules under study nor their threads
-// and helpers take part in. Helpers lead to threads and threads to helpers, so
-// it goes round until nothing is added; each round adds a generation.
+// markBackground marks what neither the modules under study nor their threads and helpers take part in. Helpers lead to
+// threads and threads to helpers, so it loops until nothing is added; each round adds a generation.
 func (b *builder) markBackground(opts Options) {
 	f := &focus{opts: opts, threads: map[uint32][]*Thread{}, helpers: map[uint32][]*Request{}}
 	for _, t := range b.threads.all {
@@ -84,8 +82,8 @@ func (f *focus) wantsRequest(r *Request) bool {
 	return f.site(r.By.Site) || f.task(r.By.Task, r.began()) || slices.ContainsFunc(r.Loads, f.ours)
 }
 
-// signalBackground: SIGCHLD and SIGURG are every process's small talk, so only
-// a module that sends them itself brings them to the front.
+// signalBackground treats SIGCHLD and SIGURG as noise that every process makes: only a module that sends them itself
+// brings them to the front.
 func (f *focus) signalBackground(s *Signal) bool {
 	if f.site(s.From.Site) && s.From.Site.Module != "" {
 		return false
@@ -107,8 +105,7 @@ func (f *focus) ours(module string) bool {
 	return len(f.opts.Modules) == 0 || slices.Contains(f.opts.Modules, module)
 }
 
-// site reports whether code belongs to a module under study; without a list of
-// modules all code does.
+// site reports whether code belongs to a module under study; without a list of modules all code does.
 func (f *focus) site(s event.Site) bool {
 	if len(f.opts.Modules) == 0 {
 		return true

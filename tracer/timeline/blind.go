@@ -8,9 +8,8 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// blind holds the kinds that may be missing. A claim that rests on the absence
-// of a record is made only where its kind is not blind; a record that came counts
-// all the same.
+// blind holds the kinds of record that may be missing. Nothing is concluded from the absence of such a record; records
+// of the kind that did arrive still count.
 type blind map[event.Kind]string
 
 // any reports whether one of the kinds may be missing.
@@ -23,14 +22,14 @@ func (b blind) any(kinds ...event.Kind) bool {
 	return false
 }
 
-// why names the first of the kinds that may be missing, "" when none is.
+// why names the first of the kinds that may be missing, "" if none may.
 func (b blind) why(kinds ...event.Kind) string {
 	for _, k := range kinds {
 		switch why, ok := b[k]; {
 		case ok && why != "":
-			return fmt.Sprintf("not known, nothing records %s: %s", k, why)
+			return fmt.Sprintf("not known: nothing records %s (%s)", k, why)
 		case ok:
-			return fmt.Sprintf("not known, nothing records %s", k)
+			return fmt.Sprintf("not known: nothing records %s", k)
 		}
 	}
 	return ""
@@ -42,7 +41,7 @@ type missing struct {
 	list  []string
 }
 
-// at adds a fact that is not there and rests on one of the kinds.
+// at adds a fact if it is absent and its absence rests on one of the kinds.
 func (m *missing) at(absent bool, fact string, kinds ...event.Kind) {
 	if absent && m.blind.any(kinds...) {
 		m.list = append(m.list, fact)
@@ -88,7 +87,8 @@ func (b *builder) requestUnknown(r *Request) []string {
 	m.at(r.Returned == 0, "returned", event.RequestReturned)
 	m.at(r.Helper == nil, "helper", event.HelperQueued)
 	m.at(r.Helper != nil && r.Helper.Task.PID == 0, "pid", event.HelperForked)
-	m.at(r.Helper != nil && !r.Helper.Ended, "exit", event.HelperForked, event.TaskExited, event.HelperWaited, event.TaskExeced)
+	m.at(r.Helper != nil && !r.Helper.Ended, "exit", event.HelperForked, event.TaskExited, event.HelperWaited,
+		event.TaskExeced)
 	m.at(r.Duplicate == 0 && r.Helper == nil, "duplicate", event.RequestDuplicate)
 	m.at(!r.waitKnown, "wait", event.RequestAsked, event.RequestAdmitted, event.HelperQueued)
 	m.at(true, "modules", event.HelperQueued, event.HelperForked, event.ModuleLoaded)

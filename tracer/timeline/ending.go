@@ -16,43 +16,42 @@ type Ending string
 // The endings of a kernel thread.
 const (
 	EndAlive      Ending = "alive"
-	EndOutlives   Ending = "outlives-module"  // alive, though the module of its function was freed
+	EndOutlives   Ending = "outlives-module"  // alive although its function's module was freed
 	EndStopped    Ending = "stopped"          // by kthread_stop
 	EndTwice      Ending = "stopped-twice"    // kthread_stop was called again
 	EndByItself   Ending = "by-itself"        // its function returned before any stop
 	EndNeverRan   Ending = "never-ran"        // stopped before its function was called: -EINTR
 	EndKilled     Ending = "requester-killed" // the requester was killed while it waited for the thread
 	EndNotCreated Ending = "not-created"
-	EndNotSeen    Ending = "not-seen" // asked for, and nothing more
-	EndUnknown    Ending = "unknown"  // it rests on something that the trace could not see
+	EndNotSeen    Ending = "not-seen" // requested, and nothing more was seen
+	EndUnknown    Ending = "unknown"  // depends on something that the trace could not see
 )
 
 const eintr = -int64(unix.EINTR)
 
-// Alive reports whether the thread came to be and did not end. It is false where
-// that is not known.
+// Alive reports whether the thread was created and has not ended. It is false if that is not known.
 func (t *Thread) Alive() bool {
 	return t.Ending == EndAlive || t.Ending == EndOutlives || t.Ending == EndUnknown && t.surelyAlive
 }
 
-// ended: kthread_stop returns when the thread has, so it tells as much as the
-// thread's own exit.
+// ended reports whether the thread's end is known. kthread_stop returns once the thread has ended, so its return is as
+// good as the thread's own exit.
 func (t *Thread) ended() bool {
 	return t.Exited != 0 || t.Freed != 0 || slices.ContainsFunc(t.Stops, func(s Stop) bool { return s.Returned != 0 })
 }
 
-// resultKnown: the exit brings the result, and so does the return of a stop.
+// resultKnown reports whether an exit or the return of a stop brought the result.
 func (t *Thread) resultKnown() bool {
 	return t.Exited != 0 || slices.ContainsFunc(t.Stops, func(s Stop) bool { return s.Returned != 0 })
 }
 
-// seenBegin: what did not happen to a thread says something only where its
-// beginning was seen.
+// seenBegin reports whether the thread's beginning was seen. Only then does a missing event mean that it did not
+// happen.
 func (t *Thread) seenBegin() bool {
 	return firstOf(t.Requested, t.PickedUp, t.Forked, t.FirstRun, t.Created) != 0
 }
 
-// stopsBefore counts the stops that were asked while the thread lived.
+// stopsBefore counts the stops that were requested while the thread lived.
 func (t *Thread) stopsBefore() int {
 	n := 0
 	for _, s := range t.Stops {
@@ -63,8 +62,8 @@ func (t *Thread) stopsBefore() int {
 	return n
 }
 
-// endThread decides the ending and its words. The order is that of certainty:
-// what the requester was told, what the thread said, what only is not there.
+// endThread decides the ending and its words. It goes by certainty: first what the requester was told, then what the
+// thread itself reported, last what is merely absent.
 func (b *builder) endThread(t *Thread) {
 	if t.Exited == 0 {
 		for _, s := range t.Stops {
@@ -80,19 +79,21 @@ func (b *builder) endThread(t *Thread) {
 		t.end(EndNotCreated, "not created: "+errnoWords(t.CreateRet))
 	case t.failed:
 		t.end(EndNotCreated, "not created: "+errnoWords(t.forkRet))
-	case t.Task.PID == 0 && b.blind.any(event.ThreadPickedUp, event.ThreadForked, event.ThreadFirstRun, event.ThreadCreated):
-		t.end(EndUnknown, "what came of it is "+b.blind.why(event.ThreadPickedUp, event.ThreadForked, event.ThreadFirstRun, event.ThreadCreated))
+	case t.Task.PID == 0 && b.blind.any(event.ThreadPickedUp, event.ThreadForked, event.ThreadFirstRun,
+		event.ThreadCreated):
+		t.end(EndUnknown, "what became of it is "+b.blind.why(event.ThreadPickedUp, event.ThreadForked, event.ThreadFirstRun,
+			event.ThreadCreated))
 	case t.Task.PID == 0:
 		t.end(EndNotSeen, "not seen to be created")
 	case t.ended():
 		b.endDead(t)
 	case b.blind.any(event.TaskExited):
-		t.end(EndUnknown, "whether it still lives is "+b.blind.why(event.TaskExited))
+		t.end(EndUnknown, "whether it has ended is "+b.blind.why(event.TaskExited))
 	case t.ModuleFreed != 0:
-		t.end(EndOutlives, "still alive, though its module was freed")
+		t.end(EndOutlives, "still alive although its module was freed")
 	case t.Func.Module != "" && b.blind.any(event.ModuleFreed):
 		t.surelyAlive = true
-		t.end(EndUnknown, "still alive; whether its module is still there is "+b.blind.why(event.ModuleFreed))
+		t.end(EndUnknown, "still alive; whether its module is still loaded is "+b.blind.why(event.ModuleFreed))
 	default:
 		t.end(EndAlive, "still alive")
 	}
@@ -120,9 +121,8 @@ func (b *builder) endDead(t *Thread) {
 	}
 }
 
-// endUncalled is for a thread that ended with -EINTR and was not seen to call its
-// function: kthread() itself gives that result where it was stopped first or its
-// requester was killed.
+// endUncalled handles a thread that ended with -EINTR and was not seen to call its function: kthread() itself returns
+// that if the thread was stopped first or its requester was killed.
 func (b *builder) endUncalled(t *Thread, stops int) {
 	rests := []event.Kind{event.ThreadFunction, event.ThreadStopAsked}
 	if t.Requested == 0 || t.Created == 0 {
@@ -140,7 +140,7 @@ func (b *builder) endUncalled(t *Thread, stops int) {
 
 func (t *Thread) end(e Ending, words string) { t.Ending, t.Ended = e, words }
 
-// afterModule says that a thread's task lived on when its module's code was gone.
+// afterModule says how long the thread outlived its module's code.
 func (t *Thread) afterModule() string {
 	if t.ModuleFreed == 0 || t.Exited == 0 {
 		return ""
@@ -148,11 +148,10 @@ func (t *Thread) afterModule() string {
 	return ", " + between(t.ModuleFreed, t.Exited) + " after its module was freed"
 }
 
-// findModuleEnds notes for each thread when its function's module was freed, if
-// that was during its life. By name and time: a module of that name that is
-// loaded later is another one.
+// findModuleEnds notes for each thread when its function's module was freed, if that happened during its life. It goes
+// by name and time: a module of the same name that is loaded later is another module.
 func (b *builder) findModuleEnds() {
-	freed := map[string][]uint64{} // in order, as the events were
+	freed := map[string][]uint64{} // in order, like the events
 	for _, l := range b.loads.all {
 		if l.Freed != 0 {
 			freed[l.Name] = append(freed[l.Name], l.Freed)
@@ -167,15 +166,15 @@ func (b *builder) findModuleEnds() {
 		if t.Func.Module == "" || i == len(times) || t.Task.PID == 0 {
 			continue
 		}
-		unsure := t.Exited == 0 && b.blind.any(event.TaskExited) // it may have ended before
+		unsure := t.Exited == 0 && b.blind.any(event.TaskExited) // it may have ended earlier
 		if at := times[i]; !t.endedBy(at) && !unsure {
 			t.ModuleFreed = at
 		}
 	}
 }
 
-// endedBy reports whether the thread's end was seen before a moment. A stop that
-// returned is such an end, though the task itself is gone a little later.
+// endedBy reports whether the thread's end was seen by a given moment. A stop that returned counts, although the task
+// itself is freed a little later.
 func (t *Thread) endedBy(at uint64) bool {
 	if t.Exited != 0 && t.Exited <= at || t.Freed != 0 && t.Freed <= at {
 		return true

@@ -10,13 +10,12 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// signalKilled is a SIGKILL that was delivered and that nobody sent. The kernel
-// turns the first signal that ends a process into one for each of its threads and
-// never takes the signal itself from its queue (complete_signal and get_signal in
-// kernel/signal.c, 5.10 to 7.3).
+// signalKilled handles a SIGKILL that was delivered although nobody sent it. The kernel turns the first signal that
+// ends a process into a SIGKILL for each of its threads, and never dequeues the signal itself (complete_signal and
+// get_signal in kernel/signal.c, 5.10 to 7.3).
 func (b *builder) signalKilled(e *event.Event) {
 	if e.Arg != uint32(unix.SIGKILL) || b.blind.any(event.SignalSent, event.SignalDequeued) {
-		return // it may have been sent, or what still stands in the queue was taken
+		return // it may have been sent, or what is still queued was taken
 	}
 	j := &b.signals
 	var first *Signal
@@ -33,8 +32,7 @@ func (b *builder) signalKilled(e *event.Event) {
 	first.killed, first.killedBy = e.Time, e.By
 }
 
-// closeKilled is for a signal that ended a process whose exit was not recorded, as
-// most processes' is not.
+// closeKilled closes a signal that ended a process whose exit was not recorded, as most are not.
 func (b *builder) closeKilled(s *Signal) {
 	s.Outcome, s.Reason = Delivered, endedProcess
 	if b.blind.any(event.TaskExited) {
@@ -46,8 +44,8 @@ func (b *builder) closeKilled(s *Signal) {
 
 const endedProcess = "ended the process"
 
-// endsProcess reports whether the kernel ends the target's process at once: the
-// default action is to end it without a core dump, and nothing blocks it.
+// endsProcess reports whether the kernel ends the target's process at once: the default action is to end it without a
+// core dump, and nothing blocks the signal.
 func (s *Signal) endsProcess() bool {
 	if s.dropped || !s.sent || s.To.Kthread || s.handler != event.HandlerDefault || s.bits&event.SentBlocked != 0 {
 		return false
@@ -55,8 +53,8 @@ func (s *Signal) endsProcess() bool {
 	return !slices.Contains(notFatal, unix.Signal(s.Signo))
 }
 
-// notFatal are the signals whose default action is to be ignored, to stop or
-// continue the process, or to dump core: these are taken from the queue first.
+// notFatal are the signals whose default action is to be ignored, to stop or continue the process, or to dump core.
+// They are dequeued first.
 var notFatal = []unix.Signal{
 	unix.SIGCHLD, unix.SIGCONT, unix.SIGURG, unix.SIGWINCH,
 	unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,

@@ -11,15 +11,15 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// eventsOf reads events out of bytes, nine each. The domains are small, so that
-// identities meet and are reused.
+// eventsOf reads events from bytes, nine each. The domains are small, so that identities meet and are reused.
 func eventsOf(data []byte) []event.Event {
 	var events []event.Event
 	for len(data) >= 9 && len(events) < 4096 {
 		b := data[:9]
 		data = data[9:]
 		task := func(n byte) event.Task {
-			t := event.Task{PID: uint32(n % 6), TGID: uint32(n % 3), Comm: string([]byte{'A' + n%4}), Kthread: n&0x40 != 0, Addr: uint64(n>>3&3) << 40}
+			t := event.Task{PID: uint32(n % 6), TGID: uint32(n % 3), Comm: string([]byte{'A' + n%4}), Kthread: n&0x40 != 0,
+				Addr: uint64(n>>3&3) << 40}
 			if t.Kthread {
 				t.TGID = t.PID
 			}
@@ -27,7 +27,8 @@ func eventsOf(data []byte) []event.Event {
 		}
 		e := event.Event{
 			Kind: event.Kind(b[0] % 48), Time: uint64(b[1]), CPU: uint32(b[2] & 1), By: task(b[2]), Target: task(b[3]),
-			Arg: uint32(b[4]) - 4, Ptr: uint64(b[5]%4) << 14, Func: uint64(b[5]>>4) % 5, Data: uint64(b[6]), Aux: uint64(b[6]%4) << 14,
+			Arg: uint32(b[4]) - 4, Ptr: uint64(b[5]%4) << 14, Func: uint64(b[5]>>4) % 5, Data: uint64(b[6]),
+			Aux: uint64(b[6]%4) << 14,
 			Ret: int64(int8(b[7])),
 		}
 		if b[8]&1 != 0 {
@@ -65,7 +66,7 @@ func FuzzBuild(f *testing.F) {
 	})
 }
 
-// check holds a timeline to what is true of any, however much was lost.
+// check checks what is true of any timeline, however much was lost.
 func check(t *testing.T, tl *Timeline, events int) {
 	t.Helper()
 	if n := len(tl.Threads) + len(tl.Requests) + len(tl.Signals) + len(tl.Loads); n > events {
@@ -113,7 +114,7 @@ func check(t *testing.T, tl *Timeline, events int) {
 	}
 }
 
-// ordered: of the moments that were seen, none is before the one ahead of it.
+// ordered checks that no moment that was seen precedes the one before it.
 func ordered(t *testing.T, times ...uint64) {
 	t.Helper()
 	last := uint64(0)
@@ -125,8 +126,7 @@ func ordered(t *testing.T, times ...uint64) {
 	}
 }
 
-// TestRandom is FuzzBuild without the search: a fixed walk that every test run
-// takes.
+// TestRandom is FuzzBuild without the search: a fixed sequence that every test run takes.
 func TestRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 5000 {
@@ -144,7 +144,7 @@ func TestRandom(t *testing.T) {
 	}
 }
 
-// blindOf makes some kinds blind, by the first bytes; often none.
+// blindOf makes some kinds blind, according to the first bytes; often none.
 func blindOf(data []byte) map[event.Kind]string {
 	blind := map[event.Kind]string{}
 	for _, n := range data[:min(len(data), 4)] {

@@ -11,9 +11,8 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// Line is one event in words, as a live trace prints it. Its parts are separate
-// so that the caller can lay them out; names in it come from the guest as they
-// are, so the caller makes them harmless for a terminal.
+// Line is one event in words, as a live trace prints it. Its parts are separate so that the caller can lay them out.
+// Names come unchanged from the guest, so the caller must make them harmless to a terminal.
 type Line struct {
 	At    uint64 // nanoseconds, CLOCK_MONOTONIC of the traced machine
 	Who   string // K2[94]
@@ -22,7 +21,7 @@ type Line struct {
 	Stack []event.Site
 }
 
-// String is the line without its time and stack.
+// String returns the line without its time and stack.
 func (l Line) String() string {
 	if l.How == "" {
 		return l.Who + " " + l.What
@@ -30,30 +29,28 @@ func (l Line) String() string {
 	return l.Who + " " + l.What + ": " + l.How
 }
 
-// Live turns events into lines as they come. It joins the end of a thing with
-// its beginning where both went by, to say how long it took, and what is joined
-// that way is bounded: it may run for days. It says what each event says and
-// nothing of how things end; Build does that. The zero Live is not ready: NewLive.
+// Live turns events into lines as they arrive. If it saw both the end and the beginning of something, it says how long
+// that took. What it remembers for this is bounded, since it may run for days. It says what each event says, and
+// nothing about outcomes; that is for Build. The zero Live is not ready for use: call NewLive.
 type Live struct {
 	site func(addr, at uint64) event.Site
-	b    builder // for its naming of places alone
+	b    builder // only used to name places
 	open map[liveKey]uint64
 	seen map[liveKey]string
 }
 
-// liveKey names something that has begun: the stage and who or what it is about.
+// liveKey identifies something that has begun: the stage, and who or what it is about.
 type liveKey struct {
 	stage event.Kind
 	id    uint64
 	n     uint64
 }
 
-// maxLive bounds what is open. When it is reached all is forgotten, and the next
-// ends come without "after": the price of a bound that costs no bookkeeping.
+// maxLive bounds what is open. At the bound everything is forgotten, and the next ends come without "after": the price
+// of a bound without bookkeeping.
 const maxLive = 8192
 
-// NewLive makes a Live. site names the code at an address (a return address) at
-// a moment; nil leaves addresses without names.
+// NewLive makes a Live. site names the code at a return address at a moment; if nil, addresses stay unnamed.
 func NewLive(site func(addr, at uint64) event.Site) *Live {
 	if site == nil {
 		site = func(addr, _ uint64) event.Site { return event.Site{Addr: addr} }
@@ -61,9 +58,8 @@ func NewLive(site func(addr, at uint64) event.Site) *Live {
 	return &Live{site: site, b: builder{resolve: site}, open: map[liveKey]uint64{}, seen: map[liveKey]string{}}
 }
 
-// Add gives the line for an event, false for those that say nothing of their own:
-// a signal that was generated as it was sent, a fork that succeeded. Events come
-// in the order of time; where they do not, an end may lack its "after".
+// Add returns the line for an event, and false for events that say nothing of their own: a signal generated as it was
+// sent, a fork that succeeded. Events come in order of time; if they do not, an end may lack its "after".
 func (l *Live) Add(e *event.Event) (Line, bool) {
 	line := Line{At: e.Time, Who: e.By.String()}
 	switch {
@@ -100,7 +96,7 @@ func (l *Live) begin(e *event.Event, stage event.Kind, id, n uint64) {
 	l.open[liveKey{stage, id, n}] = e.Time
 }
 
-// after is the time since a stage began, "" when that was not seen.
+// after is the time since a stage began, "" if that was not seen.
 func (l *Live) after(e *event.Event, stage event.Kind, id, n uint64) string {
 	key := liveKey{stage, id, n}
 	began, ok := l.open[key]
@@ -111,7 +107,7 @@ func (l *Live) after(e *event.Event, stage event.Kind, id, n uint64) string {
 	return "after " + between(began, e.Time)
 }
 
-// liveID is what a task is known by.
+// liveID is what identifies a task.
 func liveID(t event.Task) uint64 {
 	if t.Addr != 0 {
 		return t.Addr
@@ -121,7 +117,7 @@ func liveID(t event.Task) uint64 {
 
 func (l *Live) function(e *event.Event) string { return l.b.function(e.Func, e.Time).Function() }
 
-// joined strings the parts that are there.
+// joined joins the parts that are not empty.
 func joined(parts ...string) string {
 	var some []string
 	for _, p := range parts {
@@ -142,9 +138,9 @@ func (l *Live) thread(e *event.Event) (what, how string) {
 	case event.ThreadPickedUp:
 		l.begin(e, event.ThreadFirstRun, e.Ptr, 0)
 		if e.Aux == 0 {
-			return "takes up a request whose requester was killed", "to run " + l.function(e)
+			return "picks up a request whose requester was killed", "to run " + l.function(e)
 		}
-		return "takes up the request", joined("to run "+l.function(e), l.after(e, event.ThreadPickedUp, e.Aux&stackMask, 0))
+		return "picks up the request", joined("to run "+l.function(e), l.after(e, event.ThreadPickedUp, e.Aux&stackMask, 0))
 	case event.ThreadForked:
 		if e.Ret > 0 {
 			return "", ""
@@ -168,7 +164,7 @@ func (l *Live) thread(e *event.Event) (what, how string) {
 		l.begin(e, event.ThreadStopSeen, target, 0)
 		return "kthread_stop(" + e.Target.String() + ")", ""
 	case event.ThreadStopSeen:
-		return "sees that it should stop", l.after(e, e.Kind, by, 0)
+		return "sees the stop request", l.after(e, e.Kind, by, 0)
 	case event.ThreadStopReturned:
 		return "kthread_stop returned " + returnWords(e.Ret), l.after(e, event.ThreadStopAsked, by, 0)
 	case event.TaskFreed:
@@ -211,7 +207,7 @@ func (l *Live) threadMore(e *event.Event) (what, how string) {
 		l.begin(e, event.WorkEnded, e.Ptr, by)
 		return "starts work " + l.function(e), l.after(e, e.Kind, e.Ptr, 0)
 	case event.WorkEnded:
-		return "ends work " + l.function(e), l.after(e, e.Kind, e.Ptr, by)
+		return "finishes work " + l.function(e), l.after(e, e.Kind, e.Ptr, by)
 	}
 	return "", ""
 }
@@ -237,7 +233,8 @@ func (l *Live) request(e *event.Event) (what, how string) {
 		}
 		return fmt.Sprintf("request for %q goes to modprobe", e.Text), ""
 	case event.RequestDuplicate:
-		return fmt.Sprintf("request for %q ran no modprobe", e.Text), "another request for it was on its way; it got " + returnWords(e.Ret)
+		return fmt.Sprintf("request for %q ran no modprobe", e.Text),
+			"another request for it was in progress and got " + returnWords(e.Ret)
 	case event.RequestReturned:
 		name := l.seen[liveKey{event.RequestAsked, by, 0}]
 		wait, known := l.seen[liveKey{event.RequestAsked, by, 1}]
@@ -305,13 +302,14 @@ func (l *Live) signal(e *event.Event) (what, how string) {
 			l.begin(e, e.Kind, target, sig)
 		}
 		if e.Data&event.SentBlocked != 0 {
-			how = "it blocks " + name
+			how = "the target blocks " + name
 		}
 		return fmt.Sprintf("sends %s to %s", name, e.Target), how
 	case event.SignalGenerated:
 		return l.generated(e, target, name)
 	case event.SignalDequeued:
-		return "takes " + name, joined(l.after(e, event.SignalSent, by, sig), l.after(e, event.SignalSent, uint64(e.By.TGID), sig))
+		return "takes " + name, joined(l.after(e, event.SignalSent, by, sig),
+			l.after(e, event.SignalSent, uint64(e.By.TGID), sig))
 	case event.SignalFlushed:
 		return flushedWords(e)
 	case event.SignalDelivered:
@@ -329,8 +327,8 @@ func (l *Live) signal(e *event.Event) (what, how string) {
 	return allowedWords(e, name), ""
 }
 
-// killed is about a SIGKILL, which each thread of a process gets that ends: by a signal
-// or by itself. The latter says nothing of signals.
+// killed handles a SIGKILL, which every thread of a process gets when the process ends: through a signal or by itself.
+// In the latter case it says nothing about signals.
 func (l *Live) killed(e *event.Event) (what, how string) {
 	for _, id := range []uint64{liveID(e.By), uint64(e.By.TGID)} {
 		if after := l.after(e, event.SignalSent, id, uint64(unix.SIGKILL)); after != "" {
@@ -352,11 +350,11 @@ func (l *Live) generated(e *event.Event, target uint64, name string) (what, how 
 		l.after(e, event.SignalSent, uint64(e.Target.TGID), uint64(e.Arg))
 		return fmt.Sprintf("%s to %s is ignored", name, e.Target), ""
 	case event.GenerateAlreadyPending:
-		return fmt.Sprintf("%s to %s was pending already", name, e.Target), "two become one"
+		return fmt.Sprintf("%s to %s was already pending", name, e.Target), "the two become one"
 	case event.GenerateOverflowFail:
 		return fmt.Sprintf("%s to %s is lost", name, e.Target), "the queue is full"
 	case event.GenerateLoseInfo:
-		return fmt.Sprintf("%s to %s goes without its siginfo", name, e.Target), "the queue is full"
+		return fmt.Sprintf("%s to %s is queued without its siginfo", name, e.Target), "the queue is full"
 	}
 	return "", ""
 }
@@ -371,7 +369,7 @@ func flushedWords(e *event.Event) (what, how string) {
 			names = append(names, SignalName(signo))
 		}
 	}
-	return "flush_signals", "throws away " + strings.Join(names, ", ")
+	return "flush_signals", "discards " + strings.Join(names, ", ")
 }
 
 func allowedWords(e *event.Event, name string) string {

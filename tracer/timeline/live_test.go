@@ -10,7 +10,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// said is every line that Live says of events.
+// said is every line that Live prints for the events.
 func said(l list) []string {
 	live := NewLive(resolve)
 	var lines []string
@@ -26,12 +26,13 @@ func TestLive(t *testing.T) {
 	var l list
 	l.born(100_000, loader, k1, stackA, createA)
 	l.request(200_000, 0x100, 0x100)
-	l.send(300_000, k2, k1, 10, event.HandlerKthread, 0, 0).at(700_000, event.SignalDequeued, event.Event{By: k1, Arg: 10, Stack: []uint64{0x2000}})
+	l.send(300_000, k2, k1, 10, event.HandlerKthread, 0, 0).
+		at(700_000, event.SignalDequeued, event.Event{By: k1, Arg: 10, Stack: []uint64{0x2000}})
 	l.send(800_000, k2, k1, 15, event.HandlerIgnore, 0, event.GenerateIgnored)
 	l.stopped(900_000, loader, k1, -5)
 	want := []string{
 		`modprobe[85] asks for kthread "K%d": to run fn [m], in startup+0x0 [m]`,
-		`kthreadd[2] takes up the request: to run fn [m], after 1 ns`,
+		`kthreadd[2] picks up the request: to run fn [m], after 1 ns`,
 		`kthreadd[89] runs for the first time: to run fn [m], after 2 ns`,
 		`modprobe[85] gets kthread K1[89]: after 4 ns`,
 		`modprobe[85] wakes K1[89] for the first time: after 1 ns`,
@@ -51,7 +52,7 @@ func TestLive(t *testing.T) {
 		`K2[94] sends SIGTERM to K1[89]: in fn+0x0 [m]`,
 		`K2[94] SIGTERM to K1[89] is ignored`,
 		`modprobe[85] kthread_stop(K1[89]): in startup+0x0 [m]`,
-		`K1[89] sees that it should stop: after 1 ns`,
+		`K1[89] sees the stop request: after 1 ns`,
 		`K1[89] ends: returned -5 (-EIO)`,
 		`modprobe[85] kthread_stop returned -5 (-EIO): after 3 ns`,
 		`modprobe[85] frees K1[89]`,
@@ -61,8 +62,7 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// TestLiveKilled: each thread of a process that ends gets a SIGKILL. It tells of a signal
-// only where one was sent.
+// TestLiveKilled: each thread of a process that ends gets a SIGKILL. The line mentions a signal only if one was sent.
 func TestLiveKilled(t *testing.T) {
 	app := proc("app", 50)
 	died := func(l *list) []string {
@@ -75,8 +75,10 @@ func TestLiveKilled(t *testing.T) {
 		want []string
 	}{
 		"by itself": {new(list), nil},
-		"SIGKILL":   {new(list).send(600_000, k2, app, 9, 0, event.SentGroup, 0), []string{app.String() + " gets SIGKILL: after 0.4 ms"}},
-		"SIGTERM":   {new(list).send(600_000, k2, app, 15, 0, event.SentGroup, 0), []string{app.String() + " ends with its process"}},
+		"SIGKILL": {new(list).send(600_000, k2, app, 9, 0, event.SentGroup, 0),
+			[]string{app.String() + " gets SIGKILL: after 0.4 ms"}},
+		"SIGTERM": {new(list).send(600_000, k2, app, 15, 0, event.SentGroup, 0),
+			[]string{app.String() + " ends with its process"}},
 	} {
 		if diff := cmp.Diff(tt.want, died(tt.l)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -84,13 +86,13 @@ func TestLiveKilled(t *testing.T) {
 	}
 }
 
-// TestLiveKinds: whatever the kind, its line has words, and no more is kept than
-// the bound.
+// TestLiveKinds: whatever the kind, its line has words, and no more is kept than the bound.
 func TestLiveKinds(t *testing.T) {
 	silent := map[event.Kind]bool{event.ThreadForked: true, event.HelperReturned: true, event.SignalGenerated: true}
 	live := NewLive(nil)
 	for kind := range event.Kinds() {
-		line, ok := live.Add(&event.Event{Kind: kind, Time: 5, By: k1, Target: k2, Arg: 10, Func: 0x2000, Ret: 0, Data: 1, Stack: []uint64{0x10}})
+		line, ok := live.Add(&event.Event{Kind: kind, Time: 5, By: k1, Target: k2, Arg: 10, Func: 0x2000, Ret: 0, Data: 1,
+			Stack: []uint64{0x10}})
 		if kind == event.ThreadForked {
 			_, ok = live.Add(&event.Event{Kind: kind, Ret: 7})
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// TestSamePIDByAddress: pid and name are used again while the first thread is
-// held. Only the task_struct tells which of them a record is about.
+// TestSamePIDByAddress: pid and name are reused while the first thread is held. Only the task_struct tells which of
+// them a record is about.
 func TestSamePIDByAddress(t *testing.T) {
 	old, young := k1, k1
 	old.Addr, young.Addr = 0xffff888010000000, 0xffff888010002000
@@ -49,16 +49,22 @@ func TestEndings(t *testing.T) {
 		{"alive", new(list).born(1, loader, k1, stackA, createA), 0, EndAlive, true},
 		{"outlives", new(list).born(1, loader, k1, stackA, createA).at(90, event.ModuleFreed, freed), 0, EndOutlives, true},
 		{"stopped, then its module went", new(list).born(1, loader, k1, stackA, createA).at(50, event.ThreadStopAsked, stop).
-			at(60, event.ThreadStopReturned, stop).at(70, event.ModuleFreed, freed).at(80, event.TaskExited, event.Event{By: k1, Data: 1}), 0, EndStopped, false},
-		{"by itself", new(list).born(1, loader, k1, stackA, createA).at(50, event.TaskExited, event.Event{By: k1, Data: 1}), 0, EndByItself, false},
-		{"by itself, then stopped", new(list).born(1, loader, k1, stackA, createA).at(50, event.TaskExited, event.Event{By: k1, Data: 1}).
+			at(60, event.ThreadStopReturned, stop).at(70, event.ModuleFreed, freed).
+			at(80, event.TaskExited, event.Event{By: k1, Data: 1}), 0, EndStopped, false},
+		{"by itself", new(list).born(1, loader, k1, stackA, createA).at(50, event.TaskExited, event.Event{By: k1, Data: 1}),
+			0, EndByItself, false},
+		{"by itself, then stopped", new(list).born(1, loader, k1, stackA, createA).
+			at(50, event.TaskExited, event.Event{By: k1, Data: 1}).
 			at(60, event.ThreadStopAsked, stop).at(61, event.ThreadStopReturned, stop), 0, EndByItself, false},
 		{"stopped", again, 0, EndStopped, false},
-		{"twice", (&list{}).born(1, loader, k1, stackA, createA).at(20, event.ThreadStopAsked, stop).at(30, event.TaskExited, event.Event{By: k1, Data: 1}).
-			at(31, event.ThreadStopReturned, stop).at(40, event.ThreadStopAsked, stop).at(41, event.ThreadStopReturned, stop), 0, EndTwice, false},
+		{"twice", (&list{}).born(1, loader, k1, stackA, createA).at(20, event.ThreadStopAsked, stop).
+			at(30, event.TaskExited, event.Event{By: k1, Data: 1}).
+			at(31, event.ThreadStopReturned, stop).at(40, event.ThreadStopAsked, stop).at(41, event.ThreadStopReturned, stop),
+			0, EndTwice, false},
 		{"no exits are recorded", new(list).born(1, loader, k1, stackA, createA), event.TaskExited, EndUnknown, false},
 		{"no stops are recorded", again, event.ThreadStopReturned, EndStopped, false},
-		{"no frees of modules are recorded", new(list).born(1, loader, k1, stackA, createA), event.ModuleFreed, EndUnknown, true},
+		{"no frees of modules are recorded", new(list).born(1, loader, k1, stackA, createA), event.ModuleFreed, EndUnknown,
+			true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -77,7 +83,7 @@ func TestEndings(t *testing.T) {
 	}
 }
 
-// TestWorks: a work is queued again while it runs, another is never started.
+// TestWorks: one work item is queued again while it runs, another one is never started.
 func TestWorks(t *testing.T) {
 	const one, two = 0xffff888004000000, 0xffff888004001000
 	queue := func(ptr uint64) event.Event {
@@ -86,7 +92,8 @@ func TestWorks(t *testing.T) {
 	run := event.Event{By: k1, Ptr: one, Func: 0x2000}
 	var l list
 	l.at(10, event.WorkQueued, queue(one)).at(20, event.WorkStarted, run).at(25, event.WorkQueued, queue(one)).
-		at(30, event.WorkEnded, run).at(35, event.WorkQueued, queue(two)).at(40, event.WorkStarted, run).at(50, event.WorkEnded, run)
+		at(30, event.WorkEnded, run).at(35, event.WorkQueued, queue(two)).at(40, event.WorkStarted, run).
+		at(50, event.WorkEnded, run)
 	tl := build(l)
 	if len(tl.Threads) != 1 {
 		t.Fatalf("%d threads, want the worker", len(tl.Threads))
@@ -107,7 +114,8 @@ func TestWorks(t *testing.T) {
 func TestParks(t *testing.T) {
 	by := event.Event{By: loader, Target: k1, Stack: []uint64{0x1000}}
 	var l list
-	l.at(10, event.ThreadParkAsked, by).at(20, event.ThreadParked, event.Event{By: k1}).at(30, event.ThreadParkReturned, by).
+	l.at(10, event.ThreadParkAsked, by).at(20, event.ThreadParked, event.Event{By: k1}).
+		at(30, event.ThreadParkReturned, by).
 		at(40, event.ThreadUnparked, by).at(50, event.ThreadUnparked, by).at(60, event.ThreadParked, event.Event{By: k1}).
 		at(70, event.ThreadBound, event.Event{By: loader, Target: k1, Arg: 3})
 	th := build(l).Threads[0]
@@ -130,7 +138,8 @@ func TestSender(t *testing.T) {
 		call  string
 	}{
 		{[]event.Site{{Symbol: "send_sig"}, {Symbol: "fn", Module: "m"}, {Symbol: "__x64_sys_kill"}}, FromModule, ""},
-		{[]event.Site{{Symbol: "do_send_sig_info"}, {Symbol: "__x64_sys_tgkill"}, {Symbol: "do_syscall_64"}}, FromSyscall, "tgkill"},
+		{[]event.Site{{Symbol: "do_send_sig_info"}, {Symbol: "__x64_sys_tgkill"}, {Symbol: "do_syscall_64"}}, FromSyscall,
+			"tgkill"},
 		{[]event.Site{{Symbol: "__ia32_compat_sys_rt_sigqueueinfo"}}, FromSyscall, "rt_sigqueueinfo"},
 		{[]event.Site{{Symbol: "do_exit"}, {Symbol: "__x64_sys_exit_group"}}, FromKernel, ""},
 		{nil, "", ""},
@@ -147,8 +156,8 @@ func TestSender(t *testing.T) {
 	}
 }
 
-// TestConcurrentRequests: twenty at once, for the same and for other names, whose
-// records come in turns. Each keeps its own helper.
+// TestConcurrentRequests: twenty at once, for the same and for different names, with interleaved records. Each keeps
+// its own helper.
 func TestConcurrentRequests(t *testing.T) {
 	var l list
 	const n = 20
@@ -177,13 +186,14 @@ func TestConcurrentRequests(t *testing.T) {
 		t.Fatalf("%d requests, want %d", len(tl.Requests), n)
 	}
 	for i, r := range tl.Requests {
-		if r.Name != name(i) || r.By.PID != asker(i).PID || r.Helper.Task.PID != uint32(300+i) || r.Helper.ExitCode() != i || r.Ret != int64(i)<<8 {
+		if r.Name != name(i) || r.By.PID != asker(i).PID || r.Helper.Task.PID != uint32(300+i) || r.Helper.ExitCode() != i ||
+			r.Ret != int64(i)<<8 {
 			t.Errorf("request %d: %+v with helper %+v", i, r, r.Helper)
 		}
 	}
 }
 
-// TestRefs: of very many references the last are kept, and the count is true.
+// TestRefs: of very many references the last are kept, and the count is correct.
 func TestRefs(t *testing.T) {
 	var l list
 	const n = 5 * maxRefs
@@ -206,8 +216,10 @@ func TestWaits(t *testing.T) {
 		want  string
 	}{
 		{event.StateInterruptible, 10, "K1 has not taken it"},
-		{event.StateUninterruptible, 10, "K1 has not taken it: it came in an uninterruptible wait, which no signal ends"},
-		{event.StateUninterruptible | event.StateWakeKill, 10, "K1 has not taken it: it came in a killable wait, which only a fatal signal ends"},
+		{event.StateUninterruptible, 10,
+			"K1 has not taken it: it arrived during an uninterruptible wait, which no signal ends"},
+		{event.StateUninterruptible | event.StateWakeKill, 10,
+			"K1 has not taken it: it arrived during a killable wait, which only a fatal signal ends"},
 		{event.StateUninterruptible | event.StateWakeKill, 9, "K1 has not taken it"},
 	}
 	for _, tt := range tests {

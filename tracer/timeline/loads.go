@@ -8,20 +8,19 @@ import "github.com/kmodlab/kmodlab/tracer/event"
 type Load struct {
 	Name      string
 	By        event.Task // who called finit_module
-	Loaded    uint64     // the module is in place, its init has not run
+	Loaded    uint64     // the module is in place, its init has not run yet
 	InitBegin uint64
 	InitEnd   uint64
-	// InitRet is what the loader sees of init; meaningful when InitEnd is not 0.
+	// InitRet is init's result as the loader sees it; meaningful if InitEnd is not 0.
 	InitRet int64
 	Freed   uint64
 	FreedBy event.Task
-	// Refs are the references taken and dropped, in order; of very many the last
-	// maxRefs, and RefsBefore says how many there were before them.
+	// Refs are the references taken and dropped, in order. If there are very many, it holds the last maxRefs, and
+	// RefsBefore counts those before them.
 	Refs       []Ref
 	RefsBefore int
 	Background bool
-	// Unknown names the facts (as in the JSON of package result) that are not
-	// there because nothing could record them.
+	// Unknown names the facts (as in the JSON of package result) that are missing because nothing could record them.
 	Unknown []string
 }
 
@@ -34,15 +33,13 @@ type Ref struct {
 	Site  event.Site // the caller of try_module_get, module_put and friends
 }
 
-// maxRefs bounds the references that are kept of a load: a busy module has
-// thousands a second.
+// maxRefs bounds the references kept per load: a busy module has thousands a second.
 const maxRefs = 512
 
 // Live reports whether the init succeeded and the module was not freed.
 func (l *Load) Live() bool { return l.InitEnd != 0 && l.InitRet >= 0 && l.Freed == 0 }
 
-// OnlyRefs reports whether the trace saw neither the module's beginning nor its
-// end, only references to it.
+// OnlyRefs reports whether the trace saw neither the beginning nor the end of the module, only references to it.
 func (l *Load) OnlyRefs() bool { return firstOf(l.Loaded, l.InitBegin, l.InitEnd, l.Freed) == 0 }
 
 func (l *Load) began() uint64 {
@@ -53,8 +50,7 @@ func (l *Load) began() uint64 {
 	return first
 }
 
-// loadJoin joins by the address of struct module, which is the module's own
-// until module_free.
+// loadJoin joins by the address of struct module, which belongs to the module until module_free.
 type loadJoin struct {
 	all  []*Load
 	open map[uint64]*Load
@@ -63,16 +59,16 @@ type loadJoin struct {
 func (b *builder) addLoad(e *event.Event) {
 	l := b.loads.open[e.Ptr]
 	if nameless := b.loads.open[0]; l == nil && nameless != nil && nameless.Name == e.Text && nameless.OnlyRefs() {
-		delete(b.loads.open, 0) // its references told the name alone
+		delete(b.loads.open, 0) // its references only told the name
 		l = nameless
 		b.loads.open[e.Ptr] = l
 	}
 	// References may be taken while a module is still coming.
-	stale := l != nil && (e.Kind == event.ModuleLoaded && !l.OnlyRefs() || e.Kind == event.ModuleInitBegin && l.InitBegin != 0 ||
-		e.Text != "" && l.Name != "" && l.Name != e.Text)
+	stale := l != nil && (e.Kind == event.ModuleLoaded && !l.OnlyRefs() ||
+		e.Kind == event.ModuleInitBegin && l.InitBegin != 0 || e.Text != "" && l.Name != "" && l.Name != e.Text)
 	if l == nil || stale {
 		if e.Kind == event.ModuleInitEnd && e.Text == "" && l == nil {
-			return // the end of something of which nothing is known, not even a name
+			return // the end of something unknown, without even a name
 		}
 		l = b.loads.add(e)
 	}
@@ -101,7 +97,7 @@ func (j *loadJoin) add(e *event.Event) *Load {
 	return l
 }
 
-// named is the module of that name that is there, nil when none was seen.
+// named returns the loaded module of that name, nil if none was seen.
 func (j *loadJoin) named(name string) *Load {
 	for _, l := range j.open {
 		if l.Name == name {
@@ -111,19 +107,20 @@ func (j *loadJoin) named(name string) *Load {
 	return nil
 }
 
-// passing are the kernel's functions that hold a module while a kprobe is set in
-// it, as the search for leaks does: so often that they would hide all others.
-var passing = map[string]bool{"register_kprobe": true, "jump_label_text_reserved": true, "static_call_text_reserved": true}
+// passing are the kernel's functions that hold a module while a kprobe is being set in it, as the search for leaks
+// does: so often that they would hide all others.
+var passing = map[string]bool{"register_kprobe": true, "jump_label_text_reserved": true,
+	"static_call_text_reserved": true}
 
-// moduleRef adds a reference. Whoever takes one on a module that was loaded
-// before the trace began is not who loaded it.
+// moduleRef adds a reference. If the module was loaded before the trace began, whoever takes the reference is not its
+// loader.
 func (b *builder) moduleRef(e *event.Event) {
 	site := b.resolve(e.Func, e.Time)
 	if passing[site.Symbol] && site.Module == "" {
 		return
 	}
 	l := b.loads.open[e.Ptr]
-	if e.Ptr == 0 { // a classic tracepoint tells the name alone
+	if e.Ptr == 0 { // a classic tracepoint only tells the name
 		l = b.loads.named(e.Text)
 	}
 	if l == nil || e.Text != "" && l.Name != "" && l.Name != e.Text {
@@ -137,8 +134,7 @@ func (b *builder) moduleRef(e *event.Event) {
 	l.Refs = append(l.Refs, Ref{At: e.Time, Put: e.Kind == event.ModulePut, Count: e.Arg, By: e.By, Site: site})
 }
 
-// closeLoads keeps the promise of maxRefs; in between twice as many are held, so
-// that each is moved once.
+// closeLoads trims the references to maxRefs. Until then up to twice as many are kept, so that each is moved only once.
 func (b *builder) closeLoads() {
 	for _, l := range b.loads.all {
 		if n := len(l.Refs) - maxRefs; n > 0 {

@@ -11,35 +11,33 @@ import (
 
 // Request is one call of request_module.
 type Request struct {
-	Name   string // as formatted; the format where that was not seen
+	Name   string // as formatted; the format string if the name was not seen
 	Format string
 	By     Actor
 	Wait   bool // false: request_module_nowait
 
 	Asked    uint64 // __request_module entered
 	Named    uint64 // the name is known; the limiter comes next
-	Admitted uint64 // behind the limiter of concurrent helpers
+	Admitted uint64 // past the limiter of concurrent helpers
 	Queued   uint64 // call_usermodehelper_exec entered
 	Forked   uint64 // the helper's task runs
 	Exec     uint64
 	Loaded   uint64 // the first module that the helper loaded is in place
 	Exited   uint64 // the helper's last thread
-	Waited   uint64 // the kernel has the helper's status
+	Waited   uint64 // the kernel has got the helper's status
 	Returned uint64
-	// Duplicate is when the request found another one for the same name on its
-	// way: it ran no modprobe and got what the other got (6.4 on).
+	// Duplicate is when the request found another one in progress for the same name: it ran no modprobe and got what
+	// the other got (since 6.4).
 	Duplicate uint64
 
-	// Ret is what the caller sees: 0, -errno or a raw wait status. Meaningful
-	// when Returned is not 0.
+	// Ret is what the caller sees: 0, -errno or a raw wait status. Meaningful if Returned is not 0.
 	Ret     int64
-	Helper  *Helper // nil when the kernel started none
+	Helper  *Helper // nil if the kernel started none
 	Loads   []string
-	Modules []Loaded // what is known of Loads, in the same order
-	// Background members have nothing to do with the modules under study.
+	Modules []Loaded // what is known about Loads, in the same order
+	// Background members do not concern the modules under study.
 	Background bool
-	// Unknown names the facts (as in the JSON of package result) that are not
-	// there because nothing could record them.
+	// Unknown names the facts (as in the JSON of package result) that are missing because nothing could record them.
 	Unknown []string
 
 	waitKnown bool
@@ -51,11 +49,11 @@ type Loaded struct {
 	Name      string
 	InitBegin uint64
 	InitEnd   uint64
-	InitRet   int64 // meaningful when InitEnd is not 0
+	InitRet   int64 // meaningful if InitEnd is not 0
 }
 
-// Throttled is how long the request waited behind others in the limiter of
-// concurrent helpers; false where one of the two moments was not seen.
+// Throttled is how long the request waited behind others in the limiter of concurrent helpers; false if one of the two
+// moments was not seen.
 func (r *Request) Throttled() (ns uint64, ok bool) {
 	if r.Named == 0 || r.Admitted < r.Named {
 		return 0, false
@@ -68,17 +66,17 @@ type Helper struct {
 	Path string
 	Argv []string
 	Env  []string
-	Task event.Task // PID 0 when it was not seen to run
-	// Status is the raw wait status; meaningful when Ended.
+	Task event.Task // PID 0 if it was not seen to run
+	// Status is the raw wait status; meaningful if Ended.
 	Status int64
 	Ended  bool
-	// NotExecuted says that the helper's task ended without having become Path:
-	// that could not be executed, whatever its status says.
+	// NotExecuted says that the helper's task ended without becoming Path: the program could not be executed, whatever
+	// the status says.
 	NotExecuted bool
 }
 
-// KilledBy names the signal that ended the helper, "" when none did. A wait
-// status has 16 bits; where the exec failed its -errno stands there instead.
+// KilledBy names the signal that ended the helper, "" if none did. A wait status has 16 bits; if the exec failed, its
+// -errno is there instead.
 func (h *Helper) KilledBy() string {
 	if sig := int(h.Status & 0x7f); h.Ended && h.Status>>16 == 0 && sig != 0 {
 		return SignalName(sig)
@@ -86,8 +84,7 @@ func (h *Helper) KilledBy() string {
 	return ""
 }
 
-// ExitCode turns the wait status into a shell's exit status: 128+n where signal
-// n ended the helper.
+// ExitCode turns the wait status into a shell's exit status: 128+n if signal n ended the helper.
 func (h *Helper) ExitCode() int {
 	if sig := h.Status & 0x7f; sig != 0 {
 		return 128 + int(sig)
@@ -102,9 +99,9 @@ func (r *Request) Meaning() string {
 	}
 	switch words := requestWords(r.Ret, r.Wait); {
 	case r.Duplicate != 0 && r.Ret == 0 && !r.Wait:
-		return "no modprobe of its own: another request for it is on its way"
+		return "no modprobe of its own: another request for it is in progress"
 	case r.Duplicate != 0:
-		return "no modprobe of its own, what another request for it got: " + words
+		return "no modprobe of its own; another request for it got: " + words
 	case r.Ret == 0 && !r.waitKnown && slices.Contains(r.Unknown, "wait"):
 		return "modprobe was started"
 	default:
@@ -113,17 +110,17 @@ func (r *Request) Meaning() string {
 }
 
 func (r *Request) began() uint64 {
-	return firstOf(r.Asked, r.Named, r.Admitted, r.Duplicate, r.Queued, r.Forked, r.Exec, r.Loaded, r.Exited, r.Waited, r.Returned)
+	return firstOf(r.Asked, r.Named, r.Admitted, r.Duplicate, r.Queued, r.Forked, r.Exec, r.Loaded, r.Exited, r.Waited,
+		r.Returned)
 }
 
-// requestJoin holds what is open. A task is in one request_module at most. The
-// subprocess_info leads from the requester to the helper's task, which is then
-// known by its process until it is gone.
+// requestJoin holds what is open. A task is in at most one request_module. The subprocess_info leads from the requester
+// to the helper's task, which is then identified by its process until it is gone.
 type requestJoin struct {
 	all     []*Request
 	byAsker map[taskID]*Request
 	byInfo  map[uint64]*Request
-	byTGID  map[uint32]*Request // helpers that run
+	byTGID  map[uint32]*Request // running helpers
 	byPID   map[uint32]*Request // helpers that a kworker may still wait for
 	last    map[taskID]*Request // the last request of each task, open or not
 }
@@ -148,7 +145,7 @@ func (b *builder) addRequest(e *event.Event) {
 	case event.RequestNamed:
 		r := j.askedBy(e)
 		if firstOf(r.Named, r.Admitted, r.Queued, r.Duplicate) != 0 {
-			r = j.add(e) // the end of that one and the beginning of this were not seen
+			r = j.add(e) // the end of that one and the beginning of this one were not seen
 		}
 		r.Name, r.Named = e.Text, e.Time
 	case event.RequestAdmitted:
@@ -185,10 +182,10 @@ func (j *requestJoin) add(e *event.Event) *Request {
 
 func (r *Request) setWait(wait bool) { r.Wait, r.waitKnown = wait, true }
 
-// lastBy is the youngest request of a task, nil when it made none.
+// lastBy returns the latest request of a task, nil if it made none.
 func (j *requestJoin) lastBy(t event.Task) *Request { return j.last[idOf(t)] }
 
-// askedBy is the task's open request; one whose beginning was lost begins here.
+// askedBy returns the task's open request; one whose beginning was lost begins here.
 func (j *requestJoin) askedBy(e *event.Event) *Request {
 	if r := j.byAsker[idOf(e.By)]; r != nil {
 		return r
@@ -199,7 +196,7 @@ func (j *requestJoin) askedBy(e *event.Event) *Request {
 func (j *requestJoin) addHelper(e *event.Event) {
 	switch e.Kind {
 	case event.HelperQueued:
-		delete(j.byInfo, e.Ptr) // that memory now is another helper's
+		delete(j.byInfo, e.Ptr) // that memory now belongs to another helper
 		r := j.byAsker[idOf(e.By)]
 		if r == nil || r.Helper != nil {
 			return // some other user of call_usermodehelper
@@ -232,7 +229,7 @@ func (j *requestJoin) addHelper(e *event.Event) {
 	// HelperReturned adds nothing to RequestReturned, which follows at once.
 }
 
-// helperLoaded joins by process: a helper may load from any of its threads.
+// helperLoaded joins by process: a helper may load modules from any of its threads.
 func (b *builder) helperLoaded(e *event.Event) {
 	if r := b.requests.byTGID[e.By.TGID]; r != nil {
 		setOnce(&r.Loaded, e.Time)
@@ -241,8 +238,8 @@ func (b *builder) helperLoaded(e *event.Event) {
 	}
 }
 
-// helperExited takes the moment, and the status until the kworker says what it
-// waited for: the last thread's status need not be the process's.
+// helperExited notes the moment, and a status until the kworker reports the one it waited for: the last thread's status
+// need not be the process's.
 func (b *builder) helperExited(e *event.Event) {
 	j := &b.requests
 	delete(j.byAsker, idOf(e.By))
@@ -275,13 +272,13 @@ func (b *builder) closeRequests() {
 	for _, r := range b.requests.all {
 		h := r.Helper
 		if h != nil && !h.Ended && r.Wait && r.Returned != 0 && r.Ret >= 0 {
-			h.Status, h.Ended = r.Ret, true // what the caller gets is the helper's status
+			h.Status, h.Ended = r.Ret, true // the caller gets the helper's status
 		}
 		if h != nil && firstOf(r.Exited, r.Waited) != 0 && r.Exec == 0 && !b.blind.any(event.TaskExeced) {
 			h.NotExecuted = true
 		}
 		if h != nil && r.Exec == 0 && h.Status == 0 && b.blind.any(event.TaskExeced) && (!r.Wait || r.Ret < 0) {
-			h.Ended = false // with status 0 also ends who could not execute it
+			h.Ended = false // a helper that could not be executed also ends with status 0
 		}
 		if h != nil && len(h.Argv) > 0 && strings.Contains(r.Name, "%") && firstOf(r.Named, r.Admitted) == 0 {
 			r.Name = h.Argv[len(h.Argv)-1] // modprobe -q -- NAME

@@ -23,7 +23,9 @@ func (l *list) request(time uint64, status, ret int64) *list {
 		at(time, event.RequestAsked, event.Event{By: k1, Arg: 1, Text: "%s", Stack: []uint64{0x10, 0x2000}}).
 		at(time+1, event.RequestNamed, event.Event{By: k1, Text: "send_signal"}).
 		at(time+2, event.RequestAdmitted, event.Event{By: k1, Arg: 1, Text: "send_signal"}).
-		at(time+3, event.HelperQueued, event.Event{By: k1, Ptr: info, Arg: 2, Text: "/sbin/modprobe", Args: []string{"/sbin/modprobe", "-q", "--", "send_signal"}}).
+		at(time+3, event.HelperQueued,
+			event.Event{By: k1, Ptr: info, Arg: 2, Text: "/sbin/modprobe",
+				Args: []string{"/sbin/modprobe", "-q", "--", "send_signal"}}).
 		at(time+4, event.HelperForked, event.Event{By: proc("kworker/u4:1", 93), Ptr: info}).
 		at(time+5, event.TaskExeced, event.Event{By: helper, Text: "/sbin/modprobe"}).
 		at(time+6, event.ModuleLoaded, event.Event{By: thread, Ptr: 0xa0, Text: "send_signal"}).
@@ -37,9 +39,11 @@ func (l *list) request(time uint64, status, ret int64) *list {
 func wantRequest(time uint64, status, ret int64) Request {
 	return Request{
 		Name: "send_signal", Format: "%s", By: Actor{k1, symbols[0x2000], []event.Site{symbols[0x2000]}}, Wait: true,
-		Asked: time, Named: time + 1, Admitted: time + 2, Queued: time + 3, Forked: time + 4, Exec: time + 5, Loaded: time + 6, Exited: time + 8, Waited: time + 9, Returned: time + 11,
+		Asked: time, Named: time + 1, Admitted: time + 2, Queued: time + 3, Forked: time + 4, Exec: time + 5,
+		Loaded: time + 6, Exited: time + 8, Waited: time + 9, Returned: time + 11,
 		Ret: ret, Loads: []string{"send_signal"}, Modules: []Loaded{{Name: "send_signal"}},
-		Helper: &Helper{Path: "/sbin/modprobe", Argv: []string{"/sbin/modprobe", "-q", "--", "send_signal"}, Task: proc("modprobe", 93), Status: status, Ended: true},
+		Helper: &Helper{Path: "/sbin/modprobe", Argv: []string{"/sbin/modprobe", "-q", "--", "send_signal"},
+			Task: proc("modprobe", 93), Status: status, Ended: true},
 	}
 }
 
@@ -74,8 +78,7 @@ func TestRequestLosses(t *testing.T) {
 	}
 }
 
-// TestOtherHelpers: call_usermodehelper has other users, and their memory may
-// be that of a request before.
+// TestOtherHelpers: call_usermodehelper has other users, and their memory may have belonged to an earlier request.
 func TestOtherHelpers(t *testing.T) {
 	var l list
 	l.request(100, 0, 0).
@@ -83,12 +86,13 @@ func TestOtherHelpers(t *testing.T) {
 		at(301, event.HelperForked, event.Event{By: proc("kworker/u4:1", 97), Ptr: info}).
 		at(302, event.ModuleLoaded, event.Event{By: proc("poweroff", 97), Ptr: 0xb0, Text: "x"}).
 		at(303, event.HelperWaited, event.Event{By: kworker, Arg: 97, Ret: 9})
-	if diff := cmp.Diff([]Request{wantRequest(100, 0, 0)}, build(l).Requests, cmpopts.IgnoreUnexported(Request{})); diff != "" {
+	if diff := cmp.Diff([]Request{wantRequest(100, 0, 0)}, build(l).Requests,
+		cmpopts.IgnoreUnexported(Request{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// TestNowait: the request returns while its helper runs on.
+// TestNowait: the request returns while its helper still runs.
 func TestNowait(t *testing.T) {
 	helper := proc("modprobe", 93)
 	var l list
@@ -100,14 +104,15 @@ func TestNowait(t *testing.T) {
 		at(6, event.RequestAsked, event.Event{By: k1, Text: "now", Arg: 1, Stack: []uint64{0x2000}}).
 		at(7, event.ModuleLoaded, event.Event{By: helper, Ptr: 0xa0, Text: "later"}).
 		at(8, event.TaskExited, event.Event{By: helper, Ret: 0x200, Data: 1}).
-		// The pid serves again: this load is nobody's.
+		// The pid was reused: this load belongs to nobody.
 		at(9, event.ModuleLoaded, event.Event{By: helper, Ptr: 0xb0, Text: "alien"})
 	got := build(l).Requests
 	if len(got) != 2 {
 		t.Fatalf("%d requests, want 2", len(got))
 	}
 	first := got[0]
-	if first.Meaning() != "modprobe was started" || first.Helper.ExitCode() != 2 || !slices.Equal(first.Loads, []string{"later"}) {
+	if first.Meaning() != "modprobe was started" || first.Helper.ExitCode() != 2 ||
+		!slices.Equal(first.Loads, []string{"later"}) {
 		t.Errorf("%+v %+v", first, first.Helper)
 	}
 	if second := got[1]; second.Meaning() != "" || second.Helper != nil || second.Loads != nil {
@@ -126,7 +131,7 @@ func TestMeaning(t *testing.T) {
 		{0xff00, "modprobe ended with 255"},
 		{9, "modprobe was killed by SIGKILL"},
 		{0x8b, "modprobe was killed by SIGSEGV (core dumped)"},
-		{-62, "-ETIME: too many requests at once, none ended in time"},
+		{-62, "-ETIME: too many requests at once, and none ended in time"},
 		{-512, "-ERESTARTSYS: the caller was killed while it waited"},
 		{-22, "-EINVAL"},
 		{-5000, "-5000"},
@@ -142,8 +147,7 @@ func TestMeaning(t *testing.T) {
 	}
 }
 
-// TestHelperNotExecuted: where the exec failed, the status is its -errno and no
-// signal killed the helper.
+// TestHelperNotExecuted: if the exec failed, the status is its -errno and no signal killed the helper.
 func TestHelperNotExecuted(t *testing.T) {
 	for _, c := range []struct {
 		status int64

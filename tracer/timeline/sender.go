@@ -11,31 +11,32 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// Sender is which kind of code sent a signal.
+// Sender is the kind of code that sent a signal.
 type Sender string
 
 // The kinds of sender. Empty means that the stack does not tell.
 const (
-	FromModule  Sender = "module"  // a module's function
-	FromSyscall Sender = "syscall" // a process, with kill and its kin
+	FromModule  Sender = "module"  // a function of a module
+	FromSyscall Sender = "syscall" // a process, with kill or a related call
 	FromKernel  Sender = "kernel"  // the kernel itself: a child's end, a fault, a terminal
 )
 
-// Siginfo is what the sender gave along. Kernel threads keep none of it.
+// Siginfo is what the sender passed along. Kernel threads keep none of it.
 type Siginfo struct {
 	Code int64  // si_code
-	Name string // SI_USER; "code 7" where it has no name of its own
-	PID  uint32 // si_pid and si_uid, 0 where the sender gave none
+	Name string // SI_USER; "code 7" if it has no name
+	PID  uint32 // si_pid and si_uid, 0 if the sender gave none
 	UID  uint32
 }
 
-// sendCalls are the system calls whose purpose is to send a signal; any other
-// that is on the stack only led the kernel to send one.
+// sendCalls are the system calls that exist to send a signal; any other call on the stack merely led the kernel to send
+// one.
 var sendCalls = map[string]bool{
-	"kill": true, "tkill": true, "tgkill": true, "rt_sigqueueinfo": true, "rt_tgsigqueueinfo": true, "pidfd_send_signal": true,
+	"kill": true, "tkill": true, "tgkill": true, "rt_sigqueueinfo": true, "rt_tgsigqueueinfo": true,
+	"pidfd_send_signal": true,
 }
 
-// senderOf says who sent, by the stack. The call is the system call's name.
+// senderOf says who sent a signal, judging by the stack. call is the name of the system call.
 func senderOf(a Actor) (kind Sender, call string) {
 	if a.Site.Module != "" {
 		return FromModule, ""
@@ -46,12 +47,12 @@ func senderOf(a Actor) (kind Sender, call string) {
 		}
 	}
 	if a.Site == (event.Site{}) || len(a.Stack) >= maxStack-1 {
-		return "", "" // the stack goes on beyond what was recorded
+		return "", "" // the stack continues beyond what was recorded
 	}
 	return FromKernel, ""
 }
 
-// syscallName takes the call out of __x64_sys_kill, "" for other functions.
+// syscallName extracts the call from __x64_sys_kill, "" for other functions.
 func syscallName(symbol string) string {
 	rest, ok := strings.CutPrefix(symbol, "__")
 	if !ok {
@@ -68,7 +69,7 @@ func syscallName(symbol string) string {
 	return ""
 }
 
-// codeName names an si_code. Positive codes belong to the signal.
+// codeName names an si_code. The meaning of positive codes depends on the signal.
 func codeName(signo int, code int64) string {
 	switch code {
 	case 0:
@@ -99,8 +100,7 @@ func codeName(signo int, code int64) string {
 	return fmt.Sprintf("code %d", code)
 }
 
-// waits says in which wait the target was when the signal came, where that wait
-// does not end for it.
+// waits says what kind of wait the target was in when the signal arrived, if the signal does not end that wait.
 func (s *Signal) waits() string {
 	switch {
 	case !s.sent || s.State&event.StateUninterruptible == 0:
@@ -113,8 +113,7 @@ func (s *Signal) waits() string {
 	return "a killable wait, which only a fatal signal ends"
 }
 
-// ignoredReason follows the kernel's own order: prepare_signal, then
-// sig_task_ignored (kernel/signal.c, 5.10 to 7.3).
+// ignoredReason follows the kernel's own order: prepare_signal, then sig_task_ignored (kernel/signal.c, 5.10 to 7.3).
 func (b *builder) ignoredReason(s *Signal) string {
 	name, comm := SignalName(s.Signo), s.To.Comm
 	if !s.sent {
@@ -133,13 +132,14 @@ func (b *builder) ignoredReason(s *Signal) string {
 		return b.refusedReason(s)
 	case s.handler == event.HandlerIgnore:
 		return comm + " ignores " + name + " (SIG_IGN)"
-	case s.handler == event.HandlerDefault && (signo(s, unix.SIGCHLD) || signo(s, unix.SIGCONT) || signo(s, unix.SIGURG) || signo(s, unix.SIGWINCH)):
+	case s.handler == event.HandlerDefault &&
+		(signo(s, unix.SIGCHLD) || signo(s, unix.SIGCONT) || signo(s, unix.SIGURG) || signo(s, unix.SIGWINCH)):
 		return "the default action of " + name + " is to ignore it"
 	}
 	return comm + " is dying"
 }
 
-// refusedReason is for kernel threads, which are born with every signal ignored.
+// refusedReason handles kernel threads, which are born with every signal ignored.
 func (b *builder) refusedReason(s *Signal) string {
 	j := &b.signals
 	name, comm := SignalName(s.Signo), s.To.Comm
@@ -159,7 +159,7 @@ func (b *builder) refusedReason(s *Signal) string {
 	return reason
 }
 
-// reason is the sentence for what rests on kinds that may be missing.
+// reason is the phrase for something that rests on kinds that may be missing.
 func (b blind) reason(what string, kinds ...event.Kind) string {
 	if why := b.why(kinds...); why != "" {
 		return what + " " + why

@@ -14,18 +14,18 @@ type Outcome string
 
 // The outcomes of a signal.
 const (
-	Consumed   Outcome = "consumed"  // a kernel thread took it
+	Consumed   Outcome = "consumed"  // a kernel thread dequeued it
 	Delivered  Outcome = "delivered" // a process's handler or default action got it
 	Ignored    Outcome = "ignored"
 	Blocked    Outcome = "blocked"
 	Pending    Outcome = "pending"
 	Coalesced  Outcome = "coalesced"
 	Lost       Outcome = "lost"
-	NotASignal Outcome = "not-a-signal" // a thread was woken as if by one
-	Unknown    Outcome = "unknown"      // it rests on something that the trace could not see
+	NotASignal Outcome = "not-a-signal" // a thread was woken as if by a signal
+	Unknown    Outcome = "unknown"      // depends on something that the trace could not see
 )
 
-// Dequeued is the plain reason of a signal that was consumed in order.
+// Dequeued is the plain reason of a signal that was consumed normally.
 const Dequeued = "dequeued"
 
 // maxSignal is the kernel's _NSIG on x86-64.
@@ -38,8 +38,8 @@ type Signal struct {
 	To      event.Task
 	Group   bool // sent to the process, not to one thread
 	Sender  Sender
-	Call    string   // the system call, where Sender is FromSyscall
-	Info    *Siginfo // nil where the send was not seen
+	Call    string   // the system call, if Sender is FromSyscall
+	Info    *Siginfo // nil if the send was not seen
 	State   uint64   // the target's task state when it was sent (event.State*)
 	Outcome Outcome
 	Reason  string
@@ -50,25 +50,23 @@ type Signal struct {
 	Flushed bool       // taken by flush_signals
 
 	Background bool
-	// Unknown names the facts (as in the JSON of package result) that are not
-	// there because nothing could record them.
+	// Unknown names the facts (as in the JSON of package result) that are missing because nothing could record them.
 	Unknown []string
 
-	sent        bool   // SignalSent was seen: handler and bits hold
+	sent        bool   // SignalSent was seen: handler and bits are valid
 	heard       bool   // SignalGenerated was seen
 	ended       bool   // the target ended first
-	gone        bool   // no longer pending, and who took it was not seen
-	pushed      bool   // stands or stood in a queue
+	gone        bool   // no longer pending, but who took it was not seen
+	pushed      bool   // is or was in a queue
 	dropped     bool   // not queued after all
-	timeUnknown bool   // it was taken, but when was not seen
-	killed      uint64 // its process was told to end because of it
+	timeUnknown bool   // it was taken, but the time was not seen
+	killed      uint64 // when its process was told to end because of it
 	killedBy    event.Task
 	handler     uint64
 	bits        uint64
 }
 
-// queueKey names one pending queue's share for one signal: a thread's own, or
-// (group) that of its process.
+// queueKey identifies one pending queue's share of one signal: the queue of a thread or (group) of its process.
 type queueKey struct {
 	group bool
 	id    taskID // of the thread, or the process id
@@ -80,16 +78,15 @@ type taskSignal struct {
 	signo uint32
 }
 
-// signalJoin holds what is pending. A CPU sends one signal at a time (the
-// target's siglock is held with interrupts off), and a queue is first in, first
-// out for each signal number.
+// signalJoin holds what is pending. A CPU sends one signal at a time (the target's siglock is held with interrupts
+// off), and a queue is first in, first out for each signal number.
 type signalJoin struct {
 	all      []*Signal
-	sending  map[uint32]*Signal       // by CPU: sent, its result not heard
+	sending  map[uint32]*Signal       // by CPU: sent, result not seen yet
 	queues   map[queueKey][]*Signal   // by target
-	dequeued map[taskSignal]*Signal   // taken by a process's thread, not yet acted on
+	dequeued map[taskSignal]*Signal   // dequeued by a process's thread, not yet acted on
 	allowed  map[taskSignal]uint64    // last handler that kernel_sigaction set
-	refused  map[taskSignal][]*Signal // ignored because never allowed
+	refused  map[taskSignal][]*Signal // ignored because they were never allowed
 }
 
 func newSignalJoin() signalJoin {
@@ -136,8 +133,8 @@ func (b *builder) signalSent(e *event.Event) {
 	}
 }
 
-// unsure: without the kernel's answer a signal may not have been queued. Only one
-// that nothing speaks against may stand in the queue for others to be taken.
+// unsure reports whether a signal may not have been queued, because the kernel's answer is missing. Only a signal with
+// nothing against it may be in the queue for others to be taken.
 func (b *builder) unsure(s *Signal) bool {
 	if !b.blind.any(event.SignalGenerated) {
 		return false
@@ -146,20 +143,19 @@ func (b *builder) unsure(s *Signal) bool {
 		s.handler == event.HandlerIgnore || s.To.Kthread && s.handler != event.HandlerKthread
 }
 
-// firstRealTime is the kernel's SIGRTMIN: from here on signals are counted, not
-// only remembered.
+// firstRealTime is the kernel's SIGRTMIN: from here on signals are counted, not just remembered.
 const firstRealTime = 32
 
-// emptied: the sender found nothing pending, so what stands in the queue was
-// taken and nobody saw it, or thrown away by sigaction(SIG_IGN).
+// emptied handles a sender that found nothing pending: whatever is in the queue was taken unseen, or discarded by
+// sigaction(SIG_IGN).
 func (j *signalJoin) emptied(key queueKey) {
 	for s := j.take(key); s != nil; s = j.take(key) {
 		s.gone = true
 	}
 }
 
-// signalGenerated brings the result of the send that is open on its CPU. A
-// timer's signal has no such send; nor has one whose record was lost.
+// signalGenerated brings the result of the send that is open on its CPU. A timer's signal has no such send, nor has one
+// whose record was lost.
 func (b *builder) signalGenerated(e *event.Event) {
 	j := &b.signals
 	s := j.sending[e.CPU]
@@ -167,7 +163,7 @@ func (b *builder) signalGenerated(e *event.Event) {
 	if s == nil || s.From.PID != e.By.PID || s.To.PID != e.Target.PID || uint32(s.Signo) != e.Arg {
 		s = j.add(e)
 		s.From.Task = e.By
-		// To which queue is not told: a process's threads share the one.
+		// The record does not say which queue; a process's threads share one.
 		s.Group = !e.Target.Kthread
 		j.push(s)
 	}
@@ -177,7 +173,7 @@ func (b *builder) signalGenerated(e *event.Event) {
 		s.Outcome, s.Reason = Ignored, b.ignoredReason(s)
 		j.drop(s)
 	case event.GenerateAlreadyPending:
-		s.Outcome, s.Reason = Coalesced, SignalName(s.Signo)+" was pending already; two become one"
+		s.Outcome, s.Reason = Coalesced, SignalName(s.Signo)+" was already pending; the two become one"
 		j.drop(s)
 	case event.GenerateOverflowFail:
 		s.Outcome, s.Reason = Lost, "the queue is full (RLIMIT_SIGPENDING); the sender got -EAGAIN"
@@ -200,16 +196,15 @@ func (b *builder) signalDequeued(e *event.Event) {
 	}
 	b.taken(s, e, e.By, Dequeued)
 	if !e.By.Kthread {
-		// Who takes without acting on it is sigwait or signalfd;
-		// signalDelivered knows better.
+		// A thread that dequeues a signal without acting on it uses sigwait or signalfd; signalDelivered corrects this
+		// if it does act.
 		s.Reason = fromQueue
 		j.dequeued[taskSignal{idOf(e.By), e.Arg}] = s
 	}
 }
 
-// signalFlushed empties both queues of the target. With nothing pending it is
-// the classic mistake: signal_pending() is true after kthread_stop (6.0 on),
-// and there is no signal.
+// signalFlushed empties both queues of the target. If nothing was pending, it is the classic mistake: signal_pending()
+// is true after kthread_stop (since 6.0), and there is no signal.
 func (b *builder) signalFlushed(e *event.Event) {
 	target := e.Target
 	if target.PID == 0 {
@@ -229,15 +224,15 @@ func (b *builder) signalFlushed(e *event.Event) {
 	}
 }
 
-// flushQueue: where dequeues are not seen, only the last of several is surely
-// there to be flushed.
+// flushQueue empties one queue. If dequeues are not recorded, only the last of several signals is certain to be there.
 func (b *builder) flushQueue(e *event.Event, target event.Task, key queueKey) {
 	for s := b.signals.take(key); s != nil; s = b.signals.take(key) {
-		if slices.ContainsFunc(b.signals.queues[key], func(s *Signal) bool { return !s.dropped }) && b.blind.any(event.SignalDequeued) {
+		if slices.ContainsFunc(b.signals.queues[key], func(s *Signal) bool { return !s.dropped }) &&
+			b.blind.any(event.SignalDequeued) {
 			s.gone = true
 			continue
 		}
-		b.taken(s, e, target, "thrown away with flush_signals")
+		b.taken(s, e, target, "discarded by flush_signals")
 		s.Flushed = true
 	}
 }
@@ -256,7 +251,7 @@ func (b *builder) flushedNothing(e *event.Event, target event.Task) {
 	s.Reason = "kthread_stop makes signal_pending() true; there was no signal"
 }
 
-// taken closes s. The reason names a wait that kept the thread from looking.
+// taken closes s. The reason names a wait that kept the thread from noticing the signal.
 func (b *builder) taken(s *Signal, e *event.Event, by event.Task, how string) {
 	s.Taken, s.TakenBy, s.Reason = e.Time, by, how
 	s.Outcome = Delivered
@@ -265,7 +260,7 @@ func (b *builder) taken(s *Signal, e *event.Event, by event.Task, how string) {
 		if r := b.requests.lastBy(by); r != nil && r.Asked != 0 && r.Asked <= s.Sent && r.Returned > s.Sent {
 			s.Reason += " after request_module returned: a signal that does not kill does not end that wait"
 		} else if wait := s.waits(); wait != "" {
-			s.Reason += "; it came in " + wait
+			s.Reason += "; it arrived during " + wait
 		}
 	}
 }
@@ -284,7 +279,7 @@ func (b *builder) signalDelivered(e *event.Event) {
 		if b.blind.any(event.SignalDequeued) {
 			s.Taken, s.timeUnknown = 0, true
 			if s.Signo >= firstRealTime {
-				s.gone = true // it may have been another of its number
+				s.gone = true // it may have been another signal of its number
 				return
 			}
 		}
@@ -308,14 +303,14 @@ func (b *builder) signalAllowed(e *event.Event) {
 		return
 	}
 	for _, s := range j.refused[key] {
-		s.Reason = s.To.Comm + " had not allowed " + SignalName(s.Signo) + " yet: allow_signal came " + between(s.Sent, e.Time) + " later"
+		s.Reason = s.To.Comm + " had not allowed " + SignalName(s.Signo) + " yet: allow_signal came " +
+			between(s.Sent, e.Time) + " later"
 	}
 	delete(j.refused, key)
 }
 
-// signalTargetExited settles what can no longer be taken. A process that a
-// signal ended says so in its wait status, though the fatal signal itself was
-// never dequeued: the kernel turns it into a SIGKILL for every thread.
+// signalTargetExited settles what can no longer be taken. If a signal ended a process, the wait status says so,
+// although the fatal signal itself was never dequeued: the kernel turns it into a SIGKILL for every thread.
 func (b *builder) signalTargetExited(e *event.Event) {
 	j := &b.signals
 	id := idOf(e.By)
@@ -357,9 +352,11 @@ func (b *builder) closeSignals() {
 		}
 		if s.gone {
 			s.Outcome, s.Taken, s.Site = Unknown, 0, event.Site{}
-			s.Reason = joined("it was no longer pending when the next one came", b.blind.reason("who took it is", b.takers(s)...))
+			s.Reason = joined("it was no longer pending when the next one came",
+				b.blind.reason("who took it is", b.takers(s)...))
 		}
-		if !s.sent && !s.To.Kthread && b.blind.any(event.SignalSent) && s.Outcome != Ignored && s.Outcome != Coalesced && s.Outcome != Lost {
+		if !s.sent && !s.To.Kthread && b.blind.any(event.SignalSent) && s.Outcome != Ignored && s.Outcome != Coalesced &&
+			s.Outcome != Lost {
 			s.Outcome, s.Taken = Unknown, 0
 			s.Reason = b.blind.reason("to which thread it went is", event.SignalSent)
 		}
@@ -395,17 +392,15 @@ func (b *builder) closePending(s *Signal) {
 	default:
 		s.Reason = comm + " has not taken it"
 		if wait := s.waits(); wait != "" {
-			s.Reason += ": it came in " + wait
+			s.Reason += ": it arrived during " + wait
 		}
 	}
 }
 
-// fromQueue is for a process's thread that took a signal and was not seen to act
-// on it: sigwait, signalfd.
+// fromQueue is for a signal that a process's thread dequeued and was not seen to act on: sigwait, signalfd.
 const fromQueue = "taken from the queue"
 
-// noResult marks a signal whose SignalGenerated is not there: it may have been
-// queued or not.
+// noResult marks a signal without SignalGenerated: it may have been queued or not.
 const noResult = "no result record"
 
 func (s *Signal) blocked() bool { return s.sent && s.bits&event.SentBlocked != 0 }
@@ -431,7 +426,7 @@ func (j *signalJoin) push(s *Signal) {
 	j.queues[s.queue()] = append(j.queues[s.queue()], s)
 }
 
-// take pops the oldest signal of a queue, nil when it is empty.
+// take pops the oldest signal of a queue, nil if it is empty.
 func (j *signalJoin) take(key queueKey) *Signal {
 	list := j.queues[key]
 	for len(list) > 0 && list[0].dropped {
@@ -445,7 +440,7 @@ func (j *signalJoin) take(key queueKey) *Signal {
 	return list[0]
 }
 
-// takeBy pops what a thread would: its own signal first, then its process's.
+// takeBy pops what a thread would: its own signals first, then its process's.
 func (j *signalJoin) takeBy(t event.Task, signo uint32) *Signal {
 	if s := j.take(queueKey{false, idOf(t), signo}); s != nil {
 		return s
@@ -453,8 +448,8 @@ func (j *signalJoin) takeBy(t event.Task, signo uint32) *Signal {
 	return j.take(queueKey{true, taskID(t.TGID), signo})
 }
 
-// drop undoes the push of a signal that was not queued after all. It is the last
-// of its queue but where CPUs send at once; then it is only marked.
+// drop undoes the push of a signal that was not queued after all. It is the last of its queue unless several CPUs send
+// at once; in that case it is only marked.
 func (j *signalJoin) drop(s *Signal) {
 	key := s.queue()
 	if list := j.queues[key]; len(list) > 0 && list[len(list)-1] == s {

@@ -9,8 +9,8 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// interfaces are the functions that stand between a caller and a hook: a person
-// asks who called them, not which of them called the next.
+// interfaces are the functions between a caller and a hook: a person wants to know who called them, not which of them
+// called the next.
 var interfaces = map[string]bool{
 	// kernel/kthread.c
 	"__kthread_create_on_node": true, "kthread_create_on_node": true, "kthread_create_on_cpu": true,
@@ -25,8 +25,9 @@ var interfaces = map[string]bool{
 	// kernel/signal.c
 	"__send_signal_locked": true, "send_signal_locked": true, "__send_signal": true, "send_signal": true,
 	"do_send_sig_info": true, "send_sig_info": true, "send_sig": true, "send_sig_perm": true, "do_send_specific": true,
-	"group_send_sig_info": true, "__group_send_sig_info": true, "do_tkill": true, "do_rt_sigqueueinfo": true, "do_rt_tgsigqueueinfo": true,
-	"__do_sys_kill": true, "__se_sys_kill": true, "__do_sys_pidfd_send_signal": true, "do_pidfd_send_signal": true,
+	"group_send_sig_info": true, "__group_send_sig_info": true, "do_tkill": true, "do_rt_sigqueueinfo": true,
+	"do_rt_tgsigqueueinfo": true,
+	"__do_sys_kill":        true, "__se_sys_kill": true, "__do_sys_pidfd_send_signal": true, "do_pidfd_send_signal": true,
 	"kill_pid": true, "kill_pid_info": true, "kill_pid_info_type": true, "kill_pid_usb_asyncio": true, "kill_pgrp": true,
 	"__kill_pgrp_info": true, "kill_proc_info": true, "kill_something_info": true,
 	"force_sig": true, "force_sig_info": true, "force_sig_info_to_task": true, "force_sig_fault": true,
@@ -35,7 +36,7 @@ var interfaces = map[string]bool{
 	"flush_signals": true, "flush_signals_locked": true, "kernel_sigaction": true,
 }
 
-// stackKey is a stack as it was recorded; no record holds more frames.
+// stackKey is a stack as recorded; no record holds more frames.
 type stackKey [maxStack]uint64
 
 const maxStack = 12
@@ -43,14 +44,13 @@ const maxStack = 12
 // maxStacks bounds how many stacks are remembered at once.
 const maxStacks = 1 << 14
 
-// place is what a stack says: the place from which the task acted, and all of it.
+// place is what a stack says: the place from which the task acted, and the whole stack.
 type place struct {
 	site  event.Site
 	stack []event.Site
 }
 
-// place resolves e's stack. Most stacks come again and again, so what they say
-// is remembered until a module is loaded.
+// place resolves e's stack. Most stacks recur again and again, so their meaning is cached until a module is loaded.
 func (b *builder) place(e *event.Event) place {
 	var key stackKey
 	if len(e.Stack) == 0 {
@@ -87,12 +87,11 @@ func (b *builder) resolveStack(e *event.Event) place {
 	return p
 }
 
-// maxOwnFrames is how many frames of ours lead a stack: the program and the
-// trampoline that called it.
+// maxOwnFrames is how many frames of ours are at the top of a stack: the program and the trampoline that called it.
 const maxOwnFrames = 2
 
-// frames are the sites of e's stack without those of our own programs. These were
-// made after the kernel's symbols were read, and mostly have no name.
+// frames are the sites of e's stack without those of our own programs, which were created after the kernel's symbols
+// were read and mostly have no name.
 func (b *builder) frames(e *event.Event) []event.Site {
 	var sites []event.Site
 	for _, addr := range e.Stack {
@@ -110,20 +109,19 @@ func (b *builder) frames(e *event.Event) []event.Site {
 // site is the place from which e's task acted.
 func (b *builder) site(e *event.Event) event.Site { return b.place(e).site }
 
-// isInterface knows the compiler's variants too: kill_pid_info.part.0.
+// isInterface also knows the compiler's variants, such as kill_pid_info.part.0.
 func isInterface(symbol string) bool {
 	base, _, _ := strings.Cut(symbol, ".")
 	return interfaces[base]
 }
 
-// isBPF recognises our own programs and their trampolines, which stand on the
-// stack of every traced function.
+// isBPF recognises our own programs and their trampolines, which are on the stack of every traced function.
 func isBPF(site event.Site) bool {
 	return strings.HasPrefix(site.Symbol, "bpf_") || strings.HasPrefix(site.Symbol, "__bpf_") || site.Module == "bpf"
 }
 
-// function names the address of a function itself, where resolve takes return
-// addresses, which belong to the code before them.
+// function names the address of a function itself; resolve takes return addresses, which belong to the code before
+// them.
 func (b *builder) function(addr, at uint64) event.Site {
 	s := b.resolve(addr+1, at)
 	s.Addr = addr

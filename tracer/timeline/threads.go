@@ -8,69 +8,66 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// stackMask selects the base of a kernel stack: THREAD_SIZE is 16 KiB on x86-64
-// and stacks are aligned to their size.
+// stackMask selects the base of a kernel stack: THREAD_SIZE is 16 KiB on x86-64, and stacks are aligned to their size.
 const stackMask = ^uint64(16<<10 - 1)
 
-// maxSamePID bounds how many threads of one pid are kept open. More than one
-// lives only while somebody holds a reference to a dead one.
+// maxSamePID bounds how many threads with one pid are kept open. There is more than one only while somebody holds a
+// reference to a dead one.
 const maxSamePID = 8
 
-// maxWaiting bounds the requests of one threadfn and argument that wait for
-// kthreadd at once, so that a guest that lies costs little time.
+// maxWaiting bounds the requests with the same threadfn and argument that wait for kthreadd, so that a lying guest
+// costs little time.
 const maxWaiting = 256
 
 // Thread is the life of one kernel thread.
 type Thread struct {
-	Task      event.Task // with the final name where that was seen; PID 0 when it never came to be
+	Task      event.Task // with the final name if that was seen; PID 0 if it was never created
 	Func      event.Site // its threadfn
 	Requester Actor
 	Format    string // the name as the requester wrote it, not formatted
-	Node      int32  // the memory node that was asked for; -1 when any will do. Meaningful when Requested is not 0.
+	// Node is the requested memory node, -1 for any. Meaningful if Requested is not 0.
+	Node int32
 
 	Requested uint64 // __kthread_create_on_node entered
 	PickedUp  uint64 // kthreadd took the request
 	Forked    uint64 // kernel_thread returned to kthreadd
 	FirstRun  uint64 // kthread() entered by the new thread
-	Created   uint64 // back at the requester
+	Created   uint64 // kthread_create returned to the requester
 	Woken     uint64 // first wake-up after creation
 	Function  uint64 // threadfn called
 	StopSeen  uint64 // kthread_should_stop first said true
 	Exited    uint64
 	Freed     uint64 // last reference dropped
-	// ModuleFreed is when the module of its function was freed, where the thread
-	// still lived then.
+	// ModuleFreed is when the module of its function was freed, if the thread was still alive then.
 	ModuleFreed uint64
 
 	WokenBy event.Task
-	Bound   bool   // to CPU, the first of those that it was bound to
-	CPU     uint32 // meaningful when Bound
+	Bound   bool   // to CPU, the first one that it was bound to
+	CPU     uint32 // meaningful if Bound
 	Stops   []Stop // calls of kthread_stop, in order
 	Parks   []Park
-	Works   []Work // that it did or was given as a kthread_worker
-	// CreateRet is what the requester got: 0, -errno, or -EINTR when it was
-	// killed while it waited. Meaningful when Created is not 0.
+	Works   []Work // that it ran or was given as a kthread_worker
+	// CreateRet is what the requester got: 0, -errno, or -EINTR if it was killed while it waited. Meaningful if Created
+	// is not 0.
 	CreateRet int64
-	Flags     uint32 // PF_* of the new task, as the requester got it; meaningful when CreateRet is
-	// Result is what threadfn returned; meaningful when the thread was seen to
-	// exit or a kthread_stop returned.
+	Flags     uint32 // PF_* of the new task as the requester got it; meaningful if CreateRet is
+	// Result is what threadfn returned; meaningful if the thread was seen to exit or a kthread_stop returned.
 	Result int64
 	Ending Ending
 	Ended  string // the ending in words
-	// Inexact says that request and thread were joined by threadfn and argument
-	// alone, because the requester was killed and its stack says nothing more.
+	// Inexact says that request and thread were matched by threadfn and argument only, because the requester was killed
+	// and its stack says nothing more.
 	Inexact    bool
 	Background bool
-	// Unknown names the facts (as in the JSON of package result) that are not
-	// there because nothing could record them.
+	// Unknown names the facts (as in the JSON of package result) that are missing because nothing could record them.
 	Unknown []string
 
 	fn, data    uint64
-	known       uint64 // the first event about it, where no stage says more
+	known       uint64 // the first event about it, if no stage says more
 	forkRet     int64
 	failed      bool // kernel_thread refused
 	surelyAlive bool
-	merged      bool // another record of the same thread took this one in
+	merged      bool // another record of the same thread absorbed this one
 }
 
 // Stop is one call of kthread_stop. Returned is 0 while it waits.
@@ -82,7 +79,8 @@ type Stop struct {
 }
 
 func (t *Thread) began() uint64 {
-	first := firstOf(t.Requested, t.PickedUp, t.Forked, t.FirstRun, t.Created, t.Woken, t.Function, t.StopSeen, t.Exited, t.Freed)
+	first := firstOf(t.Requested, t.PickedUp, t.Forked, t.FirstRun, t.Created, t.Woken, t.Function, t.StopSeen, t.Exited,
+		t.Freed)
 	if len(t.Stops) > 0 {
 		first = firstOf(first, t.Stops[0].Asked)
 	}
@@ -98,13 +96,13 @@ func (t *Thread) began() uint64 {
 // taken reports whether the request has found its thread.
 func (t *Thread) taken() bool { return t.PickedUp != 0 || t.Task.PID != 0 || t.merged }
 
-// covers reports whether the thread may have been the task of its pid then.
+// covers reports whether the thread may have been the task with its pid at that moment.
 func (t *Thread) covers(at uint64) bool {
 	end := max(t.Exited, t.Freed)
 	return at >= t.began() && (end == 0 || at <= end)
 }
 
-// workKey is what a request and its pick-up share beside the stack.
+// workKey is what a request and its pick-up share besides the stack.
 type workKey struct{ fn, data uint64 }
 
 // openCall is a call of kthread_stop or kthread_park that has not returned.
@@ -113,9 +111,8 @@ type openCall struct {
 	index  int
 }
 
-// taskID is what a task is known by: the address of its task_struct, which is
-// its own while anybody holds it, or its pid where the record has no address.
-// Addresses of the kernel are no pids.
+// taskID identifies a task: by the address of its task_struct, which stays its own while anybody holds it, or by its
+// pid if the record has no address. Kernel addresses never equal pids.
 type taskID uint64
 
 func idOf(t event.Task) taskID {
@@ -125,10 +122,9 @@ func idOf(t event.Task) taskID {
 	return taskID(t.PID)
 }
 
-// threadJoin holds the identities that are open. A requester waits until its
-// thread is made, so a stack and a requester have one open request at most; a
-// create pointer is open from pick-up until both kthreadd and the new thread
-// were heard, then its memory may serve again.
+// threadJoin holds the open identities. A requester waits until its thread is created, so a stack and a requester have
+// at most one open request. A create pointer is open from the pick-up until both kthreadd and the new thread were seen;
+// then its memory may be reused.
 type threadJoin struct {
 	all      []*Thread
 	byAsker  map[taskID]*Thread
@@ -205,9 +201,8 @@ func (b *builder) threadRequested(e *event.Event) {
 	b.threads.waiting[key] = waiting[max(0, len(waiting)-maxWaiting):]
 }
 
-// threadPickedUp finds the request by the completion that the requester keeps
-// on its own stack. A killed requester takes its completion away (Aux is 0);
-// only then threadfn and argument must do.
+// threadPickedUp finds the request by the completion that the requester keeps on its own stack. A killed requester
+// takes its completion away (Aux is 0); only then threadfn and argument must suffice.
 func (b *builder) threadPickedUp(e *event.Event) {
 	j := &b.threads
 	key := workKey{e.Func, e.Data}
@@ -263,13 +258,13 @@ func (b *builder) threadFirstRun(e *event.Event) {
 		t.Task = event.Task{PID: e.By.PID, TGID: e.By.TGID, Kthread: true}
 		j.open(t)
 	}
-	j.adopt(t, e.By)
+	j.learnAddress(t, e.By)
 	if t.Forked != 0 || j.byCreate[e.Ptr] != t {
 		delete(j.byCreate, e.Ptr)
 	}
 }
 
-// threadCreated is heard from the requester: it closes that task's request.
+// threadCreated comes from the requester and closes that task's request.
 func (b *builder) threadCreated(e *event.Event) {
 	j := &b.threads
 	t := j.byAsker[idOf(e.By)]
@@ -289,9 +284,8 @@ func (b *builder) threadCreated(e *event.Event) {
 	}
 }
 
-// createdAnyway is the thread that came of a request where the records between
-// the two were lost. The requester itself names the thread, so this join is
-// exact too; asked is its open request, nil when that was lost as well.
+// createdAnyway finds the thread that a request led to if the records between the two were lost. The requester itself
+// names the thread, so this join is exact too. asked is the requester's open request, nil if that was lost as well.
 func (j *threadJoin) createdAnyway(asked *Thread, task event.Task) *Thread {
 	if asked != nil && asked.Task.PID != 0 {
 		asked = nil // a request that ended unseen
@@ -313,7 +307,7 @@ func (j *threadJoin) createdAnyway(asked *Thread, task event.Task) *Thread {
 		t.Task = task
 		j.open(t)
 	}
-	j.adopt(t, task)
+	j.learnAddress(t, task)
 	return t
 }
 
@@ -337,9 +331,8 @@ func (b *builder) threadExited(e *event.Event) {
 	}
 }
 
-// threadFreed ends an identity. Without an address it closes the oldest dead
-// thread of the pid: a pid is given again once its task is dead, and the task may
-// be held for long after.
+// threadFreed ends an identity. Without an address it closes the oldest dead thread with the pid: a pid is reused once
+// its task is dead, while the task may be held for long after.
 func (b *builder) threadFreed(e *event.Event) {
 	j := &b.threads
 	list := j.byPID[e.Target.PID]
@@ -372,8 +365,7 @@ func (b *builder) setFunc(t *Thread, e *event.Event) {
 	}
 }
 
-// name keeps the first real name; a thread is called kthreadd until its
-// requester names it.
+// name keeps the first real name; a thread is called kthreadd until its requester names it.
 func (t *Thread) name(task event.Task) {
 	if (t.Task.Comm == "" || t.Task.Comm == "kthreadd") && task.Comm != "" {
 		t.Task.Comm = task.Comm
@@ -395,9 +387,8 @@ func (j *threadJoin) open(t *Thread) {
 	j.byPID[t.Task.PID] = list
 }
 
-// find is the thread that a task is, nil when it is none that was seen. The
-// address decides. Without one several may share a pid, when a dead one is still
-// held: then the name decides, and else the youngest.
+// find returns the thread that a task is, nil if none was seen. The address decides. Without an address, several
+// threads may share a pid while a dead one is still held: then the name decides, else the youngest wins.
 func (j *threadJoin) find(task event.Task) *Thread {
 	if t := j.byAddr[task.Addr]; task.Addr != 0 && t != nil && t.Task.PID == task.PID {
 		return t
@@ -416,21 +407,21 @@ func (j *threadJoin) find(task event.Task) *Thread {
 		youngest = named
 	}
 	if youngest != nil {
-		j.adopt(youngest, task)
+		j.learnAddress(youngest, task)
 	}
 	return youngest
 }
 
-// adopt gives a thread its address, the first time that it is told.
-func (j *threadJoin) adopt(t *Thread, task event.Task) {
+// learnAddress gives a thread its address, the first time that a record has it.
+func (j *threadJoin) learnAddress(t *Thread, task event.Task) {
 	if task.Addr != 0 && t.Task.Addr == 0 {
 		t.Task.Addr = task.Addr
 		j.byAddr[task.Addr] = t
 	}
 }
 
-// findOrAdd is find for events that only kernel threads cause: one that was
-// there before the trace began gets a life without a beginning.
+// findOrAdd is find for events that only kernel threads cause: a thread that existed before the trace began gets a life
+// without a beginning.
 func (j *threadJoin) findOrAdd(task event.Task, at uint64) *Thread {
 	t := j.find(task)
 	if t == nil {
@@ -444,7 +435,7 @@ func (j *threadJoin) findOrAdd(task event.Task, at uint64) *Thread {
 	return t
 }
 
-// oldestWaiting prefers a request that its requester gave up.
+// oldestWaiting prefers a request that its requester abandoned.
 func (j *threadJoin) oldestWaiting(key workKey) *Thread {
 	j.trimWaiting(key)
 	list := j.waiting[key]
@@ -471,7 +462,7 @@ func (j *threadJoin) trimWaiting(key workKey) {
 	j.waiting[key] = list
 }
 
-// returnWords prints a result, with its errno's name where it has one.
+// returnWords prints a result, with the name of its errno if it has one.
 func returnWords(ret int64) string {
 	if name := errnoName(ret); name != "" {
 		return fmt.Sprintf("%d (%s)", ret, name)

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 
-// Package timeline joins single events to lives: a kernel thread from its
-// request to its last reference, a request_module from the call to modprobe and
-// back, a signal from its sender to the place where it was taken, a module from
-// its load to its end.
+// Package timeline joins single events to lives: a kernel thread from its request to its last reference, a
+// request_module from the call to modprobe and back, a signal from its sender to the place where it was taken, a module
+// from its load to its end.
 //
-// Every join follows an identity that the kernel itself uses (the
-// kthread_create_info, the subprocess_info, the struct module, the requester's
-// stack), never a name or a nearness in time; the one exception is marked
-// Thread.Inexact. Any list of events gives a Timeline: what was lost leaves
-// fields at zero, and nothing else. The package is pure.
+// Every join follows an identity that the kernel itself uses (the kthread_create_info, the subprocess_info, the struct
+// module, the requester's stack), never a name or closeness in time; the one exception is marked Thread.Inexact. Any
+// list of events yields a Timeline: lost events leave fields at zero, and nothing else. The package is pure.
 package timeline
 
 import (
@@ -19,12 +16,11 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// Timeline is what a list of events amounts to. All times are nanoseconds of
-// the traced machine's CLOCK_MONOTONIC; 0 means "not seen". Each list is in the
-// order in which its members began.
+// Timeline is what a list of events amounts to. All times are nanoseconds of the traced machine's CLOCK_MONOTONIC; 0
+// means "not seen". Each list is in the order in which its members began.
 type Timeline struct {
-	// Start is the first moment of what is not Background, or of the first
-	// event where everything is. Background members may begin before it.
+	// Start is the first moment of what is not Background, or of the first event if everything is. Background members
+	// may begin before it.
 	Start    uint64
 	Threads  []Thread
 	Requests []Request
@@ -32,36 +28,32 @@ type Timeline struct {
 	Loads    []Load
 }
 
-// Options say what is worth a person's attention, which decides the Background
-// marks and hides nothing, and what the trace could not see.
+// Options say what deserves a person's attention, which decides the Background marks and hides nothing, and what the
+// trace could not see.
 type Options struct {
-	// AgentTGID is the process that loads and unloads. Signals within it and
-	// from it to strangers are background.
+	// AgentTGID is the process that loads and unloads. Signals within it and from it to strangers are background.
 	AgentTGID uint32
-	// Blind holds the kinds of record that may be missing, and why: nothing
-	// writes them on this kernel, the hook did not prove, or some were lost. What
-	// rests on the absence of such a record is unknown: an outcome or ending of
-	// that name, and a name in the member's list Unknown. The others count.
+	// Blind holds the kinds of record that may be missing, and why: nothing writes them on this kernel, the hook was
+	// not proved, or some were lost. Whatever rests on the absence of such a record is unknown: an outcome or ending of
+	// that name, and a name in the member's list Unknown. The records that did arrive still count.
 	Blind map[event.Kind]string
-	// Modules are the modules under study. What neither they nor their threads
-	// and helpers take part in is background. Empty means every module.
+	// Modules are the modules under study. What neither they nor their threads and helpers take part in is background.
+	// Empty means every module.
 	Modules []string
 }
 
-// Actor is a task and the place in code from which it acted: the innermost
-// frame in a module, or else the innermost one that is not part of the
-// interface it called. Site is zero where the stack has no such frame.
+// Actor is a task and the place in code from which it acted: the innermost frame in a module, or else the innermost one
+// that is not part of the interface it called. Site is zero if the stack has no such frame.
 type Actor struct {
 	event.Task
 	Site event.Site
-	// Stack is the kernel stack of the act, innermost first, without the
-	// tracer's own frames. It is shared between acts: not to be changed.
+	// Stack is the kernel stack of the act, innermost first, without the tracer's own frames. It is shared between
+	// acts, so it must not be changed.
 	Stack []event.Site
 }
 
-// Build joins the events, which may come in any order. resolve names the code
-// at an address at a moment (module text is reused); nil leaves addresses
-// without names. Build keeps no reference to events.
+// Build joins the events, which may come in any order. resolve names the code at an address at a moment (module text is
+// reused); if nil, addresses stay unnamed. Build keeps no reference to events.
 func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts Options) *Timeline {
 	sorted := inOrder(events)
 	if resolve == nil {
@@ -94,8 +86,7 @@ func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts 
 	return tl
 }
 
-// inOrder is the events in the order of time, themselves where they are so already:
-// there may be a million.
+// inOrder returns the events in order of time, without a copy if they already are: there may be a million.
 func inOrder(events []event.Event) []event.Event {
 	byTime := func(a, b event.Event) int { return cmp.Compare(a.Time, b.Time) }
 	if slices.IsSortedFunc(events, byTime) {
@@ -106,7 +97,7 @@ func inOrder(events []event.Event) []event.Event {
 	return sorted
 }
 
-// builder holds the joins that are open while the events go by.
+// builder holds the joins that are open while events are added.
 type builder struct {
 	resolve  func(addr, at uint64) event.Site
 	blind    blind
@@ -118,7 +109,7 @@ type builder struct {
 	loads    loadJoin
 }
 
-// add hands one event to every join that it may open, continue or close.
+// add passes one event to every join that it may open, continue or close.
 func (b *builder) add(e *event.Event) {
 	switch {
 	case e.Kind == event.TaskExited:
@@ -131,7 +122,7 @@ func (b *builder) add(e *event.Event) {
 	case e.Kind >= event.RequestAsked && e.Kind <= event.TaskExeced, e.Kind == event.RequestDuplicate:
 		b.addRequest(e)
 	case e.Kind == event.ModuleLoaded:
-		clear(b.stacks) // what an address means has changed
+		clear(b.stacks) // the meaning of addresses has changed
 		b.addLoad(e)
 		b.helperLoaded(e)
 	case e.Kind >= event.ModuleInitBegin && e.Kind <= event.ModuleFreed:
@@ -192,7 +183,7 @@ func setOnce(at *uint64, now uint64) {
 	}
 }
 
-// firstOf is the earliest moment that was seen, 0 when none was.
+// firstOf is the earliest moment that was seen, 0 if none was.
 func firstOf(times ...uint64) uint64 {
 	var first uint64
 	for _, at := range times {

@@ -52,8 +52,7 @@ var symbols = map[uint64]event.Site{
 	0x3000: {Symbol: "other", Module: "stranger", Addr: 0x3000},
 }
 
-// resolve knows return addresses exactly, and functions by the byte behind their
-// first, as a return address into them would be.
+// resolve knows return addresses exactly, and functions by the byte after their first, like a return address into them.
 func resolve(addr, _ uint64) event.Site {
 	if s, ok := symbols[addr]; ok {
 		return s
@@ -69,7 +68,8 @@ func build(l list) *Timeline { return Build(l, resolve, Options{Modules: []strin
 
 func (l *list) born(time uint64, by, thread event.Task, stack, create uint64) *list {
 	return l.
-		at(time, event.ThreadRequested, event.Event{By: by, Ptr: stack, Func: 0x2000, Text: "K%d", Stack: []uint64{0x10, 0x20, 0x1000}}).
+		at(time, event.ThreadRequested,
+			event.Event{By: by, Ptr: stack, Func: 0x2000, Text: "K%d", Stack: []uint64{0x10, 0x20, 0x1000}}).
 		at(time+1, event.ThreadPickedUp, event.Event{By: kthreadd, Ptr: create, Func: 0x2000, Aux: stack + 0x3e00}).
 		at(time+2, event.ThreadForked, event.Event{By: kthreadd, Ptr: create, Ret: int64(thread.PID)}).
 		at(time+3, event.ThreadFirstRun, event.Event{By: kthr("kthreadd", thread.PID), Ptr: create, Func: 0x2000}).
@@ -100,7 +100,8 @@ func TestThreadLife(t *testing.T) {
 		Requester: Actor{loader, symbols[0x1000], []event.Site{symbols[0x20], symbols[0x1000]}},
 		Requested: 100, PickedUp: 101, Forked: 102, FirstRun: 103, Created: 104, Woken: 105, Function: 106,
 		StopSeen: 201, Exited: 202, Freed: 204, WokenBy: loader, Result: -5,
-		Stops: []Stop{{By: Actor{loader, symbols[0x1000], []event.Site{symbols[0x1000]}}, Asked: 200, Returned: 203, Result: -5}},
+		Stops: []Stop{{By: Actor{loader, symbols[0x1000], []event.Site{symbols[0x1000]}}, Asked: 200, Returned: 203,
+			Result: -5}},
 	}
 	got.fn, got.data = 0, 0
 	if !reflect.DeepEqual(got, want) {
@@ -114,8 +115,8 @@ func TestThreadLife(t *testing.T) {
 	}
 }
 
-// TestThreadsInterleaved has two requesters of the same threadfn and argument at
-// once, picked up in the other order: only the stack tells them apart.
+// TestThreadsInterleaved has two concurrent requesters with the same threadfn and argument, picked up in reverse order:
+// only the stack tells them apart.
 func TestThreadsInterleaved(t *testing.T) {
 	other := proc("modprobe", 86)
 	var l list
@@ -134,12 +135,13 @@ func TestThreadsInterleaved(t *testing.T) {
 	for i, want := range []struct{ asker, pid uint32 }{{85, 89}, {86, 94}} {
 		got := tl.Threads[i]
 		if got.Requester.PID != want.asker || got.Task.PID != want.pid || got.Inexact {
-			t.Errorf("thread %d: asked by %d, pid %d, inexact %v; want %+v", i, got.Requester.PID, got.Task.PID, got.Inexact, want)
+			t.Errorf("thread %d: asked by %d, pid %d, inexact %v; want %+v", i, got.Requester.PID, got.Task.PID, got.Inexact,
+				want)
 		}
 	}
 }
 
-// TestThreadReuse gives create pointer, stack and pid to a second thread.
+// TestThreadReuse reuses create pointer, stack and pid for a second thread.
 func TestThreadReuse(t *testing.T) {
 	var l list
 	l.born(100, loader, k1, stackA, createA).stopped(200, loader, k1, 0)
@@ -148,13 +150,14 @@ func TestThreadReuse(t *testing.T) {
 	if len(tl.Threads) != 2 {
 		t.Fatalf("%d threads, want 2", len(tl.Threads))
 	}
-	if a, b := tl.Threads[0], tl.Threads[1]; a.Result != 0 || b.Result != 7 || a.Freed != 204 || b.Freed != 404 || b.Requested != 300 {
+	if a, b := tl.Threads[0], tl.Threads[1]; a.Result != 0 || b.Result != 7 || a.Freed != 204 || b.Freed != 404 ||
+		b.Requested != 300 {
 		t.Errorf("lives are mixed: %+v\n%+v", a, b)
 	}
 }
 
-// TestThreadPidReusedWhileHeld: the first K1 is dead and held by a reference
-// when its pid is given again; its free comes last.
+// TestThreadPidReusedWhileHeld: the first K1 is dead and held by a reference when its pid is reused; its free comes
+// last.
 func TestThreadPidReusedWhileHeld(t *testing.T) {
 	var l list
 	l.born(100, loader, k1, stackA, createA).at(150, event.TaskExited, event.Event{By: k1, Ret: 3, Data: 1})
@@ -185,17 +188,24 @@ func TestThreadEndings(t *testing.T) {
 		inexact bool
 	}{
 		{"alive", new(list).born(1, loader, k1, stackA, createA), "still alive", false},
-		{"by itself", new(list).born(1, loader, k1, stackA, createA).at(9, event.TaskExited, event.Event{By: k1, Ret: 42, Data: 1}), "returned 42", false},
-		{"before it ran", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadPickedUp, picked).at(3, event.ThreadFirstRun, first).
-			at(4, event.ThreadCreated, event.Event{By: loader, Target: k1}).at(5, event.ThreadStopAsked, event.Event{By: loader, Target: k1}).
+		{"by itself", new(list).born(1, loader, k1, stackA, createA).at(9, event.TaskExited,
+			event.Event{By: k1, Ret: 42, Data: 1}), "returned 42", false},
+		{"before it ran", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadPickedUp, picked).at(3,
+			event.ThreadFirstRun, first).
+			at(4, event.ThreadCreated, event.Event{By: loader, Target: k1}).at(5, event.ThreadStopAsked,
+			event.Event{By: loader, Target: k1}).
 			at(6, event.TaskExited, event.Event{By: k1, Ret: -4, Data: 1}), "stopped before it ran (-EINTR)", false},
-		{"no memory", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadPickedUp, picked).at(3, event.ThreadForked, event.Event{Ptr: createA, Ret: -12}).
+		{"no memory", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadPickedUp, picked).at(3,
+			event.ThreadForked, event.Event{Ptr: createA, Ret: -12}).
 			at(4, event.ThreadCreated, event.Event{By: loader, Ret: -12}), "not created: -ENOMEM", false},
-		{"requester killed", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadCreated, event.Event{By: loader, Ret: -4}).
-			at(3, event.ThreadPickedUp, killed).at(4, event.ThreadFirstRun, first).at(5, event.TaskExited, event.Event{By: k1, Ret: -4, Data: 1}),
+		{"requester killed", new(list).at(1, event.ThreadRequested, request).at(2, event.ThreadCreated,
+			event.Event{By: loader, Ret: -4}).
+			at(3, event.ThreadPickedUp, killed).at(4, event.ThreadFirstRun, first).at(5, event.TaskExited,
+			event.Event{By: k1, Ret: -4, Data: 1}),
 			"gave up: its requester was killed while it waited", true},
 		{"never picked up", new(list).at(1, event.ThreadRequested, request), "not seen to be created", false},
-		{"only freed", new(list).born(1, loader, k1, stackA, createA).at(20, event.TaskFreed, event.Event{Target: k1}), "ended (its result was not seen)", false},
+		{"only freed", new(list).born(1, loader, k1, stackA, createA).at(20, event.TaskFreed, event.Event{Target: k1}),
+			"ended (its result was not seen)", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -210,8 +220,8 @@ func TestThreadEndings(t *testing.T) {
 	}
 }
 
-// TestThreadLosses drops every single record of two lives in turn: there are
-// always two threads, and what is left stays with its own.
+// TestThreadLosses drops every single record of two lives in turn: there are always two threads, and every remaining
+// record stays with its own.
 func TestThreadLosses(t *testing.T) {
 	var full list
 	full.born(100, loader, k1, stackA, createA).born(110, loader, k2, stackA, createA)
@@ -289,8 +299,8 @@ func TestLoads(t *testing.T) {
 	}
 }
 
-// TestEarlyRefs: whoever holds a module that is still coming makes no second one of
-// it; the kernel's own holds for a kprobe are left out.
+// TestEarlyRefs: a reference to a module that is still loading makes no second module; the kernel's own references for
+// a kprobe are left out.
 func TestEarlyRefs(t *testing.T) {
 	const probing, other = 0x77, 0x88
 	sites := func(addr, _ uint64) event.Site {
@@ -302,7 +312,7 @@ func TestEarlyRefs(t *testing.T) {
 		}
 		return event.Site{}
 	}
-	for _, ptr := range []uint64{0xa0, 0} { // a classic tracepoint tells no address
+	for _, ptr := range []uint64{0xa0, 0} { // a classic tracepoint has no address
 		var l list
 		l.at(5, event.ModuleGot, event.Event{By: k1, Ptr: ptr, Text: "m", Func: probing, Arg: 2}).
 			at(6, event.ModulePut, event.Event{By: k1, Ptr: ptr, Text: "m", Func: probing, Arg: 1}).
@@ -399,7 +409,8 @@ func TestBackground(t *testing.T) {
 }
 
 func TestReasonsAreWords(t *testing.T) {
-	for _, ret := range []int64{0, 1, 9, 139, 256, 65280, -2, -62, -16, -36, -13, -1, -512, -4, -22, -4096, 1 << 40, -1 << 63} {
+	for _, ret := range []int64{0, 1, 9, 139, 256, 65280, -2, -62, -16, -36, -13, -1, -512, -4, -22, -4096, 1 << 40,
+		-1 << 63} {
 		for _, wait := range []bool{true, false} {
 			words := requestWords(ret, wait)
 			if words == "" || strings.Contains(words, "%!") {

@@ -8,8 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// eRestartSys is the kernel's own "start the call again"; user space never sees
-// it, callers of request_module do.
+// eRestartSys is the kernel's own "restart the call". User space never sees it, but callers of request_module do.
 const eRestartSys = 512
 
 // errnoName names a negative errno ("-ENOENT"), "" for everything else.
@@ -27,7 +26,7 @@ func errnoName(ret int64) string {
 	return "-" + name
 }
 
-// errnoWords names a negative errno, or gives the number.
+// errnoWords names a negative errno, or prints the number.
 func errnoWords(ret int64) string {
 	if name := errnoName(ret); name != "" {
 		return name
@@ -35,8 +34,8 @@ func errnoWords(ret int64) string {
 	return fmt.Sprint(ret)
 }
 
-// taskFlags are the flags of a task (include/linux/sched.h) that a kernel thread
-// can have, as far as 5.10 to 7.3 agree on their numbers.
+// taskFlags are the flags of a task (include/linux/sched.h) that a kernel thread can have, as far as 5.10 to 7.3 agree
+// on their values.
 var taskFlags = []struct {
 	flag uint32
 	name string
@@ -45,8 +44,7 @@ var taskFlags = []struct {
 	{0x00008000, "PF_NOFREEZE"}, {0x00200000, "PF_KTHREAD"}, {0x04000000, "PF_NO_SETAFFINITY"},
 }
 
-// FlagNames names a task's flags; those without a name of their own come last, as
-// one number.
+// FlagNames names a task's flags; those without a name come last, as one number.
 func FlagNames(flags uint32) []string {
 	var names []string
 	for _, f := range taskFlags {
@@ -61,8 +59,7 @@ func FlagNames(flags uint32) []string {
 	return names
 }
 
-// SignalName gives SIGUSR1 for 10 and SIG34 for the real-time signals, which
-// have no names of their own in the kernel.
+// SignalName returns SIGUSR1 for 10 and SIG34 for the real-time signals, which have no names in the kernel.
 func SignalName(signo int) string {
 	if name := unix.SignalName(unix.Signal(signo)); name != "" {
 		return name
@@ -70,9 +67,8 @@ func SignalName(signo int) string {
 	return fmt.Sprintf("SIG%d", signo)
 }
 
-// requestWords says what request_module's result means. Errors come from the
-// kernel, positive values are modprobe's raw wait status (kernel/kmod.c,
-// kernel/umh.c; the same from 5.10 to 7.3).
+// requestWords says what request_module's result means. Errors come from the kernel, positive values are modprobe's raw
+// wait status (kernel/kmod.c, kernel/umh.c; the same from 5.10 to 7.3).
 func requestWords(ret int64, wait bool) string {
 	switch {
 	case ret == 0 && wait:
@@ -87,9 +83,9 @@ func requestWords(ret int64, wait bool) string {
 	case int64(unix.ENOENT):
 		return name + ": no modprobe (path empty or missing)"
 	case int64(unix.ETIME):
-		return name + ": too many requests at once, none ended in time"
+		return name + ": too many requests at once, and none ended in time"
 	case int64(unix.EBUSY):
-		return name + ": the kernel runs no helpers now"
+		return name + ": the kernel runs no helpers at the moment"
 	case int64(unix.ENAMETOOLONG):
 		return name + ": the name is longer than a module's can be"
 	case int64(unix.EACCES), int64(unix.ENOEXEC):
@@ -114,8 +110,7 @@ func statusWords(status int64) string {
 	return fmt.Sprintf("ended with %d", status>>8&0xff)
 }
 
-// Span prints nanoseconds in the unit that suits them: 640 ns, 12 µs, 3.2 ms,
-// 1.26 s, 75 s.
+// Span prints nanoseconds in a suitable unit: 640 ns, 12 µs, 3.2 ms, 1.26 s, 75 s.
 func Span(ns int64) string {
 	if ns < 0 {
 		return "-" + Span(-max(ns, -1<<62))

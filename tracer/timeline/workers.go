@@ -9,13 +9,13 @@ type Park struct {
 	By         Actor  // who called kthread_park
 	Asked      uint64 // kthread_park entered
 	Parked     uint64 // the thread itself is about to wait
-	Returned   uint64 // kthread_park came back
-	Ret        int64  // meaningful when Returned is not 0
+	Returned   uint64 // kthread_park returned
+	Ret        int64  // meaningful if Returned is not 0
 	UnparkedBy Actor
 	Unparked   uint64
 }
 
-// Work is one run of a kthread_work: a work that is queued again is another one.
+// Work is one run of a kthread_work: work that is queued again is another Work.
 type Work struct {
 	Func    event.Site
 	By      Actor // who queued it
@@ -31,15 +31,15 @@ type work struct {
 	thread *Thread
 }
 
-// workJoin joins by the address of the kthread_work. It is in one queue at most,
-// but may be queued again while it runs; a worker runs one work at a time.
+// workJoin joins by the address of the kthread_work. A kthread_work is in at most one queue, but may be queued again
+// while it runs; a worker runs one at a time.
 type workJoin struct {
 	all     []*work
 	queued  map[uint64]*work
 	running map[*Thread]*work
 }
 
-// addThreadMore takes what happens to a thread besides its birth and its end.
+// addThreadMore handles what happens to a thread besides its birth and its end.
 func (b *builder) addThreadMore(e *event.Event) {
 	switch e.Kind {
 	case event.ThreadBound:
@@ -79,7 +79,7 @@ func (b *builder) addPark(e *event.Event) {
 			delete(j.parks, idOf(e.By))
 		}
 	case event.ThreadUnparked:
-		// kthread_stop unparks too, parked or not.
+		// kthread_stop unparks too, whether parked or not.
 		if t := j.find(e.Target); t != nil {
 			if p := t.lastPark(); p != nil && p.Unparked == 0 {
 				p.Unparked, p.UnparkedBy = e.Time, b.actor(e)
@@ -129,7 +129,7 @@ func (j *workJoin) add(e *event.Event) *work {
 	return w
 }
 
-// closeWorks gives the works to their workers, in the order of their beginning.
+// closeWorks gives the work items to their workers, in the order in which they began.
 func (b *builder) closeWorks() {
 	for _, w := range b.works.all {
 		if w.thread != nil {

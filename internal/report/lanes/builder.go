@@ -10,34 +10,33 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// builder collects a story. Until sortEvents and sortLanes, events and lanes are
-// in the order in which they were found.
+// builder collects a story. Until sortEvents and sortLanes run, events and lanes are in the order in which they were
+// found.
 type builder struct {
 	story  *Story
 	source map[string]result.Source
 	places map[string]int // index in story.Places
 
-	threads []int // the lane of each thread, -1 where it never came to be
+	threads []int // the lane of each thread, -1 if it was never created
 	helpers []int // the lane of each request's helper, or -1
 	spans   []lifeSpan
-	byPID   map[int][]int // lives of which a pid may be, as indexes of spans
+	byPID   map[int][]int // the lives that a pid may belong to, as indexes into spans
 	other   map[taskKey]int
 }
 
-// taskKey is who a task without a life of its own is.
+// taskKey identifies a task that has no life of its own.
 type taskKey struct {
 	comm string
 	pid  int
 }
 
-// lifeSpan is when a lane's task had its pid.
+// lifeSpan is the time during which a lane's task had its pid.
 type lifeSpan struct {
 	lane     int
 	from, to int64
 }
 
-// openLives makes the lanes of kernel threads and helpers, so that whoever
-// acted can be found in them.
+// openLives makes the lanes of kernel threads and helpers, so that later events can find their actors there.
 func (b *builder) openLives(r *result.Result) {
 	for i := range r.Threads {
 		t := &r.Threads[i]
@@ -48,7 +47,8 @@ func (b *builder) openLives(r *result.Result) {
 		lane := b.lane(Short(t.Name), t.PID, Kthread, t.Background)
 		b.threads = append(b.threads, lane)
 		s := &t.Stages
-		b.span(t.PID, lane, earliest(s.PickedUp, s.FirstRun, s.Created, s.Woken, s.Function, s.StopAsked), latest(s.Freed, s.Exited))
+		b.span(t.PID, lane, earliest(s.PickedUp, s.FirstRun, s.Created, s.Woken, s.Function, s.StopAsked),
+			latest(s.Freed, s.Exited))
 	}
 	for i := range r.Requests {
 		q := &r.Requests[i]
@@ -86,8 +86,8 @@ func (b *builder) span(pid, lane int, from, to *int64) {
 // kthreaddPID is the same on every kernel.
 const kthreaddPID = 2
 
-// who is the lane of a task at a moment, -1 where nobody knows who it was. A
-// lane is in the background as long as all that touches it is.
+// who returns the lane of a task at a moment, -1 if nobody knows who it was. A lane is background as long as everything
+// that touches it is.
 func (b *builder) who(t *result.Task, at int64, background bool) int {
 	if t == nil || t.PID == 0 && t.Comm == "" {
 		return -1
@@ -111,8 +111,8 @@ func (b *builder) who(t *result.Task, at int64, background bool) int {
 	return lane
 }
 
-// life is the lane of the thread or helper that had a pid at a moment, or -1. A
-// pid is used again only after thousands of others, so few lives can cover it.
+// life returns the lane of the thread or helper that had a pid at a moment, or -1. A pid is reused only after thousands
+// of others, so few lives can cover the moment.
 func (b *builder) life(pid int, at int64) int {
 	const look = 8
 	list := b.byPID[pid]
@@ -141,7 +141,7 @@ func (b *builder) event(e Event) int {
 	return len(b.story.Events) - 1
 }
 
-// touch notes when something happened in a lane.
+// touch notes that something happened in a lane.
 func (b *builder) touch(lane int, at int64) {
 	if lane < 0 {
 		return
@@ -151,7 +151,7 @@ func (b *builder) touch(lane int, at int64) {
 	}
 }
 
-// segment adds a stretch from begin to end, which is nil where it goes on.
+// segment adds a stretch from begin to end; end is nil if it continues.
 func (b *builder) segment(lane int, stage Stage, name string, begin int64, end *int64, event int) {
 	if lane < 0 {
 		return
@@ -167,7 +167,7 @@ func (b *builder) segment(lane int, stage Stage, name string, begin int64, end *
 	l.Segments = append(l.Segments, s)
 }
 
-// arrow adds one between two tasks that are known and are not the same.
+// arrow adds an arrow between two tasks that are known and differ.
 func (b *builder) arrow(a Arrow) {
 	if a.From.Lane >= 0 && a.To.Lane >= 0 && a.From.Lane != a.To.Lane {
 		for _, end := range []End{a.From, a.To} { // a target may do nothing itself
@@ -179,8 +179,7 @@ func (b *builder) arrow(a Arrow) {
 	}
 }
 
-// subject adds what events are about, with all fields of v, a struct of package
-// result.
+// subject adds what events are about, with all fields of v, a struct of package result.
 func (b *builder) subject(kind, name string, v any) int {
 	s := Subject{Kind: kind, Name: name}
 	b.describe(&s, v)
@@ -188,7 +187,7 @@ func (b *builder) subject(kind, name string, v any) int {
 	return len(b.story.Subjects) - 1
 }
 
-// place is the index of a place in code.
+// place returns the index of a place in code.
 func (b *builder) place(text string) int {
 	if i, ok := b.places[text]; ok {
 		return i

@@ -12,12 +12,11 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// maxItems is how many members of a list are told of one by one.
+// maxItems is how many members of a list are described one by one.
 const maxItems = 64
 
-// describe puts every fact of v into s, in the contract's order and by its
-// names, so that a field that is added there is shown here. What is empty or
-// was not seen is left out.
+// describe puts every fact of v into s, in the order and under the names of the contract, so that a field added there
+// shows up here. Empty and unseen fields are left out.
 func (b *builder) describe(s *Subject, v any) {
 	b.walk(s, "", reflect.ValueOf(v))
 }
@@ -57,7 +56,7 @@ func (b *builder) walk(s *Subject, path string, v reflect.Value) {
 	}
 }
 
-// list tells of stacks as such, of words in one field, of structs one by one.
+// list describes stacks as stacks, words in one field, and structs one by one.
 func (b *builder) list(s *Subject, path string, v reflect.Value) {
 	if words, ok := v.Interface().([]string); ok {
 		if strings.HasSuffix(path, "stack") {
@@ -99,8 +98,7 @@ func dotted(path, name string) string {
 	return path + "." + name
 }
 
-// isTime tells moments and lengths of time from other numbers by the contract's
-// names.
+// isTime tells times and durations from other numbers by their names in the contract.
 func isTime(path string) bool {
 	return strings.HasSuffix(path, "_ns") || strings.Contains(path, "_ns.")
 }
@@ -115,7 +113,7 @@ func task(t result.Task) string {
 	return fmt.Sprintf("%s[%d]", t.Comm, t.PID)
 }
 
-// Moment prints a time to the microsecond, as a person reads it.
+// Moment prints a time to the microsecond, for people.
 func Moment(ns int64) string {
 	switch {
 	case ns < 0:
@@ -133,7 +131,7 @@ func trim(f float64, digits int) string {
 	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
 }
 
-// gap is how long it took from one moment to another, "" when one was not seen.
+// gap is the time from one moment to another, "" if one was not seen.
 func gap(from, to *int64) string {
 	if from == nil || to == nil {
 		return ""

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 
-// Package lanes turns a result.Result into what a picture of it is made of: a
-// lane for each task, with the stages of its life and its calls as segments, and
-// arrows where one task acts on another; and the list of single events, each
-// with everything that is known of it. It is pure, and knows nothing of colours
-// and pixels.
+// Package lanes turns a result.Result into what its pictures are made of: a lane for each task, with the stages of its
+// life and its calls as segments; arrows where one task acts on another; and the list of single events, each with
+// everything known about it. It is pure, and knows nothing about colours and pixels.
 //
-// Names come from a guest that nobody trusts. Every text in a Story is plain:
-// valid UTF-8, without control characters and marks that change direction, and
-// of bounded length (Plain, Short). It is still to be escaped for whatever it is
+// Names come from a guest that nobody trusts. Every text in a Story is plain: valid UTF-8, without control characters
+// and marks that change direction, and of bounded length (Plain, Short). It must still be escaped for the document it
+// goes into.
 // put into.
 package lanes
 
@@ -20,16 +18,15 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Story is everything that happened. All times are nanoseconds since the run's
-// first event, as in result.Result. Empty lists are nil; an index that points
-// nowhere is -1.
+// Story is everything that happened. All times are nanoseconds since the run's first event, as in result.Result. Empty
+// lists are nil; an index that points nowhere is -1.
 type Story struct {
-	Lanes    []Lane    `json:"lanes"`    // in the order of their first event, modules last
-	Events   []Event   `json:"events"`   // in the order of time
-	Arrows   []Arrow   `json:"arrows"`   // in the order of From.At
+	Lanes    []Lane    `json:"lanes"`    // in order of their first event, modules last
+	Events   []Event   `json:"events"`   // in order of time
+	Arrows   []Arrow   `json:"arrows"`   // in order of From.At
 	Subjects []Subject `json:"subjects"` // what the events are about
-	Places   []Place   `json:"places"`   // that Subject.Stacks name
-	Begin    int64     `json:"begin"`    // of what is not in the background, as far as there is such
+	Places   []Place   `json:"places"`   // that Subject.Stacks point to
+	Begin    int64     `json:"begin"`    // of the foreground, if there is any
 	End      int64     `json:"end"`
 }
 
@@ -50,10 +47,10 @@ type Lane struct {
 	Name       string    `json:"name"` // without the pid
 	PID        int       `json:"pid"`  // 0 for modules
 	Kind       Kind      `json:"kind"`
-	Background bool      `json:"background"` // nothing in it has to do with the modules under study
-	Segments   []Segment `json:"segments"`   // in the order of Begin
+	Background bool      `json:"background"` // nothing in it concerns the modules under study
+	Segments   []Segment `json:"segments"`   // in order of Begin
 	Rows       int       `json:"rows"`       // at least 1
-	Subject    int       `json:"subject"`    // the thread, request or module whose life it is, or -1
+	Subject    int       `json:"subject"`    // the thread, request or module that lives here, or -1
 
 	first int64 // its first event
 	seen  bool
@@ -67,17 +64,17 @@ func (l *Lane) Title() string {
 	return fmt.Sprintf("%s[%d]", l.Name, l.PID)
 }
 
-// Stage is what a segment shows, which decides its colour.
+// Stage is what a segment shows; it decides the colour.
 type Stage string
 
 // The stages of lives, and the calls. A thread goes from Requested to Ended.
 const (
-	Requested Stage = "requested" // asked for; kthreadd has not looked yet
-	Creating  Stage = "creating"  // kthreadd makes it; also kthreadd's own work
-	Created   Stage = "created"   // it is there, and sleeps until it is woken
+	Requested Stage = "requested" // requested, but kthreadd has not picked it up yet
+	Creating  Stage = "creating"  // kthreadd creates it; also kthreadd's own work
+	Created   Stage = "created"   // exists, and sleeps until it is woken
 	Woken     Stage = "woken"     // on its way to its function
 	Function  Stage = "function"
-	Stopping  Stage = "stopping" // kthread_stop was called, it has not returned yet
+	Stopping  Stage = "stopping" // kthread_stop was called, and the function has not returned yet
 	Ended     Stage = "ended"    // not freed yet
 	Parked    Stage = "parked"
 	Work      Stage = "work" // of a kthread_worker
@@ -101,14 +98,13 @@ type Segment struct {
 	Name  string `json:"name"`
 	Begin int64  `json:"begin"`
 	End   int64  `json:"end"`
-	Open  bool   `json:"open"` // it goes on after End; the trace saw no end
-	// Row is 0 for the stages of a life. Calls lie below, each in a row of its own
-	// while another one goes on.
+	Open  bool   `json:"open"` // continues after End: the trace saw no end
+	// Row is 0 for the stages of a life. Calls lie below, overlapping ones in different rows.
 	Row   int `json:"row"`
-	Event int `json:"event"` // with which it begins
+	Event int `json:"event"` // the event that begins it
 }
 
-// Tone is how a reader is to feel about an event.
+// Tone tells the reader whether an event is good or bad news.
 type Tone string
 
 // The tones; most events have none.
@@ -121,13 +117,13 @@ const (
 // Event is a moment of one subject.
 type Event struct {
 	At      int64  `json:"at"`
-	Lane    int    `json:"lane"` // who did it, or -1
+	Lane    int    `json:"lane"` // whose action it is, or -1
 	Subject int    `json:"subject"`
-	Moment  string `json:"moment"` // of the subject, by the contract's name: picked_up, sent_ns
+	Moment  string `json:"moment"` // of the subject, by its name in the contract: picked_up, sent_ns
 	What    string `json:"what"`
 	How     string `json:"how"`
 	Tone    Tone   `json:"tone"`
-	// Point marks an event that is no end of a segment.
+	// Point marks an event at which no segment begins or ends.
 	Point      bool `json:"point"`
 	Background bool `json:"background"`
 }
@@ -137,9 +133,9 @@ type Link string
 
 // The kinds of arrows.
 const (
-	LinkAsk    Link = "ask"    // a request to its taker
-	LinkFork   Link = "fork"   // a maker to the new task
-	LinkAnswer Link = "answer" // back to who waited
+	LinkAsk    Link = "ask"    // from a request to whoever takes it
+	LinkFork   Link = "fork"   // from a creator to the new task
+	LinkAnswer Link = "answer" // back to whoever waited
 	LinkWake   Link = "wake"
 	LinkSignal Link = "signal"
 	LinkStop   Link = "stop"
@@ -147,7 +143,7 @@ const (
 	LinkWork   Link = "work"
 )
 
-// End is an end of an arrow.
+// End is one end of an arrow.
 type End struct {
 	Lane int   `json:"lane"`
 	At   int64 `json:"at"`
@@ -162,15 +158,14 @@ type Arrow struct {
 	Tone    Tone   `json:"tone"`
 	From    End    `json:"from"`
 	To      End    `json:"to"`
-	Event   int    `json:"event"` // with which it begins
+	Event   int    `json:"event"` // the event that begins it
 }
 
-// Subject is what events are about: one thread, request, signal, module or
-// crash.
+// Subject is what events are about: one thread, request, signal, module or crash.
 type Subject struct {
 	Kind   string  `json:"kind"` // thread, request, signal, module, crash
 	Name   string  `json:"name"`
-	Fields []Field `json:"fields"` // all that the result says of it, by the contract's names
+	Fields []Field `json:"fields"` // everything the result says about it, by the names of the contract
 	Stacks []Stack `json:"stacks"`
 }
 
@@ -179,20 +174,20 @@ type Field struct{ Name, Value string }
 
 // Stack is a list of places, innermost first, as indexes of Story.Places.
 type Stack struct {
-	Name   string `json:"name"` // the contract's: stack, stop_calls[0].stack
+	Name   string `json:"name"` // by its name in the contract: stack, stop_calls[0].stack
 	Places []int  `json:"places"`
 }
 
-// Place is a place in code, with its source line where the result has it.
+// Place is a place in code, with its source line if the result has it.
 type Place struct {
 	Text   string        `json:"text"`
-	Module bool          `json:"module"` // of a module, not the kernel's own
+	Module bool          `json:"module"` // in a module, not in the kernel itself
 	File   string        `json:"file"`
 	Line   int           `json:"line"`
 	Source []result.Line `json:"source"`
 }
 
-// Build makes the story of r, of which it keeps nothing.
+// Build makes the story of r. It keeps no reference to r.
 func Build(r *result.Result) *Story {
 	b := &builder{
 		story:  &Story{},
@@ -226,8 +221,7 @@ func Build(r *result.Result) *Story {
 	return b.story
 }
 
-// bounds finds the story's first and last moment. A story that is nothing but
-// background is shown as it is.
+// bounds finds the story's first and last moment. A story that is all background is shown as it is.
 func (b *builder) bounds() {
 	s := b.story
 	seen := false
@@ -250,7 +244,7 @@ func (b *builder) bounds() {
 	}
 }
 
-// closeOpen gives segments without an end the story's.
+// closeOpen ends segments without an end at the end of the story.
 func (b *builder) closeOpen() {
 	for i := range b.story.Lanes {
 		for j := range b.story.Lanes[i].Segments {
@@ -262,8 +256,7 @@ func (b *builder) closeOpen() {
 	}
 }
 
-// sortEvents puts the events into the order of time, and what points to them
-// after them.
+// sortEvents sorts the events by time, and updates what points to them.
 func (b *builder) sortEvents() {
 	events := b.story.Events
 	order := make([]int, len(events))
@@ -289,11 +282,11 @@ func (b *builder) sortEvents() {
 	slices.SortStableFunc(b.story.Arrows, func(x, y Arrow) int { return cmp.Compare(x.From.At, y.From.At) })
 }
 
-// maxRows bounds how many calls of a lane can lie below each other.
+// maxRows bounds how many rows of calls a lane can have.
 const maxRows = 8
 
-// layRows gives every call the first row below the lane's life in which nothing
-// else goes on. An outer call begins first, so it lies above the inner ones.
+// layRows gives every call the first row below the lane's life that is free. An outer call begins first, so it lies
+// above the inner ones.
 func (b *builder) layRows() {
 	for i := range b.story.Lanes {
 		l := &b.story.Lanes[i]
@@ -307,7 +300,7 @@ func (b *builder) layRows() {
 		if l.Kind == Kthreadd {
 			clip(l.Segments)
 		}
-		var until []int64 // when each row of calls is free again
+		var until []int64 // when each row of calls becomes free
 		for j := range l.Segments {
 			s := &l.Segments[j]
 			if isLife(*s) {
@@ -329,8 +322,8 @@ func (b *builder) layRows() {
 	}
 }
 
-// clip ends each segment where the next one begins: kthreadd makes one thread
-// after the other, and that a thread runs for the first time is only a bound.
+// clip ends each segment where the next one begins: kthreadd creates one thread after the other, and the first run of a
+// thread is only a bound.
 func clip(segments []Segment) {
 	for i := 1; i < len(segments); i++ {
 		before := &segments[i-1]
@@ -338,10 +331,10 @@ func clip(segments []Segment) {
 	}
 }
 
-// landArrows finds the rows in which arrows begin and end: the innermost segment
-// with an edge at that moment, else the lane's first row.
+// landArrows finds the rows in which arrows begin and end: that of the innermost segment with an edge at that moment,
+// else the lane's first row.
 func (b *builder) landArrows() {
-	edges := make(map[End]int) // with Row 0 as key
+	edges := make(map[End]int) // with Row 0 as the key
 	for i := range b.story.Lanes {
 		for _, s := range b.story.Lanes[i].Segments {
 			for _, at := range []int64{s.Begin, s.End} {
@@ -365,8 +358,7 @@ func isLife(s Segment) bool {
 	return true
 }
 
-// sortLanes puts the lanes into the order of their first event, modules last,
-// and drops those in which nothing happened.
+// sortLanes sorts the lanes by their first event, modules last, and drops those in which nothing happened.
 func (b *builder) sortLanes() {
 	lanes := b.story.Lanes
 	order := make([]int, 0, len(lanes))

@@ -51,11 +51,11 @@ func titles(s *Story) []string {
 	return list
 }
 
-// TestDemoLanes holds the demo to the picture that people know: the order of the
-// lanes, and in each its segments.
+// TestDemoLanes checks the demo's picture that people know: the order of the lanes, and the segments in each.
 func TestDemoLanes(t *testing.T) {
 	s := Build(golden(t, "demo"))
-	want := []string{"modprobe[114]", "kthreadd[2]", "K1[120]", "modprobe[121]", "K2[127]", "modprobe[143]", "signal_handling", "send_signal"}
+	want := []string{"modprobe[114]", "kthreadd[2]", "K1[120]", "modprobe[121]", "K2[127]", "modprobe[143]",
+		"signal_handling", "send_signal"}
 	if got := titles(s); !slices.Equal(got, want) {
 		t.Fatalf("lanes %q; want %q", got, want)
 	}
@@ -84,22 +84,26 @@ func TestDemoArrows(t *testing.T) {
 	s := Build(golden(t, "demo"))
 	var got []string
 	for _, a := range s.Arrows {
-		got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s > %s %s %s", a.Link, s.Lanes[a.From.Lane].Title(), s.Lanes[a.To.Lane].Title(), a.Name, a.Outcome)))
+		got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s > %s %s %s", a.Link, s.Lanes[a.From.Lane].Title(),
+			s.Lanes[a.To.Lane].Title(), a.Name, a.Outcome)))
 	}
 	want := []string{
-		"ask modprobe[114] > kthreadd[2]", "fork kthreadd[2] > K1[120]", "answer K1[120] > modprobe[114]", "wake modprobe[114] > K1[120]",
+		"ask modprobe[114] > kthreadd[2]", "fork kthreadd[2] > K1[120]", "answer K1[120] > modprobe[114]",
+		"wake modprobe[114] > K1[120]",
 		"ask K1[120] > modprobe[121]",
-		"ask modprobe[121] > kthreadd[2]", "fork kthreadd[2] > K2[127]", "answer K2[127] > modprobe[121]", "wake modprobe[121] > K2[127]",
+		"ask modprobe[121] > kthreadd[2]", "fork kthreadd[2] > K2[127]", "answer K2[127] > modprobe[121]",
+		"wake modprobe[121] > K2[127]",
 		"answer modprobe[121] > K1[120] exit 0",
 		"signal K2[127] > K1[120] SIGUSR1 consumed", "signal K2[127] > K1[120] SIGUSR1 consumed",
-		"stop modprobe[143] > K2[127]", "answer K2[127] > modprobe[143]", "stop modprobe[143] > K1[120]", "answer K1[120] > modprobe[143]",
+		"stop modprobe[143] > K2[127]", "answer K2[127] > modprobe[143]", "stop modprobe[143] > K1[120]",
+		"answer K1[120] > modprobe[143]",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("arrows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// TestRealRuns holds every real run to what holds for all stories.
+// TestRealRuns checks in every real run what must hold for all stories.
 func TestRealRuns(t *testing.T) {
 	for _, name := range real {
 		t.Run(name, func(t *testing.T) {
@@ -126,28 +130,30 @@ func TestRealRuns(t *testing.T) {
 	}
 }
 
-// TestEveryMoment counts: each time that a result holds is an event.
+// TestEveryMoment counts: each time in a result is an event.
 func TestEveryMoment(t *testing.T) {
 	for _, name := range real {
 		r := golden(t, name)
 		s := Build(r)
 		for i := range r.Threads {
 			st := r.Threads[i].Stages
-			for _, at := range []*int64{st.Requested, st.PickedUp, st.FirstRun, st.Created, st.Woken, st.Function, st.StopAsked, st.StopSeen, st.Exited, st.StopReturned, st.Freed} {
+			for _, at := range []*int64{st.Requested, st.PickedUp, st.FirstRun, st.Created, st.Woken, st.Function, st.StopAsked,
+				st.StopSeen, st.Exited, st.StopReturned, st.Freed} {
 				if at != nil && !slices.ContainsFunc(s.Events, func(e Event) bool { return e.At == *at }) {
 					t.Errorf("%s: no event at %s of %s", name, Moment(*at), r.Threads[i].Name)
 				}
 			}
 		}
 		for i := range r.Signals {
-			if at := r.Signals[i].SentNS; !slices.ContainsFunc(s.Events, func(e Event) bool { return e.At == at && e.Moment == "sent_ns" }) {
+			if at := r.Signals[i].SentNS; !slices.ContainsFunc(s.Events,
+				func(e Event) bool { return e.At == at && e.Moment == "sent_ns" }) {
 				t.Errorf("%s: no event for the signal at %s", name, Moment(at))
 			}
 		}
 	}
 }
 
-// check holds a story to what its readers rely on.
+// check checks a story for what its readers rely on.
 func check(t *testing.T, s *Story) {
 	t.Helper()
 	lane := func(i, low int) {
@@ -217,8 +223,7 @@ func plainText(t *testing.T, texts ...string) {
 	}
 }
 
-// FuzzBuild takes real results apart: any JSON that is a result makes a story
-// that holds together.
+// FuzzBuild mutates real results: any JSON that is a result makes a consistent story.
 func FuzzBuild(f *testing.F) {
 	for _, name := range real {
 		b := readGolden(f, name)
@@ -236,8 +241,7 @@ func FuzzBuild(f *testing.F) {
 	})
 }
 
-// TestGaps takes each moment out of the demo in turn: what is not seen leaves
-// a gap and nothing else.
+// TestGaps removes each moment of the demo in turn: a moment that was not seen leaves a gap and nothing else.
 func TestGaps(t *testing.T) {
 	var tree any
 	if err := json.Unmarshal(readGolden(t, "demo"), &tree); err != nil {
@@ -287,12 +291,14 @@ func TestUnordered(t *testing.T) {
 	n := func(v int64) *int64 { return &v }
 	r := &result.Result{
 		Threads: []result.Thread{
-			{Name: "back", PID: 5, Stages: result.ThreadStages{Requested: n(9), PickedUp: n(3), Function: n(math.MinInt64), Exited: n(math.MaxInt64), Freed: n(1)}},
+			{Name: "back", PID: 5, Stages: result.ThreadStages{Requested: n(9), PickedUp: n(3), Function: n(math.MinInt64),
+				Exited: n(math.MaxInt64), Freed: n(1)}},
 			{Name: "same", PID: 5, Requester: result.Task{Comm: "back", PID: 5}, Stages: result.ThreadStages{Requested: n(4)}},
 			{Name: "none", Ended: "not created: -ENOMEM", Stages: result.ThreadStages{Requested: n(4)}},
 			{Name: "lost", PID: 6},
 		},
-		Signals:  []result.Signal{{SentNS: 10, ConsumedNS: n(2), From: result.Task{Comm: "x", PID: 5}, To: result.Task{Comm: "y", PID: 6}}},
+		Signals: []result.Signal{{SentNS: 10, ConsumedNS: n(2), From: result.Task{Comm: "x", PID: 5},
+			To: result.Task{Comm: "y", PID: 6}}},
 		Requests: []result.Request{{Helper: &result.Helper{PID: 5}}, {Stages: result.RequestStages{Exited: n(3)}}},
 	}
 	s := Build(r)
@@ -311,12 +317,13 @@ func TestUnordered(t *testing.T) {
 	}
 }
 
-// TestCrowdOnOneLane: calls without an end do not make a lane as high as a tower.
+// TestCrowdOnOneLane: calls without an end do not make a lane grow without bound.
 func TestCrowdOnOneLane(t *testing.T) {
 	r := &result.Result{}
 	for i := range int64(1000) {
 		at := i
-		r.Requests = append(r.Requests, result.Request{Name: "x", By: result.Task{Comm: "a", PID: 9}, Stages: result.RequestStages{Asked: &at}})
+		r.Requests = append(r.Requests,
+			result.Request{Name: "x", By: result.Task{Comm: "a", PID: 9}, Stages: result.RequestStages{Asked: &at}})
 	}
 	s := Build(r)
 	check(t, s)
@@ -325,10 +332,10 @@ func TestCrowdOnOneLane(t *testing.T) {
 	}
 }
 
-// TestDeafTarget: who is sent a signal and never does a thing has a lane all the
-// same, and the arrow lands there.
-func TestDeafTarget(t *testing.T) {
-	s := Build(&result.Result{Signals: []result.Signal{{Name: "SIGUSR1", From: result.Task{Comm: "a", PID: 1000}, To: result.Task{Comm: "b", PID: 2000}, Outcome: result.Ignored}}})
+// TestSilentTarget: a task that is sent a signal and never does anything has a lane too, and the arrow lands there.
+func TestSilentTarget(t *testing.T) {
+	s := Build(&result.Result{Signals: []result.Signal{{Name: "SIGUSR1", From: result.Task{Comm: "a", PID: 1000},
+		To: result.Task{Comm: "b", PID: 2000}, Outcome: result.Ignored}}})
 	check(t, s)
 	if len(s.Arrows) != 1 || len(s.Lanes) != 2 || s.Lanes[s.Arrows[0].To.Lane].PID != 2000 {
 		t.Errorf("arrows %+v, lanes %q", s.Arrows, titles(s))

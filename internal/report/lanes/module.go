@@ -12,18 +12,18 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// module is the life of a module on a lane of its own, and the calls that load
-// and free it.
+// module draws the life of a module in a lane of its own, and the calls that load and free it.
 func (b *builder) module(m *result.Module) {
 	if m.LoadedNS == nil && m.FreedNS == nil && len(m.Refs) == 0 {
-		return // the trace knows nothing of it
+		return // the trace knows nothing about it
 	}
 	name := Short(m.Name)
 	subject := b.subject("module", name, m)
 	lane := b.lane(name, 0, Module, m.Background)
 	b.story.Lanes[lane].Subject = subject
 	moment := func(at *int64, who int, moment, what, how string, tone Tone) int {
-		return b.event(Event{At: *at, Lane: who, Subject: subject, Moment: moment, What: what, How: how, Tone: tone, Background: m.Background})
+		return b.event(Event{At: *at, Lane: who, Subject: subject, Moment: moment, What: what, How: how, Tone: tone,
+			Background: m.Background})
 	}
 	if m.LoadedNS != nil {
 		by := b.who(m.By, *m.LoadedNS, m.Background)
@@ -53,13 +53,13 @@ func (b *builder) module(m *result.Module) {
 			verb = "drops a reference to "
 		}
 		how := join(", ", fmt.Sprintf("%d now", ref.Count), inSite(ref.By.Site))
-		b.point(moment(&ref.AtNS, b.who(&ref.By, ref.AtNS, m.Background), fmt.Sprintf("refs[%d].at_ns", i), verb+name, how, ""))
+		b.point(moment(&ref.AtNS, b.who(&ref.By, ref.AtNS, m.Background), fmt.Sprintf("refs[%d].at_ns", i), verb+name, how,
+			""))
 	}
 }
 
-// initEnd is when the load was over: the length of init is known, but not when
-// it began, which is some time after the module was there. What do_init_module
-// does after it, dropping its own reference, is a bound from below.
+// initEnd is when the load finished. The duration of init is known, but not when init began, which is some time after
+// the module appeared. What do_init_module does after init, dropping its own reference, is a lower bound.
 func initEnd(m *result.Module) int64 {
 	end := *m.LoadedNS + initNS(m)
 	for i := range m.Refs {
@@ -86,7 +86,7 @@ func loadWords(m *result.Module) (string, Tone) {
 	}
 	switch {
 	case slices.Contains(m.Unknown, "init_ret") && slices.Contains(m.Unknown, "loaded"):
-		return "what its init returned is not known", Warn
+		return "the return value of its init is not known", Warn
 	case m.InitRet < 0:
 		return join(", ", took, fmt.Sprintf("returned %d", m.InitRet), needs), Bad
 	case !m.Loaded:
@@ -117,7 +117,8 @@ func (b *builder) signal(s *result.Signal) {
 	}
 	how = join(": ", join(" ", how, inSite(s.Site)), reason)
 	sent := b.event(Event{
-		At: s.SentNS, Lane: from, Subject: subject, Moment: "sent_ns", What: what, How: how, Tone: tone, Point: true, Background: s.Background,
+		At: s.SentNS, Lane: from, Subject: subject, Moment: "sent_ns", What: what, How: how, Tone: tone, Point: true,
+		Background: s.Background,
 	})
 	end := End{Lane: to, At: s.SentNS}
 	if s.ConsumedNS != nil {
@@ -131,7 +132,8 @@ func (b *builder) signal(s *result.Signal) {
 		}))
 		end.At = max(s.SentNS, *s.ConsumedNS)
 	}
-	b.arrow(Arrow{Link: LinkSignal, Name: name, Outcome: outcome, Tone: tone, From: End{Lane: from, At: s.SentNS}, To: end, Event: sent})
+	b.arrow(Arrow{Link: LinkSignal, Name: name, Outcome: outcome, Tone: tone, From: End{Lane: from, At: s.SentNS},
+		To: end, Event: sent})
 }
 
 func outcomeTone(o result.Outcome) Tone {
@@ -144,9 +146,8 @@ func outcomeTone(o result.Outcome) Tone {
 	return Warn
 }
 
-// crash puts a report of the kernel on the lane of the task that it names, where
-// that is known to have ended: the console's clock is not the trace's, so the
-// end of the task that the kernel killed is the one moment that both share.
+// crash puts a kernel report into the lane of the task that it names, if that task is known to have ended. The
+// console's clock is not the trace's clock, so the end of the killed task is the one moment that both share.
 func (b *builder) crash(c *result.Crash) {
 	if c.Task == nil || c.Class != result.Oops {
 		return
@@ -168,11 +169,12 @@ func (b *builder) crash(c *result.Crash) {
 		if at := b.exitOf(s.lane); at != nil {
 			s.to = *at
 		}
-		b.point(b.event(Event{At: min(at, s.to), Lane: s.lane, Subject: subject, Moment: "crash", What: Short(c.Title), How: "the kernel killed it", Tone: Bad}))
+		b.point(b.event(Event{At: min(at, s.to), Lane: s.lane, Subject: subject, Moment: "crash", What: Short(c.Title),
+			How: "the kernel killed it", Tone: Bad}))
 	}
 }
 
-// exitOf is when the thread on a lane exited.
+// exitOf is when the thread in a lane exited.
 func (b *builder) exitOf(lane int) *int64 {
 	for i := range b.story.Events {
 		if e := &b.story.Events[i]; e.Lane == lane && e.Moment == "exited" {

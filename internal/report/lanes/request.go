@@ -16,7 +16,7 @@ import (
 type call struct {
 	*builder
 	q       *result.Request
-	by      int // who asked
+	by      int // who called it
 	helper  int // the lane of the helper, or -1
 	subject int
 	name    string
@@ -46,21 +46,23 @@ func (c *call) moment(at *int64, lane int, moment, what, how string, tone Tone) 
 	if at == nil {
 		return -1
 	}
-	return c.event(Event{At: *at, Lane: lane, Subject: c.subject, Moment: moment, What: what, How: how, Tone: tone, Background: c.q.Background})
+	return c.event(Event{At: *at, Lane: lane, Subject: c.subject, Moment: moment, What: what, How: how, Tone: tone,
+		Background: c.q.Background})
 }
 
 // ask is the caller's side.
 func (c *call) ask(began *int64) {
 	q, s := c.q, &c.q.Stages
 	asked := c.moment(began, c.by, "asked", c.name, inSite(q.By.Site), "")
-	const worth = 1_000_000 // ns; below this the limiter is no news
+	const worth = 1_000_000 // ns; a shorter delay by the limiter is not worth mentioning
 	if q.ThrottledNS != nil && *q.ThrottledNS >= worth {
-		c.point(c.moment(s.Throttled, c.by, "throttled", "passes the limiter of helpers", "after "+Moment(*q.ThrottledNS), Warn))
+		c.point(c.moment(s.Throttled, c.by, "throttled", "passes the limiter of helpers", "after "+Moment(*q.ThrottledNS),
+			Warn))
 	}
 	if s.Queued != nil && *s.Queued != *began {
 		c.point(c.moment(s.Queued, c.by, "queued", "has its helper queued", "", ""))
 	}
-	c.point(c.moment(s.Duplicate, c.by, "duplicate", "comes back from waiting for another request of the name", "", ""))
+	c.point(c.moment(s.Duplicate, c.by, "duplicate", "has waited for another request with the same name", "", ""))
 	how, tone := after(began, s.Returned), Tone("")
 	if q.Returned != nil {
 		how = join(", ", fmt.Sprintf("returned %d: %s", *q.Returned, Short(q.Meaning)), how)
@@ -68,12 +70,12 @@ func (c *call) ask(began *int64) {
 			tone = Warn
 		}
 	}
-	c.moment(s.Returned, c.by, "returned", c.name+" is back", how, tone)
+	c.moment(s.Returned, c.by, "returned", c.name+" returns", how, tone)
 	if s.Returned == nil {
 		e := &c.story.Events[asked]
-		e.How, e.Tone = join(", ", "still waits", e.How), Bad
+		e.How, e.Tone = join(", ", "still waiting", e.How), Bad
 		if slices.Contains(q.Unknown, "returned") {
-			e.How, e.Tone = "what it returned is not known", Warn
+			e.How, e.Tone = "its return value is not known", Warn
 		}
 	}
 	c.segment(c.by, Ask, c.name, *began, s.Returned, asked)
@@ -81,10 +83,12 @@ func (c *call) ask(began *int64) {
 		return
 	}
 	if born := earliest(s.Forked, s.Exec); born != nil {
-		c.arrow(Arrow{Link: LinkAsk, Name: "", From: End{Lane: c.by, At: *began}, To: End{Lane: c.helper, At: *born}, Event: asked})
+		c.arrow(Arrow{Link: LinkAsk, Name: "", From: End{Lane: c.by, At: *began}, To: End{Lane: c.helper, At: *born},
+			Event: asked})
 	}
 	if ended := earliest(s.Exited, s.Waited); q.Wait && ended != nil && s.Returned != nil && *s.Returned >= *ended {
-		c.arrow(Arrow{Link: LinkAnswer, Name: c.exit(), From: End{Lane: c.helper, At: *ended}, To: End{Lane: c.by, At: *s.Returned}, Tone: c.exitTone(), Event: asked})
+		c.arrow(Arrow{Link: LinkAnswer, Name: c.exit(), From: End{Lane: c.helper, At: *ended},
+			To: End{Lane: c.by, At: *s.Returned}, Tone: c.exitTone(), Event: asked})
 	}
 }
 
@@ -93,7 +97,7 @@ func (c *call) run() {
 	s, h := &c.q.Stages, c.q.Helper
 	command := Short(strings.Join(h.Argv, " "))
 	command = cmp.Or(command, Short(h.Path))
-	forked := c.moment(s.Forked, c.helper, "forked", "is forked by a worker of the kernel", after(s.Queued, s.Forked), "")
+	forked := c.moment(s.Forked, c.helper, "forked", "is forked by a kernel worker", after(s.Queued, s.Forked), "")
 	run := c.moment(s.Exec, c.helper, "exec", "executes "+command, after(earliest(s.Forked, s.Queued), s.Exec), "")
 	end := earliest(s.Exited, s.Waited)
 	exited := c.moment(end, c.helper, "exited", "ends", join(", ", c.exit(), after(s.Exec, end)), c.exitTone())
@@ -112,7 +116,7 @@ func (c *call) run() {
 	}
 }
 
-// point marks an event that is no end of a segment; -1 is none.
+// point marks an event at which no segment begins or ends; -1 is none.
 func (b *builder) point(event int) {
 	if event >= 0 {
 		b.story.Events[event].Point = true

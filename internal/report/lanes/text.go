@@ -15,22 +15,23 @@ const (
 	maxPlain = 8 << 10 // values of fields, messages
 )
 
-// Plain makes a text of the guest harmless: control characters (but for line
-// breaks and tabs), invisible and direction-changing ones and invalid UTF-8
-// become escapes. Of a very long text the beginning is left, and how long it is.
+// Plain makes text from the guest harmless: control characters (except line breaks and tabs), invisible ones, those
+// that change direction, and invalid UTF-8 become escapes. A very long text keeps its beginning and a note of its
+// length.
 func Plain(s string) string { return bounded(s, maxPlain, true) }
 
 // Short is Plain for names: on one line, and shorter.
 func Short(s string) string { return bounded(s, maxShort, false) }
 
-// Lines is Plain for text of many lines, a log. Of more than limit bytes the
-// beginning and the end are left, and how much is not.
+// Lines is Plain for a text of many lines, such as a log. A text longer than limit bytes keeps its beginning and its
+// end, and says how much is missing.
 func Lines(s string, limit int) string {
 	if len(s) <= limit {
 		return escape(s, true)
 	}
 	half := limit / 2
-	return escape(s[:half], true) + fmt.Sprintf("\n\n… %d bytes are not shown …\n\n", len(s)-2*half) + escape(s[len(s)-half:], true)
+	return escape(s[:half], true) + fmt.Sprintf("\n\n… %d bytes are not shown …\n\n", len(s)-2*half) +
+		escape(s[len(s)-half:], true)
 }
 
 func bounded(s string, limit int, lines bool) string {
@@ -44,7 +45,7 @@ func bounded(s string, limit int, lines bool) string {
 	return escape(s[:cut], lines) + fmt.Sprintf("… (%d bytes)", len(s))
 }
 
-// escape lets through what is printable, and line breaks and tabs with lines.
+// escape lets through printable characters and, if lines, line breaks and tabs.
 func escape(s string, lines bool) string {
 	if isPlain(s) {
 		return s
@@ -57,7 +58,7 @@ func escape(s string, lines bool) string {
 			fmt.Fprintf(&b, `\x%02x`, s[i])
 		case lines && (r == '\n' || r == '\t'):
 			b.WriteRune(r)
-		case lines && r == '\r': // the end of a console's line
+		case lines && r == '\r': // the end of a console line
 		case r < 0x100 && unicode.IsControl(r):
 			fmt.Fprintf(&b, `\x%02x`, r)
 		case !unicode.IsPrint(r) && r != ' ':
@@ -81,7 +82,7 @@ func isPlain(s string) bool {
 
 const tabWidth = 8
 
-// Untab sets tabs to columns, as an editor shows them.
+// Untab expands tabs to columns, as an editor shows them.
 func Untab(s string) string {
 	if !strings.Contains(s, "\t") {
 		return s
@@ -101,7 +102,7 @@ func Untab(s string) string {
 	return b.String()
 }
 
-// join strings the parts that are there.
+// join joins the parts that are not empty.
 func join(sep string, parts ...string) string {
 	var there []string
 	for _, p := range parts {

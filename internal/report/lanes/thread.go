@@ -34,12 +34,13 @@ func (b *builder) thread(i int, t *result.Thread) {
 	l.stages()
 }
 
-// moment adds an event of this thread, -1 where it was not seen.
+// moment adds an event of this thread, and returns -1 if it was not seen.
 func (l *life) moment(at *int64, lane int, moment, what, how string, tone Tone) int {
 	if at == nil {
 		return -1
 	}
-	return l.event(Event{At: *at, Lane: lane, Subject: l.subject, Moment: moment, What: what, How: how, Tone: tone, Background: l.t.Background})
+	return l.event(Event{At: *at, Lane: lane, Subject: l.subject, Moment: moment, What: what, How: how, Tone: tone,
+		Background: l.t.Background})
 }
 
 // link draws an arrow between two moments that were both seen.
@@ -47,7 +48,8 @@ func (l *life) link(kind Link, name string, event, fromLane int, from *int64, to
 	if from == nil || to == nil || event < 0 {
 		return
 	}
-	l.arrow(Arrow{Link: kind, Name: name, From: End{Lane: fromLane, At: *from}, To: End{Lane: toLane, At: *to}, Event: event})
+	l.arrow(Arrow{Link: kind, Name: name, From: End{Lane: fromLane, At: *from}, To: End{Lane: toLane, At: *to},
+		Event: event})
 }
 
 // birth goes from the request to the thread's function.
@@ -77,12 +79,13 @@ func (l *life) birth() {
 	} else {
 		l.link(LinkAsk, "", asked, asker, s.Requested, l.lane, s.FirstRun)
 	}
-	first := l.moment(s.FirstRun, l.lane, "first_run", "runs for the first time", join(", ", "in kthread()", after(s.PickedUp, s.FirstRun)), "")
+	first := l.moment(s.FirstRun, l.lane, "first_run", "runs for the first time",
+		join(", ", "in kthread()", after(s.PickedUp, s.FirstRun)), "")
 	how, tone := after(s.Requested, s.Created), Tone("")
 	if t.CreateRet != nil && *t.CreateRet != 0 {
 		how, tone = fmt.Sprintf("returned %d", *t.CreateRet), Bad
 	}
-	l.moment(s.Created, asker, "created", "has its kthread "+l.name, how, tone)
+	l.moment(s.Created, asker, "created", "gets its kthread "+l.name, how, tone)
 	l.link(LinkAnswer, "", first, l.lane, s.FirstRun, asker, s.Created)
 	waker := -1
 	if s.Woken != nil {
@@ -96,12 +99,12 @@ func (l *life) birth() {
 	l.link(LinkWake, "", woken, waker, s.Woken, l.lane, earliest(s.Function))
 }
 
-// createEnd is when kthread_create came back, nil while it waits.
+// createEnd is when kthread_create returned, nil if it still waits.
 func (l *life) createEnd() *int64 {
 	if l.t.Stages.Created == nil && l.t.PID == 0 {
-		return l.t.Stages.Requested // it failed, nobody saw when
+		return l.t.Stages.Requested // it failed, but nobody saw when
 	}
-	if l.t.Stages.Created == nil { // not recorded, or a worker's creation
+	if l.t.Stages.Created == nil { // not recorded, or the creation of a worker
 		return earliest(l.t.Stages.Woken, l.t.Stages.Requested)
 	}
 	return l.t.Stages.Created
@@ -122,13 +125,13 @@ func (l *life) stops() {
 			l.story.Events[asked].How = join(", ", "did not return", inSite(stop.By.Site))
 			l.story.Events[asked].Tone = Bad
 			if slices.Contains(t.Unknown, "stop_returned") {
-				l.story.Events[asked].How, l.story.Events[asked].Tone = "when it came back is not known", Warn
+				l.story.Events[asked].How, l.story.Events[asked].Tone = "when kthread_stop returned is not known", Warn
 			}
 		} else if i > 0 {
 			tone = Warn
 		}
 		l.segment(by, Stop, "stop "+l.name, stop.AskedNS, stop.ReturnedNS, asked)
-		l.moment(stop.ReturnedNS, by, fmt.Sprintf("stop_calls[%d].returned_ns", i), name+" is back", how, tone)
+		l.moment(stop.ReturnedNS, by, fmt.Sprintf("stop_calls[%d].returned_ns", i), name+" returns", how, tone)
 		seen := s.StopSeen
 		if seen == nil || *seen < stop.AskedNS {
 			seen = s.Exited
@@ -142,17 +145,17 @@ func (l *life) stops() {
 	}
 }
 
-// end goes from the stop to the last reference.
+// end goes from the stop request to the last reference.
 func (l *life) end() {
 	t, s := l.t, &l.t.Stages
-	l.moment(s.StopSeen, l.lane, "stop_seen", "sees that it is to stop", after(s.StopAsked, s.StopSeen), "")
+	l.moment(s.StopSeen, l.lane, "stop_seen", "sees the stop request", after(s.StopAsked, s.StopSeen), "")
 	tone := Tone("")
 	if t.Result != 0 {
 		tone = Warn
 	}
 	exited := l.moment(s.Exited, l.lane, "exited", Short(t.Ended), l.howEnded(), tone)
 	l.moment(s.Freed, l.lane, "freed", "is freed", after(s.Exited, s.Freed), "")
-	l.moment(s.ModuleFreed, l.lane, "module_freed", "lives on, and the module of its function is freed", "", Bad)
+	l.moment(s.ModuleFreed, l.lane, "module_freed", "is still alive when its function's module is freed", "", Bad)
 	if exited >= 0 {
 		l.story.Events[exited].Point = true
 	}
@@ -171,8 +174,7 @@ func (l *life) howEnded() string {
 	return ""
 }
 
-// stages are the segments of the thread's own lane. A moment that was not seen
-// lets the stage before it go on.
+// stages are the segments in the thread's own lane. If a moment was not seen, the stage before it continues.
 func (l *life) stages() {
 	if l.lane < 0 {
 		return
@@ -184,8 +186,10 @@ func (l *life) stages() {
 		name  string
 	}
 	marks := []mark{
-		{s.Requested, Requested, "requested"}, {s.PickedUp, Creating, "kthreadd creates it"}, {s.FirstRun, Created, "asleep until woken"},
-		{s.Woken, Woken, "woken"}, {s.Function, Function, Short(l.t.Function)}, {s.Exited, Ended, "ended, not freed"}, {s.Freed, "", ""},
+		{s.Requested, Requested, "requested"}, {s.PickedUp, Creating, "kthreadd creates it"},
+		{s.FirstRun, Created, "asleep until woken"},
+		{s.Woken, Woken, "woken"}, {s.Function, Function, Short(l.t.Function)}, {s.Exited, Ended, "ended, not freed"},
+		{s.Freed, "", ""},
 	}
 	if s.StopAsked != nil && (s.Exited == nil || *s.StopAsked < *s.Exited) {
 		marks = append(marks, mark{s.StopAsked, Stopping, "stopping"})
@@ -206,7 +210,7 @@ func (l *life) stages() {
 	}
 }
 
-// eventOf is this thread's event at a moment: the last one that was added.
+// eventOf is this thread's last event at a moment.
 func (l *life) eventOf(at int64) int {
 	events := l.story.Events
 	for i := len(events) - 1; i >= 0 && events[i].Subject == l.subject; i-- {
@@ -231,7 +235,7 @@ func (l *life) parks() {
 			if p.Ret != nil {
 				how = join(", ", fmt.Sprintf("returned %d", *p.Ret), how)
 			}
-			l.moment(p.ReturnedNS, by, path+"returned_ns", name+" is back", how, "")
+			l.moment(p.ReturnedNS, by, path+"returned_ns", name+" returns", how, "")
 			l.link(LinkPark, "", asked, by, p.AskedNS, l.lane, p.ParkedNS)
 		}
 		parked := l.moment(p.ParkedNS, l.lane, path+"parked_ns", "is parked", after(p.AskedNS, p.ParkedNS), "")
@@ -262,7 +266,7 @@ func (l *life) works() {
 		if started >= 0 {
 			l.segment(l.lane, Work, name, *w.StartedNS, w.EndedNS, started)
 		}
-		l.moment(w.EndedNS, l.lane, path+"ended_ns", "has done work "+name, after(w.StartedNS, w.EndedNS), "")
+		l.moment(w.EndedNS, l.lane, path+"ended_ns", "finishes work "+name, after(w.StartedNS, w.EndedNS), "")
 		l.link(LinkWork, "", queued, by, w.QueuedNS, l.lane, w.StartedNS)
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// TestShaft: what is drawn of an arrow is a piece of its whole curve, and all of
-// it that is in sight.
+// TestShaft: what is drawn of an arrow is a piece of its whole curve, and includes everything visible.
 func TestShaft(t *testing.T) {
 	tb := open(t, golden(t, "demo"), wide, tall)
-	for _, y := range [][2]int{{60, 200}, {200, 60}, {-5000, 9000}, {9000, -5000}, {100, 40_000}, {-40_000, 100}, {100, 100}} {
+	for _, y := range [][2]int{{60, 200}, {200, 60}, {-5000, 9000}, {9000, -5000}, {100, 40_000}, {-40_000, 100},
+		{100, 100}} {
 		off := eval[float64](tb, fmt.Sprintf(`(() => {
 			const k = kmodlab, f = k.frame(), e = {x1: 300, y1: %d, x2: 700, y2: %d};
 			e.down = e.y2 > e.y1;
@@ -27,7 +27,7 @@ func TestShaft(t *testing.T) {
 			return Math.max(off, Math.abs(cut(s.y[0]) - cut(y[0])), Math.abs(cut(s.y[3]) - cut(y[3])));
 		})()`, y[0], y[1]))
 		if y[0] == y[1] {
-			continue // across, where y tells no place: it has only to be a number
+			continue // horizontal, so y determines no place: it only has to be a number
 		}
 		if !(off < 0.5) {
 			t.Errorf("from %d to %d it is %.2f pixels beside the curve", y[0], y[1], off)
@@ -35,7 +35,7 @@ func TestShaft(t *testing.T) {
 	}
 }
 
-// TestCrowd: of a crowd of arrows not each is drawn, of few each is.
+// TestCrowd: of many arrows not all are drawn, of few all are.
 func TestCrowd(t *testing.T) {
 	const curves = `(() => {
 		const k = kmodlab, ctx = k.ctx, whole = ctx.bezierCurveTo;

@@ -13,8 +13,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// many is the demo, one after the other, until there are about n events: with
-// pids and times of their own, and all stacks.
+// many repeats the demo until there are about n events, each time with its own pids and times, and all stacks.
 func many(b testing.TB, n int) *result.Result {
 	b.Helper()
 	one := golden(b, "demo")
@@ -53,7 +52,8 @@ func shift(r *result.Result, by int64, pid int) {
 		s := &t.Stages
 		t.PID += pid
 		task(&t.Requester, t.WokenBy, t.StoppedBy)
-		at(s.Requested, s.PickedUp, s.FirstRun, s.Created, s.Woken, s.Function, s.StopAsked, s.StopSeen, s.Exited, s.StopReturned, s.Freed)
+		at(s.Requested, s.PickedUp, s.FirstRun, s.Created, s.Woken, s.Function, s.StopAsked, s.StopSeen, s.Exited,
+			s.StopReturned, s.Freed)
 		for j := range t.StopCalls {
 			task(&t.StopCalls[j].By)
 			at(&t.StopCalls[j].AskedNS, t.StopCalls[j].ReturnedNS)
@@ -110,7 +110,7 @@ func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return l
 
 var _ io.Writer = (*counter)(nil)
 
-// watchHeap returns what says the largest heap seen so far.
+// watchHeap returns a function that returns the largest heap seen so far.
 func watchHeap() func() uint64 {
 	var most uint64
 	done := make(chan struct{})
@@ -146,7 +146,8 @@ func BenchmarkPage(b *testing.B) {
 	r := many(b, 10_000)
 	for b.Loop() {
 		tb := open(b, r, wide, tall)
-		b.ReportMetric(eval[float64](tb, "performance.getEntriesByName('first-contentful-paint')[0].startTime"), "first-paint-ms")
+		b.ReportMetric(eval[float64](tb, "performance.getEntriesByName('first-contentful-paint')[0].startTime"),
+			"first-paint-ms")
 		b.ReportMetric(eval[float64](tb, "kmodlab.painted"), "timeline-ms")
 		b.ReportMetric(eval[float64](tb, "kmodlab.model.story.events.length"), "events")
 		for _, scale := range []string{"steps", "time"} {
@@ -158,7 +159,7 @@ func BenchmarkPage(b *testing.B) {
 	}
 }
 
-// zoomSteps presses + that often, and gives the median of what each took.
+// zoomSteps presses + n times, and returns the median duration.
 const zoomSteps = `(async () => {
 	const took = [];
 	for (let i = 0; i < %d; i++) {
@@ -173,7 +174,7 @@ const zoomSteps = `(async () => {
 	return took.sort((a, b) => a - b)[took.length >> 1];
 })()`
 
-// searchTime is from the last key to the list that shows what was found.
+// searchTime is the time from the last key to the list that shows what was found.
 const searchTime = `(async () => {
 	const box = document.getElementById("search"), begin = performance.now();
 	box.value = "sigusr1";

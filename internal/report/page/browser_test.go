@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 
 var errNoChromium = errors.New("no chromium: type scripts/setup.sh test (or apt-get install chromium)")
 
-// patience is for a browser that hangs; nothing is measured by it.
+// patience is for a browser that hangs; it measures nothing.
 const patience = 2 * time.Minute
 
 func startBrowser() {
@@ -53,7 +53,7 @@ func startBrowser() {
 		browser.err = errNoChromium
 		return
 	}
-	silence := func(string, ...any) {} // of a protocol that is newer than its package
+	silence := func(string, ...any) {} // about a protocol newer than its package
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox)
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stopBrowser := chromedp.NewContext(alloc, chromedp.WithErrorf(silence), chromedp.WithLogf(silence))
@@ -61,7 +61,7 @@ func startBrowser() {
 	browser.err = chromedp.Do(ctx)
 }
 
-// tab is one page in the browser, and what it did that no page should.
+// tab is one page in the browser, and any action that no page should take.
 type tab struct {
 	t   testing.TB
 	ctx context.Context
@@ -81,9 +81,8 @@ func call[P, R any](cmd cdp.Command[P, R], params P) step {
 	})
 }
 
-// open shows the page of r. The test fails at its end when the page wrote to the
-// console, threw, opened a dialog, violated its policy, or asked for anything but
-// itself.
+// open shows the page of r. The test fails at its end if the page wrote to the console, threw, opened a dialog,
+// violated its policy, or requested anything but itself.
 func open(t testing.TB, r *result.Result, width, height int64, before ...step) *tab {
 	t.Helper()
 	var b bytes.Buffer
@@ -120,7 +119,8 @@ func openFile(t testing.TB, content []byte, width, height int64, before ...step)
 	if err := chromedp.Listen(ctx, tb.watch); err != nil {
 		t.Fatal(err)
 	}
-	tb.do(call(network.Enable, network.EnableParams{}), call(cdplog.Enable, cdp.Empty{}), call(runtime.Enable, cdp.Empty{}),
+	tb.do(call(network.Enable, network.EnableParams{}), call(cdplog.Enable, cdp.Empty{}),
+		call(runtime.Enable, cdp.Empty{}),
 		chromedp.EmulateViewport(width, height))
 	tb.do(append(before, chromedp.Navigate(tb.url))...)
 	return tb
@@ -176,8 +176,8 @@ func eval[T any](tb *tab, expression string) T {
 	return v
 }
 
-// wait waits until an expression holds. (chromedp.Poll makes a function of it in
-// the page, which the page's policy forbids.)
+// wait waits until an expression is true. (chromedp.Poll turns it into a function in the page, which the page's policy
+// forbids.)
 func (tb *tab) wait(expression string) {
 	tb.t.Helper()
 	for !eval[bool](tb, "Boolean("+expression+")") {
@@ -188,13 +188,13 @@ func (tb *tab) wait(expression string) {
 	}
 }
 
-// settle waits until what was asked for is drawn.
+// settle waits until everything requested is drawn.
 func (tb *tab) settle() {
 	tb.t.Helper()
 	eval[bool](tb, "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
 }
 
-// want compares an expression's value with what it should be.
+// want compares an expression's value with the expected one.
 func want[T comparable](tb *tab, expression string, value T) {
 	tb.t.Helper()
 	if got := eval[T](tb, expression); got != value {

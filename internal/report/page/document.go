@@ -28,7 +28,7 @@ type document struct {
 	Dropped  result.Dropped    `json:"dropped"`
 }
 
-// module is a row of the table of modules; its life is in the story.
+// module is a row of the table of modules; the story has its life.
 type module struct {
 	Name       string   `json:"name"`
 	Depends    []string `json:"depends"`
@@ -40,7 +40,7 @@ type module struct {
 	Background bool     `json:"background"`
 }
 
-// Bounds of what a page shows; the JSON has all.
+// Bounds of what a page shows; the JSON has everything.
 const (
 	maxLog  = 256 << 10 // bytes of the console, and of a command's output
 	maxList = 2000      // members of a list
@@ -53,23 +53,25 @@ func newDocument(r *result.Result) *document {
 	}
 	for i := range r.Modules {
 		m := &r.Modules[i]
-		d.Modules = append(d.Modules, module{m.Name, m.Depends, m.InitMS, m.InitRet, m.Loaded, m.Unloaded, m.Refcount, m.Background})
+		d.Modules = append(d.Modules, module{m.Name, m.Depends, m.InitMS, m.InitRet, m.Loaded, m.Unloaded, m.Refcount,
+			m.Background})
 	}
 	story := d.Story
-	d.Story = nil // is plain already
+	d.Story = nil // already plain
 	plain(reflect.ValueOf(d).Elem())
 	d.Story = story
 	for _, c := range r.Commands[:min(len(r.Commands), maxList)] {
 		d.Commands = append(d.Commands, result.Command{
-			Argv: []string{lanes.Plain(strings.Join(c.Argv, " "))}, Output: lanes.Lines(c.Output, maxLog), Exit: c.Exit, MS: c.MS, Cached: c.Cached,
+			Argv: []string{lanes.Plain(strings.Join(c.Argv, " "))}, Output: lanes.Lines(c.Output, maxLog), Exit: c.Exit,
+			MS: c.MS, Cached: c.Cached,
 		})
 	}
 	d.Console = lanes.Lines(r.Console, maxLog)
 	return d
 }
 
-// plain makes every text below v harmless (lanes.Plain) and every list bounded.
-// What v points to is not changed but replaced.
+// plain makes every text below v harmless (lanes.Plain) and bounds every list. It replaces what v points to instead of
+// changing it.
 func plain(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:

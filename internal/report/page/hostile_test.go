@@ -18,15 +18,17 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// payloads are what a module or its author may write. Each would set pwned, open
-// a dialog, ask the network, or turn the text around it.
+// payloads are what a module or its author may write. Each would set pwned, open a dialog, use the network, or reverse
+// the text around it.
 var payloads = []string{
 	`<img src=x onerror="pwned=1;alert(1)">`,
 	`</script><script>pwned=1</script>`,
 	`<!--<script>`, `]]><svg/onload=pwned=1>`, `{{data}}{{script}}{{style}}{{policy}}`,
 	`"><iframe src="http://example.invalid/"></iframe>`,
-	`<style>*{display:none}</style>`, `javascript:pwned=1`, `${pwned=1}`, "`+pwned+`", `%s%n%x`, `__proto__`, `constructor`,
-	"\xff\xfe\x80 not UTF-8", "a\x00b\x1b[31mred\x07\u0085", "\u202egnp.exe\u2066\u200f\u061c", "שלום עולם", "\u2028\u2029\ufeff\ud7ff\U0010ffff",
+	`<style>*{display:none}</style>`, `javascript:pwned=1`, `${pwned=1}`, "`+pwned+`", `%s%n%x`, `__proto__`,
+	`constructor`,
+	"\xff\xfe\x80 not UTF-8", "a\x00b\x1b[31mred\x07\u0085", "\u202egnp.exe\u2066\u200f\u061c", "שלום עולם",
+	"\u2028\u2029\ufeff\ud7ff\U0010ffff",
 	strings.Repeat("long", 2000), "line\nline\r\nline",
 }
 
@@ -64,7 +66,7 @@ func poison(v reflect.Value, n *int) {
 	}
 }
 
-// hostile is a run with parts of several real ones, each text of it poisoned.
+// hostile is a run with parts of several real ones, with every text poisoned.
 func hostile(t *testing.T) *result.Result {
 	r := golden(t, "demo")
 	for _, name := range []string{"null_thread", "sigcases", "no_should_stop"} {
@@ -100,9 +102,10 @@ func TestHostile(t *testing.T) {
 	for _, width := range []int64{wide, phoneW} {
 		t.Run(fmt.Sprint(width), func(t *testing.T) {
 			tb := open(t, r, width, phoneH)
-			tb.do(chromedp.Click(chromedp.CSS("#scale-time")), chromedp.Click(chromedp.CSS("#zoom-in")), chromedp.Click(chromedp.CSS("#scale-steps")))
+			tb.do(chromedp.Click(chromedp.CSS("#scale-time")), chromedp.Click(chromedp.CSS("#zoom-in")),
+				chromedp.Click(chromedp.CSS("#scale-steps")))
 			eval[bool](tb, "(document.querySelectorAll('details').forEach(d => d.open = true), true)")
-			// Every event is looked at, by every way of looking.
+			// Every event is shown, in every way of showing.
 			eval[bool](tb, `(async () => {
 				for (const e of kmodlab.model.story.events) {
 					kmodlab.on.select(e.index);
@@ -119,7 +122,7 @@ func TestHostile(t *testing.T) {
 			want(tb, "document.querySelectorAll('style').length", 1)
 			want(tb, "document.querySelectorAll('a').length", 1)
 			want(tb, "document.body.textContent.includes('<img src=x onerror=')", true)
-			// Nothing invisible that turns text around, no control character.
+			// Nothing invisible that changes the direction of text, no control character.
 			want(tb, `/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffd]/.test(document.documentElement.textContent)`, false)
 			want(tb, "document.documentElement.scrollWidth", int(width))
 			want(tb, "document.getElementById('verdict').getBoundingClientRect().height < 900", true)
@@ -127,8 +130,8 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestHostileBytes looks at the file itself: the data cannot end its element,
-// whoever reads it, and the file is valid UTF-8 of bounded size.
+// TestHostileBytes checks the file itself: the data cannot end its element, whoever reads it, and the file is valid
+// UTF-8 of bounded size.
 func TestHostileBytes(t *testing.T) {
 	var b bytes.Buffer
 	if err := HTML(&b, hostile(t)); err != nil {
@@ -174,7 +177,7 @@ func TestLong(t *testing.T) {
 	want(tb, "document.documentElement.scrollWidth", wide)
 }
 
-// obey holds an evaluation to the page's policy, of which a debugger is free.
+// obey makes an evaluation obey the page's policy, from which a debugger is exempt.
 func obey(p *runtime.EvaluateParams) {
 	no := false
 	p.AllowUnsafeEvalBlockedByCSP = &no
@@ -194,7 +197,8 @@ func TestPolicy(t *testing.T) {
 		`(() => { document.body.setAttribute("onclick", "pwned = 1"); document.body.click(); if (globalThis.pwned === undefined) throw new RangeError(); })()`:                            "",
 	} {
 		tb := open(t, r, wide, tall)
-		got := get(tb, chromedp.Evaluate[string]("(async () => { try { "+expression+"; return 'allowed'; } catch (e) { return e.name; } })()", chromedp.EvalAwaitPromise, obey))
+		got := get(tb,
+			chromedp.Evaluate[string]("(async () => { try { "+expression+"; return 'allowed'; } catch (e) { return e.name; } })()", chromedp.EvalAwaitPromise, obey))
 		if name != "" && got != name || got == "allowed" {
 			t.Errorf("%s: %s; want %s", expression, got, name)
 		}

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 
-// Package page writes a result.Result as one HTML file that needs nothing else:
-// a timeline of lanes to zoom and search, the list of events beside it, verdict,
-// crash reports and logs.
+// Package page writes a result.Result as one HTML file that needs nothing else: a timeline of lanes to zoom and search,
+// the list of events beside it, the verdict, crash reports and logs.
 //
-// Whatever a module or its author wrote travels as JSON in an element that no
-// browser executes, and the page's code puts it into the document as text only. A
-// Content-Security-Policy names the hashes of that code and style and forbids all
-// else, the network included; in browsers that know Trusted Types no text can
-// become markup at all.
+// Whatever a module or its author wrote travels as JSON in an element that no browser executes, and the page's code
+// only ever inserts it as text. A Content-Security-Policy names the hashes of that code and style and forbids
+// everything else, the network included; in browsers with Trusted Types no text can become markup at all.
 package page
 
 import (
@@ -30,8 +27,9 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// scripts are the page's code, one scope of all files in this order.
-var scripts = []string{"words.js", "scale.js", "model.js", "paint.js", "timeline.js", "list.js", "detail.js", "sections.js", "main.js"}
+// scripts are the page's code: the files share one scope, in this order.
+var scripts = []string{"words.js", "scale.js", "model.js", "paint.js", "timeline.js", "list.js", "detail.js",
+	"sections.js", "main.js"}
 
 // HTML writes the page of r.
 func HTML(w io.Writer, r *result.Result) error {
@@ -56,7 +54,7 @@ func write(w io.Writer, r *result.Result) error {
 	if _, err := head.WriteString(w, before); err != nil {
 		return err
 	}
-	// The encoder escapes <, > and &, so that no text can end the element.
+	// The encoder escapes <, > and &, so no text can end the element.
 	if err := json.NewEncoder(w).Encode(newDocument(r)); err != nil {
 		return err
 	}
@@ -81,7 +79,7 @@ func style() string {
 	}
 	b.WriteString("}\n")
 	b.WriteString(asset("style.css"))
-	for _, c := range svg.Palette { // the legend's samples
+	for _, c := range svg.Palette { // the samples of the legend
 		switch {
 		case strings.HasPrefix(c.Name, "stage-"):
 			fmt.Fprintf(&b, ".swatch.%s { background: var(--%[1]s); }\n", c.Name)
@@ -100,7 +98,7 @@ func script() string {
 	return b.String()
 }
 
-// policy lets the browser run this script, apply this style, and do nothing else.
+// policy lets the browser run this script and apply this style, and nothing else.
 func policy(style, script string) string {
 	return "default-src 'none'; script-src '" + hash(script) + "'; style-src '" + hash(style) +
 		"'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"

@@ -35,7 +35,8 @@ const (
 )
 
 func dark() step {
-	return call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+	return call(emulation.SetEmulatedMedia,
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
 }
 
 func foreground(r *result.Result) []lanes.Event {
@@ -48,8 +49,8 @@ func foreground(r *result.Result) []lanes.Event {
 	return events
 }
 
-// TestRealRuns shows each run wide and on a phone: everything there, nothing
-// beyond the page's edge, no word on the console, no request.
+// TestRealRuns shows each run wide and on a phone: everything is there, nothing is beyond the page's edge, nothing is
+// written to the console, nothing is requested.
 func TestRealRuns(t *testing.T) {
 	for _, name := range real {
 		for _, width := range []int64{wide, phoneW} {
@@ -71,7 +72,7 @@ func TestRealRuns(t *testing.T) {
 	}
 }
 
-// colours counts those that fill at least a hundred points.
+// colours counts those that fill at least a hundred pixels.
 func colours(t *testing.T, shot []byte) int {
 	t.Helper()
 	img, err := png.Decode(bytes.NewReader(shot))
@@ -133,7 +134,7 @@ func TestLinkedBothWays(t *testing.T) {
 	want(tb, "kmodlab.selected", 33)
 	want(tb, "document.querySelector('.row.selected').id", "event-33")
 	want(tb, inSight("document.querySelector('.row.selected')", "list"), true)
-	// The moments of the thread lead on.
+	// The moments of the thread can be followed.
 	tb.do(chromedp.Click(chromedp.CSS("#detail .chain li:first-child button")))
 	want(tb, "kmodlab.selected", 1)
 	// A click on an arrow finds what it is about: K2's signal to K1.
@@ -143,23 +144,26 @@ func TestLinkedBothWays(t *testing.T) {
 	}`)
 	tb.do(chromedp.MouseClickXY(x, y))
 	want(tb, "document.querySelector('#detail h3').textContent", "K2[127] SIGUSR1 to K1")
-	// A click beside everything lets go.
+	// A click elsewhere deselects.
 	x, y = middle(tb, "f => [f.width - 3, f.y(0) + 3]")
 	tb.do(chromedp.MouseClickXY(x, y))
 	want(tb, "kmodlab.selected", -1)
 }
 
-// inSight says whether an element lies in the visible part of a box.
+// inSight reports whether an element is in the visible part of a box.
 func inSight(element, box string) string {
-	return "((r, b) => r.top >= b.top - 1 && r.bottom <= b.bottom + 1)(" + element + ".getBoundingClientRect(), document.getElementById('" + box + "').getBoundingClientRect())"
+	return "((r, b) => r.top >= b.top - 1 && r.bottom <= b.bottom + 1)(" + element +
+		".getBoundingClientRect(), document.getElementById('" + box + "').getBoundingClientRect())"
 }
 
-// TestHoverShowsEverything points at K1's function: every field of the thread by
-// its name, its stacks, and the source line where the result knows it.
+// TestHoverShowsEverything points at K1's function: every field of the thread is shown by name, its stacks, and the
+// source line if the result has it.
 func TestHoverShowsEverything(t *testing.T) {
 	r := golden(t, "demo")
 	r.Sources = map[string]result.Source{"startup+0x3a [signal_handling]": {
-		File: "signal_handling.c", Line: 97, Source: []result.Line{{Number: 96, Text: "\t/* before */"}, {Number: 97, Text: "\tk1 = kthread_run(inc_func, NULL, \"K1\");"}},
+		File: "signal_handling.c", Line: 97,
+		Source: []result.Line{{Number: 96, Text: "\t/* before */"},
+			{Number: 97, Text: "\tk1 = kthread_run(inc_func, NULL, \"K1\");"}},
 	}}
 	tb := open(t, r, wide, tall)
 	x, y := segment(tb, "function")
@@ -167,8 +171,10 @@ func TestHoverShowsEverything(t *testing.T) {
 	tb.wait("!document.getElementById('tip').hidden")
 	text := eval[string](tb, "document.getElementById('detail').textContent")
 	for _, s := range []string{
-		"requester", "modprobe[114] in startup+0x3a [signal_handling]", "stages_ns.picked_up", "273.9 µs", "flags", "PF_KTHREAD", "create_ret",
-		"stop_calls[0].by", "ended", "returned 0", "do_one_initcall+0x59", "kthread_stop+0x108", "signal_handling.c:97", "kthread_run(inc_func",
+		"requester", "modprobe[114] in startup+0x3a [signal_handling]", "stages_ns.picked_up", "273.9 µs", "flags",
+		"PF_KTHREAD", "create_ret",
+		"stop_calls[0].by", "ended", "returned 0", "do_one_initcall+0x59", "kthread_stop+0x108", "signal_handling.c:97",
+		"kthread_run(inc_func",
 	} {
 		if !strings.Contains(text, s) {
 			t.Errorf("the detail lacks %q", s)
@@ -211,8 +217,10 @@ func TestZoomAndPan(t *testing.T) {
 	tb.do(chromedp.Focus(chromedp.CSS("#canvas")))
 	changes("the key +", -1, visible, chromedp.KeyEvent("+"))
 	changes("the key -", 1, visible, chromedp.KeyEvent("-"))
-	changes("shift and right", 1, "kmodlab.from", chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
-	changes("a double click", -1, visible, chromedp.MouseClickXY(800, 600, chromedp.ClickCount(1)), chromedp.MouseClickXY(800, 600, chromedp.ClickCount(2)))
+	changes("shift and right", 1, "kmodlab.from",
+		chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	changes("a double click", -1, visible, chromedp.MouseClickXY(800, 600, chromedp.ClickCount(1)),
+		chromedp.MouseClickXY(800, 600, chromedp.ClickCount(2)))
 	tb.do(chromedp.KeyEvent("0"))
 	want(tb, visible, all)
 	for range 60 {
@@ -224,17 +232,19 @@ func TestZoomAndPan(t *testing.T) {
 	want(tb, "Math.abs(kmodlab.scale.length - 2305312204) < 2", true)
 }
 
-// press is a key as a person presses it: whoever takes the key takes the
-// character with it. (chromedp.KeyEvent sends both on their own.)
+// press is a key as a person presses it: whoever handles the key also gets the character. (chromedp.KeyEvent sends both
+// separately.)
 func press(key string) []step {
 	return []step{
-		call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key, Text: key}),
+		call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key,
+			Text: key}),
 		call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: key}),
 	}
 }
 
 func TestTouch(t *testing.T) {
-	tb := open(t, golden(t, "demo"), phoneW, phoneH, call(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true}))
+	tb := open(t, golden(t, "demo"), phoneW, phoneH,
+		call(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true}))
 	touch := func(kind input.DispatchTouchEventType, points ...float64) step {
 		p := input.DispatchTouchEventParams{Type: kind, TouchPoints: []*input.TouchPoint{}}
 		for i := 0; i < len(points); i += 2 {
@@ -245,7 +255,8 @@ func TestTouch(t *testing.T) {
 	}
 	_, y := middle(tb, "f => [10, 200]")
 	before := eval[float64](tb, visible)
-	tb.do(touch("touchStart", 150, y, 200, y), touch("touchMove", 120, y, 230, y), touch("touchMove", 80, y, 280, y), touch("touchEnd"))
+	tb.do(touch("touchStart", 150, y, 200, y), touch("touchMove", 120, y, 230, y), touch("touchMove", 80, y, 280, y),
+		touch("touchEnd"))
 	if after := eval[float64](tb, visible); after > before/2 {
 		t.Errorf("two fingers apart: %v of the axis are visible; before %v", after, before)
 	}
@@ -270,7 +281,7 @@ func TestSearch(t *testing.T) {
 	tb.do(chromedp.KeyEvent(kb.Enter))
 	want(tb, "kmodlab.selected", 24)
 	want(tb, "document.activeElement.id", "search")
-	// What stands in fields and stacks alone is found too.
+	// Text that is only in fields and stacks is found too.
 	tb.do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("resolve_symbol"))
 	tb.wait("document.getElementById('count').textContent === '5 of 40'")
 	tb.do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("no such thing"))
@@ -279,19 +290,21 @@ func TestSearch(t *testing.T) {
 	tb.wait("document.getElementById('count').textContent === '40 events'")
 }
 
-// TestKeyboardOnly reaches everything with keys, and sees where it is.
+// TestKeyboardOnly reaches everything with keys, and can see where the focus is.
 func TestKeyboardOnly(t *testing.T) {
 	tb := open(t, golden(t, "demo"), wide, tall)
 	var order []string
 	for range 14 {
 		tb.do(chromedp.KeyEvent(kb.Tab))
-		order = append(order, eval[string](tb, "document.activeElement.id || document.activeElement.className || document.activeElement.tagName"))
+		order = append(order, eval[string](tb,
+			"document.activeElement.id || document.activeElement.className || document.activeElement.tagName"))
 		want(tb, "document.activeElement.matches(':focus-visible')", true)
 		if order[len(order)-1] != "skip" {
 			want(tb, "getComputedStyle(document.activeElement).outlineStyle", "solid")
 		}
 	}
-	for _, id := range []string{"skip", "scale-steps", "scale-time", "zoom-out", "zoom-in", "zoom-fit", "theme", "canvas", "now"} {
+	for _, id := range []string{"skip", "scale-steps", "scale-time", "zoom-out", "zoom-in", "zoom-fit", "theme", "canvas",
+		"now"} {
 		if !strings.Contains(strings.Join(order, " "), id) {
 			t.Errorf("the tab key does not reach %s: %v", id, order)
 		}
@@ -307,7 +320,8 @@ func TestKeyboardOnly(t *testing.T) {
 	want(tb, inSight("document.querySelector('.row.selected')", "list"), true)
 	tb.do(chromedp.KeyEvent(kb.Enter))
 	want(tb, "document.activeElement.id", "detail")
-	tb.do(chromedp.Focus(chromedp.CSS("#list")), chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.PageDown))
+	tb.do(chromedp.Focus(chromedp.CSS("#list")), chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.ArrowDown),
+		chromedp.KeyEvent(kb.PageDown))
 	want(tb, "kmodlab.selected > 5", true)
 	want(tb, "document.getElementById('list').getAttribute('aria-activedescendant') === 'event-' + kmodlab.selected", true)
 	want(tb, inSight("document.querySelector('.row.selected')", "list"), true)
@@ -315,17 +329,18 @@ func TestKeyboardOnly(t *testing.T) {
 	want(tb, "kmodlab.selected", -1)
 }
 
-// TestNames asks the browser's accessibility tree: whatever a person can act on
-// has a name.
+// TestNames reads the browser's accessibility tree: everything that a person can act on has a name.
 func TestNames(t *testing.T) {
 	tb := open(t, golden(t, "null_thread"), wide, tall)
-	tree, err := chromedp.Run(tb.ctx, func(ctx context.Context, _ *chromedp.Target) (accessibility.GetFullAXTreeResult, error) {
-		return chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
-	})
+	tree, err := chromedp.Run(tb.ctx,
+		func(ctx context.Context, _ *chromedp.Target) (accessibility.GetFullAXTreeResult, error) {
+			return chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
-	acts := map[string]int{"button": 0, "searchbox": 0, "listbox": 0, "option": 0, "application": 0, "DisclosureTriangle": 0, "heading": 0, "link": 0}
+	acts := map[string]int{"button": 0, "searchbox": 0, "listbox": 0, "option": 0, "application": 0,
+		"DisclosureTriangle": 0, "heading": 0, "link": 0}
 	for _, n := range tree.Nodes {
 		if n.Ignored || n.Role == nil {
 			continue
@@ -373,8 +388,7 @@ func TestDark(t *testing.T) {
 	}
 }
 
-// TestPaper prints: the whole timeline as a picture, the whole list as text, and
-// afterwards the page is as it was.
+// TestPaper prints: the whole timeline as a picture and the whole list as text; afterwards the page is as before.
 func TestPaper(t *testing.T) {
 	tb := open(t, golden(t, "demo"), wide, tall, dark())
 	tb.do(chromedp.Click(chromedp.CSS("#zoom-in")), chromedp.Click(chromedp.CSS("#zoom-in")))
@@ -383,7 +397,7 @@ func TestPaper(t *testing.T) {
 	if n := len(regexp.MustCompile(`/Type /Page\b`).FindAll(pdf, -1)); n < 2 || n > 8 {
 		t.Errorf("%d pages", n)
 	}
-	// Chromium puts what is on the canvas on paper as curves and text.
+	// Chromium prints what is on the canvas as curves and text.
 	drawn := streams(pdf)
 	curves := len(regexp.MustCompile(`(?m) c$`).FindAll(drawn, -1))
 	words := len(regexp.MustCompile(`(?m)T[jJ]$`).FindAll(drawn, -1))
@@ -407,7 +421,7 @@ func streams(pdf []byte) []byte {
 	return all
 }
 
-// TestSize bounds what the page weighs without data.
+// TestSize bounds the page's size without data.
 func TestSize(t *testing.T) {
 	var b bytes.Buffer
 	if err := HTML(&b, &result.Result{}); err != nil {

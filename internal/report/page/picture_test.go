@@ -12,9 +12,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestPicture sees that the README's screenshot is there and of this page's
-// shape; with KMODLAB_UPDATE=1 it takes it anew. Points differ with the fonts of
-// a machine, so they are not compared.
+// TestPicture checks that the README's screenshot exists and has this page's shape; with KMODLAB_UPDATE=1 it takes it
+// again. Pixels depend on a machine's fonts, so they are not compared.
 func TestPicture(t *testing.T) {
 	file := filepath.Join("..", "..", "..", "docs", "pictures", "page.png")
 	const width, height = 1280, 860

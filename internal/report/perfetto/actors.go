@@ -23,7 +23,7 @@ type taskKey struct {
 	pid  int
 }
 
-// life is one kernel thread: a pid may serve several.
+// life is one kernel thread: several may have had the same pid.
 type life struct {
 	from  int64
 	n     int
@@ -31,13 +31,13 @@ type life struct {
 	kind  kind
 }
 
-// stage is a stretch of a thread's life, named by how it begins.
+// stage is a stretch of a thread's life, named by its beginning.
 type stage struct {
 	name string
 	at   *int64
 }
 
-// kindOf files what is not of the modules under study apart.
+// kindOf files background activity separately from the modules under study.
 func kindOf(k kind, background bool) kind {
 	if background {
 		return backgroundKind
@@ -52,7 +52,8 @@ func (b *builder) thread(n int, t *result.Thread) {
 	line := b.track(trackKey{kind: k, name: t.Name, pid: t.PID, n: n}, name)
 	ask := b.ask(t)
 	stages := slices.DeleteFunc([]stage{
-		{"picked up by kthreadd", s.PickedUp}, {"first run", s.FirstRun}, {"woken", s.Woken}, {"runs " + t.Function, s.Function},
+		{"picked up by kthreadd", s.PickedUp}, {"first run", s.FirstRun}, {"woken", s.Woken},
+		{"runs " + t.Function, s.Function},
 		{"asked to stop", s.StopAsked}, {"sees the stop", s.StopSeen}, {"exited", s.Exited},
 	}, func(s stage) bool { return s.at == nil })
 	slices.SortStableFunc(stages, func(a, b stage) int { return cmp.Compare(*a.at, *b.at) })
@@ -95,12 +96,14 @@ func (b *builder) ask(t *result.Thread) *entry {
 		return nil
 	}
 	return b.call(b.calls(t.Requester, *s.Requested, t.Background), *s.Requested, s.Created, "kthread_create "+t.Name,
-		word("function", t.Function), word("site", t.Requester.Site), maybe("create_ret", t.CreateRet), word("stack", strings.Join(t.Stack, "\n")))
+		word("function", t.Function), word("site", t.Requester.Site), maybe("create_ret", t.CreateRet),
+		word("stack", strings.Join(t.Stack, "\n")))
 }
 
 func (b *builder) describe(e *entry, t *result.Thread) {
 	e.fields = append(e.fields, some([]field{
-		number("pid", int64(t.PID)), word("function", t.Function), word("ended", t.Ended), word("ending", t.Ending), number("result", t.Result),
+		number("pid", int64(t.PID)), word("function", t.Function), word("ended", t.Ended), word("ending", t.Ending),
+		number("result", t.Result),
 		word("flags", strings.Join(t.Flags, " ")), word("unknown", strings.Join(t.Unknown, " ")),
 	})...)
 }
@@ -115,10 +118,11 @@ func (b *builder) stops(t *result.Thread, name string, made map[string]*entry) {
 	}
 }
 
-// works and parks of a thread have a line of their own below its stages.
+// works gives a thread's work items and parks a line of their own below its stages.
 func (b *builder) works(n int, k kind, t *result.Thread) {
 	line := func() *track {
-		return b.track(trackKey{kind: k, name: t.Name, pid: t.PID, n: n, what: "works"}, fmt.Sprintf("%s[%d] works", t.Name, t.PID))
+		return b.track(trackKey{kind: k, name: t.Name, pid: t.PID, n: n, what: "works"},
+			fmt.Sprintf("%s[%d] work items", t.Name, t.PID))
 	}
 	for _, w := range t.Works {
 		var run *entry
@@ -126,7 +130,8 @@ func (b *builder) works(n int, k kind, t *result.Thread) {
 			run = b.call(line(), *w.StartedNS, w.EndedNS, w.Function)
 		}
 		if w.By != nil && w.QueuedNS != nil {
-			b.arrow(b.instant(b.calls(*w.By, *w.QueuedNS, t.Background), *w.QueuedNS, "queues "+w.Function, word("site", w.By.Site)), run)
+			b.arrow(b.instant(b.calls(*w.By, *w.QueuedNS, t.Background), *w.QueuedNS, "queues "+w.Function,
+				word("site", w.By.Site)), run)
 		}
 	}
 	for _, p := range t.Parks {
@@ -136,7 +141,7 @@ func (b *builder) works(n int, k kind, t *result.Thread) {
 	}
 }
 
-// calls is the line of what a task does, at a moment.
+// calls is the line for what a task does at a moment.
 func (b *builder) calls(t result.Task, at int64, background bool) *track {
 	name := fmt.Sprintf("%s[%d]", t.Comm, t.PID)
 	if l := b.lifeOf(t, at); l != nil {
@@ -164,7 +169,8 @@ func (b *builder) module(mod *result.Module) {
 	k := kindOf(moduleKind, mod.Background)
 	line := b.track(trackKey{kind: k, name: mod.Name}, mod.Name)
 	if mod.LoadedNS != nil {
-		e := b.call(line, *mod.LoadedNS, mod.FreedNS, "loaded", word("depends", strings.Join(mod.Depends, " ")), number("init_ret", mod.InitRet))
+		e := b.call(line, *mod.LoadedNS, mod.FreedNS, "loaded", word("depends", strings.Join(mod.Depends, " ")),
+			number("init_ret", mod.InitRet))
 		if mod.By != nil {
 			init := *mod.LoadedNS + int64(mod.InitMS*1e6)
 			b.arrow(b.slice(b.calls(*mod.By, *mod.LoadedNS, mod.Background), *mod.LoadedNS, init, "finit_module "+mod.Name), e)
@@ -189,7 +195,8 @@ func (b *builder) request(q *result.Request) {
 	if s.Asked != nil {
 		ask = b.call(b.calls(q.By, *s.Asked, q.Background), *s.Asked, s.Returned, "request_module "+q.Name,
 			word("name", q.Name), word("site", q.By.Site), maybe("returned", q.Returned), word("meaning", q.Meaning),
-			maybe("throttled_ns", q.ThrottledNS), word("loaded", strings.Join(q.Loaded, " ")), word("stack", strings.Join(q.Stack, "\n")))
+			maybe("throttled_ns", q.ThrottledNS), word("loaded", strings.Join(q.Loaded, " ")),
+			word("stack", strings.Join(q.Stack, "\n")))
 	}
 	h := q.Helper
 	began := s.Forked
@@ -201,7 +208,8 @@ func (b *builder) request(q *result.Request) {
 	}
 	name := fmt.Sprintf("modprobe[%d]", h.PID)
 	line := b.track(trackKey{kind: kindOf(helperKind, q.Background), name: "modprobe", pid: h.PID}, name)
-	fields := []field{word("path", h.Path), word("argv", strings.Join(h.Argv, " ")), word("env", strings.Join(h.Env, " ")), word("killed_by", h.KilledBy)}
+	fields := []field{word("path", h.Path), word("argv", strings.Join(h.Argv, " ")),
+		word("env", strings.Join(h.Env, " ")), word("killed_by", h.KilledBy)}
 	if h.Exit != nil {
 		fields = append(fields, number("exit", int64(*h.Exit)))
 	}
@@ -218,11 +226,13 @@ func (b *builder) signal(s *result.Signal) {
 	}
 	to := fmt.Sprintf("%s[%d]", s.To.Comm, s.To.PID)
 	fields := []field{
-		number("signo", int64(s.Signo)), word("outcome", string(s.Outcome)), word("reason", s.Reason), word("site", s.From.Site),
+		number("signo", int64(s.Signo)), word("outcome", string(s.Outcome)), word("reason", s.Reason),
+		word("site", s.From.Site),
 		word("sender", s.Sender), word("syscall", s.Syscall), word("target_state", s.TargetState),
 	}
 	sent := b.instant(b.calls(s.From, s.SentNS, s.Background), s.SentNS, name+" to "+to, fields...)
 	if s.ConsumedNS != nil {
-		b.arrow(sent, b.instant(b.calls(s.To, *s.ConsumedNS, s.Background), *s.ConsumedNS, name+" "+string(s.Outcome), word("site", s.Site)))
+		b.arrow(sent, b.instant(b.calls(s.To, *s.ConsumedNS, s.Background), *s.ConsumedNS, name+" "+string(s.Outcome),
+			word("site", s.Site)))
 	}
 }

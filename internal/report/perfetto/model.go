@@ -30,11 +30,10 @@ func (k kind) String() string {
 	return [...]string{"", "kmodlab", "modules", "kernel threads", "tasks", "helpers", "background"}[k]
 }
 
-// pid is a number that no task of the guest can have: the kernel's bound of
-// pids is 1<<22.
+// pid is a number that no task of the guest can have: the kernel's limit for pids is 1<<22.
 func (k kind) pid() uint64 { return 1<<22 + uint64(k) }
 
-// field is a debug annotation; its number counts where it has no text.
+// field is a debug annotation; it holds a number if it has no text.
 type field struct {
 	name   string
 	text   string
@@ -71,8 +70,7 @@ type model struct {
 	end    int64 // the latest moment
 }
 
-// trackKey says which track: what of whom. n tells tasks apart that had the same
-// name and pid.
+// trackKey identifies a track: which aspect of which actor. n separates tasks that had the same name and pid.
 type trackKey struct {
 	kind kind
 	name string
@@ -162,9 +160,8 @@ func maybe(name string, value *int64) field {
 	return number(name, *value)
 }
 
-// marks appends the track's packets. Slices that overlap without one lying
-// within the other cannot stand on one line: the later one is cut short by the
-// earlier one's end.
+// marks appends the track's packets. Slices that overlap without nesting cannot share a line: the later one is cut
+// short at the end of the earlier one.
 func (t *track) marks(list []mark) []mark {
 	for _, c := range t.counts {
 		list = append(list, mark{at: c.at, kind: typeCounter, track: t.uuid, value: c.value})
@@ -190,14 +187,13 @@ func (t *track) marks(list []mark) []mark {
 		}
 		list = append(list, mark{at: e.at, kind: typeBegin, track: t.uuid, what: e})
 		open = append(open, e)
-		closeUntil(e.at) // one without length
+		closeUntil(e.at) // slices without length
 	}
 	closeUntil(math.MaxInt64)
 	return list
 }
 
-// compareEnds puts the longer of two slices that begin at once around the
-// shorter, and instants first.
+// compareEnds puts the longer of two slices that begin together around the shorter, and instants first.
 func compareEnds(a, b *entry) int {
 	rank := func(e *entry) int64 {
 		switch {
@@ -230,19 +226,19 @@ func build(r *result.Result) *model {
 	v := &r.Verdict
 	b.instant(m.track(trackKey{kind: runKind}, "verdict"), m.end, string(v.Class)+": "+v.Message,
 		word("class", string(v.Class)), word("message", v.Message), word("hint", v.Hint), word("kernel", r.Machine.Kernel),
-		word("name", r.Machine.Name), word("accel", r.Machine.Accel), number("lost_records", int64(min(r.Dropped.Total, math.MaxInt64))))
+		word("name", r.Machine.Name), word("accel", r.Machine.Accel),
+		number("lost_records", int64(min(r.Dropped.Total, math.MaxInt64))))
 	return m
 }
 
-// Bounds of texts, in bytes as they come from the guest, as in the page. The trace
-// processor takes a trace of longer ones, and then cannot answer for it.
+// Bounds of texts, in bytes as they come from the guest, as in the page. The trace processor loads longer ones, but
+// then cannot answer queries about them.
 const (
 	maxName  = 256
 	maxValue = 8 << 10
 )
 
-// bounded makes a text harmless. Of a very long one the beginning is left, and how
-// long it is.
+// bounded makes a text harmless. A very long one keeps its beginning and a note of its length.
 func bounded(s string, limit int) string {
 	if len(s) <= limit {
 		return report.Printable(s)

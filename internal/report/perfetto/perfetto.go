@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Package perfetto writes a result.Result as a Perfetto protobuf trace, which
-// ui.perfetto.dev and trace_processor open: a process for each kind of actor, a
-// track for each task, slices for stages and calls, instants for events, flows
-// for who caused what, counters for references to modules. It is pure.
+// Package perfetto writes a result.Result as a Perfetto protobuf trace, which ui.perfetto.dev and trace_processor open:
+// a process for each kind of actor, a track for each task, slices for stages and calls, instants for events, flows for
+// cause and effect, counters for references to modules. It is pure.
 package perfetto
 
 import (
@@ -16,8 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Trace writes r as a trace. Times are those of the result, moved so that the
-// earliest is not negative.
+// Trace writes r as a trace. Its times are those of the result, shifted so that none is negative.
 func Trace(w io.Writer, r *result.Result) error {
 	m := build(r)
 	buf := bufio.NewWriterSize(w, 64<<10)
@@ -33,9 +31,9 @@ func Trace(w io.Writer, r *result.Result) error {
 // encoder writes packets. bufio.Writer keeps the first error.
 type encoder struct {
 	w     *bufio.Writer
-	base  int64 // the result's time that is the trace's zero
+	base  int64 // the result's time at the trace's zero
 	first bool
-	// Scratch space, for there are hundreds of thousands of packets.
+	// Scratch space, since there are hundreds of thousands of packets.
 	packet, event, inner, whole message
 }
 
@@ -50,8 +48,7 @@ func (e *encoder) write() {
 	e.w.Write(e.whole)
 }
 
-// descriptors names the processes and the tracks. A process's track has the
-// number of its kind, the others come behind.
+// descriptors names the processes and tracks. A process's track has the number of its kind; the others follow.
 func (e *encoder) descriptors(m *model) {
 	used := make(map[kind]bool)
 	for _, t := range m.tracks {
@@ -84,20 +81,18 @@ func (e *encoder) descriptors(m *model) {
 	}
 }
 
-// mark is one packet of a track: the begin or end of a slice, an instant, a
-// count.
+// mark is one packet of a track: the begin or end of a slice, an instant, or a count.
 type mark struct {
 	at    int64
 	kind  int
 	track uint64
 	value int64
-	what  *entry // nil for an end and a count
+	what  *entry // nil for an end or a count
 	rank  int    // order within one moment
 }
 
-// events writes all marks in the order of time; those of one track at one moment
-// keep the order in which they nest, and of the others what an arrow leaves
-// stands before what it ends at: Perfetto wants that.
+// events writes all marks in order of time, as Perfetto wants them. Marks of one track at the same moment keep the
+// order in which they nest, and the start of an arrow precedes its end.
 func (e *encoder) events(m *model) {
 	var marks []mark
 	for _, t := range m.tracks {
@@ -105,13 +100,15 @@ func (e *encoder) events(m *model) {
 		marks = t.marks(marks)
 		rank(marks[from:])
 	}
-	slices.SortStableFunc(marks, func(a, b mark) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank)) })
+	slices.SortStableFunc(marks, func(a, b mark) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank))
+	})
 	for i := range marks {
 		e.mark(&marks[i])
 	}
 }
 
-// rank numbers one track's marks of the same moment so that their order stays.
+// rank numbers a track's marks of the same moment so that they keep their order.
 func rank(marks []mark) {
 	for i := range marks {
 		m := &marks[i]

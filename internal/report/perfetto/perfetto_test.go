@@ -47,10 +47,11 @@ func trace(t testing.TB, r *result.Result) []byte {
 
 const complaints = "select name, value from stats where severity in ('error', 'data_loss') and value > 0"
 
-// TestDemo asks Perfetto's own trace processor what it sees of the demo.
+// TestDemo asks Perfetto's own trace processor what it sees in the demo.
 func TestDemo(t *testing.T) {
 	r := demo(t)
-	r.Modules[0].Refs = []result.Ref{{AtNS: 5_000_000, Count: 1}, {AtNS: 9_000_000, Count: 2}, {AtNS: 12_000_000, Put: true, Count: 1}}
+	r.Modules[0].Refs = []result.Ref{{AtNS: 5_000_000, Count: 1}, {AtNS: 9_000_000, Count: 2},
+		{AtNS: 12_000_000, Put: true, Count: 1}}
 	got := foreign.Perfetto(t, trace(t, r),
 		complaints,
 		"select name from process where pid > 0 order by pid",
@@ -75,7 +76,8 @@ func TestDemo(t *testing.T) {
 		`verdict kmodlab`,
 		`1`, // a kworker, whose end nobody saw
 	}
-	columns := [][]string{nil, {"name"}, {"name", "dur"}, {"source", "target"}, {"track", "value"}, {"key", "value"}, {"track", "process"}, {"n"}}
+	columns := [][]string{nil, {"name"}, {"name", "dur"}, {"source", "target"}, {"track", "value"}, {"key", "value"},
+		{"track", "process"}, {"n"}}
 	for i, rows := range got {
 		var lines []string
 		for _, row := range rows {
@@ -95,8 +97,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// definitions are Perfetto's own of what is in a TrackEvent, as its program
-// carries them.
+// definitions are Perfetto's own, of what is in a TrackEvent, as embedded in its program.
 func definitions(t *testing.T) protoreflect.MessageDescriptor {
 	t.Helper()
 	program := foreign.Perfettos(t)
@@ -119,8 +120,7 @@ func definitions(t *testing.T) protoreflect.MessageDescriptor {
 	return d.(protoreflect.MessageDescriptor)
 }
 
-// fileAt reads the FileDescriptorProto that begins at a place, whose length, a
-// varint, stands before it.
+// fileAt reads the FileDescriptorProto at a place; its length, a varint, precedes it.
 func fileAt(program []byte, at int) *descriptorpb.FileDescriptorProto {
 	for n := 1; n <= 3; n++ {
 		length, used := binary.Uvarint(program[at-n : at])
@@ -128,15 +128,15 @@ func fileAt(program []byte, at int) *descriptorpb.FileDescriptorProto {
 			continue
 		}
 		f := new(descriptorpb.FileDescriptorProto)
-		if proto.Unmarshal(program[at:at+int(length)], f) == nil && f.GetPackage() == "perfetto.protos" && len(f.MessageType) > 0 {
+		if proto.Unmarshal(program[at:at+int(length)], f) == nil && f.GetPackage() == "perfetto.protos" &&
+			len(f.MessageType) > 0 {
 			return f
 		}
 	}
 	return nil
 }
 
-// TestFields decodes every TrackEvent by Perfetto's definitions, which know every
-// field of it, and its kind of value.
+// TestFields decodes every TrackEvent by Perfetto's definitions, which must know every field and its kind of value.
 func TestFields(t *testing.T) {
 	event := definitions(t)
 	n := 0
@@ -182,7 +182,7 @@ func eachPacket(t *testing.T, trace []byte, each func([]byte)) {
 	})
 }
 
-// eachField gives a message's fields; value is nil for numbers.
+// eachField yields a message's fields; value is nil for numbers.
 func eachField(t *testing.T, b []byte, each func(field protowire.Number, value []byte)) {
 	t.Helper()
 	for len(b) > 0 {
@@ -205,14 +205,15 @@ func eachField(t *testing.T, b []byte, each func(field protowire.Number, value [
 	}
 }
 
-// TestHostile: Perfetto takes what a guest wrote as text, all of it.
+// TestHostile: Perfetto takes everything that a guest wrote as text.
 func TestHostile(t *testing.T) {
 	for _, turn := range []int{0, 8, 16} {
 		r := demo(t)
 		foreign.Poison(r, turn, "Schema", "Class", "Outcome")
 		r.Threads[0].Name = foreign.Hostile[0]
 		plain := foreign.Perfetto(t, trace(t, demo(t)), "select count(*) as n from slice")[0][0]["n"]
-		got := foreign.Perfetto(t, trace(t, r), complaints, "select count(*) as n from slice", "select count(*) as n from slice where name glob '*<img src=x onerror=alert(1)>*'")
+		got := foreign.Perfetto(t, trace(t, r), complaints, "select count(*) as n from slice",
+			"select count(*) as n from slice where name glob '*<img src=x onerror=alert(1)>*'")
 		if len(got[0]) != 0 {
 			t.Errorf("the trace processor complains: %v", got[0])
 		}
@@ -235,7 +236,8 @@ func TestLong(t *testing.T) {
 	if len(written) > 256<<10 {
 		t.Errorf("the trace has %d bytes", len(written))
 	}
-	got := foreign.Perfetto(t, written, complaints, slices, "select count(*) as n from slice where name glob '*long long long*'",
+	got := foreign.Perfetto(t, written, complaints, slices,
+		"select count(*) as n from slice where name glob '*long long long*'",
 		"select max(length(name)) as n from slice", "select max(length(string_value)) as n from args")
 	if len(got[0]) != 0 {
 		t.Errorf("the trace processor complains: %v", got[0])
@@ -250,16 +252,18 @@ func TestLong(t *testing.T) {
 	}
 }
 
-// TestOverlap: slices that cannot stand on one line are cut, and open ones stay
-// open, without a complaint.
+// TestOverlap: slices that cannot share one line are cut, and open ones stay open, without complaint.
 func TestOverlap(t *testing.T) {
 	at := func(ns int64) *int64 { return &ns }
 	r := &result.Result{Verdict: result.Verdict{Class: result.Pass}}
 	by := result.Task{Comm: "a", PID: 5}
-	for _, call := range [][2]*int64{{at(10), at(100)}, {at(50), at(200)}, {at(60), nil}, {at(60), at(60)}, {at(-40), at(5)}, {at(1 << 50), at(1 << 50)}} {
-		r.Requests = append(r.Requests, result.Request{Name: "x", By: by, Stages: result.RequestStages{Asked: call[0], Returned: call[1]}})
+	for _, call := range [][2]*int64{{at(10), at(100)}, {at(50), at(200)}, {at(60), nil}, {at(60), at(60)},
+		{at(-40), at(5)}, {at(1 << 50), at(1 << 50)}} {
+		r.Requests = append(r.Requests,
+			result.Request{Name: "x", By: by, Stages: result.RequestStages{Asked: call[0], Returned: call[1]}})
 	}
-	got := foreign.Perfetto(t, trace(t, r), complaints, "select ts, dur from slice where name = 'request_module x' order by ts, id")
+	got := foreign.Perfetto(t, trace(t, r), complaints,
+		"select ts, dur from slice where name = 'request_module x' order by ts, id")
 	if len(got[0]) != 0 {
 		t.Errorf("the trace processor complains: %v", got[0])
 	}

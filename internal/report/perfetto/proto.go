@@ -8,9 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The fields that we write, of protos/perfetto/trace/: trace.proto,
-// trace_packet.proto, track_event/*.proto. The tests have Perfetto's own
-// definitions read them.
+// The fields that we write, from protos/perfetto/trace/: trace.proto, trace_packet.proto, track_event/*.proto. The
+// tests check them against Perfetto's own definitions.
 const (
 	tracePacket = 1
 
@@ -49,8 +48,8 @@ const (
 	typeInstant = 3
 	typeCounter = 4
 
-	sequence     = 1 // all packets are of one writer
-	stateCleared = 1 // the first packet says that nothing was before it
+	sequence     = 1 // one writer wrote all packets
+	stateCleared = 1 // the first packet says that there was nothing before it
 )
 
 // message appends fields to its bytes.
@@ -68,5 +67,5 @@ func (m *message) inner(field protowire.Number, b message) {
 	*m = protowire.AppendBytes(protowire.AppendTag(*m, field, protowire.BytesType), b)
 }
 
-// signed is how protobuf writes an int64: as the bits that it has.
+// signed is how protobuf writes an int64: as its bit pattern.
 func signed(n int64) uint64 { return uint64(n) & math.MaxUint64 }

@@ -14,13 +14,14 @@ type flight struct{ x1, y1, x2, y2 float64 }
 
 func (f flight) down() bool { return f.y2 > f.y1 }
 
-// flight of an arrow; false where an end of it is not shown.
+// flight returns an arrow's flight, and false if one of its ends is not shown.
 func (p *picture) flight(a *lanes.Arrow) (flight, bool) {
 	from, to := p.lane(a.From.Lane), p.lane(a.To.Lane)
 	if from == nil || to == nil || p.story.Events[a.Event].Background {
 		return flight{}, false
 	}
-	f := flight{x1: p.scale.x(a.From.At), y1: p.rowTop(from, a.From.Row), x2: p.scale.x(a.To.At), y2: p.rowTop(to, a.To.Row)}
+	f := flight{x1: p.scale.x(a.From.At), y1: p.rowTop(from, a.From.Row), x2: p.scale.x(a.To.At),
+		y2: p.rowTop(to, a.To.Row)}
 	if to.y > from.y {
 		f.y1 += row
 	} else {
@@ -53,7 +54,7 @@ func linkColour(a *lanes.Arrow) string {
 	return "link-" + string(a.Link)
 }
 
-// arrowNames writes at the tails of arrows what they are, where no other name is.
+// arrowNames writes the name of an arrow at its tail, unless another name is there.
 func (p *picture) arrowNames() {
 	type taken struct{ y, x1, x2 float64 }
 	var all []taken

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// canvas writes SVG elements. A name of a colour becomes the light colour as
-// attribute and a class, by which the style sheet finds the dark one.
+// canvas writes SVG elements. Each colour is written as an attribute with the light value and as a class, through which
+// the style sheet finds the dark value.
 type canvas struct{ w *bufio.Writer }
 
 // Weights of text.
@@ -28,7 +28,8 @@ var light = func() map[string]string {
 }()
 
 func (c canvas) open(width, height float64, title, words string) {
-	fmt.Fprintf(c.w, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" role="img" aria-labelledby="title words"`,
+	fmt.Fprintf(c.w,
+		`<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" role="img" aria-labelledby="title words"`,
 		width, height, width, height)
 	fmt.Fprintf(c.w, ` font-family="system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif">`+"\n")
 	fmt.Fprintf(c.w, "<title id=\"title\">%s</title>\n<desc id=\"words\">%s</desc>\n", escape(title), escape(words))
@@ -41,7 +42,7 @@ func (c canvas) open(width, height float64, title, words string) {
 
 func (c canvas) close() { c.w.WriteString("</svg>\n") }
 
-// fill is the attributes of what is filled with a colour.
+// fill returns the attributes of a shape filled with a colour.
 func fill(colour string) string {
 	return fmt.Sprintf(`class="f-%s" fill="%s"`, colour, light[colour])
 }
@@ -62,53 +63,58 @@ func (c canvas) line(colour string, x1, y1, x2, y2, width float64) {
 	if x1 == x2 && y1 == y2 {
 		return
 	}
-	fmt.Fprintf(c.w, `<line %s x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke-width="%.1f"/>`+"\n", stroke(colour), x1, y1, x2, y2, width)
+	fmt.Fprintf(c.w, `<line %s x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke-width="%.1f"/>`+"\n", stroke(colour), x1,
+		y1, x2, y2, width)
 }
 
 func (c canvas) circle(colour string, x, y, radius float64) {
-	fmt.Fprintf(c.w, `<circle class="f-%s s-ground" fill="%s" stroke="%s" cx="%.1f" cy="%.1f" r="%.1f" stroke-width="1.5"/>`+"\n",
+	fmt.Fprintf(c.w,
+		`<circle class="f-%s s-ground" fill="%s" stroke="%s" cx="%.1f" cy="%.1f" r="%.1f" stroke-width="1.5"/>`+"\n",
 		colour, light[colour], light["ground"], x, y, radius)
 }
 
 func (c canvas) text(colour string, x, y float64, size, weight int, text string) {
 	if text != "" {
-		fmt.Fprintf(c.w, `<text %s x="%.1f" y="%.1f" font-size="%d" font-weight="%d">%s</text>`+"\n", fill(colour), x, y, size, weight, escape(text))
+		fmt.Fprintf(c.w, `<text %s x="%.1f" y="%.1f" font-size="%d" font-weight="%d">%s</text>`+"\n", fill(colour), x, y,
+			size, weight, escape(text))
 	}
 }
 
-// halo writes a text on ground of its own.
+// halo writes a text on its own background.
 func (c canvas) halo(colour string, x, y float64, size int, text string) {
-	fmt.Fprintf(c.w, `<text class="f-ground s-ground" fill="%s" stroke="%[1]s" stroke-width="4" stroke-linejoin="round" x="%.1f" y="%.1f" font-size="%d" aria-hidden="true">%s</text>`+"\n",
+	fmt.Fprintf(c.w,
+		`<text class="f-ground s-ground" fill="%s" stroke="%[1]s" stroke-width="4" stroke-linejoin="round" x="%.1f" y="%.1f" font-size="%d" aria-hidden="true">%s</text>`+"\n",
 		light["ground"], x, y, size, escape(text))
 	c.text(colour, x, y, size, plain, text)
 }
 
-// titled puts a name at what draw draws, which programs show on pointing.
+// titled gives what draw draws a title, which viewers show when the pointer is on it.
 func (c canvas) titled(title string, draw func()) {
 	c.w.WriteString("<g>")
 	draw()
 	fmt.Fprintf(c.w, "<title>%s</title></g>\n", escape(title))
 }
 
-// curve is an arrow, with a head at its end.
+// curve is an arrow with a head at its end.
 func (c canvas) curve(colour string, f flight, bend, tip float64, dashed bool, strength float64) {
 	dash := ""
 	if dashed {
 		dash = ` stroke-dasharray="4 3"`
 	}
-	fmt.Fprintf(c.w, `<g opacity="%.2f"><path %s fill="none" stroke-width="1.5"%s d="M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f"/>`,
+	fmt.Fprintf(c.w,
+		`<g opacity="%.2f"><path %s fill="none" stroke-width="1.5"%s d="M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f"/>`,
 		strength, stroke(colour), dash, f.x1, f.y1, f.x1, f.y1+bend, f.x2, f.y2+tip-bend, f.x2, f.y2+tip)
 	fmt.Fprintf(c.w, `<path %s d="M%.1f %.1fl-3.8 %.1fh7.6z"/></g>`+"\n", fill(colour), f.x2, f.y2, tip*1.15)
 }
 
 func escape(s string) string {
 	var b strings.Builder
-	xml.EscapeText(&b, []byte(s)) //nolint:errcheck // a Builder takes everything
+	xml.EscapeText(&b, []byte(s)) //nolint:errcheck // a Builder accepts everything
 	return b.String()
 }
 
-// measure estimates how wide a text is, by the widest of the usual fonts: what
-// fits by it fits in all.
+// measure estimates how wide a text is, by the widest of the usual fonts: what fits by this estimate fits in all of
+// them.
 func measure(s string, size int) float64 {
 	em := 0.0
 	for _, r := range s {

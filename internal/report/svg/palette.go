@@ -2,12 +2,11 @@
 
 package svg
 
-// Colour is one colour of the pictures, on light and on dark ground.
+// Colour is one colour of the pictures, on a light and on a dark background.
 type Colour struct{ Name, Light, Dark string }
 
-// Palette holds the colours of every picture, those of the page too. Text on a
-// stage is ink; each pair has a contrast of at least 4.5 to 1, each arrow one of 3
-// to 1 against the ground (palette_test.go).
+// Palette holds the colours of every picture, those of the page included. Text on a stage uses ink; each such pair has
+// a contrast of at least 4.5 to 1, and each arrow at least 3 to 1 against the background (TestContrast).
 var Palette = []Colour{
 	{"ground", "#fbfbf8", "#15181b"},
 	{"card", "#ffffff", "#1c2024"},

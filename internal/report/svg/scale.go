@@ -10,12 +10,11 @@ import (
 	"strings"
 )
 
-// scale gives every moment room: the longer the time between two moments, the
-// wider it is drawn, but a thousand times as long is not a thousand times as
-// wide. Order is kept.
+// scale gives every moment room: the longer the time between two moments, the wider it is drawn, but a thousand times
+// as long is not a thousand times as wide. It keeps the order.
 type scale struct {
-	at    []int64   // moments, each once
-	place []float64 // of each
+	at    []int64   // moments, without duplicates
+	place []float64 // of each moment
 	right float64
 }
 
@@ -37,7 +36,7 @@ func newScale(moments []int64, left float64) scale {
 	return s
 }
 
-// x is the place of one of the moments that the scale was made of.
+// x is the place of one of the moments that the scale was made from.
 func (s *scale) x(t int64) float64 {
 	i, ok := slices.BinarySearch(s.at, t)
 	if !ok {
@@ -49,7 +48,7 @@ func (s *scale) x(t int64) float64 {
 // tick prints a moment to five digits.
 func tick(ns int64) string { return digits(ns, 5) }
 
-// span prints a length of time to three digits.
+// span prints a duration to three digits.
 func span(ns int64) string { return digits(ns, 3) }
 
 func digits(ns int64, n int) string {

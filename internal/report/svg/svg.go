@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 
-// Package svg draws a result.Result as one static picture, for slides and pages:
-// the lanes of internal/report/lanes, every event with room, readable on light
-// and on dark ground. It also holds the colours of all pictures.
+// Package svg draws a result.Result as one static picture, for slides and pages: the lanes of internal/report/lanes,
+// with room for every event, readable on light and dark backgrounds. It also holds the colours of all pictures.
 //
-// Colours stand as attributes for the light ground; a style sheet replaces them
-// where the reader's scheme is dark. So programs that know no style sheets show
-// the picture too. Texts are escaped and keep their direction to themselves;
-// there are no scripts, links or outside resources.
+// The light colours are attributes; a style sheet replaces them if the reader's colour scheme is dark. So programs that
+// ignore style sheets show the picture too. Texts are escaped and isolated in direction; there are no scripts, links or
+// outside resources.
 package svg
 
 import (
@@ -29,17 +27,17 @@ const (
 	row      = 22
 	rowGap   = 3
 	pad      = 14
-	least    = 48 // of a lane
+	least    = 48 // height of a lane
 	perUnit  = 17 // of the axis
 	minAxis  = 700
 	maxAxis  = 6000
-	openRoom = 120 // after the last moment, for what goes on
+	openRoom = 120 // after the last moment, for what continues
 )
 
-// maxLanes bounds the picture; the HTML report has all.
+// maxLanes bounds the picture; the HTML report shows all lanes.
 const maxLanes = 80
 
-// SVG writes the picture of r: what is not in the background.
+// SVG writes the picture of r without the background.
 func SVG(w io.Writer, r *result.Result) error {
 	out := bufio.NewWriter(w)
 	p := newPicture(out, lanes.Build(r))
@@ -56,7 +54,7 @@ type picture struct {
 	story  *lanes.Story
 	shown  []laid      // the lanes, from top to bottom
 	at     map[int]int // index in shown of each lane of the story
-	hidden int         // lanes that had no room
+	hidden int         // lanes that did not fit
 	scale  scale
 	top    float64 // of the first lane
 	right  float64 // end of the axis
@@ -89,20 +87,20 @@ func newPicture(w *bufio.Writer, s *lanes.Story) *picture {
 	p.bottom = y
 	p.scale = newScale(p.moments(), gutter+margin/2)
 	p.right = p.scale.right + margin
-	if p.goesOn() {
+	if p.continues() {
 		p.right += openRoom
 	}
 	return p
 }
 
-// goesOn reports whether something has no end in the picture.
-func (p *picture) goesOn() bool {
+// continues reports whether something has no end within the picture.
+func (p *picture) continues() bool {
 	return slices.ContainsFunc(p.shown, func(l laid) bool {
 		return slices.ContainsFunc(l.Segments, func(g lanes.Segment) bool { return g.Open })
 	})
 }
 
-// moments are all times at which something that is shown begins or ends.
+// moments are all times at which something shown begins or ends.
 func (p *picture) moments() []int64 {
 	var all []int64
 	for _, e := range p.story.Events {
@@ -118,7 +116,7 @@ func (p *picture) moments() []int64 {
 	return all
 }
 
-// lane is where a lane of the story lies, nil where it is not shown.
+// lane returns where a lane of the story lies, nil if it is not shown.
 func (p *picture) lane(i int) *laid {
 	if at, ok := p.at[i]; ok {
 		return &p.shown[at]
@@ -153,7 +151,7 @@ func title(r *result.Result) string {
 	return "kmodlab: " + lanes.Short(string(r.Verdict.Class)) + ": " + lanes.Short(r.Verdict.Message)
 }
 
-// words tell the story to who cannot see the picture.
+// words tell the story to those who cannot see the picture.
 func (p *picture) words() string {
 	text := fmt.Sprintf("%d lanes.", len(p.shown))
 	for n, e := range p.story.Events {
@@ -185,12 +183,12 @@ func (p *picture) verdict(r *result.Result) {
 
 func (p *picture) foot(r *result.Result, height float64) {
 	m := &r.Machine
-	text := "kmodlab · steps of time, not to scale"
+	text := "kmodlab · time in steps, not to scale"
 	if m.Kernel != "" {
 		text = "Linux " + lanes.Short(m.Kernel) + " · " + text
 	}
 	if p.hidden > 0 {
-		text = fmt.Sprintf("%d more lanes are in the HTML report · %s", p.hidden, text)
+		text = fmt.Sprintf("the HTML report has %d more lanes · %s", p.hidden, text)
 	}
 	text = fit(text, 11, p.right-2*margin)
 	p.text("soft", p.right-margin-measure(text, 11), height-13, 11, plain, text)
@@ -209,7 +207,7 @@ func (p *picture) bands() {
 	}
 }
 
-// ticks name moments on the axis, and between them how long it was.
+// ticks names moments on the axis, and the time between them.
 func (p *picture) ticks() {
 	const apart = 86
 	last, lastAt := 0.0, int64(0)
@@ -249,7 +247,8 @@ func (p *picture) names() {
 }
 
 var kindWords = map[lanes.Kind]string{
-	lanes.Process: "task", lanes.Kthreadd: "makes kernel threads", lanes.Kthread: "kernel thread", lanes.Helper: "usermode helper", lanes.Module: "module",
+	lanes.Process: "task", lanes.Kthreadd: "creates kernel threads", lanes.Kthread: "kernel thread",
+	lanes.Helper: "usermode helper", lanes.Module: "module",
 }
 
 func (p *picture) segments() {

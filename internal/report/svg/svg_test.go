@@ -62,8 +62,7 @@ func (e element) number(t *testing.T, name string) float64 {
 	return v
 }
 
-// elements reads a picture as any XML reader does; it fails where it is not
-// well-formed.
+// elements reads a picture as any XML reader does; it fails if the picture is not well-formed.
 func elements(t *testing.T, svg []byte) []element {
 	t.Helper()
 	if !utf8.Valid(svg) {
@@ -97,12 +96,12 @@ func elements(t *testing.T, svg []byte) []element {
 	}
 }
 
-// allowed are the elements that a picture is made of: none that runs, loads or
-// links.
-var allowed = map[string]bool{"svg": true, "title": true, "desc": true, "style": true, "g": true, "rect": true, "line": true, "path": true, "circle": true, "text": true}
+// allowed are the elements that a picture is made of: none that executes, loads or links.
+var allowed = map[string]bool{"svg": true, "title": true, "desc": true, "style": true, "g": true, "rect": true,
+	"line": true, "path": true, "circle": true, "text": true}
 
-// inside holds a picture to what every one must be: known elements, all of them
-// within the picture, and no text beyond its right edge.
+// inside checks what must hold for every picture: only known elements, all within the picture, and no text beyond its
+// right edge.
 func inside(t *testing.T, svg []byte) []element {
 	t.Helper()
 	all := elements(t, svg)
@@ -153,7 +152,7 @@ func TestRealRuns(t *testing.T) {
 	}
 }
 
-// TestTextsKeepApart: in the demo no text lies on another.
+// TestTextsKeepApart: in the demo no texts overlap.
 func TestTextsKeepApart(t *testing.T) {
 	type box struct {
 		text         string
@@ -180,14 +179,17 @@ func TestTextsKeepApart(t *testing.T) {
 }
 
 func TestHostile(t *testing.T) {
-	nasty := []string{`<script>alert(1)</script>`, `"/><image href="http://example.invalid/x"/>`, "]]>&amp;<!--", "\xff\x00\x1b\u202e\ufffe", strings.Repeat("x", 5<<20), "שלום"}
+	nasty := []string{`<script>alert(1)</script>`, `"/><image href="http://example.invalid/x"/>`, "]]>&amp;<!--",
+		"\xff\x00\x1b\u202e\ufffe", strings.Repeat("x", 5<<20), "שלום"}
 	r := golden(t, "demo")
 	huge, least := int64(math.MaxInt64), int64(math.MinInt64)
 	for i, s := range nasty {
 		at, end := int64(i)*1000, int64(i)*5000
-		r.Threads = append(r.Threads, result.Thread{Name: s, PID: 500 + i, Function: s, Ended: s, Requester: result.Task{Comm: s, PID: 900 + i},
-			Stages: result.ThreadStages{Requested: &at, Function: &end}})
-		r.Signals = append(r.Signals, result.Signal{Name: s, Outcome: result.Outcome(s), Reason: s, From: result.Task{Comm: s, PID: 900 + i}, To: result.Task{Comm: s, PID: 500 + i}, SentNS: end})
+		r.Threads = append(r.Threads, result.Thread{Name: s, PID: 500 + i, Function: s, Ended: s,
+			Requester: result.Task{Comm: s, PID: 900 + i},
+			Stages:    result.ThreadStages{Requested: &at, Function: &end}})
+		r.Signals = append(r.Signals, result.Signal{Name: s, Outcome: result.Outcome(s), Reason: s,
+			From: result.Task{Comm: s, PID: 900 + i}, To: result.Task{Comm: s, PID: 500 + i}, SentNS: end})
 		r.Modules = append(r.Modules, result.Module{Name: s, LoadedNS: &at, FreedNS: &end})
 	}
 	r.Threads[0].Stages.Freed, r.Threads[1].Stages.Requested = &huge, &least
@@ -207,11 +209,12 @@ func TestEmptyAndMany(t *testing.T) {
 	r := &result.Result{}
 	for i := range 3000 {
 		at := int64(i) * 1000
-		r.Signals = append(r.Signals, result.Signal{Name: "SIGUSR1", SentNS: at, From: result.Task{Comm: "a", PID: 1000 + i%200}, To: result.Task{Comm: "b", PID: 2000 + i%200}})
+		r.Signals = append(r.Signals, result.Signal{Name: "SIGUSR1", SentNS: at,
+			From: result.Task{Comm: "a", PID: 1000 + i%200}, To: result.Task{Comm: "b", PID: 2000 + i%200}})
 	}
 	svg := paint(t, r)
 	inside(t, svg)
-	if want := fmt.Sprintf("%d more lanes are in the HTML report", 400-maxLanes); !bytes.Contains(svg, []byte(want)) {
+	if want := fmt.Sprintf("the HTML report has %d more lanes", 400-maxLanes); !bytes.Contains(svg, []byte(want)) {
 		t.Errorf("the picture does not say %q", want)
 	}
 }
@@ -230,7 +233,8 @@ func TestWriteError(t *testing.T) {
 func TestWords(t *testing.T) {
 	for _, test := range []struct{ got, want string }{
 		{tick(0), "0 µs"}, {tick(122_521), "122.52 µs"}, {tick(73_011_062), "73.011 ms"}, {tick(405_638_000), "405.64 ms"},
-		{tick(2_286_095_197), "2.286 s"}, {tick(-1500), "-1.5 µs"}, {span(1_880_457_000), "1.88 s"}, {span(999_900), "1 ms"}, {span(67_700_000), "67.7 ms"},
+		{tick(2_286_095_197), "2.286 s"}, {tick(-1500), "-1.5 µs"}, {span(1_880_457_000), "1.88 s"}, {span(999_900), "1 ms"},
+		{span(67_700_000), "67.7 ms"},
 		{fit("abc", 12, 1), ""}, {fit("abcdefghij", 10, 40), "abcd…"}, {fit("abc", 10, 40), "abc"},
 	} {
 		if test.got != test.want {
@@ -239,8 +243,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestContrast: ink can be read on every stage, and arrows and tones can be seen
-// on both grounds.
+// TestContrast: ink is readable on every stage, and arrows and tones are visible on both backgrounds.
 func TestContrast(t *testing.T) {
 	byName := map[string]Colour{}
 	for _, c := range Palette {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // Package cpio writes initramfs archives in the kernel's newc format
-// (Documentation/driver-api/early-userspace/buffer-format.rst). The bytes
-// depend on the entries alone: times are zero, owner is root, inodes count up
-// from one. Archives can be concatenated; the kernel unpacks one after the other.
+// (Documentation/driver-api/early-userspace/buffer-format.rst). The bytes depend only on the entries: times are zero,
+// the owner is root, inodes count up from one. Archives can be concatenated; the kernel unpacks one after the other.
 package cpio
 
 import (
@@ -20,15 +19,15 @@ const (
 	magic   = "070701"
 	trailer = "TRAILER!!!"
 
-	// block is what an archive is padded to. The kernel asks for 4; cpio(1)
-	// writes 512, and so a concatenation of both stays aligned.
+	// block is what an archive is padded to. The kernel demands 4; cpio(1) pads to 512, so a concatenation of both
+	// stays aligned.
 	block = 512
 
-	// maxName is the kernel's PATH_MAX, which bounds a name with its zero byte.
+	// maxName is the kernel's PATH_MAX, which limits a name with its zero byte.
 	maxName = 4096
 )
 
-// File types of st_mode as the format stores them, which are not io/fs's.
+// File types of st_mode as the format stores them; io/fs uses other values.
 const (
 	typeDir     = 0o040000
 	typeChar    = 0o020000
@@ -36,8 +35,8 @@ const (
 	typeSymlink = 0o120000
 )
 
-// Writer writes one archive. The first error sticks: later calls do nothing,
-// and Close returns it. A Writer is for one goroutine.
+// Writer writes one archive. The first error sticks: later calls do nothing, and Close returns it. Only one goroutine
+// may use a Writer.
 type Writer struct {
 	w       io.Writer
 	written int64
@@ -52,8 +51,8 @@ func NewWriter(w io.Writer) *Writer {
 	return &Writer{w: w, seen: map[string]uint32{}}
 }
 
-// File adds a regular file. Of mode, the permission bits and setuid, setgid
-// and sticky are kept. Parents that are missing are made with mode 0755.
+// File adds a regular file. Of mode it keeps the permission bits, setuid, setgid and sticky. Missing parents are
+// created with mode 0755.
 func (w *Writer) File(name string, mode fs.FileMode, data []byte) {
 	if len(data) > math.MaxUint32 {
 		w.fail(fmt.Errorf("add %q: %d bytes do not fit a newc archive", name, len(data)))
@@ -62,8 +61,8 @@ func (w *Writer) File(name string, mode fs.FileMode, data []byte) {
 	w.entry(name, typeRegular|permissions(mode), 0, 0, data)
 }
 
-// Dir adds a directory. A second Dir of the same name is ignored, so that a
-// directory made implicitly keeps mode 0755: name special ones first.
+// Dir adds a directory. A second Dir of the same name is ignored, so a directory that was created implicitly keeps mode
+// 0755: add special ones first.
 func (w *Writer) Dir(name string, mode fs.FileMode) {
 	w.entry(name, typeDir|permissions(mode), 0, 0, nil)
 }
@@ -77,8 +76,7 @@ func (w *Writer) Symlink(name, target string) {
 	w.entry(name, typeSymlink|0o777, 0, 0, []byte(target))
 }
 
-// Device adds a character device, as /dev/console (5, 1), without which PID 1
-// starts with no standard output.
+// Device adds a character device, such as /dev/console (5, 1), without which PID 1 starts without standard output.
 func (w *Writer) Device(name string, mode fs.FileMode, major, minor uint32) {
 	w.entry(name, typeChar|permissions(mode), major, minor, nil)
 }
@@ -94,7 +92,7 @@ func (w *Writer) Close() error {
 	return w.err
 }
 
-// entry makes the parents of name and writes it.
+// entry creates the parents of name and writes the entry.
 func (w *Writer) entry(name string, mode, major, minor uint32, data []byte) {
 	if w.err != nil {
 		return
@@ -117,7 +115,7 @@ func (w *Writer) entry(name string, mode, major, minor uint32, data []byte) {
 	}
 	if parent := path.Dir(clean); parent != "." {
 		if old, ok := w.seen[parent]; ok && old != typeDir {
-			w.fail(fmt.Errorf("add %q: %q is no directory", clean, parent))
+			w.fail(fmt.Errorf("add %q: %q is not a directory", clean, parent))
 			return
 		}
 		w.entry(parent, typeDir|0o755, 0, 0, nil)
@@ -133,7 +131,7 @@ func (w *Writer) entry(name string, mode, major, minor uint32, data []byte) {
 	w.pad(4)
 }
 
-// header writes the 110 bytes of ASCII and the name with its zero byte.
+// header writes the 110 bytes of ASCII, and the name with its zero byte.
 func (w *Writer) header(inode, mode, links, size, major, minor uint32, name string) {
 	const owner, mtime, dev, check = 0, 0, 0, 0
 	w.write(fmt.Appendf(nil, "%s%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%s\x00",
@@ -175,9 +173,9 @@ func cleanName(name string) (string, error) {
 	case strings.ContainsRune(clean, 0):
 		return "", fmt.Errorf("add %q: the name holds a zero byte", name)
 	case clean == trailer:
-		return "", errors.New("add " + trailer + ": that name ends an archive")
+		return "", errors.New("add " + trailer + ": that name marks the end of an archive")
 	case len(clean) >= maxName:
-		return "", fmt.Errorf("add %.40q…: the name has %d bytes, the kernel takes %d", name, len(clean), maxName-1)
+		return "", fmt.Errorf("add %.40q…: the name has %d bytes, the kernel's limit is %d", name, len(clean), maxName-1)
 	}
 	return clean, nil
 }

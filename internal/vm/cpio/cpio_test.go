@@ -28,8 +28,7 @@ func archive(t *testing.T, fill func(*Writer)) []byte {
 	return b.Bytes()
 }
 
-// golden is one file's entry and the trailer, written down by hand from the
-// kernel's buffer-format.rst.
+// golden is one file's entry and the trailer, written by hand from the kernel's buffer-format.rst.
 const golden = "070701" +
 	"00000001" + "000081ED" + "00000000" + "00000000" + "00000001" + "00000000" + // ino mode uid gid nlink mtime
 	"00000003" + "00000000" + "00000000" + "00000000" + "00000000" + "00000005" + "00000000" + // size, devices, namesize, check
@@ -54,7 +53,7 @@ func sample(w *Writer) {
 	w.Device("dev/console", 0o600, 5, 1)
 	w.File("sbin/init", 0o755, []byte("#!/bin/sh\n"))
 	w.Symlink("sbin/modprobe", "../init")
-	w.Dir("/sbin/", 0o700) // exists by now: no second entry
+	w.Dir("/sbin/", 0o700) // already exists: no second entry
 	for i, data := range []string{"", "a", "ab", "abc", "abcd"} {
 		w.File("data/"+strings.Repeat("x", i+1), 0o640, []byte(data))
 	}
@@ -98,7 +97,7 @@ func TestRealCpioUnpacks(t *testing.T) {
 		w.Dir("tmp", 0o777|fs.ModeSticky)
 		w.File("data/abc", 0o640, []byte("abc"))
 		w.Symlink("link", "data/abc")
-		if root { // only root makes devices
+		if root { // only root can create devices
 			w.Device("dev/console", 0o600, 5, 1)
 		}
 	}))
@@ -137,13 +136,13 @@ func TestRefused(t *testing.T) {
 		{"root", func(w *Writer) { w.Dir("/", 0o755) }, "names the archive's root"},
 		{"leaves", func(w *Writer) { w.File("a/../../b", 0, nil) }, "leaves the archive"},
 		{"zero byte", func(w *Writer) { w.File("a\x00b", 0, nil) }, "zero byte"},
-		{"trailer", func(w *Writer) { w.File("TRAILER!!!", 0, nil) }, "ends an archive"},
-		{"long", func(w *Writer) { w.File(long, 0, nil) }, "the kernel takes 4095"},
+		{"trailer", func(w *Writer) { w.File("TRAILER!!!", 0, nil) }, "marks the end of an archive"},
+		{"long", func(w *Writer) { w.File(long, 0, nil) }, "the kernel's limit is 4095"},
 		{"long target", func(w *Writer) { w.Symlink("l", long) }, "target of 4096 bytes"},
 		{"empty target", func(w *Writer) { w.Symlink("l", "") }, "target of 0 bytes"},
 		{"twice", func(w *Writer) { w.File("a", 0, nil); w.File("./a", 0, nil) }, "has that name already"},
-		{"file as parent", func(w *Writer) { w.File("a", 0, nil); w.File("a/b", 0, nil) }, "is no directory"},
-		{"file as grandparent", func(w *Writer) { w.File("a", 0, nil); w.File("a/b/c", 0, nil) }, "is no directory"},
+		{"file as parent", func(w *Writer) { w.File("a", 0, nil); w.File("a/b", 0, nil) }, "is not a directory"},
+		{"file as grandparent", func(w *Writer) { w.File("a", 0, nil); w.File("a/b/c", 0, nil) }, "is not a directory"},
 		{"dir over file", func(w *Writer) { w.File("a", 0, nil); w.Dir("a", 0) }, "has that name already"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -19,7 +19,7 @@ class Detail {
 	}
 
 	nothing() {
-		return element("p", {class: "empty"}, "Point at a segment, an arrow or a row of the list to see all that is known of it; click to keep it.");
+		return element("p", {class: "empty"}, "Point at a segment, an arrow or a row of the list to see all that is known about it; click to keep it shown.");
 	}
 
 	event(i) {
@@ -33,7 +33,7 @@ class Detail {
 		];
 	}
 
-	/** chain is the way of the subject through its moments. */
+	/** chain lists the moments of the subject in order. */
 	chain(subject, i) {
 		const {events} = this.model.story;
 		const most = 40, at = subject.events.indexOf(i);
@@ -67,12 +67,12 @@ class Detail {
 	}
 }
 
-/** momentWords turns a name of the contract into words. */
+/** momentWords turns a name from the contract into words. */
 function momentWords(name) {
 	return name.replace(/_ns$/, "").replace(/_calls\b/, "").replaceAll("_", " ");
 }
 
-/** position is file:line, or the file alone where the line is not known. */
+/** position is file:line, or only the file if the line is not known. */
 function position(p) {
 	return p.line ? `${p.file}:${p.line}` : p.file;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// The list of events: only the rows in sight are in the document.
+// The list of events. Only the visible rows are in the document.
 
 const rowHeight = 44;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Joins the parts: one selection, one search, shown everywhere.
+// Connects the parts: one selection and one search, shown everywhere.
 
 function main() {
 	const model = readModel();
@@ -103,7 +103,7 @@ function main() {
 	showSections(model);
 	if (timeline.view.lanes.length === 0) document.getElementById("story").classList.add("empty");
 	find();
-	// Something to look at: what went wrong, or the beginning.
+	// Start with something to look at: what went wrong, or the beginning.
 	const first = timeline.view.events.find((e) => e.tone === "bad") ?? timeline.view.events[0];
 	if (first) select(first.index);
 	return timeline;
@@ -125,7 +125,7 @@ function watchTheme(timeline) {
 	label();
 }
 
-/** watchPrinter puts everything on paper: all lanes, all rows as far as sensible, light. */
+/** watchPrinter prints everything in light colours: all lanes, and as many rows as make sense. */
 function watchPrinter(timeline, list) {
 	const mostRows = 2000, root = document.documentElement;
 	let theme;
@@ -145,5 +145,5 @@ function watchPrinter(timeline, list) {
 	});
 }
 
-// For who looks from the console, and for the tests.
+// For use from the browser console, and for the tests.
 globalThis.kmodlab = Object.assign(main(), {rowTop, ends, shaft, between, reaches});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// The data with what drawing and searching need, computed once.
+// The data, and what drawing and searching need, computed once.
 
 function readModel() {
 	const data = JSON.parse(document.getElementById("data").textContent);
@@ -39,7 +39,7 @@ function shown(model, background) {
 	};
 }
 
-/** moments are all times that anything shown begins or ends at, sorted. */
+/** moments are all times at which something shown begins or ends, sorted. */
 function moments(view) {
 	const all = [];
 	for (const e of view.events) all.push(e.at);
@@ -47,7 +47,7 @@ function moments(view) {
 	return Float64Array.from(all).sort();
 }
 
-/** textOf is all that a search looks at for one event, in lower case. */
+/** textOf is the text of one event that a search covers, in lower case. */
 function textOf(model, i) {
 	if (model.text[i] === undefined) {
 		const {events, subjects, places} = model.story;
@@ -61,7 +61,7 @@ function textOf(model, i) {
 	return model.text[i];
 }
 
-/** search finds the events that hold every word; null is no search at all. */
+/** search finds the events that contain every word; null means there is no search. */
 function search(model, events, query) {
 	const words = query.toLowerCase().split(/\s+/).filter((w) => w !== "");
 	if (words.length === 0) return null;

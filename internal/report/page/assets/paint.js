@@ -23,7 +23,7 @@ function rowTop(lane, row) {
 	return lane.first + row * (sizes.row + sizes.gap);
 }
 
-/** pointTop is where points lie: below the text of the life, above the calls. */
+/** pointTop is where points lie: below the text of the life and above the calls. */
 function pointTop(lane) {
 	return rowTop(lane, 0) + sizes.row + 1;
 }
@@ -33,7 +33,7 @@ function paintGround(f) {
 	f.ctx.fillRect(0, 0, f.width, f.height);
 }
 
-/** paintBands tells the lanes apart, with every second one on another ground. */
+/** paintBands gives every second lane another background, to tell lanes apart. */
 function paintBands(f) {
 	const {ctx} = f;
 	f.eachLane((lane, i) => {
@@ -89,7 +89,7 @@ function paintNames(f) {
 	});
 }
 
-/** halo clears the ground around a text from arrows. */
+/** halo clears the background around a text of arrows. */
 function halo(f, text, x, y) {
 	f.ctx.lineWidth = 4;
 	f.ctx.lineJoin = "round";
@@ -97,7 +97,7 @@ function halo(f, text, x, y) {
 	f.ctx.strokeText(text, x, y);
 }
 
-/** paintLives draws a hair line where a task without segments was seen. */
+/** paintLives draws a hairline where a task without segments was seen. */
 function paintLives(f) {
 	const {ctx} = f;
 	ctx.fillStyle = f.colour("line");
@@ -152,7 +152,7 @@ function box(ctx, x, y, width, height, radius) {
 	ctx.roundRect(x, y, width, height, radius);
 }
 
-/** fit shortens a text to a width; what was measured is remembered. */
+/** fit shortens a text to a width, and caches what it measured. */
 const fitted = new Map();
 function fit(ctx, text, room) {
 	if (room <= 0) return "";
@@ -182,7 +182,7 @@ function linkColour(f, a) {
 	return f.colour(a.link === "signal" && a.tone ? a.tone : "link-" + a.link);
 }
 
-/** ends are where an arrow leaves and lands, or null where nothing of it shows. */
+/** ends are where an arrow leaves and lands, or null if no part of it is visible. */
 function ends(f, a) {
 	const from = f.laneOf(a.from.lane), to = f.laneOf(a.to.lane);
 	const down = to.top > from.top;
@@ -194,13 +194,13 @@ function ends(f, a) {
 	return {x1, y1, x2, y2, down};
 }
 
-/** between is the part of a way along a curve, at t of 0 to 1. */
+/** between is how far along a curve has come, at t from 0 to 1. */
 function between(p, t) {
 	const u = 1 - t;
 	return u * u * u * p[0] + 3 * u * u * t * p[1] + 3 * u * t * t * p[2] + t * t * t * p[3];
 }
 
-/** reaches is the t at which a curve that only rises or only falls is at y. */
+/** reaches is the t at which a monotonic curve reaches y. */
 function reaches(p, y) {
 	const rises = p[3] > p[0];
 	let low = 0, high = 1;
@@ -212,16 +212,16 @@ function reaches(p, y) {
 	return (low + high) / 2;
 }
 
-/** part is the piece of a curve from t to u, as the points of a curve of its own. */
+/** part is the piece of a curve from t to u, as control points of its own. */
 function part(p, t, u) {
 	const slope = (at) => 3 * ((1 - at) ** 2 * (p[1] - p[0]) + 2 * (1 - at) * at * (p[2] - p[1]) + at * at * (p[3] - p[2]));
 	const from = between(p, t), to = between(p, u), third = (u - t) / 3;
 	return [from, from + slope(t) * third, to - slope(u) * third, to];
 }
 
-const beyond = 40; // as far out of sight lines are drawn
+const beyond = 40; // how far beyond the visible part lines are drawn
 
-/** near is y, or the edge that it lies beyond. */
+/** near is y, or the nearest edge if y lies beyond it. */
 function near(f, y) {
 	return Math.min(Math.max(y, sizes.axis - beyond), f.height + beyond);
 }
@@ -238,7 +238,7 @@ function shaft(f, e) {
 	return t > 0 || u < 1 ? {x: part(x, t, u), y: part(y, t, u)} : {x, y};
 }
 
-/** inSight are the arrows of which something shows. */
+/** inSight are the arrows that are at least partly visible. */
 function inSight(f) {
 	f.inSight ??= f.arrows.map((a) => [a, ends(f, a)]).filter(([, e]) => e);
 	return f.inSight;
@@ -248,8 +248,8 @@ function paintArrows(f) {
 	const {ctx} = f;
 	const seen = new Set();
 	const visible = inSight(f);
-	// A crowd of arrows is drawn lighter, so that what it lies on can be seen, and of
-	// those in the same few pixels one is enough.
+	// Many arrows are drawn lighter, so that what lies below them stays visible, and of
+	// those within the same few pixels only one is drawn.
 	const strength = Math.max(0.35, 1 - visible.length / 300);
 	const grain = Math.min(6, Math.ceil(visible.length / 200));
 	const cell = (v) => Math.floor(v / grain);
@@ -283,7 +283,7 @@ function paintTip(f, e) {
 	ctx.fill();
 }
 
-/** paintArrowNames writes at the tails of arrows what they are, where there is room. */
+/** paintArrowNames writes the names of arrows at their tails, if there is room. */
 function paintArrowNames(f) {
 	const {ctx} = f;
 	ctx.font = f.small;
@@ -307,7 +307,7 @@ function paintArrowNames(f) {
 	}
 }
 
-/** paintPoints draws events that are no end of a segment. */
+/** paintPoints draws the events at which no segment begins or ends. */
 function paintPoints(f) {
 	const {ctx} = f;
 	let last = "";
@@ -334,7 +334,7 @@ function paintPoints(f) {
 	}
 }
 
-/** paintAxis writes the moments on top, and between them how long it was. */
+/** paintAxis writes the moments at the top, and the time between them. */
 function paintAxis(f) {
 	const {ctx} = f;
 	ctx.fillStyle = f.colour("ground");
@@ -365,7 +365,7 @@ function paintAxis(f) {
 	if (!f.narrow) {
 		ctx.fillStyle = f.colour("soft");
 		ctx.font = f.small;
-		ctx.fillText(f.even ? "time, to scale" : "time, step by step", 12, 13);
+		ctx.fillText(f.even ? "time, to scale" : "time, in steps", 12, 13);
 	}
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-// From moments to places. A scale maps nanoseconds to units, which are laid on
-// the visible stretch of the axis by a view.
+// From moments to places. A scale maps nanoseconds to units, and a view maps units
+// to the visible stretch of the axis.
 
-/** timeScale is true: a unit is a nanosecond. */
+/** timeScale is linear: a unit is a nanosecond. */
 function timeScale(begin, end) {
 	const length = Math.max(1, end - begin);
 	return {length, toUnit: (ns) => ns - begin, toTime: (u) => u + begin};
@@ -40,7 +40,7 @@ function stepWidth(ns) {
 	return 0.5 + Math.log10(1 + ns / 1e3) / 2;
 }
 
-/** upper is the index of the first member of a sorted list that is larger. */
+/** upper is the index of the first larger member of a sorted list. */
 function upper(list, value) {
 	let low = 0, high = list.length;
 	while (low < high) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// What surrounds the timeline: the verdict above, reports and tables below.
+// The rest of the page: the verdict above the timeline, reports and tables below it.
 
 const bad = new Set(["oops", "panic", "lockup", "hung", "leak", "load", "build", "lost", "host"]);
 
@@ -54,7 +54,7 @@ function frame(f, guilty) {
 	const place = (f.function ? f.function + offset : `0x${(f.address ?? 0).toString(16)}`) + (f.module ? ` [${f.module}]` : "");
 	return element("li", {class: (f.module ? "ours" : "") + (guilty ? " guilty" : "") + (f.reliable || f.inlined ? "" : " unsure")}, isolated(place),
 		f.inlined ? element("span", {class: "note"}, "inlined") : null,
-		f.reliable || f.inlined ? null : element("span", {class: "note"}, "maybe left over"),
+		f.reliable || f.inlined ? null : element("span", {class: "note"}, "possibly stale"),
 		f.file ? element("span", {class: "file"}, isolated(position(f))) : null,
 		f.source && !guilty ? folded("source", "", sourceLines(f.source, f.line)) : null);
 }
@@ -87,14 +87,14 @@ function section(title, ...content) {
 function showSections(model) {
 	const d = model.data;
 	const all = [
-		d.leaks?.length && section("Left behind", table(["kind", "what", "where it was taken"], d.leaks.map((l) => [l.kind, l.what, l.site]))),
-		d.stuck?.length && section("Did not get on", d.stuck.map((s) => folded(`${s.comm}[${s.pid}]`, [s.state, s.wait, s.site && "in " + s.site].filter(Boolean).join(" · "),
+		d.leaks?.length && section("Left behind", table(["kind", "what", "where it was acquired"], d.leaks.map((l) => [l.kind, l.what, l.site]))),
+		d.stuck?.length && section("Made no progress", d.stuck.map((s) => folded(`${s.comm}[${s.pid}]`, [s.state, s.wait, s.site && "in " + s.site].filter(Boolean).join(" · "),
 			element("ol", {class: "stack"}, (s.stack ?? []).map((p) => element("li", {class: p.endsWith("]") ? "ours" : ""}, isolated(p))))))),
 		d.modules?.length && section("Modules", modulesTable(d.modules)),
 		d.verdict.evidence?.length && folded("What the verdict rests on", count(d.verdict.evidence.length, "line"), log(d.verdict.evidence.join("\n"))),
 		d.phases?.length && section("Phases", phasesTable(d.phases)),
 		d.commands?.length && section("Commands", d.commands.map((c) => folded((c.argv ?? []).join(" "), [c.exit ? `exit ${c.exit}` : "", c.cached ? "not run this time" : ""].filter(Boolean).join(", "), log(c.output || "(no output)")))),
-		d.console && folded("Console of the machine", count(d.console.split("\n").length, "line"), log(d.console)),
+		d.console && folded("Guest console", count(d.console.split("\n").length, "line"), log(d.console)),
 		hooksSection(d),
 	];
 	document.getElementById("sections").append(...all.filter(Boolean));
@@ -124,7 +124,7 @@ function hooksSection(d) {
 		element("p", {class: d.dropped.total > 0 ? "bad" : ""}, d.dropped.total > 0
 			? [count(d.dropped.total, "record was", "records were"), " lost, so the story has gaps: ", isolated(lost.map(([k, n]) => `${n} ${k}`).join(", "))]
 			: "No record was lost."),
-		unknown.length ? [element("p", {class: "warn"}, "Not known, as nothing recorded it:"), table(["kind of record", "why"], unknown)] : null,
+		unknown.length ? [element("p", {class: "warn"}, "Not known, because nothing recorded it:"), table(["kind of record", "why"], unknown)] : null,
 		hooks.length ? folded(`${fired} of ${hooks.length} hooks fired`, "", table(["hook", "at", "kind", "state", "fired", "note"],
 			hooks.map((h) => [h.name, h.target, h.kind, !h.attached ? "not attached" : h.proved ? "proved" : "attached", String(h.fired),
 				[h.missed ? `${h.missed} missed` : "", h.fallback && "fallback: " + h.fallback, h.note].filter(Boolean).join("; ")]), [4])) : null);

@@ -26,7 +26,7 @@ class Timeline {
 		this.resize();
 	}
 
-	/** show takes the background in or leaves it out. */
+	/** show includes the background or leaves it out. */
 	show(background) {
 		this.view = shown(this.model, background);
 		this.moments = moments(this.view);
@@ -52,7 +52,7 @@ class Timeline {
 		this.narrow = narrow;
 		const height = layOut(this.view.lanes, narrow) + sizes.axis;
 		this.total = height;
-		// Few lanes leave no room empty, many scroll.
+		// Few lanes leave no empty room; many lanes scroll.
 		const most = Math.max(300, Math.min(innerHeight * 0.68, 760));
 		const visible = Math.min(height, most);
 		this.scroller.style.setProperty("height", `${visible}px`);
@@ -71,7 +71,7 @@ class Timeline {
 		this.ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
 	}
 
-	/** colour resolves a name of the style for the scheme in use. */
+	/** colour resolves a style sheet's name in the current colour scheme. */
 	colour(name) {
 		let c = this.colours.get(name);
 		if (c === undefined) {
@@ -96,7 +96,7 @@ class Timeline {
 		});
 	}
 
-	/** frame is what the painters need to know of this moment's view. */
+	/** frame is what the painters need to know about the current view. */
 	frame() {
 		const {view, selected, hits} = this;
 		const width = this.width - this.left, perUnit = width / (this.to - this.from);
@@ -164,7 +164,7 @@ class Timeline {
 		this.painted ??= performance.now();
 	}
 
-	/** zoom makes everything factor times as wide, around a place on the canvas. */
+	/** zoom scales everything by factor, around a place on the canvas. */
 	zoom(factor, x = this.left + (this.width - this.left) / 2) {
 		const share = (x - this.left) / (this.width - this.left);
 		const at = this.from + share * (this.to - this.from);
@@ -175,7 +175,7 @@ class Timeline {
 		this.draw();
 	}
 
-	/** move pans by a share of what is visible. */
+	/** move pans by a fraction of the visible part. */
 	move(share) {
 		const by = share * (this.to - this.from);
 		this.from += by;
@@ -184,7 +184,7 @@ class Timeline {
 		this.draw();
 	}
 
-	/** keepInside leaves at least a part of the story visible. */
+	/** keepInside keeps at least part of the story visible. */
 	keepInside() {
 		const length = this.to - this.from, all = this.scale.length;
 		this.from = Math.min(Math.max(this.from, -length * 0.9), all - length * 0.1);
@@ -215,7 +215,7 @@ class Timeline {
 		this.draw();
 	}
 
-	/** at is the event that a place on the canvas shows: a point, a segment, an arrow. */
+	/** at is the event shown at a place on the canvas: a point, a segment or an arrow. */
 	at(x, y) {
 		const f = this.frame();
 		if (y < sizes.axis || x < this.left) return -1;
@@ -246,7 +246,7 @@ class Timeline {
 		for (const a of this.view.arrows) {
 			const e = ends(f, a);
 			if (!e || y < Math.min(e.y1, e.y2) || y > Math.max(e.y1, e.y2)) continue;
-			// Along such a curve x goes the way that y has gone, smoothly.
+			// Along such a curve, x follows y smoothly.
 			const t = (y - e.y1) / (e.y2 - e.y1 || 1), s = t * t * (3 - 2 * t);
 			const d = Math.abs(e.x1 + s * (e.x2 - e.x1) - x);
 			if (d < distance) [best, distance] = [a.event, d];
@@ -351,7 +351,7 @@ class Timeline {
 		return x > this.left && x < this.width ? x : undefined;
 	}
 
-	/** candidates are the events that keys stop at: what a search found, or all. */
+	/** candidates are the events at which the keys stop: what a search found, or all. */
 	candidates() {
 		return this.hits ? this.view.events.filter((e) => this.hits.has(e.index)) : this.view.events;
 	}
@@ -367,7 +367,7 @@ class Timeline {
 		this.on.select(list[Math.min(Math.max(next, 0), list.length - 1)].index);
 	}
 
-	/** walkLane goes to the nearest event of the next lane that has one. */
+	/** walkLane moves to the nearest event of the next lane that has one. */
 	walkLane(step) {
 		const {events} = this.model.story;
 		const now = this.selected >= 0 ? events[this.selected] : this.view.events[0];
@@ -382,9 +382,9 @@ class Timeline {
 		}
 	}
 
-	/** toPaper draws everything once, for printing; fromPaper goes back. */
+	/** toPaper draws everything once, for printing; fromPaper undoes it. */
 	toPaper() {
-		const most = 6000; // as tall as browsers draw
+		const most = 6000; // the tallest canvas that browsers draw
 		this.kept = {from: this.from, to: this.to, selected: this.selected, hovered: this.hovered, hits: this.hits};
 		this.selected = this.hovered = -1;
 		this.hits = null;

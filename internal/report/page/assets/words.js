@@ -15,7 +15,7 @@ function element(tag, attributes, ...children) {
 	return e;
 }
 
-/** isolated text keeps its direction to itself. */
+/** isolated text cannot change the direction of the text around it. */
 function isolated(text, attributes) {
 	return element("bdi", attributes, text);
 }
@@ -25,7 +25,7 @@ function moment(ns) {
 	return measure(ns, [1, 3, 6]);
 }
 
-/** span prints a length of time, as exactly as a person cares. */
+/** span prints a duration, as precisely as a person needs. */
 function span(ns) {
 	const at = Math.abs(ns);
 	if (at >= 1e3 && at < 1e4) return measure(ns, [1, 2, 2]);
@@ -57,8 +57,8 @@ function count(n, one, many) {
 }
 
 const stageWords = {
-	requested: "asked for", creating: "kthreadd creates it", created: "asleep until woken", woken: "woken",
-	function: "thread function", stopping: "stop asked for", ended: "ended, not freed", parked: "parked", work: "work",
+	requested: "requested", creating: "kthreadd creates it", created: "asleep until woken", woken: "woken",
+	function: "thread function", stopping: "asked to stop", ended: "ended, not freed", parked: "parked", work: "work item",
 	starting: "before exec", running: "helper runs", create: "waits for a new thread", stop: "waits in kthread_stop",
 	park: "waits in kthread_park", request: "in request_module", load: "in finit_module", init: "init", live: "loaded",
 };
@@ -68,5 +68,5 @@ const linkWords = {
 };
 
 const laneWords = {
-	process: "task", kthreadd: "makes kernel threads", kthread: "kernel thread", helper: "usermode helper", module: "module",
+	process: "task", kthreadd: "creates kernel threads", kthread: "kernel thread", helper: "usermode helper", module: "module",
 };
