@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
 // The sentinels that errors of this package answer to with errors.Is.
@@ -34,7 +36,8 @@ var (
 	ErrInit           = errors.New("module's init function failed")
 	ErrNoIndex        = errors.New("module tree has no index")
 	ErrInvalidIndex   = errors.New("damaged module index")
-	ErrTooLarge       = errors.New("module is too large")
+	ErrTooLarge       = ko.ErrTooLarge
+	ErrRelease        = ko.ErrRelease
 	ErrNotCompression = errors.New("kernel cannot decompress modules")
 	ErrCrashed        = errors.New("module's code crashed")
 )
@@ -43,7 +46,7 @@ var (
 func Kind(err error) error {
 	for _, kind := range [...]error{ErrNotFound, ErrBuiltin, ErrWrongMachine, ErrVermagic, ErrUnknownSymbol, ErrSymbolVersion, ErrNamespace,
 		ErrDuplicate, ErrCycle, ErrAlreadyLoaded, ErrNotLoaded, ErrInUse, ErrPermanent, ErrBusy, ErrParameter, ErrLicense, ErrSignature, ErrBlacklisted, ErrForbidden,
-		ErrNotPermitted, ErrInit, ErrNoIndex, ErrInvalidIndex, ErrTooLarge, ErrNotCompression, ErrCrashed, ErrInvalidModule} {
+		ErrNotPermitted, ErrInit, ErrNoIndex, ErrInvalidIndex, ErrTooLarge, ErrRelease, ErrNotCompression, ErrCrashed, ErrInvalidModule} {
 		if errors.Is(err, kind) {
 			return kind
 		}
@@ -68,17 +71,20 @@ func (e *FileError) Error() string {
 // Is makes a FileError an ErrInvalidModule.
 func (e *FileError) Is(target error) bool { return target == ErrInvalidModule }
 
-func invalid(format string, args ...any) error {
-	return &FileError{Reason: fmt.Sprintf(format, args...)}
-}
-
-// withPath names the file in errors that came from its bytes.
-func withPath(err error, path string) error {
-	if fe, ok := errors.AsType[*FileError](err); ok {
-		return &FileError{Path: path, Reason: fe.Reason}
-	}
+// fileError makes a FileError of an error about a file's bytes, and names the file in
+// any other. path may be empty.
+func fileError(err error, path string) error {
 	if err == nil {
 		return nil
+	}
+	if e, ok := errors.AsType[*ko.FormatError](err); ok {
+		return &FileError{Path: path, Reason: e.Reason}
+	}
+	if e, ok := errors.AsType[*FileError](err); ok {
+		return &FileError{Path: path, Reason: e.Reason}
+	}
+	if path == "" {
+		return err
 	}
 	return fmt.Errorf("read module %s: %w", path, err)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/kmod/depmod"
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
 
@@ -25,7 +26,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := kmod.WriteIndex(root, kmodtest.Release); err != nil {
+	if err := depmod.WriteIndex(root, kmodtest.Release); err != nil {
 		log.Fatal(err)
 	}
 	mods, err := kmod.Closure(&kmod.Tree{Root: root, Release: kmodtest.Release}, []string{"snd-card"})

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
 // Flags of finit_module(2) for InitWithFlags. Both let the kernel take a module
@@ -115,7 +117,7 @@ func (facts *callFacts) inspect(f *os.File) {
 
 // readAll returns the file's plain bytes from its beginning.
 func readAll(f *os.File) ([]byte, error) {
-	data, err := io.ReadAll(io.NewSectionReader(f, 0, maxModule))
+	data, err := io.ReadAll(io.NewSectionReader(f, 0, ko.MaxSize))
 	if err != nil {
 		return nil, err
 	}

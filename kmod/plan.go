@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
 // PlannedModule is one module of a Plan.
@@ -94,7 +96,7 @@ func (p *planner) addSiblings(m *Module) error {
 	}
 	beside := map[string]string{}
 	for _, e := range entries {
-		if name := CanonicalName(e.Name()); isModuleFile(e.Name()) && name != m.Name {
+		if name := CanonicalName(e.Name()); ko.IsModuleName(e.Name()) && name != m.Name {
 			beside[name] = filepath.Join(filepath.Dir(m.Path), e.Name())
 		}
 	}
@@ -215,7 +217,7 @@ func expandFiles(files []string) ([]string, error) {
 			continue
 		}
 		err = filepath.WalkDir(file, func(path string, d os.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && isModuleFile(d.Name()) {
+			if err == nil && !d.IsDir() && ko.IsModuleName(d.Name()) {
 				paths = append(paths, path)
 			}
 			return err

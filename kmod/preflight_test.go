@@ -90,7 +90,7 @@ func TestPreflight(t *testing.T) {
 
 // Without any index the modules beside a file are all that is known.
 func TestPlanFileWithoutIndex(t *testing.T) {
-	dir := writeFiles(t, map[string][]byte{"top.ko": exporting("top", "mid"), "mid-dle.ko": exporting("mid", "low"), "low.ko": exporting("low"), "other.ko": exporting("other")})
+	dir := writeFiles(t, map[string][]byte{"top.ko": kmodtest.Exporting("top", "mid"), "mid-dle.ko": kmodtest.Exporting("mid", "low"), "low.ko": kmodtest.Exporting("low"), "other.ko": kmodtest.Exporting("other")})
 	plan, err := PlanFile(&Tree{Root: dir, Release: "none"}, filepath.Join(dir, "top.ko"))
 	if err != nil {
 		t.Fatal(err)

@@ -63,8 +63,8 @@ func Name(file *os.File) (string, error) {
 func parseOpen(file *os.File) (*Module, error) {
 	data, err := readAll(file)
 	if err != nil {
-		return nil, withPath(err, file.Name())
+		return nil, fileError(err, file.Name())
 	}
 	m, err := ParseModule(data)
-	return m, withPath(err, file.Name())
+	return m, fileError(err, file.Name())
 }

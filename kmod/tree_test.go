@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
 
 const sampleDep = `kernel/fs/a-b.ko: kernel/lib/c.ko.xz kernel/lib/d.ko
@@ -91,7 +93,7 @@ func TestDependenciesAndClosure(t *testing.T) {
 }
 
 func TestTreeWithoutIndex(t *testing.T) {
-	tree := testTree(t, map[string][]byte{"a.ko": exporting("a")})
+	tree := testTree(t, map[string][]byte{"a.ko": kmodtest.Exporting("a")})
 	_, err := tree.Resolve("a")
 	if !errors.Is(err, ErrNoIndex) || !strings.Contains(err.Error(), "run depmod -b "+tree.Root) {
 		t.Errorf("got %v", err)
@@ -158,8 +160,8 @@ func TestMatchAlias(t *testing.T) {
 // Every module of a real tree has the steps that modprobe -D prints, but for
 // softdep lines after a module's first, which kmod does not read.
 func TestStepsLikeModprobe(t *testing.T) {
-	tree := realTree(t)
-	c := copyTree(t, tree)
+	root, release := kmodtest.CopyRealTree(t)
+	c := &Tree{Root: root, Release: release}
 	command(t, "depmod", "-b", c.Root, c.Release)
 	keepFirstSoftdeps(t, c)
 	dep, err := c.table("modules.dep")

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/kmod/depmod"
 )
 
 const depmodHelp = `Usage: depmod [options] [VERSION [FILE...]]
@@ -79,7 +80,7 @@ func (c *command) depmod(args []string) int {
 		c.say(level, "%v", err)
 		return 1
 	}
-	result, err := kmod.Index(o)
+	result, err := depmod.Index(o)
 	for _, problem := range result.Problems {
 		c.say(severity(problem, "ERROR", "WARNING"), "%s", problem.Text)
 	}
@@ -98,7 +99,7 @@ type fatalError string
 
 func (e fatalError) Error() string { return string(e) }
 
-func severity(p kmod.IndexProblem, severe, mild string) string {
+func severity(p depmod.Problem, severe, mild string) string {
 	if p.Severe {
 		return severe
 	}
@@ -106,14 +107,14 @@ func severity(p kmod.IndexProblem, severe, mild string) string {
 }
 
 // indexOptions turns flags into the library's options.
-func (c *command) indexOptions(p parsed) (o kmod.IndexOptions, err error) {
-	o = kmod.IndexOptions{
+func (c *command) indexOptions(p parsed) (o depmod.Options, err error) {
+	o = depmod.Options{
 		Root: p.flags["basedir"], ModuleDir: p.flags["moduledir"], Output: p.flags["outdir"], Config: p.repeated["config"],
 		Quick: p.has("quick"), WarnDuplicates: p.has("warn"), Symvers: p.flags["symvers"], SystemMap: p.flags["filesyms"],
 		CheckSymbols: p.has("errsyms"),
 	}
 	if len(o.Config) == 0 {
-		o.Config = kmod.DefaultIndexConfig()
+		o.Config = depmod.DefaultConfig()
 	}
 	if p.has("json") && (p.has("show") || p.has("dry-run") || p.has("verbose")) {
 		return o, errors.New("--json and -n or -v would both write to standard output; give one of them")
@@ -147,7 +148,7 @@ type badVersion string
 func (e badVersion) Error() string { return "Bad version passed " + string(e) }
 
 // indexOperands reads the version, and the modules behind it.
-func (c *command) indexOperands(p parsed, o *kmod.IndexOptions) error {
+func (c *command) indexOperands(p parsed, o *depmod.Options) error {
 	if len(p.operands) == 0 {
 		running, err := kmod.Running()
 		if err != nil {
@@ -176,7 +177,7 @@ func (c *command) indexOperands(p parsed, o *kmod.IndexOptions) error {
 }
 
 // indexFailed says in kmod's words, where it has any, why there is no index.
-func (c *command) indexFailed(o kmod.IndexOptions, result *kmod.IndexResult, err error) {
+func (c *command) indexFailed(o depmod.Options, result *depmod.Result, err error) {
 	path, isPath := errors.AsType[*fs.PathError](err)
 	switch {
 	case errors.Is(err, kmod.ErrCycle):
@@ -197,7 +198,7 @@ func exists(path string) bool {
 }
 
 // indexReport is what --json prints.
-func (c *command) indexReport(result *kmod.IndexResult, err error) {
+func (c *command) indexReport(result *depmod.Result, err error) {
 	type problem struct {
 		Severity string `json:"severity"` // error or warning
 		Path     string `json:"path,omitempty"`

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"bytes"
@@ -36,8 +36,8 @@ func (x *indexer) readKernelSymbols() error {
 // symversOfKernel reads the lines for vmlinux of a Module.symvers.
 func symversOfKernel(data []byte) map[string]kernelSymbol {
 	symbols := map[string]kernelSymbol{}
-	for line := range lines(data) {
-		f := strings.Split(string(line), "\t")
+	for line := range strings.Lines(string(data)) {
+		f := strings.Split(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), "\t")
 		if len(f) < 3 || f[2] != "vmlinux" {
 			continue
 		}

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/kmod"
 )
 
 // rank ranks users before what they need: from a stack of modules that nobody
@@ -50,7 +52,7 @@ func (x *indexer) cycles() error {
 		}
 	}
 	x.problem(true, "", nil, "Found %d modules in dependency cycles!", count)
-	return &CycleError{Names: first}
+	return &kmod.CycleError{Names: first}
 }
 
 // tangles are the groups of modules in which each needs, over others, each

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"bytes"
@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
 // listFiles takes the modules of Files, and no others.
@@ -24,12 +27,12 @@ func (x *indexer) listFiles() error {
 		if _, err := os.Stat(path); err != nil {
 			return err
 		}
-		m := &indexed{name: CanonicalName(path), path: path, rel: path}
+		m := &indexed{name: kmod.CanonicalName(path), path: path, rel: path}
 		if rest, ok := strings.CutPrefix(filepath.Clean(path), x.dir+"/"); ok {
 			m.rel = rest
 		}
 		if old, ok := byName[m.name]; ok {
-			return fmt.Errorf("%s and %s are both module %s: %w", old, path, m.name, ErrDuplicate)
+			return fmt.Errorf("%s and %s are both module %s: %w", old, path, m.name, kmod.ErrDuplicate)
 		}
 		byName[m.name] = path
 		x.mods = append(x.mods, m)
@@ -73,7 +76,7 @@ func (w *treeWalk) walk(dir, rel string) error {
 		kind, err := entryType(e, path)
 		switch {
 		case err != nil:
-			if isModuleFile(name) {
+			if ko.IsModuleName(name) {
 				w.x.problem(true, path, err, "%s: %s", path, plainError(err))
 			}
 		case kind.IsDir():
@@ -83,9 +86,9 @@ func (w *treeWalk) walk(dir, rel string) error {
 			if err := w.walk(path, sub+"/"); err != nil {
 				w.x.problem(true, path, err, "could not open directory %s: %s", path, plainError(err))
 			}
-		case !isModuleFile(name):
+		case !ko.IsModuleName(name):
 		case !kind.IsRegular():
-			w.x.problem(true, path, nil, "unsupported file type %s: %s", path, fileKind(kind))
+			w.x.problem(true, path, nil, "unsupported file type %s: %s", path, ko.FileKind(kind))
 		default:
 			w.add(path, sub)
 		}
@@ -148,21 +151,6 @@ func moduleName(path string) string {
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// packedSuffixes are the names' ends of compressed modules.
-var packedSuffixes = [...]string{".gz", ".xz", ".zst"}
-
-func isModuleFile(name string) bool { return strings.HasSuffix(plainPath(name), ".ko") }
-
-// plainPath drops the suffix of a compressed module.
-func plainPath(path string) string {
-	for _, suffix := range packedSuffixes {
-		if plain, ok := strings.CutSuffix(path, suffix); ok && strings.HasSuffix(plain, ".ko") {
-			return plain
-		}
-	}
-	return path
-}
-
 // plainError is the error without the path that the text around it names, in
 // the C library's words where it is an errno's.
 func plainError(err error) string {
@@ -202,7 +190,7 @@ func (x *indexer) sortByOrder() error {
 	}
 	byPath := make(map[string]*indexed, len(x.mods))
 	for _, m := range x.mods {
-		byPath[plainPath(m.rel)] = m
+		byPath[ko.PlainName(m.rel)] = m
 		m.order = n + 1
 	}
 	at := 0

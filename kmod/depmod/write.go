@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"errors"
@@ -9,20 +9,22 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/trie"
 )
 
 // indexTable is one file of the index.
 type indexTable struct {
 	name string
 	text []byte
-	bin  *trie // nil for a text file, and for an empty one
+	bin  *trie.Writer // nil for a text file, and for an empty one
 }
 
 // tables makes all files of the index; the binary ones are not yet encoded.
 func (x *indexer) tables() ([]indexTable, error) {
 	var list []indexTable
 	text := func(name string, data []byte) { list = append(list, indexTable{name: name, text: data}) }
-	binary := func(name string, t *trie) { list = append(list, indexTable{name: name, bin: t}) }
+	binary := func(name string, t *trie.Writer) { list = append(list, indexTable{name: name, bin: t}) }
 
 	dep, depBin := x.depTables()
 	text("modules.dep", dep)
@@ -55,7 +57,7 @@ func (x *indexer) tables() ([]indexTable, error) {
 		if t.bin == nil {
 			continue
 		}
-		if key, found := t.bin.foreign(); found {
+		if key, found := t.bin.Foreign(); found {
 			return nil, fmt.Errorf("write %s: %q has characters beyond 7-bit ASCII, which the format cannot hold", t.name, key)
 		}
 	}
@@ -107,7 +109,7 @@ func writeTables(dir string, tables []indexTable, parentsFirst bool) error {
 		wg.Go(func() {
 			data := t.text
 			if t.bin != nil {
-				data = t.bin.encode(parentsFirst)
+				data = t.bin.Encode(parentsFirst)
 			}
 			if temps[i], errs[i] = writeTemp(dir, t.name, data); errs[i] != nil {
 				errs[i] = fmt.Errorf("write %s: %w", t.name, errs[i])

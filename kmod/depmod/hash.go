@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"cmp"
