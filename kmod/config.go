@@ -55,6 +55,9 @@ var configDirs = [...]string{"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/
 // Config reads the configuration, once: of ConfigPaths, or below the tree's
 // root, and of KernelCmdline.
 func (t *Tree) Config() (*Config, error) {
+	if t == nil {
+		return nil, fmt.Errorf("read module configuration: %w", errNoTree)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.config != nil {

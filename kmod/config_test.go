@@ -82,13 +82,13 @@ func TestForbid(t *testing.T) {
 		t.Fatal(err)
 	}
 	var forbidden *ForbiddenError
-	if _, err := tree.Steps("a-b", ProbeOptions{}); !errors.Is(err, ErrForbidden) || !errors.As(err, &forbidden) || forbidden.Module != "c" || forbidden.For != "a_b" {
+	if _, err := tree.Steps("a-b", LoadOptions{}); !errors.Is(err, ErrForbidden) || !errors.As(err, &forbidden) || forbidden.Module != "c" || forbidden.For != "a_b" {
 		t.Errorf("a module that needs a forbidden one: %v", err)
 	}
-	if _, err := tree.Steps("post", ProbeOptions{}); !errors.Is(err, ErrForbidden) {
+	if _, err := tree.Steps("post", LoadOptions{}); !errors.Is(err, ErrForbidden) {
 		t.Errorf("a forbidden module: %v", err)
 	}
-	if steps, err := tree.Steps("d", ProbeOptions{}); err != nil || len(steps) != 1 {
+	if steps, err := tree.Steps("d", LoadOptions{}); err != nil || len(steps) != 1 {
 		t.Errorf("a module whose soft dependency is forbidden: %v, %v", steps, err)
 	}
 }

@@ -5,6 +5,7 @@ package kmod
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/kmod/internal/ko"
@@ -112,3 +113,14 @@ func (e *CycleError) Error() string {
 
 // Is makes a CycleError an ErrCycle.
 func (e *CycleError) Is(target error) bool { return target == ErrCycle }
+
+// UnsupportedError says that the operation needs the running Linux kernel, and this
+// program runs on another system. errors.Is finds errors.ErrUnsupported.
+type UnsupportedError struct{ Op string }
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("%s: only Linux can, and this is %s", e.Op, runtime.GOOS)
+}
+
+// Unwrap makes errors.Is find errors.ErrUnsupported.
+func (e *UnsupportedError) Unwrap() error { return errors.ErrUnsupported }

@@ -15,16 +15,16 @@ import (
 
 // Module is what one module file says about itself.
 type Module struct {
-	Name    string // underscore form: by the file's name, or by .modinfo where there is no file
+	Name    string // underscore form: from the file's name, or from .modinfo if there is no file
 	Path    string // empty for bytes without a file
 	Info    Info
 	Exports []Export
 	Needs   []Symbol // undefined symbols, in table order, each once
 	Machine uint16   // ELF machine number, see MachineName
-	Size    int64    // of the file as stored, packed or not
+	Size    int64    // bytes of the file as stored, compressed or not
 	Packing Compression
 	HasInit bool
-	HasExit bool // without one, a module with an init function cannot be unloaded
+	HasExit bool // a module with an init function and without this cannot be unloaded
 	Signed  bool
 }
 
@@ -40,15 +40,23 @@ type Export struct {
 // Symbol is a symbol that a module needs from the kernel or another module.
 type Symbol struct {
 	Name   string
-	CRC    uint32 // that the headers promised
+	CRC    uint32 // that the module was built against
 	HasCRC bool
 	Weak   bool // may be missing
+}
+
+// info is what the module says about itself; a nil Module says nothing.
+func (m *Module) info() Info {
+	if m == nil {
+		return nil
+	}
+	return m.Info
 }
 
 // Depends returns the modules that depends= names, in underscore form.
 func (m *Module) Depends() []string {
 	var names []string
-	for d := range strings.SplitSeq(m.Info.Get("depends"), ",") {
+	for d := range strings.SplitSeq(m.info().Get("depends"), ",") {
 		if d = strings.TrimSpace(d); d != "" {
 			names = append(names, CanonicalName(d))
 		}
@@ -56,19 +64,22 @@ func (m *Module) Depends() []string {
 	return names
 }
 
-// Vermagic is the kernel release and flags that the module was built for.
-func (m *Module) Vermagic() string { return m.Info.Get("vermagic") }
+// Vermagic is the kernel release and the flags that the module was built for; "" for an
+// object that modpost has not finished.
+func (m *Module) Vermagic() string { return m.info().Get("vermagic") }
 
-// CanonicalName is the underscore form of a module's name or file name:
-// directories and everything from the first dot on are dropped.
+// CanonicalName is the underscore form of a module's name or file name: directories and
+// everything from the first dot on are dropped. Of "", "/" and ".." nothing remains.
 func CanonicalName(name string) string {
-	name = filepath.Base(name)
+	if name = filepath.Base(name); name == string(filepath.Separator) {
+		return ""
+	}
 	name, _, _ = strings.Cut(name, ".")
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// ReadModule returns the decompressed bytes of a module file. They are not
-// looked into, so they need not be a module.
+// ReadModule returns the decompressed bytes of a module file. They are not examined, so
+// they need not be a module.
 func ReadModule(path string) ([]byte, error) {
 	data, err := readFile(path)
 	if err != nil {
@@ -78,7 +89,8 @@ func ReadModule(path string) ([]byte, error) {
 	return data, fileError(err, path)
 }
 
-// OpenModule reads and parses one module file.
+// OpenModule reads and parses one module file, compressed or not, and closes it. A file
+// that is not a module is a *FileError.
 func OpenModule(path string) (*Module, error) {
 	raw, err := readFile(path)
 	if err != nil {
@@ -97,8 +109,8 @@ func OpenModule(path string) (*Module, error) {
 	return m, nil
 }
 
-// readFile refuses what is not a regular file: reading a FIFO would wait for
-// ever, and /dev/zero would fill memory.
+// readFile refuses what is not a regular file: reading a FIFO would block for ever, and
+// /dev/zero would fill memory.
 func readFile(path string) ([]byte, error) {
 	st, err := os.Stat(path)
 	if err != nil {
@@ -117,7 +129,7 @@ func readFile(path string) ([]byte, error) {
 	defer f.Close()
 	buf := make([]byte, st.Size())
 	n, err := io.ReadFull(f, buf)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { // a file that shrank is read as far as it goes
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { // a file that shrank is read to its end
 		return nil, fmt.Errorf("read module: %w", err)
 	}
 	return buf[:n], nil
@@ -177,7 +189,7 @@ func (m *Module) readSymbols(f *ko.File) error {
 	return nil
 }
 
-// add looks at one symbol. Most are the module's own and of no interest.
+// add takes one symbol. Most are the module's own and irrelevant.
 func (r *symbolReader) add(s ko.Symbol) {
 	switch {
 	case s.Undefined():
@@ -201,8 +213,8 @@ func (r *symbolReader) add(s ko.Symbol) {
 	}
 }
 
-// addExport takes __ksymtab_NAME, which lies in ___ksymtab+NAME or
-// ___ksymtab_gpl+NAME; a linker script may have merged these to __ksymtab and __ksymtab_gpl.
+// addExport takes __ksymtab_NAME, which lies in ___ksymtab+NAME or ___ksymtab_gpl+NAME; a
+// linker script may have merged these into __ksymtab and __ksymtab_gpl.
 func (r *symbolReader) addExport(s ko.Symbol) {
 	sec := r.f.SectionOf(s)
 	if sec == nil {

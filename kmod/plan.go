@@ -33,6 +33,9 @@ type Plan struct {
 
 // Fresh returns the modules that were given as files, in load order.
 func (p *Plan) Fresh() []PlannedModule {
+	if p == nil {
+		return nil
+	}
 	return slices.DeleteFunc(slices.Clone(p.Modules), func(m PlannedModule) bool { return m.InTree })
 }
 

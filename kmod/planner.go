@@ -246,7 +246,7 @@ func (p *planner) guessExporter(depends []string) string {
 // GPLCompatible tells whether the kernel counts the module's licence as one that
 // may use GPL-only symbols. Without a licence it does not.
 func (m *Module) GPLCompatible() bool {
-	switch m.Info.Get("license") {
+	switch m.info().Get("license") {
 	case "GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL":
 		return true
 	}

@@ -48,6 +48,9 @@ func ParseSymvers(data []byte) map[string]Exported {
 // and no error: then nobody but the kernel knows what it exports. It is read once,
 // and nobody may change it.
 func (t *Tree) Symvers() (map[string]Exported, error) {
+	if err := t.usable(); err != nil {
+		return nil, fmt.Errorf("read symbol versions: %w", err)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var err error

@@ -115,15 +115,15 @@ func TestSteps(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name string
-		o    ProbeOptions
+		o    LoadOptions
 		want string
 	}{
-		{"nick", ProbeOptions{Params: "z=3"}, "d[] post[] d[] c[] a_b[x=1  y=2 ] built[] c[] a_b[x=1  y=2 z=3]"},
-		{"twofold", ProbeOptions{UseBlacklist: true}, ""},
-		{"d", ProbeOptions{UseBlacklist: true}, ""},
-		{"d", ProbeOptions{}, "d[] post[]"},
-		{"twofold", ProbeOptions{}, ""},
-		{"d", ProbeOptions{IgnoreCommands: true}, "d[]"},
+		{"nick", LoadOptions{Params: "z=3"}, "d[] post[] d[] c[] a_b[x=1  y=2 ] built[] c[] a_b[x=1  y=2 z=3]"},
+		{"twofold", LoadOptions{UseBlacklist: true}, ""},
+		{"d", LoadOptions{UseBlacklist: true}, ""},
+		{"d", LoadOptions{}, "d[] post[]"},
+		{"twofold", LoadOptions{}, ""},
+		{"d", LoadOptions{IgnoreCommands: true}, "d[]"},
 	} {
 		steps, err := tree.Steps(tc.name, tc.o)
 		if err != nil {
@@ -177,7 +177,7 @@ func TestStepsLikeModprobe(t *testing.T) {
 	want := command(t, "modprobe", args...)
 	var got strings.Builder
 	for _, name := range names {
-		steps, err := c.Steps(name, ProbeOptions{})
+		steps, err := c.Steps(name, LoadOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,10 +17,10 @@ import (
 	"github.com/kmodlab/kmodlab/kmod/internal/trie"
 )
 
-// Trie reads one of the binary files of a module index, such as
-// modules.alias.bin, in either order of nodes. It reads the nodes that a
-// question leads through and no others: a name costs a few short reads of a
-// file of two megabytes. Methods may be called from several goroutines.
+// Trie reads one of the binary files of a module index, such as modules.alias.bin. It
+// reads only the nodes that lead to the answer: a name costs a few short reads of a
+// file of two megabytes. Methods may be called from several goroutines. The zero Trie
+// and a nil one are empty.
 type Trie struct {
 	name string // for errors
 	file io.ReaderAt
@@ -29,18 +29,18 @@ type Trie struct {
 	stop io.Closer
 }
 
-// TrieValue is one value that an index holds for a key. What it is depends on
-// the file: a line of modules.dep in modules.dep.bin, the name of a module in
-// modules.alias.bin, modules.symbols.bin and modules.builtin.alias.bin, nothing
-// in modules.builtin.bin. Priority is the position of the module in modules.dep.
+// TrieValue is one value that an index holds for a key. Its meaning depends on the
+// file: a line of modules.dep in modules.dep.bin, the name of a module in
+// modules.alias.bin, modules.symbols.bin and modules.builtin.alias.bin, nothing in
+// modules.builtin.bin. Priority is the module's position in modules.dep.
 type TrieValue struct {
 	Key      string
 	Value    string
 	Priority uint32
 }
 
-// OpenTrie opens a binary index file. A file that is something else is
-// an ErrInvalidIndex. Close it in the end.
+// OpenTrie opens a binary index file, which the caller closes. A file that is something
+// else is ErrInvalidIndex.
 func OpenTrie(path string) (*Trie, error) {
 	f, err := openFile(path)
 	if err != nil {
@@ -63,11 +63,15 @@ func OpenTrie(path string) (*Trie, error) {
 	return t, nil
 }
 
-// NewTrie reads a binary index of size bytes from file; errors call it name.
+// NewTrie reads a binary index of size bytes from file; errors call it name. It keeps
+// file, and does not close it. A size of 0 is an index without entries.
 func NewTrie(name string, file io.ReaderAt, size int64) (*Trie, error) {
 	t := &Trie{name: name, file: file, size: size, root: trie.HeaderSize}
 	if size == 0 { // depmod of a tree without modules.builtin
 		return t, nil
+	}
+	if file == nil || size < 0 {
+		return nil, t.bad("no file of %d bytes", size)
 	}
 	var head [trie.HeaderSize]byte
 	if n, err := file.ReadAt(head[:], 0); n < trie.HeaderSize {
@@ -86,9 +90,9 @@ func NewTrie(name string, file io.ReaderAt, size int64) (*Trie, error) {
 	return t, nil
 }
 
-// Close closes the file of OpenTrie.
+// Close closes the file of OpenTrie. There is nothing to close after NewTrie.
 func (t *Trie) Close() error {
-	if t.stop == nil {
+	if t == nil || t.stop == nil {
 		return nil
 	}
 	return t.stop.Close()
@@ -116,11 +120,11 @@ func (v *trieView) child(c byte) uint32 {
 	return binary.BigEndian.Uint32(v.children[4*i:])
 }
 
-// view reads a node. How long it is shows only when it was read, so it is read
-// again with more when it was longer than most are.
+// view reads a node. Its length is known only after reading it, so a node longer than
+// most is read again with more bytes.
 func (t *Trie) view(place uint32) (trieView, error) {
 	off := int64(place & trie.OffsetMask)
-	if place&^trie.OffsetMask == 0 { // a node without anything has no bytes
+	if t == nil || place&^trie.OffsetMask == 0 { // an empty node has no bytes
 		return trieView{}, nil
 	}
 	if off < trie.HeaderSize || off >= t.size {
@@ -185,9 +189,12 @@ func parseTrieNode(p []byte, place uint32) (v trieView, ok bool) {
 	return v, true
 }
 
-// Lookup returns the values of exactly that key, by priority. No such key is no
-// error. Keys of modules are in underscore form.
+// Lookup returns the values of exactly that key, by priority; none and no error if
+// there is no such key. Keys of modules are in underscore form.
 func (t *Trie) Lookup(key string) ([]TrieValue, error) {
+	if t == nil {
+		return nil, nil
+	}
 	rest := key
 	for place := t.root; ; {
 		v, err := t.view(place)
@@ -211,17 +218,24 @@ func (t *Trie) Lookup(key string) ([]TrieValue, error) {
 	}
 }
 
-// Match returns the values of all keys that match name, where * ? and [ in
-// keys are wildcards as in fnmatch(3), by priority. - and _ in name are equal.
+// Match returns the values of all keys that match name, by priority. In keys, * ? and [
+// are wildcards as in fnmatch(3). In name, - and _ are equal.
 func (t *Trie) Match(name string) ([]TrieValue, error) {
+	if t == nil {
+		return nil, nil
+	}
 	w := trieWalk{t: t, name: normalizeAlias(name), budget: t.size + 1}
 	err := w.literal()
 	slices.SortStableFunc(w.found, func(a, b TrieValue) int { return cmp.Compare(a.Priority, b.Priority) })
 	return w.found, err
 }
 
-// All calls fn for each value of each key, by the keys' bytes, until fn returns false.
+// All calls fn for each value of each key, in the order of the keys' bytes, until fn
+// returns false.
 func (t *Trie) All(fn func(TrieValue) bool) error {
+	if t == nil || fn == nil {
+		return nil
+	}
 	w := trieWalk{t: t, all: fn, budget: t.size + 1}
 	err := w.subtree(t.root, nil)
 	if errors.Is(err, errEnough) {
@@ -232,8 +246,8 @@ func (t *Trie) All(fn func(TrieValue) bool) error {
 
 var errEnough = errors.New("enough")
 
-// trieWalk visits nodes. A damaged file may lead back to where it came from:
-// neither may the nodes visited have more bytes than the file, nor a key.
+// trieWalk visits nodes. In a damaged file they may form a circle, so neither the nodes
+// visited nor a key may have more bytes than the file.
 type trieWalk struct {
 	t      *Trie
 	name   string
@@ -245,15 +259,15 @@ type trieWalk struct {
 func (w *trieWalk) view(place uint32, key []byte) (trieView, error) {
 	v, err := w.t.view(place)
 	if w.budget -= max(1, v.bytes); err == nil && (w.budget < 0 || int64(len(key)) > w.t.size) {
-		err = w.t.bad("its nodes lead in a circle")
+		err = w.t.bad("its nodes form a circle")
 	}
 	return v, err
 }
 
 func isWild(c byte) bool { return c == '*' || c == '?' || c == '[' }
 
-// literal goes where the characters of the name lead, and into every branch
-// that begins with a wildcard on the way.
+// literal follows the characters of the name, and on the way every branch that begins
+// with a wildcard.
 func (w *trieWalk) literal() error {
 	var key []byte
 	rest := w.name
@@ -282,7 +296,7 @@ func (w *trieWalk) literal() error {
 			w.take(v.values, key)
 			return nil
 		}
-		if isWild(rest[0]) { // was gone into above
+		if isWild(rest[0]) { // followed above
 			return nil
 		}
 		place = v.child(rest[0])
@@ -328,8 +342,11 @@ func (w *trieWalk) take(values []TrieValue, key []byte) bool {
 	return true
 }
 
-// OpenIndex opens one of the binary index files of the tree, such as
-// modules.dep.bin. Where it does not exist, the error wraps fs.ErrNotExist.
+// OpenIndex opens one of the binary index files of the tree, such as modules.dep.bin.
+// If it does not exist, the error is fs.ErrNotExist. The caller closes it.
 func (t *Tree) OpenIndex(name string) (*Trie, error) {
+	if err := t.usable(); err != nil {
+		return nil, fmt.Errorf("read module index: %w", err)
+	}
 	return OpenTrie(filepath.Join(t.Dir(), name))
 }

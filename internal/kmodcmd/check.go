@@ -22,7 +22,7 @@ type Check struct {
 
 // check prints what loading a module would meet, and loads nothing.
 func (c *command) check(tree *kmod.Tree, name, params string) error {
-	pre, err := tree.Preflight(name, params, kmod.ProbeOptions{})
+	pre, err := tree.Preflight(name, kmod.LoadOptions{Params: params})
 	if err != nil {
 		return err
 	}

@@ -65,15 +65,12 @@ func (c *command) insmod(args []string) int {
 }
 
 func (c *command) insmodFile(p parsed) int {
-	flags := 0
-	if p.has("force") || p.has("force-vermagic") {
-		flags |= kmod.IgnoreVermagic
-	}
-	if p.has("force") || p.has("force-modversion") {
-		flags |= kmod.IgnoreModversions
+	tree, err := kmod.Running()
+	if err != nil {
+		return c.usage("%v", err)
 	}
 	path := p.operands[0]
-	m, err := kmod.LoadFile(path, joinParams(p.operands[1:]), flags)
+	done, err := tree.Load(path, kmod.LoadOptions{Alone: true, Params: joinParams(p.operands[1:]), Flags: forceFlags(p)})
 	if err != nil {
 		verb := "insert"
 		if _, tried := errors.AsType[*kmod.LoadError](err); !tried && errors.Is(err, fs.ErrNotExist) {
@@ -83,11 +80,29 @@ func (c *command) insmodFile(p parsed) int {
 		c.explain(err)
 		return 1
 	}
-	c.report.load([]*kmod.Loaded{m})
-	for _, w := range m.Warnings {
-		c.say("WARNING", "%s", w)
-	}
+	c.loaded(done)
 	return 0
+}
+
+// forceFlags are the flags of finit_module(2) that -f and its two parts stand for.
+func forceFlags(p parsed) (flags int) {
+	if p.has("force") || p.has("force-vermagic") {
+		flags |= kmod.IgnoreVermagic
+	}
+	if p.has("force") || p.has("force-modversion") {
+		flags |= kmod.IgnoreModversions
+	}
+	return flags
+}
+
+// loaded reports what was loaded, and warns of what the kernel let pass.
+func (c *command) loaded(done []*kmod.Loaded) {
+	c.report.load(done)
+	for _, m := range done {
+		for _, w := range m.Warnings {
+			c.say("WARNING", "%s", w)
+		}
+	}
 }
 
 // insmodText is kmod's wording of a few errnos that mean something else here.
@@ -168,21 +183,13 @@ func (c *command) rmmod(args []string) int {
 }
 
 func (c *command) rmmodOne(name string, p parsed, wait time.Duration) error {
-	switch kmod.StateOf(name) {
-	case kmod.StateNone:
-		return fmt.Errorf("unload module %s: %w", name, kmod.ErrNotLoaded)
-	case kmod.StateBuiltin:
-		return fmt.Errorf("unload module %s: %w", name, kmod.ErrBuiltin)
-	}
-	o := kmod.RemoveOptions{Wait: wait, Force: p.has("force")}
+	o := kmod.RemoveOptions{Alone: true, Wait: wait, Force: p.has("force")}
 	if p.has("verbose") {
-		o.Each = func(string) { fmt.Fprintf(c.stderr, "rmmod %s\n", name) } // kmod's goes there, too
+		o.Each = func(name, _ string) { fmt.Fprintf(c.stderr, "rmmod %s\n", name) } // kmod's goes there, too
 	}
-	if err := kmod.RemoveWith(name, o); err != nil {
-		return err
-	}
-	c.report.Removed = append(c.report.Removed, name)
-	return nil
+	done, err := new(kmod.Tree).Remove(name, o)
+	c.report.Removed = append(c.report.Removed, done...)
+	return err
 }
 
 func (c *command) rmmodFailed(name string, err error) {

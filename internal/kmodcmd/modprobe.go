@@ -212,15 +212,9 @@ func joinParams(args []string) string {
 }
 
 func (c *command) load(tree *kmod.Tree, name, params string, p parsed) error {
-	o := kmod.ProbeOptions{Params: params, UseBlacklist: p.has("use-blacklist"), FirstTime: p.has("first-time"),
+	o := kmod.LoadOptions{Params: params, Flags: forceFlags(p), UseBlacklist: p.has("use-blacklist"), FirstTime: p.has("first-time"),
 		IgnoreCommands: p.has("ignore-install"), FirstSoftdep: p.has("first-softdep"), ShowAll: p.has("show-depends")}
 	o.DryRun = o.ShowAll || p.has("dry-run")
-	if p.has("force") || p.has("force-vermagic") {
-		o.Flags |= kmod.IgnoreVermagic
-	}
-	if p.has("force") || p.has("force-modversion") {
-		o.Flags |= kmod.IgnoreModversions
-	}
 	if rulesCount(p) {
 		o.Command = func(s kmod.Step) error { return c.runInstall(s, p) }
 	}
@@ -234,36 +228,10 @@ func (c *command) load(tree *kmod.Tree, name, params string, p parsed) error {
 			fmt.Fprint(c.stdout, stepLine(s))
 		}
 	}
-	done, err := c.probe(tree, name, o)
-	c.report.load(done)
-	for _, m := range done {
-		for _, w := range m.Warnings {
-			c.say("WARNING", "%s", w)
-		}
-	}
+	o.Warn = func(w error) { c.say("WARNING", "%v", w) }
+	done, err := tree.Load(name, o)
+	c.loaded(done)
 	return err
-}
-
-// probe takes a name with a / for a file where there is one.
-func (c *command) probe(tree *kmod.Tree, name string, o kmod.ProbeOptions) ([]*kmod.Loaded, error) {
-	if !isFile(name) {
-		return tree.Probe(name, o)
-	}
-	done, plan, err := tree.ProbeFile(name, o)
-	if plan != nil {
-		for _, w := range plan.Warnings {
-			c.say("WARNING", "%v", w)
-		}
-	}
-	return done, err
-}
-
-func isFile(name string) bool {
-	if !strings.Contains(name, "/") {
-		return false
-	}
-	st, err := os.Stat(name)
-	return err == nil && !st.IsDir()
 }
 
 // stepLine is a step as modprobe -v and -D print it, a space before the end
@@ -281,7 +249,7 @@ func stepLine(s kmod.Step) string {
 }
 
 func (c *command) unload(tree *kmod.Tree, name string, p parsed) error {
-	o := kmod.UnloadOptions{Holders: p.has("remove-holders"), Force: p.has("force"), FirstTime: p.has("first-time"),
+	o := kmod.RemoveOptions{Holders: p.has("remove-holders"), Force: p.has("force"), FirstTime: p.has("first-time"),
 		IgnoreCommands: p.has("ignore-install"), FirstSoftdep: p.has("first-softdep"), ShowAll: p.has("show-depends")}
 	o.DryRun = o.ShowAll || p.has("dry-run")
 	if msec, err := strconv.Atoi(p.flags["wait"]); err == nil {
@@ -300,7 +268,7 @@ func (c *command) unload(tree *kmod.Tree, name string, p parsed) error {
 			fmt.Fprintf(c.stdout, "rmmod %s\n", name)
 		}
 	}
-	done, err := tree.Unload(name, o)
+	done, err := tree.Remove(name, o)
 	c.report.Removed = append(c.report.Removed, done...)
 	return err
 }

@@ -47,6 +47,9 @@ var running = kernelState{"/proc", "/sys"}
 func StateOf(name string) State { return running.state(CanonicalName(name)) }
 
 func (k kernelState) state(name string) State {
+	if name == "" || strings.ContainsAny(name, "/\x00") { // not the folder of all modules, or another
+		return StateNone
+	}
 	dir := filepath.Join(k.sys, "module", name)
 	data, err := slurp(filepath.Join(dir, "initstate"))
 	if err == nil {
@@ -96,7 +99,12 @@ func (k kernelState) inUse(name string) bool { return k.refcnt(name) > 0 || len(
 // is from one reading of /proc/modules, so a module that comes or goes meanwhile
 // is there as a whole or not at all; holders are in the order of /sys/module where
 // that has the same.
-func List() ([]LoadedModule, error) { return running.list() }
+func List() ([]LoadedModule, error) {
+	if err := supported("list modules"); err != nil {
+		return nil, err
+	}
+	return running.list()
+}
 
 func (k kernelState) list() ([]LoadedModule, error) {
 	data, err := slurp(filepath.Join(k.proc, "modules"))

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
 
 func TestExplain(t *testing.T) {
@@ -135,23 +137,76 @@ func TestKernelState(t *testing.T) {
 	}
 }
 
-// Where this test runs the kernel refuses (no modules, or no right to load
-// them); whatever it says, it is a LoadError with a cause, and no other.
-func TestLoadFileRefused(t *testing.T) {
+// Where this test runs the kernel refuses (no modules, or no right to load them);
+// whatever it says is a LoadError with a cause.
+func TestLoadAloneRefused(t *testing.T) {
+	tree, err := Running()
+	if err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(t.TempDir(), "broken.ko")
 	if err := os.WriteFile(path, []byte("no module\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := LoadFile(path, "", 0)
+	_, err = tree.Load(path, LoadOptions{Alone: true})
 	e, ok := errors.AsType[*LoadError](err)
 	if !ok || e.Op != opFinit || e.Module != "broken" || e.Cause == "" {
 		t.Errorf("got %#v", err)
 	}
-	if _, err := LoadFile(path+"x", "", 0); !errors.Is(err, os.ErrNotExist) {
+	if _, err := tree.Load(path+"x", LoadOptions{Alone: true}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	err = Remove("no_such_module_here")
+	var steps []Step
+	done, err := tree.Load(path, LoadOptions{Alone: true, DryRun: true, Params: "a=1", Each: func(s Step) { steps = append(steps, s) }})
+	if err != nil || done != nil || len(steps) != 1 || steps[0].Path != path || steps[0].Params != "a=1" {
+		t.Errorf("dry run: %v, %v, steps %+v", done, err, steps)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if e, ok := errors.AsType[*LoadError](Init(f, "")); !ok || e.Cause == "" {
+		t.Errorf("Init: %v", err)
+	}
+}
+
+func TestRemoveRefused(t *testing.T) {
+	if err := Remove("no-such-module-here"); !errors.Is(err, ErrNotLoaded) || !strings.Contains(err.Error(), "no_such_module_here") {
+		t.Errorf("got %v", err)
+	}
+	err := deleteModule("no_such_module_here", false)
 	if e, ok := errors.AsType[*LoadError](err); !ok || e.Op != opDelete || e.Cause == "" && e.Errno != syscall.ENOSYS {
-		t.Errorf("Remove: %v", err)
+		t.Errorf("deleteModule: %v", err)
+	}
+}
+
+// Loading below a tree's root: a file with its neighbours, a name, and what is neither.
+func TestLoadDryRun(t *testing.T) {
+	tree := indexedTree(t)
+	names := func(name string, o LoadOptions) string {
+		t.Helper()
+		var got []string
+		o.DryRun, o.ShowAll = true, true
+		o.Each = func(s Step) { got = append(got, s.Name+"("+s.Params+")") }
+		if done, err := tree.Load(name, o); err != nil || done != nil {
+			t.Fatalf("%s: %v, %v", name, done, err)
+		}
+		return strings.Join(got, " ")
+	}
+	dir := writeFiles(t, map[string][]byte{"top.ko": kmodtest.Exporting("top", "low"), "low.ko": kmodtest.Exporting("low")})
+	for _, tc := range []struct{ name, want string }{
+		{"d", "d(x=1)"}, {"two5x", "d() d() c() a_b() post() built() c() d()"}, {filepath.Join(dir, "top.ko"), "low() top(x=1)"},
+	} {
+		o := LoadOptions{Params: "x=1"}
+		if strings.HasPrefix(tc.name, "two") {
+			o.Params = ""
+		}
+		if got := names(tc.name, o); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+	if _, err := tree.Load(filepath.Join(dir, "none.ko"), LoadOptions{DryRun: true}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a path without a file: %v", err)
 	}
 }
