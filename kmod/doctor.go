@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// Diagnosis says what keeps a loaded module from being unloaded.
+// Diagnosis says what keeps a loaded module from being unloaded, as of the moment when
+// Diagnose looked.
 type Diagnosis struct {
 	Module    string
 	State     State
-	Refcnt    int      // -1 where the kernel cannot unload it
+	Refcnt    int      // -1 if it is not loaded, or the kernel was built without unloading
 	Holders   []string // modules that use it
 	Permanent bool     // it has an init function and no exit function
-	Users     []User   // processes seen to use it; nobody may be, although Refcnt is not 0
+	Users     []User   // processes seen to use it; may be empty although Refcnt is not 0
 	Mounts    []string // mount points of a file system that it implements
-	Kind      error    // ErrInUse, ErrPermanent, ErrBusy, ErrBuiltin, ErrNotLoaded; nil where nothing keeps it
+	Kind      error    // ErrInUse, ErrPermanent, ErrBusy, ErrBuiltin, ErrNotLoaded; nil if nothing keeps it
 	Cause     string   // one sentence
 	Hint      string   // what to do
 }
@@ -25,14 +26,14 @@ type Diagnosis struct {
 type User struct {
 	PID  int
 	Comm string
-	// How is what shows it: "stack" (it is inside the module's code now), or the
-	// open file that leads to the module.
+	// How is the sign of it: "stack" (it is inside the module's code now), or the open
+	// file that leads to the module.
 	How string
 }
 
 func (u User) String() string { return fmt.Sprintf("%s[%d] (%s)", u.Comm, u.PID, u.How) }
 
-// judge finds what stands in the way first, from facts alone.
+// judge finds the first obstacle, from the facts alone.
 func (d *Diagnosis) judge() {
 	name := d.Module
 	switch {
@@ -41,14 +42,14 @@ func (d *Diagnosis) judge() {
 	case d.State == StateBuiltin:
 		d.Kind, d.Cause = ErrBuiltin, name+" is part of the kernel image"
 	case d.State == StateComing:
-		d.Kind, d.Cause = ErrBusy, "the init function of "+name+" has not returned: it waits, or it crashed"
-		d.Hint = "see the kernel's log for a crash; after one only a restart removes the module"
+		d.Kind, d.Cause = ErrBusy, "the init function of "+name+" has not returned: it is waiting, or it crashed"
+		d.Hint = "look for a crash in the kernel's log; after one only a restart removes the module"
 	case d.State == StateGoing:
-		d.Kind, d.Cause = ErrBusy, name+" is being unloaded: its exit function waits, or it crashed"
-		d.Hint = "see the kernel's log for a crash; after one only a restart removes the module"
+		d.Kind, d.Cause = ErrBusy, name+" is being unloaded: its exit function is waiting, or it crashed"
+		d.Hint = "look for a crash in the kernel's log; after one only a restart removes the module"
 	case len(d.Holders) > 0:
 		d.Kind, d.Cause = ErrInUse, name+" is used by "+strings.Join(d.Holders, ", ")
-		d.Hint = "unload these first, or modprobe -r --remove-holders " + name
+		d.Hint = "unload these first, or run modprobe -r --remove-holders " + name
 	case len(d.Mounts) > 0:
 		d.Kind, d.Cause = ErrInUse, name+" serves the file systems mounted at "+strings.Join(d.Mounts, ", ")
 		d.Hint = "umount " + strings.Join(d.Mounts, " ")
@@ -57,14 +58,18 @@ func (d *Diagnosis) judge() {
 		for i, u := range d.Users {
 			names[i] = u.String()
 		}
-		d.Kind, d.Cause = ErrInUse, fmt.Sprintf("%s has refcount %d; it is used by %s", name, d.Refcnt, strings.Join(names, ", "))
+		d.Kind = ErrInUse
+		d.Cause = fmt.Sprintf("%s has refcount %d; it is used by %s", name, d.Refcnt, strings.Join(names, ", "))
 		d.Hint = "end these processes, or have them close the file"
 	case d.Refcnt > 0:
-		d.Kind, d.Cause = ErrInUse, fmt.Sprintf("%s has refcount %d, no holders, and no process is seen to use it: a try_module_get without its module_put, or an open socket or timer of it", name, d.Refcnt)
-		d.Hint = "a leaked reference is only gone after a restart"
+		d.Kind = ErrInUse
+		d.Cause = fmt.Sprintf("%s has refcount %d, no holders, and no process is seen to use it:"+
+			" a try_module_get() without module_put(), or a socket or timer that holds a reference", name, d.Refcnt)
+		d.Hint = "only a restart drops a leaked reference"
 	case d.Permanent:
-		d.Kind, d.Cause, d.Hint = ErrPermanent, name+" has no exit function", "add module_exit() to the source; this one stays until a restart"
+		d.Kind, d.Cause = ErrPermanent, name+" has no exit function"
+		d.Hint = "add module_exit() to the source; this one stays until a restart"
 	default:
-		d.Cause = "nothing keeps " + name
+		d.Cause = "nothing keeps " + name + " from being unloaded"
 	}
 }

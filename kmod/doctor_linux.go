@@ -15,11 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Diagnose looks at a module of the running kernel. Processes are found by open
-// device files that lead to a driver of the module, that its aliases name, or
-// whose name is the module's; by kernel stacks inside it (root only, and
-// CONFIG_STACKTRACE); and by mounts. It changes nothing. Processes that come and
-// go meanwhile are no error.
+// Diagnose reports what keeps a module of the running kernel from being unloaded. It
+// finds processes by open device files that belong to a driver of the module, that its
+// aliases name, or that are called like the module; by kernel stacks inside it (as root,
+// with CONFIG_STACKTRACE); and it finds mounts. It changes nothing, and never returns
+// nil. Processes that start or end meanwhile are no error.
 func Diagnose(name string) *Diagnosis {
 	t, err := Running()
 	if err != nil {
@@ -28,7 +28,7 @@ func Diagnose(name string) *Diagnosis {
 	return running.diagnose(CanonicalName(name), t.aliasesOf(CanonicalName(name)))
 }
 
-// aliasesOf are a module's own aliases, nil where its file is not found.
+// aliasesOf returns a module's own aliases, nil if its file is not found.
 func (t *Tree) aliasesOf(name string) []string {
 	m, ok, err := t.module(name)
 	if !ok || err != nil {
@@ -42,7 +42,8 @@ func (t *Tree) aliasesOf(name string) []string {
 }
 
 func (k kernelState) diagnose(name string, aliases []string) *Diagnosis {
-	d := &Diagnosis{Module: name, State: k.state(name), Refcnt: k.refcnt(name), Holders: k.holders(name), Permanent: k.permanent(name)}
+	d := &Diagnosis{Module: name, State: k.state(name), Refcnt: k.refcnt(name),
+		Holders: k.holders(name), Permanent: k.permanent(name)}
 	if d.State == StateLive && d.Refcnt > 0 {
 		d.Users = k.users(name, aliases)
 		d.Mounts = k.mounts(name, aliases)
@@ -51,7 +52,7 @@ func (k kernelState) diagnose(name string, aliases []string) *Diagnosis {
 	return d
 }
 
-// permanent reads /proc/modules, the only place where the kernel says so.
+// permanent reads /proc/modules, the only place where the kernel says it.
 func (k kernelState) permanent(name string) bool {
 	data, err := os.ReadFile(filepath.Join(k.proc, "modules"))
 	if err != nil {
@@ -66,7 +67,7 @@ func (k kernelState) permanent(name string) bool {
 	return false
 }
 
-// users goes through all processes but this one.
+// users checks all processes except this one.
 func (k kernelState) users(name string, aliases []string) []User {
 	entries, err := os.ReadDir(k.proc)
 	if err != nil {
@@ -88,7 +89,7 @@ func (k kernelState) users(name string, aliases []string) []User {
 	return users
 }
 
-// driverDevices are the names below /sys/devices of what the module's drivers serve.
+// driverDevices are the devices, below /sys/devices, that the module's drivers serve.
 func (k kernelState) driverDevices(name string) []string {
 	drivers, _ := filepath.Glob(filepath.Join(k.sys, "module", name, "drivers/*/*"))
 	var devices []string
@@ -111,7 +112,7 @@ type userFinder struct {
 	devices []string
 }
 
-// how says what leads from a process to the module, "" for nothing.
+// how says what connects a process with the module, "" for nothing.
 func (u *userFinder) how(dir string) string {
 	for _, pattern := range []string{"stack", "task/*/stack"} {
 		stacks, _ := filepath.Glob(filepath.Join(dir, pattern))
@@ -129,8 +130,8 @@ func (u *userFinder) how(dir string) string {
 	return ""
 }
 
-// openFiles are the links to a process's open files. A process whose first thread
-// has ended shows them with its other threads only.
+// openFiles are the links to a process's open files. If the first thread has ended, only
+// the other threads have them.
 func openFiles(dir string) []string {
 	files, _ := filepath.Glob(filepath.Join(dir, "fd/*"))
 	if len(files) == 0 {
@@ -139,14 +140,15 @@ func openFiles(dir string) []string {
 	return files
 }
 
-// leads tells whether an open file is the module's: a device file by its number,
-// a file of /proc, debugfs or the like by its name.
+// leads reports whether an open file is the module's: a device file by its number, a
+// file of /proc, debugfs or the like by its name.
 func (u *userFinder) leads(path, target string) bool {
 	var st unix.Stat_t
 	if unix.Stat(path, &st) != nil {
 		return false
 	}
-	kind, number := "", fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+	major, minor := unix.Major(st.Rdev), unix.Minor(st.Rdev)
+	kind := ""
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFCHR:
 		kind = "char"
@@ -157,16 +159,19 @@ func (u *userFinder) leads(path, target string) bool {
 		virtual := strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "/sys/")
 		return virtual && CanonicalName(target) == u.name
 	}
-	if CanonicalName(target) == u.name || slices.Contains(u.aliases, fmt.Sprintf("%s-major-%d-%d", kind, unix.Major(st.Rdev), unix.Minor(st.Rdev))) ||
-		slices.Contains(u.aliases, fmt.Sprintf("%s-major-%d-*", kind, unix.Major(st.Rdev))) ||
-		slices.Contains(u.aliases, "devname:"+strings.TrimPrefix(target, "/dev/")) || u.k.majorOf(kind, unix.Major(st.Rdev)) == u.name {
+	if CanonicalName(target) == u.name || u.k.majorOf(kind, major) == u.name ||
+		slices.Contains(u.aliases, fmt.Sprintf("%s-major-%d-%d", kind, major, minor)) ||
+		slices.Contains(u.aliases, fmt.Sprintf("%s-major-%d-*", kind, major)) ||
+		slices.Contains(u.aliases, "devname:"+strings.TrimPrefix(target, "/dev/")) {
 		return true
 	}
-	dev, err := filepath.EvalSymlinks(filepath.Join(u.k.sys, "dev", kind, number))
-	return err == nil && slices.ContainsFunc(u.devices, func(d string) bool { return dev == d || strings.HasPrefix(dev, d+"/") })
+	dev, err := filepath.EvalSymlinks(filepath.Join(u.k.sys, "dev", kind, fmt.Sprintf("%d:%d", major, minor)))
+	return err == nil && slices.ContainsFunc(u.devices, func(d string) bool {
+		return dev == d || strings.HasPrefix(dev, d+"/")
+	})
 }
 
-// majorOf is the name in /proc/devices under which a driver took a major number.
+// majorOf is the name in /proc/devices under which a driver registered a major number.
 func (k kernelState) majorOf(kind string, major uint32) string {
 	data, err := os.ReadFile(filepath.Join(k.proc, "devices"))
 	if err != nil {
@@ -223,7 +228,7 @@ func (k kernelState) writers(path string) []User {
 	return users
 }
 
-// writes tells whether an open file is the wanted one, open for writing.
+// writes reports whether an open file is the wanted one, open for writing.
 func writes(fd string, want unix.Stat_t) bool {
 	var st unix.Stat_t
 	if unix.Stat(fd, &st) != nil || st.Dev != want.Dev || st.Ino != want.Ino {
@@ -232,7 +237,7 @@ func writes(fd string, want unix.Stat_t) bool {
 	return writable(filepath.Join(filepath.Dir(filepath.Dir(fd)), "fdinfo", filepath.Base(fd)))
 }
 
-// writable reads the flags of an open file, which fdinfo gives in octal.
+// writable reads the flags of an open file, which fdinfo has in octal.
 func writable(fdinfo string) bool {
 	data, err := os.ReadFile(fdinfo)
 	if err != nil {

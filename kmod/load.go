@@ -180,7 +180,8 @@ func (t *Tree) loadFile(path string, o LoadOptions) ([]*Loaded, error) {
 		if cfg.forbidden(m.Name) {
 			return nil, &ForbiddenError{Module: m.Name, For: target}
 		}
-		steps = append(steps, cfg.step(TreeModule{Name: m.Name, Path: m.Path}, m.Name == target, LoadOptions{Params: o.Params}))
+		found := TreeModule{Name: m.Name, Path: m.Path}
+		steps = append(steps, cfg.step(found, m.Name == target, LoadOptions{Params: o.Params}))
 	}
 	return t.carryOut(steps, o)
 }
@@ -234,8 +235,8 @@ func (t *Tree) loadStep(s Step, o LoadOptions) (*Loaded, error) {
 func warnings(name string, kmsg []string) []string {
 	var out []string
 	for _, line := range kmsg {
-		if strings.Contains(line, "unknown parameter '") || strings.Contains(line, "' ignored") && strings.HasPrefix(line, name) ||
-			strings.Contains(line, "init suspiciously returned") {
+		if strings.Contains(line, "unknown parameter '") || strings.Contains(line, "init suspiciously returned") ||
+			strings.Contains(line, "' ignored") && strings.HasPrefix(line, name) {
 			out = append(out, line)
 		}
 	}

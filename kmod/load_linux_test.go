@@ -36,7 +36,7 @@ func TestExplain(t *testing.T) {
 		{"namespace", opFinit, syscall.EINVAL, "x: module x uses symbol (foo) from namespace NS, but does not import it.\nx: Unknown symbol foo (err -22)", callFacts{}, ErrNamespace, "foo is in namespace NS"},
 		{"duplicate export", opFinit, syscall.ENOEXEC, "x: exports duplicate symbol foo (owned by y)", callFacts{}, ErrDuplicate, "y exports symbol foo already"},
 		{"not a module", opFinit, syscall.ENOEXEC, "Invalid ELF header magic: != \x7fELF", callFacts{file: broken}, ErrInvalidModule, "truncated: …"},
-		{"not a module, why unknown", opFinit, syscall.ENOEXEC, "", callFacts{}, ErrInvalidModule, "does not take the file"},
+		{"not a module, why unknown", opFinit, syscall.ENOEXEC, "", callFacts{}, ErrInvalidModule, "does not accept the file as a module"},
 		{"empty file", opFinit, syscall.EINVAL, "", callFacts{size: 0}, ErrInvalidModule, "empty"},
 		{"flags", opFinit, syscall.EINVAL, "", callFacts{size: 9, flags: 0x40}, nil, "flags 0x40"},
 		{"open for writing", opFinit, syscall.ETXTBSY, "", callFacts{}, ErrBusy, "open for writing"},

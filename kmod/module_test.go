@@ -69,7 +69,7 @@ func TestParseModuleRefuses(t *testing.T) {
 		{"text", []byte("hello, this is text\n"), "text, not ELF"},
 		{"script", []byte("#!/bin/sh\nexit 0\n"), "script (#!/bin/sh)"},
 		{"archive", []byte("!<arch>\nxxxxxxxxxxxxxxxxxxxxx"), "ar archive"},
-		{"zeros", make([]byte, 5000), "zero bytes"},
+		{"zeros", make([]byte, 5000), "all zeros"},
 		{"noise", []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17}, "data that is not ELF (begins 0102030405060708)"},
 		{"five bytes", whole[:5], "truncated within the ELF header"},
 		{"header only", whole[:64], "section headers at byte"},

@@ -100,7 +100,7 @@ func TestPlanRefuses(t *testing.T) {
 		want  string
 	}{
 		{"missing symbol", map[string][]byte{"a.ko": freshModule("a", nil, need{Name: "nobody_has"})}, ErrUnknownSymbol, "a needs symbol nobody_has, which neither"},
-		{"exporter not given", map[string][]byte{"a.ko": freshModule("a", []string{"depends=sibling"}, need{Name: "sibling_sym"})}, ErrUnknownSymbol, "which sibling exports; give that module"},
+		{"exporter not given", map[string][]byte{"a.ko": freshModule("a", []string{"depends=sibling"}, need{Name: "sibling_sym"})}, ErrUnknownSymbol, "which sibling exports; add that module"},
 		{"exporter not in the tree", map[string][]byte{"a.ko": freshModule("a", nil, need{Name: "absent_sym"})}, ErrUnknownSymbol, "drivers/absent exports"},
 		{"symbol version", map[string][]byte{"a.ko": freshModule("a", nil, need{Name: "kernel_sym", CRC: 9})}, ErrSymbolVersion, "0x00000009, the kernel has 0x00000003"},
 		{"symbol versions of a release", map[string][]byte{"a.ko": older}, ErrVermagic, "a is for another kernel: built for release 5.10.0, the kernel is 6.1.0-test; build it with the headers of 6.1.0-test"},

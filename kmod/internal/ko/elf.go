@@ -342,7 +342,7 @@ func describe(data []byte, size uint64) string {
 	case text:
 		return "text, not ELF"
 	case zero:
-		return fmt.Sprintf("zero bytes, not ELF (%d bytes)", size)
+		return fmt.Sprintf("all zeros, not ELF (%d bytes)", size)
 	}
 	return fmt.Sprintf("data that is not ELF (begins %x)", data[:min(len(data), 8)])
 }
