@@ -90,8 +90,8 @@ func crashed(op, module, path string, kmsg []string) *LoadError {
 	return &LoadError{
 		Op: op, Module: module, Path: path, Kind: ErrCrashed, Kmsg: crashLines(kmsg),
 		Cause: "the kernel killed the thread that ran the module's " + function + " function",
-		Hint: "the call trace in the kernel's log shows where; the kernel is damaged, so restart the machine before the next " +
-			verb,
+		Hint: "the call trace in the kernel's log shows where;" +
+			" the kernel is damaged, so restart the machine before the next " + verb,
 	}
 }
 

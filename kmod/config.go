@@ -52,7 +52,9 @@ func (e *ConfigError) Error() string {
 }
 
 // configDirs are in order of precedence: a file hides later ones of the same name.
-var configDirs = [...]string{"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d"}
+var configDirs = [...]string{
+	"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d",
+}
 
 // Config reads the configuration from ConfigPaths, or from below the tree's root, and
 // from KernelCmdline. It is read once, and the caller must not change it. Bad lines are

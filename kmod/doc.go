@@ -59,7 +59,7 @@
 //	there                                     here
 //	modprobe.Load(name, params)               Load(name, params)
 //	modprobe.Init(file, params)               Init(file, params)
-//	modprobe.InitWithFlags(file, params, fl)  Tree.Load(file.Name(), LoadOptions{Alone: true, Params: params, Flags: fl})
+//	modprobe.InitWithFlags(file, params, n)   Tree.Load(path, LoadOptions{Alone: true, Params: params, Flags: n})
 //	modprobe.Remove(name)                     Remove(name)
 //	modprobe.Dependencies(name)               Dependencies(name)
 //	modprobe.ResolveName(name)                ResolveName(name)

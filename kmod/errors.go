@@ -11,7 +11,7 @@ import (
 	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
-// The sentinels that errors of this package answer to with errors.Is.
+// The sentinels that errors.Is finds in errors of this package.
 var (
 	ErrNotFound       = errors.New("module not found")
 	ErrBuiltin        = errors.New("module is built into the kernel")
@@ -43,11 +43,14 @@ var (
 	ErrCrashed        = errors.New("module's code crashed")
 )
 
-// Kind returns the first sentinel of this package that err answers to, or nil.
+// Kind returns the first sentinel of this package that errors.Is finds in err, or nil.
 func Kind(err error) error {
-	for _, kind := range [...]error{ErrNotFound, ErrBuiltin, ErrWrongMachine, ErrVermagic, ErrUnknownSymbol, ErrSymbolVersion, ErrNamespace,
-		ErrDuplicate, ErrCycle, ErrAlreadyLoaded, ErrNotLoaded, ErrInUse, ErrPermanent, ErrBusy, ErrParameter, ErrLicense, ErrSignature, ErrBlacklisted, ErrForbidden,
-		ErrNotPermitted, ErrInit, ErrNoIndex, ErrInvalidIndex, ErrTooLarge, ErrRelease, ErrNotCompression, ErrCrashed, ErrInvalidModule} {
+	for _, kind := range [...]error{
+		ErrNotFound, ErrBuiltin, ErrWrongMachine, ErrVermagic, ErrUnknownSymbol, ErrSymbolVersion, ErrNamespace,
+		ErrDuplicate, ErrCycle, ErrAlreadyLoaded, ErrNotLoaded, ErrInUse, ErrPermanent, ErrBusy, ErrParameter,
+		ErrLicense, ErrSignature, ErrBlacklisted, ErrForbidden, ErrNotPermitted, ErrInit, ErrNoIndex,
+		ErrInvalidIndex, ErrTooLarge, ErrRelease, ErrNotCompression, ErrCrashed, ErrInvalidModule,
+	} {
 		if errors.Is(err, kind) {
 			return kind
 		}
@@ -55,8 +58,8 @@ func Kind(err error) error {
 	return nil
 }
 
-// FileError says why a file is not a module that this package can use. Reason
-// continues "not a module: ".
+// FileError says why a file is not a module that this package can read. Reason completes
+// "not a module: ".
 type FileError struct {
 	Path   string // empty for bytes without a file
 	Reason string
@@ -103,8 +106,8 @@ func (e *NotFoundError) Error() string {
 // Is makes a NotFoundError an ErrNotFound.
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
-// CycleError names modules that need each other in a ring, so that none of
-// them can be the first to load. The first name is repeated at the end.
+// CycleError names modules that need each other in a cycle, so that none of them can be
+// loaded first. The first name is repeated at the end.
 type CycleError struct{ Names []string }
 
 func (e *CycleError) Error() string {

@@ -67,7 +67,8 @@ func explainLog(errno syscall.Errno, kmsg []string, f callFacts) (explanation, b
 		case strings.Contains(line, "Lockdown:"):
 			return explanation{ErrSignature, "the kernel is locked down and the module is not signed",
 				"turn Secure Boot off, or boot without lockdown="}, true
-		case strings.HasSuffix(line, " is rejected") && strings.Contains(line, "Loading of "): // unsigned, or the key or crypto is unknown
+		case strings.HasPrefix(line, "Loading of ") && strings.HasSuffix(line, " is rejected"):
+			// an unsigned module, or one with unsupported crypto or unavailable key
 			return explanation{ErrSignature, strings.ToLower(line[:1]) + line[1:], signHint}, true
 		}
 	}

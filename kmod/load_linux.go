@@ -47,7 +47,8 @@ func loadOpen(f *os.File, params string, flags int, exporter func(string) string
 		facts.writers = running.writers(f.Name())
 	}
 	e := explain(call.op, errno, kmsg, facts)
-	return nil, &LoadError{Op: call.op, Module: facts.module, Path: f.Name(), Errno: errno, Kmsg: kmsg, Cause: e.cause, Hint: e.hint, Kind: e.kind}
+	return nil, &LoadError{Op: call.op, Module: facts.module, Path: f.Name(), Errno: errno, Kmsg: kmsg,
+		Cause: e.cause, Hint: e.hint, Kind: e.kind}
 }
 
 // inspect reads a file that the kernel refused.

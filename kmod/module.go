@@ -155,7 +155,8 @@ func parseModule(data []byte) (*Module, error) {
 	m := &Module{Machine: f.Machine, Size: int64(len(data)), Signed: bytes.HasSuffix(data, []byte(signatureMagic))}
 	info := f.Find(".modinfo")
 	if info == nil {
-		return nil, ko.Invalid("ELF object for %s without .modinfo; build it with the kernel's make, M=DIR modules", ko.MachineName(f.Machine))
+		return nil, ko.Invalid("ELF object for %s without .modinfo; build it with the kernel's make, M=DIR modules",
+			ko.MachineName(f.Machine))
 	}
 	m.Info = parseModinfo(f.Bytes(info))
 	if m.Signed {

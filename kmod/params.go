@@ -59,7 +59,8 @@ func (m *Module) CheckParams(params string) []error {
 			continue
 		}
 		if reason := badValue(known[i].Type, value, given); reason != "" {
-			errs = append(errs, &ParamError{Module: m.Name, Param: known[i].Name, Value: value, Type: known[i].Type, Reason: reason})
+			p := known[i]
+			errs = append(errs, &ParamError{Module: m.Name, Param: p.Name, Value: value, Type: p.Type, Reason: reason})
 		}
 	}
 	return errs
@@ -74,7 +75,9 @@ func paramNames(params []Param) []string {
 }
 
 // intTypes are the kernel's integers, by size in bits; negative is signed.
-var intTypes = map[string]int{"byte": 8, "hexint": 32, "short": -16, "ushort": 16, "int": -32, "uint": 32, "long": -64, "ulong": 64, "ullong": 64}
+var intTypes = map[string]int{
+	"byte": 8, "hexint": 32, "short": -16, "ushort": 16, "int": -32, "uint": 32, "long": -64, "ulong": 64, "ullong": 64,
+}
 
 // maxString is the longest value of a charp parameter.
 const maxString = 1024
@@ -112,7 +115,8 @@ func badValue(typ, value string, given bool) string {
 func badInt(typ, value string, bits int) string {
 	var err error
 	digits := strings.ToLower(strings.TrimLeft(value, "+-"))
-	if strings.Contains(digits, "_") || strings.HasPrefix(digits, "0b") || strings.HasPrefix(digits, "0o") { // Go would accept these
+	// Go would accept these
+	if strings.Contains(digits, "_") || strings.HasPrefix(digits, "0b") || strings.HasPrefix(digits, "0o") {
 		return "not a number of type " + typ
 	}
 	switch {

@@ -145,8 +145,8 @@ func (p *planner) addTree(name string) {
 		case p.added[m.Name]:
 		default:
 			p.added[m.Name] = true
-			deps := p.tree.depNames(m.Name)
-			p.plan.Modules = append(p.plan.Modules, PlannedModule{Name: m.Name, Path: m.Path, InTree: true, Depends: deps})
+			p.plan.Modules = append(p.plan.Modules,
+				PlannedModule{Name: m.Name, Path: m.Path, InTree: true, Depends: p.tree.depNames(m.Name)})
 		}
 	}
 }

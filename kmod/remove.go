@@ -16,7 +16,7 @@ type RemoveOptions struct {
 	Alone          bool          // this module and nothing else, without index and configuration (rmmod)
 	Holders        bool          // first unload the modules that use it (modprobe --remove-holders)
 	Wait           time.Duration // how long a module may stay in use before that is an error
-	Force          bool          // even a module in use, where the kernel has CONFIG_MODULE_FORCE_UNLOAD; may crash the machine
+	Force          bool          // even a module in use (CONFIG_MODULE_FORCE_UNLOAD); may crash the machine
 	FirstTime      bool          // a module that is not loaded is an error
 	IgnoreCommands bool          // no remove rule and no soft dependencies of the module asked for
 	FirstSoftdep   bool          // of several softdep lines for a module only the first counts, as with kmod

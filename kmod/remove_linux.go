@@ -33,12 +33,14 @@ func deleteModule(name string, force bool) error {
 }
 
 func unloadError(name string, errno syscall.Errno, kmsg []string) error {
-	facts := callFacts{module: name, state: running.state(name), refcnt: running.refcnt(name), holders: running.holders(name),
+	facts := callFacts{module: name, state: running.state(name), refcnt: running.refcnt(name),
+		holders:  running.holders(name),
 		disabled: running.modulesDisabled(), capable: running.capable()}
 	if errno == syscall.EAGAIN && len(facts.holders) == 0 {
 		d := Diagnose(name)
 		facts.users, facts.mounts = d.Users, d.Mounts
 	}
 	e := explain(opDelete, errno, kmsg, facts)
-	return &LoadError{Op: opDelete, Module: name, Errno: errno, Kmsg: kmsg, Cause: e.cause, Hint: e.hint, Kind: e.kind, Holders: facts.holders}
+	return &LoadError{Op: opDelete, Module: name, Errno: errno, Kmsg: kmsg, Holders: facts.holders,
+		Cause: e.cause, Hint: e.hint, Kind: e.kind}
 }

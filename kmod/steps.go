@@ -82,7 +82,8 @@ func (c *Config) step(m TreeModule, target bool, o LoadOptions) Step {
 		case !m.noCommand:
 			s.Command = cmd
 		case !o.IgnoreCommands || !target:
-			s.Warning = fmt.Sprintf("the install rule for %s is ignored because it also has a softdep line; to keep the module from loading, write forbid %s", m.Name, m.Name)
+			s.Warning = fmt.Sprintf("the install rule for %s is ignored because it also has a softdep line;"+
+				" to keep the module from loading, write forbid %s", m.Name, m.Name)
 		}
 	}
 	return s

@@ -34,7 +34,8 @@ func ParseSymvers(data []byte) map[string]Exported {
 		if err != nil || f[1] == "" {
 			continue
 		}
-		e := Exported{Export{Name: f[1], CRC: uint32(crc), HasCRC: crc != 0, GPL: strings.HasSuffix(f[3], "_GPL")}, f[2]}
+		e := Exported{Module: f[2]}
+		e.Name, e.CRC, e.HasCRC, e.GPL = f[1], uint32(crc), crc != 0, strings.HasSuffix(f[3], "_GPL")
 		if len(f) > 4 {
 			e.Namespace = f[4]
 		}

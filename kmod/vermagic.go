@@ -16,7 +16,8 @@ type VermagicError struct {
 }
 
 func (e *VermagicError) Error() string {
-	return fmt.Sprintf("%s is for another kernel: %s; build it with the headers of %s", e.Module, e.diff(), firstWord(e.Want))
+	return fmt.Sprintf("%s is for another kernel: %s; build it with the headers of %s",
+		e.Module, e.diff(), firstWord(e.Want))
 }
 
 // Is makes a VermagicError an ErrVermagic.

@@ -67,7 +67,8 @@ func (d *Decoder) setProps(b byte) bool {
 // resetState forgets what was learned.
 func (d *Decoder) resetState() {
 	d.state, d.rep = 0, [4]int{}
-	half(d.isMatch[:], d.isRep0Long[:], d.isRep[:], d.isRepG0[:], d.isRepG1[:], d.isRepG2[:], d.posSpecial[:], d.posAlign[:])
+	half(d.isMatch[:], d.isRep0Long[:], d.isRep[:], d.isRepG0[:], d.isRepG1[:], d.isRepG2[:])
+	half(d.posSpecial[:], d.posAlign[:])
 	for i := range d.posSlot {
 		half(d.posSlot[i][:])
 	}

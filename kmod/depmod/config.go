@@ -16,15 +16,15 @@ import (
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// DefaultConfig are the folders where depmod looks for its configuration:
-// of files with the same name the one in the first folder counts.
+// DefaultConfig returns the folders where depmod looks for its configuration. Of files with
+// the same name the one in the first folder counts.
 func DefaultConfig() []string {
 	return []string{"/etc/depmod.d", "/run/depmod.d", "/usr/local/lib/depmod.d", "/usr/lib/depmod.d", "/lib/depmod.d"}
 }
 
 // config is what depmod.d says for one release.
 type config struct {
-	search    []string // folders below the tree, the highest priority first; builtIn and external among them
+	search    []string // folders below the tree, builtIn and external; the highest priority first
 	overrides []override
 	external  []string // folders outside of the tree
 	exclude   []string // names of folders not to search
@@ -35,11 +35,11 @@ const (
 	external = "external"
 )
 
-// override makes the module of that name in that folder the one that counts.
+// override gives the module of that name in that folder precedence.
 type override struct{ name, folder string }
 
-// readConfig reads the files and folders of Config, all in the order of their
-// names. What does not exist is left out.
+// readConfig reads the files and folders of Config, sorted by file name. What does not
+// exist is skipped.
 func (x *indexer) readConfig() (config, error) {
 	var paths []string
 	seen := map[string]bool{}
@@ -116,7 +116,7 @@ func (c *config) parse(data []byte, release string) (bad []badLine) {
 	return bad
 }
 
-// configLine takes a line with those that continue it, and counts them.
+// configLine splits off a line with those that continue it, and counts them.
 func configLine(data []byte, n *int) (line string, rest []byte) {
 	for len(data) > 0 {
 		var part []byte
@@ -151,7 +151,7 @@ func (c *config) command(name string, args []string, release string) bool {
 			return false
 		}
 		if releaseMatches(args[0], release) {
-			c.external = append(c.external, args[1]) // depmod overlooks the others
+			c.external = append(c.external, args[1]) // depmod ignores the others
 		}
 	case "exclude":
 		c.exclude = append(c.exclude, args...)
@@ -171,8 +171,8 @@ func releaseMatches(pattern, release string) bool {
 	return err == nil && re.MatchString(release)
 }
 
-// higher says whether of two modules with one name the one at rel counts more
-// than the one at old. Both are as in the index.
+// higher reports whether, of two modules with one name, the one at rel takes precedence
+// over the one at old. Both are paths as in the index.
 func (c *config) higher(name, rel, old string) bool {
 	dir, oldDir := filepath.Dir(rel), filepath.Dir(old)
 	for _, o := range c.overrides {
@@ -189,12 +189,11 @@ func (c *config) higher(name, rel, old string) bool {
 	return c.before(rel, old)
 }
 
-// before says whether the search list puts rel before old. It does as depmod
-// does, to the letter: a folder of the list that has both counts for rel alone, so
-// that of two files in one such folder the one that was found last counts, and
-// elsewhere the one that was found first.
+// before reports whether the search list puts rel before old. It follows depmod exactly: a
+// folder of the list that has both counts only for rel, so of two files in one such folder
+// the one found last wins, and elsewhere the one found first.
 func (c *config) before(rel, old string) bool {
-	at := func(path string) int { // of what no folder of the list has
+	at := func(path string) int { // for a path in no folder of the list
 		kind := builtIn
 		if filepath.IsAbs(path) {
 			kind = external
@@ -218,7 +217,7 @@ func (c *config) before(rel, old string) bool {
 	return place < oldPlace
 }
 
-// below says whether rel lies in dir or a folder of it.
+// below reports whether rel lies in dir or one of its folders.
 func below(rel, dir string) bool {
 	rest, ok := strings.CutPrefix(rel, dir)
 	return ok && dir != "" && rest != "" && rest[0] == '/'

@@ -111,7 +111,7 @@ type indexer struct {
 	dir, out string
 	config   config
 	mods     []*indexed
-	kernel   map[string]kernelSymbol // nil: not asked for
+	kernel   map[string]kernelSymbol // nil if not asked for
 	owners   map[string]*indexed
 	result   Result
 }
@@ -122,8 +122,8 @@ type indexed struct {
 	path  string // as it is opened
 	rel   string // as the index has it: below the tree's folder, or absolute
 	deps  []*indexed
-	users int // how many need it directly
-	order int // line in modules.order; behind all lines without one
+	users int // how many modules need it directly
+	order int // line in modules.order; without one, after all lines
 	index int // position in modules.dep
 	rank  int // position after sorting: users before what they need
 	mark  *indexed
@@ -184,8 +184,8 @@ func (x *indexer) readInputs() error {
 	return x.listTree()
 }
 
-// newer says whether a module is newer than modules.dep. As with depmod, one
-// that is gone, or came with an old date, does not count.
+// newer reports whether a module is newer than modules.dep. As with depmod, one that was
+// removed, or came with an old date, goes unnoticed.
 func (x *indexer) newer() (bool, error) {
 	index := filepath.Join(x.out, "modules.dep")
 	st, err := os.Stat(index)
@@ -205,5 +205,6 @@ func (x *indexer) newer() (bool, error) {
 }
 
 func (x *indexer) problem(severe bool, path string, err error, format string, args ...any) {
-	x.result.Problems = append(x.result.Problems, Problem{Severe: severe, Path: path, Text: fmt.Sprintf(format, args...), Err: err})
+	p := Problem{Severe: severe, Path: path, Text: fmt.Sprintf(format, args...), Err: err}
+	x.result.Problems = append(x.result.Problems, p)
 }

@@ -40,8 +40,8 @@ func (x *indexer) listFiles() error {
 	return nil
 }
 
-// listTree finds the tree's modules and those of external folders. Of those
-// with one name one counts.
+// listTree finds the tree's modules and those of external folders. Of several with one name
+// it keeps one.
 func (x *indexer) listTree() error {
 	w := treeWalk{x: x, byName: map[string]*indexed{}}
 	if err := w.walk(x.dir, ""); err != nil {
@@ -55,13 +55,12 @@ func (x *indexer) listTree() error {
 	return nil
 }
 
-// treeWalk searches as depmod does: it follows links to folders, which
-// filepath.WalkDir does not, takes files in the order in which the folder has
-// them, and enters nothing that is called build or source.
+// treeWalk searches as depmod does: it follows links to folders, which filepath.WalkDir does
+// not, takes files in the order of the folder, and does not enter build or source.
 type treeWalk struct {
 	x      *indexer
 	byName map[string]*indexed
-	above  []fs.FileInfo // the folders that lead to the present one
+	above  []fs.FileInfo // the folders above the current one
 }
 
 func (w *treeWalk) walk(dir, rel string) error {
@@ -96,7 +95,7 @@ func (w *treeWalk) walk(dir, rel string) error {
 	return nil
 }
 
-// enter lists a folder; again is true for one that leads to itself, through a link.
+// enter lists a folder; again is true for one that a link leads back to.
 func (w *treeWalk) enter(dir string) (entries []fs.DirEntry, again bool, err error) {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -119,7 +118,7 @@ func (w *treeWalk) enter(dir string) (entries []fs.DirEntry, again bool, err err
 	return entries, false, err
 }
 
-// entryType is the type of what e leads to.
+// entryType is the type of an entry, for a link that of its target.
 func entryType(e fs.DirEntry, path string) (fs.FileMode, error) {
 	if e.Type()&fs.ModeSymlink == 0 {
 		return e.Type(), nil
@@ -144,15 +143,15 @@ func (w *treeWalk) add(path, rel string) {
 	w.x.mods = append(w.x.mods, m)
 }
 
-// moduleName is CanonicalName for what is known to be a file.
+// moduleName is CanonicalName for a slash-separated path of a file.
 func moduleName(path string) string {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	name, _, _ = strings.Cut(name, ".")
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// plainError is the error without the path that the text around it names, in
-// the C library's words where it is an errno's.
+// plainError is the error without the path, which the text around it names; an errno is in
+// the C library's words.
 func plainError(err error) string {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
@@ -164,10 +163,9 @@ func plainError(err error) string {
 	return text
 }
 
-// sortByOrder moves the modules that modules.order names to the front, in its
-// order. A module that it names twice stands where it is named first, with kmod
-// before 34 where it is named last. A file whose last line has no end counts for
-// nothing: it was cut.
+// sortByOrder moves the modules that modules.order names to the front, in its order. A
+// module that it names twice counts where it is named first; before kmod 34, last. A file
+// whose last line has no newline is truncated, and ignored.
 func (x *indexer) sortByOrder() error {
 	defer func() {
 		for i, m := range x.mods {

@@ -20,12 +20,12 @@ import (
 type scanned struct {
 	aliases, softdeps, weakdeps []string
 	exports, needs              []scannedSymbol
-	err                         error // why the file could not be read; the rest is empty then
+	err                         error // why the file could not be read; then the rest is empty
 }
 
 type scannedSymbol struct {
 	name string
-	crc  uint64 // of an export, or as a need expects it; 0 where it is not said
+	crc  uint64 // of an export, or that a need expects; 0 if unknown
 	weak bool
 }
 
@@ -53,11 +53,11 @@ func (x *indexer) scan() {
 	}
 }
 
-// scanner reads one module after the other and keeps its buffers.
+// scanner reads one module after another and keeps its buffers.
 type scanner struct {
 	file   fileSource
 	unpack ko.Unpacker
-	names  []byte         // of exports and needs, one behind the other
+	names  []byte         // of exports and needs, concatenated
 	ends   []nameEnd      // where each ends
 	seen   map[string]int // needs by name
 }
@@ -69,7 +69,7 @@ type nameEnd struct {
 	crc    uint64
 }
 
-// scan never fails: what keeps a file from being read is in the result.
+// scan never fails: if a file cannot be read, the result says why.
 func (s *scanner) scan(path string) *scanned {
 	out := &scanned{}
 	if err := s.read(path, out); err != nil {
@@ -103,7 +103,7 @@ func (s *scanner) read(path string, out *scanned) error {
 	return f.Err
 }
 
-// open opens a module; of a plain one only what is asked for will be read.
+// open opens a module. Of an uncompressed one, only what is asked for will be read.
 func (s *scanner) open(path string) (ko.Source, error) {
 	if err := s.file.open(path); err != nil {
 		return nil, err
@@ -144,8 +144,8 @@ func readScannedInfo(data []byte, out *scanned) {
 	}
 }
 
-// symbols reads what the module exports and needs. Exports are the symbols with
-// a version, in the symbol table; where none has one, all of __ksymtab_strings.
+// symbols reads what the module exports and needs. Exports are the symbols with a version,
+// in the order of the symbol table; if there is none, all of __ksymtab_strings.
 func (s *scanner) symbols(f *ko.File, out *scanned) error {
 	s.names, s.ends = s.names[:0], s.ends[:0]
 	versioned := false
@@ -181,7 +181,7 @@ func (s *scanner) add(name []byte, n nameEnd) {
 	s.ends = append(s.ends, n)
 }
 
-// finish turns the names into strings, all in one piece of memory.
+// finish turns the names into strings, all in one allocation.
 func (s *scanner) finish(out *scanned) {
 	all := string(s.names)
 	exports := 0
@@ -225,8 +225,8 @@ func (s *scanner) versions(f *ko.File, out *scanned) {
 	}
 }
 
-// fileSource reads pieces of a file into one buffer, which the next file
-// takes over: what was read is good until then.
+// fileSource reads pieces of a file into one buffer, which the next file reuses: what was
+// read is valid until then.
 type fileSource struct {
 	f      *os.File
 	length uint64
@@ -266,7 +266,7 @@ func (s *fileSource) Size() uint64 { return s.length }
 // At reads n bytes, which lie inside the file as it was when it was opened.
 func (s *fileSource) At(off, n uint64) ([]byte, error) {
 	if int(n) > cap(s.buf)-s.used {
-		// What the old buffer holds stays in use, and with its slices.
+		// The slices of the old buffer keep it alive.
 		s.buf, s.used = make([]byte, max(256<<10, 2*int(n))), 0
 	}
 	p := s.buf[s.used : s.used+int(n) : s.used+int(n)]

@@ -13,8 +13,8 @@ import (
 	"github.com/kmodlab/kmodlab/kmod/internal/trie"
 )
 
-// depTables are modules.dep and, under the modules' names, the same lines in
-// modules.dep.bin.
+// depTables makes modules.dep, and modules.dep.bin with the same lines under the modules'
+// names.
 func (x *indexer) depTables() (text []byte, bin *trie.Writer) {
 	var out bytes.Buffer
 	bin = &trie.Writer{}
@@ -39,8 +39,8 @@ func (x *indexer) depTables() (text []byte, bin *trie.Writer) {
 	return out.Bytes(), bin
 }
 
-// aliasTables are modules.alias, with the aliases as the modules have them, and
-// modules.alias.bin, with those that are well-formed, in underscore form.
+// aliasTables makes modules.alias, with the aliases as the modules have them, and
+// modules.alias.bin, with the well-formed ones in underscore form.
 func (x *indexer) aliasTables() (text []byte, bin *trie.Writer) {
 	var out bytes.Buffer
 	bin = &trie.Writer{}
@@ -73,8 +73,7 @@ func (x *indexer) aliasTables() (text []byte, bin *trie.Writer) {
 	return out.Bytes(), bin
 }
 
-// trieKey turns - into _ outside of brackets; ok is false where these do not
-// come in pairs.
+// trieKey turns - into _ outside of brackets; ok is false if these are not paired.
 func trieKey(alias string) (key string, ok bool) {
 	if !strings.ContainsAny(alias, "-[]") {
 		return alias, true
@@ -117,7 +116,7 @@ func (x *indexer) extracted(head, word string, values func(*scanned) []string) [
 	return out.Bytes()
 }
 
-// symbolTables are modules.symbols and modules.symbols.bin.
+// symbolTables makes modules.symbols and modules.symbols.bin.
 func (x *indexer) symbolTables() (text []byte, bin *trie.Writer) {
 	type owned struct {
 		name  string
@@ -143,8 +142,8 @@ func (x *indexer) symbolTables() (text []byte, bin *trie.Writer) {
 	return out.Bytes(), bin
 }
 
-// devnameTable lists the device nodes whose opening loads a module: a module
-// with an alias for its device number and one for its node's name.
+// devnameTable lists the device nodes that load a module when they are opened: those of a
+// module with an alias for the device number and one for the name of the node.
 func (x *indexer) devnameTable() []byte {
 	var out bytes.Buffer
 	for _, m := range x.mods {
@@ -153,7 +152,8 @@ func (x *indexer) devnameTable() []byte {
 			continue
 		}
 		if device == "" {
-			x.problem(true, m.path, nil, "Module '%s' has devname (%s) but lacks major and minor information. Ignoring.", m.name, *node)
+			x.problem(true, m.path, nil,
+				"Module '%s' has devname (%s) but lacks major and minor information. Ignoring.", m.name, *node)
 			continue
 		}
 		if out.Len() == 0 {
@@ -164,8 +164,7 @@ func (x *indexer) devnameTable() []byte {
 	return out.Bytes()
 }
 
-// deviceNode goes through the aliases until it has both; of the same kind the
-// last one so far counts.
+// deviceNode searches the aliases until it has both; of one kind the last one so far counts.
 func deviceNode(aliases []string) (node *string, device string) {
 	for _, a := range aliases {
 		if name, ok := strings.CutPrefix(a, "devname:"); ok {
@@ -219,8 +218,8 @@ func scanUnsigned(s string) (v uint32, rest string, ok bool) {
 	return uint32(n), s[i:], i > 0
 }
 
-// builtinTable is modules.builtin.bin: the names of modules.builtin. Without
-// that file it is nil.
+// builtinTable makes modules.builtin.bin: the names of modules.builtin. It is nil without
+// that file.
 func (x *indexer) builtinTable() (*trie.Writer, error) {
 	data, err := x.readOptional("modules.builtin")
 	if data == nil || err != nil {
@@ -237,9 +236,8 @@ func (x *indexer) builtinTable() (*trie.Writer, error) {
 	return bin, nil
 }
 
-// builtinAliasTable is modules.builtin.alias.bin: the aliases of
-// modules.builtin.modinfo, whose strings are MODULE.KEY=VALUE. Without that file
-// it is nil.
+// builtinAliasTable makes modules.builtin.alias.bin: the aliases of modules.builtin.modinfo,
+// whose strings are MODULE.KEY=VALUE. It is nil without that file.
 func (x *indexer) builtinAliasTable() (*trie.Writer, error) {
 	data, err := x.readOptional("modules.builtin.modinfo")
 	if data == nil || err != nil {
@@ -248,7 +246,7 @@ func (x *indexer) builtinAliasTable() (*trie.Writer, error) {
 	bin := &trie.Writer{}
 	for {
 		entry, rest, ok := bytes.Cut(data, []byte{0})
-		if !ok { // what has no end is not whole
+		if !ok { // an unterminated string is truncated
 			return bin, nil
 		}
 		data = rest
@@ -266,8 +264,8 @@ func (x *indexer) builtinAliasTable() (*trie.Writer, error) {
 	}
 }
 
-// readOptional reads a file that kernels install beside their modules; nil where
-// there is none.
+// readOptional reads a file that kernels install beside their modules; nil if there is
+// none.
 func (x *indexer) readOptional(name string) ([]byte, error) {
 	path := filepath.Join(x.dir, name)
 	data, err := os.ReadFile(path)

@@ -17,10 +17,10 @@ import (
 type indexTable struct {
 	name string
 	text []byte
-	bin  *trie.Writer // nil for a text file, and for an empty one
+	bin  *trie.Writer // nil for a text file and for an empty file
 }
 
-// tables makes all files of the index; the binary ones are not yet encoded.
+// tables makes all files of the index, the binary ones not yet encoded.
 func (x *indexer) tables() ([]indexTable, error) {
 	var list []indexTable
 	text := func(name string, data []byte) { list = append(list, indexTable{name: name, text: data}) }
@@ -44,7 +44,7 @@ func (x *indexer) tables() ([]indexTable, error) {
 		if err != nil {
 			return nil, err
 		}
-		// depmod writes an empty file, without a header, where it has no input.
+		// Without input, depmod writes an empty file that has not even a header.
 		binary("modules.builtin.bin", builtin)
 		aliases, err := x.builtinAliasTable()
 		if err != nil {
@@ -58,7 +58,8 @@ func (x *indexer) tables() ([]indexTable, error) {
 			continue
 		}
 		if key, found := t.bin.Foreign(); found {
-			return nil, fmt.Errorf("write %s: %q has characters beyond 7-bit ASCII, which the format cannot hold", t.name, key)
+			return nil, fmt.Errorf("write %s: %q has characters beyond 7-bit ASCII, which the format cannot hold",
+				t.name, key)
 		}
 	}
 	return list, nil
@@ -93,8 +94,8 @@ func (x *indexer) write() error {
 	return nil
 }
 
-// writeTables writes all files under temporary names before it renames the
-// first, so that a full disk leaves the old index whole.
+// writeTables writes all files under temporary names before it renames the first, so that a
+// full disk leaves the old index intact.
 func writeTables(dir string, tables []indexTable, parentsFirst bool) error {
 	temps, errs := make([]string, len(tables)), make([]error, len(tables))
 	defer func() {
@@ -129,8 +130,8 @@ func writeTables(dir string, tables []indexTable, parentsFirst bool) error {
 	return nil
 }
 
-// writeTemp writes a file beside name. Its mode is what the umask leaves, which
-// os.CreateTemp does not heed.
+// writeTemp writes a file beside name. Its mode follows the umask, which os.CreateTemp
+// ignores.
 func writeTemp(dir, name string, data []byte) (temp string, err error) {
 	for try := 0; ; try++ {
 		temp = filepath.Join(dir, "."+name+"."+strconv.Itoa(os.Getpid())+"."+strconv.Itoa(try))

@@ -23,7 +23,8 @@ func RealTree(t testing.TB) (root, release string) {
 		}
 		found, _ := filepath.Glob(filepath.Join(cache, "kmodlab/kernels/debian*bookworm*/root"))
 		if len(found) == 0 {
-			needs.Missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
+			needs.Missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm,"+
+				" or set KMODLAB_TEST_TREE to a folder with lib/modules")
 		}
 		root = found[0]
 	}

@@ -16,9 +16,13 @@ import (
 func Sample() Module {
 	return Module{
 		Info: []string{"license=GPL", "alias=first", "alias=second", "depends=snd-one,two", "parm=count:how many",
-			"parmtype=count:int", "parmtype=bare:bool", "softdep=pre: a b post: c", "name=sample", "vermagic=" + Kernel},
-		Exports: []Export{{Name: "sample_open", CRC: 0x11223344}, {Name: "sample_close", CRC: 0xcafef00d, GPL: true, Namespace: "SAMPLE"}},
-		Needs:   []Need{{Name: "printk", CRC: 0x92997ed8}, {Name: "maybe", Weak: true}, {Name: ".dotted"}},
+			"parmtype=count:int", "parmtype=bare:bool", "softdep=pre: a b post: c", "name=sample",
+			"vermagic=" + Kernel},
+		Exports: []Export{
+			{Name: "sample_open", CRC: 0x11223344},
+			{Name: "sample_close", CRC: 0xcafef00d, GPL: true, Namespace: "SAMPLE"},
+		},
+		Needs: []Need{{Name: "printk", CRC: 0x92997ed8}, {Name: "maybe", Weak: true}, {Name: ".dotted"}},
 	}
 }
 

@@ -136,7 +136,8 @@ func (f *File) word(p []byte) uint64 {
 func (f *File) readSections(head []byte) error {
 	shoff := f.word(head[f.pick(32, 40):])
 	tail := head[f.pick(46, 58):]
-	entsize, count, strndx := uint64(f.order.Uint16(tail)), uint64(f.order.Uint16(tail[2:])), uint64(f.order.Uint16(tail[4:]))
+	entsize, count := uint64(f.order.Uint16(tail)), uint64(f.order.Uint16(tail[2:]))
+	strndx := uint64(f.order.Uint16(tail[4:]))
 	if shoff == 0 {
 		return Invalid("ELF object without sections")
 	}
@@ -208,7 +209,8 @@ func (f *File) nameSections(table []byte, entsize, strndx uint64) error {
 
 func (f *File) inside(s *Section, what string) error {
 	if size := f.src.Size(); s.off > size || s.length > size-s.off {
-		return Invalid("truncated: %s at byte %d, %d bytes long, reaches beyond its end (%d bytes)", what, s.off, s.length, size)
+		return Invalid("truncated: %s at byte %d, %d bytes long, reaches beyond its end (%d bytes)",
+			what, s.off, s.length, size)
 	}
 	return nil
 }
