@@ -75,7 +75,7 @@ func TestCommands(t *testing.T) {
 		{"modprobe --nope a", 1, "", "modprobe: unrecognized option '--nope'\n"},
 		{"modprobe a -S", 1, "", "modprobe: option requires an argument -- 'S'\n"},
 		{"modprobe --quiet=1 a", 1, "", "modprobe: option '--quiet' doesn't allow an argument\n"},
-		{"modprobe --report-fd 1 a", 1, "", "modprobe: ERROR: option --report-fd needs a descriptor from 3 on\n"},
+		{"modprobe --report-fd 1 a", 1, "", "modprobe: ERROR: option --report-fd needs a file descriptor of 3 or higher\n"},
 		{"modinfo -b ROOT -k R lab_user", 0, "filename:       TREE/extra/lab-user.ko\nalias:          lab:*\ndepends:        base\nauthor:         A\nauthor:         B\n" +
 			"parm:           c:bool\nparm:           b:second\nparm:           a:first (int)\n", ""},
 		{"modinfo -b ROOT -k R -F author lab-user", 0, "A\nB\n", ""},
@@ -91,7 +91,7 @@ func TestCommands(t *testing.T) {
 		{"insmod ROOT/none.ko", 1, "", "insmod: ERROR: could not load module ROOT/none.ko: No such file or directory\n"},
 		{"rmmod", 1, "", "rmmod: ERROR: missing module name.\n"},
 		{"rmmod no-such.ko", 1, "", "rmmod: ERROR: Module no_such is not currently loaded\n"},
-		{"frobnicate", 1, "", "frobnicate: not a command for modules; there are depmod, insmod, lsmod, modinfo, modprobe, rmmod\n"},
+		{"frobnicate", 1, "", "frobnicate: not a module command; the commands are depmod, insmod, lsmod, modinfo, modprobe, rmmod\n"},
 	} {
 		t.Run(tc.line, func(t *testing.T) {
 			args := strings.Fields(tc.line)
