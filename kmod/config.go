@@ -44,6 +44,7 @@ type ConfigError struct {
 	Text string
 }
 
+// Error names the file, the line and what is wrong with it.
 func (e *ConfigError) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s", e.Path, e.Text)

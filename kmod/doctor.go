@@ -31,6 +31,7 @@ type User struct {
 	How string
 }
 
+// String is the process as COMM[PID] (How).
 func (u User) String() string { return fmt.Sprintf("%s[%d] (%s)", u.Comm, u.PID, u.How) }
 
 // judge finds the first obstacle, from the facts alone.

@@ -65,6 +65,7 @@ type FileError struct {
 	Reason string
 }
 
+// Error names the file, if there is one, and the reason.
 func (e *FileError) Error() string {
 	if e.Path == "" {
 		return "not a module: " + e.Reason
@@ -99,6 +100,7 @@ type NotFoundError struct {
 	Dir  string // the module tree that was searched
 }
 
+// Error names the module and the folder that was searched.
 func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("module %s not found in directory %s", e.Name, e.Dir)
 }
@@ -110,6 +112,7 @@ func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 // loaded first. The first name is repeated at the end.
 type CycleError struct{ Names []string }
 
+// Error shows the cycle with arrows.
 func (e *CycleError) Error() string {
 	return "modules need each other: " + strings.Join(e.Names, " -> ")
 }
@@ -121,6 +124,7 @@ func (e *CycleError) Is(target error) bool { return target == ErrCycle }
 // program runs on another system. errors.Is finds errors.ErrUnsupported.
 type UnsupportedError struct{ Op string }
 
+// Error names the operation and this system.
 func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("%s: only Linux can, and this is %s", e.Op, runtime.GOOS)
 }

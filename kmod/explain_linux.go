@@ -78,7 +78,7 @@ func explainLog(errno syscall.Errno, kmsg []string, f callFacts) (explanation, b
 			return explanation{ErrBusy, "the kernel " + after(line, ": "), "that module's init does not return"}, true
 		case strings.Contains(line, ": Unknown symbol "):
 			return symbolCause(kmsg, f), true
-		case strings.Contains(line, "' invalid for parameter `") || strings.Contains(line, "' too large for parameter `"):
+		case strings.Contains(line, "' invalid for parameter `"), strings.Contains(line, "' too large for parameter `"):
 			return parameterCause(line), true
 		}
 	}
@@ -299,7 +299,8 @@ func explainUnload(errno syscall.Errno, f callFacts) explanation {
 	case syscall.EBUSY:
 		switch f.state {
 		case StateComing:
-			return explanation{ErrBusy, "the init function of " + f.module + " has not returned, or crashed", afterCrash}
+			cause := "the init function of " + f.module + " has not returned, or crashed"
+			return explanation{ErrBusy, cause, afterCrash}
 		case StateGoing:
 			return explanation{ErrBusy, f.module + " is being unloaded, or its exit function crashed", afterCrash}
 		}

@@ -15,55 +15,58 @@ import (
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
 
+var explainExports = func(s string) string { return map[string]string{"depa_sym": "depa"}[s] }
+
+// explained are refusals, each with the kind and a part of the cause that explain finds.
+var explained = []struct {
+	name  string
+	op    string
+	errno syscall.Errno
+	kmsg  string
+	f     callFacts
+	kind  error
+	cause string
+}{
+	{"symbol", opFinit, syscall.ENOENT, "x: Unknown symbol foo (err -2)", callFacts{}, ErrUnknownSymbol, "x needs symbol foo, which nothing that is loaded exports"},
+	{"symbol of a module", opFinit, syscall.ENOENT, "x: Unknown symbol depa_sym (err -2)", callFacts{exporter: explainExports}, ErrUnknownSymbol, "depa_sym (exported by depa)"},
+	{"symbols", opFinit, syscall.ENOENT, "x: Unknown symbol foo (err -2)\nx: Unknown symbol bar (err -2)", callFacts{}, ErrUnknownSymbol, "foo, bar"},
+	{"CRC", opFinit, syscall.EINVAL, "x: disagrees about version of symbol foo\nx: Unknown symbol foo (err -22)", callFacts{}, ErrSymbolVersion, "another version of symbol foo"},
+	{"CRC of module_layout", opFinit, syscall.ENOEXEC, "x: disagrees about version of symbol module_layout", callFacts{}, ErrSymbolVersion, "another kernel configuration"},
+	{"vermagic", opFinit, syscall.ENOEXEC, "x: version magic '5.10.0 SMP mod_unload ' should be '6.1.0 SMP mod_unload '", callFacts{}, ErrVermagic, "built for release 5.10.0, the kernel is 6.1.0"},
+	{"namespace", opFinit, syscall.EINVAL, "x: module x uses symbol (foo) from namespace NS, but does not import it.\nx: Unknown symbol foo (err -22)", callFacts{}, ErrNamespace, "foo is in namespace NS"},
+	{"duplicate export", opFinit, syscall.ENOEXEC, "x: exports duplicate symbol foo (owned by y)", callFacts{}, ErrDuplicate, "y exports symbol foo already"},
+	{"not a module", opFinit, syscall.ENOEXEC, "Invalid ELF header magic: != \x7fELF", callFacts{file: &FileError{Reason: "truncated: …"}}, ErrInvalidModule, "truncated: …"},
+	{"not a module, why unknown", opFinit, syscall.ENOEXEC, "", callFacts{}, ErrInvalidModule, "does not accept the file as a module"},
+	{"empty file", opFinit, syscall.EINVAL, "", callFacts{size: 0}, ErrInvalidModule, "empty"},
+	{"flags", opFinit, syscall.EINVAL, "", callFacts{size: 9, flags: 0x40}, nil, "flags 0x40"},
+	{"open for writing", opFinit, syscall.ETXTBSY, "", callFacts{}, ErrBusy, "open for writing"},
+	{"no decompressor", opFinit, syscall.EOPNOTSUPP, "", callFacts{flags: compressedFile}, ErrNotCompression, "CONFIG_MODULE_DECOMPRESS"},
+	{"bad parameter", opFinit, syscall.EINVAL, "x: `abc' invalid for parameter `count'", callFacts{size: 9}, ErrParameter, `parameter count does not take "abc": not a value`},
+	{"long parameter", opFinit, syscall.ENOSPC, "x: `abcdef' too large for parameter `name'", callFacts{}, ErrParameter, `"abcdef": too long`},
+	{"already loaded", opFinit, syscall.EEXIST, "", callFacts{state: StateLive}, ErrAlreadyLoaded, "loaded already"},
+	{"init says EEXIST", opFinit, syscall.EEXIST, "", callFacts{}, ErrInit, "init function of x returned -EEXIST"},
+	{"init fails", opFinit, syscall.ENODEV, "x: no device here", callFacts{}, ErrInit, "returned -ENODEV"},
+	{"init fails, no log", opFinit, syscall.ENOENT, "", callFacts{noLog: true}, nil, "refused x, or its init"},
+	{"unsigned", opFinit, syscall.EKEYREJECTED, "Loading of unsigned module is rejected", callFacts{}, ErrSignature, "loading of unsigned module"},
+	{"unsigned, no log", opFinit, syscall.EKEYREJECTED, "", callFacts{}, ErrSignature, "does not trust"},
+	{"lockdown", opFinit, syscall.EPERM, "Lockdown: insmod: unsigned module loading is restricted; see man kernel_lockdown.7", callFacts{capable: true}, ErrSignature, "locked down"},
+	{"broken signature", opFinit, syscall.EBADMSG, "", callFacts{}, ErrSignature, "damaged"},
+	{"kernel's blacklist", opFinit, syscall.EPERM, "Module x is blacklisted", callFacts{capable: true}, ErrBlacklisted, "module_blacklist="},
+	{"modules_disabled", opFinit, syscall.EPERM, "", callFacts{disabled: true, capable: true}, ErrNotPermitted, "modules_disabled is 1"},
+	{"no capability", opFinit, syscall.EPERM, "", callFacts{}, ErrNotPermitted, "CAP_SYS_MODULE"},
+	{"no modules", opFinit, syscall.ENOSYS, "", callFacts{}, ErrNotPermitted, "without loadable modules"},
+	{"waited for a symbol", opFinit, syscall.EBUSY, "x: gave up waiting for init of module y.\nx: Unknown symbol foo (err -16)", callFacts{}, ErrBusy, "gave up waiting for init of module y"},
+	{"held", opDelete, syscall.EAGAIN, "", callFacts{holders: []string{"y", "z"}, refcnt: 2}, ErrInUse, "x is used by y, z"},
+	{"leaked", opDelete, syscall.EAGAIN, "", callFacts{refcnt: 1}, ErrInUse, "refcount 1, no holders, and no process"},
+	{"permanent", opDelete, syscall.EBUSY, "", callFacts{state: StateLive}, ErrPermanent, "no exit function"},
+	{"init crashed", opDelete, syscall.EBUSY, "", callFacts{state: StateComing}, ErrBusy, "has not returned, or crashed"},
+	{"exit crashed", opDelete, syscall.EBUSY, "", callFacts{state: StateGoing}, ErrBusy, "being unloaded"},
+	{"not loaded", opDelete, syscall.ENOENT, "", callFacts{}, ErrNotLoaded, "x is not loaded"},
+	{"unload without capability", opDelete, syscall.EPERM, "", callFacts{}, ErrNotPermitted, "CAP_SYS_MODULE"},
+}
+
 func TestExplain(t *testing.T) {
-	exports := func(s string) string { return map[string]string{"depa_sym": "depa"}[s] }
-	broken := &FileError{Reason: "truncated: …"}
-	for _, tc := range []struct {
-		name  string
-		op    string
-		errno syscall.Errno
-		kmsg  string
-		f     callFacts
-		kind  error
-		cause string
-	}{
-		{"symbol", opFinit, syscall.ENOENT, "x: Unknown symbol foo (err -2)", callFacts{}, ErrUnknownSymbol, "x needs symbol foo, which nothing that is loaded exports"},
-		{"symbol of a module", opFinit, syscall.ENOENT, "x: Unknown symbol depa_sym (err -2)", callFacts{exporter: exports}, ErrUnknownSymbol, "depa_sym (exported by depa)"},
-		{"symbols", opFinit, syscall.ENOENT, "x: Unknown symbol foo (err -2)\nx: Unknown symbol bar (err -2)", callFacts{}, ErrUnknownSymbol, "foo, bar"},
-		{"CRC", opFinit, syscall.EINVAL, "x: disagrees about version of symbol foo\nx: Unknown symbol foo (err -22)", callFacts{}, ErrSymbolVersion, "another version of symbol foo"},
-		{"CRC of module_layout", opFinit, syscall.ENOEXEC, "x: disagrees about version of symbol module_layout", callFacts{}, ErrSymbolVersion, "another kernel configuration"},
-		{"vermagic", opFinit, syscall.ENOEXEC, "x: version magic '5.10.0 SMP mod_unload ' should be '6.1.0 SMP mod_unload '", callFacts{}, ErrVermagic, "built for release 5.10.0, the kernel is 6.1.0"},
-		{"namespace", opFinit, syscall.EINVAL, "x: module x uses symbol (foo) from namespace NS, but does not import it.\nx: Unknown symbol foo (err -22)", callFacts{}, ErrNamespace, "foo is in namespace NS"},
-		{"duplicate export", opFinit, syscall.ENOEXEC, "x: exports duplicate symbol foo (owned by y)", callFacts{}, ErrDuplicate, "y exports symbol foo already"},
-		{"not a module", opFinit, syscall.ENOEXEC, "Invalid ELF header magic: != \x7fELF", callFacts{file: broken}, ErrInvalidModule, "truncated: …"},
-		{"not a module, why unknown", opFinit, syscall.ENOEXEC, "", callFacts{}, ErrInvalidModule, "does not accept the file as a module"},
-		{"empty file", opFinit, syscall.EINVAL, "", callFacts{size: 0}, ErrInvalidModule, "empty"},
-		{"flags", opFinit, syscall.EINVAL, "", callFacts{size: 9, flags: 0x40}, nil, "flags 0x40"},
-		{"open for writing", opFinit, syscall.ETXTBSY, "", callFacts{}, ErrBusy, "open for writing"},
-		{"no decompressor", opFinit, syscall.EOPNOTSUPP, "", callFacts{flags: compressedFile}, ErrNotCompression, "CONFIG_MODULE_DECOMPRESS"},
-		{"bad parameter", opFinit, syscall.EINVAL, "x: `abc' invalid for parameter `count'", callFacts{size: 9}, ErrParameter, `parameter count does not take "abc": not a value`},
-		{"long parameter", opFinit, syscall.ENOSPC, "x: `abcdef' too large for parameter `name'", callFacts{}, ErrParameter, `"abcdef": too long`},
-		{"already loaded", opFinit, syscall.EEXIST, "", callFacts{state: StateLive}, ErrAlreadyLoaded, "loaded already"},
-		{"init says EEXIST", opFinit, syscall.EEXIST, "", callFacts{}, ErrInit, "init function of x returned -EEXIST"},
-		{"init fails", opFinit, syscall.ENODEV, "x: no device here", callFacts{}, ErrInit, "returned -ENODEV"},
-		{"init fails, no log", opFinit, syscall.ENOENT, "", callFacts{noLog: true}, nil, "refused x, or its init"},
-		{"unsigned", opFinit, syscall.EKEYREJECTED, "Loading of unsigned module is rejected", callFacts{}, ErrSignature, "loading of unsigned module"},
-		{"unsigned, no log", opFinit, syscall.EKEYREJECTED, "", callFacts{}, ErrSignature, "does not trust"},
-		{"lockdown", opFinit, syscall.EPERM, "Lockdown: insmod: unsigned module loading is restricted; see man kernel_lockdown.7", callFacts{capable: true}, ErrSignature, "locked down"},
-		{"broken signature", opFinit, syscall.EBADMSG, "", callFacts{}, ErrSignature, "damaged"},
-		{"kernel's blacklist", opFinit, syscall.EPERM, "Module x is blacklisted", callFacts{capable: true}, ErrBlacklisted, "module_blacklist="},
-		{"modules_disabled", opFinit, syscall.EPERM, "", callFacts{disabled: true, capable: true}, ErrNotPermitted, "modules_disabled is 1"},
-		{"no capability", opFinit, syscall.EPERM, "", callFacts{}, ErrNotPermitted, "CAP_SYS_MODULE"},
-		{"no modules", opFinit, syscall.ENOSYS, "", callFacts{}, ErrNotPermitted, "without loadable modules"},
-		{"waited for a symbol", opFinit, syscall.EBUSY, "x: gave up waiting for init of module y.\nx: Unknown symbol foo (err -16)", callFacts{}, ErrBusy, "gave up waiting for init of module y"},
-		{"held", opDelete, syscall.EAGAIN, "", callFacts{holders: []string{"y", "z"}, refcnt: 2}, ErrInUse, "x is used by y, z"},
-		{"leaked", opDelete, syscall.EAGAIN, "", callFacts{refcnt: 1}, ErrInUse, "refcount 1, no holders, and no process"},
-		{"permanent", opDelete, syscall.EBUSY, "", callFacts{state: StateLive}, ErrPermanent, "no exit function"},
-		{"init crashed", opDelete, syscall.EBUSY, "", callFacts{state: StateComing}, ErrBusy, "has not returned, or crashed"},
-		{"exit crashed", opDelete, syscall.EBUSY, "", callFacts{state: StateGoing}, ErrBusy, "being unloaded"},
-		{"not loaded", opDelete, syscall.ENOENT, "", callFacts{}, ErrNotLoaded, "x is not loaded"},
-		{"unload without capability", opDelete, syscall.EPERM, "", callFacts{}, ErrNotPermitted, "CAP_SYS_MODULE"},
-	} {
+	for _, tc := range explained {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.f.module = "x"
 			var kmsg []string

@@ -22,6 +22,7 @@ type LoadError struct {
 	Kind    error // one of the package's sentinels; nil where the cause is not known
 }
 
+// Error is one line: the module, the system call, the errno, the cause and the hint.
 func (e *LoadError) Error() string {
 	verb := "load"
 	if e.Op == opDelete {

@@ -23,6 +23,7 @@ type ParamError struct {
 // is bad.
 func (e *ParamError) Unknown() bool { return e.Reason == "" }
 
+// Error says why the type does not accept the value, or which parameters the module has.
 func (e *ParamError) Error() string {
 	if !e.Unknown() {
 		return fmt.Sprintf("parameter %s of %s does not take %q: %s", e.Param, e.Module, e.Value, e.Reason)

@@ -14,6 +14,7 @@ type SymbolError struct {
 	Kind           error  // ErrUnknownSymbol, ErrSymbolVersion or ErrNamespace
 }
 
+// Error says what is wrong with the symbol, and what to do.
 func (e *SymbolError) Error() string {
 	switch {
 	case e.Kind == ErrSymbolVersion:
@@ -38,8 +39,10 @@ type DuplicateError struct {
 	First, Second string // files or modules
 }
 
+// Error names both claimants.
 func (e *DuplicateError) Error() string {
-	return fmt.Sprintf("%s %s comes from both %s and %s; the kernel accepts only one", e.What, e.Name, e.First, e.Second)
+	return fmt.Sprintf("%s %s comes from both %s and %s; the kernel accepts only one",
+		e.What, e.Name, e.First, e.Second)
 }
 
 // Is makes a DuplicateError an ErrDuplicate.
@@ -49,6 +52,7 @@ func (e *DuplicateError) Is(target error) bool { return target == ErrDuplicate }
 // as MachineName returns them.
 type MachineError struct{ Path, Have, Want string }
 
+// Error names both architectures.
 func (e *MachineError) Error() string {
 	return fmt.Sprintf("%s is a module for %s, the kernel is for %s", e.Path, e.Have, e.Want)
 }
@@ -64,6 +68,7 @@ type LicenseError struct {
 	Exporter        string // empty for the kernel image
 }
 
+// Error names the licence and the symbol, and says what to do.
 func (e *LicenseError) Error() string {
 	license := "states no licence"
 	if e.License != "" {
@@ -80,6 +85,7 @@ func (e *LicenseError) Is(target error) bool { return target == ErrLicense }
 // it stays until the machine restarts.
 type NoExitError struct{ Module string }
 
+// Error says what to do about it.
 func (e *NoExitError) Error() string {
 	return e.Module + " has no exit function: the kernel will not unload it; add module_exit()"
 }

@@ -3,9 +3,13 @@
 package kmod_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
+
+	"github.com/kmodlab/kmodlab/kmod"
 )
 
 // Whoever reads modules, resolves names or writes an index need not be on Linux. vet
@@ -23,5 +27,12 @@ func TestOtherSystems(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestUnsupported(t *testing.T) {
+	err := error(&kmod.UnsupportedError{Op: "load module"})
+	if !errors.Is(err, errors.ErrUnsupported) || !strings.HasPrefix(err.Error(), "load module: ") {
+		t.Errorf("got %v", err)
 	}
 }

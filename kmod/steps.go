@@ -95,6 +95,7 @@ type ForbiddenError struct {
 	For    string // the module that was asked for
 }
 
+// Error names the module and what needed it.
 func (e *ForbiddenError) Error() string {
 	if e.Module == e.For {
 		return fmt.Sprintf("module %s is forbidden by a forbid line in modprobe.d", e.Module)

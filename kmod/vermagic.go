@@ -15,6 +15,7 @@ type VermagicError struct {
 	Have, Want string // the module's vermagic and the kernel's
 }
 
+// Error names the words of the two strings that differ.
 func (e *VermagicError) Error() string {
 	return fmt.Sprintf("%s is for another kernel: %s; build it with the headers of %s",
 		e.Module, e.diff(), firstWord(e.Want))

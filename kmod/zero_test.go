@@ -25,13 +25,13 @@ import (
 // method panic or do harm. Whoever adds one adds it here, or the test fails.
 
 // zeroCall calls a function with nothing but zero values. want is the error, nil for a
-// sensible answer, and anyError where it depends on the machine.
+// sensible answer, and errAny where it depends on the machine.
 type zeroCall struct {
 	do   func() error
 	want error
 }
 
-var anyError = errors.New("any error")
+var errAny = errors.New("any error")
 
 func is(ok bool, got any) error {
 	if ok {
@@ -42,17 +42,17 @@ func is(ok bool, got any) error {
 
 var zeroCalls = map[string]zeroCall{
 	"kmod.CanonicalName": {func() error { s := kmod.CanonicalName(""); return is(s == "", s) }, nil},
-	"kmod.CheckVermagic": {func() error { _, err := kmod.CheckVermagic(nil, ""); return err }, anyError},
+	"kmod.CheckVermagic": {func() error { _, err := kmod.CheckVermagic(nil, ""); return err }, errAny},
 	"kmod.Closure":       {func() error { m, err := kmod.Closure(nil, nil); return is(m == nil && err == nil, err) }, nil},
 	"kmod.CompressionOf": {func() error { c := kmod.CompressionOf(nil); return is(c == kmod.None, c) }, nil},
 	"kmod.Decompress":    {func() error { b, err := kmod.Decompress(nil); return is(b == nil && err == nil, err) }, nil},
-	"kmod.Dependencies":  {func() error { _, err := kmod.Dependencies(""); return err }, anyError},
+	"kmod.Dependencies":  {func() error { _, err := kmod.Dependencies(""); return err }, errAny},
 	"kmod.Diagnose":      {func() error { d := kmod.Diagnose(""); return is(d.Kind == kmod.ErrNotLoaded, d) }, nil},
 	"kmod.ErrnoName":     {func() error { s := kmod.ErrnoName(0); return is(s == "0", s) }, nil},
 	"kmod.Init":          {func() error { return kmod.Init(nil, "") }, os.ErrInvalid},
 	"kmod.Kind":          {func() error { k := kmod.Kind(nil); return is(k == nil, k) }, nil},
 	"kmod.List":          {func() error { m, err := kmod.List(); return is(err == nil || m == nil, m) }, nil},
-	"kmod.Load":          {func() error { return kmod.Load("", "") }, anyError},
+	"kmod.Load":          {func() error { return kmod.Load("", "") }, errAny},
 	"kmod.MachineName":   {func() error { s := kmod.MachineName(0); return is(s == "ELF machine 0", s) }, nil},
 	"kmod.ModInfo":       {func() error { _, err := kmod.ModInfo(nil); return err }, os.ErrInvalid},
 	"kmod.Name":          {func() error { _, err := kmod.Name(nil); return err }, os.ErrInvalid},
@@ -68,7 +68,7 @@ var zeroCalls = map[string]zeroCall{
 	"kmod.ReadModule":    {func() error { _, err := kmod.ReadModule(""); return err }, os.ErrNotExist},
 	"kmod.ReadVersions":  {func() error { _, err := kmod.ReadVersions(nil); return err }, kmod.ErrInvalidModule},
 	"kmod.Remove":        {func() error { return kmod.Remove("") }, kmod.ErrNotLoaded},
-	"kmod.ResolveName":   {func() error { _, err := kmod.ResolveName(""); return err }, anyError},
+	"kmod.ResolveName":   {func() error { _, err := kmod.ResolveName(""); return err }, errAny},
 	"kmod.Running":       {func() error { t, err := kmod.Running(); return is(err == nil && t.Release != "", err) }, nil},
 	"kmod.StateOf":       {func() error { s := kmod.StateOf(""); return is(s == kmod.StateNone, s) }, nil},
 
@@ -139,7 +139,7 @@ func TestZeroCalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := call.do()
 			ok := errors.Is(err, call.want)
-			if call.want == anyError {
+			if call.want == errAny {
 				ok = err != nil && err.Error() != ""
 			}
 			if !ok {

@@ -36,7 +36,8 @@ func (c *command) check(tree *kmod.Tree, name, params string) error {
 		fmt.Fprintf(c.stdout, "passed: %v\n", e)
 	}
 	if n := len(pre.Unchecked); n > 0 {
-		fmt.Fprintf(c.stdout, "unchecked: %d symbols, for lack of this kernel's Module.symvers; install its headers\n", n)
+		fmt.Fprintf(c.stdout,
+			"unchecked: %d symbols, for lack of this kernel's Module.symvers; install its headers\n", n)
 	}
 	c.report.Checks = append(c.report.Checks, out)
 	if len(pre.Refused) > 0 {

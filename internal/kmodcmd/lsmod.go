@@ -32,7 +32,8 @@ type ListedModule struct {
 
 func (c *command) lsmod(args []string) int {
 	p, err := parseArgs(args, []option{
-		{0, "json", false}, {'s', "syslog", false}, {'v', "verbose", false}, {'V', "version", false}, {'h', "help", false},
+		{0, "json", false}, {'s', "syslog", false}, {'v', "verbose", false},
+		{'V', "version", false}, {'h', "help", false},
 	})
 	if err != nil {
 		return c.badArgs(err)

@@ -36,7 +36,8 @@ func (c *command) modinfo(args []string) int {
 	p, err := parseArgs(args, []option{
 		{'F', "field", true}, {'n', "filename", false}, {'p', "parameters", false}, {'a', "author", false},
 		{'d', "description", false}, {'l', "license", false}, {'0', "null", false}, {'m', "modname", false},
-		{'k', "set-version", true}, {'b', "basedir", true}, {0, "json", false}, {'V', "version", false}, {'h', "help", false},
+		{'k', "set-version", true}, {'b', "basedir", true}, {0, "json", false},
+		{'V', "version", false}, {'h', "help", false},
 	})
 	if err != nil {
 		return c.badArgs(err)

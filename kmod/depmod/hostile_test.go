@@ -78,8 +78,13 @@ func sectionHeader(data []byte, name string) []byte {
 	panic("no section " + name)
 }
 
-// Numbers in a file are claims: none of them makes us allocate, or read beyond the file.
-func TestHostileELF(t *testing.T) {
+// hostileObject is an object whose numbers lie.
+type hostileObject struct {
+	data []byte
+	want string // in the error; empty where the file is only odd
+}
+
+func hostileObjects() map[string]hostileObject {
 	whole := kmodtest.Sample().Bytes()
 	order := binary.LittleEndian
 	patch := func(section string, at int, value uint64) []byte {
@@ -101,10 +106,7 @@ func TestHostileELF(t *testing.T) {
 		}
 		return data
 	}
-	for name, tc := range map[string]struct {
-		data []byte
-		want string // in the error; empty where the file is only odd
-	}{
+	return map[string]hostileObject{
 		"string table of 4 GiB":     {patch(".strtab", size, 4<<30), ".strtab"},
 		"string table of 2^64":      {patch(".strtab", size, 1<<64-1), ".strtab"},
 		"symbols beyond the end":    {patch(".symtab", offset, 1<<40), ".symtab"},
@@ -117,7 +119,12 @@ func TestHostileELF(t *testing.T) {
 			order.PutUint32(sectionHeader(data, ".symtab")[40:], 0xffff)
 			return data
 		}(), "symbol table without names"},
-	} {
+	}
+}
+
+// Numbers in a file are claims: none of them makes us allocate, or read beyond the file.
+func TestHostileELF(t *testing.T) {
+	for name, tc := range hostileObjects() {
 		t.Run(name, func(t *testing.T) {
 			tree := testTree(t, map[string][]byte{"a.ko": tc.data, "modules.order": nil, "modules.builtin": nil, "modules.builtin.modinfo": nil})
 			var before, after runtime.MemStats

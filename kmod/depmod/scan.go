@@ -261,6 +261,7 @@ func (s *fileSource) close() {
 	}
 }
 
+// Size is the length of the file when it was opened.
 func (s *fileSource) Size() uint64 { return s.length }
 
 // At reads n bytes, which lie inside the file as it was when it was opened.

@@ -18,6 +18,7 @@ var ErrTooLarge = errors.New("module is too large")
 // FormatError says why bytes are not a module.
 type FormatError struct{ Reason string }
 
+// Error is the reason after "not a module: ".
 func (e *FormatError) Error() string { return "not a module: " + e.Reason }
 
 // Invalid makes a FormatError.
