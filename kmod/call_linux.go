@@ -15,25 +15,25 @@ import (
 )
 
 const (
-	// deadCheck is how often a call that lasts is looked at.
+	// deadCheck is how often the thread of a long call is checked.
 	deadCheck = 100 * time.Millisecond
-	// deadGrace is for a call that returned just when it was looked at.
+	// deadGrace is for a call that returned just when its thread was checked.
 	deadGrace = 200 * time.Millisecond
 )
 
-// watchCall makes a system call that runs a module's own code. When that code
-// oopses, the kernel kills the thread that made the call, and that thread alone:
-// a process with more of them, as every Go program is, would wait for ever. So
-// the call has a thread of its own, and its death is ErrCrashed. Go's runtime does not
-// interrupt it: who loads what another process is loading gets EINTR then, from 6.5
-// on, and no second try (idempotent_wait_for_completion in kernel/module/main.c).
+// watchCall makes a system call that runs a module's own code. When that code oopses, the
+// kernel kills the thread that made the call, and only that: a process with more threads,
+// as every Go program is, would wait for ever. So the call gets a thread of its own, whose
+// death is ErrCrashed. Go's runtime must not interrupt it: since Linux 6.5 a load that
+// waits for another process to load the same module returns EINTR then, and is not tried
+// again (idempotent_wait_for_completion in kernel/module/main.c).
 func watchCall(call func() error) error {
 	thread := make(chan int, 1)
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		// Only SIGURG is given back: what a module's init changed of the mask is its own.
+		// Only SIGURG is restored: if a module's init changes the mask, that stays.
 		var before unix.Sigset_t
 		preempt := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGURG - 1)}}
 		if unix.PthreadSigmask(unix.SIG_BLOCK, &preempt, &before) == nil && before.Val[0]&preempt.Val[0] == 0 {
@@ -63,8 +63,8 @@ func watchCall(call func() error) error {
 	}
 }
 
-// dead tells whether a thread of this process is gone. The first thread stays as
-// a zombie while others live.
+// dead reports whether a thread of this process is gone. The first thread remains as a
+// zombie while others live.
 func dead(tid int) bool {
 	stat, err := slurp(filepath.Join("/proc/self/task", strconv.Itoa(tid), "stat"))
 	if err != nil {
@@ -75,7 +75,7 @@ func dead(tid int) bool {
 	return i > 0 && i+2 < len(stat) && (stat[i+2] == 'Z' || stat[i+2] == 'X')
 }
 
-// hasProc is false where /proc is not mounted, which says nothing of a thread.
+// hasProc reports whether /proc is mounted; without it nothing is known of a thread.
 func hasProc() bool {
 	_, err := os.Stat("/proc/self/task")
 	return err == nil
@@ -90,7 +90,8 @@ func crashed(op, module, path string, kmsg []string) *LoadError {
 	return &LoadError{
 		Op: op, Module: module, Path: path, Kind: ErrCrashed, Kmsg: crashLines(kmsg),
 		Cause: "the kernel killed the thread that ran the module's " + function + " function",
-		Hint:  "the call trace in the kernel's log shows where; restart the machine before the next " + verb + ": it is damaged",
+		Hint: "the call trace in the kernel's log shows where;" +
+			" the kernel is damaged, so restart the machine before the next " + verb,
 	}
 }
 

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Closure returns the tree's modules that names stand for with all that they
-// need, hard and soft dependencies, in load order, each once. Built-ins are left
-// out: nothing is to be loaded for them.
+// Closure returns the modules of a tree that names or aliases stand for with everything
+// they need, hard and soft dependencies, in load order, each once. Built-ins are left
+// out, as there is nothing to load. An unknown name is a *NotFoundError.
 func Closure(t *Tree, names []string) ([]TreeModule, error) {
 	c := closure{tree: t, seen: map[string]bool{}}
 	for _, name := range names {
@@ -37,14 +37,14 @@ func unique(mods []TreeModule) []TreeModule {
 	})
 }
 
-// closure collects modules as modprobe does: a module may come up again behind
-// a soft dependency that needs it, too, or by another alias.
+// closure collects modules as modprobe does: a module may appear again after a soft
+// dependency that needs it too, or by another alias.
 type closure struct {
 	tree  *Tree
 	all   bool            // keep built-ins, and names without a file
 	first bool            // of several softdep lines for a module only the first counts
-	bare  bool            // without soft dependencies of the modules themselves, only of what these need
-	seen  map[string]bool // modules whose dependencies were followed, each by its name and alias
+	bare  bool            // only the soft dependencies of what is needed, not those of the modules themselves
+	seen  map[string]bool // modules whose dependencies were followed, by name and alias
 	list  []TreeModule
 }
 
@@ -68,8 +68,7 @@ func (c *closure) add(m TreeModule) error {
 	return c.place(m)
 }
 
-// place appends m between its soft dependencies. Soft dependencies that do not
-// exist are no error.
+// place appends m between its soft dependencies. One that does not exist is no error.
 func (c *closure) place(m TreeModule) error {
 	soft, err := c.tree.softdep(m.Name, c.first)
 	if err != nil {
@@ -101,7 +100,7 @@ func (c *closure) addSoft(mods []TreeModule) error {
 	return nil
 }
 
-// resolveSoft looks up what a softdep line names; what is not found is passed over.
+// resolveSoft looks up what a softdep line names, and skips what is not found.
 func (t *Tree) resolveSoft(names []string) ([]TreeModule, error) {
 	var mods []TreeModule
 	for _, name := range names {
@@ -117,8 +116,8 @@ func (t *Tree) resolveSoft(names []string) ([]TreeModule, error) {
 	return mods, nil
 }
 
-// softdep merges the softdep lines for a module, those of the configuration
-// first; with first set only the first line counts, as with kmod.
+// softdep merges the softdep lines for a module, those of the configuration first. With
+// first set only the first line counts, as with kmod.
 func (t *Tree) softdep(name string, first bool) (Softdep, error) {
 	cfg, err := t.Config()
 	if err != nil {
@@ -148,8 +147,8 @@ func mergeSoftdeps(lines []Softdep) Softdep {
 	return all
 }
 
-// Weakdeps are the modules that one may use, which no command loads on their
-// own account: those of its .modinfo, of modules.weakdep and of the configuration.
+// Weakdeps returns the modules that a module may use and that no command loads for it
+// (kmod 33): those of modules.weakdep and of the configuration.
 func (t *Tree) Weakdeps(name string) ([]string, error) {
 	name = CanonicalName(name)
 	cfg, err := t.Config()

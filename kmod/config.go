@@ -12,20 +12,22 @@ import (
 	"strings"
 )
 
-// Config is what the files of modprobe.d and the kernel's command line say, each
-// list in the order of reading. Names and patterns are in underscore form.
+// Config is what the files of modprobe.d and the kernel's command line say, each list in
+// the order of reading. Names and patterns are in underscore form.
 type Config struct {
 	Aliases   []Alias
 	Options   []Rule   // parameters of the module Name; several for one are joined
-	Blacklist []string // modules that no alias stands for
+	Blacklist []string // modules that are not loaded through an alias
 	Softdeps  []Rule   // Text as written: pre: a b post: c
 	Weakdeps  []Rule   // modules that Name may use; never loaded (kmod 33)
-	Install   []Rule   // shell commands that take the place of loading
-	Remove    []Rule   // and of unloading
-	// Forbidden are patterns of modules that are not loaded, not even by their
-	// own name or as a dependency. kmod knows no such line.
+	Install   []Rule   // shell commands to run instead of loading
+	Remove    []Rule   // and instead of unloading
+	// Forbidden are patterns of modules that are never loaded, not even by their own
+	// name or as a dependency. kmod has no such line.
 	Forbidden []string
-	Problems  []error // lines that were passed over, or mean something else than they seem to; each a *ConfigError
+	// Problems are the lines that were skipped or do not mean what they seem to; each
+	// is a *ConfigError.
+	Problems []error
 }
 
 // Alias maps names that match Pattern to a module.
@@ -35,13 +37,14 @@ type Alias struct{ Pattern, Module string }
 // Install and Remove.
 type Rule struct{ Name, Text string }
 
-// ConfigError is a line of modprobe.d that does not do what its writer wanted.
+// ConfigError is a line of modprobe.d that does not do what its writer intended.
 type ConfigError struct {
 	Path string
 	Line int // from 1; 0 for the file as a whole
 	Text string
 }
 
+// Error names the file, the line and what is wrong with it.
 func (e *ConfigError) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s", e.Path, e.Text)
@@ -49,12 +52,18 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("%s line %d: %s", e.Path, e.Line, e.Text)
 }
 
-// configDirs in order of precedence: a file hides one of the same name further on.
-var configDirs = [...]string{"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d"}
+// configDirs are in order of precedence: a file hides later ones of the same name.
+var configDirs = [...]string{
+	"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d",
+}
 
-// Config reads the configuration, once: of ConfigPaths, or below the tree's
-// root, and of KernelCmdline.
+// Config reads the configuration from ConfigPaths, or from below the tree's root, and
+// from KernelCmdline. It is read once, and the caller must not change it. Bad lines are
+// no error but Problems of the result.
 func (t *Tree) Config() (*Config, error) {
+	if t == nil {
+		return nil, fmt.Errorf("read module configuration: %w", errNoTree)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.config != nil {
@@ -73,7 +82,7 @@ func (t *Tree) Config() (*Config, error) {
 	}
 	for _, path := range paths {
 		data, err := slurp(path)
-		if errors.Is(err, fs.ErrNotExist) { // removed since, or a dangling link
+		if errors.Is(err, fs.ErrNotExist) { // removed meanwhile, or a dangling link
 			continue
 		}
 		if err != nil {
@@ -86,8 +95,8 @@ func (t *Tree) Config() (*Config, error) {
 	return cfg, nil
 }
 
-// files lists the *.conf of folders, and files that were named themselves,
-// sorted by name over all of them, as kmod reads them.
+// files lists the *.conf of folders, and files that were named themselves, all sorted by
+// name, as kmod reads them.
 func (c *Config) files(sources []string) ([]string, error) {
 	byName := map[string]string{}
 	add := func(name, path string) {
@@ -134,13 +143,13 @@ func (c *Config) isConfig(dir string, e fs.DirEntry) bool {
 		return false
 	}
 	if e.IsDir() {
-		c.Problems = append(c.Problems, &ConfigError{filepath.Join(dir, name), 0, "a folder, not read"})
+		c.Problems = append(c.Problems, &ConfigError{filepath.Join(dir, name), 0, "it is a directory and is not read"})
 		return false
 	}
 	return true
 }
 
-// params joins a module's parameters. Lines for an alias count for who comes by it.
+// params joins a module's parameters. Lines for an alias count if it was asked for by that.
 func (c *Config) params(m TreeModule) string {
 	var all []string
 	for _, r := range c.Options {

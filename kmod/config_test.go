@@ -20,11 +20,11 @@ func TestConfigParse(t *testing.T) {
 		Aliases: []Alias{{"a_b[c-d]", "e_f"}}, Options: []Rule{{"m_n", `a=1 "b c" d`}}, Blacklist: []string{"q_r", "last\r"},
 		Softdeps: []Rule{{"t", "pre: u post: v"}}, Weakdeps: []Rule{{"t", "w"}}, Install: []Rule{{"i", `echo \ x`}}, Remove: []Rule{{"r", "false"}}, Forbidden: []string{"bad_*"},
 		Problems: []error{
-			&ConfigError{"x.conf", 11, "a line cannot begin with '#'"}, &ConfigError{"x.conf", 12, "alias needs more words"},
+			&ConfigError{"x.conf", 11, "a line cannot begin with '#'"}, &ConfigError{"x.conf", 12, "alias needs more arguments"},
 			&ConfigError{"x.conf", 13, "the brackets of ']x' do not match"},
 			&ConfigError{"x.conf", 14, "include is no longer read by any kmod; move the lines into a file of their own"},
-			&ConfigError{"x.conf", 15, "options needs more words"},
-			&ConfigError{"x.conf", 0, "lines end in CR LF; the CR counts as part of the last word: write the file with LF alone"},
+			&ConfigError{"x.conf", 15, "options needs more arguments"},
+			&ConfigError{"x.conf", 0, "lines end in CR LF, and the CR counts as part of the last word; use LF alone"},
 		},
 	}
 	if d := cmp.Diff(want, c); d != "" {
@@ -70,7 +70,7 @@ func TestConfigFiles(t *testing.T) {
 	if d := cmp.Diff([]string{"two_a", "one_b", "file", "last"}, c.Blacklist); d != "" {
 		t.Error(d)
 	}
-	if len(c.Problems) != 1 || !strings.Contains(c.Problems[0].Error(), "sub.conf: a folder, not read") {
+	if len(c.Problems) != 1 || !strings.Contains(c.Problems[0].Error(), "sub.conf: it is a directory and is not read") {
 		t.Errorf("problems: %v", c.Problems)
 	}
 }
@@ -82,13 +82,13 @@ func TestForbid(t *testing.T) {
 		t.Fatal(err)
 	}
 	var forbidden *ForbiddenError
-	if _, err := tree.Steps("a-b", ProbeOptions{}); !errors.Is(err, ErrForbidden) || !errors.As(err, &forbidden) || forbidden.Module != "c" || forbidden.For != "a_b" {
+	if _, err := tree.Steps("a-b", LoadOptions{}); !errors.Is(err, ErrForbidden) || !errors.As(err, &forbidden) || forbidden.Module != "c" || forbidden.For != "a_b" {
 		t.Errorf("a module that needs a forbidden one: %v", err)
 	}
-	if _, err := tree.Steps("post", ProbeOptions{}); !errors.Is(err, ErrForbidden) {
+	if _, err := tree.Steps("post", LoadOptions{}); !errors.Is(err, ErrForbidden) {
 		t.Errorf("a forbidden module: %v", err)
 	}
-	if steps, err := tree.Steps("d", ProbeOptions{}); err != nil || len(steps) != 1 {
+	if steps, err := tree.Steps("d", LoadOptions{}); err != nil || len(steps) != 1 {
 		t.Errorf("a module whose soft dependency is forbidden: %v, %v", steps, err)
 	}
 }

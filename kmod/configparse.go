@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// parse adds the lines of one file of modprobe.d. They mean what they mean to
-// kmod: words are divided by blanks and tabs, and a carriage return is part of
-// the last word.
+// parse adds the lines of one file of modprobe.d. They mean what they mean to kmod: words
+// are separated by blanks and tabs, and a carriage return is part of the last word.
 func (c *Config) parse(path, text string) {
 	carriage := false
 	for number, line := range logicalLines(text) {
@@ -22,12 +21,13 @@ func (c *Config) parse(path, text string) {
 		}
 	}
 	if carriage {
-		c.Problems = append(c.Problems, &ConfigError{path, 0, "lines end in CR LF; the CR counts as part of the last word: write the file with LF alone"})
+		c.Problems = append(c.Problems, &ConfigError{path, 0,
+			"lines end in CR LF, and the CR counts as part of the last word; use LF alone"})
 	}
 }
 
-// logicalLines yields the lines with the number of the first of each. A
-// backslash joins lines, and else takes itself away from the character behind it.
+// logicalLines yields each line with its number. A backslash at the end of a line joins it
+// with the next; elsewhere it is dropped.
 func logicalLines(text string) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
 		number := 1
@@ -66,14 +66,16 @@ func (c *Config) line(line string) (problem string) {
 	if verb == "" {
 		return ""
 	}
-	needs := map[string]bool{"alias": true, "options": true, "install": true, "remove": true, "softdep": true, "weakdep": true}
+	needs := map[string]bool{
+		"alias": true, "options": true, "install": true, "remove": true, "softdep": true, "weakdep": true,
+	}
 	switch {
 	case verb == "include" || verb == "config":
 		return verb + " is no longer read by any kmod; move the lines into a file of their own"
 	case !needs[verb] && verb != "blacklist" && verb != "forbid":
 		return "a line cannot begin with " + quoted(verb)
 	case name == "" || needs[verb] && text == "":
-		return verb + " needs more words"
+		return verb + " needs more arguments"
 	case !ok:
 		return "the brackets of " + quoted(name) + " do not match"
 	}
@@ -83,7 +85,7 @@ func (c *Config) line(line string) (problem string) {
 		target, _ := word(text)
 		target, ok := underscores(target)
 		if target == "" || !ok {
-			return "alias needs the module that it stands for"
+			return "alias needs the name of a module"
 		}
 		c.Aliases = append(c.Aliases, Alias{key, target})
 	case "options":
@@ -105,7 +107,7 @@ func (c *Config) line(line string) (problem string) {
 	return ""
 }
 
-// word takes the first word off a line; the rest begins behind one blank.
+// word splits off the first word of a line; one blank after it is dropped.
 func word(line string) (first, rest string) {
 	line = strings.TrimLeft(line, " \t")
 	if i := strings.IndexAny(line, " \t"); i >= 0 {
@@ -131,7 +133,7 @@ func underscores(name string) (string, bool) {
 	return normalizeAlias(name), !open
 }
 
-// quoted is a word for a message: a line may be as long as the file.
+// quoted is a word for a message, shortened: a line may be as long as the file.
 func quoted(s string) string {
 	const most = 40
 	if len(s) > most {
@@ -140,9 +142,9 @@ func quoted(s string) string {
 	return "'" + s + "'"
 }
 
-// parseCmdline adds what the kernel's command line says of modules: words such
-// as module.parameter=value and modprobe.blacklist=a,b. The kernel itself takes
-// them for built-ins only. A word may be quoted to have blanks in it.
+// parseCmdline adds what the kernel's command line says about modules: words such as
+// module.parameter=value and modprobe.blacklist=a,b. The kernel itself applies them only
+// to built-ins. A word with blanks may be quoted.
 func (c *Config) parseCmdline(text string) {
 	for w := range cmdlineWords(text) {
 		bare := strings.TrimPrefix(w, `"`)
@@ -172,7 +174,7 @@ func (c *Config) parseCmdline(text string) {
 	}
 }
 
-// cmdlineWords divides at blanks outside of quotes.
+// cmdlineWords splits at blanks outside of quotes.
 func cmdlineWords(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for {

@@ -1,36 +1,77 @@
 // SPDX-License-Identifier: MIT
 
-// Package kmod reads, orders, indexes, loads and unloads Linux kernel modules.
+// Package kmod resolves, loads, removes and examines Linux kernel modules.
 //
-// Module files (.ko, .ko.gz, .ko.xz, .ko.zst) are read as plain data by
-// [ParseModule] and [ReadModule]; nothing in them is trusted, and a damaged
-// file ends in a [FileError], never in a panic or a large allocation.
+// Loading and removing happen in the calling process, by finit_module(2) (Linux 3.8;
+// decompression by the kernel Linux 5.17), init_module(2) and delete_module(2). They
+// need Linux and CAP_SYS_MODULE. Everything else reads files, and works on any system
+// and for the tree of any kernel; what needs the running kernel is an
+// [UnsupportedError] elsewhere.
 //
-// A [Tree] is the module tree of one kernel release under one root directory.
-// It answers from the index files that depmod writes (modules.dep,
-// modules.alias, modules.softdep, modules.builtin), and [Index] writes
-// those, text and binary: they are what kmod's depmod writes for the same tree.
-// A Tree reads each index file once, when it is first needed; after the index
-// changed, use a new Tree. [Trie] reads the binary files, and no more of them than a
-// question needs.
+// Names of modules are in underscore form throughout: - and _ are the same character to
+// the kernel, and file names have either. See [CanonicalName].
 //
-// What modprobe.d and the kernel's command line say of modules is a [Config], in
-// the order in which modprobe reads it, with the lines that do nothing.
+// # Resolve
 //
-// [NewPlan] and [PlanFile] order modules that no index knows yet, such as the
-// ones just built. [Tree.Preflight] says before anything is loaded, and on any
-// machine, what the kernel would refuse or let pass. [Diagnose] says why a loaded
-// module cannot be unloaded.
+// A [Tree] is the module tree of one kernel release below one root; [Running] is that
+// of this machine. [Tree.Resolve] finds the modules that a name or alias stands for,
+// [Tree.ResolveName] the path of the first. [Tree.Dependencies] lists what a module
+// needs, [Closure] also its soft dependencies, in load order. [Tree.Steps] says exactly
+// what modprobe would do, with parameters, from modprobe.d and the kernel's command line
+// ([Tree.Config]).
 //
-// Loading and unloading are Linux only, need CAP_SYS_MODULE and happen in the
-// calling process by finit_module(2) (Linux 3.8; in-kernel decompression Linux
-// 5.17), init_module(2) and delete_module(2). A refusal is a [LoadError], which
-// carries the errno, the kernel's own log lines and the cause in plain words.
+// # Load and remove
 //
-// The package functions Load, Remove, Dependencies, ResolveName, ModInfo, Name,
-// Init and InitWithFlags have the meaning that users of pault.ag/go/modprobe
-// know, for the running kernel.
+// [Tree.Load] does modprobe's and insmod's work, [Tree.Remove] that of modprobe -r and
+// rmmod. The zero [LoadOptions] and [RemoveOptions] do what the commands do without
+// flags. [Load], [Init] and [Remove] are short forms for the running kernel. [List] and
+// [StateOf] say what is loaded.
 //
-// Names of modules are in underscore form throughout: - and _ are the same
-// character to the kernel, and file names have either.
+// # Before loading
+//
+// [Tree.Preflight] says what the kernel would refuse or let pass: vermagic, symbols and
+// their versions, licence, namespaces, parameters. [NewPlan] and [PlanFile] order
+// modules that no index knows, such as the ones just built.
+//
+// # Files
+//
+// [OpenModule] and [ParseModule] read a module (.ko, .ko.gz, .ko.xz, .ko.zst): its
+// modinfo ([Info]), parameters, exported and needed symbols. Nothing in a file is
+// trusted: a damaged one ends in a [FileError], never in a panic or a large allocation.
+//
+// # Index
+//
+// A Tree answers from the files that depmod writes, the binary ones if they are there.
+// [Trie] reads such a file by itself. Package depmod, beside this one, writes them.
+//
+// # Why not?
+//
+// A refusal by the kernel is a [LoadError] with the errno, the kernel's own log lines,
+// the cause in plain words and what to do next. Each error answers errors.Is with one of
+// the sentinels below ([Kind] finds which), and most have a type for errors.As.
+// [Diagnose] says what keeps a loaded module from being unloaded: holders, processes,
+// mounts.
+//
+// # Moving from pault.ag/go/modprobe
+//
+// The verbs are the same, and so are the signatures:
+//
+//	there                                     here
+//	modprobe.Load(name, params)               Load(name, params)
+//	modprobe.Init(file, params)               Init(file, params)
+//	modprobe.InitWithFlags(file, params, n)   Tree.Load(path, LoadOptions{Alone: true, Params: params, Flags: n})
+//	modprobe.Remove(name)                     Remove(name)
+//	modprobe.Dependencies(name)               Dependencies(name)
+//	modprobe.ResolveName(name)                ResolveName(name)
+//	modprobe.Name(file)                       Name(file)
+//
+// Load and ResolveName also take aliases, and heed modprobe.d. Load succeeds if the
+// module is already loaded or built in; [LoadOptions] has FirstTime for who wants an
+// error. Dependencies come from modules.dep, in load order and without the module
+// itself. What was a bare errno still is one to errors.Is, and has a cause besides:
+//
+//	err := kmod.Load("loop", "max_loop=8")
+//	errors.Is(err, unix.EPERM)            // as before
+//	errors.Is(err, kmod.ErrNotPermitted)  // the cause
+//	errors.AsType[*kmod.LoadError](err)   // and all that is known of it
 package kmod

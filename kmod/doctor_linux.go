@@ -15,36 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Diagnosis says what keeps a loaded module from being unloaded.
-type Diagnosis struct {
-	Module    string
-	State     State
-	Refcnt    int      // -1 where the kernel cannot unload it
-	Holders   []string // modules that use it
-	Permanent bool     // it has an init function and no exit function
-	Users     []User   // processes seen to use it; nobody may be, although Refcnt is not 0
-	Mounts    []string // mount points of a file system that it implements
-	Kind      error    // ErrInUse, ErrPermanent, ErrBusy, ErrBuiltin, ErrNotLoaded; nil where nothing keeps it
-	Cause     string   // one sentence
-	Hint      string   // what to do
-}
-
-// User is a process that uses a module.
-type User struct {
-	PID  int
-	Comm string
-	// How is what shows it: "stack" (it is inside the module's code now), or the
-	// open file that leads to the module.
-	How string
-}
-
-func (u User) String() string { return fmt.Sprintf("%s[%d] (%s)", u.Comm, u.PID, u.How) }
-
-// Diagnose looks at a module of the running kernel. Processes are found by open
-// device files that lead to a driver of the module, that its aliases name, or
-// whose name is the module's; by kernel stacks inside it (root only, and
-// CONFIG_STACKTRACE); and by mounts. It changes nothing. Processes that come and
-// go meanwhile are no error.
+// Diagnose reports what keeps a module of the running kernel from being unloaded. It
+// finds processes by open device files that belong to a driver of the module, that its
+// aliases name, or that are called like the module; by kernel stacks inside it (as root,
+// with CONFIG_STACKTRACE); and it finds mounts. It changes nothing, and never returns
+// nil. Processes that start or end meanwhile are no error.
 func Diagnose(name string) *Diagnosis {
 	t, err := Running()
 	if err != nil {
@@ -53,7 +28,7 @@ func Diagnose(name string) *Diagnosis {
 	return running.diagnose(CanonicalName(name), t.aliasesOf(CanonicalName(name)))
 }
 
-// aliasesOf are a module's own aliases, nil where its file is not found.
+// aliasesOf returns a module's own aliases, nil if its file is not found.
 func (t *Tree) aliasesOf(name string) []string {
 	m, ok, err := t.module(name)
 	if !ok || err != nil {
@@ -67,7 +42,8 @@ func (t *Tree) aliasesOf(name string) []string {
 }
 
 func (k kernelState) diagnose(name string, aliases []string) *Diagnosis {
-	d := &Diagnosis{Module: name, State: k.state(name), Refcnt: k.refcnt(name), Holders: k.holders(name), Permanent: k.permanent(name)}
+	d := &Diagnosis{Module: name, State: k.state(name), Refcnt: k.refcnt(name),
+		Holders: k.holders(name), Permanent: k.permanent(name)}
 	if d.State == StateLive && d.Refcnt > 0 {
 		d.Users = k.users(name, aliases)
 		d.Mounts = k.mounts(name, aliases)
@@ -76,44 +52,7 @@ func (k kernelState) diagnose(name string, aliases []string) *Diagnosis {
 	return d
 }
 
-// judge finds what stands in the way first, from facts alone.
-func (d *Diagnosis) judge() {
-	name := d.Module
-	switch {
-	case d.State == StateNone:
-		d.Kind, d.Cause = ErrNotLoaded, name+" is not loaded"
-	case d.State == StateBuiltin:
-		d.Kind, d.Cause = ErrBuiltin, name+" is part of the kernel image"
-	case d.State == StateComing:
-		d.Kind, d.Cause = ErrBusy, "the init function of "+name+" has not returned: it waits, or it crashed"
-		d.Hint = "see the kernel's log for a crash; after one only a restart removes the module"
-	case d.State == StateGoing:
-		d.Kind, d.Cause = ErrBusy, name+" is being unloaded: its exit function waits, or it crashed"
-		d.Hint = "see the kernel's log for a crash; after one only a restart removes the module"
-	case len(d.Holders) > 0:
-		d.Kind, d.Cause = ErrInUse, name+" is used by "+strings.Join(d.Holders, ", ")
-		d.Hint = "unload these first, or modprobe -r --remove-holders " + name
-	case len(d.Mounts) > 0:
-		d.Kind, d.Cause = ErrInUse, name+" serves the file systems mounted at "+strings.Join(d.Mounts, ", ")
-		d.Hint = "umount " + strings.Join(d.Mounts, " ")
-	case len(d.Users) > 0:
-		names := make([]string, len(d.Users))
-		for i, u := range d.Users {
-			names[i] = u.String()
-		}
-		d.Kind, d.Cause = ErrInUse, fmt.Sprintf("%s has refcount %d; it is used by %s", name, d.Refcnt, strings.Join(names, ", "))
-		d.Hint = "end these processes, or have them close the file"
-	case d.Refcnt > 0:
-		d.Kind, d.Cause = ErrInUse, fmt.Sprintf("%s has refcount %d, no holders, and no process is seen to use it: a try_module_get without its module_put, or an open socket or timer of it", name, d.Refcnt)
-		d.Hint = "a leaked reference is only gone after a restart"
-	case d.Permanent:
-		d.Kind, d.Cause, d.Hint = ErrPermanent, name+" has no exit function", "add module_exit() to the source; this one stays until a restart"
-	default:
-		d.Cause = "nothing keeps " + name
-	}
-}
-
-// permanent reads /proc/modules, the only place where the kernel says so.
+// permanent reads /proc/modules, the only place where the kernel says it.
 func (k kernelState) permanent(name string) bool {
 	data, err := os.ReadFile(filepath.Join(k.proc, "modules"))
 	if err != nil {
@@ -128,7 +67,7 @@ func (k kernelState) permanent(name string) bool {
 	return false
 }
 
-// users goes through all processes but this one.
+// users checks all processes except this one.
 func (k kernelState) users(name string, aliases []string) []User {
 	entries, err := os.ReadDir(k.proc)
 	if err != nil {
@@ -150,7 +89,7 @@ func (k kernelState) users(name string, aliases []string) []User {
 	return users
 }
 
-// driverDevices are the names below /sys/devices of what the module's drivers serve.
+// driverDevices are the devices, below /sys/devices, that the module's drivers serve.
 func (k kernelState) driverDevices(name string) []string {
 	drivers, _ := filepath.Glob(filepath.Join(k.sys, "module", name, "drivers/*/*"))
 	var devices []string
@@ -173,7 +112,7 @@ type userFinder struct {
 	devices []string
 }
 
-// how says what leads from a process to the module, "" for nothing.
+// how says what connects a process with the module, "" for nothing.
 func (u *userFinder) how(dir string) string {
 	for _, pattern := range []string{"stack", "task/*/stack"} {
 		stacks, _ := filepath.Glob(filepath.Join(dir, pattern))
@@ -191,8 +130,8 @@ func (u *userFinder) how(dir string) string {
 	return ""
 }
 
-// openFiles are the links to a process's open files. A process whose first thread
-// has ended shows them with its other threads only.
+// openFiles are the links to a process's open files. If the first thread has ended, only
+// the other threads have them.
 func openFiles(dir string) []string {
 	files, _ := filepath.Glob(filepath.Join(dir, "fd/*"))
 	if len(files) == 0 {
@@ -201,14 +140,15 @@ func openFiles(dir string) []string {
 	return files
 }
 
-// leads tells whether an open file is the module's: a device file by its number,
-// a file of /proc, debugfs or the like by its name.
+// leads reports whether an open file is the module's: a device file by its number, a
+// file of /proc, debugfs or the like by its name.
 func (u *userFinder) leads(path, target string) bool {
 	var st unix.Stat_t
 	if unix.Stat(path, &st) != nil {
 		return false
 	}
-	kind, number := "", fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+	major, minor := unix.Major(st.Rdev), unix.Minor(st.Rdev)
+	kind := ""
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFCHR:
 		kind = "char"
@@ -219,16 +159,19 @@ func (u *userFinder) leads(path, target string) bool {
 		virtual := strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "/sys/")
 		return virtual && CanonicalName(target) == u.name
 	}
-	if CanonicalName(target) == u.name || slices.Contains(u.aliases, fmt.Sprintf("%s-major-%d-%d", kind, unix.Major(st.Rdev), unix.Minor(st.Rdev))) ||
-		slices.Contains(u.aliases, fmt.Sprintf("%s-major-%d-*", kind, unix.Major(st.Rdev))) ||
-		slices.Contains(u.aliases, "devname:"+strings.TrimPrefix(target, "/dev/")) || u.k.majorOf(kind, unix.Major(st.Rdev)) == u.name {
+	if CanonicalName(target) == u.name || u.k.majorOf(kind, major) == u.name ||
+		slices.Contains(u.aliases, fmt.Sprintf("%s-major-%d-%d", kind, major, minor)) ||
+		slices.Contains(u.aliases, fmt.Sprintf("%s-major-%d-*", kind, major)) ||
+		slices.Contains(u.aliases, "devname:"+strings.TrimPrefix(target, "/dev/")) {
 		return true
 	}
-	dev, err := filepath.EvalSymlinks(filepath.Join(u.k.sys, "dev", kind, number))
-	return err == nil && slices.ContainsFunc(u.devices, func(d string) bool { return dev == d || strings.HasPrefix(dev, d+"/") })
+	dev, err := filepath.EvalSymlinks(filepath.Join(u.k.sys, "dev", kind, fmt.Sprintf("%d:%d", major, minor)))
+	return err == nil && slices.ContainsFunc(u.devices, func(d string) bool {
+		return dev == d || strings.HasPrefix(dev, d+"/")
+	})
 }
 
-// majorOf is the name in /proc/devices under which a driver took a major number.
+// majorOf is the name in /proc/devices under which a driver registered a major number.
 func (k kernelState) majorOf(kind string, major uint32) string {
 	data, err := os.ReadFile(filepath.Join(k.proc, "devices"))
 	if err != nil {
@@ -285,7 +228,7 @@ func (k kernelState) writers(path string) []User {
 	return users
 }
 
-// writes tells whether an open file is the wanted one, open for writing.
+// writes reports whether an open file is the wanted one, open for writing.
 func writes(fd string, want unix.Stat_t) bool {
 	var st unix.Stat_t
 	if unix.Stat(fd, &st) != nil || st.Dev != want.Dev || st.Ino != want.Ino {
@@ -294,7 +237,7 @@ func writes(fd string, want unix.Stat_t) bool {
 	return writable(filepath.Join(filepath.Dir(filepath.Dir(fd)), "fdinfo", filepath.Base(fd)))
 }
 
-// writable reads the flags of an open file, which fdinfo gives in octal.
+// writable reads the flags of an open file, which fdinfo has in octal.
 func writable(fdinfo string) bool {
 	data, err := os.ReadFile(fdinfo)
 	if err != nil {

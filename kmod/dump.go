@@ -11,7 +11,7 @@ import (
 )
 
 // IndexEntries returns the aliases of an index file, modules.alias or
-// modules.symbols, sorted by pattern as kmod's binary index has them. Patterns of
+// modules.symbols, sorted by pattern as in kmod's binary index. Patterns of
 // modules.alias are in underscore form; a symbol may have a - in its name since
 // symbols are exported to modules by name (symbol:module:kvm-amd).
 func (t *Tree) IndexEntries(name string) ([]Alias, error) {

@@ -5,10 +5,13 @@ package kmod
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
-// The sentinels that errors of this package answer to with errors.Is.
+// The sentinels that errors.Is finds in errors of this package.
 var (
 	ErrNotFound       = errors.New("module not found")
 	ErrBuiltin        = errors.New("module is built into the kernel")
@@ -34,16 +37,20 @@ var (
 	ErrInit           = errors.New("module's init function failed")
 	ErrNoIndex        = errors.New("module tree has no index")
 	ErrInvalidIndex   = errors.New("damaged module index")
-	ErrTooLarge       = errors.New("module is too large")
+	ErrTooLarge       = ko.ErrTooLarge
+	ErrRelease        = ko.ErrRelease
 	ErrNotCompression = errors.New("kernel cannot decompress modules")
 	ErrCrashed        = errors.New("module's code crashed")
 )
 
-// Kind returns the first sentinel of this package that err answers to, or nil.
+// Kind returns the first sentinel of this package that errors.Is finds in err, or nil.
 func Kind(err error) error {
-	for _, kind := range [...]error{ErrNotFound, ErrBuiltin, ErrWrongMachine, ErrVermagic, ErrUnknownSymbol, ErrSymbolVersion, ErrNamespace,
-		ErrDuplicate, ErrCycle, ErrAlreadyLoaded, ErrNotLoaded, ErrInUse, ErrPermanent, ErrBusy, ErrParameter, ErrLicense, ErrSignature, ErrBlacklisted, ErrForbidden,
-		ErrNotPermitted, ErrInit, ErrNoIndex, ErrInvalidIndex, ErrTooLarge, ErrNotCompression, ErrCrashed, ErrInvalidModule} {
+	for _, kind := range [...]error{
+		ErrNotFound, ErrBuiltin, ErrWrongMachine, ErrVermagic, ErrUnknownSymbol, ErrSymbolVersion, ErrNamespace,
+		ErrDuplicate, ErrCycle, ErrAlreadyLoaded, ErrNotLoaded, ErrInUse, ErrPermanent, ErrBusy, ErrParameter,
+		ErrLicense, ErrSignature, ErrBlacklisted, ErrForbidden, ErrNotPermitted, ErrInit, ErrNoIndex,
+		ErrInvalidIndex, ErrTooLarge, ErrRelease, ErrNotCompression, ErrCrashed, ErrInvalidModule,
+	} {
 		if errors.Is(err, kind) {
 			return kind
 		}
@@ -51,13 +58,14 @@ func Kind(err error) error {
 	return nil
 }
 
-// FileError says why a file is not a module that this package can use. Reason
-// continues "not a module: ".
+// FileError says why a file is not a module that this package can read. Reason completes
+// "not a module: ".
 type FileError struct {
 	Path   string // empty for bytes without a file
 	Reason string
 }
 
+// Error names the file, if there is one, and the reason.
 func (e *FileError) Error() string {
 	if e.Path == "" {
 		return "not a module: " + e.Reason
@@ -68,17 +76,20 @@ func (e *FileError) Error() string {
 // Is makes a FileError an ErrInvalidModule.
 func (e *FileError) Is(target error) bool { return target == ErrInvalidModule }
 
-func invalid(format string, args ...any) error {
-	return &FileError{Reason: fmt.Sprintf(format, args...)}
-}
-
-// withPath names the file in errors that came from its bytes.
-func withPath(err error, path string) error {
-	if fe, ok := errors.AsType[*FileError](err); ok {
-		return &FileError{Path: path, Reason: fe.Reason}
-	}
+// fileError makes a FileError of an error about a file's bytes, and names the file in
+// any other. path may be empty.
+func fileError(err error, path string) error {
 	if err == nil {
 		return nil
+	}
+	if e, ok := errors.AsType[*ko.FormatError](err); ok {
+		return &FileError{Path: path, Reason: e.Reason}
+	}
+	if e, ok := errors.AsType[*FileError](err); ok {
+		return &FileError{Path: path, Reason: e.Reason}
+	}
+	if path == "" {
+		return err
 	}
 	return fmt.Errorf("read module %s: %w", path, err)
 }
@@ -89,6 +100,7 @@ type NotFoundError struct {
 	Dir  string // the module tree that was searched
 }
 
+// Error names the module and the folder that was searched.
 func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("module %s not found in directory %s", e.Name, e.Dir)
 }
@@ -96,13 +108,26 @@ func (e *NotFoundError) Error() string {
 // Is makes a NotFoundError an ErrNotFound.
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
-// CycleError names modules that need each other in a ring, so that none of
-// them can be the first to load. The first name is repeated at the end.
+// CycleError names modules that need each other in a cycle, so that none of them can be
+// loaded first. The first name is repeated at the end.
 type CycleError struct{ Names []string }
 
+// Error shows the cycle with arrows.
 func (e *CycleError) Error() string {
 	return "modules need each other: " + strings.Join(e.Names, " -> ")
 }
 
 // Is makes a CycleError an ErrCycle.
 func (e *CycleError) Is(target error) bool { return target == ErrCycle }
+
+// UnsupportedError says that the operation needs the running Linux kernel, and this
+// program runs on another system. errors.Is finds errors.ErrUnsupported.
+type UnsupportedError struct{ Op string }
+
+// Error names the operation and this system.
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("%s: only Linux can, and this is %s", e.Op, runtime.GOOS)
+}
+
+// Unwrap makes errors.Is find errors.ErrUnsupported.
+func (e *UnsupportedError) Unwrap() error { return errors.ErrUnsupported }

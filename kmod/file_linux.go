@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openFile is os.Open without the runtime's poller, which is no use for files
-// of trees, /proc and /sys: to find that out takes it eight system calls for the
-// first file and four for each other, a tenth of what a modprobe takes in all.
+// openFile is os.Open without the runtime's poller, which is useless for files of trees,
+// /proc and /sys. Trying it costs eight system calls for the first file and four for each
+// other, a tenth of a whole modprobe.
 func openFile(path string) (*os.File, error) {
 	for {
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)

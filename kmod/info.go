@@ -10,8 +10,8 @@ import (
 // Field is one key=value of a module's .modinfo section.
 type Field struct{ Key, Value string }
 
-// Info is the .modinfo section in its own order, and behind it the signature in
-// the fields sig_id, signer, sig_key, sig_hashalgo and signature. Keys may repeat.
+// Info is the .modinfo section in its own order, followed by the signature as the fields
+// sig_id, signer, sig_key, sig_hashalgo and signature. Keys may repeat.
 type Info []Field
 
 // Get returns the first value of key, or "".
@@ -38,7 +38,7 @@ func (in Info) All(key string) []string {
 // Param is a parameter that a module takes.
 type Param struct {
 	Name string
-	Type string // int, charp, array of int, …; empty where the module does not say
+	Type string // int, charp, array of int, …; empty if the module does not say
 	Desc string
 }
 
@@ -66,11 +66,11 @@ func (in Info) Params() []Param {
 	return params
 }
 
-// Softdep is one soft dependency line: modules to load before and after.
+// Softdep is one soft dependency line: the modules to load before and after.
 type Softdep struct{ Pre, Post []string }
 
-// ParseSoftdep reads "pre: a b post: c". Names before any "pre:" count for
-// nothing, as with kmod; cifs has such lines.
+// ParseSoftdep reads "pre: a b post: c". Names before any "pre:" are ignored, as with
+// kmod; cifs has such lines.
 func ParseSoftdep(value string) Softdep {
 	var d Softdep
 	var list *[]string

@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kmsg is a bookmark in the kernel's log. It is nil-safe: where /dev/kmsg cannot be
-// read (not root, dmesg_restrict, no /dev), errors are explained without it.
+// kmsg is a bookmark in the kernel's log. It may be nil: if /dev/kmsg cannot be read (not
+// root, dmesg_restrict, no /dev), errors are explained without it.
 type kmsg struct{ fd int }
 
-// openKmsg marks the log's present end. The raw descriptor stays out of the Go
-// poller, which the file does not need: reads at the end give EAGAIN.
+// openKmsg marks the present end of the log. The raw descriptor stays out of the Go
+// poller, which it does not need: a read at the end returns EAGAIN.
 func openKmsg() *kmsg {
 	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -37,7 +37,7 @@ func (k *kmsg) Lines() []string {
 	buf := make([]byte, 8192) // a record is never larger
 	for len(out) < 200 {
 		n, err := unix.Read(k.fd, buf)
-		if err == unix.EPIPE || err == unix.EINTR { // records were overwritten: go on with the oldest that is left
+		if err == unix.EPIPE || err == unix.EINTR { // records were overwritten: continue with the oldest one left
 			continue
 		}
 		if err != nil || n == 0 {
@@ -54,8 +54,8 @@ func (k *kmsg) Close() {
 	}
 }
 
-// kmsgText takes the text out of "prio,seq,usec,flags;text\n KEY=value\n". The
-// kernel writes bytes that do not print, a line's end among them, as \x0a.
+// kmsgText extracts the text from "prio,seq,usec,flags;text\n KEY=value\n". The kernel
+// writes unprintable bytes as \x0a, newlines included.
 func kmsgText(record []byte) string {
 	_, text, ok := bytes.Cut(record, []byte{';'})
 	if !ok {

@@ -4,16 +4,20 @@ package kmod
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 )
 
-// Lookups read the binary index files, as kmod's modprobe does: a few nodes
-// instead of two megabytes of text. Where a binary file is not there, or is
-// something else, the text beside it is searched.
+// Lookups read the binary index files, as kmod's modprobe does: a few nodes instead of
+// two megabytes of text. If a binary file is missing or is something else, the text
+// file beside it is searched.
 
-// trie returns a binary index file of the tree, nil where there is none. It
-// stays open as long as the tree is in use.
+// trie returns a binary index file of the tree, nil if there is none. It stays open as
+// long as the tree is in use.
 func (t *Tree) trie(name string) (*Trie, error) {
+	if err := t.usable(); err != nil {
+		return nil, fmt.Errorf("read module index: %w", err)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if x, ok := t.tries[name]; ok {
@@ -33,8 +37,8 @@ func (t *Tree) trie(name string) (*Trie, error) {
 	return x, nil
 }
 
-// matches are the values of the keys that name matches in a binary file; ok is
-// false where it does not exist.
+// matches returns the values of the keys that name matches in a binary file; ok is
+// false if there is no such file.
 func (t *Tree) matches(file, name string) (names []string, ok bool, err error) {
 	x, err := t.trie(file)
 	if x == nil {
@@ -88,7 +92,7 @@ func (t *Tree) aliasTargets(name string) ([]string, error) {
 	return matchAliases(data, name), err
 }
 
-// builtinName tells whether a module of that name is part of the kernel image.
+// builtinName reports whether a module of that name is part of the kernel image.
 func (t *Tree) builtinName(name string) (bool, error) {
 	x, err := t.trie("modules.builtin.bin")
 	if err != nil {

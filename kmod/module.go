@@ -9,20 +9,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
 // Module is what one module file says about itself.
 type Module struct {
-	Name    string // underscore form: by the file's name, or by .modinfo where there is no file
+	Name    string // underscore form: from the file's name, or from .modinfo if there is no file
 	Path    string // empty for bytes without a file
 	Info    Info
 	Exports []Export
 	Needs   []Symbol // undefined symbols, in table order, each once
 	Machine uint16   // ELF machine number, see MachineName
-	Size    int64    // of the file as stored, packed or not
+	Size    int64    // bytes of the file as stored, compressed or not
 	Packing Compression
 	HasInit bool
-	HasExit bool // without one, a module with an init function cannot be unloaded
+	HasExit bool // a module with an init function and without this cannot be unloaded
 	Signed  bool
 }
 
@@ -38,15 +40,23 @@ type Export struct {
 // Symbol is a symbol that a module needs from the kernel or another module.
 type Symbol struct {
 	Name   string
-	CRC    uint32 // that the headers promised
+	CRC    uint32 // that the module was built against
 	HasCRC bool
 	Weak   bool // may be missing
+}
+
+// info is what the module says about itself; a nil Module says nothing.
+func (m *Module) info() Info {
+	if m == nil {
+		return nil
+	}
+	return m.Info
 }
 
 // Depends returns the modules that depends= names, in underscore form.
 func (m *Module) Depends() []string {
 	var names []string
-	for d := range strings.SplitSeq(m.Info.Get("depends"), ",") {
+	for d := range strings.SplitSeq(m.info().Get("depends"), ",") {
 		if d = strings.TrimSpace(d); d != "" {
 			names = append(names, CanonicalName(d))
 		}
@@ -54,29 +64,33 @@ func (m *Module) Depends() []string {
 	return names
 }
 
-// Vermagic is the kernel release and flags that the module was built for.
-func (m *Module) Vermagic() string { return m.Info.Get("vermagic") }
+// Vermagic is the kernel release and the flags that the module was built for; "" for an
+// object that modpost has not finished.
+func (m *Module) Vermagic() string { return m.info().Get("vermagic") }
 
-// CanonicalName is the underscore form of a module's name or file name:
-// directories and everything from the first dot on are dropped.
+// CanonicalName is the underscore form of a module's name or file name: directories and
+// everything from the first dot on are dropped. Of "", "/" and ".." nothing remains.
 func CanonicalName(name string) string {
-	name = filepath.Base(name)
+	if name = filepath.Base(name); name == string(filepath.Separator) {
+		return ""
+	}
 	name, _, _ = strings.Cut(name, ".")
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// ReadModule returns the decompressed bytes of a module file. They are not
-// looked into, so they need not be a module.
+// ReadModule returns the decompressed bytes of a module file. They are not examined, so
+// they need not be a module.
 func ReadModule(path string) ([]byte, error) {
 	data, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
 	data, err = Decompress(data)
-	return data, withPath(err, path)
+	return data, fileError(err, path)
 }
 
-// OpenModule reads and parses one module file.
+// OpenModule reads and parses one module file, compressed or not, and closes it. A file
+// that is not a module is a *FileError.
 func OpenModule(path string) (*Module, error) {
 	raw, err := readFile(path)
 	if err != nil {
@@ -84,28 +98,28 @@ func OpenModule(path string) (*Module, error) {
 	}
 	data, err := Decompress(raw)
 	if err != nil {
-		return nil, withPath(err, path)
+		return nil, fileError(err, path)
 	}
 	m, err := ParseModule(data)
 	if err != nil {
-		return nil, withPath(err, path)
+		return nil, fileError(err, path)
 	}
 	m.Name, m.Path = CanonicalName(path), path
 	m.Size, m.Packing = int64(len(raw)), CompressionOf(raw)
 	return m, nil
 }
 
-// readFile refuses what is not a regular file: reading a FIFO would wait for
-// ever, and /dev/zero would fill memory.
+// readFile refuses what is not a regular file: reading a FIFO would block for ever, and
+// /dev/zero would fill memory.
 func readFile(path string) ([]byte, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("read module: %w", err)
 	}
 	if !st.Mode().IsRegular() {
-		return nil, &FileError{Path: path, Reason: fileKind(st.Mode())}
+		return nil, &FileError{Path: path, Reason: ko.FileKind(st.Mode())}
 	}
-	if st.Size() > maxModule {
+	if st.Size() > ko.MaxSize {
 		return nil, fmt.Errorf("read module %s: %d bytes: %w", path, st.Size(), ErrTooLarge)
 	}
 	f, err := openFile(path)
@@ -115,41 +129,36 @@ func readFile(path string) ([]byte, error) {
 	defer f.Close()
 	buf := make([]byte, st.Size())
 	n, err := io.ReadFull(f, buf)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { // a file that shrank is read as far as it goes
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { // a file that shrank is read to its end
 		return nil, fmt.Errorf("read module: %w", err)
 	}
 	return buf[:n], nil
 }
 
-func fileKind(mode os.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "directory"
-	case mode&os.ModeNamedPipe != 0:
-		return "named pipe"
-	case mode&os.ModeSocket != 0:
-		return "socket"
-	}
-	return "device file"
-}
-
 // ParseModule reads a module from its plain bytes (see Decompress). Strings in
 // the result are copies. An object without .modinfo is refused. One that modpost
-// has not finished may pass: it has no vermagic, which CheckVermagic says.
+// has not finished may pass: it has no vermagic, which CheckVermagic reports. Every
+// error is a *FileError.
 func ParseModule(data []byte) (*Module, error) {
+	m, err := parseModule(data)
+	return m, fileError(err, "")
+}
+
+func parseModule(data []byte) (*Module, error) {
 	if kind := CompressionOf(data); kind != None {
-		return nil, invalid("%s data, not decompressed", kind)
+		return nil, ko.Invalid("%s data, not decompressed", kind)
 	}
-	f, err := parseELF(data)
+	f, err := ko.Parse(data)
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{Machine: f.machine, Size: int64(len(data)), Signed: bytes.HasSuffix(data, []byte(signatureMagic))}
-	info := f.find(".modinfo")
+	m := &Module{Machine: f.Machine, Size: int64(len(data)), Signed: bytes.HasSuffix(data, []byte(signatureMagic))}
+	info := f.Find(".modinfo")
 	if info == nil {
-		return nil, invalid("ELF object for %s without .modinfo; build it with the kernel's make, M=DIR modules", MachineName(f.machine))
+		return nil, ko.Invalid("ELF object for %s without .modinfo; build it with the kernel's make, M=DIR modules",
+			ko.MachineName(f.Machine))
 	}
-	m.Info = parseModinfo(f.bytes(info))
+	m.Info = parseModinfo(f.Bytes(info))
 	if m.Signed {
 		m.Info = append(m.Info, signatureInfo(data)...)
 	}
@@ -160,59 +169,63 @@ func ParseModule(data []byte) (*Module, error) {
 	return m, nil
 }
 
+// MachineName is the name that uname uses for an ELF machine number, such as x86_64
+// for 62.
+func MachineName(machine uint16) string { return ko.MachineName(machine) }
+
 // symbolReader gathers what a module exports and needs.
 type symbolReader struct {
 	m       *Module
-	f       *elfFile
+	f       *ko.File
 	exports map[string]int // index in m.Exports
 	needs   map[string]int // index in m.Needs
 }
 
-func (m *Module) readSymbols(f *elfFile) error {
+func (m *Module) readSymbols(f *ko.File) error {
 	r := symbolReader{m, f, map[string]int{}, map[string]int{}}
-	if err := f.symbols(r.add); err != nil {
+	if err := f.Symbols(r.add); err != nil {
 		return err
 	}
 	r.addVersions()
 	return nil
 }
 
-// add looks at one symbol. Most are the module's own and of no interest.
-func (r *symbolReader) add(s elfSymbol) {
+// add takes one symbol. Most are the module's own and irrelevant.
+func (r *symbolReader) add(s ko.Symbol) {
 	switch {
-	case s.shndx == shnUndef:
-		if name := bytes.TrimPrefix(s.name, []byte(".")); len(name) > 0 {
-			r.need(name).Weak = s.bind == stbWeak
+	case s.Undefined():
+		if name := bytes.TrimPrefix(s.Name, []byte(".")); len(name) > 0 {
+			r.need(name).Weak = s.Weak()
 		}
-	case s.name[0] != '_' && s.name[0] != 'i' && s.name[0] != 'c':
-	case string(s.name) == "init_module":
+	case s.Name[0] != '_' && s.Name[0] != 'i' && s.Name[0] != 'c':
+	case string(s.Name) == "init_module":
 		r.m.HasInit = true
-	case string(s.name) == "cleanup_module":
+	case string(s.Name) == "cleanup_module":
 		r.m.HasExit = true
-	case bytes.HasPrefix(s.name, []byte("__crc_")):
-		e := r.export(s.name[6:])
-		e.CRC, e.HasCRC = r.f.crc(s)
-	case bytes.HasPrefix(s.name, []byte("__ksymtab_")):
+	case bytes.HasPrefix(s.Name, []byte("__crc_")):
+		e := r.export(s.Name[6:])
+		e.CRC, e.HasCRC = r.f.CRC(s)
+	case bytes.HasPrefix(s.Name, []byte("__ksymtab_")):
 		r.addExport(s)
-	case bytes.HasPrefix(s.name, []byte("__kstrtabns_")):
-		if sec := r.f.sectionOf(s); sec != nil {
-			r.export(s.name[12:]).Namespace = string(cstring(r.f.bytes(sec), s.value))
+	case bytes.HasPrefix(s.Name, []byte("__kstrtabns_")):
+		if r.f.SectionOf(s) != nil {
+			r.export(s.Name[12:]).Namespace = r.f.StringAt(s)
 		}
 	}
 }
 
-// addExport takes __ksymtab_NAME, which lies in ___ksymtab+NAME or
-// ___ksymtab_gpl+NAME; a linker script may have merged these to __ksymtab and __ksymtab_gpl.
-func (r *symbolReader) addExport(s elfSymbol) {
-	sec := r.f.sectionOf(s)
+// addExport takes __ksymtab_NAME, which lies in ___ksymtab+NAME or ___ksymtab_gpl+NAME; a
+// linker script may have merged these into __ksymtab and __ksymtab_gpl.
+func (r *symbolReader) addExport(s ko.Symbol) {
+	sec := r.f.SectionOf(s)
 	if sec == nil {
 		return
 	}
-	switch kind := strings.TrimLeft(sec.name, "_"); {
+	switch kind := strings.TrimLeft(sec.Name, "_"); {
 	case strings.HasPrefix(kind, "ksymtab_gpl"):
-		r.export(s.name[10:]).GPL = true
+		r.export(s.Name[10:]).GPL = true
 	case strings.HasPrefix(kind, "ksymtab"):
-		r.export(s.name[10:])
+		r.export(s.Name[10:])
 	}
 }
 
@@ -236,34 +249,13 @@ func (r *symbolReader) need(name []byte) *Symbol {
 	return &r.m.Needs[i]
 }
 
-// crc reads a symbol's version: the symbol's own value, or since Linux 5.19 (and
-// before, with relative CRCs) four bytes in the section that it points to.
-func (f *elfFile) crc(s elfSymbol) (uint32, bool) {
-	if s.shndx == shnAbs {
-		return uint32(s.value), true
-	}
-	sec := f.sectionOf(s)
-	if sec == nil || sec.length < 4 || s.value > sec.length-4 {
-		return 0, false
-	}
-	data := f.bytes(sec)
-	if data == nil {
-		return 0, false
-	}
-	return f.order.Uint32(data[s.value:]), true
-}
-
-// addVersions reads __versions: records of 64 bytes, an address-sized CRC and a
-// name. Names that the symbol table lacks are needed too (module_layout).
+// addVersions reads __versions. It names symbols that the symbol table lacks, and that
+// are needed too (module_layout).
 func (r *symbolReader) addVersions() {
-	const record = 64
-	crcSize := r.f.pick(4, 8)
-	for p := r.f.section("__versions"); len(p) >= record; p = p[record:] {
-		name := bytes.TrimPrefix(cstring(p[crcSize:record], 0), []byte("."))
-		if len(name) == 0 {
-			continue
+	for name, crc := range r.f.Versions() {
+		if name = bytes.TrimPrefix(name, []byte(".")); len(name) > 0 {
+			s := r.need(name)
+			s.CRC, s.HasCRC = uint32(crc), true
 		}
-		s := r.need(name)
-		s.CRC, s.HasCRC = uint32(r.f.word(p)), true
 	}
 }

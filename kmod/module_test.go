@@ -4,7 +4,6 @@ package kmod
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -14,20 +13,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
 
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
-
-func sampleModule() kmodtest.Module {
-	return kmodtest.Module{
-		Info: []string{"license=GPL", "alias=first", "alias=second", "depends=snd-one,two", "parm=count:how many",
-			"parmtype=count:int", "parmtype=bare:bool", "softdep=pre: a b post: c", "name=sample", "vermagic=" + kmodtest.Kernel},
-		Exports: []kmodtest.Export{{Name: "sample_open", CRC: 0x11223344}, {Name: "sample_close", CRC: 0xcafef00d, GPL: true, Namespace: "SAMPLE"}},
-		Needs:   []kmodtest.Need{{Name: "printk", CRC: 0x92997ed8}, {Name: "maybe", Weak: true}, {Name: ".dotted"}},
-	}
-}
 
 func TestParseModule(t *testing.T) {
 	for _, tc := range []struct {
@@ -35,7 +23,7 @@ func TestParseModule(t *testing.T) {
 		is32, big bool
 	}{{"64 little", false, false}, {"64 big", false, true}, {"32 little", true, false}, {"32 big", true, true}} {
 		t.Run(tc.name, func(t *testing.T) {
-			src := sampleModule()
+			src := kmodtest.Sample()
 			src.Is32, src.Big = tc.is32, tc.big
 			m, err := ParseModule(src.Bytes())
 			if err != nil {
@@ -69,8 +57,8 @@ func TestParseModule(t *testing.T) {
 }
 
 func TestParseModuleRefuses(t *testing.T) {
-	whole := sampleModule().Bytes()
-	program := sampleModule()
+	whole := kmodtest.Sample().Bytes()
+	program := kmodtest.Sample()
 	program.Type, program.Machine = 3, 183
 	for _, tc := range []struct {
 		name string
@@ -81,7 +69,7 @@ func TestParseModuleRefuses(t *testing.T) {
 		{"text", []byte("hello, this is text\n"), "text, not ELF"},
 		{"script", []byte("#!/bin/sh\nexit 0\n"), "script (#!/bin/sh)"},
 		{"archive", []byte("!<arch>\nxxxxxxxxxxxxxxxxxxxxx"), "ar archive"},
-		{"zeros", make([]byte, 5000), "zero bytes"},
+		{"zeros", make([]byte, 5000), "all zeros"},
 		{"noise", []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17}, "data that is not ELF (begins 0102030405060708)"},
 		{"five bytes", whole[:5], "truncated within the ELF header"},
 		{"header only", whole[:64], "section headers at byte"},
@@ -103,7 +91,7 @@ func TestParseModuleRefuses(t *testing.T) {
 
 // A file that reaches beyond its end, wherever it was cut, is an error with its name.
 func TestOpenModuleCutAnywhere(t *testing.T) {
-	path := realModule(t)
+	path := kmodtest.RealModule(t)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -135,36 +123,18 @@ func signatureSize(data []byte) int {
 
 func pack(t *testing.T, kind Compression, data []byte) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	var w interface {
-		Write([]byte) (int, error)
-		Close() error
-	}
-	var err error
-	switch kind {
-	case Gzip:
-		w = gzip.NewWriter(&b)
-	case XZ:
-		w, err = xz.NewWriter(&b)
-	case Zstd:
-		w, err = zstd.NewWriter(&b)
-	default:
+	if kind == None {
 		return data
 	}
+	packed, err := kmodtest.Compress(string(kind), data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return packed
 }
 
 func TestReadModulePacked(t *testing.T) {
-	data := sampleModule().Bytes()
+	data := kmodtest.Sample().Bytes()
 	dir := t.TempDir()
 	for kind, ext := range map[Compression]string{None: "", Gzip: ".gz", XZ: ".xz", Zstd: ".zst"} {
 		path := filepath.Join(dir, "snd-sample.ko"+ext)
@@ -206,7 +176,7 @@ func TestDecompressBomb(t *testing.T) {
 
 // The dictionary of an .xz block is allocated before anything is unpacked.
 func TestDecompressXZDictionary(t *testing.T) {
-	packed := pack(t, XZ, sampleModule().Bytes())
+	packed := pack(t, XZ, kmodtest.Sample().Bytes())
 	at := bytes.Index(packed[12:], []byte{0x21, 1})
 	if at < 0 {
 		t.Fatal("no lzma2 filter in the block header")
@@ -242,7 +212,7 @@ func TestCanonicalName(t *testing.T) {
 }
 
 func FuzzReadModule(f *testing.F) {
-	whole := sampleModule().Bytes()
+	whole := kmodtest.Sample().Bytes()
 	f.Add(whole)
 	f.Add(whole[:100])
 	for _, src := range []kmodtest.Module{{Is32: true}, {Big: true}, {Machine: 183, Type: 2}} {

@@ -9,19 +9,21 @@ import (
 	"strings"
 )
 
-// ParamError says what is wrong with a parameter. The kernel takes an unknown
-// one without an error, and only logs that it ignored it.
+// ParamError says what is wrong with a parameter. The kernel accepts an unknown
+// parameter without an error, and only logs that it ignored it.
 type ParamError struct {
 	Module, Param string
 	Value         string
 	Type          string   // that the module states; empty for an unknown parameter
-	Reason        string   // why Value is none of Type; empty for an unknown parameter
-	Has           []string // for an unknown parameter: those that the module has
+	Reason        string   // why Type does not accept Value; empty for an unknown parameter
+	Has           []string // for an unknown parameter: the parameters that the module has
 }
 
-// Unknown tells a parameter that the module does not have from one with a bad value.
+// Unknown reports whether the module does not have the parameter; otherwise its value
+// is bad.
 func (e *ParamError) Unknown() bool { return e.Reason == "" }
 
+// Error says why the type does not accept the value, or which parameters the module has.
 func (e *ParamError) Error() string {
 	if !e.Unknown() {
 		return fmt.Sprintf("parameter %s of %s does not take %q: %s", e.Param, e.Module, e.Value, e.Reason)
@@ -36,10 +38,14 @@ func (e *ParamError) Error() string {
 // Is makes a ParamError an ErrParameter.
 func (e *ParamError) Is(target error) bool { return target == ErrParameter }
 
-// CheckParams judges parameters, written as for the kernel, by the types that the
-// module states. A parameter of a kind of its own (module_param_cb) states no
-// type and is not judged; one that the module does not mention may be such a one.
+// CheckParams checks parameters, written as for the kernel, against the types that the
+// module states. Each error is a *ParamError. A parameter with code of its own
+// (module_param_cb) states no type and is not checked; one that the module does not
+// mention may be such a parameter.
 func (m *Module) CheckParams(params string) []error {
+	if m == nil {
+		return []error{errNoModule}
+	}
 	var errs []error
 	known := m.Info.Params()
 	for w := range cmdlineWords(params) {
@@ -54,7 +60,8 @@ func (m *Module) CheckParams(params string) []error {
 			continue
 		}
 		if reason := badValue(known[i].Type, value, given); reason != "" {
-			errs = append(errs, &ParamError{Module: m.Name, Param: known[i].Name, Value: value, Type: known[i].Type, Reason: reason})
+			p := known[i]
+			errs = append(errs, &ParamError{Module: m.Name, Param: p.Name, Value: value, Type: p.Type, Reason: reason})
 		}
 	}
 	return errs
@@ -69,12 +76,14 @@ func paramNames(params []Param) []string {
 }
 
 // intTypes are the kernel's integers, by size in bits; negative is signed.
-var intTypes = map[string]int{"byte": 8, "hexint": 32, "short": -16, "ushort": 16, "int": -32, "uint": 32, "long": -64, "ulong": 64, "ullong": 64}
+var intTypes = map[string]int{
+	"byte": 8, "hexint": 32, "short": -16, "ushort": 16, "int": -32, "uint": 32, "long": -64, "ulong": 64, "ullong": 64,
+}
 
 // maxString is the longest value of a charp parameter.
 const maxString = 1024
 
-// badValue says why a value is none of a type, "" where it is or may be.
+// badValue says why a type does not accept a value, "" if it does or may.
 func badValue(typ, value string, given bool) string {
 	if elem, ok := strings.CutPrefix(typ, "array of "); ok {
 		for v := range strings.SplitSeq(value, ",") {
@@ -103,11 +112,12 @@ func badValue(typ, value string, given bool) string {
 	return ""
 }
 
-// badInt reads a number as the kernel does: hexadecimal with 0x, octal with 0.
+// badInt reads a number as the kernel does: hexadecimal after 0x, octal after 0.
 func badInt(typ, value string, bits int) string {
 	var err error
 	digits := strings.ToLower(strings.TrimLeft(value, "+-"))
-	if strings.Contains(digits, "_") || strings.HasPrefix(digits, "0b") || strings.HasPrefix(digits, "0o") { // Go would take these
+	// Go would accept these
+	if strings.Contains(digits, "_") || strings.HasPrefix(digits, "0b") || strings.HasPrefix(digits, "0o") {
 		return "not a number of type " + typ
 	}
 	switch {
@@ -120,7 +130,7 @@ func badInt(typ, value string, bits int) string {
 		return ""
 	}
 	if ne, ok := err.(*strconv.NumError); ok && ne.Err == strconv.ErrRange {
-		return "out of the range of its type " + typ
+		return "out of range for its type " + typ
 	}
 	return "not a number of type " + typ
 }

@@ -9,40 +9,45 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
 // PlannedModule is one module of a Plan.
 type PlannedModule struct {
 	Name    string
 	Path    string
-	InTree  bool     // from the kernel's own tree, not of the given files
-	Depends []string // names of what it needs directly, of the given files and of the tree
-	Module  *Module  // of a given file; nil for InTree
+	InTree  bool     // from the kernel's own tree, not one of the given files
+	Depends []string // names of the modules that it needs directly, of the given files and of the tree
+	Module  *Module  // nil for InTree
 }
 
 // Plan is what loading a set of fresh module files takes.
 type Plan struct {
-	Modules  []PlannedModule // in load order, those of the tree among them
-	Warnings []error         // what the kernel would let pass
-	// Unchecked are symbols of which nothing says who exports them, because
-	// the kernel's Module.symvers is not there.
+	Modules  []PlannedModule // in load order, including those of the tree
+	Warnings []error         // what the kernel would let pass though it may mislead
+	// Unchecked are symbols that nobody is known to export because the tree has no
+	// Module.symvers.
 	Unchecked []string
 }
 
 // Fresh returns the modules that were given as files, in load order.
 func (p *Plan) Fresh() []PlannedModule {
+	if p == nil {
+		return nil
+	}
 	return slices.DeleteFunc(slices.Clone(p.Modules), func(m PlannedModule) bool { return m.InTree })
 }
 
-// NewPlan orders fresh module files, which no index knows, and finds what they
-// need from the kernel's tree. files are modules or folders, which are searched for modules with
-// all their subfolders; names choose among them, with what those need, and all are taken
-// where names is empty. A name that is none of the files is looked up in the
-// tree. The tree needs its index (see WriteIndex).
+// NewPlan orders fresh module files, which no index knows, and finds what they need from
+// the kernel's tree. files are modules, and folders to search with all their subfolders.
+// names choose among the files, and what those need is added; without names all are
+// taken. A name that is none of the files is looked up in the tree. The tree needs its
+// index (see package depmod).
 //
-// Everything that the kernel would refuse is found before anything is loaded:
-// the error joins all of it, each a FileError, VermagicError, SymbolError,
-// DuplicateError, CycleError or NotFoundError.
+// Everything that the kernel would refuse is found before anything is loaded: the error
+// joins all of it, each a *FileError, *VermagicError, *MachineError, *SymbolError,
+// *LicenseError, *DuplicateError, *CycleError or *NotFoundError.
 func NewPlan(tree *Tree, files, names []string) (*Plan, error) {
 	p, err := newPlanner(tree, false)
 	if err != nil {
@@ -66,10 +71,10 @@ func NewPlan(tree *Tree, files, names []string) (*Plan, error) {
 	return p.finish(names)
 }
 
-// PlanFile orders a module file behind what it needs: of the modules that lie
-// beside it in its folder, and of the tree. Of the files beside it only those are
-// read that it names as dependencies, or all when it needs a symbol that nobody
-// else has. A tree without an index is taken for one that nothing is known of.
+// PlanFile orders a module file after what it needs from the files in its folder and from
+// the tree. Of the files beside it only those are read that it names as dependencies, or
+// all if it needs a symbol that nothing else has. The tree may lack an index; then nothing
+// is known of its kernel. Errors are those of NewPlan.
 func PlanFile(tree *Tree, path string) (*Plan, error) {
 	p, err := newPlanner(tree, true)
 	if err != nil {
@@ -86,7 +91,7 @@ func PlanFile(tree *Tree, path string) (*Plan, error) {
 	return p.finish([]string{m.Name})
 }
 
-// addSiblings adds the files of m's folder that it needs.
+// addSiblings adds those files of m's folder that it needs.
 func (p *planner) addSiblings(m *Module) error {
 	entries, err := os.ReadDir(filepath.Dir(m.Path))
 	if err != nil {
@@ -94,7 +99,7 @@ func (p *planner) addSiblings(m *Module) error {
 	}
 	beside := map[string]string{}
 	for _, e := range entries {
-		if name := CanonicalName(e.Name()); isModuleFile(e.Name()) && name != m.Name {
+		if name := CanonicalName(e.Name()); ko.IsModuleName(e.Name()) && name != m.Name {
 			beside[name] = filepath.Join(filepath.Dir(m.Path), e.Name())
 		}
 	}
@@ -119,7 +124,7 @@ func (p *planner) addSiblings(m *Module) error {
 	}
 	var rest []*Module
 	for _, path := range beside {
-		if dep, err := OpenModule(path); err == nil { // another is not known to be needed
+		if dep, err := OpenModule(path); err == nil { // a damaged one is not known to be needed
 			rest = append(rest, dep)
 		}
 	}
@@ -128,7 +133,7 @@ func (p *planner) addSiblings(m *Module) error {
 	return nil
 }
 
-// addExporters adds those that export what is wanted, and then what these want.
+// addExporters adds the modules that export what is wanted, and then what they want.
 func (p *planner) addExporters(mods []*Module) {
 	for again := true; again; {
 		again = false
@@ -143,7 +148,7 @@ func (p *planner) addExporters(mods []*Module) {
 	}
 }
 
-// wanted tells whether a fresh module needs a symbol that nothing so far exports.
+// wanted reports whether a fresh module needs a symbol that nothing so far exports.
 func (p *planner) wanted(symbol string) bool {
 	if _, _, ok := p.owner(symbol); ok {
 		return false
@@ -156,7 +161,7 @@ func (p *planner) wanted(symbol string) bool {
 	return false
 }
 
-// satisfied tells whether every symbol that fresh modules need has an owner.
+// satisfied reports whether every symbol that fresh modules need has an owner.
 func (p *planner) satisfied() bool {
 	for _, m := range p.fresh {
 		if slices.ContainsFunc(m.Needs, func(s Symbol) bool { return p.wanted(s.Name) }) {
@@ -166,7 +171,7 @@ func (p *planner) satisfied() bool {
 	return true
 }
 
-// finish visits the modules to load and judges.
+// finish orders the modules to load and collects what is wrong.
 func (p *planner) finish(names []string) (*Plan, error) {
 	for _, name := range names {
 		p.visit(name)
@@ -183,8 +188,8 @@ func (p *planner) result() *Plan {
 	return &p.plan
 }
 
-// blameRelease puts the release that a module was built for in the place of the
-// symbol versions that differ for that reason, which are the worse explanation.
+// blameRelease replaces symbol versions that differ by the release that the module was
+// built for, if that is the reason: it is the better explanation.
 func (p *planner) blameRelease() []error {
 	others := map[string]error{}
 	for _, w := range p.plan.Warnings {
@@ -215,7 +220,7 @@ func expandFiles(files []string) ([]string, error) {
 			continue
 		}
 		err = filepath.WalkDir(file, func(path string, d os.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && isModuleFile(d.Name()) {
+			if err == nil && !d.IsDir() && ko.IsModuleName(d.Name()) {
 				paths = append(paths, path)
 			}
 			return err

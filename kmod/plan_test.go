@@ -18,10 +18,11 @@ const symvers = "0x00000001\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n0x00000002\tsecre
 // planTree is a kernel with the modules base and kernel (which needs base), and headers behind an absolute link.
 func planTree(t *testing.T, withSymvers bool) *Tree {
 	t.Helper()
-	tree := testTree(t, map[string][]byte{"kernel/base.ko": exporting("base"), "kernel/kernel.ko": exporting("kernel", "base"), "kernel/soft.ko": exporting("soft")})
-	if err := WriteIndex(tree.Root, tree.Release); err != nil {
-		t.Fatal(err)
-	}
+	tree := testTree(t, map[string][]byte{
+		"kernel/base.ko": kmodtest.Exporting("base"), "kernel/kernel.ko": kmodtest.Exporting("kernel", "base"), "kernel/soft.ko": kmodtest.Exporting("soft"),
+		"modules.dep":     []byte("kernel/base.ko:\nkernel/kernel.ko: kernel/base.ko\nkernel/soft.ko:\n"),
+		"modules.symbols": []byte("alias symbol:base_sym base\nalias symbol:kernel_sym kernel\nalias symbol:soft_sym soft\n"),
+	})
 	if !withSymvers {
 		return tree
 	}
@@ -43,21 +44,6 @@ type need = kmodtest.Need
 func freshModule(name string, info []string, needs ...need) []byte {
 	return kmodtest.Module{Info: append([]string{"vermagic=" + kmodtest.Kernel}, info...), Needs: append(needs, need{Name: "printk", CRC: 1}),
 		Exports: []kmodtest.Export{{Name: name + "_sym", CRC: 7}}}.Bytes()
-}
-
-func writeFiles(t *testing.T, files map[string][]byte) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, data := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }
 
 func TestPlanOrder(t *testing.T) {
@@ -114,7 +100,7 @@ func TestPlanRefuses(t *testing.T) {
 		want  string
 	}{
 		{"missing symbol", map[string][]byte{"a.ko": freshModule("a", nil, need{Name: "nobody_has"})}, ErrUnknownSymbol, "a needs symbol nobody_has, which neither"},
-		{"exporter not given", map[string][]byte{"a.ko": freshModule("a", []string{"depends=sibling"}, need{Name: "sibling_sym"})}, ErrUnknownSymbol, "which sibling exports; give that module"},
+		{"exporter not given", map[string][]byte{"a.ko": freshModule("a", []string{"depends=sibling"}, need{Name: "sibling_sym"})}, ErrUnknownSymbol, "which sibling exports; add that module"},
 		{"exporter not in the tree", map[string][]byte{"a.ko": freshModule("a", nil, need{Name: "absent_sym"})}, ErrUnknownSymbol, "drivers/absent exports"},
 		{"symbol version", map[string][]byte{"a.ko": freshModule("a", nil, need{Name: "kernel_sym", CRC: 9})}, ErrSymbolVersion, "0x00000009, the kernel has 0x00000003"},
 		{"symbol versions of a release", map[string][]byte{"a.ko": older}, ErrVermagic, "a is for another kernel: built for release 5.10.0, the kernel is 6.1.0-test; build it with the headers of 6.1.0-test"},

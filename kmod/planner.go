@@ -28,10 +28,11 @@ type planner struct {
 	errs  []error
 }
 
-// newPlanner reads what is known of the kernel. With lenient set it does without
-// an index of the tree's modules.
+// newPlanner reads what is known of the kernel. With lenient set, the tree need not have
+// an index.
 func newPlanner(tree *Tree, lenient bool) (*planner, error) {
-	p := &planner{tree: tree, fresh: map[string]*Module{}, owners: map[string]string{}, exports: map[string]Export{}, state: map[string]int{}, added: map[string]bool{}}
+	p := &planner{tree: tree, fresh: map[string]*Module{}, owners: map[string]string{},
+		exports: map[string]Export{}, state: map[string]int{}, added: map[string]bool{}}
 	sample, err := tree.sample()
 	switch {
 	case err == nil:
@@ -50,7 +51,7 @@ func newPlanner(tree *Tree, lenient bool) (*planner, error) {
 	return p, nil
 }
 
-// addFile takes a module in and checks it by itself.
+// addFile adds a module and checks it by itself.
 func (p *planner) addFile(m *Module) {
 	if old := p.fresh[m.Name]; old != nil {
 		p.errs = append(p.errs, &DuplicateError{"module", m.Name, old.Path, m.Path})
@@ -61,16 +62,18 @@ func (p *planner) addFile(m *Module) {
 	if m.HasInit && !m.HasExit {
 		p.plan.Warnings = append(p.plan.Warnings, &NoExitError{Module: m.Name})
 	}
-	if p.vermagic == "" { // nothing tells of the kernel
+	if p.vermagic == "" { // nothing is known of the kernel
 		p.addExports(m)
 		return
 	}
 	if m.Machine != p.machine {
-		p.errs = append(p.errs, &MachineError{Path: m.Path, Have: MachineName(m.Machine), Want: MachineName(p.machine)})
+		have, want := MachineName(m.Machine), MachineName(p.machine)
+		p.errs = append(p.errs, &MachineError{Path: m.Path, Have: have, Want: want})
 		return
 	}
 	if own := m.Info.Get("name"); own != "" && own != m.Name {
-		p.plan.Warnings = append(p.plan.Warnings, fmt.Errorf("%s holds module %s: the kernel will list it as %s, modprobe and depmod call it %s", m.Path, own, own, m.Name))
+		p.plan.Warnings = append(p.plan.Warnings, fmt.Errorf("%s holds module %s: the kernel will list it as %s,"+
+			" but modprobe and depmod call it %s", m.Path, own, own, m.Name))
 	}
 	warn, err := CheckVermagic(m, p.vermagic)
 	if err != nil {
@@ -95,7 +98,7 @@ func (p *planner) addExports(m *Module) {
 	}
 }
 
-// visit puts a module behind all that it needs.
+// visit adds a module after everything that it needs.
 func (p *planner) visit(asked string) {
 	name := CanonicalName(asked)
 	switch p.state[name] {
@@ -108,7 +111,7 @@ func (p *planner) visit(asked string) {
 	}
 	m := p.fresh[name]
 	if m == nil {
-		p.state[name] = 2 // also when it is built in, or an alias for others
+		p.state[name] = 2 // also if it is built in, or an alias for others
 		p.addTree(asked)
 		return
 	}
@@ -116,7 +119,7 @@ func (p *planner) visit(asked string) {
 	p.path = append(p.path, name)
 	depends := p.needs(m)
 	for _, pre := range m.softdeps().Pre {
-		if pre = CanonicalName(pre); p.state[pre] != 1 { // a soft dependency makes no cycle
+		if pre = CanonicalName(pre); p.state[pre] != 1 { // a cycle of soft dependencies is no error
 			p.visitSoft(pre)
 		}
 	}
@@ -128,7 +131,7 @@ func (p *planner) visit(asked string) {
 	p.plan.Modules = append(p.plan.Modules, PlannedModule{Name: name, Path: m.Path, Depends: depends, Module: m})
 }
 
-// addTree puts a module of the kernel's tree in, with what it needs there.
+// addTree adds a module of the kernel's tree, and what it needs there.
 func (p *planner) addTree(name string) {
 	mods, err := Closure(p.tree, []string{name})
 	if err != nil {
@@ -137,12 +140,13 @@ func (p *planner) addTree(name string) {
 	}
 	for _, m := range mods {
 		switch {
-		case p.fresh[m.Name] != nil: // the fresh one takes its place
+		case p.fresh[m.Name] != nil: // the fresh one replaces it
 			p.visit(m.Name)
 		case p.added[m.Name]:
 		default:
 			p.added[m.Name] = true
-			p.plan.Modules = append(p.plan.Modules, PlannedModule{Name: m.Name, Path: m.Path, InTree: true, Depends: p.tree.depNames(m.Name)})
+			p.plan.Modules = append(p.plan.Modules,
+				PlannedModule{Name: m.Name, Path: m.Path, InTree: true, Depends: p.tree.depNames(m.Name)})
 		}
 	}
 }
@@ -157,8 +161,8 @@ func (p *planner) visitSoft(name string) {
 	p.visit(name)
 }
 
-// needs finds who exports each symbol that m needs and returns the modules
-// among them, the fresh and those of the tree.
+// needs finds what exports each symbol that m needs, checks it, and returns the modules
+// among the exporters, fresh ones and those of the tree.
 func (p *planner) needs(m *Module) []string {
 	var depends []string
 	imports := m.Info.All("import_ns")
@@ -172,18 +176,21 @@ func (p *planner) needs(m *Module) []string {
 			depends = appendNew(depends, owner)
 		}
 		if s.HasCRC && e.HasCRC && s.CRC != e.CRC {
-			p.errs = append(p.errs, &SymbolError{Module: m.Name, Symbol: s.Name, Have: s.CRC, Want: e.CRC, Kind: ErrSymbolVersion})
+			p.errs = append(p.errs,
+				&SymbolError{Module: m.Name, Symbol: s.Name, Have: s.CRC, Want: e.CRC, Kind: ErrSymbolVersion})
 		}
 		if e.GPL && !m.GPLCompatible() {
-			p.errs = append(p.errs, &LicenseError{Module: m.Name, License: m.Info.Get("license"), Symbol: s.Name, Exporter: owner})
+			p.errs = append(p.errs,
+				&LicenseError{Module: m.Name, License: m.Info.Get("license"), Symbol: s.Name, Exporter: owner})
 		}
 		if e.Namespace != "" && !slices.Contains(imports, e.Namespace) {
-			p.errs = append(p.errs, &SymbolError{Module: m.Name, Symbol: s.Name, Namespace: e.Namespace, Kind: ErrNamespace})
+			p.errs = append(p.errs,
+				&SymbolError{Module: m.Name, Symbol: s.Name, Namespace: e.Namespace, Kind: ErrNamespace})
 		}
 	}
 	for _, d := range m.Depends() {
-		// modpost wrote these by the same symbols; one that no symbol asks for
-		// is kept where it can be found
+		// modpost derived these from the same symbols; one that no symbol needs is kept
+		// if it can be found
 		if p.fresh[d] != nil {
 			depends = appendNew(depends, d)
 		} else if _, ok, err := p.tree.module(d); ok && err == nil {
@@ -224,8 +231,8 @@ func (p *planner) missing(m *Module, s Symbol) {
 	}
 }
 
-// guessExporter is the one module of depends= that is nowhere: modpost knew it
-// as an exporter when it built the module.
+// guessExporter returns the module of depends= that cannot be found, if it is only one:
+// modpost knew it as an exporter when it built the module.
 func (p *planner) guessExporter(depends []string) string {
 	gone := ""
 	for _, d := range depends {
@@ -243,10 +250,10 @@ func (p *planner) guessExporter(depends []string) string {
 	return gone
 }
 
-// GPLCompatible tells whether the kernel counts the module's licence as one that
-// may use GPL-only symbols. Without a licence it does not.
+// GPLCompatible reports whether the kernel lets a module of this licence use GPL-only
+// symbols. Without a licence it does not.
 func (m *Module) GPLCompatible() bool {
-	switch m.Info.Get("license") {
+	switch m.info().Get("license") {
 	case "GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL":
 		return true
 	}
@@ -277,7 +284,7 @@ func parseSymbols(data []byte) map[string]string {
 	return owners
 }
 
-// uniqueErrors keeps one of each: a ring of modules is found from each of its members.
+// uniqueErrors keeps one of each: a cycle is found from each of its modules.
 func uniqueErrors(errs []error) []error {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(errs, func(err error) bool {
@@ -287,8 +294,8 @@ func uniqueErrors(errs []error) []error {
 	})
 }
 
-// depNames are the modules that one of the tree needs, indirect ones as well, as
-// modules.dep does not tell them apart.
+// depNames are the modules that one of the tree needs, indirect ones included, as
+// modules.dep does not distinguish them.
 func (t *Tree) depNames(name string) []string {
 	m, ok, err := t.module(name)
 	if !ok || err != nil {

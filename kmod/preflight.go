@@ -4,24 +4,31 @@ package kmod
 
 import "errors"
 
-// Preflight is what the kernel would do with modules, said before it is asked.
+// Preflight predicts what the kernel would do with modules.
 type Preflight struct {
 	Modules []PlannedModule // in load order; without those that cannot be ordered
-	Refused []error         // why it would refuse one: VermagicError, SymbolError, LicenseError, ParamError, …
+	Refused []error         // why it would refuse one: *VermagicError, *SymbolError, *LicenseError, *ParamError, …
 	Passed  []error         // what it would let pass though it may mislead
-	// Unchecked are symbols of which nothing says who exports them, because the
-	// kernel's Module.symvers is not there.
+	// Unchecked are symbols that nobody is known to export because the tree has no
+	// Module.symvers.
 	Unchecked []string
 }
 
-// Err joins what would be refused; nil for nothing.
-func (p *Preflight) Err() error { return errors.Join(p.Refused...) }
+// Err joins what would be refused; nil if nothing would. A nil Preflight checked
+// nothing, which is an error.
+func (p *Preflight) Err() error {
+	if p == nil {
+		return errors.New("no preflight was made")
+	}
+	return errors.Join(p.Refused...)
+}
 
-// Preflight judges what loading name with params would meet. name is a module, an
-// alias, or with a / in it a file, which is judged with the files beside it that
-// it needs. Nothing is loaded, and the tree need not be the running kernel's. The
-// error is that name cannot be looked up or a file not read.
-func (t *Tree) Preflight(name, params string, o ProbeOptions) (*Preflight, error) {
+// Preflight checks what loading a module with o.Params would meet. The name is a
+// module, an alias, or if it contains a / a file, which is checked with the files
+// beside it that it needs. Nothing is loaded; it works on any system, and the tree need
+// not be the running kernel's. The error says that the name cannot be looked up or a
+// file not read; what the kernel would refuse is in the result.
+func (t *Tree) Preflight(name string, o LoadOptions) (*Preflight, error) {
 	p, err := newPlanner(t, true)
 	if err != nil {
 		return nil, err
@@ -38,15 +45,15 @@ func (t *Tree) Preflight(name, params string, o ProbeOptions) (*Preflight, error
 	pre := &Preflight{Modules: plan.Modules, Refused: refused, Passed: plan.Warnings, Unchecked: plan.Unchecked}
 	for name, text := range target {
 		if m := p.fresh[name]; m != nil {
-			pre.addParams(m, text+" "+params)
+			pre.addParams(m, text)
 		}
 	}
 	return pre, nil
 }
 
-// addTarget adds the files that name stands for and what they need. It returns
-// the modules asked for, with their configured parameters.
-func (p *planner) addTarget(name string, o ProbeOptions) (map[string]string, error) {
+// addTarget adds the files that name stands for and what they need. It returns the
+// modules asked for, with their parameters.
+func (p *planner) addTarget(name string, o LoadOptions) (map[string]string, error) {
 	cfg, err := p.tree.Config()
 	if err != nil {
 		return nil, err
@@ -57,7 +64,7 @@ func (p *planner) addTarget(name string, o ProbeOptions) (map[string]string, err
 			return nil, err
 		}
 		p.addFile(m)
-		return map[string]string{m.Name: cfg.params(TreeModule{Name: m.Name})}, p.addSiblings(m)
+		return map[string]string{m.Name: cfg.params(TreeModule{Name: m.Name}) + " " + o.Params}, p.addSiblings(m)
 	}
 	steps, err := p.tree.Steps(name, o)
 	if err != nil {
@@ -80,8 +87,8 @@ func (p *planner) addTarget(name string, o ProbeOptions) (map[string]string, err
 	return target, nil
 }
 
-// isPath tells a file from a name: no module's name has a slash, and no alias
-// that begins so.
+// isPath distinguishes a file from a name: a module's name has no slash, and in an alias
+// a colon comes first.
 func isPath(name string) bool {
 	for i := range len(name) {
 		switch name[i] {

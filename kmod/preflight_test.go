@@ -22,8 +22,8 @@ func TestCheckParams(t *testing.T) {
 		{"i=1 i=-2147483648 i=0x7f u=010 b=255 s=-32768 l=-9223372036854775808 f f=y f=on f=0 name=x name= list=1,2,3 own=abc untyped=1 dash-name=1 dyndbg=+p async_probe", ""},
 		{`name="a b" i=3`, ""},
 		{"i=abc", `parameter i of m does not take "abc": not a number of type int`},
-		{"i=2147483648", "out of the range of its type int"},
-		{"u=-1", "not a number of type uint"}, {"b=256", "out of the range"}, {"i=", "not a number"}, {"i", "not a number"}, {"i=1_000", "not a number"}, {"i=-0o7", "not a number"}, {"i=0b1", "not a number"},
+		{"i=2147483648", "out of range for its type int"},
+		{"u=-1", "not a number of type uint"}, {"b=256", "out of range"}, {"i=", "not a number"}, {"i", "not a number"}, {"i=1_000", "not a number"}, {"i=-0o7", "not a number"}, {"i=0b1", "not a number"},
 		{"f=maybe", "not a bool"}, {"name", "needs a value"}, {"name=" + strings.Repeat("x", 1025), "longer than 1024"}, {"list=1,x", "not a number"},
 		{"nope=1", "m has no parameter nope, which the kernel would ignore; it has b, i, u,"},
 	} {
@@ -65,7 +65,7 @@ func TestPreflight(t *testing.T) {
 		{"closed.ko", "", ErrLicense, ErrVermagic, "closed"},
 		{"forgotten.ko", "", ErrUnknownSymbol, nil, "forgotten"},
 	} {
-		pre, err := tree.Preflight(filepath.Join(dir, tc.file), tc.params, ProbeOptions{})
+		pre, err := tree.Preflight(filepath.Join(dir, tc.file), LoadOptions{Params: tc.params})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,18 +79,18 @@ func TestPreflight(t *testing.T) {
 		}
 	}
 	for _, file := range []string{"broken.ko", "depends.ko"} {
-		if _, err := tree.Preflight(filepath.Join(dir, file), "", ProbeOptions{}); !errors.Is(err, ErrInvalidModule) || !strings.Contains(err.Error(), "broken.ko") {
+		if _, err := tree.Preflight(filepath.Join(dir, file), LoadOptions{}); !errors.Is(err, ErrInvalidModule) || !strings.Contains(err.Error(), "broken.ko") {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
-	if _, err := tree.Preflight("nosuch", "", ProbeOptions{}); !errors.Is(err, ErrNotFound) {
+	if _, err := tree.Preflight("nosuch", LoadOptions{}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("no such module: %v", err)
 	}
 }
 
 // Without any index the modules beside a file are all that is known.
 func TestPlanFileWithoutIndex(t *testing.T) {
-	dir := writeFiles(t, map[string][]byte{"top.ko": exporting("top", "mid"), "mid-dle.ko": exporting("mid", "low"), "low.ko": exporting("low"), "other.ko": exporting("other")})
+	dir := writeFiles(t, map[string][]byte{"top.ko": kmodtest.Exporting("top", "mid"), "mid-dle.ko": kmodtest.Exporting("mid", "low"), "low.ko": kmodtest.Exporting("low"), "other.ko": kmodtest.Exporting("other")})
 	plan, err := PlanFile(&Tree{Root: dir, Release: "none"}, filepath.Join(dir, "top.ko"))
 	if err != nil {
 		t.Fatal(err)

@@ -4,67 +4,44 @@ package kmod
 
 import (
 	"fmt"
-	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// Load loads a module and what it needs into the running kernel.
-func Load(module, params string) error {
-	t, err := Running()
-	if err != nil {
-		return err
+// supported is nil where the running kernel can be asked.
+func supported(string) error { return nil }
+
+// Running is the tree of the running kernel, below "/", with the kernel's command line
+// as part of the configuration. On other systems than Linux it is an *UnsupportedError.
+func Running() (*Tree, error) {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return nil, fmt.Errorf("read kernel release: %w", err)
 	}
-	return t.Load(module, params)
+	cmdline, _ := slurp("/proc/cmdline") // without /proc it is unknown
+	return &Tree{Root: "/", Release: unix.ByteSliceToString(u.Release[:]), KernelCmdline: string(cmdline)}, nil
 }
 
-// ResolveName returns the path of the running kernel's module for a name or alias.
-func ResolveName(name string) (string, error) {
-	t, err := Running()
-	if err != nil {
-		return "", err
+// machine is the kernel's architecture, "" if uname's word for it is not one of
+// MachineName's.
+func machine() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
 	}
-	return t.ResolveName(name)
+	switch name := unix.ByteSliceToString(u.Machine[:]); name {
+	case "x86_64", "aarch64", "s390x", "ppc64", "loongarch64":
+		return name
+	}
+	return ""
 }
 
-// Dependencies returns the paths that must be loaded before the module at path.
-func Dependencies(path string) ([]string, error) {
-	t, err := Running()
-	if err != nil {
-		return nil, err
+// ErrnoName is an errno's symbolic name, such as ENOEXEC, or its number if it has none.
+// On other systems than Linux it is the number.
+func ErrnoName(e syscall.Errno) string {
+	if name := unix.ErrnoName(e); name != "" {
+		return name
 	}
-	return t.Dependencies(path)
-}
-
-// ModInfo returns the .modinfo of an open module file as a map; of keys that
-// repeat it has the last value. Info has them all (see OpenModule).
-func ModInfo(file *os.File) (map[string]string, error) {
-	m, err := parseOpen(file)
-	if err != nil {
-		return nil, err
-	}
-	info := make(map[string]string, len(m.Info))
-	for _, f := range m.Info {
-		info[f.Key] = f.Value
-	}
-	return info, nil
-}
-
-// Name returns the name that an open module file gives itself.
-func Name(file *os.File) (string, error) {
-	m, err := parseOpen(file)
-	if err != nil {
-		return "", err
-	}
-	if name := m.Info.Get("name"); name != "" {
-		return name, nil
-	}
-	return "", fmt.Errorf("read module name of %s: %w", file.Name(), ErrNotFound)
-}
-
-func parseOpen(file *os.File) (*Module, error) {
-	data, err := readAll(file)
-	if err != nil {
-		return nil, withPath(err, file.Name())
-	}
-	m, err := ParseModule(data)
-	return m, withPath(err, file.Name())
+	return fmt.Sprint(int(e))
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// signatureInfo reads the signature behind a signed module, in the fields that
-// modinfo shows. A signature that cannot be read gives none: the kernel judges it, not we.
+// signatureInfo reads the signature appended to a module, as the fields that modinfo
+// shows. One that cannot be read gives none: it is the kernel that verifies it.
 func signatureInfo(data []byte) Info {
 	const trailer = 12 // algo, hash, id type, two lengths, 3 bytes of padding, length
 	end := len(data) - len(signatureMagic)
@@ -34,7 +34,7 @@ type pkcs7Signer struct {
 	serial, signature []byte
 }
 
-// der takes one DER element off data: its tag, contents and the rest.
+// der splits one DER element off data: its tag, its contents, and the rest.
 func der(data []byte) (tag byte, body, rest []byte) {
 	if len(data) < 2 {
 		return 0, nil, nil

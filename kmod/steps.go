@@ -8,41 +8,25 @@ import (
 	"strings"
 )
 
-// Step is one module to load.
+// Step is one module to load, or the rule that replaces that.
 type Step struct {
 	Name    string
-	Path    string // empty for a built-in, and for a name with nothing behind it
+	Path    string // empty for a built-in, and for a name that leads to nothing
 	Params  string
-	Command string // an install rule that takes the place of loading it
+	Command string // an install rule, run instead of loading the module
 	Builtin bool
-	Soft    bool // a soft dependency: that it fails is no error
+	Soft    bool // a soft dependency, which may fail
 	Target  bool // asked for; the others are what it needs
-	// Warning is what the configuration does and its writer may not know.
+	// Warning is an effect of the configuration that its writer may not expect.
 	Warning string
 }
 
-// ProbeOptions changes what Steps and Probe do. The zero value is modprobe's
-// default, but that install rules do not count and all softdep lines do.
-type ProbeOptions struct {
-	Params         string // for the module asked for, behind those of the configuration
-	Flags          int    // IgnoreModversions, IgnoreVermagic; for the module asked for and what it needs
-	UseBlacklist   bool   // pass over a blacklisted module that is asked for by its own name, too (modprobe -b)
-	FirstTime      bool   // that it is loaded already is an error
-	IgnoreCommands bool   // no install rule and no soft dependencies of the module asked for (modprobe -i)
-	FirstSoftdep   bool   // of several softdep lines for a module only the first counts, as with kmod
-	DryRun         bool   // change nothing
-	ShowAll        bool   // take no notice of what is loaded (modprobe -D)
-	// Each is called before a step is done; nil for nothing.
-	Each func(Step)
-	// Command runs a step's install rule. Where it is nil, there are no such
-	// rules, and the modules are loaded.
-	Command func(Step) error
-}
-
-// Steps returns what loading name would take, in order, built-ins among them.
-// Blacklisted modules that name is an alias for are left out. The error is a
-// NotFoundError or, for a forbidden module that is needed, a ForbiddenError.
-func (t *Tree) Steps(name string, o ProbeOptions) ([]Step, error) {
+// Steps returns what loading a name or alias would take, in load order, built-ins
+// included and loaded or not. Blacklisted modules that the name is an alias for are
+// left out. The error is a *NotFoundError or, if a forbidden module is needed, a
+// *ForbiddenError. Steps works on any system and any tree; of LoadOptions it heeds
+// Params, UseBlacklist, IgnoreCommands, FirstSoftdep, and whether Command is set.
+func (t *Tree) Steps(name string, o LoadOptions) ([]Step, error) {
 	found, err := t.Matches(name)
 	if err != nil {
 		return nil, err
@@ -58,8 +42,8 @@ func (t *Tree) Steps(name string, o ProbeOptions) ([]Step, error) {
 	return steps, nil
 }
 
-// stepsOf are the steps for one module that a name stands for.
-func (t *Tree) stepsOf(m TreeModule, o ProbeOptions) ([]Step, error) {
+// stepsOf returns the steps for one module that a name stands for.
+func (t *Tree) stepsOf(m TreeModule, o LoadOptions) ([]Step, error) {
 	cfg, err := t.Config()
 	if err != nil {
 		return nil, err
@@ -85,10 +69,10 @@ func (t *Tree) stepsOf(m TreeModule, o ProbeOptions) ([]Step, error) {
 	return steps, nil
 }
 
-func (c *Config) step(m TreeModule, target bool, o ProbeOptions) Step {
+func (c *Config) step(m TreeModule, target bool, o LoadOptions) Step {
 	s := Step{Name: m.Name, Path: m.Path, Builtin: m.Builtin, Soft: m.soft, Target: target, Params: c.params(m)}
 	if s.Params != "" {
-		s.Params += " " // also before nothing, as modprobe prints it
+		s.Params += " " // even if nothing follows, as modprobe prints it
 	}
 	if target {
 		s.Params += o.Params
@@ -98,7 +82,8 @@ func (c *Config) step(m TreeModule, target bool, o ProbeOptions) Step {
 		case !m.noCommand:
 			s.Command = cmd
 		case !o.IgnoreCommands || !target:
-			s.Warning = fmt.Sprintf("the install rule for %s does not count, because there is a softdep line for it, too; to keep a module from loading, write forbid %s", m.Name, m.Name)
+			s.Warning = fmt.Sprintf("the install rule for %s is ignored because it also has a softdep line;"+
+				" to keep the module from loading, write forbid %s", m.Name, m.Name)
 		}
 	}
 	return s
@@ -107,14 +92,15 @@ func (c *Config) step(m TreeModule, target bool, o ProbeOptions) Step {
 // ForbiddenError says that the configuration forbids a module.
 type ForbiddenError struct {
 	Module string
-	For    string // what asked for it
+	For    string // the module that was asked for
 }
 
+// Error names the module and what needed it.
 func (e *ForbiddenError) Error() string {
 	if e.Module == e.For {
-		return fmt.Sprintf("module %s is forbidden by a forbid line of modprobe.d", e.Module)
+		return fmt.Sprintf("module %s is forbidden by a forbid line in modprobe.d", e.Module)
 	}
-	return fmt.Sprintf("module %s needs %s, which a forbid line of modprobe.d forbids", e.For, e.Module)
+	return fmt.Sprintf("module %s needs %s, which a forbid line in modprobe.d forbids", e.For, e.Module)
 }
 
 // Is makes a ForbiddenError an ErrForbidden.
@@ -123,7 +109,7 @@ func (e *ForbiddenError) Is(target error) bool { return target == ErrForbidden }
 // weakdepRules reads modules.weakdep, which depmod writes since kmod 33.
 func weakdepRules(data []byte) []Rule { return indexRules(data, "weakdep ") }
 
-// SoftdepRules are the lines of modules.softdep, as depmod found them in the modules.
+// SoftdepRules returns the lines of modules.softdep, as depmod found them in the modules.
 func (t *Tree) SoftdepRules() ([]Rule, error) {
 	data, err := t.table("modules.softdep")
 	return indexRules(data, "softdep "), err

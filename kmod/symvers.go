@@ -22,7 +22,7 @@ type Exported struct {
 
 // ParseSymvers reads Module.symvers: tab-separated CRC, symbol, module, kind of
 // export, namespace (Linux 5.4; before, the namespace was third and is not read).
-// Lines that make no sense are passed over.
+// Malformed lines are skipped.
 func ParseSymvers(data []byte) map[string]Exported {
 	symbols := make(map[string]Exported, bytes.Count(data, []byte{'\n'})+1)
 	for line := range lines(data) {
@@ -34,7 +34,8 @@ func ParseSymvers(data []byte) map[string]Exported {
 		if err != nil || f[1] == "" {
 			continue
 		}
-		e := Exported{Export{Name: f[1], CRC: uint32(crc), HasCRC: crc != 0, GPL: strings.HasSuffix(f[3], "_GPL")}, f[2]}
+		e := Exported{Module: f[2]}
+		e.Name, e.CRC, e.HasCRC, e.GPL = f[1], uint32(crc), crc != 0, strings.HasSuffix(f[3], "_GPL")
 		if len(f) > 4 {
 			e.Namespace = f[4]
 		}
@@ -43,11 +44,14 @@ func ParseSymvers(data []byte) map[string]Exported {
 	return symbols
 }
 
-// Symvers reads the Module.symvers of the kernel's headers, which the link
-// build in the tree's folder leads to. A tree without headers gives nil
-// and no error: then nobody but the kernel knows what it exports. It is read once,
-// and nobody may change it.
+// Symvers reads the Module.symvers of the kernel's headers, which the link build in the
+// tree's folder leads to, by symbol. A tree without headers gives nil and no error: then
+// only the kernel knows what it exports. It is read once, and the caller must not change
+// it.
 func (t *Tree) Symvers() (map[string]Exported, error) {
+	if err := t.usable(); err != nil {
+		return nil, fmt.Errorf("read symbol versions: %w", err)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var err error
@@ -75,8 +79,8 @@ func (t *Tree) readSymvers() (map[string]Exported, error) {
 	return ParseSymvers(data), nil
 }
 
-// follow resolves a path below root as a process would whose root it is:
-// absolute links start at root again, and .. does not lead out of it.
+// follow resolves a path below root as a process with that root would: absolute links
+// start at root again, and .. does not lead out of it.
 func follow(root, path string) (string, error) {
 	rest := strings.Split(path, "/")
 	at := "/"

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// The index files are searched as text, not parsed into maps: the kernel's
-// helper looks up one name and ends, and a scan of 100 kB is cheaper than a
-// thousand map entries. Lines that make no sense are passed over.
+// The index files are searched as text, not parsed into maps: the kernel's helper looks up
+// one name and exits, and a scan of 100 kB is cheaper than a thousand map entries.
+// Malformed lines are skipped.
 
 type depLine struct {
 	path string
@@ -164,8 +164,8 @@ func normalizeAlias(s string) string {
 	return string(b)
 }
 
-// quickMatch compares the plain beginning of a pattern, which rules out nearly
-// every line without copying it.
+// quickMatch compares the literal beginning of a pattern, which rules out nearly every
+// line without copying it.
 func quickMatch(pattern []byte, name string) bool {
 	for i := 0; i < len(pattern); i++ {
 		c := pattern[i]
@@ -183,7 +183,7 @@ func quickMatch(pattern []byte, name string) bool {
 }
 
 // matchAlias is fnmatch(3) without flags: * and ? match any character, / too.
-// Both sides are taken in underscore form.
+// Both sides are compared in underscore form.
 func matchAlias(pattern, name string) bool {
 	return glob(normalizeAlias(pattern), normalizeAlias(name))
 }
@@ -234,7 +234,7 @@ func globOne(p string, c byte) (int, bool) {
 	return 1, p[0] == c
 }
 
-// globClass matches [abc], [a-z], [!a] and [^a]; n is 0 where the class is not closed.
+// globClass matches [abc], [a-z], [!a] and [^a]; n is 0 if the class is not closed.
 func globClass(p string, c byte) (n int, ok bool) {
 	i := 1
 	negate := i < len(p) && (p[i] == '!' || p[i] == '^')

@@ -11,16 +11,22 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
-// Tree is the module tree of one kernel release: Root/lib/modules/Release.
-// The zero Root means "/". Methods may be called from several goroutines; the
-// fields must not change once one was called.
+// Tree is the module tree of one kernel release: Root/lib/modules/Release. Its methods
+// may be called from several goroutines; the fields must not change after the first
+// call. Each index file is read once, when it is first needed, and stays open as long
+// as the tree is in use: after the index changed, use a new Tree.
+//
+// A nil Tree and one without a Release know no module: their methods return an error
+// that is ErrNoIndex.
 type Tree struct {
-	Root    string
-	Release string // as uname -r prints it
+	Root    string // "" is /
+	Release string // as uname -r prints it; must be set
 	// ConfigPaths are the folders and files of configuration, in order of
-	// precedence; nil for the modprobe.d folders below Root.
+	// precedence; nil is the modprobe.d folders below Root, and empty is none.
 	ConfigPaths []string
 	// KernelCmdline is a kernel's command line, whose module.parameter=value and
 	// modprobe.blacklist= count as configuration. Running sets it.
@@ -28,9 +34,9 @@ type Tree struct {
 
 	mu     sync.Mutex
 	tables map[string][]byte // index files by name, as read
-	tries  map[string]*Trie  // binary index files by name; nil where there is none
+	tries  map[string]*Trie  // binary index files by name; nil if there is none
 	config *Config
-	// symvers is nil until it was read; what it holds is never changed.
+	// symvers is nil until it was read; its contents never change.
 	symvers map[string]Exported
 }
 
@@ -40,15 +46,31 @@ type TreeModule struct {
 	Path    string // absolute, below Root; empty for a built-in
 	Builtin bool
 
-	deps  []string // paths in the order of modules.dep: all of them, users before what they need
+	deps  []string // paths in the order of modules.dep: direct and indirect, users before what they need
 	soft  bool     // found through a soft dependency
 	alias string   // by which it was found; empty for its own name
-	// noCommand: its soft dependencies keep an install rule from counting, as with kmod.
+	// noCommand: an install rule is ignored because of soft dependencies, as with kmod.
 	noCommand bool
 }
 
-// known tells a module from a name that an alias leads to and that has nothing behind it.
+// known distinguishes a module from a name that an alias leads to and that nothing has.
 func (m TreeModule) known() bool { return m.Path != "" || m.Builtin }
+
+var (
+	errNoTree   = fmt.Errorf("the tree is nil: %w", ErrNoIndex)
+	errNoModule = errors.New("the module is nil")
+)
+
+// usable says why nothing can be read from the tree's folder.
+func (t *Tree) usable() error {
+	if t == nil {
+		return errNoTree
+	}
+	if err := ko.CheckRelease(t.Release); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoIndex, err)
+	}
+	return nil
+}
 
 func (t *Tree) root() string {
 	if t.Root == "" {
@@ -57,12 +79,20 @@ func (t *Tree) root() string {
 	return t.Root
 }
 
-// Dir is the folder that holds the tree's modules and index.
-func (t *Tree) Dir() string { return filepath.Join(t.root(), "lib/modules", t.Release) }
+// Dir is the folder that holds the tree's modules and index; "" for a nil Tree.
+func (t *Tree) Dir() string {
+	if t == nil {
+		return ""
+	}
+	return filepath.Join(t.root(), "lib/modules", t.Release)
+}
 
 // table returns an index file's bytes, read once. A file that does not exist is
-// empty, but for modules.dep, without which nothing can be looked up.
+// empty, except for modules.dep, without which nothing can be looked up.
 func (t *Tree) table(name string) ([]byte, error) {
+	if err := t.usable(); err != nil {
+		return nil, fmt.Errorf("read module index: %w", err)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if data, ok := t.tables[name]; ok {
@@ -117,11 +147,10 @@ func (t *Tree) abs(path string) string {
 	return filepath.Join(t.Dir(), path)
 }
 
-// Resolve finds the modules that a name stands for: a module's name (- and _
-// are equal), an alias such as a device's modalias, or symbol:NAME. Aliases may
-// stand for several modules. A built-in module is found with Builtin set and no
-// path. The error is a NotFoundError where nothing matches, or where all that
-// matches has neither a file nor is built in.
+// Resolve finds the modules that a name stands for: a module's name (- and _ are
+// equal), an alias such as a device's modalias, or symbol:NAME. An alias may stand for
+// several modules. A built-in module has Builtin set and no path. The error is a
+// *NotFoundError if nothing matches, or only names without a file.
 func (t *Tree) Resolve(name string) ([]TreeModule, error) {
 	found, err := t.Matches(name)
 	if err != nil {
@@ -134,9 +163,9 @@ func (t *Tree) Resolve(name string) ([]TreeModule, error) {
 	return found, nil
 }
 
-// Matches is Resolve with a module once for every pattern that matched, which
-// is what modprobe prints, and with names that have no file: of an alias that
-// leads nowhere ("alias x off"), and of modules for which there is a rule only.
+// Matches is Resolve with each module once for every pattern that matched, which is
+// what modprobe prints, and with names that have no file: of an alias that leads
+// nowhere ("alias x off"), and of modules for which there is only a rule.
 func (t *Tree) Matches(name string) ([]TreeModule, error) {
 	want := normalizeAlias(name)
 	cfg, err := t.Config()
@@ -178,8 +207,8 @@ func (t *Tree) Matches(name string) ([]TreeModule, error) {
 	return nil, &NotFoundError{Name: name, Dir: t.Dir()}
 }
 
-// configAlias resolves a name by the configuration's aliases. A name that no
-// module has stays one without a file.
+// configAlias resolves a name by the configuration's aliases, to names that may have no
+// file.
 func (t *Tree) configAlias(cfg *Config, name string) ([]TreeModule, error) {
 	var names []string
 	for _, a := range cfg.Aliases {
@@ -190,8 +219,8 @@ func (t *Tree) configAlias(cfg *Config, name string) ([]TreeModule, error) {
 	return t.named(names, name, nil)
 }
 
-// named looks names up that alias leads to. One that is neither in modules.dep
-// nor built in is kept without a file.
+// named looks up the names that alias leads to. One that is neither in modules.dep nor
+// built in is kept without a file.
 func (t *Tree) named(names []string, alias string, err error) ([]TreeModule, error) {
 	if err != nil {
 		return nil, err
@@ -216,7 +245,8 @@ func (t *Tree) named(names []string, alias string, err error) ([]TreeModule, err
 }
 
 // BuiltinInfo returns what a built-in module says about itself, from
-// modules.builtin.modinfo.
+// modules.builtin.modinfo (Linux 5.2); empty if that has nothing of it. The name is in
+// underscore form.
 func (t *Tree) BuiltinInfo(name string) (Info, error) {
 	data, err := t.table("modules.builtin.modinfo")
 	if err != nil {
@@ -232,28 +262,30 @@ func (t *Tree) BuiltinInfo(name string) (Info, error) {
 	return info, nil
 }
 
-// ResolveName returns the path of the module that a name stands for; with an
-// alias for several, of the first. A built-in gives ErrBuiltin.
+// ResolveName returns the path of the module that a name or alias stands for; if an
+// alias stands for several, that of the first. The error for a built-in is ErrBuiltin,
+// for an unknown name a *NotFoundError.
 func (t *Tree) ResolveName(name string) (string, error) {
 	found, err := t.Resolve(name)
 	if err != nil {
 		return "", err
 	}
-	if found[0].Builtin {
+	if found[0].Builtin { // Resolve returns one at least
 		return "", fmt.Errorf("resolve %s: %w", name, ErrBuiltin)
 	}
 	return found[0].Path, nil
 }
 
-// Dependencies returns the paths of the modules that the module at path needs,
-// in load order, itself left out. path is as ResolveName returns it.
-func (t *Tree) Dependencies(path string) ([]string, error) {
-	m, ok, err := t.module(CanonicalName(path))
+// Dependencies returns the paths of the modules that a module needs, direct and
+// indirect, in load order and without the module itself. It takes a module's name or
+// path, not an alias. Soft dependencies are not included; Closure has them.
+func (t *Tree) Dependencies(name string) ([]string, error) {
+	m, ok, err := t.module(CanonicalName(name))
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		return nil, &NotFoundError{Name: path, Dir: t.Dir()}
+		return nil, &NotFoundError{Name: name, Dir: t.Dir()}
 	}
 	return m.loadOrder(), nil
 }
@@ -267,7 +299,7 @@ func (m TreeModule) loadOrder() []string {
 	return paths
 }
 
-// Vermagic is the vermagic of the tree's kernel, as the modules of the tree have it.
+// Vermagic is the vermagic of the tree's kernel, as a module of the tree has it.
 func (t *Tree) Vermagic() (string, error) {
 	m, err := t.sample()
 	if err != nil {
@@ -276,8 +308,8 @@ func (t *Tree) Vermagic() (string, error) {
 	return m.Vermagic(), nil
 }
 
-// sample reads one module that came with the kernel, below kernel/ where there
-// is such a folder: others may have been built for another release.
+// sample reads one module that came with the kernel, from kernel/ if there is such a
+// folder: others may have been built for another release.
 func (t *Tree) sample() (*Module, error) {
 	dep, err := t.table("modules.dep")
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
 
 const sampleDep = `kernel/fs/a-b.ko: kernel/lib/c.ko.xz kernel/lib/d.ko
@@ -91,7 +93,7 @@ func TestDependenciesAndClosure(t *testing.T) {
 }
 
 func TestTreeWithoutIndex(t *testing.T) {
-	tree := testTree(t, map[string][]byte{"a.ko": exporting("a")})
+	tree := testTree(t, map[string][]byte{"a.ko": kmodtest.Exporting("a")})
 	_, err := tree.Resolve("a")
 	if !errors.Is(err, ErrNoIndex) || !strings.Contains(err.Error(), "run depmod -b "+tree.Root) {
 		t.Errorf("got %v", err)
@@ -113,15 +115,15 @@ func TestSteps(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name string
-		o    ProbeOptions
+		o    LoadOptions
 		want string
 	}{
-		{"nick", ProbeOptions{Params: "z=3"}, "d[] post[] d[] c[] a_b[x=1  y=2 ] built[] c[] a_b[x=1  y=2 z=3]"},
-		{"twofold", ProbeOptions{UseBlacklist: true}, ""},
-		{"d", ProbeOptions{UseBlacklist: true}, ""},
-		{"d", ProbeOptions{}, "d[] post[]"},
-		{"twofold", ProbeOptions{}, ""},
-		{"d", ProbeOptions{IgnoreCommands: true}, "d[]"},
+		{"nick", LoadOptions{Params: "z=3"}, "d[] post[] d[] c[] a_b[x=1  y=2 ] built[] c[] a_b[x=1  y=2 z=3]"},
+		{"twofold", LoadOptions{UseBlacklist: true}, ""},
+		{"d", LoadOptions{UseBlacklist: true}, ""},
+		{"d", LoadOptions{}, "d[] post[]"},
+		{"twofold", LoadOptions{}, ""},
+		{"d", LoadOptions{IgnoreCommands: true}, "d[]"},
 	} {
 		steps, err := tree.Steps(tc.name, tc.o)
 		if err != nil {
@@ -158,8 +160,8 @@ func TestMatchAlias(t *testing.T) {
 // Every module of a real tree has the steps that modprobe -D prints, but for
 // softdep lines after a module's first, which kmod does not read.
 func TestStepsLikeModprobe(t *testing.T) {
-	tree := realTree(t)
-	c := copyTree(t, tree)
+	root, release := kmodtest.CopyRealTree(t)
+	c := &Tree{Root: root, Release: release}
 	command(t, "depmod", "-b", c.Root, c.Release)
 	keepFirstSoftdeps(t, c)
 	dep, err := c.table("modules.dep")
@@ -175,7 +177,7 @@ func TestStepsLikeModprobe(t *testing.T) {
 	want := command(t, "modprobe", args...)
 	var got strings.Builder
 	for _, name := range names {
-		steps, err := c.Steps(name, ProbeOptions{})
+		steps, err := c.Steps(name, LoadOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,175 +3,350 @@
 package kmod
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
+	"github.com/kmodlab/kmodlab/kmod/internal/trie"
 )
 
-// The binary index files are tries. All numbers are big-endian: the magic, the
-// version, the root's place, then nodes. A place is an offset in the file, with
-// flags that tell which parts the node there has, in this order: a prefix ended by
-// zero; the first and the last character that lead on, and a place for each
-// character between the two, 0 for those that do not; a count of values, and each
-// as a priority and a string ended by zero.
-const (
-	trieMagic   = 0xb007f457
-	trieVersion = 0x00020001
-	trieHeader  = 12
-
-	triePrefix   = 0x80000000
-	trieValues   = 0x40000000
-	trieChildren = 0x20000000
-	trieOffset   = 0x0fffffff
-)
-
-// trieEntry is one value of one key. A key may have many.
-type trieEntry struct {
-	key, value string
-	priority   uint32 // lower comes first
-	seq        uint32 // of equal ones the one added last comes first
+// Trie reads one of the binary files of a module index, such as modules.alias.bin. It
+// reads only the nodes that lead to the answer: a name costs a few short reads of a
+// file of two megabytes. Methods may be called from several goroutines. The zero Trie
+// and a nil one are empty.
+type Trie struct {
+	name string // for errors
+	file io.ReaderAt
+	size int64
+	root uint32
+	stop io.Closer
 }
 
-// trie gathers what goes into one binary index file.
-type trie struct{ entries []trieEntry }
-
-func (t *trie) add(key, value string, priority int) {
-	t.entries = append(t.entries, trieEntry{key, value, uint32(priority), uint32(len(t.entries))})
+// TrieValue is one value that an index holds for a key. Its meaning depends on the
+// file: a line of modules.dep in modules.dep.bin, the name of a module in
+// modules.alias.bin, modules.symbols.bin and modules.builtin.alias.bin, nothing in
+// modules.builtin.bin. Priority is the module's position in modules.dep.
+type TrieValue struct {
+	Key      string
+	Value    string
+	Priority uint32
 }
 
-// foreign returns a key that a trie cannot hold: nodes have room for 7-bit
-// characters alone.
-func (t *trie) foreign() (key string, found bool) {
-	for _, e := range t.entries {
-		for i := range len(e.key) {
-			if e.key[i] >= 0x80 {
-				return e.key, true
+// OpenTrie opens a binary index file, which the caller closes. A file that is something
+// else is ErrInvalidIndex.
+func OpenTrie(path string) (*Trie, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read module index: %w", err)
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%s: %w", ko.FileKind(st.Mode()), ErrInvalidIndex)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("read module index %s: %w", path, err)
+	}
+	t, err := NewTrie(path, f, st.Size())
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	t.stop = f
+	return t, nil
+}
+
+// NewTrie reads a binary index of size bytes from file; errors call it name. It keeps
+// file, and does not close it. A size of 0 is an index without entries.
+func NewTrie(name string, file io.ReaderAt, size int64) (*Trie, error) {
+	t := &Trie{name: name, file: file, size: size, root: trie.HeaderSize}
+	if size == 0 { // depmod of a tree without modules.builtin
+		return t, nil
+	}
+	if file == nil || size < 0 {
+		return nil, t.bad("no file of %d bytes", size)
+	}
+	var head [trie.HeaderSize]byte
+	if n, err := file.ReadAt(head[:], 0); n < trie.HeaderSize {
+		if err == nil || errors.Is(err, io.EOF) {
+			return nil, t.bad("%d bytes, less than a header", n)
+		}
+		return nil, fmt.Errorf("read module index %s: %w", name, err)
+	}
+	if magic := binary.BigEndian.Uint32(head[:]); magic != trie.Magic {
+		return nil, t.bad("it begins with %08x, not with %08x", magic, uint32(trie.Magic))
+	}
+	if v := binary.BigEndian.Uint32(head[4:]); v>>16 != trie.Version>>16 {
+		return nil, t.bad("version %d.%d is not known, only %d", v>>16, v&0xffff, trie.Version>>16)
+	}
+	t.root = binary.BigEndian.Uint32(head[8:])
+	return t, nil
+}
+
+// Close closes the file of OpenTrie. There is nothing to close after NewTrie.
+func (t *Trie) Close() error {
+	if t == nil || t.stop == nil {
+		return nil
+	}
+	return t.stop.Close()
+}
+
+func (t *Trie) bad(format string, args ...any) error {
+	return fmt.Errorf("read module index %s: %w: %s; run depmod", t.name, ErrInvalidIndex, fmt.Sprintf(format, args...))
+}
+
+// trieView is a node as it was read.
+type trieView struct {
+	prefix   []byte
+	first    byte
+	children []byte // four bytes each
+	values   []TrieValue
+	bytes    int64 // that the node takes
+}
+
+// child is the place of the node that c leads to, 0 for none.
+func (v *trieView) child(c byte) uint32 {
+	i := int(c) - int(v.first)
+	if i < 0 || 4*i >= len(v.children) {
+		return 0
+	}
+	return binary.BigEndian.Uint32(v.children[4*i:])
+}
+
+// view reads a node. Its length is known only after reading it, so a node longer than
+// most is read again with more bytes.
+func (t *Trie) view(place uint32) (trieView, error) {
+	off := int64(place & trie.OffsetMask)
+	if t == nil || place&^trie.OffsetMask == 0 { // an empty node has no bytes
+		return trieView{}, nil
+	}
+	if off < trie.HeaderSize || off >= t.size {
+		return trieView{}, t.bad("a node at byte %d of %d", off, t.size)
+	}
+	for window := int64(512); ; window *= 8 {
+		window = min(window, t.size-off)
+		buf := make([]byte, window)
+		n, err := t.file.ReadAt(buf, off)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return trieView{}, fmt.Errorf("read module index %s: %w", t.name, err)
+		}
+		if v, ok := parseTrieNode(buf[:n], place); ok {
+			return v, nil
+		}
+		if int64(n) < window || window == t.size-off {
+			return trieView{}, t.bad("the node at byte %d reaches beyond its end (%d bytes)", off, t.size)
+		}
+	}
+}
+
+// parseTrieNode reads the parts that the flags in place tell of; ok is false
+// where p ends too early.
+func parseTrieNode(p []byte, place uint32) (v trieView, ok bool) {
+	size := len(p)
+	defer func() { v.bytes = int64(size - len(p)) }()
+	if place&trie.HasPrefix != 0 {
+		if v.prefix, p, ok = bytes.Cut(p, []byte{0}); !ok {
+			return v, false
+		}
+	}
+	if place&trie.HasChildren != 0 {
+		if len(p) < 2 {
+			return v, false
+		}
+		v.first = p[0]
+		n := 4 * max(0, int(p[1])-int(p[0])+1)
+		if p = p[2:]; len(p) < n {
+			return v, false
+		}
+		v.children, p = p[:n], p[n:]
+	}
+	if place&trie.HasValues == 0 {
+		return v, true
+	}
+	if len(p) < 4 {
+		return v, false
+	}
+	count := binary.BigEndian.Uint32(p)
+	p = p[4:]
+	for range count {
+		if len(p) < 4 {
+			return v, false
+		}
+		value, rest, found := bytes.Cut(p[4:], []byte{0})
+		if !found {
+			return v, false
+		}
+		v.values = append(v.values, TrieValue{Value: string(value), Priority: binary.BigEndian.Uint32(p)})
+		p = rest
+	}
+	return v, true
+}
+
+// Lookup returns the values of exactly that key, by priority; none and no error if
+// there is no such key. Keys of modules are in underscore form.
+func (t *Trie) Lookup(key string) ([]TrieValue, error) {
+	if t == nil {
+		return nil, nil
+	}
+	rest := key
+	for place := t.root; ; {
+		v, err := t.view(place)
+		if err != nil {
+			return nil, err
+		}
+		tail, ok := strings.CutPrefix(rest, string(v.prefix))
+		if !ok {
+			return nil, nil
+		}
+		if tail == "" {
+			for i := range v.values {
+				v.values[i].Key = key
+			}
+			return v.values, nil
+		}
+		if place = v.child(tail[0]); place == 0 {
+			return nil, nil
+		}
+		rest = tail[1:]
+	}
+}
+
+// Match returns the values of all keys that match name, by priority. In keys, * ? and [
+// are wildcards as in fnmatch(3). In name, - and _ are equal.
+func (t *Trie) Match(name string) ([]TrieValue, error) {
+	if t == nil {
+		return nil, nil
+	}
+	w := trieWalk{t: t, name: normalizeAlias(name), budget: t.size + 1}
+	err := w.literal()
+	slices.SortStableFunc(w.found, func(a, b TrieValue) int { return cmp.Compare(a.Priority, b.Priority) })
+	return w.found, err
+}
+
+// All calls fn for each value of each key, in the order of the keys' bytes, until fn
+// returns false.
+func (t *Trie) All(fn func(TrieValue) bool) error {
+	if t == nil || fn == nil {
+		return nil
+	}
+	w := trieWalk{t: t, all: fn, budget: t.size + 1}
+	err := w.subtree(t.root, nil)
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return err
+}
+
+var errEnough = errors.New("enough")
+
+// trieWalk visits nodes. In a damaged file they may form a circle, so neither the nodes
+// visited nor a key may have more bytes than the file.
+type trieWalk struct {
+	t      *Trie
+	name   string
+	all    func(TrieValue) bool
+	found  []TrieValue
+	budget int64
+}
+
+func (w *trieWalk) view(place uint32, key []byte) (trieView, error) {
+	v, err := w.t.view(place)
+	if w.budget -= max(1, v.bytes); err == nil && (w.budget < 0 || int64(len(key)) > w.t.size) {
+		err = w.t.bad("its nodes form a circle")
+	}
+	return v, err
+}
+
+func isWild(c byte) bool { return c == '*' || c == '?' || c == '[' }
+
+// literal follows the characters of the name, and on the way every branch that begins
+// with a wildcard.
+func (w *trieWalk) literal() error {
+	var key []byte
+	rest := w.name
+	for place := w.t.root; place != 0; {
+		v, err := w.view(place, key)
+		if err != nil {
+			return err
+		}
+		for i, c := range v.prefix {
+			if isWild(c) {
+				return w.below(v, append(slices.Clip(key), v.prefix...))
+			}
+			if i >= len(rest) || rest[i] != c {
+				return nil
+			}
+		}
+		key, rest = append(key, v.prefix...), rest[len(v.prefix):]
+		for _, c := range [...]byte{'*', '?', '['} {
+			if next := v.child(c); next != 0 {
+				if err := w.subtree(next, append(slices.Clip(key), c)); err != nil {
+					return err
+				}
+			}
+		}
+		if rest == "" {
+			w.take(v.values, key)
+			return nil
+		}
+		if isWild(rest[0]) { // followed above
+			return nil
+		}
+		place = v.child(rest[0])
+		key, rest = append(key, rest[0]), rest[1:]
+	}
+	return nil
+}
+
+// subtree visits the node at place and all below it.
+func (w *trieWalk) subtree(place uint32, key []byte) error {
+	v, err := w.view(place, key)
+	if err != nil {
+		return err
+	}
+	return w.below(v, append(slices.Clip(key), v.prefix...))
+}
+
+func (w *trieWalk) below(v trieView, key []byte) error {
+	if w.all != nil || len(v.values) > 0 && glob(string(key), w.name) {
+		if !w.take(v.values, key) {
+			return errEnough
+		}
+	}
+	for i := 0; 4*i < len(v.children); i++ {
+		if next := binary.BigEndian.Uint32(v.children[4*i:]); next != 0 {
+			if err := w.subtree(next, append(slices.Clip(key), v.first+byte(i))); err != nil {
+				return err
 			}
 		}
 	}
-	return "", false
+	return nil
 }
 
-// encode writes the file. kmod 34 and later write a node before those that it
-// leads to, older ones behind them; readers do not care.
-func (t *trie) encode(parentsFirst bool) []byte {
-	slices.SortFunc(t.entries, func(a, b trieEntry) int {
-		return cmp.Or(strings.Compare(a.key, b.key), cmp.Compare(a.priority, b.priority), cmp.Compare(b.seq, a.seq))
-	})
-	w := trieWriter{parentsFirst: parentsFirst, out: make([]byte, trieHeader, trieHeader+64*len(t.entries))}
-	binary.BigEndian.PutUint32(w.out, trieMagic)
-	binary.BigEndian.PutUint32(w.out[4:], trieVersion)
-	root := w.node(t.entries, 0, 0)
-	binary.BigEndian.PutUint32(w.out[8:], root)
-	return w.out
-}
-
-type trieWriter struct {
-	out          []byte
-	parentsFirst bool
-}
-
-// node writes the node for sorted entries whose keys agree up to depth, and all
-// below it, and returns its place. The first prefix characters after that are
-// the node's own; the root has none.
-func (w *trieWriter) node(entries []trieEntry, depth, prefix int) uint32 {
-	own := 0
-	end := depth + prefix
-	for own < len(entries) && len(entries[own].key) == end {
-		own++
-	}
-	n := trieNode{values: entries[:own], below: entries[own:], depth: end}
-	if prefix > 0 {
-		n.prefix = entries[0].key[depth:end]
-	}
-	var flags uint32
-	if n.prefix != "" {
-		flags |= triePrefix
-	}
-	if own > 0 {
-		flags |= trieValues
-	}
-	if len(n.below) > 0 {
-		flags |= trieChildren
-	}
-	return w.write(&n) | flags
-}
-
-type trieNode struct {
-	prefix string
-	depth  int // characters of the key up to here
-	values []trieEntry
-	below  []trieEntry
-}
-
-func (n *trieNode) span() (first, last byte) {
-	return n.below[0].key[n.depth], n.below[len(n.below)-1].key[n.depth]
-}
-
-func (w *trieWriter) write(n *trieNode) uint32 {
-	var places [128]uint32
-	if !w.parentsFirst {
-		w.children(n, &places)
-	}
-	at := uint32(len(w.out))
-	if n.prefix != "" {
-		w.string(n.prefix)
-	}
-	table := 0
-	if len(n.below) > 0 {
-		first, last := n.span()
-		w.out = append(w.out, first, last)
-		table = len(w.out)
-		for _, place := range places[first : last+1] {
-			w.number(place)
+func (w *trieWalk) take(values []TrieValue, key []byte) bool {
+	for _, v := range values {
+		v.Key = string(key)
+		if w.all == nil {
+			w.found = append(w.found, v)
+		} else if !w.all(v) {
+			return false
 		}
 	}
-	if len(n.values) > 0 {
-		w.number(uint32(len(n.values)))
-		for _, v := range n.values {
-			w.number(v.priority)
-			w.string(v.value)
-		}
-	}
-	if w.parentsFirst && len(n.below) > 0 {
-		w.children(n, &places)
-		first, last := n.span()
-		for i, place := range places[first : last+1] {
-			binary.BigEndian.PutUint32(w.out[table+4*i:], place)
-		}
-	}
-	return at
+	return true
 }
 
-// children writes the nodes below n, in the order of their characters.
-func (w *trieWriter) children(n *trieNode, places *[128]uint32) {
-	for rest := n.below; len(rest) > 0; {
-		c := rest[0].key[n.depth]
-		end := 1
-		for end < len(rest) && rest[end].key[n.depth] == c {
-			end++
-		}
-		depth := n.depth + 1
-		places[c] = w.node(rest[:end], depth, common(rest[0].key[depth:], rest[end-1].key[depth:]))
-		rest = rest[end:]
+// OpenIndex opens one of the binary index files of the tree, such as modules.dep.bin.
+// If it does not exist, the error is fs.ErrNotExist. The caller closes it.
+func (t *Tree) OpenIndex(name string) (*Trie, error) {
+	if err := t.usable(); err != nil {
+		return nil, fmt.Errorf("read module index: %w", err)
 	}
-}
-
-// common is how many characters a and b begin with in common.
-func common(a, b string) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return n
-}
-
-func (w *trieWriter) number(v uint32) { w.out = binary.BigEndian.AppendUint32(w.out, v) }
-
-func (w *trieWriter) string(s string) {
-	w.out = append(w.out, s...)
-	w.out = append(w.out, 0)
+	return OpenTrie(filepath.Join(t.Dir(), name))
 }

@@ -14,12 +14,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/trie"
 )
 
-func sampleTrie() *trie {
-	t := &trie{}
+func sampleTrie() *trie.Writer {
+	t := &trie.Writer{}
 	for i, key := range []string{"", "pci:v00008086d*sv*", "pci:v00008086d00001234sv*", "pci:*", "usb:v[0-3]p?", "plain", "plain", "pla", "plains", "x_y"} {
-		t.add(key, fmt.Sprint("m", i), i)
+		t.Add(key, fmt.Sprint("m", i), i)
 	}
 	return t
 }
@@ -42,7 +44,7 @@ func values(list []TrieValue) (s []string) {
 
 func TestTrie(t *testing.T) {
 	for _, parentsFirst := range []bool{false, true} {
-		r := readTrie(t, sampleTrie().encode(parentsFirst))
+		r := readTrie(t, sampleTrie().Encode(parentsFirst))
 		for key, want := range map[string][]string{"": {"m0"}, "plain": {"m5", "m6"}, "pla": {"m7"}, "plai": nil, "plains": {"m8"}, "plainsx": nil,
 			"pci:*": {"m3"}, "q": nil, "x_y": {"m9"}} {
 			got, err := r.Lookup(key)
@@ -64,77 +66,9 @@ func TestTrie(t *testing.T) {
 	}
 }
 
-// Both orders of the real tables hold what the text files hold, and give the
-// answers that searching the text gives.
-func TestTrieLikeText(t *testing.T) {
-	tree := copyTree(t, realTree(t))
-	for _, version := range []int{30, 34} {
-		if _, err := Index(IndexOptions{Root: tree.Root, Release: tree.Release, Kmod: version}); err != nil {
-			t.Fatal(err)
-		}
-		text := func(name string) []byte {
-			data, err := os.ReadFile(filepath.Join(tree.Dir(), name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return data
-		}
-		open := func(name string) *Trie {
-			r, err := tree.OpenIndex(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { r.Close() })
-			return r
-		}
-		deps := open("modules.dep.bin")
-		for line := range strings.Lines(string(text("modules.dep"))) {
-			line = strings.TrimSuffix(line, "\n")
-			path, _, _ := strings.Cut(line, ":")
-			got, err := deps.Lookup(CanonicalName(path))
-			if err != nil || len(got) != 1 || got[0].Value != line {
-				t.Fatalf("%s: %v %v", path, got, err)
-			}
-		}
-		var want, got []string
-		for line := range strings.Lines(string(text("modules.alias"))) {
-			f := strings.Fields(line)
-			if f[0] == "alias" {
-				key, _ := trieKey(f[1])
-				want = append(want, key+" "+f[2])
-			}
-		}
-		aliases := open("modules.alias.bin")
-		if err := aliases.All(func(v TrieValue) bool { got = append(got, v.Key+" "+v.Value); return true }); err != nil {
-			t.Fatal(err)
-		}
-		slices.Sort(want)
-		slices.Sort(got)
-		if d := cmp.Diff(want, got); d != "" {
-			t.Fatalf("kmod %d: %s", version, d)
-		}
-		table := text("modules.alias")
-		for i, line := range want {
-			if i%23 != 0 {
-				continue
-			}
-			alias, _, _ := strings.Cut(line, " ")
-			name := strings.NewReplacer("*", "7", "?", "x", "[", "", "]", "").Replace(alias)
-			wantNames := matchAliases(table, normalizeAlias(name))
-			found, err := aliases.Match(name)
-			names := values(found)
-			slices.Sort(names)
-			slices.Sort(wantNames)
-			if d := cmp.Diff(wantNames, names); d != "" || err != nil {
-				t.Fatalf("%s: %v %s", name, err, d)
-			}
-		}
-	}
-}
-
 // Damaged anywhere, a file gives an error that names it, or an answer.
 func TestTrieDamaged(t *testing.T) {
-	whole := sampleTrie().encode(true)
+	whole := sampleTrie().Encode(true)
 	ask := func(data []byte) error {
 		r, err := NewTrie("x.bin", bytes.NewReader(data), int64(len(data)))
 		if err != nil {
@@ -179,8 +113,8 @@ func TestTrieDamaged(t *testing.T) {
 }
 
 func FuzzTrie(f *testing.F) {
-	f.Add(sampleTrie().encode(true), "plain")
-	f.Add(sampleTrie().encode(false), "pci:v00008086d00001234sv1")
+	f.Add(sampleTrie().Encode(true), "plain")
+	f.Add(sampleTrie().Encode(false), "pci:v00008086d00001234sv1")
 	f.Add([]byte("\xb0\x07\xf4W\x00\x02\x00\x01\x20\x00\x00\x0cab\x20\x00\x00\x0c\x20\x00\x00\x0c"), "ab")
 	f.Fuzz(func(t *testing.T, data []byte, name string) {
 		r, err := NewTrie("x.bin", bytes.NewReader(data), int64(len(data)))
@@ -209,23 +143,23 @@ func FuzzTrie(f *testing.F) {
 func FuzzTrieWrite(f *testing.F) {
 	f.Add("a\nab\nabc\n\nb*\nb*\n[a-c]x", true)
 	f.Fuzz(func(t *testing.T, keys string, parentsFirst bool) {
-		in := &trie{}
+		in := &trie.Writer{}
 		want := map[string]int{}
 		for key := range strings.SplitSeq(keys, "\n") {
 			if strings.IndexFunc(key, func(r rune) bool { return r == 0 || r >= 0x80 }) >= 0 {
 				continue
 			}
-			in.add(key, "v", len(want))
+			in.Add(key, "v", len(want))
 			want[key]++
 		}
-		data := in.encode(parentsFirst)
+		data := in.Encode(parentsFirst)
 		r := readTrie(t, data)
 		for key, n := range want {
 			if got, err := r.Lookup(key); err != nil || len(got) != n {
 				t.Fatalf("%q: %v, %v; want %d", key, got, err, n)
 			}
 		}
-		if other := in.encode(!parentsFirst); len(other) != len(data) {
+		if other := in.Encode(!parentsFirst); len(other) != len(data) {
 			t.Fatalf("%d bytes in one order, %d in the other", len(data), len(other))
 		}
 	})

@@ -15,14 +15,16 @@ type VermagicError struct {
 	Have, Want string // the module's vermagic and the kernel's
 }
 
+// Error names the words of the two strings that differ.
 func (e *VermagicError) Error() string {
-	return fmt.Sprintf("%s is for another kernel: %s; build it with the headers of %s", e.Module, e.diff(), firstWord(e.Want))
+	return fmt.Sprintf("%s is for another kernel: %s; build it with the headers of %s",
+		e.Module, e.diff(), firstWord(e.Want))
 }
 
 // Is makes a VermagicError an ErrVermagic.
 func (e *VermagicError) Is(target error) bool { return target == ErrVermagic }
 
-// diff names the words that differ, since the strings are long and alike.
+// diff names the words that differ: the strings are long and similar.
 func (e *VermagicError) diff() string {
 	have, want := strings.Fields(e.Have), strings.Fields(e.Want)
 	if len(have) == 0 {
@@ -60,10 +62,14 @@ func firstWord(s string) string {
 	return w
 }
 
-// CheckVermagic compares a module's vermagic with the kernel's as the kernel
-// does. A module with symbol versions may be from another release with the same
-// flags: the kernel loads it without a word, so warn is set and err nil.
+// CheckVermagic compares a module's vermagic with the kernel's as the kernel does. Both
+// results are *VermagicError or nil. A module with symbol versions may be from another
+// release with the same flags: the kernel loads it silently, so warn is set and err is
+// nil.
 func CheckVermagic(m *Module, kernel string) (warn, err error) {
+	if m == nil {
+		return nil, errNoModule
+	}
 	have := m.Vermagic()
 	if have == kernel {
 		return nil, nil

@@ -2,45 +2,47 @@
 
 package kmod
 
-import "bytes"
+import (
+	"bytes"
 
-// ReadVersions returns the symbols of a module's __versions table, in its order:
-// what the headers promised of each symbol that the module needs. data are the
-// plain bytes of a module file (see ReadModule).
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
+)
+
+// ReadVersions returns the symbols of a module's __versions table, in its order: the
+// version of each needed symbol that the headers promised. data are the plain bytes of
+// a module file (see ReadModule). Without CONFIG_MODVERSIONS there are none.
 func ReadVersions(data []byte) ([]Symbol, error) {
-	f, err := parseELF(data)
+	f, err := ko.Parse(data)
 	if err != nil {
-		return nil, err
+		return nil, fileError(err, "")
 	}
-	const record = 64
-	crcSize := f.pick(4, 8)
 	var all []Symbol
-	for p := f.section("__versions"); len(p) >= record; p = p[record:] {
-		name := cstring(p[crcSize:record], 0)
-		all = append(all, Symbol{Name: string(name), CRC: uint32(f.word(p)), HasCRC: true})
+	for name, crc := range f.Versions() {
+		all = append(all, Symbol{Name: string(name), CRC: uint32(crc), HasCRC: true})
 	}
 	return all, nil
 }
 
-// ReadExports returns what a module exports, in the order of its symbol table,
-// or without symbol versions in that of __ksymtab_strings.
+// ReadExports returns what a module exports, in the order of its symbol table; without
+// symbol versions, in the order of __ksymtab_strings. data are the plain bytes of a
+// module file.
 func ReadExports(data []byte) ([]Export, error) {
-	f, err := parseELF(data)
+	f, err := ko.Parse(data)
 	if err != nil {
-		return nil, err
+		return nil, fileError(err, "")
 	}
 	var all []Export
-	err = f.symbols(func(s elfSymbol) {
-		if name, ok := bytes.CutPrefix(s.name, []byte("__crc_")); ok {
+	err = f.Symbols(func(s ko.Symbol) {
+		if name, ok := bytes.CutPrefix(s.Name, []byte("__crc_")); ok {
 			e := Export{Name: string(name)}
-			e.CRC, e.HasCRC = f.crc(s)
+			e.CRC, e.HasCRC = f.CRC(s)
 			all = append(all, e)
 		}
 	})
 	if err != nil || all != nil {
-		return all, err
+		return all, fileError(err, "")
 	}
-	for name := range f.ksymtabNames() {
+	for name := range f.KsymtabNames() {
 		if len(name) > 0 {
 			all = append(all, Export{Name: string(name)})
 		}

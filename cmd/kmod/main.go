@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Command kmod is the six commands for modules alone, under the names that it
-// is called by (links to it) or as its first word: kmod modprobe NAME. They are
-// those of kmodlab; this program has nothing else in it and so starts sooner: a
-// modprobe -D takes four fifths of the time (docs/kmod.md).
+// Command kmod is the six module commands and nothing else: under the names of links to it, or
+// as its first word, kmod modprobe NAME. They are those of kmodlab; without the rest this
+// program starts sooner, and a modprobe -D takes four fifths of the time (docs/kmod.md).
 package main
 
 import (
@@ -33,6 +32,7 @@ func main() {
 }
 
 func usage() string {
-	return "Usage: kmod COMMAND ...\nCommands: " + strings.Join(kmodcmd.Names(), ", ") + ". Or link the program to one of these names.\n" +
-		"kmod COMMAND --help tells more.\n"
+	return "Usage: kmod COMMAND ...\n" +
+		"Commands: " + strings.Join(kmodcmd.Names(), ", ") + "; a link by one of these names is that command.\n" +
+		"kmod COMMAND --help says more.\n"
 }

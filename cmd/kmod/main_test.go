@@ -42,7 +42,7 @@ func TestNames(t *testing.T) {
 	if out, status := run(t, program, "--help"); status != 0 || !strings.Contains(out, "modprobe") {
 		t.Errorf("--help: %q, status %d", out, status)
 	}
-	if out, status := run(t, program, "insert"); status != 1 || !strings.Contains(out, "insert: not a command for modules") {
+	if out, status := run(t, program, "insert"); status != 1 || !strings.Contains(out, "insert: not a module command") {
 		t.Errorf("an unknown command: %q, status %d", out, status)
 	}
 }

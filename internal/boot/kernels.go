@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
-	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/kmod/depmod"
 )
 
 // Kernels is the store of kernels below a cache folder, each with the module index that a boot needs. mirror may be
@@ -16,6 +16,6 @@ func Kernels(cacheDir, mirror string, progress func(kernel.Progress)) *kernel.St
 		Dir:      filepath.Join(cacheDir, "kernels"),
 		Mirror:   mirror,
 		Progress: progress,
-		Prepare:  kmod.WriteIndex,
+		Prepare:  depmod.WriteIndex,
 	}
 }

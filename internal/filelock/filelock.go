@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"os"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // ErrHeld means that somebody else holds the lock.
@@ -28,17 +26,12 @@ func try(path string, flags int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
+	err = lock(f)
 	if err == nil && isAt(f, path) {
 		return f, nil
 	}
 	f.Close()
-	if err == nil || errors.Is(err, unix.EWOULDBLOCK) { // no error: its holder removed it meanwhile
+	if err == nil || errors.Is(err, ErrHeld) { // no error: its holder removed it meanwhile
 		return nil, ErrHeld
 	}
 	return nil, fmt.Errorf("lock %s: %w", path, err)

@@ -8,13 +8,12 @@ import (
 	"strings"
 )
 
-// option is one flag of a command; short is 0 for a flag with a long name only.
-// Several long names with one meaning stand in long with a | between them; the
-// first is the key of what was parsed.
+// option is one flag of a command; short is 0 for a flag that has only a long name. long may
+// hold several names with one meaning, separated by |; the first is the key in parsed.
 type option struct {
 	short byte
 	long  string
-	value bool // takes one
+	value bool // takes a value
 }
 
 func (o option) key() string {
@@ -39,8 +38,8 @@ func (p parsed) set(o option, value string) {
 	p.repeated[o.key()] = append(p.repeated[o.key()], value)
 }
 
-// parseArgs reads flags as getopt_long does: they may stand together (-rv),
-// among the operands, and up to "--"; long ones may be shortened.
+// parseArgs reads flags as getopt_long does: short ones may be combined (-rv), long ones
+// shortened, and both may come between operands, up to "--".
 func parseArgs(args []string, options []option) (parsed, error) {
 	p := parsed{flags: map[string]string{}, repeated: map[string][]string{}}
 	for len(args) > 0 {
@@ -84,8 +83,7 @@ func (p parsed) long(arg string, args []string, options []option) ([]string, err
 	return args, nil
 }
 
-// findLong takes a beginning for the whole where it can mean only one thing, and
-// returns the whole.
+// findLong accepts an unambiguous beginning of a long name, and returns the whole.
 func findLong(name string, options []option) (option, string, error) {
 	var found []option
 	var names []string
@@ -103,7 +101,8 @@ func findLong(name string, options []option) (option, string, error) {
 		return option{}, "", fmt.Errorf("unrecognized option '--%s'", name)
 	}
 	if slices.ContainsFunc(found, func(o option) bool { return o.key() != found[0].key() }) {
-		return option{}, "", fmt.Errorf("option '--%s' is ambiguous; possibilities: '--%s'", name, strings.Join(names, "' '--"))
+		return option{}, "", fmt.Errorf("option '--%s' is ambiguous; possibilities: '--%s'",
+			name, strings.Join(names, "' '--"))
 	}
 	return found[0], names[0], nil
 }
@@ -132,8 +131,8 @@ func (p parsed) shorts(letters string, args []string, options []option) ([]strin
 	return args, nil
 }
 
-// splitOptions divides the text of MODPROBE_OPTIONS at blanks outside of quotes,
-// and takes the quotes away.
+// splitOptions splits the text of MODPROBE_OPTIONS at blanks outside of quotes, and removes
+// the quotes.
 func splitOptions(text string) []string {
 	var args []string
 	var b strings.Builder

@@ -9,20 +9,20 @@ import (
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// errSaid is an error of which all was printed already.
+// errSaid is an error that has been printed in full.
 var errSaid = errors.New("refused")
 
 // Check is what --check found of one operand.
 type Check struct {
 	Name      string   `json:"name"`
 	Refused   []Error  `json:"refused"`   // the kernel would not load it
-	Passed    []Error  `json:"passed"`    // it would, though it may mislead
-	Unchecked []string `json:"unchecked"` // symbols of which nothing tells, for want of Module.symvers
+	Passed    []Error  `json:"passed"`    // the kernel would let it pass, though it may mislead
+	Unchecked []string `json:"unchecked"` // symbols not known without Module.symvers
 }
 
 // check prints what loading a module would meet, and loads nothing.
 func (c *command) check(tree *kmod.Tree, name, params string) error {
-	pre, err := tree.Preflight(name, params, kmod.ProbeOptions{})
+	pre, err := tree.Preflight(name, kmod.LoadOptions{Params: params})
 	if err != nil {
 		return err
 	}
@@ -36,14 +36,15 @@ func (c *command) check(tree *kmod.Tree, name, params string) error {
 		fmt.Fprintf(c.stdout, "passed: %v\n", e)
 	}
 	if n := len(pre.Unchecked); n > 0 {
-		fmt.Fprintf(c.stdout, "unchecked: %d symbols, as there is no Module.symvers of this kernel; install its headers\n", n)
+		fmt.Fprintf(c.stdout,
+			"unchecked: %d symbols, for lack of this kernel's Module.symvers; install its headers\n", n)
 	}
 	c.report.Checks = append(c.report.Checks, out)
 	if len(pre.Refused) > 0 {
 		return errors.Join(errSaid, pre.Err())
 	}
 	if len(pre.Passed) == 0 {
-		fmt.Fprintf(c.stdout, "%s: nothing is in the way\n", name)
+		fmt.Fprintf(c.stdout, "%s: nothing prevents loading it\n", name)
 	}
 	return nil
 }
@@ -51,13 +52,13 @@ func (c *command) check(tree *kmod.Tree, name, params string) error {
 // Diagnosis is kmod.Diagnosis as JSON.
 type Diagnosis struct {
 	Module    string   `json:"module"`
-	State     string   `json:"state"`    // live, coming, going, builtin; empty where it is not loaded
-	Refcount  int      `json:"refcount"` // -1 where the kernel cannot unload it
+	State     string   `json:"state"`    // live, coming, going, builtin; empty if not loaded
+	Refcount  int      `json:"refcount"` // -1 if not loaded, or the kernel cannot unload
 	Holders   []string `json:"holders"`
 	Permanent bool     `json:"permanent"`
 	Users     []User   `json:"users"`
 	Mounts    []string `json:"mounts"`
-	Kind      string   `json:"kind,omitempty"` // empty where nothing keeps it
+	Kind      string   `json:"kind,omitempty"` // empty if nothing keeps it
 	Cause     string   `json:"cause"`
 	Hint      string   `json:"hint,omitempty"`
 }
@@ -69,11 +70,12 @@ type User struct {
 	How  string `json:"how"` // "stack", or the open file
 }
 
-// why prints what keeps a module from being unloaded; an error when it cannot be.
+// why prints what keeps a module from being unloaded; it is an error if anything does.
 func (c *command) why(name string) error {
 	d := kmod.Diagnose(name)
-	out := Diagnosis{Module: d.Module, State: string(d.State), Refcount: d.Refcnt, Holders: append([]string{}, d.Holders...), Permanent: d.Permanent,
-		Users: []User{}, Mounts: append([]string{}, d.Mounts...), Cause: d.Cause, Hint: d.Hint}
+	out := Diagnosis{Module: d.Module, State: string(d.State), Refcount: d.Refcnt, Permanent: d.Permanent,
+		Holders: append([]string{}, d.Holders...), Users: []User{}, Mounts: append([]string{}, d.Mounts...),
+		Cause: d.Cause, Hint: d.Hint}
 	for _, u := range d.Users {
 		out.Users = append(out.Users, User{u.PID, u.Comm, u.How})
 	}

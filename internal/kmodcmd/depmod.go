@@ -12,54 +12,54 @@ import (
 	"strconv"
 
 	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/kmod/depmod"
 )
 
 const depmodHelp = `Usage: depmod [options] [VERSION [FILE...]]
-Reads every module of /lib/modules/VERSION (default: the running kernel's) and
-writes its index: modules.dep, .alias, .softdep, .weakdep, .symbols, .devname, and
-.bin files of them. With FILEs, absolute paths, of these modules alone.
+Reads every module in /lib/modules/VERSION (default: the running kernel's) and writes
+the index: modules.dep, .alias, .softdep, .weakdep, .symbols, .devname, and the .bin
+files. With FILEs, which are absolute paths, it indexes only these modules.
 
-  -a, --all                the whole tree, also when FILEs are given
+  -a, --all                the whole tree, even if FILEs are given
   -A, --quick              only if a module is newer than modules.dep
-  -b, --basedir DIR        root of lib/modules
-  -m, --moduledir DIR      lib/modules below the root, by another name
-  -o, --outdir DIR         root to write to, if another
-  -C, --config PATH        file or folder like depmod.d(5); may be repeated
+  -b, --basedir DIR        the root that holds lib/modules
+  -m, --moduledir DIR      another name for lib/modules, below the root
+  -o, --outdir DIR         write to another root
+  -C, --config PATH        file or folder in the format of depmod.d(5); may be repeated
   -n, --show, --dry-run    print the text files and write nothing
-  -e, --errsyms            warn of symbols that nobody exports; needs -E or -F
-  -E, --symvers FILE       Module.symvers, to compare symbols' versions, too
+  -e, --errsyms            warn about symbols that nothing exports; needs -E or -F
+  -E, --symvers FILE       Module.symvers; also compares the versions of symbols
   -F, --filesyms FILE      System.map
-  -P, --symbol-prefix C    character before symbols' names to leave out
+  -P, --symbol-prefix C    character to drop from the start of symbol names
   -v, --verbose            print which module needs which symbol of which other
-  -w, --warn               warn of aliases that a module has twice
+  -w, --warn               warn about aliases that a module has twice
       --kmod VERSION       write the files of that version of kmod (default 34)
-      --json               print what was written and what is wrong as JSON
+      --json               print the result and all problems as JSON
   -V, --version  -h, --help
 
 As with kmod's depmod:
-- -C replaces /etc/depmod.d and the other folders; without it they are this
-  machine's own, even with -b.
-- A file that is no module is reported, listed without dependencies, and the exit
-  status is 0.
-- -A does not see that a module was removed, or came with an old date.
+- -C replaces /etc/depmod.d and the other folders; without it, this machine's own are
+  read, even with -b.
+- A file that is not a module is reported and listed without dependencies; the exit
+  status is still 0.
+- -A does not notice that a module was removed, or was installed with an old date.
 - With FILEs the index has no other modules, and replaces the old one.
-- A modules.order without a newline at its end counts for nothing.
-- Of a depmod.d line "external VERSION FOLDER..." the first folder counts alone.
+- A modules.order without a newline at its end is ignored.
+- Of a depmod.d line "external VERSION FOLDER..." only the first folder counts.
 - A module that needs a symbol of its own is a cycle.
-Not as with kmod's depmod:
-- All files are written before the first old one is replaced, and none where
-  anything fails; kmod leaves those that come before the one that fails.
-- Links that lead to a folder above them are not followed; kmod follows them until
-  it has no descriptors left.
-- Packed modules can be .xz, .zst and .gz, whatever kmod was built with.
+Unlike kmod's depmod:
+- All files are written before the first old one is replaced, and none if anything
+  fails; kmod leaves those that it wrote before the failure.
+- Links that lead to a folder above them are not followed; kmod follows them until it
+  runs out of file descriptors.
+- Compressed modules can be .xz, .zst and .gz, whatever kmod was built with.
 `
 
 var depmodOptions = []option{
-	{short: 'a', long: "all"}, {short: 'A', long: "quick"}, {short: 'b', long: "basedir", value: true},
-	{short: 'm', long: "moduledir", value: true}, {short: 'o', long: "outdir", value: true}, {short: 'C', long: "config", value: true},
-	{short: 'n', long: "show"}, {long: "dry-run"}, {short: 'e', long: "errsyms"}, {short: 'E', long: "symvers", value: true},
-	{short: 'F', long: "filesyms", value: true}, {short: 'P', long: "symbol-prefix", value: true}, {short: 'v', long: "verbose"},
-	{short: 'w', long: "warn"}, {long: "kmod", value: true}, {long: "json"}, {short: 'V', long: "version"}, {short: 'h', long: "help"},
+	{'a', "all", false}, {'A', "quick", false}, {'b', "basedir", true}, {'m', "moduledir", true}, {'o', "outdir", true},
+	{'C', "config", true}, {'n', "show", false}, {0, "dry-run", false}, {'e', "errsyms", false}, {'E', "symvers", true},
+	{'F', "filesyms", true}, {'P', "symbol-prefix", true}, {'v', "verbose", false}, {'w', "warn", false},
+	{0, "kmod", true}, {0, "json", false}, {'V', "version", false}, {'h', "help", false},
 }
 
 func (c *command) depmod(args []string) int {
@@ -79,7 +79,7 @@ func (c *command) depmod(args []string) int {
 		c.say(level, "%v", err)
 		return 1
 	}
-	result, err := kmod.Index(o)
+	result, err := depmod.Index(o)
 	for _, problem := range result.Problems {
 		c.say(severity(problem, "ERROR", "WARNING"), "%s", problem.Text)
 	}
@@ -93,12 +93,12 @@ func (c *command) depmod(args []string) int {
 	return 1
 }
 
-// fatalError is a wrong call that depmod calls fatal, in its words.
+// fatalError is an error of usage that depmod calls fatal, in its words.
 type fatalError string
 
 func (e fatalError) Error() string { return string(e) }
 
-func severity(p kmod.IndexProblem, severe, mild string) string {
+func severity(p depmod.Problem, severe, mild string) string {
 	if p.Severe {
 		return severe
 	}
@@ -106,17 +106,17 @@ func severity(p kmod.IndexProblem, severe, mild string) string {
 }
 
 // indexOptions turns flags into the library's options.
-func (c *command) indexOptions(p parsed) (o kmod.IndexOptions, err error) {
-	o = kmod.IndexOptions{
-		Root: p.flags["basedir"], ModuleDir: p.flags["moduledir"], Output: p.flags["outdir"], Config: p.repeated["config"],
-		Quick: p.has("quick"), WarnDuplicates: p.has("warn"), Symvers: p.flags["symvers"], SystemMap: p.flags["filesyms"],
-		CheckSymbols: p.has("errsyms"),
+func (c *command) indexOptions(p parsed) (o depmod.Options, err error) {
+	o = depmod.Options{
+		Root: p.flags["basedir"], ModuleDir: p.flags["moduledir"], Output: p.flags["outdir"],
+		Config: p.repeated["config"], Quick: p.has("quick"), WarnDuplicates: p.has("warn"),
+		Symvers: p.flags["symvers"], SystemMap: p.flags["filesyms"], CheckSymbols: p.has("errsyms"),
 	}
 	if len(o.Config) == 0 {
-		o.Config = kmod.DefaultIndexConfig()
+		o.Config = depmod.DefaultConfig()
 	}
 	if p.has("json") && (p.has("show") || p.has("dry-run") || p.has("verbose")) {
-		return o, errors.New("--json and -n or -v would both write to standard output; give one of them")
+		return o, errors.New("--json cannot be combined with -n or -v: both write to standard output")
 	}
 	if p.has("show") || p.has("dry-run") {
 		o.Show = c.stdout
@@ -146,8 +146,8 @@ type badVersion string
 
 func (e badVersion) Error() string { return "Bad version passed " + string(e) }
 
-// indexOperands reads the version, and the modules behind it.
-func (c *command) indexOperands(p parsed, o *kmod.IndexOptions) error {
+// indexOperands reads the version, and the modules after it.
+func (c *command) indexOperands(p parsed, o *depmod.Options) error {
 	if len(p.operands) == 0 {
 		running, err := kmod.Running()
 		if err != nil {
@@ -175,12 +175,12 @@ func (c *command) indexOperands(p parsed, o *kmod.IndexOptions) error {
 	return nil
 }
 
-// indexFailed says in kmod's words, where it has any, why there is no index.
-func (c *command) indexFailed(o kmod.IndexOptions, result *kmod.IndexResult, err error) {
+// indexFailed says why there is no index, in kmod's words if it has any.
+func (c *command) indexFailed(o depmod.Options, result *depmod.Result, err error) {
 	path, isPath := errors.AsType[*fs.PathError](err)
 	switch {
 	case errors.Is(err, kmod.ErrCycle):
-		fmt.Fprintf(c.stderr, "%s: no module of a cycle can be the first to load; nothing was written\n", c.name)
+		fmt.Fprintf(c.stderr, "%s: no module of a cycle can be loaded first; nothing was written\n", c.name)
 	case isPath && o.Files == nil && errors.Is(err, fs.ErrNotExist) && !exists(result.Dir):
 		c.say("ERROR", "could not open directory %s: %s", path.Path, strerror(path.Err))
 		c.say("FATAL", "could not search modules: %s", strerror(path.Err))
@@ -197,7 +197,7 @@ func exists(path string) bool {
 }
 
 // indexReport is what --json prints.
-func (c *command) indexReport(result *kmod.IndexResult, err error) {
+func (c *command) indexReport(result *depmod.Result, err error) {
 	type problem struct {
 		Severity string `json:"severity"` // error or warning
 		Path     string `json:"path,omitempty"`

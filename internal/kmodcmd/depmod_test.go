@@ -172,7 +172,7 @@ func TestDepmodJSON(t *testing.T) {
 	if status != 1 || len(r.Files) != 0 || r.Error == nil || r.Error.Kind != "modules need each other" {
 		t.Errorf("%d %+v", status, r)
 	}
-	if _, errs, status := run(t, root, "depmod", "--json", "-n", "-b", root, kmodtest.Release); status != 1 || !strings.Contains(errs, "give one of them") {
+	if _, errs, status := run(t, root, "depmod", "--json", "-n", "-b", root, kmodtest.Release); status != 1 || !strings.Contains(errs, "cannot be combined") {
 		t.Errorf("--json with -n: %d %s", status, errs)
 	}
 }

@@ -43,12 +43,13 @@ func (c *command) modprobeFailed(tree *kmod.Tree, name string, err error, p pars
 	}
 }
 
-// isPlanError tells what was found before the kernel was asked.
+// isPlanError reports whether the error was found before the kernel was asked.
 func isPlanError(err error) bool {
 	if _, ok := errors.AsType[*kmod.LoadError](err); ok {
 		return false
 	}
-	for _, kind := range []error{kmod.ErrUnknownSymbol, kmod.ErrVermagic, kmod.ErrSymbolVersion, kmod.ErrNamespace, kmod.ErrLicense, kmod.ErrDuplicate, kmod.ErrCycle, kmod.ErrWrongMachine, kmod.ErrInvalidModule} {
+	for _, kind := range []error{kmod.ErrUnknownSymbol, kmod.ErrVermagic, kmod.ErrSymbolVersion, kmod.ErrNamespace,
+		kmod.ErrLicense, kmod.ErrDuplicate, kmod.ErrCycle, kmod.ErrWrongMachine, kmod.ErrInvalidModule} {
 		if errors.Is(err, kind) {
 			return true
 		}

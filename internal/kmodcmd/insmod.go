@@ -15,35 +15,37 @@ import (
 )
 
 const insmodHelp = `Usage: insmod [options] FILE [PARAMETER=VALUE...]
-Loads one module file; what it needs must be loaded (modprobe ./FILE loads that, too).
+Loads one module file. What it needs must be loaded already (modprobe ./FILE loads that too).
 
-  -f, --force              load although vermagic and symbol versions differ
+  -f, --force              load even if vermagic and symbol versions differ
       --force-vermagic, --force-modversion
       --check              say what the kernel would refuse or let pass; load nothing
-      --json               the result as one JSON object
+      --json               print the result as one JSON object
   -s, --syslog  -v, --verbose  -V, --version  -h, --help
 
-As with kmod, which may surprise: a parameter that the module does not have is no error; the
-kernel logs that it ignored it, and insmod warns. --check tells before.
+As with kmod, surprising though it may be: a parameter that the module does not have is no
+error; the kernel logs that it ignored it, and insmod warns. --check reports it beforehand.
 `
 
 const rmmodHelp = `Usage: rmmod [options] NAME...
-Unloads modules, not what they needed.
+Unloads modules, but not what they needed.
 
-  -f, --force              unload a module in use, where the kernel permits it; may crash the machine
+  -f, --force              unload even a module in use, if the kernel permits it; may crash the machine
   -w, --wait MSEC          how long a module may stay in use
       --why                say why a module cannot be unloaded; unload nothing
-      --json               the result as one JSON object
+      --json               print the result as one JSON object
   -s, --syslog  -v, --verbose  -V, --version  -h, --help
 
-As with kmod, which may surprise: a module that is in use is refused before the kernel is asked,
-and the others are unloaded all the same; the exit status is 1 then.
+As with kmod, surprising though it may be: a module in use is refused before the kernel is
+asked; the other modules are unloaded nevertheless, and the exit status is 1.
 `
 
 func (c *command) insmod(args []string) int {
-	p, err := parseArgs(args, []option{{'f', "force", false}, {0, "force-vermagic", false}, {0, "force-modversion", false},
+	p, err := parseArgs(args, []option{
+		{'f', "force", false}, {0, "force-vermagic", false}, {0, "force-modversion", false},
 		{0, "check", false}, {0, "json", false}, {'s', "syslog", false}, {'v', "verbose", false},
-		{'V', "version", false}, {'h', "help", false}, reportOption})
+		{'V', "version", false}, {'h', "help", false}, reportOption,
+	})
 	if err != nil {
 		return c.badArgs(err)
 	}
@@ -65,15 +67,13 @@ func (c *command) insmod(args []string) int {
 }
 
 func (c *command) insmodFile(p parsed) int {
-	flags := 0
-	if p.has("force") || p.has("force-vermagic") {
-		flags |= kmod.IgnoreVermagic
-	}
-	if p.has("force") || p.has("force-modversion") {
-		flags |= kmod.IgnoreModversions
+	tree, err := kmod.Running()
+	if err != nil {
+		return c.usage("%v", err)
 	}
 	path := p.operands[0]
-	m, err := kmod.LoadFile(path, joinParams(p.operands[1:]), flags)
+	o := kmod.LoadOptions{Alone: true, Params: joinParams(p.operands[1:]), Flags: forceFlags(p)}
+	done, err := tree.Load(path, o)
 	if err != nil {
 		verb := "insert"
 		if _, tried := errors.AsType[*kmod.LoadError](err); !tried && errors.Is(err, fs.ErrNotExist) {
@@ -83,14 +83,32 @@ func (c *command) insmodFile(p parsed) int {
 		c.explain(err)
 		return 1
 	}
-	c.report.load([]*kmod.Loaded{m})
-	for _, w := range m.Warnings {
-		c.say("WARNING", "%s", w)
-	}
+	c.loaded(done)
 	return 0
 }
 
-// insmodText is kmod's wording of a few errnos that mean something else here.
+// forceFlags are the flags of finit_module(2) that -f and its two parts stand for.
+func forceFlags(p parsed) (flags int) {
+	if p.has("force") || p.has("force-vermagic") {
+		flags |= kmod.IgnoreVermagic
+	}
+	if p.has("force") || p.has("force-modversion") {
+		flags |= kmod.IgnoreModversions
+	}
+	return flags
+}
+
+// loaded reports what was loaded, and warns of what the kernel let pass.
+func (c *command) loaded(done []*kmod.Loaded) {
+	c.report.load(done)
+	for _, m := range done {
+		for _, w := range m.Warnings {
+			c.say("WARNING", "%s", w)
+		}
+	}
+}
+
+// insmodText is kmod's wording of the errnos that have another meaning here.
 func insmodText(err error, verb string) string {
 	if e, ok := errors.AsType[syscall.Errno](err); ok && verb == "insert" {
 		switch e {
@@ -112,7 +130,7 @@ func (c *command) insmodCheck(path, params string) int {
 	if err != nil {
 		return c.usage("%v", err)
 	}
-	if !strings.Contains(path, "/") { // a name without is a module's
+	if !strings.Contains(path, "/") { // without one it would be a module's name
 		path = "./" + path
 	}
 	if err := c.check(tree, path, params); err != nil {
@@ -126,8 +144,10 @@ func (c *command) insmodCheck(path, params string) int {
 }
 
 func (c *command) rmmod(args []string) int {
-	p, err := parseArgs(args, []option{{'f', "force", false}, {'w', "wait", true}, {0, "why", false}, {0, "json", false},
-		{'v', "verbose", false}, {'s', "syslog", false}, {'V', "version", false}, {'h', "help", false}, reportOption})
+	p, err := parseArgs(args, []option{
+		{'f', "force", false}, {'w', "wait", true}, {0, "why", false}, {0, "json", false},
+		{'v', "verbose", false}, {'s', "syslog", false}, {'V', "version", false}, {'h', "help", false}, reportOption,
+	})
 	if err != nil {
 		return c.badArgs(err)
 	}
@@ -168,21 +188,13 @@ func (c *command) rmmod(args []string) int {
 }
 
 func (c *command) rmmodOne(name string, p parsed, wait time.Duration) error {
-	switch kmod.StateOf(name) {
-	case kmod.StateNone:
-		return fmt.Errorf("unload module %s: %w", name, kmod.ErrNotLoaded)
-	case kmod.StateBuiltin:
-		return fmt.Errorf("unload module %s: %w", name, kmod.ErrBuiltin)
-	}
-	o := kmod.RemoveOptions{Wait: wait, Force: p.has("force")}
+	o := kmod.RemoveOptions{Alone: true, Wait: wait, Force: p.has("force")}
 	if p.has("verbose") {
-		o.Each = func(string) { fmt.Fprintf(c.stderr, "rmmod %s\n", name) } // kmod's goes there, too
+		o.Each = func(name, _ string) { fmt.Fprintf(c.stderr, "rmmod %s\n", name) } // as kmod's does
 	}
-	if err := kmod.RemoveWith(name, o); err != nil {
-		return err
-	}
-	c.report.Removed = append(c.report.Removed, name)
-	return nil
+	done, err := new(kmod.Tree).Remove(name, o)
+	c.report.Removed = append(c.report.Removed, done...)
+	return err
 }
 
 func (c *command) rmmodFailed(name string, err error) {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 
-// Package kmodcmd is modprobe, lsmod, modinfo, depmod, insmod and rmmod as
-// functions, with the output, messages and exit statuses of kmod's commands of
-// those names. Below kmod's own message for a failure stands what kmod does not
-// say: the cause, and what to do.
+// Package kmodcmd is modprobe, lsmod, modinfo, depmod, insmod and rmmod as functions, with
+// the output, messages and exit statuses of kmod's commands of those names. Below kmod's own
+// message for a failure they print what kmod does not say: the cause, and what to do.
 //
-// The kernel runs modprobe as its helper, "modprobe -q -- NAME", with
-// descriptors 0 to 2 closed. So nothing here depends on them, and nothing is
-// prepared that the one command does not need.
+// The kernel runs modprobe as its helper, "modprobe -q -- NAME", with file descriptors 0 to
+// 2 closed. So nothing here depends on them, and a command prepares nothing that it does not
+// need.
 package kmodcmd
 
 import (
@@ -26,16 +25,16 @@ func Names() []string {
 	return []string{"depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"}
 }
 
-// command is one command at work.
+// command is one run of a command.
 type command struct {
 	name           string
 	stdout, stderr io.Writer
 	report         Report
 }
 
-// Standby is the one argument of a command that is to wait for its arguments: it
-// writes a byte to descriptor 3 when it does, and reads them from descriptor 4,
-// with zeros between them. Its report goes to 3. Where none come, it ends.
+// Standby is the only argument of a command that has to wait for its arguments. It writes a
+// byte to file descriptor 3 when it is ready, and reads the arguments from descriptor 4,
+// separated by zeros. Its report goes to 3. If no arguments come, it exits.
 const Standby = "--standby"
 
 const (
@@ -44,7 +43,7 @@ const (
 )
 
 func standby() (args []string, ok bool) {
-	// Plain calls: the runtime's poller would look for work all the while.
+	// Plain system calls: the runtime's poller would keep polling meanwhile.
 	if _, err := syscall.Write(standbyReport, []byte{0}); err != nil {
 		return nil, false
 	}
@@ -65,9 +64,9 @@ func standby() (args []string, ok bool) {
 	return append(args, strings.Split(string(orders), "\x00")...), len(orders) > 0
 }
 
-// Main runs the command called name with args (without the name) and returns
-// its exit status: 0 done, 1 any failure, as with kmod. Modules are loaded and unloaded by the
-// calling process.
+// Main runs the command called name with args (without the name) and returns its exit
+// status, as with kmod 0 for success and 1 for any failure. Modules are loaded and unloaded
+// by the calling process.
 func Main(name string, args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 1 && args[0] == Standby {
 		var ok bool
@@ -91,7 +90,7 @@ func Main(name string, args []string, _ io.Reader, stdout, stderr io.Writer) int
 	case "rmmod":
 		run = c.rmmod
 	default:
-		fmt.Fprintf(stderr, "%s: not a command for modules; there are %s\n", name, strings.Join(Names(), ", "))
+		fmt.Fprintf(stderr, "%s: not a module command; the commands are %s\n", name, strings.Join(Names(), ", "))
 		return 1
 	}
 	return run(args)
@@ -102,8 +101,8 @@ func (c *command) say(level, format string, args ...any) {
 	fmt.Fprintf(c.stderr, "%s: %s: %s\n", c.name, level, fmt.Sprintf(format, args...))
 }
 
-// explain prints the cause and the hint of a refusal, which kmod has not, and
-// keeps them for the report.
+// explain prints the cause and the hint of a refusal, which kmod does not have, and keeps
+// them for the report.
 func (c *command) explain(err error) {
 	c.report.fail(err)
 	if e, ok := errors.AsType[*RuleError](err); ok {
@@ -119,7 +118,7 @@ func (c *command) explain(err error) {
 	}
 }
 
-// strerror is an error in the C library's words where it is an errno's.
+// strerror is the C library's text for an errno, and any other error's own.
 func strerror(err error) string {
 	if e, ok := errors.AsType[syscall.Errno](err); ok && e != 0 {
 		s := e.Error()
@@ -128,13 +127,13 @@ func strerror(err error) string {
 	return err.Error()
 }
 
-// badArgs prints a wrong option as getopt does.
+// badArgs reports a wrong option as getopt does.
 func (c *command) badArgs(err error) int {
 	fmt.Fprintf(c.stderr, "%s: %v\n", c.name, err)
 	return 1
 }
 
-// usage prints a wrong call.
+// usage reports an error of usage.
 func (c *command) usage(format string, args ...any) int {
 	c.say("ERROR", format, args...)
 	return 1

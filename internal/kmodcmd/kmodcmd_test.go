@@ -48,51 +48,54 @@ func testRoot(t *testing.T) string {
 	return root
 }
 
+// commandLines are commands with what they print. ROOT, R and TREE stand for the test's own.
+var commandLines = []struct {
+	line           string
+	status         int
+	stdout, stderr string
+}{
+	{"modprobe -d ROOT -S R -D lab_user", 0, "insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko \n", ""},
+	{"modprobe -dROOT -SR --show-depends lab-user a=1 b=2", 0, "insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko a=1 b=2\n", ""},
+	{"modprobe -d ROOT --set-version=R -nv lab:x", 0, "insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko \n", ""},
+	{"modprobe -d ROOT -S R -a -D base inside", 0, "insmod TREE/kernel/base.ko \nbuiltin inside\n", ""},
+	{"modprobe -d ROOT -S R -R lab:x", 0, "lab_user\n", ""},
+	{"modprobe -d ROOT -S R nosuch", 1, "", "modprobe: FATAL: Module nosuch not found in directory TREE\n"},
+	{"modprobe -d ROOT -S R -a nosuch", 1, "", "modprobe: WARNING: Module nosuch not found in directory TREE\n"},
+	{"modprobe -d ROOT -S R -q -- nosuch", 1, "", ""},
+	{"modprobe -q -d ROOT -S R -- inside", 0, "", ""},
+	{"modprobe -d ROOT -S R -r nosuch", 1, "", "modprobe: FATAL: Module nosuch not found.\n"},
+	{"modprobe -d ROOT -S R -r inside", 1, "", "modprobe: FATAL: Module inside is builtin.\n"},
+	{"modprobe -d ROOT -S R -r lab_user", 0, "", ""},
+	{"modprobe -d ROOT -S R -r --first-time lab_user", 1, "", "modprobe: FATAL: Module lab_user is not in kernel.\n"},
+	{"modprobe -d ROOT -S R --first-time inside", 1, "", "modprobe: ERROR: could not insert 'inside': Module already in kernel\n"},
+	{"modprobe", 1, "", "modprobe: ERROR: missing parameters. See -h.\n"},
+	{"modprobe -x a", 1, "", "modprobe: invalid option -- 'x'\n"},
+	{"modprobe --nope a", 1, "", "modprobe: unrecognized option '--nope'\n"},
+	{"modprobe a -S", 1, "", "modprobe: option requires an argument -- 'S'\n"},
+	{"modprobe --quiet=1 a", 1, "", "modprobe: option '--quiet' doesn't allow an argument\n"},
+	{"modprobe --report-fd 1 a", 1, "", "modprobe: ERROR: option --report-fd needs a file descriptor of 3 or higher\n"},
+	{"modinfo -b ROOT -k R lab_user", 0, "filename:       TREE/extra/lab-user.ko\nalias:          lab:*\ndepends:        base\nauthor:         A\nauthor:         B\n" +
+		"parm:           c:bool\nparm:           b:second\nparm:           a:first (int)\n", ""},
+	{"modinfo -b ROOT -k R -F author lab-user", 0, "A\nB\n", ""},
+	{"modinfo -b ROOT -k R -p lab-user", 0, "c: (bool)\nb:second\na:first (int)\n", ""},
+	{"modinfo -n TREE/kernel/base.ko", 0, "TREE/kernel/base.ko\n", ""},
+	{"modinfo -b ROOT -k R inside", 0, "name:           inside\nfilename:       (builtin)\nlicense:        GPL\nparm:           x:y (int)\n", ""},
+	{"modinfo -b ROOT -k R nosuch", 1, "", "modinfo: ERROR: Module nosuch not found.\n"},
+	{"modinfo", 1, "", "modinfo: ERROR: missing module or filename.\n"},
+	{"depmod -b ROOT nonsense", 1, "", "depmod: ERROR: Bad version passed nonsense\n"},
+	{"depmod -b ROOT 9.9", 1, "", "depmod: ERROR: could not open directory ROOT/lib/modules/9.9: No such file or directory\ndepmod: FATAL: could not search modules: No such file or directory\n"},
+	{"depmod 1 2", 1, "", "depmod: FATAL: 2: not absolute path.\n"},
+	{"insmod", 1, "", "insmod: ERROR: missing filename.\n"},
+	{"insmod ROOT/none.ko", 1, "", "insmod: ERROR: could not load module ROOT/none.ko: No such file or directory\n"},
+	{"rmmod", 1, "", "rmmod: ERROR: missing module name.\n"},
+	{"rmmod no-such.ko", 1, "", "rmmod: ERROR: Module no_such is not currently loaded\n"},
+	{"frobnicate", 1, "", "frobnicate: not a module command; the commands are depmod, insmod, lsmod, modinfo, modprobe, rmmod\n"},
+}
+
 func TestCommands(t *testing.T) {
 	root := testRoot(t)
 	const R = kmodtest.Release
-	for _, tc := range []struct {
-		line           string
-		status         int
-		stdout, stderr string
-	}{
-		{"modprobe -d ROOT -S R -D lab_user", 0, "insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko \n", ""},
-		{"modprobe -dROOT -SR --show-depends lab-user a=1 b=2", 0, "insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko a=1 b=2\n", ""},
-		{"modprobe -d ROOT --set-version=R -nv lab:x", 0, "insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko \n", ""},
-		{"modprobe -d ROOT -S R -a -D base inside", 0, "insmod TREE/kernel/base.ko \nbuiltin inside\n", ""},
-		{"modprobe -d ROOT -S R -R lab:x", 0, "lab_user\n", ""},
-		{"modprobe -d ROOT -S R nosuch", 1, "", "modprobe: FATAL: Module nosuch not found in directory TREE\n"},
-		{"modprobe -d ROOT -S R -a nosuch", 1, "", "modprobe: WARNING: Module nosuch not found in directory TREE\n"},
-		{"modprobe -d ROOT -S R -q -- nosuch", 1, "", ""},
-		{"modprobe -q -d ROOT -S R -- inside", 0, "", ""},
-		{"modprobe -d ROOT -S R -r nosuch", 1, "", "modprobe: FATAL: Module nosuch not found.\n"},
-		{"modprobe -d ROOT -S R -r inside", 1, "", "modprobe: FATAL: Module inside is builtin.\n"},
-		{"modprobe -d ROOT -S R -r lab_user", 0, "", ""},
-		{"modprobe -d ROOT -S R -r --first-time lab_user", 1, "", "modprobe: FATAL: Module lab_user is not in kernel.\n"},
-		{"modprobe -d ROOT -S R --first-time inside", 1, "", "modprobe: ERROR: could not insert 'inside': Module already in kernel\n"},
-		{"modprobe", 1, "", "modprobe: ERROR: missing parameters. See -h.\n"},
-		{"modprobe -x a", 1, "", "modprobe: invalid option -- 'x'\n"},
-		{"modprobe --nope a", 1, "", "modprobe: unrecognized option '--nope'\n"},
-		{"modprobe a -S", 1, "", "modprobe: option requires an argument -- 'S'\n"},
-		{"modprobe --quiet=1 a", 1, "", "modprobe: option '--quiet' doesn't allow an argument\n"},
-		{"modprobe --report-fd 1 a", 1, "", "modprobe: ERROR: option --report-fd needs a descriptor from 3 on\n"},
-		{"modinfo -b ROOT -k R lab_user", 0, "filename:       TREE/extra/lab-user.ko\nalias:          lab:*\ndepends:        base\nauthor:         A\nauthor:         B\n" +
-			"parm:           c:bool\nparm:           b:second\nparm:           a:first (int)\n", ""},
-		{"modinfo -b ROOT -k R -F author lab-user", 0, "A\nB\n", ""},
-		{"modinfo -b ROOT -k R -p lab-user", 0, "c: (bool)\nb:second\na:first (int)\n", ""},
-		{"modinfo -n TREE/kernel/base.ko", 0, "TREE/kernel/base.ko\n", ""},
-		{"modinfo -b ROOT -k R inside", 0, "name:           inside\nfilename:       (builtin)\nlicense:        GPL\nparm:           x:y (int)\n", ""},
-		{"modinfo -b ROOT -k R nosuch", 1, "", "modinfo: ERROR: Module nosuch not found.\n"},
-		{"modinfo", 1, "", "modinfo: ERROR: missing module or filename.\n"},
-		{"depmod -b ROOT nonsense", 1, "", "depmod: ERROR: Bad version passed nonsense\n"},
-		{"depmod -b ROOT 9.9", 1, "", "depmod: ERROR: could not open directory ROOT/lib/modules/9.9: No such file or directory\ndepmod: FATAL: could not search modules: No such file or directory\n"},
-		{"depmod 1 2", 1, "", "depmod: FATAL: 2: not absolute path.\n"},
-		{"insmod", 1, "", "insmod: ERROR: missing filename.\n"},
-		{"insmod ROOT/none.ko", 1, "", "insmod: ERROR: could not load module ROOT/none.ko: No such file or directory\n"},
-		{"rmmod", 1, "", "rmmod: ERROR: missing module name.\n"},
-		{"rmmod no-such.ko", 1, "", "rmmod: ERROR: Module no_such is not currently loaded\n"},
-		{"frobnicate", 1, "", "frobnicate: not a command for modules; there are depmod, insmod, lsmod, modinfo, modprobe, rmmod\n"},
-	} {
+	for _, tc := range commandLines {
 		t.Run(tc.line, func(t *testing.T) {
 			args := strings.Fields(tc.line)
 			for i, a := range args {

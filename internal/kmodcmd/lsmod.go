@@ -14,24 +14,27 @@ import (
 const lsmodHelp = `Usage: lsmod [options]
 Lists the loaded modules, their size in bytes, refcount and holders.
 
-      --json               a list of objects, with state and taint
-  -s, --syslog  -v, --verbose (neither changes anything)  -V, --version  -h, --help
+      --json               print a list of objects, with state and taint
+  -s, --syslog  -v, --verbose (no effect)  -V, --version  -h, --help
 
-A module that comes or goes meanwhile is listed as /proc/modules had it.
+A module that is loaded or unloaded meanwhile is listed as /proc/modules had it.
 `
 
 // ListedModule is one loaded module as JSON.
 type ListedModule struct {
 	Name     string   `json:"name"`
 	Size     uint64   `json:"size"`     // bytes
-	Refcount int      `json:"refcount"` // -1 where the kernel cannot unload
+	Refcount int      `json:"refcount"` // -1 if the kernel cannot unload
 	Holders  []string `json:"holders"`
 	State    string   `json:"state"`           // live, coming or going
 	Taint    string   `json:"taint,omitempty"` // letters, such as OE
 }
 
 func (c *command) lsmod(args []string) int {
-	p, err := parseArgs(args, []option{{0, "json", false}, {'s', "syslog", false}, {'v', "verbose", false}, {'V', "version", false}, {'h', "help", false}})
+	p, err := parseArgs(args, []option{
+		{0, "json", false}, {'s', "syslog", false}, {'v', "verbose", false},
+		{'V', "version", false}, {'h', "help", false},
+	})
 	if err != nil {
 		return c.badArgs(err)
 	}
@@ -50,7 +53,8 @@ func (c *command) lsmod(args []string) int {
 	if p.has("json") {
 		list := []ListedModule{}
 		for _, m := range mods {
-			list = append(list, ListedModule{m.Name, m.Size, m.Refcnt, append([]string{}, m.Holders...), string(m.State), m.Taint})
+			holders := append([]string{}, m.Holders...)
+			list = append(list, ListedModule{m.Name, m.Size, m.Refcnt, holders, string(m.State), m.Taint})
 		}
 		err = printJSON(c.stdout, list)
 	} else {

@@ -19,23 +19,26 @@ import (
 const modinfoHelp = `Usage: modinfo [options] NAME|FILE...
 Prints what a module says about itself.
 
-  -F, --field FIELD        only this field's values
+  -F, --field FIELD        print only the values of this field
   -n -p -a -d -l           only filename, parm, author, description, license
   -0, --null               end fields with a zero byte
-  -m, --modname            operands are modules' names, not aliases or files
+  -m, --modname            operands are names of modules, not aliases or files
   -k, --set-version VERSION
-  -b, --basedir DIR        root of lib/modules
-      --json               a list of objects, with every value of repeated fields
+  -b, --basedir DIR        the root that holds lib/modules
+      --json               print a list of objects, with every value of repeated fields
   -V, --version  -h, --help
 
-As with kmod, which may surprise: parameters come last and backwards, and with -0 the key ends
-with = and not with a colon. --json has neither.
+As with kmod, surprising though it may be: parameters come last and in reverse order, and with
+-0 the key ends with = instead of a colon. --json does neither.
 `
 
 func (c *command) modinfo(args []string) int {
-	p, err := parseArgs(args, []option{{'F', "field", true}, {'n', "filename", false}, {'p', "parameters", false}, {'a', "author", false},
-		{'d', "description", false}, {'l', "license", false}, {'0', "null", false}, {'m', "modname", false}, {'k', "set-version", true}, {'b', "basedir", true},
-		{0, "json", false}, {'V', "version", false}, {'h', "help", false}})
+	p, err := parseArgs(args, []option{
+		{'F', "field", true}, {'n', "filename", false}, {'p', "parameters", false}, {'a', "author", false},
+		{'d', "description", false}, {'l', "license", false}, {'0', "null", false}, {'m', "modname", false},
+		{'k', "set-version", true}, {'b', "basedir", true}, {0, "json", false},
+		{'V', "version", false}, {'h', "help", false},
+	})
 	if err != nil {
 		return c.badArgs(err)
 	}
@@ -66,7 +69,10 @@ func (c *command) modinfo(args []string) int {
 // newInfoPrinter reads the flags that say what to print and how.
 func newInfoPrinter(w io.Writer, p parsed) *infoPrinter {
 	out := &infoPrinter{w: bufio.NewWriter(w), field: p.flags["field"], sep: ':', end: '\n', json: p.has("json")}
-	for _, f := range [...][2]string{{"filename", "filename"}, {"parameters", "parm"}, {"author", "author"}, {"description", "description"}, {"license", "license"}} {
+	for _, f := range [...][2]string{
+		{"filename", "filename"}, {"parameters", "parm"}, {"author", "author"},
+		{"description", "description"}, {"license", "license"},
+	} {
 		if p.has(f[0]) {
 			out.field = f[1]
 		}
@@ -77,7 +83,7 @@ func newInfoPrinter(w io.Writer, p parsed) *infoPrinter {
 	return out
 }
 
-// modinfoOne takes an operand for a file where there is one, and else for a name.
+// modinfoOne takes an operand as a file if there is one, and otherwise as a name.
 func (c *command) modinfoOne(tree *kmod.Tree, arg string, byName bool, out *infoPrinter) error {
 	if st, err := os.Stat(arg); err == nil && st.Mode().IsRegular() && !byName {
 		path, err := filepath.Abs(arg)
@@ -131,11 +137,11 @@ func (c *command) modinfoFailed(arg string, err error) {
 // to column 16, but with -0 key=value.
 type infoPrinter struct {
 	w     *bufio.Writer
-	field string // only this one
+	field string // print only this one
 	sep   byte
 	end   byte
 	json  bool
-	list  []ModuleInfo // with json, what was to be printed
+	list  []ModuleInfo // for json, what to print at the end
 }
 
 // ModuleInfo is what one module says about itself, as JSON.
@@ -143,7 +149,7 @@ type ModuleInfo struct {
 	Name     string              `json:"name"`
 	Filename string              `json:"filename,omitempty"` // empty for a built-in
 	Builtin  bool                `json:"builtin,omitempty"`
-	Fields   map[string][]string `json:"fields"` // every value of every key, in order; parm and parmtype are in parameters
+	Fields   map[string][]string `json:"fields"` // every value of every key but parm and parmtype, in order
 	Params   []Param             `json:"parameters"`
 }
 

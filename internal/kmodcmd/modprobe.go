@@ -18,61 +18,63 @@ const modprobeHelp = `Usage: modprobe [options] NAME|FILE [PARAMETER=VALUE...]
        modprobe -a [options] NAME...
        modprobe -r [options] NAME...
        modprobe -c | --show-exports FILE | --show-modversions FILE
-Loads a module with what it needs, or unloads it with what nothing else uses.
-A FILE (with a / in its name) needs no index: what it needs is looked for beside it.
+Loads a module and what it needs, or unloads it and what nothing else uses.
+A FILE (with a / in its name) needs no index: what it needs is searched for beside it.
 
   -a, --all                every operand is a module
   -r, --remove             unload
       --remove-holders     with -r: first unload the modules that use it
   -w, --wait MSEC          with -r: how long a module may stay in use
-      --first-time         fail when it is loaded (with -r: not loaded) already
+      --first-time         fail if it is already loaded (with -r: not loaded)
   -i, --ignore-install, --ignore-remove
                            no install or remove rule, no softdeps of the module itself
-  -b, --use-blacklist      apply the blacklist to the module's own name, too
-  -f, --force              load although vermagic and symbol versions differ; unload in use
+  -b, --use-blacklist      apply the blacklist to the module's own name too
+  -f, --force              load even if vermagic and symbol versions differ; unload even in use
       --force-vermagic, --force-modversion
-      --run-install        run install and remove rules in kmodlab's own guests, too
-      --first-softdep      of several softdep lines for a module read the first, as kmod does
+      --run-install        run install and remove rules even in kmodlab's own guests
+      --first-softdep      of several softdep lines for a module use only the first, as kmod does
 
   -R, --resolve-alias      print the modules that a name stands for
-  -D, --show-depends       print what loading takes, loaded or not
+  -D, --show-depends       print what loading it takes, whether loaded or not
   -c, --show-config        print the configuration and the index
       --show-exports, --show-modversions, --dump-modversions
       --check              say what the kernel would refuse or let pass; load nothing
       --why                say why a module cannot be unloaded
 
-  -n, --dry-run, --show    do everything but loading and unloading
+  -n, --dry-run, --show    do everything except loading and unloading
   -C, --config PATH        read this file or folder instead of modprobe.d; may be repeated
-  -d, --dirname DIR        root of lib/modules
+  -d, --dirname DIR        the root that holds lib/modules
   -S, --set-version VERSION
-      --json               the result as one JSON object
+      --json               print the result as one JSON object
   -s, --syslog  -q, --quiet  -v, --verbose  -V, --version  -h, --help
 
-As with kmod, which may surprise:
-  - blacklist keeps aliases from loading a module, not its own name (see -b), nor modules
-    that need it. A line "forbid NAME" does; kmod does not know it.
-  - an install rule does not count for a module that has a softdep line, too.
-  - -d moves lib/modules only: modprobe.d is that of this machine (see -C).
-  - -n is silent without -v. -r unloads what the module needed as well, and -R prints a
+As with kmod, surprising though it may be:
+  - blacklist keeps aliases from loading a module, but neither its own name (see -b) nor
+    modules that need it. A line "forbid NAME" keeps all of them; kmod does not have it.
+  - An install rule is ignored for a module that also has a softdep line.
+  - -d moves only lib/modules: modprobe.d is that of this machine (see -C).
+  - -n is silent without -v. -r also unloads what the module needed, and -R prints a
     module once for each alias that matches.
-  - A module that is built in is loaded with success, and cannot be unloaded.
+  - Loading a module that is built in succeeds; unloading it fails.
 `
 
 func modprobeOptions() []option {
-	return []option{{'a', "all", false}, {'r', "remove", false}, {0, "remove-holders|remove-dependencies", false},
+	return []option{
+		{'a', "all", false}, {'r', "remove", false}, {0, "remove-holders|remove-dependencies", false},
 		{'w', "wait", true}, {0, "first-time", false}, {'i', "ignore-install|ignore-remove", false},
-		{'b', "use-blacklist", false}, {'f', "force", false}, {0, "force-vermagic", false}, {0, "force-modversion", false},
-		{0, "first-softdep", false}, {'R', "resolve-alias", false}, {'D', "show-depends", false},
-		{'c', "show-config|showconfig", false},
+		{'b', "use-blacklist", false}, {'f', "force", false}, {0, "force-vermagic", false},
+		{0, "force-modversion", false}, {0, "first-softdep", false}, {'R', "resolve-alias", false},
+		{'D', "show-depends", false}, {'c', "show-config|showconfig", false},
 		{0, "show-modversions|dump-modversions", false}, {0, "show-exports", false},
 		{0, "check", false}, {0, "why", false},
 		{'n', "dry-run|show", false}, {'C', "config", true}, {'d', "dirname", true}, {'S', "set-version", true},
-		{0, "json", false}, {0, "run-install", false}, {'s', "syslog", false}, {'q', "quiet", false}, {'v', "verbose", false},
-		{'V', "version", false}, {'h', "help", false}, reportOption}
+		{0, "json", false}, {0, "run-install", false}, {'s', "syslog", false}, {'q', "quiet", false},
+		{'v', "verbose", false}, {'V', "version", false}, {'h', "help", false}, reportOption,
+	}
 }
 
 func (c *command) modprobe(args []string) int {
-	// The words of the environment come first, as if they stood on the line.
+	// The words of the environment come first, as if typed on the command line.
 	p, err := parseArgs(append(splitOptions(os.Getenv("MODPROBE_OPTIONS")), args...), modprobeOptions())
 	if err != nil {
 		return c.badArgs(err)
@@ -134,12 +136,14 @@ func (c *command) begin(p parsed) (finish func(), err error) {
 	}, nil
 }
 
-// configure gives a tree the configuration of this machine, or what -C names,
-// and tells of lines that do not count.
+// configure gives a tree the configuration of this machine, or what -C names, and warns about
+// bad lines.
 func (c *command) configure(tree *kmod.Tree, p parsed) error {
 	tree.ConfigPaths = p.repeated["config"]
 	if tree.ConfigPaths == nil {
-		tree.ConfigPaths = []string{"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d"}
+		tree.ConfigPaths = []string{
+			"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d",
+		}
 	}
 	cfg, err := tree.Config()
 	if err != nil {
@@ -180,7 +184,7 @@ func (c *command) modprobeAll(tree *kmod.Tree, p parsed) int {
 	return status
 }
 
-// treeOf is the tree that two options choose, by default the running kernel's.
+// treeOf is the tree that two options select, by default the running kernel's.
 func treeOf(p parsed, root, release string) (*kmod.Tree, error) {
 	t, err := kmod.Running()
 	if err != nil {
@@ -199,11 +203,12 @@ func treeOf(p parsed, root, release string) (*kmod.Tree, error) {
 	return t, nil
 }
 
-// joinParams quotes values with spaces as the kernel's parser wants them.
+// joinParams quotes values with spaces as the kernel's parser expects.
 func joinParams(args []string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
-		if key, value, ok := strings.Cut(a, "="); ok && strings.ContainsAny(value, " \t") && !strings.ContainsAny(value, `"'`) {
+		key, value, ok := strings.Cut(a, "=")
+		if ok && strings.ContainsAny(value, " \t") && !strings.ContainsAny(value, `"'`) {
 			a = key + `="` + value + `"`
 		}
 		quoted[i] = a
@@ -212,15 +217,10 @@ func joinParams(args []string) string {
 }
 
 func (c *command) load(tree *kmod.Tree, name, params string, p parsed) error {
-	o := kmod.ProbeOptions{Params: params, UseBlacklist: p.has("use-blacklist"), FirstTime: p.has("first-time"),
-		IgnoreCommands: p.has("ignore-install"), FirstSoftdep: p.has("first-softdep"), ShowAll: p.has("show-depends")}
+	o := kmod.LoadOptions{Params: params, Flags: forceFlags(p), UseBlacklist: p.has("use-blacklist"),
+		FirstTime: p.has("first-time"), IgnoreCommands: p.has("ignore-install"),
+		FirstSoftdep: p.has("first-softdep"), ShowAll: p.has("show-depends")}
 	o.DryRun = o.ShowAll || p.has("dry-run")
-	if p.has("force") || p.has("force-vermagic") {
-		o.Flags |= kmod.IgnoreVermagic
-	}
-	if p.has("force") || p.has("force-modversion") {
-		o.Flags |= kmod.IgnoreModversions
-	}
 	if rulesCount(p) {
 		o.Command = func(s kmod.Step) error { return c.runInstall(s, p) }
 	}
@@ -234,40 +234,14 @@ func (c *command) load(tree *kmod.Tree, name, params string, p parsed) error {
 			fmt.Fprint(c.stdout, stepLine(s))
 		}
 	}
-	done, err := c.probe(tree, name, o)
-	c.report.load(done)
-	for _, m := range done {
-		for _, w := range m.Warnings {
-			c.say("WARNING", "%s", w)
-		}
-	}
+	o.Warn = func(w error) { c.say("WARNING", "%v", w) }
+	done, err := tree.Load(name, o)
+	c.loaded(done)
 	return err
 }
 
-// probe takes a name with a / for a file where there is one.
-func (c *command) probe(tree *kmod.Tree, name string, o kmod.ProbeOptions) ([]*kmod.Loaded, error) {
-	if !isFile(name) {
-		return tree.Probe(name, o)
-	}
-	done, plan, err := tree.ProbeFile(name, o)
-	if plan != nil {
-		for _, w := range plan.Warnings {
-			c.say("WARNING", "%v", w)
-		}
-	}
-	return done, err
-}
-
-func isFile(name string) bool {
-	if !strings.Contains(name, "/") {
-		return false
-	}
-	st, err := os.Stat(name)
-	return err == nil && !st.IsDir()
-}
-
-// stepLine is a step as modprobe -v and -D print it, a space before the end
-// where there are no parameters; nothing for a name with nothing behind it.
+// stepLine is a step as modprobe -v and -D print it, with a trailing space if there are no
+// parameters; empty for a name that leads to nothing.
 func stepLine(s kmod.Step) string {
 	switch {
 	case s.Command != "":
@@ -281,7 +255,7 @@ func stepLine(s kmod.Step) string {
 }
 
 func (c *command) unload(tree *kmod.Tree, name string, p parsed) error {
-	o := kmod.UnloadOptions{Holders: p.has("remove-holders"), Force: p.has("force"), FirstTime: p.has("first-time"),
+	o := kmod.RemoveOptions{Holders: p.has("remove-holders"), Force: p.has("force"), FirstTime: p.has("first-time"),
 		IgnoreCommands: p.has("ignore-install"), FirstSoftdep: p.has("first-softdep"), ShowAll: p.has("show-depends")}
 	o.DryRun = o.ShowAll || p.has("dry-run")
 	if msec, err := strconv.Atoi(p.flags["wait"]); err == nil {
@@ -300,7 +274,7 @@ func (c *command) unload(tree *kmod.Tree, name string, p parsed) error {
 			fmt.Fprintf(c.stdout, "rmmod %s\n", name)
 		}
 	}
-	done, err := tree.Unload(name, o)
+	done, err := tree.Remove(name, o)
 	c.report.Removed = append(c.report.Removed, done...)
 	return err
 }

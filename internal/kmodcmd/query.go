@@ -77,7 +77,7 @@ func printRules(w io.Writer, verb string, rules []kmod.Rule) {
 	}
 }
 
-// softdepText leaves the blank before "post:" out, as kmod 30 does.
+// softdepText omits the blank before "post:", as kmod 30 does.
 func softdepText(d kmod.Softdep) string {
 	var b strings.Builder
 	if len(d.Pre) > 0 {
@@ -89,8 +89,7 @@ func softdepText(d kmod.Softdep) string {
 	return b.String()
 }
 
-// showSymbols prints a file's exported symbols, or those that it needs, with
-// their versions.
+// showSymbols prints the symbols that a file exports or needs, with their versions.
 func (c *command) showSymbols(path string, exports bool) int {
 	data, err := kmod.ReadModule(path)
 	if err != nil {

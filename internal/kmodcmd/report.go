@@ -13,13 +13,13 @@ import (
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// Report is what modprobe, insmod and rmmod write as one JSON object, to stdout
-// with --json, and to the descriptor that --report-fd names, so that the process
-// which started them gets typed errors. It is written at the end, also after a failure.
+// Report is what modprobe, insmod and rmmod write as one JSON object, to stdout with --json,
+// and to the file descriptor of --report-fd, so that the process that started them gets typed
+// errors. It is written at the end, even after a failure.
 type Report struct {
 	Loaded      []LoadedModule   `json:"loaded"`
 	Removed     []string         `json:"removed"`
-	Steps       []Step           `json:"steps,omitempty"`        // of loading, in order; with -n and -D nothing of it was done
+	Steps       []Step           `json:"steps,omitempty"`        // of loading, in order; only planned with -n and -D
 	RemoveSteps []RemoveStep     `json:"remove_steps,omitempty"` // of unloading
 	Resolved    []ResolvedModule `json:"resolved,omitempty"`     // modprobe -R
 	Config      *Config          `json:"config,omitempty"`       // modprobe -c
@@ -42,7 +42,7 @@ type Step struct {
 	Name    string `json:"name"`
 	Path    string `json:"path,omitempty"`
 	Params  string `json:"params,omitempty"`
-	Command string `json:"command,omitempty"` // an install rule in the place of loading
+	Command string `json:"command,omitempty"` // an install rule, run instead of loading
 	Builtin bool   `json:"builtin,omitempty"`
 	Soft    bool   `json:"soft,omitempty"` // may fail
 }
@@ -124,14 +124,14 @@ func (r *Report) fail(err error) {
 
 var reportOption = option{0, "report-fd", true} // not in the help: for our own agent
 
-// openReport takes the descriptor over; nil where none was asked for.
+// openReport takes over the descriptor; nil if no report was asked for.
 func openReport(p parsed) (*os.File, error) {
 	if !p.has("report-fd") {
 		return nil, nil
 	}
 	fd, err := strconv.Atoi(p.flags["report-fd"])
 	if err != nil || fd < 3 {
-		return nil, fmt.Errorf("option --report-fd needs a descriptor from 3 on")
+		return nil, fmt.Errorf("option --report-fd needs a file descriptor of 3 or higher")
 	}
 	return os.NewFile(uintptr(fd), "report"), nil
 }
@@ -146,7 +146,7 @@ func (c *command) writeReport(f *os.File) {
 	}
 }
 
-// writeJSON is the report for people's programs.
+// writeJSON writes the report for --json.
 func (c *command) writeJSON(w io.Writer) {
 	c.report.fill()
 	if err := printJSON(w, c.report); err != nil {
@@ -161,7 +161,7 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// fill makes lists of what programs may go through without a look.
+// fill makes empty lists of nil ones, which JSON would have as null.
 func (r *Report) fill() {
 	if r.Loaded == nil {
 		r.Loaded = []LoadedModule{}
@@ -181,19 +181,22 @@ type Config struct {
 	Options   []Rule   `json:"options"`
 	Softdeps  []Rule   `json:"softdeps"` // of modprobe.d, then of the modules
 	Weakdeps  []Rule   `json:"weakdeps"`
-	Problems  []string `json:"problems"` // lines that do not count, and why
+	Problems  []string `json:"problems"` // bad lines, and why
 }
 
-// Rule is a line about one module, or modules whose names match.
+// Rule is a line about one module, or about all whose names match.
 type Rule struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
 }
 
 func newConfig(cfg *kmod.Config, fromModules []kmod.Rule) *Config {
-	out := &Config{Blacklist: append([]string{}, cfg.Blacklist...), Forbid: append([]string{}, cfg.Forbidden...), Install: rules(cfg.Install),
-		Remove: rules(cfg.Remove), Options: rules(cfg.Options), Softdeps: append(rules(cfg.Softdeps), rules(fromModules)...), Weakdeps: rules(cfg.Weakdeps),
-		Aliases: []Rule{}, Problems: []string{}}
+	out := &Config{
+		Blacklist: append([]string{}, cfg.Blacklist...), Forbid: append([]string{}, cfg.Forbidden...),
+		Install: rules(cfg.Install), Remove: rules(cfg.Remove), Options: rules(cfg.Options),
+		Softdeps: append(rules(cfg.Softdeps), rules(fromModules)...), Weakdeps: rules(cfg.Weakdeps),
+		Aliases: []Rule{}, Problems: []string{},
+	}
 	for _, a := range cfg.Aliases {
 		out.Aliases = append(out.Aliases, Rule{a.Pattern, a.Module})
 	}

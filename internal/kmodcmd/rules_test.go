@@ -110,7 +110,7 @@ func TestForbid(t *testing.T) {
 	conf := filepath.Join(t.TempDir(), "x.conf")
 	writeFile(t, conf, "forbid ba*\n")
 	_, errs, status := run(t, root, "modprobe", "-C", conf, "-d", root, "-S", kmodtest.Release, "-D", "lab_user")
-	if status != 1 || !strings.Contains(errs, "module lab_user needs base, which a forbid line of modprobe.d forbids") {
+	if status != 1 || !strings.Contains(errs, "module lab_user needs base, which a forbid line in modprobe.d forbids") {
 		t.Errorf("%d %s", status, errs)
 	}
 }

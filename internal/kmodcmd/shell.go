@@ -27,10 +27,10 @@ func (e *RuleError) Error() string {
 // Unwrap gives the errno that kmod's commands report for it.
 func (e *RuleError) Unwrap() error { return syscall.EINVAL }
 
-// rulesCount: in a VM of kmodlab's the program is /init, and the kernel's helper
-// there loads what it is asked for: a rule that was copied from a machine is not
-// to keep a module under test from loading. The guest's command line can ask for
-// the rules (kmodlab.install), and so can a flag.
+// rulesCount reports whether install and remove rules apply. In a VM of kmodlab, where the
+// program is /init, they do not: a rule copied from some machine must not keep a module under
+// test from loading. The guest's command line can enable them (kmodlab.install), and so can a
+// flag.
 func rulesCount(p parsed) bool {
 	if p.has("run-install") {
 		return true
@@ -43,7 +43,7 @@ func rulesCount(p parsed) bool {
 }
 
 func (c *command) runInstall(s kmod.Step, p parsed) error {
-	// kmod puts the parameters in as they are, too.
+	// Like kmod, it inserts the parameters unquoted.
 	return c.shell("install", s.Name, strings.ReplaceAll(s.Command, "$CMDLINE_OPTS", s.Params), s.Command, p)
 }
 
@@ -51,8 +51,8 @@ func (c *command) runRemove(name, cmd string, p parsed) error {
 	return c.shell("remove", name, cmd, cmd, p)
 }
 
-// shell runs a rule's command as kmod does: by /bin/sh, with the module's name
-// and our own options in the environment, for the modprobe that it may call.
+// shell runs a rule's command as kmod does: with /bin/sh, and with the module's name and our
+// own options in the environment, for a modprobe that it may call.
 func (c *command) shell(verb, name, line, written string, p parsed) error {
 	env := slices.DeleteFunc(os.Environ(), func(s string) bool {
 		return strings.HasPrefix(s, "MODPROBE_MODULE=") || strings.HasPrefix(s, "MODPROBE_OPTIONS=")
@@ -61,7 +61,8 @@ func (c *command) shell(verb, name, line, written string, p parsed) error {
 	if options := passedOn(p); options != "" {
 		env = append(env, "MODPROBE_OPTIONS="+options)
 	}
-	process, err := os.StartProcess("/bin/sh", []string{"sh", "-c", line}, &os.ProcAttr{Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+	attr := &os.ProcAttr{Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}}
+	process, err := os.StartProcess("/bin/sh", []string{"sh", "-c", line}, attr)
 	if err != nil {
 		return fmt.Errorf("run the %s command for %s: %w", verb, name, err)
 	}
@@ -79,8 +80,8 @@ func (c *command) shell(verb, name, line, written string, p parsed) error {
 	return &RuleError{Verb: verb, Command: written, Module: name, Status: status}
 }
 
-// passedOn are the options that count for a modprobe in a rule's command, too;
-// kmod leaves -d and -S out.
+// passedOn are the options that also apply to a modprobe in a rule's command; like kmod,
+// without -d and -S.
 func passedOn(p parsed) string {
 	var words []string
 	for _, path := range p.repeated["config"] {
@@ -98,8 +99,8 @@ func passedOn(p parsed) string {
 	return strings.Join(words, " ")
 }
 
-// syslogWriter sends lines to the machine's log instead of stderr. Where there
-// is none they are lost, as with syslog(3).
+// syslogWriter sends lines to the system log instead of stderr. Without one they are lost, as
+// with syslog(3).
 type syslogWriter struct{ name string }
 
 func (w *syslogWriter) Write(line []byte) (int, error) {
@@ -110,7 +111,8 @@ func (w *syslogWriter) Write(line []byte) (int, error) {
 	}
 	defer unix.Close(fd)
 	if unix.Connect(fd, &unix.SockaddrUnix{Name: "/dev/log"}) == nil {
-		_, _ = fmt.Fprintf(fdWriter(fd), "<%d>%s[%d]: %s", daemonNotice, w.name, os.Getpid(), strings.TrimPrefix(string(line), w.name+": "))
+		text := strings.TrimPrefix(string(line), w.name+": ")
+		_, _ = fmt.Fprintf(fdWriter(fd), "<%d>%s[%d]: %s", daemonNotice, w.name, os.Getpid(), text)
 	}
 	return len(line), nil
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/prepare"
-	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/kmod/depmod"
 )
 
 // treeFiles are the lists beside a kernel's modules that depmod and modprobe read
@@ -71,7 +71,7 @@ func guestIndex(release string, files []boot.File) ([]boot.File, error) {
 			return nil, fmt.Errorf("index the guest's modules: %w", err)
 		}
 	}
-	made, err := kmod.Index(kmod.IndexOptions{Root: root, Release: release})
+	made, err := depmod.Index(depmod.Options{Root: root, Release: release})
 	if err != nil {
 		return nil, fmt.Errorf("index the guest's modules: %w", err)
 	}

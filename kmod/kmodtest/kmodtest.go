@@ -232,7 +232,8 @@ func (w *writer) header(headSize, shoff uint64, entSize uint16) []byte {
 	w.word(&b, 0)
 	w.word(&b, shoff)
 	binary.Write(&b, w.order, uint32(0))
-	binary.Write(&b, w.order, []uint16{uint16(headSize), 0, 0, entSize, uint16(len(w.sections)), uint16(len(w.sections) - 1)})
+	n := uint16(len(w.sections))
+	binary.Write(&b, w.order, []uint16{uint16(headSize), 0, 0, entSize, n, n - 1})
 	return b.Bytes()
 }
 

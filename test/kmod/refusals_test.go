@@ -212,7 +212,7 @@ func (m *kmodMachine) foresee(t *testing.T, r *refusal) {
 	file := filepath.Join(dir, r.moduleName()+".ko")
 	writeTestFile(t, file, r.bytes(t, m.Kmod))
 	tree := &kmod.Tree{Root: m.Kernel.Root, Release: m.Kernel.Release, ConfigPaths: []string{}}
-	pre, err := tree.Preflight(file, r.args, kmod.ProbeOptions{})
+	pre, err := tree.Preflight(file, kmod.LoadOptions{Params: r.args})
 	if err == nil {
 		err = pre.Err()
 	}

@@ -61,8 +61,13 @@ var rooms = []room{
 	{"tracer/event", "the records: layout, decode (pure)", nil, []never{noPrograms, noNet, noTracing}},
 	{"tracer/symbols", "kallsyms and .ko symbol tables: address to place (pure)", []string{"tracer/event"}, []never{noPrograms, noNet, noTracing}},
 	{"tracer/timeline", "events to lives: Thread, Request, Signal, Load (pure)", []string{"tracer/event"}, []never{noPrograms, noNet, noTracing}},
-	{"kmod", "module files, index (depmod), resolve, load, unload", nil, []never{{"os/exec", "install and remove commands are for the caller to run"}}},
-	{"kmod/kmodtest", "small module files and trees for tests", nil, []never{noPrograms}},
+	{"kmod", "module files, reading the index, resolve, plan, load, remove; all but the last two on any system", []string{
+		"kmod/internal/ko", "kmod/internal/trie"}, []never{{"os/exec", "install and remove commands are for the caller to run"}, noNet}},
+	{"kmod/depmod", "writes the index of a module tree", []string{"kmod", "kmod/internal/ko", "kmod/internal/trie"}, []never{noPrograms, noNet}},
+	{"kmod/internal/ko", "bytes of module files: compression, ELF, symbols (pure)", []string{"internal/xz"}, []never{noPrograms, noNet}},
+	{"kmod/internal/trie", "the format of the binary index files, and writing it (pure)", nil, []never{noPrograms, noNet}},
+	{"kmod/kmodtest", "small module files and trees for tests", []string{"internal/testlab/needs"}, nil},
+	{"internal/xz", ".xz files to plain bytes (pure)", nil, []never{noPrograms, noNet}},
 	{"result", "Result, Verdict, Phase, Crash: plain data (pure)", nil, []never{noPrograms, noNet, noFiles, noTracing}},
 	{"internal/lazyregexp", "regular expressions that are compiled when first used: a modprobe must not wait for them", nil, []never{noFiles, noNet}},
 	{"internal/filelock", "one holder at a time of a file's lock, in all processes", nil, []never{noPrograms, noNet}},
@@ -73,7 +78,7 @@ var rooms = []room{
 	{"internal/vm/cpio", "writes initramfs archives", nil, nil},
 	{"internal/wire", "host↔guest messages and framing (pure)", nil, []never{noPrograms, noNet}},
 	{"internal/boot", "a kernel with our agent as PID 1: initramfs, ports, first message",
-		[]string{"internal/kernel", "internal/vm", "internal/vm/cpio", "internal/wire", "kmod"}, []never{noTracer, noGuest}},
+		[]string{"internal/kernel", "internal/vm", "internal/vm/cpio", "internal/wire", "kmod", "kmod/depmod"}, []never{noTracer, noGuest}},
 	{"internal/snapshot", "snapshots of guests on the disk: made once, checked, bounded", []string{"internal/filelock", "internal/boot"}, []never{
 		noTracer, noGuest, {"internal/kbuild", "builds use it"}}},
 	{"internal/kbuild", "runs the kernel's build system in a VM or a sandbox; caches by content", []string{
@@ -82,7 +87,7 @@ var rooms = []room{
 	{"internal/guest", "the agent: mount, serve the host's requests, load, trace", []string{"internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event"}, []never{
 		{"internal/vm", "host and guest share internal/wire alone"}, {"internal/kernel", "the host fetches kernels"},
 		{"internal/kbuild", "the host says what to build"}, {"internal/report", "guest cycles are dear: the host renders"}}},
-	{"internal/kmodcmd", "modprobe, lsmod, modinfo, depmod, insmod, rmmod as functions", []string{"kmod"}, []never{{"os/exec", "it starts nothing but what modprobe.d names, by system call"}}},
+	{"internal/kmodcmd", "modprobe, lsmod, modinfo, depmod, insmod, rmmod as functions", []string{"kmod", "kmod/depmod"}, []never{{"os/exec", "it starts nothing but what modprobe.d names, by system call"}}},
 	{"internal/oops", "console bytes to result.Crash (pure)", []string{"result", "internal/lazyregexp"}, []never{noMachine, noPrograms}},
 	{"internal/srcline", "a .ko's DWARF: place in a module to file and line (pure)", []string{"internal/lazyregexp"}, []never{noPrograms, noNet}},
 	{"internal/hang", "tasks' stacks to who waits for what, or spins where (pure)", []string{"internal/lazyregexp", "result"}, []never{noWire, noMachine, noPrograms}},
@@ -93,7 +98,7 @@ var rooms = []room{
 		"tracer/symbols"}, []never{noTracer, noGuest, {"internal/lab", "nothing is booted yet, but by a build"}, noVerdict}},
 	{"internal/lab", "a machine that is ready: booted, restored or this one; tracer attached, search for leaks armed", []string{
 		"internal/boot", "internal/evidence", "internal/leaks", "internal/live", "internal/notify", "internal/oops", "internal/prepare", "internal/snapshot",
-		"internal/srcline", "internal/vm", "internal/wire", "kmod", "result", "tracer/event", "tracer/symbols"}, []never{
+		"internal/srcline", "internal/vm", "internal/wire", "kmod", "kmod/depmod", "result", "tracer/event", "tracer/symbols"}, []never{
 		noTracer, noGuest, {"internal/session", "a session works on a lab"}, noVerdict}},
 	{"internal/session", "a script or a trace on a lab; gathers the evidence; one classify() turns errors into failures", []string{
 		"internal/boot", "internal/evidence", "internal/hang", "internal/kmodcmd", "internal/lab", "internal/lazyregexp", "internal/leaks", "internal/notify",

@@ -25,7 +25,7 @@ const (
 )
 
 // tooLarge are packages above maxShare that are to be taken apart.
-var tooLarge = []string{"kmod"}
+var tooLarge []string
 
 // tooLong are functions above maxFunctionLines that are to be taken apart.
 var tooLong = []string{"TestTrieLikeText"}

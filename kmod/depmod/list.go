@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"bytes"
@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
 // listFiles takes the modules of Files, and no others.
@@ -24,12 +27,12 @@ func (x *indexer) listFiles() error {
 		if _, err := os.Stat(path); err != nil {
 			return err
 		}
-		m := &indexed{name: CanonicalName(path), path: path, rel: path}
+		m := &indexed{name: kmod.CanonicalName(path), path: path, rel: path}
 		if rest, ok := strings.CutPrefix(filepath.Clean(path), x.dir+"/"); ok {
 			m.rel = rest
 		}
 		if old, ok := byName[m.name]; ok {
-			return fmt.Errorf("%s and %s are both module %s: %w", old, path, m.name, ErrDuplicate)
+			return fmt.Errorf("%s and %s are both module %s: %w", old, path, m.name, kmod.ErrDuplicate)
 		}
 		byName[m.name] = path
 		x.mods = append(x.mods, m)
@@ -37,8 +40,8 @@ func (x *indexer) listFiles() error {
 	return nil
 }
 
-// listTree finds the tree's modules and those of external folders. Of those
-// with one name one counts.
+// listTree finds the tree's modules and those of external folders. Of several with one name
+// it keeps one.
 func (x *indexer) listTree() error {
 	w := treeWalk{x: x, byName: map[string]*indexed{}}
 	if err := w.walk(x.dir, ""); err != nil {
@@ -52,13 +55,12 @@ func (x *indexer) listTree() error {
 	return nil
 }
 
-// treeWalk searches as depmod does: it follows links to folders, which
-// filepath.WalkDir does not, takes files in the order in which the folder has
-// them, and enters nothing that is called build or source.
+// treeWalk searches as depmod does: it follows links to folders, which filepath.WalkDir does
+// not, takes files in the order of the folder, and does not enter build or source.
 type treeWalk struct {
 	x      *indexer
 	byName map[string]*indexed
-	above  []fs.FileInfo // the folders that lead to the present one
+	above  []fs.FileInfo // the folders above the current one
 }
 
 func (w *treeWalk) walk(dir, rel string) error {
@@ -73,7 +75,7 @@ func (w *treeWalk) walk(dir, rel string) error {
 		kind, err := entryType(e, path)
 		switch {
 		case err != nil:
-			if isModuleFile(name) {
+			if ko.IsModuleName(name) {
 				w.x.problem(true, path, err, "%s: %s", path, plainError(err))
 			}
 		case kind.IsDir():
@@ -83,9 +85,9 @@ func (w *treeWalk) walk(dir, rel string) error {
 			if err := w.walk(path, sub+"/"); err != nil {
 				w.x.problem(true, path, err, "could not open directory %s: %s", path, plainError(err))
 			}
-		case !isModuleFile(name):
+		case !ko.IsModuleName(name):
 		case !kind.IsRegular():
-			w.x.problem(true, path, nil, "unsupported file type %s: %s", path, fileKind(kind))
+			w.x.problem(true, path, nil, "unsupported file type %s: %s", path, ko.FileKind(kind))
 		default:
 			w.add(path, sub)
 		}
@@ -93,7 +95,7 @@ func (w *treeWalk) walk(dir, rel string) error {
 	return nil
 }
 
-// enter lists a folder; again is true for one that leads to itself, through a link.
+// enter lists a folder; again is true for one that a link leads back to.
 func (w *treeWalk) enter(dir string) (entries []fs.DirEntry, again bool, err error) {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -116,7 +118,7 @@ func (w *treeWalk) enter(dir string) (entries []fs.DirEntry, again bool, err err
 	return entries, false, err
 }
 
-// entryType is the type of what e leads to.
+// entryType is the type of an entry, for a link that of its target.
 func entryType(e fs.DirEntry, path string) (fs.FileMode, error) {
 	if e.Type()&fs.ModeSymlink == 0 {
 		return e.Type(), nil
@@ -141,30 +143,15 @@ func (w *treeWalk) add(path, rel string) {
 	w.x.mods = append(w.x.mods, m)
 }
 
-// moduleName is CanonicalName for what is known to be a file.
+// moduleName is CanonicalName for a slash-separated path of a file.
 func moduleName(path string) string {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	name, _, _ = strings.Cut(name, ".")
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// packedSuffixes are the names' ends of compressed modules.
-var packedSuffixes = [...]string{".gz", ".xz", ".zst"}
-
-func isModuleFile(name string) bool { return strings.HasSuffix(plainPath(name), ".ko") }
-
-// plainPath drops the suffix of a compressed module.
-func plainPath(path string) string {
-	for _, suffix := range packedSuffixes {
-		if plain, ok := strings.CutSuffix(path, suffix); ok && strings.HasSuffix(plain, ".ko") {
-			return plain
-		}
-	}
-	return path
-}
-
-// plainError is the error without the path that the text around it names, in
-// the C library's words where it is an errno's.
+// plainError is the error without the path, which the text around it names; an errno is in
+// the C library's words.
 func plainError(err error) string {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
@@ -176,10 +163,9 @@ func plainError(err error) string {
 	return text
 }
 
-// sortByOrder moves the modules that modules.order names to the front, in its
-// order. A module that it names twice stands where it is named first, with kmod
-// before 34 where it is named last. A file whose last line has no end counts for
-// nothing: it was cut.
+// sortByOrder moves the modules that modules.order names to the front, in its order. A
+// module that it names twice counts where it is named first; before kmod 34, last. A file
+// whose last line has no newline is truncated, and ignored.
 func (x *indexer) sortByOrder() error {
 	defer func() {
 		for i, m := range x.mods {
@@ -202,7 +188,7 @@ func (x *indexer) sortByOrder() error {
 	}
 	byPath := make(map[string]*indexed, len(x.mods))
 	for _, m := range x.mods {
-		byPath[plainPath(m.rel)] = m
+		byPath[ko.PlainName(m.rel)] = m
 		m.order = n + 1
 	}
 	at := 0

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+// Package xz decompresses .xz files, of which kernel modules are often made. It
+// is our own because depmod of a tree of .ko.xz spends nearly all its time here,
+// and the Go libraries take more than twice as long.
+package xz
 
 import (
 	"bytes"
@@ -13,15 +16,19 @@ import (
 	"io"
 )
 
-var errXZ = errors.New("the data contradicts itself")
+// ErrTooLarge says that more would come out than the caller allows.
+var ErrTooLarge = errors.New("unpacked data is too large")
 
-// unpackXZ decompresses an .xz file that is whole in memory, of one or more
-// streams and blocks of LZMA2. How much comes out is known before anything is
-// allocated: beyond limit it is refused.
-func unpackXZ(data []byte, limit int64) ([]byte, error) { return new(lzma).unpack(data, limit) }
+var errDamaged = errors.New("the data contradicts itself")
 
-// unpack is unpackXZ into memory that the next call uses again.
-func (d *lzma) unpack(data []byte, limit int64) ([]byte, error) {
+// maxDict is the dictionary of xz -9; kbuild uses 1 MiB.
+const maxDict = 64 << 20
+
+// Unpack decompresses an .xz file that is whole in memory: one or more streams of
+// LZMA2 blocks. The headers say how much comes out, so a file that exceeds limit
+// bytes is refused with ErrTooLarge before anything is allocated. The result is
+// valid until the next call, which reuses the memory.
+func (d *Decoder) Unpack(data []byte, limit int64) ([]byte, error) {
 	blocks, err := xzBlocks(data)
 	if err != nil {
 		return nil, err
@@ -29,7 +36,7 @@ func (d *lzma) unpack(data []byte, limit int64) ([]byte, error) {
 	total := int64(0)
 	for _, b := range blocks {
 		if total += b.size; total > limit {
-			return nil, fmt.Errorf("more than %d MiB: %w", limit>>20, ErrTooLarge)
+			return nil, fmt.Errorf("more than %d bytes: %w", limit, ErrTooLarge)
 		}
 	}
 	if size := int(total) + lzmaSlack; size <= cap(d.out) {
@@ -53,7 +60,7 @@ type xzBlock struct {
 	check      int   // kind of check behind it
 }
 
-// The kinds of checks that xz writes; others are passed over.
+// The kinds of checks that xz writes; others are not verified.
 const (
 	xzCRC32  = 1
 	xzCRC64  = 4
@@ -98,7 +105,7 @@ func xzStream(data []byte, blocks *[]xzBlock) (n, end int, err error) {
 	flags := data[6:8]
 	if string(data[:6]) != "\xfd7zXZ\x00" || flags[0] != 0 || flags[1] > 15 ||
 		crc32.ChecksumIEEE(flags) != binary.LittleEndian.Uint32(data[8:]) {
-		return 0, 0, errXZ
+		return 0, 0, errDamaged
 	}
 	check := int(flags[1])
 	for pos := xzHeader; ; n++ {
@@ -126,9 +133,9 @@ func xzBlockAt(data []byte, pos, check int) (xzBlock, error) {
 	}
 	h := data[pos : pos+head]
 	if crc32.ChecksumIEEE(h[:head-4]) != binary.LittleEndian.Uint32(h[head-4:]) {
-		return xzBlock{}, errXZ
+		return xzBlock{}, errDamaged
 	}
-	if err := checkXZFilter(h[:head-4]); err != nil {
+	if err := checkFilter(h[:head-4]); err != nil {
 		return xzBlock{}, err
 	}
 	b := xzBlock{start: pos + head, check: check}
@@ -140,9 +147,9 @@ func xzBlockAt(data []byte, pos, check int) (xzBlock, error) {
 	return b, err
 }
 
-// checkXZFilter wants LZMA2 alone, with a dictionary that xz -9 would use or a
-// smaller one; kbuild uses 1 MiB, and no filters.
-func checkXZFilter(h []byte) error {
+// checkFilter accepts LZMA2 alone, with a dictionary no larger than that of xz -9.
+// kbuild uses no other filter.
+func checkFilter(h []byte) error {
 	flags, p := h[1], h[2:]
 	var v uint64
 	for _, bit := range []byte{0x40, 0x80} { // packed and plain size, when there
@@ -164,8 +171,8 @@ func checkXZFilter(h []byte) error {
 			return fmt.Errorf("filter %#x is not supported, only lzma2", id)
 		}
 		bits := uint64(p[0] & 63)
-		if bits > 40 || (2|bits&1)<<(bits/2+11) > maxXZDict {
-			return fmt.Errorf("dictionary is larger than %d MiB", maxXZDict>>20)
+		if bits > 40 || (2|bits&1)<<(bits/2+11) > maxDict {
+			return fmt.Errorf("dictionary is larger than %d MiB", maxDict>>20)
 		}
 		p = p[v:]
 	}
@@ -187,7 +194,7 @@ type lzma2Chunk struct {
 	packed, size int
 }
 
-// lzma2At reads the chunk header at pos; that of the end has no size.
+// lzma2At reads the chunk header at pos; the end marker has size 0.
 func lzma2At(data []byte, pos int) (c lzma2Chunk, ok bool) {
 	if pos >= len(data) {
 		return c, false
@@ -231,9 +238,9 @@ func lzma2Sizes(data []byte, pos int) (end int, size int64, err error) {
 }
 
 // block decodes one block's chunks, and checks what came out.
-func (d *lzma) block(data []byte, b xzBlock) error {
+func (d *Decoder) block(data []byte, b xzBlock) error {
 	start := d.pos
-	fresh, ready := false, false // the dictionary was begun, the properties are set
+	fresh, ready := false, false // whether a dictionary was begun, and properties were set
 	for pos := b.start; ; {
 		c, ok := lzma2At(data, pos)
 		if !ok {
@@ -249,20 +256,20 @@ func (d *lzma) block(data []byte, b xzBlock) error {
 			ready = d.setProps(data[pos+5])
 		}
 		if !fresh || c.control >= 0x80 && !ready {
-			return errXZ
+			return errDamaged
 		}
 		if c.control >= 0xa0 {
 			d.resetState()
 		}
 		if pos += c.head; !d.oneChunk(data[pos:], c) {
-			return errXZ
+			return errDamaged
 		}
 		pos += c.packed
 	}
-	return checkXZSum(b, data[(b.end+3)&^3:], d.out[start:d.pos])
+	return checkSum(b, data[(b.end+3)&^3:], d.out[start:d.pos])
 }
 
-func (d *lzma) oneChunk(in []byte, c lzma2Chunk) bool {
+func (d *Decoder) oneChunk(in []byte, c lzma2Chunk) bool {
 	if c.control < 0x80 {
 		d.pos += copy(d.out[d.pos:], in[:c.size])
 		return true
@@ -273,7 +280,7 @@ func (d *lzma) oneChunk(in []byte, c lzma2Chunk) bool {
 	return d.chunk(in, c.packed, c.size)
 }
 
-func checkXZSum(b xzBlock, sum, plain []byte) error {
+func checkSum(b xzBlock, sum, plain []byte) error {
 	ok := true
 	switch b.check {
 	case xzCRC32:
@@ -291,7 +298,7 @@ func checkXZSum(b xzBlock, sum, plain []byte) error {
 }
 
 // xzIndex checks the index of a stream with n blocks, and the footer, and
-// returns where the stream ends. That a file has both is the proof that it is whole.
+// returns where the stream ends. Only a complete file has both.
 func xzIndex(data []byte, pos, n int, flags []byte) (end int, err error) {
 	p := data[pos+1:]
 	count, p := uvarint(p)
@@ -299,7 +306,7 @@ func xzIndex(data []byte, pos, n int, flags []byte) (end int, err error) {
 		return 0, io.ErrUnexpectedEOF
 	}
 	if count != uint64(n) {
-		return 0, errXZ
+		return 0, errDamaged
 	}
 	for range 2 * n {
 		if _, p = uvarint(p); p == nil {
@@ -315,7 +322,7 @@ func xzIndex(data []byte, pos, n int, flags []byte) (end int, err error) {
 	if crc32.ChecksumIEEE(data[pos:pos+size]) != binary.LittleEndian.Uint32(data[pos+size:]) ||
 		crc32.ChecksumIEEE(footer[4:10]) != binary.LittleEndian.Uint32(footer) ||
 		!bytes.Equal(footer[8:10], flags) || string(footer[10:]) != "YZ" {
-		return 0, errXZ
+		return 0, errDamaged
 	}
 	return end, nil
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+// Package depmod writes the index of a module tree: modules.dep and the other files
+// that modprobe and package kmod look modules up in. For the same tree they are what
+// kmod's depmod writes, byte for byte.
+package depmod
 
 import (
 	"errors"
@@ -9,78 +12,84 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
-// IndexOptions says which module tree Index works on, and how. The zero value
-// of each field but Release is what depmod does by itself, with two exceptions:
+// Options says which module tree Index works on, and how. Release must be set. The
+// zero value of every other field is what depmod does by itself, with two exceptions:
 // no configuration is read (see Config), and the files are those of kmod 34.
-type IndexOptions struct {
+type Options struct {
 	Root      string // the folder that holds ModuleDir; "" is /
 	Release   string // as uname -r prints it
 	ModuleDir string // below Root; "" is lib/modules
-	Output    string // the files go to Output/ModuleDir/Release, which is made; "" is Root
+	Output    string // write to Output/ModuleDir/Release, which is created; "" is Root
 
-	// Kmod is the version of kmod whose files are written; 0 is 34. From 33 on
-	// modules.weakdep is one of them, from 34 on the nodes of the binary files
-	// are in another order. Every version reads every other's.
+	// Kmod is the version of kmod whose files are written; 0 is 34. kmod 33 added
+	// modules.weakdep; kmod 34 changed the order of nodes in the binary files. Every
+	// version reads the files of every other.
 	Kmod int
 
-	// Config are files in the format of depmod.d(5), and folders of such
-	// files. depmod itself reads DefaultIndexConfig.
+	// Config lists files in the format of depmod.d(5), and folders of such files.
+	// depmod itself reads DefaultConfig.
 	Config []string
 
-	Files []string // absolute paths: index these modules and no others; nil is the whole tree
-	Quick bool     // do nothing where no module is newer than modules.dep
+	Files []string // absolute paths: index only these modules; empty is the whole tree
+	Quick bool     // do nothing if no module is newer than modules.dep
 
 	Show    io.Writer // gets the text files one after the other; nothing is written to disk
 	Verbose io.Writer // gets a line for each symbol that one module needs from another
 
-	WarnDuplicates bool // an alias that a module has twice is a problem
+	WarnDuplicates bool // report an alias that a module has twice
 
 	// Symvers (a Module.symvers) or SystemMap (a System.map) name the symbols of
-	// the kernel. With one of them CheckSymbols makes a problem of each symbol that
-	// nobody exports, with Symvers of each whose version differs, too.
+	// the kernel. CheckSymbols then reports each symbol that nothing exports and, with
+	// Symvers, each whose version differs.
 	Symvers, SystemMap string
 	CheckSymbols       bool
-	SymbolPrefix       byte // left out at the start of symbols' names; 0 for none
+	SymbolPrefix       byte // dropped from the start of symbol names; 0 for none
 }
 
-// IndexResult says what Index did.
-type IndexResult struct {
-	Dir      string   // where the files are
+// Result says what Index did.
+type Result struct {
+	Dir      string   // where the files are; empty if the options were refused
 	Modules  int      // how many modules the index has
 	Files    []string // names of the files written
 	UpToDate bool     // Quick found nothing newer
-	Problems []IndexProblem
+	Problems []Problem
 }
 
-// IndexProblem is something that Index passed over. The index is complete but for it.
-type IndexProblem struct {
+// Problem is something that Index skipped. Apart from it the index is complete.
+type Problem struct {
 	Severe bool   // depmod calls it an error, otherwise a warning
 	Path   string // the file that has the problem; may be empty
-	Text   string // in depmod's words; a line of a file that it quotes has its end
-	Err    error  // where an error was the cause
+	Text   string // in depmod's words; a quoted line keeps its newline
+	Err    error  // the error that caused it; may be nil
 }
 
-// WriteIndex is Index for root/lib/modules/release, without its account.
+// WriteIndex writes the index of root/lib/modules/release: Index without options and
+// without its Result.
 func WriteIndex(root, release string) error {
-	_, err := Index(IndexOptions{Root: root, Release: release})
+	_, err := Index(Options{Root: root, Release: release})
 	return err
 }
 
 // Index does depmod's work: it reads every module of a tree and writes modules.dep,
-// modules.alias, modules.softdep, modules.weakdep, modules.symbols,
-// modules.devname, and for all but the soft and weak dependencies and devname the binary form,
-// with modules.builtin.bin and modules.builtin.alias.bin. They are what kmod's
-// depmod writes, byte for byte.
+// modules.alias, modules.softdep, modules.weakdep, modules.symbols and modules.devname.
+// It also writes the binary form of the first, second and fifth, and
+// modules.builtin.bin and modules.builtin.alias.bin.
 //
-// All files are complete under other names before the first is renamed over
-// the old one, so that an error leaves the old index as it was. Modules that need
-// each other are an error, a CycleError. A file that is no module or cannot be
-// read is listed without dependencies, as depmod does it, and is a problem of the
-// result: loading it then gives a better error than not finding it.
-func Index(o IndexOptions) (*IndexResult, error) {
-	x := &indexer{IndexOptions: o}
+// All files are complete under temporary names before the first replaces an old one,
+// so an error leaves the old index as it was. A Release that is empty or a path is
+// refused with kmod.ErrRelease before anything is read. Modules that need each other
+// are a *kmod.CycleError. A file that is not a module or cannot be read is listed
+// without dependencies, as depmod does, and is a Problem of the result: loading it
+// then gives a better error than not finding it. The Result is never nil.
+func Index(o Options) (*Result, error) {
+	x := &indexer{Options: o}
+	if err := ko.CheckRelease(o.Release); err != nil {
+		return &x.result, fmt.Errorf("index modules: %w", err)
+	}
 	x.dir = x.folder(o.Root)
 	x.out = x.dir
 	if o.Output != "" {
@@ -98,13 +107,13 @@ func Index(o IndexOptions) (*IndexResult, error) {
 
 // indexer is one run of Index.
 type indexer struct {
-	IndexOptions
+	Options
 	dir, out string
-	config   indexConfig
+	config   config
 	mods     []*indexed
-	kernel   map[string]kernelSymbol // nil: not asked for
+	kernel   map[string]kernelSymbol // nil if not asked for
 	owners   map[string]*indexed
-	result   IndexResult
+	result   Result
 }
 
 // indexed is a module on its way into the index.
@@ -113,8 +122,8 @@ type indexed struct {
 	path  string // as it is opened
 	rel   string // as the index has it: below the tree's folder, or absolute
 	deps  []*indexed
-	users int // how many need it directly
-	order int // line in modules.order; behind all lines without one
+	users int // how many modules need it directly
+	order int // line in modules.order; without one, after all lines
 	index int // position in modules.dep
 	rank  int // position after sorting: users before what they need
 	mark  *indexed
@@ -139,7 +148,7 @@ func (x *indexer) run() error {
 	if err := x.readInputs(); err != nil {
 		return err
 	}
-	if x.Quick && x.Files == nil {
+	if x.Quick && len(x.Files) == 0 {
 		newer, err := x.newer()
 		if err != nil || !newer {
 			x.result.UpToDate = err == nil
@@ -169,14 +178,14 @@ func (x *indexer) readInputs() error {
 	if err := x.readKernelSymbols(); err != nil {
 		return err
 	}
-	if x.Files != nil {
+	if len(x.Files) > 0 {
 		return x.listFiles()
 	}
 	return x.listTree()
 }
 
-// newer says whether a module is newer than modules.dep. As with depmod, one
-// that is gone, or came with an old date, does not count.
+// newer reports whether a module is newer than modules.dep. As with depmod, one that was
+// removed, or came with an old date, goes unnoticed.
 func (x *indexer) newer() (bool, error) {
 	index := filepath.Join(x.out, "modules.dep")
 	st, err := os.Stat(index)
@@ -196,5 +205,6 @@ func (x *indexer) newer() (bool, error) {
 }
 
 func (x *indexer) problem(severe bool, path string, err error, format string, args ...any) {
-	x.result.Problems = append(x.result.Problems, IndexProblem{Severe: severe, Path: path, Text: fmt.Sprintf(format, args...), Err: err})
+	p := Problem{Severe: severe, Path: path, Text: fmt.Sprintf(format, args...), Err: err}
+	x.result.Problems = append(x.result.Problems, p)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"bytes"
@@ -9,13 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/trie"
 )
 
-// depTables are modules.dep and, under the modules' names, the same lines in
-// modules.dep.bin.
-func (x *indexer) depTables() (text []byte, bin *trie) {
+// depTables makes modules.dep, and modules.dep.bin with the same lines under the modules'
+// names.
+func (x *indexer) depTables() (text []byte, bin *trie.Writer) {
 	var out bytes.Buffer
-	bin = &trie{}
+	bin = &trie.Writer{}
 	starts := make([]int, 0, len(x.mods)+1)
 	var deps []*indexed
 	for _, m := range x.mods {
@@ -32,16 +34,16 @@ func (x *indexer) depTables() (text []byte, bin *trie) {
 	starts = append(starts, out.Len())
 	all := out.String()
 	for i, m := range x.mods {
-		bin.add(m.name, all[starts[i]:starts[i+1]-1], m.index)
+		bin.Add(m.name, all[starts[i]:starts[i+1]-1], m.index)
 	}
 	return out.Bytes(), bin
 }
 
-// aliasTables are modules.alias, with the aliases as the modules have them, and
-// modules.alias.bin, with those that are well-formed, in underscore form.
-func (x *indexer) aliasTables() (text []byte, bin *trie) {
+// aliasTables makes modules.alias, with the aliases as the modules have them, and
+// modules.alias.bin, with the well-formed ones in underscore form.
+func (x *indexer) aliasTables() (text []byte, bin *trie.Writer) {
 	var out bytes.Buffer
-	bin = &trie{}
+	bin = &trie.Writer{}
 	out.WriteString("# Aliases extracted from modules themselves.\n")
 	for _, m := range x.mods {
 		had := map[string]bool{}
@@ -59,7 +61,7 @@ func (x *indexer) aliasTables() (text []byte, bin *trie) {
 				x.problem(false, m.path, nil, "Unmatched bracket in %s", alias)
 				continue
 			}
-			bin.add(key, m.name, m.index)
+			bin.Add(key, m.name, m.index)
 			if x.WarnDuplicates {
 				if had[key] {
 					x.problem(false, m.path, nil, "duplicate module alias:\n%s %s", key, m.name)
@@ -71,8 +73,7 @@ func (x *indexer) aliasTables() (text []byte, bin *trie) {
 	return out.Bytes(), bin
 }
 
-// trieKey turns - into _ outside of brackets; ok is false where these do not
-// come in pairs.
+// trieKey turns - into _ outside of brackets; ok is false if these are not paired.
 func trieKey(alias string) (key string, ok bool) {
 	if !strings.ContainsAny(alias, "-[]") {
 		return alias, true
@@ -115,8 +116,8 @@ func (x *indexer) extracted(head, word string, values func(*scanned) []string) [
 	return out.Bytes()
 }
 
-// symbolTables are modules.symbols and modules.symbols.bin.
-func (x *indexer) symbolTables() (text []byte, bin *trie) {
+// symbolTables makes modules.symbols and modules.symbols.bin.
+func (x *indexer) symbolTables() (text []byte, bin *trie.Writer) {
 	type owned struct {
 		name  string
 		owner *indexed
@@ -127,7 +128,7 @@ func (x *indexer) symbolTables() (text []byte, bin *trie) {
 	}
 	sortByHash(list, 2048, func(o owned) string { return o.name })
 	var out bytes.Buffer
-	bin = &trie{}
+	bin = &trie.Writer{}
 	out.WriteString("# Aliases for symbols, used by symbol_request().\n")
 	for _, o := range list {
 		key := "symbol:" + o.name
@@ -136,13 +137,13 @@ func (x *indexer) symbolTables() (text []byte, bin *trie) {
 		out.WriteByte(' ')
 		out.WriteString(o.owner.name)
 		out.WriteByte('\n')
-		bin.add(key, o.owner.name, o.owner.index)
+		bin.Add(key, o.owner.name, o.owner.index)
 	}
 	return out.Bytes(), bin
 }
 
-// devnameTable lists the device nodes whose opening loads a module: a module
-// with an alias for its device number and one for its node's name.
+// devnameTable lists the device nodes that load a module when they are opened: those of a
+// module with an alias for the device number and one for the name of the node.
 func (x *indexer) devnameTable() []byte {
 	var out bytes.Buffer
 	for _, m := range x.mods {
@@ -151,7 +152,8 @@ func (x *indexer) devnameTable() []byte {
 			continue
 		}
 		if device == "" {
-			x.problem(true, m.path, nil, "Module '%s' has devname (%s) but lacks major and minor information. Ignoring.", m.name, *node)
+			x.problem(true, m.path, nil,
+				"Module '%s' has devname (%s) but lacks major and minor information. Ignoring.", m.name, *node)
 			continue
 		}
 		if out.Len() == 0 {
@@ -162,8 +164,7 @@ func (x *indexer) devnameTable() []byte {
 	return out.Bytes()
 }
 
-// deviceNode goes through the aliases until it has both; of the same kind the
-// last one so far counts.
+// deviceNode searches the aliases until it has both; of one kind the last one so far counts.
 func deviceNode(aliases []string) (node *string, device string) {
 	for _, a := range aliases {
 		if name, ok := strings.CutPrefix(a, "devname:"); ok {
@@ -217,36 +218,35 @@ func scanUnsigned(s string) (v uint32, rest string, ok bool) {
 	return uint32(n), s[i:], i > 0
 }
 
-// builtinTable is modules.builtin.bin: the names of modules.builtin. Without
-// that file it is nil.
-func (x *indexer) builtinTable() (*trie, error) {
+// builtinTable makes modules.builtin.bin: the names of modules.builtin. It is nil without
+// that file.
+func (x *indexer) builtinTable() (*trie.Writer, error) {
 	data, err := x.readOptional("modules.builtin")
 	if data == nil || err != nil {
 		return nil, err
 	}
-	bin := &trie{}
+	bin := &trie.Writer{}
 	for line := range bytes.Lines(data) {
 		if c := line[0] | 0x20; c < 'a' || c > 'z' {
 			x.problem(true, filepath.Join(x.dir, "modules.builtin"), nil, "Invalid modules.builtin line: %s", line)
 			continue
 		}
-		bin.add(moduleName(string(line)), "", 0)
+		bin.Add(moduleName(string(line)), "", 0)
 	}
 	return bin, nil
 }
 
-// builtinAliasTable is modules.builtin.alias.bin: the aliases of
-// modules.builtin.modinfo, whose strings are MODULE.KEY=VALUE. Without that file
-// it is nil.
-func (x *indexer) builtinAliasTable() (*trie, error) {
+// builtinAliasTable makes modules.builtin.alias.bin: the aliases of modules.builtin.modinfo,
+// whose strings are MODULE.KEY=VALUE. It is nil without that file.
+func (x *indexer) builtinAliasTable() (*trie.Writer, error) {
 	data, err := x.readOptional("modules.builtin.modinfo")
 	if data == nil || err != nil {
 		return nil, err
 	}
-	bin := &trie{}
+	bin := &trie.Writer{}
 	for {
 		entry, rest, ok := bytes.Cut(data, []byte{0})
-		if !ok { // what has no end is not whole
+		if !ok { // an unterminated string is truncated
 			return bin, nil
 		}
 		data = rest
@@ -260,12 +260,12 @@ func (x *indexer) builtinAliasTable() (*trie, error) {
 			x.problem(false, filepath.Join(x.dir, "modules.builtin.modinfo"), nil, "Unmatched bracket in %s", alias)
 			continue
 		}
-		bin.add(key, string(mod), 0)
+		bin.Add(key, string(mod), 0)
 	}
 }
 
-// readOptional reads a file that kernels install beside their modules; nil where
-// there is none.
+// readOptional reads a file that kernels install beside their modules; nil if there is
+// none.
 func (x *indexer) readOptional(name string) ([]byte, error) {
 	path := filepath.Join(x.dir, name)
 	data, err := os.ReadFile(path)

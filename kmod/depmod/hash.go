@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"cmp"
@@ -8,8 +8,8 @@ import (
 )
 
 // superFastHash is Paul Hsieh's SuperFastHash over 16-bit little-endian reads.
-// kmod keeps modules and symbols in hash tables with it, and the order in which
-// it walks those tables shows in the files that depmod writes.
+// kmod keeps modules and symbols in hash tables that use it, and the order in which it walks
+// those tables is visible in the files that depmod writes.
 func superFastHash(s string) uint32 {
 	word := func(i int) uint32 { return uint32(s[i]) | uint32(s[i+1])<<8 }
 	h := uint32(len(s))
@@ -43,8 +43,8 @@ func superFastHash(s string) uint32 {
 	return h
 }
 
-// sortByHash puts items in the order in which kmod walks a table of that many
-// buckets (a power of two): by bucket, and by name within one.
+// sortByHash sorts items as kmod walks a table of that many buckets (a power of two): by
+// bucket, and by name within one.
 func sortByHash[T any](items []T, buckets uint32, name func(T) string) {
 	type keyed struct {
 		bucket uint32

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 // kernelSymbol is a symbol that the kernel itself exports.
 type kernelSymbol struct{ crc uint64 }
 
-// readKernelSymbols reads Symvers or SystemMap; with both Symvers counts.
+// readKernelSymbols reads Symvers or SystemMap; if both are given, Symvers.
 func (x *indexer) readKernelSymbols() error {
 	switch {
 	case x.Symvers != "":
@@ -33,11 +33,11 @@ func (x *indexer) readKernelSymbols() error {
 	return nil
 }
 
-// symversOfKernel reads the lines for vmlinux of a Module.symvers.
+// symversOfKernel reads the lines for vmlinux in a Module.symvers.
 func symversOfKernel(data []byte) map[string]kernelSymbol {
 	symbols := map[string]kernelSymbol{}
-	for line := range lines(data) {
-		f := strings.Split(string(line), "\t")
+	for line := range strings.Lines(string(data)) {
+		f := strings.Split(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), "\t")
 		if len(f) < 3 || f[2] != "vmlinux" {
 			continue
 		}
@@ -48,8 +48,8 @@ func symversOfKernel(data []byte) map[string]kernelSymbol {
 	return symbols
 }
 
-// readSystemMap takes the exported symbols of a System.map, which are those
-// with an entry __ksymtab_NAME.
+// readSystemMap reads the exported symbols of a System.map: those with an entry
+// __ksymtab_NAME.
 func (x *indexer) readSystemMap(data []byte) {
 	n := 0
 	for line := range bytes.Lines(data) {
@@ -69,7 +69,7 @@ func (x *indexer) readSystemMap(data []byte) {
 	}
 }
 
-// findOwners says which module exports a symbol; the last one does.
+// findOwners finds the module that exports each symbol; of several, the last.
 func (x *indexer) findOwners() {
 	n := 0
 	for _, m := range x.mods {
@@ -94,8 +94,8 @@ func (x *indexer) symbolName(name string) string {
 	return name
 }
 
-// link finds out who needs whom. A module that needs a symbol of its own needs
-// itself, as with depmod, and then nobody can load it.
+// link finds out which module needs which. One that needs a symbol of its own needs itself,
+// as with depmod, and cannot be loaded.
 func (x *indexer) link() {
 	defer func() {
 		for _, m := range x.mods {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"bytes"
@@ -115,10 +115,9 @@ func firstDifference(got, want []byte) string {
 
 // The index of a tree is that of kmod's depmod, byte for byte.
 func TestIndexLikeDepmod(t *testing.T) {
-	tree := realTree(t)
 	for _, d := range realDepmods(t) {
 		for _, withOrder := range []bool{true, false} {
-			c := copyTree(t, tree)
+			c := realCopy(t)
 			addOwnModules(t, c)
 			if !withOrder {
 				if err := os.Remove(filepath.Join(c.Dir(), "modules.order")); err != nil {
@@ -127,7 +126,7 @@ func TestIndexLikeDepmod(t *testing.T) {
 			}
 			d.run(t, "-C", "/dev/null", "-b", c.Root, c.Release)
 			theirs := takeIndex(t, c.Dir())
-			if _, err := Index(IndexOptions{Root: c.Root, Release: c.Release, Kmod: d.version}); err != nil {
+			if _, err := Index(Options{Root: c.Root, Release: c.Release, Kmod: d.version}); err != nil {
 				t.Fatal(err)
 			}
 			sameIndex(t, fmt.Sprintf("order %v", withOrder), takeIndex(t, c.Dir()), theirs, d.version)
@@ -227,7 +226,7 @@ func TestIndexLikeDepmodOnOddTrees(t *testing.T) {
 			for _, d := range depmods {
 				d.run(t, "-C", config, "-b", tree.Root, tree.Release)
 				theirs := takeIndex(t, tree.Dir())
-				if _, err := Index(IndexOptions{Root: tree.Root, Release: tree.Release, Kmod: d.version, Config: []string{config}}); err != nil {
+				if _, err := Index(Options{Root: tree.Root, Release: tree.Release, Kmod: d.version, Config: []string{config}}); err != nil {
 					t.Fatal(err)
 				}
 				sameIndex(t, tc.name, takeIndex(t, tree.Dir()), theirs, d.version)
@@ -260,7 +259,7 @@ func TestIndexLikeDepmodExternal(t *testing.T) {
 		for _, d := range realDepmods(t) {
 			d.run(t, "-C", config, "-b", tree.Root, tree.Release)
 			theirs := takeIndex(t, tree.Dir())
-			if _, err := Index(IndexOptions{Root: tree.Root, Release: tree.Release, Kmod: d.version, Config: []string{config}}); err != nil {
+			if _, err := Index(Options{Root: tree.Root, Release: tree.Release, Kmod: d.version, Config: []string{config}}); err != nil {
 				t.Fatal(err)
 			}
 			sameIndex(t, text, takeIndex(t, tree.Dir()), theirs, d.version)

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package xz
 
 import (
 	"encoding/binary"
 	"math/bits"
 )
 
-// lzma decodes LZMA as the chunks of LZMA2 hold it, right into the output, which
-// is the dictionary at the same time: a module is small enough to be whole in
-// memory. It is our own because depmod of a tree of .ko.xz is nearly all
-// decompression, and the libraries there are take more than twice as long.
+// Decoder decompresses one file after another into memory that it reuses. The zero
+// value is ready. It must not be used by two goroutines at once.
 //
-// The names and the tables are those of the LZMA specification.
-type lzma struct {
-	in  []byte // the chunk, and at least lzmaSlack bytes that do not count
-	now coder  // between two symbols
+// It decodes LZMA, as the chunks of LZMA2 hold it, straight into the output, which
+// is at the same time the dictionary: a module is small enough to be whole in
+// memory. The names and the tables are those of the LZMA specification.
+type Decoder struct {
+	in  []byte // the chunk, followed by at least lzmaSlack bytes of padding
+	now coder  // state at the start of the chunk
 
-	out  []byte // what is asked for, and lzmaSlack bytes more
+	out  []byte // the result, followed by lzmaSlack bytes
 	pos  int    // how much of out is written
 	base int    // where the dictionary begins
 
@@ -47,14 +47,14 @@ const (
 	lzmaShift    = 5
 	lzmaTop      = 1 << 24
 	lzmaMinMatch = 2
-	// lzmaSlack is more than one symbol can take from the input: it is checked
-	// behind each whether that was there, not in it. It is also what a short match
-	// may write too much.
+	// lzmaSlack exceeds what one symbol can take from the input, so the bounds are
+	// checked once after each symbol, not at each byte. It is also how far a short
+	// match may write beyond its end.
 	lzmaSlack = 32
 )
 
-// setProps takes the properties byte; false for one that LZMA2 has not.
-func (d *lzma) setProps(b byte) bool {
+// setProps takes the properties byte; false for one that LZMA2 does not allow.
+func (d *Decoder) setProps(b byte) bool {
 	lc, rest := uint(b%9), uint(b/9)
 	lp, pb := rest%5, rest/5
 	if pb > 4 || lc+lp > 4 {
@@ -65,9 +65,10 @@ func (d *lzma) setProps(b byte) bool {
 }
 
 // resetState forgets what was learned.
-func (d *lzma) resetState() {
+func (d *Decoder) resetState() {
 	d.state, d.rep = 0, [4]int{}
-	half(d.isMatch[:], d.isRep0Long[:], d.isRep[:], d.isRepG0[:], d.isRepG1[:], d.isRepG2[:], d.posSpecial[:], d.posAlign[:])
+	half(d.isMatch[:], d.isRep0Long[:], d.isRep[:], d.isRepG0[:], d.isRepG1[:], d.isRepG2[:])
+	half(d.posSpecial[:], d.posAlign[:])
 	for i := range d.posSlot {
 		half(d.posSlot[i][:])
 	}
@@ -95,24 +96,24 @@ func half(tables ...[]uint16) {
 }
 
 // coder is the state of the range decoder, which turns bytes into bits of given
-// probabilities. It is handed from function to function by value: in memory each
-// bit would have to wait until that of the bit before is written and read again.
+// probabilities. It is passed by value to stay in registers: in memory each bit
+// would wait for the store and load of the one before.
 type coder struct {
 	rng, code uint32
 	ip        int // position in the input
 }
 
 // start reads the first five bytes of a chunk; false where they cannot be.
-func (d *lzma) start(in []byte) bool {
+func (d *Decoder) start(in []byte) bool {
 	d.in = in
 	d.now = coder{1<<32 - 1, uint32(in[1])<<24 | uint32(in[2])<<16 | uint32(in[3])<<8 | uint32(in[4]), 5}
 	return in[0] == 0
 }
 
 // step decodes a bit with the probability *p of a 0, learns from it, and returns
-// sym with the bit behind it. It does not branch on the bit, which nobody can predict
-// where bits are letters of text or code: the processor would go wrong every
-// third time. The compiler puts it in line as long as it is no longer than this.
+// sym with the bit appended. It does not branch on the bit: in text and code the bits
+// are unpredictable, and the processor would mispredict every third. The compiler
+// inlines it as long as it does not grow.
 func step(p *uint16, sym, rng, code uint32) (uint32, uint32, uint32) {
 	v := int32(*p)
 	bound := rng >> 11 * uint32(v)
@@ -124,7 +125,7 @@ func step(p *uint16, sym, rng, code uint32) (uint32, uint32, uint32) {
 }
 
 // bit decodes one bit.
-func (d *lzma) bit(p *uint16, c coder) (uint32, coder) {
+func (d *Decoder) bit(p *uint16, c coder) (uint32, coder) {
 	var b uint32
 	b, c.rng, c.code = step(p, 0, c.rng, c.code)
 	if c.rng < lzmaTop {
@@ -134,9 +135,9 @@ func (d *lzma) bit(p *uint16, c coder) (uint32, coder) {
 	return b, c
 }
 
-// tree3, tree6 and tree8 decode a number of so many bits, the highest first. With
-// one function for all the processor could not foresee where the loop ends.
-func (d *lzma) tree3(p *[8]uint16, c coder) (uint32, coder) {
+// tree3, tree6 and tree8 decode a number of 3, 6 or 8 bits, the highest first. They
+// are three functions so that the processor can predict where each loop ends.
+func (d *Decoder) tree3(p *[8]uint16, c coder) (uint32, coder) {
 	sym := uint32(1)
 	for sym < 8 {
 		sym, c.rng, c.code = step(&p[sym], sym, c.rng, c.code)
@@ -148,7 +149,7 @@ func (d *lzma) tree3(p *[8]uint16, c coder) (uint32, coder) {
 	return sym - 8, c
 }
 
-func (d *lzma) tree6(p *[64]uint16, c coder) (uint32, coder) {
+func (d *Decoder) tree6(p *[64]uint16, c coder) (uint32, coder) {
 	sym := uint32(1)
 	for sym < 64 {
 		sym, c.rng, c.code = step(&p[sym], sym, c.rng, c.code)
@@ -160,7 +161,7 @@ func (d *lzma) tree6(p *[64]uint16, c coder) (uint32, coder) {
 	return sym - 64, c
 }
 
-func (d *lzma) tree8(p *[256]uint16, c coder) (uint32, coder) {
+func (d *Decoder) tree8(p *[256]uint16, c coder) (uint32, coder) {
 	sym := uint32(1)
 	for sym < 256 {
 		sym, c.rng, c.code = step(&p[sym], sym, c.rng, c.code)
@@ -172,8 +173,8 @@ func (d *lzma) tree8(p *[256]uint16, c coder) (uint32, coder) {
 	return sym - 256, c
 }
 
-// reverse decodes a number of so many bits, the lowest first.
-func (d *lzma) reverse(p []uint16, n uint, c coder) (uint32, coder) {
+// reverse decodes a number of n bits, the lowest first.
+func (d *Decoder) reverse(p []uint16, n uint, c coder) (uint32, coder) {
 	sym := uint32(1)
 	for range n {
 		sym, c.rng, c.code = step(&p[sym], sym, c.rng, c.code)
@@ -185,8 +186,8 @@ func (d *lzma) reverse(p []uint16, n uint, c coder) (uint32, coder) {
 	return bits.Reverse32(sym << (32 - n)), c
 }
 
-// direct decodes bits that are as likely 0 as 1.
-func (d *lzma) direct(n uint, c coder) (uint32, coder) {
+// direct decodes n bits that are as likely 0 as 1.
+func (d *Decoder) direct(n uint, c coder) (uint32, coder) {
 	value := uint32(0)
 	for range n {
 		c.rng >>= 1
@@ -201,7 +202,7 @@ func (d *lzma) direct(n uint, c coder) (uint32, coder) {
 	return value, c
 }
 
-func (d *lzma) length(l *lzmaLength, posState uint, c coder) (int, coder) {
+func (d *Decoder) length(l *lzmaLength, posState uint, c coder) (int, coder) {
 	var b uint32
 	if b, c = d.bit(&l.choice, c); b == 0 {
 		b, c = d.tree3(&l.low[posState&15], c)
@@ -215,9 +216,9 @@ func (d *lzma) length(l *lzmaLength, posState uint, c coder) (int, coder) {
 	return lzmaMinMatch + 16 + int(b), c
 }
 
-// chunk decodes size bytes from the packed ones at the start of in; behind these
-// there are at least lzmaSlack bytes more. false where the data is damaged.
-func (d *lzma) chunk(in []byte, packed, size int) bool {
+// chunk decodes size bytes from the packed ones at the start of in, which are followed
+// by at least lzmaSlack bytes. It returns false if the data is damaged.
+func (d *Decoder) chunk(in []byte, packed, size int) bool {
 	if packed < 5 || !d.start(in) {
 		return false
 	}
@@ -246,7 +247,7 @@ func (d *lzma) chunk(in []byte, packed, size int) bool {
 // nextState is the state after a literal.
 var nextState = [lzmaStates]uint{0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 4, 5}
 
-func (d *lzma) literalTable() *[0x300]uint16 {
+func (d *Decoder) literalTable() *[0x300]uint16 {
 	var before uint
 	if d.pos > d.base {
 		before = uint(d.out[d.pos-1])
@@ -254,13 +255,13 @@ func (d *lzma) literalTable() *[0x300]uint16 {
 	return &d.literal[(uint(d.pos-d.base)&d.lpMask<<d.lc+before>>(8-d.lc))&15]
 }
 
-func (d *lzma) put(sym uint32) {
+func (d *Decoder) put(sym uint32) {
 	d.out[d.pos] = byte(sym)
 	d.pos++
 	d.state = nextState[d.state]
 }
 
-func (d *lzma) plainLiteral(c coder) coder {
+func (d *Decoder) plainLiteral(c coder) coder {
 	p := d.literalTable()
 	sym := uint32(1)
 	for sym < 0x100 {
@@ -274,10 +275,10 @@ func (d *lzma) plainLiteral(c coder) coder {
 	return c
 }
 
-// matchedLiteral decodes a literal behind a match: it is likely to be other than
-// the byte that would have gone on with the match. A match came before it, so the
-// last distance is good.
-func (d *lzma) matchedLiteral(c coder) coder {
+// matchedLiteral decodes a literal that follows a match: it probably differs from the
+// byte that would have continued the match. A match came before it, so the last
+// distance is valid.
+func (d *Decoder) matchedLiteral(c coder) coder {
 	p := d.literalTable()
 	match := uint32(d.out[d.pos-d.rep[0]-1])
 	sym, offset := uint32(1), uint32(0x100)
@@ -285,8 +286,8 @@ func (d *lzma) matchedLiteral(c coder) coder {
 		match <<= 1
 		expected := match & offset
 		sym, c.rng, c.code = step(&p[offset+expected+sym], sym, c.rng, c.code)
-		// From the first bit on that is another, nothing is expected: offset stays
-		// where the bit is as in expected.
+		// After the first bit that differs nothing is expected: offset survives only
+		// while the bits agree.
 		offset &= expected ^ (sym&1 - 1)
 		if c.rng < lzmaTop {
 			c.rng, c.code = c.rng<<8, c.code<<8|uint32(d.in[c.ip])
@@ -298,7 +299,7 @@ func (d *lzma) matchedLiteral(c coder) coder {
 }
 
 // match decodes a match and copies it; it may not go beyond end.
-func (d *lzma) match(posState uint, end int, c coder) (coder, bool) {
+func (d *Decoder) match(posState uint, end int, c coder) (coder, bool) {
 	var length int
 	var b uint32
 	if b, c = d.bit(&d.isRep[d.state], c); b == 0 {
@@ -319,17 +320,17 @@ func (d *lzma) match(posState uint, end int, c coder) (coder, bool) {
 	return c, d.copyMatch(length, end)
 }
 
-// copyMatch writes what lies as far back as the last distance says; false where
-// that is before the dictionary, or the chunk has not so many bytes.
-func (d *lzma) copyMatch(length, end int) bool {
+// copyMatch copies length bytes from the last distance back. It returns false if that
+// lies before the dictionary, or the chunk has fewer bytes left.
+func (d *Decoder) copyMatch(length, end int) bool {
 	from := d.pos - d.rep[0] - 1
 	if from < d.base || length > end-d.pos {
 		return false
 	}
 	to, src := d.out[d.pos:], d.out[from:]
 	if d.rep[0] >= 15 {
-		// Most are short. Sixteen bytes at once need no loop, whose end the processor
-		// could not foresee; what is too much is written over.
+		// Most matches are short. Copying sixteen bytes at once needs no loop, whose end
+		// would be mispredicted; the surplus is overwritten later.
 		first, second := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[8:])
 		binary.LittleEndian.PutUint64(to, first)
 		binary.LittleEndian.PutUint64(to[8:], second)
@@ -338,7 +339,7 @@ func (d *lzma) copyMatch(length, end int) bool {
 	case d.rep[0]+1 >= length && length <= 16 && d.rep[0] >= 15:
 	case d.rep[0]+1 >= length:
 		copy(to[:length], src)
-	default: // what is written is read again
+	default: // the match overlaps what it writes
 		to, src = to[:length], src[:length]
 		for i := range to {
 			to[i] = src[i]
@@ -356,7 +357,7 @@ func afterMatch(state, next uint) uint {
 }
 
 // oldDistance moves the second, third or fourth last distance to the front.
-func (d *lzma) oldDistance(c coder) coder {
+func (d *Decoder) oldDistance(c coder) coder {
 	var b uint32
 	if b, c = d.bit(&d.isRepG1[d.state], c); b == 0 {
 		d.rep[0], d.rep[1] = d.rep[1], d.rep[0]
@@ -370,7 +371,7 @@ func (d *lzma) oldDistance(c coder) coder {
 	return c
 }
 
-func (d *lzma) distance(length int, c coder) (int, coder) {
+func (d *Decoder) distance(length int, c coder) (int, coder) {
 	b, c := d.tree6(&d.posSlot[min(length-lzmaMinMatch, 3)], c)
 	slot := uint(b)
 	if slot < 4 {

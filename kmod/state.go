@@ -21,8 +21,8 @@ type State string
 const (
 	StateNone    State = ""        // not there
 	StateLive    State = "live"    // loaded, init returned
-	StateComing  State = "coming"  // init runs, or crashed
-	StateGoing   State = "going"   // exit runs, or crashed
+	StateComing  State = "coming"  // init is running, or crashed
+	StateGoing   State = "going"   // exit is running, or crashed
 	StateBuiltin State = "builtin" // part of the kernel image
 )
 
@@ -30,23 +30,26 @@ const (
 type LoadedModule struct {
 	Name    string
 	Size    uint64 // bytes of memory
-	Refcnt  int    // -1 where the kernel cannot unload
+	Refcnt  int    // -1 if the kernel was built without unloading
 	Holders []string
 	State   State
 	Taint   string // letters, such as OE
 }
 
-// kernelState reads what the kernel tells of its modules. The folders are
-// fields so that tests can make their own.
+// kernelState reads what the kernel says about its modules. The folders are fields so
+// that tests can have their own.
 type kernelState struct{ proc, sys string }
 
 var running = kernelState{"/proc", "/sys"}
 
-// StateOf returns the state of a module in the running kernel. A module that
-// comes or goes meanwhile is no error.
+// StateOf returns the state of a module in the running kernel; StateNone on other systems
+// than Linux, and where /sys is not mounted.
 func StateOf(name string) State { return running.state(CanonicalName(name)) }
 
 func (k kernelState) state(name string) State {
+	if name == "" || strings.ContainsAny(name, "/\x00") { // not the folder of all modules, or another
+		return StateNone
+	}
 	dir := filepath.Join(k.sys, "module", name)
 	data, err := slurp(filepath.Join(dir, "initstate"))
 	if err == nil {
@@ -55,8 +58,8 @@ func (k kernelState) state(name string) State {
 	if _, err := os.Stat(dir); err != nil {
 		return StateNone
 	}
-	// The folder comes a moment before its files. A module's own folder has
-	// holders/, which the kernel makes with it; a built-in's never has.
+	// The folder appears a moment before its files. A module's folder has holders/, which
+	// the kernel creates with it; that of a built-in never has.
 	if _, err := os.Stat(filepath.Join(dir, "holders")); err == nil {
 		return StateComing
 	}
@@ -75,8 +78,8 @@ func (k kernelState) refcnt(name string) int {
 	return n
 }
 
-// holders are the modules that use one, in the kernel's own order of the folder,
-// which kmod's commands print.
+// holders are the modules that use one, in the order of the folder, which kmod's commands
+// print.
 func (k kernelState) holders(name string) []string {
 	dir, err := os.Open(filepath.Join(k.sys, "module", name, "holders"))
 	if err != nil {
@@ -84,7 +87,7 @@ func (k kernelState) holders(name string) []string {
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
-	if err != nil { // it went meanwhile
+	if err != nil { // it was unloaded meanwhile
 		return nil
 	}
 	return names
@@ -92,11 +95,16 @@ func (k kernelState) holders(name string) []string {
 
 func (k kernelState) inUse(name string) bool { return k.refcnt(name) > 0 || len(k.holders(name)) > 0 }
 
-// List returns the loaded modules in the kernel's order, the youngest first. All
-// is from one reading of /proc/modules, so a module that comes or goes meanwhile
-// is there as a whole or not at all; holders are in the order of /sys/module where
-// that has the same.
-func List() ([]LoadedModule, error) { return running.list() }
+// List returns the loaded modules in the kernel's order, the youngest first. It reads
+// /proc/modules once, so a module that is loaded or unloaded meanwhile is complete or
+// absent. Holders are in the order of /sys/module if that names the same. On other
+// systems than Linux it is an *UnsupportedError.
+func List() ([]LoadedModule, error) {
+	if err := supported("list modules"); err != nil {
+		return nil, err
+	}
+	return running.list()
+}
 
 func (k kernelState) list() ([]LoadedModule, error) {
 	data, err := slurp(filepath.Join(k.proc, "modules"))
@@ -125,7 +133,7 @@ func sameSet(a, b []string) bool {
 //	send_signal 16384 1 - Live 0xffffffffc0a00000 (OE)
 //	signal_handling 16384 1 send_signal, Live 0x0000000000000000 (OE+)
 //
-// and passes over those that are not of this form.
+// and skips those of another form.
 func parseProcModules(data []byte) []LoadedModule {
 	var mods []LoadedModule
 	for line := range lines(data) {
@@ -162,7 +170,7 @@ func parseProcModules(data []byte) []LoadedModule {
 	return mods
 }
 
-// compression is what the kernel itself can unpack; None before Linux 5.17 and
+// compression is what the kernel can decompress itself; None before Linux 5.17 and
 // without CONFIG_MODULE_DECOMPRESS.
 func (k kernelState) compression() Compression {
 	data, err := slurp(filepath.Join(k.sys, "module/compression"))
@@ -172,7 +180,8 @@ func (k kernelState) compression() Compression {
 	return Compression(strings.TrimSpace(string(data)))
 }
 
-// exporter names the module that exports a symbol by the tree's index.
+// exporter returns a function that finds the module that exports a symbol, in the tree's
+// index.
 func exporter(t *Tree) func(string) string {
 	return func(symbol string) string {
 		names, err := t.symbolOwners("symbol:" + symbol)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"bytes"
@@ -14,13 +14,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
 )
 
 // A tree of a real module that was cut at every 512 bytes is indexed; each file that
 // lacks more than its signature is a problem that names it.
 func TestIndexCutModules(t *testing.T) {
-	data, err := os.ReadFile(realModule(t))
+	data, err := os.ReadFile(kmodtest.RealModule(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +35,7 @@ func TestIndexCutModules(t *testing.T) {
 		cut[name] = n < end
 	}
 	tree := testTree(t, files)
-	result, err := Index(IndexOptions{Root: tree.Root, Release: tree.Release})
+	result, err := Index(Options{Root: tree.Root, Release: tree.Release})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +44,7 @@ func TestIndexCutModules(t *testing.T) {
 	}
 	got := map[string]bool{}
 	for _, p := range result.Problems {
-		if !p.Severe || !errors.Is(p.Err, ErrInvalidModule) || !strings.Contains(p.Text, p.Path) {
+		if !p.Severe || !errors.Is(p.Err, kmod.ErrInvalidModule) || !strings.Contains(p.Text, p.Path) {
 			t.Errorf("%+v", p)
 		}
 		got[filepath.Base(p.Path)] = true
@@ -54,24 +56,36 @@ func TestIndexCutModules(t *testing.T) {
 	}
 }
 
+// signatureSize is what sign-file appended.
+func signatureSize(data []byte) int {
+	const magic = "~Module signature appended~\n"
+	head := data[len(data)-len(magic)-12:]
+	return int(binary.BigEndian.Uint32(head[8:12])) + 12 + len(magic)
+}
+
 // sectionHeader returns the bytes of one section's header in a 64-bit little-endian object.
 func sectionHeader(data []byte, name string) []byte {
 	shoff := binary.LittleEndian.Uint64(data[40:])
-	f, err := parseELF(data)
+	f, err := ko.Parse(data)
 	if err != nil {
 		panic(err)
 	}
-	for i := range f.sections {
-		if f.sections[i].name == name {
+	for i := range f.Sections {
+		if f.Sections[i].Name == name {
 			return data[shoff+64*uint64(i):][:64]
 		}
 	}
 	panic("no section " + name)
 }
 
-// Numbers in a file are claims: none of them makes us allocate, or read beyond the file.
-func TestHostileELF(t *testing.T) {
-	whole := sampleModule().Bytes()
+// hostileObject is an object whose numbers lie.
+type hostileObject struct {
+	data []byte
+	want string // in the error; empty where the file is only odd
+}
+
+func hostileObjects() map[string]hostileObject {
+	whole := kmodtest.Sample().Bytes()
 	order := binary.LittleEndian
 	patch := func(section string, at int, value uint64) []byte {
 		data := slices.Clone(whole)
@@ -92,10 +106,7 @@ func TestHostileELF(t *testing.T) {
 		}
 		return data
 	}
-	for name, tc := range map[string]struct {
-		data []byte
-		want string // in the error; empty where the file is only odd
-	}{
+	return map[string]hostileObject{
 		"string table of 4 GiB":     {patch(".strtab", size, 4<<30), ".strtab"},
 		"string table of 2^64":      {patch(".strtab", size, 1<<64-1), ".strtab"},
 		"symbols beyond the end":    {patch(".symtab", offset, 1<<40), ".symtab"},
@@ -108,13 +119,18 @@ func TestHostileELF(t *testing.T) {
 			order.PutUint32(sectionHeader(data, ".symtab")[40:], 0xffff)
 			return data
 		}(), "symbol table without names"},
-	} {
+	}
+}
+
+// Numbers in a file are claims: none of them makes us allocate, or read beyond the file.
+func TestHostileELF(t *testing.T) {
+	for name, tc := range hostileObjects() {
 		t.Run(name, func(t *testing.T) {
 			tree := testTree(t, map[string][]byte{"a.ko": tc.data, "modules.order": nil, "modules.builtin": nil, "modules.builtin.modinfo": nil})
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			result, err := Index(IndexOptions{Root: tree.Root, Release: tree.Release})
-			_, perr := ParseModule(tc.data)
+			result, err := Index(Options{Root: tree.Root, Release: tree.Release})
+			_, perr := kmod.ParseModule(tc.data)
 			runtime.ReadMemStats(&after)
 			if err != nil {
 				t.Fatal(err)
@@ -131,7 +147,7 @@ func TestHostileELF(t *testing.T) {
 			if len(result.Problems) != 1 || !strings.Contains(result.Problems[0].Text, tc.want) || !strings.Contains(result.Problems[0].Text, "a.ko") {
 				t.Errorf("problems: %+v", result.Problems)
 			}
-			if !errors.Is(perr, ErrInvalidModule) || !strings.Contains(perr.Error(), tc.want) {
+			if !errors.Is(perr, kmod.ErrInvalidModule) || !strings.Contains(perr.Error(), tc.want) {
 				t.Errorf("ParseModule: %v", perr)
 			}
 		})
@@ -140,14 +156,14 @@ func TestHostileELF(t *testing.T) {
 
 // Relocations are of no interest to an index, and so are wild ones.
 func TestIndexWildRelocations(t *testing.T) {
-	data := bytes.Replace(sampleModule().Bytes(), []byte(".text\x00"), []byte(".rela\x00"), 1)
+	data := bytes.Replace(kmodtest.Sample().Bytes(), []byte(".text\x00"), []byte(".rela\x00"), 1)
 	order := binary.LittleEndian
 	h := sectionHeader(data, ".rela")
 	order.PutUint32(h[4:], 4)      // SHT_RELA
 	order.PutUint32(h[40:], 1<<31) // symbol table
 	order.PutUint32(h[44:], 1<<31) // section to relocate
 	tree := testTree(t, map[string][]byte{"a.ko": data, "modules.order": nil, "modules.builtin": nil, "modules.builtin.modinfo": nil})
-	result, err := Index(IndexOptions{Root: tree.Root, Release: tree.Release})
+	result, err := Index(Options{Root: tree.Root, Release: tree.Release})
 	if err != nil || len(result.Problems) > 0 {
 		t.Errorf("%+v, %v", result, err)
 	}
@@ -156,7 +172,7 @@ func TestIndexWildRelocations(t *testing.T) {
 // A file that becomes shorter after it was opened is an error, not a fault.
 func TestScanFileBeingWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.ko")
-	if err := os.WriteFile(path, sampleModule().Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(path, kmodtest.Sample().Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	var s fileSource
@@ -167,8 +183,8 @@ func TestScanFileBeingWritten(t *testing.T) {
 	if err := os.Truncate(path, 70); err != nil {
 		t.Fatal(err)
 	}
-	_, err := readELF(&s)
-	if !errors.Is(err, ErrInvalidModule) || !strings.Contains(err.Error(), "still being written") {
+	_, err := ko.Read(&s)
+	if _, ok := errors.AsType[*ko.FormatError](err); !ok || !strings.Contains(err.Error(), "still being written") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -176,14 +192,14 @@ func TestScanFileBeingWritten(t *testing.T) {
 // Links that lead in a circle or nowhere, pipes and folders in place of modules:
 // the index has the others, and what was passed over is said.
 func TestIndexOddFiles(t *testing.T) {
-	tree := testTree(t, map[string][]byte{"kernel/a.ko": exporting("a"), "kernel/dir.ko/b.ko": exporting("b"),
+	tree := testTree(t, map[string][]byte{"kernel/a.ko": kmodtest.Exporting("a"), "kernel/dir.ko/b.ko": kmodtest.Exporting("b"),
 		"modules.order": nil, "modules.builtin": nil, "modules.builtin.modinfo": nil})
 	for link, target := range map[string]string{"kernel/up": "..", "kernel/none.ko": "nowhere", "loop.ko": "loop.ko", "kernel/root": tree.Root, "kernel/dev.ko": "/dev/zero"} {
 		if err := os.Symlink(target, filepath.Join(tree.Dir(), link)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	result, err := Index(IndexOptions{Root: tree.Root, Release: tree.Release})
+	result, err := Index(Options{Root: tree.Root, Release: tree.Release})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +222,7 @@ func TestIndexOddFiles(t *testing.T) {
 // Names that the binary files cannot hold stop everything before a file changes.
 func TestIndexBeyondASCII(t *testing.T) {
 	tree := testTree(t, map[string][]byte{"a.ko": kmodtest.Module{Info: []string{"alias=größe"}}.Bytes(), "modules.dep": []byte("old\n")})
-	_, err := Index(IndexOptions{Root: tree.Root, Release: tree.Release})
+	_, err := Index(Options{Root: tree.Root, Release: tree.Release})
 	if err == nil || !strings.Contains(err.Error(), "größe") || !strings.Contains(err.Error(), "7-bit") {
 		t.Errorf("got %v", err)
 	}
@@ -217,7 +233,7 @@ func TestIndexBeyondASCII(t *testing.T) {
 
 // FuzzScan gives the index's reader any file.
 func FuzzScan(f *testing.F) {
-	whole := sampleModule().Bytes()
+	whole := kmodtest.Sample().Bytes()
 	f.Add(whole)
 	f.Add(whole[:300])
 	f.Add(kmodtest.Module{Is32: true, Big: true, Info: []string{"alias=a", "alias"}}.Bytes())
@@ -240,7 +256,7 @@ func FuzzScan(f *testing.F) {
 				size += len(s)
 			}
 		}
-		if size > len(data) && CompressionOf(data) == None {
+		if size > len(data) && kmod.CompressionOf(data) == kmod.None {
 			t.Fatalf("%d bytes of fields from a file of %d", size, len(data))
 		}
 	})

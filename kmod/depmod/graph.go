@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// rank ranks users before what they need: from a stack of modules that nobody
-// (more) uses, the last one found first.
+// rank ranks users before what they need. It takes modules from a stack of those without
+// unranked users, the last one found first.
 func (x *indexer) rank() error {
 	left := make([]int, len(x.mods))
 	var stack []*indexed
@@ -36,8 +38,8 @@ func (x *indexer) rank() error {
 	return x.cycles()
 }
 
-// cycles makes a problem of a ring in each group of modules that need each
-// other, and an error of the first.
+// cycles reports one cycle in each group of modules that need each other as a problem, and
+// returns the first as an error.
 func (x *indexer) cycles() error {
 	var first []string
 	count := 0
@@ -50,10 +52,10 @@ func (x *indexer) cycles() error {
 		}
 	}
 	x.problem(true, "", nil, "Found %d modules in dependency cycles!", count)
-	return &CycleError{Names: first}
+	return &kmod.CycleError{Names: first}
 }
 
-// tangles are the groups of modules in which each needs, over others, each
+// tangles returns the groups of modules in which each needs every other, directly or not
 // (Tarjan's strongly connected components), in the order of mods.
 func tangles(mods []*indexed) [][]*indexed {
 	t := tarjan{number: make([]int, len(mods)), low: make([]int, len(mods)), open: make([]bool, len(mods))}
@@ -104,7 +106,7 @@ func (t *tarjan) visit(m *indexed) {
 	}
 }
 
-// findRing is a shortest way from the first of a group back to it.
+// findRing returns a shortest cycle through the first module of a group.
 func findRing(group []*indexed) []string {
 	start := group[0]
 	from := map[*indexed]*indexed{}
@@ -129,8 +131,8 @@ func findRing(group []*indexed) []string {
 	return []string{start.name}
 }
 
-// allDeps appends direct and indirect dependencies to list, by rank: loading
-// goes through them backwards. It marks what it has seen with m.
+// allDeps appends direct and indirect dependencies to list, by rank: loading takes them
+// from the last to the first. It marks what it has seen with m.
 func (m *indexed) allDeps(list []*indexed) []*indexed {
 	m.mark = m
 	list = m.collect(list, m)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"bytes"
@@ -12,17 +12,19 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// DefaultIndexConfig are the folders where depmod looks for its configuration:
-// of files with the same name the one in the first folder counts.
-func DefaultIndexConfig() []string {
+// DefaultConfig returns the folders where depmod looks for its configuration. Of files with
+// the same name the one in the first folder counts.
+func DefaultConfig() []string {
 	return []string{"/etc/depmod.d", "/run/depmod.d", "/usr/local/lib/depmod.d", "/usr/lib/depmod.d", "/lib/depmod.d"}
 }
 
-// indexConfig is what depmod.d says for one release.
-type indexConfig struct {
-	search    []string // folders below the tree, the highest priority first; builtIn and external among them
+// config is what depmod.d says for one release.
+type config struct {
+	search    []string // folders below the tree, builtIn and external; the highest priority first
 	overrides []override
 	external  []string // folders outside of the tree
 	exclude   []string // names of folders not to search
@@ -33,18 +35,18 @@ const (
 	external = "external"
 )
 
-// override makes the module of that name in that folder the one that counts.
+// override gives the module of that name in that folder precedence.
 type override struct{ name, folder string }
 
-// readConfig reads the files and folders of Config, all in the order of their
-// names. What does not exist is left out.
-func (x *indexer) readConfig() (indexConfig, error) {
+// readConfig reads the files and folders of Config, sorted by file name. What does not
+// exist is skipped.
+func (x *indexer) readConfig() (config, error) {
 	var paths []string
 	seen := map[string]bool{}
 	for _, path := range x.Config {
 		found, err := depmodFiles(path)
 		if err != nil {
-			return indexConfig{}, fmt.Errorf("read configuration: %w", err)
+			return config{}, fmt.Errorf("read configuration: %w", err)
 		}
 		for _, f := range found {
 			if base := filepath.Base(f); !seen[base] {
@@ -54,7 +56,7 @@ func (x *indexer) readConfig() (indexConfig, error) {
 		}
 	}
 	slices.SortStableFunc(paths, func(a, b string) int { return strings.Compare(filepath.Base(a), filepath.Base(b)) })
-	var c indexConfig
+	var c config
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
 		if err != nil {
@@ -98,7 +100,7 @@ type badLine struct {
 }
 
 // parse reads one file. Of several override lines for a module the last one counts.
-func (c *indexConfig) parse(data []byte, release string) (bad []badLine) {
+func (c *config) parse(data []byte, release string) (bad []badLine) {
 	n := 0
 	for len(data) > 0 {
 		var line string
@@ -114,7 +116,7 @@ func (c *indexConfig) parse(data []byte, release string) (bad []badLine) {
 	return bad
 }
 
-// configLine takes a line with those that continue it, and counts them.
+// configLine splits off a line with those that continue it, and counts them.
 func configLine(data []byte, n *int) (line string, rest []byte) {
 	for len(data) > 0 {
 		var part []byte
@@ -129,25 +131,27 @@ func configLine(data []byte, n *int) (line string, rest []byte) {
 	return line, data
 }
 
-func (c *indexConfig) command(name string, args []string, release string) bool {
+func (c *config) command(name string, args []string, release string) bool {
 	switch name {
 	case "search":
 		for _, dir := range args {
-			c.search = appendNew(c.search, dir)
+			if !slices.Contains(c.search, dir) {
+				c.search = append(c.search, dir)
+			}
 		}
 	case "override":
 		if len(args) < 3 {
 			return false
 		}
 		if releaseMatches(args[1], release) {
-			c.overrides = slices.Insert(c.overrides, 0, override{CanonicalName(args[0]), args[2]})
+			c.overrides = slices.Insert(c.overrides, 0, override{kmod.CanonicalName(args[0]), args[2]})
 		}
 	case external:
 		if len(args) < 2 {
 			return false
 		}
 		if releaseMatches(args[0], release) {
-			c.external = append(c.external, args[1]) // depmod overlooks the others
+			c.external = append(c.external, args[1]) // depmod ignores the others
 		}
 	case "exclude":
 		c.exclude = append(c.exclude, args...)
@@ -167,9 +171,9 @@ func releaseMatches(pattern, release string) bool {
 	return err == nil && re.MatchString(release)
 }
 
-// higher says whether of two modules with one name the one at rel counts more
-// than the one at old. Both are as in the index.
-func (c *indexConfig) higher(name, rel, old string) bool {
+// higher reports whether, of two modules with one name, the one at rel takes precedence
+// over the one at old. Both are paths as in the index.
+func (c *config) higher(name, rel, old string) bool {
 	dir, oldDir := filepath.Dir(rel), filepath.Dir(old)
 	for _, o := range c.overrides {
 		if o.name != name {
@@ -185,12 +189,11 @@ func (c *indexConfig) higher(name, rel, old string) bool {
 	return c.before(rel, old)
 }
 
-// before says whether the search list puts rel before old. It does as depmod
-// does, to the letter: a folder of the list that has both counts for rel alone, so
-// that of two files in one such folder the one that was found last counts, and
-// elsewhere the one that was found first.
-func (c *indexConfig) before(rel, old string) bool {
-	at := func(path string) int { // of what no folder of the list has
+// before reports whether the search list puts rel before old. It follows depmod exactly: a
+// folder of the list that has both counts only for rel, so of two files in one such folder
+// the one found last wins, and elsewhere the one found first.
+func (c *config) before(rel, old string) bool {
+	at := func(path string) int { // for a path in no folder of the list
 		kind := builtIn
 		if filepath.IsAbs(path) {
 			kind = external
@@ -214,7 +217,7 @@ func (c *indexConfig) before(rel, old string) bool {
 	return place < oldPlace
 }
 
-// below says whether rel lies in dir or a folder of it.
+// below reports whether rel lies in dir or one of its folders.
 func below(rel, dir string) bool {
 	rest, ok := strings.CutPrefix(rel, dir)
 	return ok && dir != "" && rest != "" && rest[0] == '/'

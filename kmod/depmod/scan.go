@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"bytes"
@@ -11,18 +11,21 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
 // scanned is what an index needs of one module.
 type scanned struct {
 	aliases, softdeps, weakdeps []string
 	exports, needs              []scannedSymbol
-	err                         error // why the file could not be read; the rest is empty then
+	err                         error // why the file could not be read; then the rest is empty
 }
 
 type scannedSymbol struct {
 	name string
-	crc  uint64 // of an export, or as a need expects it; 0 where it is not said
+	crc  uint64 // of an export, or that a need expects; 0 if unknown
 	weak bool
 }
 
@@ -50,13 +53,13 @@ func (x *indexer) scan() {
 	}
 }
 
-// scanner reads one module after the other and keeps its buffers.
+// scanner reads one module after another and keeps its buffers.
 type scanner struct {
-	file  fileSource
-	xz    lzma
-	names []byte         // of exports and needs, one behind the other
-	ends  []nameEnd      // where each ends
-	seen  map[string]int // needs by name
+	file   fileSource
+	unpack ko.Unpacker
+	names  []byte         // of exports and needs, concatenated
+	ends   []nameEnd      // where each ends
+	seen   map[string]int // needs by name
 }
 
 type nameEnd struct {
@@ -66,13 +69,21 @@ type nameEnd struct {
 	crc    uint64
 }
 
-// scan never fails: what keeps a file from being read is in the result.
+// scan never fails: if a file cannot be read, the result says why.
 func (s *scanner) scan(path string) *scanned {
 	out := &scanned{}
 	if err := s.read(path, out); err != nil {
-		return &scanned{err: withPath(err, path)}
+		return &scanned{err: fileError(err, path)}
 	}
 	return out
+}
+
+// fileError names the file in an error about its bytes.
+func fileError(err error, path string) error {
+	if e, ok := errors.AsType[*ko.FormatError](err); ok {
+		return &kmod.FileError{Path: path, Reason: e.Reason}
+	}
+	return fmt.Errorf("read module %s: %w", path, err)
 }
 
 func (s *scanner) read(path string, out *scanned) error {
@@ -81,41 +92,36 @@ func (s *scanner) read(path string, out *scanned) error {
 		return err
 	}
 	defer s.file.close()
-	f, err := readELF(src)
+	f, err := ko.Read(src)
 	if err != nil {
 		return err
 	}
-	readScannedInfo(f.section(".modinfo"), out)
+	readScannedInfo(f.Section(".modinfo"), out)
 	if err := s.symbols(f, out); err != nil {
 		return err
 	}
-	return f.err
+	return f.Err
 }
 
-// open opens a module; of a plain one only what is asked for will be read.
-func (s *scanner) open(path string) (elfSource, error) {
+// open opens a module. Of an uncompressed one, only what is asked for will be read.
+func (s *scanner) open(path string) (ko.Source, error) {
 	if err := s.file.open(path); err != nil {
 		return nil, err
 	}
-	head, err := s.file.at(0, min(s.file.size(), 64))
-	if err == nil && CompressionOf(head) == None {
+	head, err := s.file.At(0, min(s.file.Size(), 64))
+	if err == nil && ko.Compression(head) == ko.None {
 		return &s.file, nil
 	}
 	defer s.file.close()
 	if err != nil {
 		return nil, err
 	}
-	raw, err := s.file.at(0, s.file.size())
+	raw, err := s.file.At(0, s.file.Size())
 	if err != nil {
 		return nil, err
 	}
-	var data []byte
-	if CompressionOf(raw) == XZ {
-		data, err = s.xz.decompress(raw)
-	} else {
-		data, err = Decompress(raw)
-	}
-	return elfBytes(data), err
+	data, err := s.unpack.Unpack(raw)
+	return ko.Bytes(data), err
 }
 
 // readScannedInfo takes the fields that an index has. A field without = has no value.
@@ -138,18 +144,18 @@ func readScannedInfo(data []byte, out *scanned) {
 	}
 }
 
-// symbols reads what the module exports and needs. Exports are the symbols with
-// a version, in the symbol table; where none has one, all of __ksymtab_strings.
-func (s *scanner) symbols(f *elfFile, out *scanned) error {
+// symbols reads what the module exports and needs. Exports are the symbols with a version,
+// in the order of the symbol table; if there is none, all of __ksymtab_strings.
+func (s *scanner) symbols(f *ko.File, out *scanned) error {
 	s.names, s.ends = s.names[:0], s.ends[:0]
 	versioned := false
-	err := f.symbols(func(sym elfSymbol) {
+	err := f.Symbols(func(sym ko.Symbol) {
 		switch {
-		case sym.shndx == shnUndef:
-			s.add(sym.name, nameEnd{weak: sym.bind == stbWeak})
-		case sym.name[0] == '_' && bytes.HasPrefix(sym.name, []byte("__crc_")):
-			crc, _ := f.crc(sym)
-			s.add(sym.name[6:], nameEnd{export: true, crc: uint64(crc)})
+		case sym.Undefined():
+			s.add(sym.Name, nameEnd{weak: sym.Weak()})
+		case sym.Name[0] == '_' && bytes.HasPrefix(sym.Name, []byte("__crc_")):
+			crc, _ := f.CRC(sym)
+			s.add(sym.Name[6:], nameEnd{export: true, crc: uint64(crc)})
 			versioned = true
 		}
 	})
@@ -157,7 +163,7 @@ func (s *scanner) symbols(f *elfFile, out *scanned) error {
 		return err
 	}
 	if !versioned {
-		for name := range f.ksymtabNames() {
+		for name := range f.KsymtabNames() {
 			s.add(name, nameEnd{export: true})
 		}
 	}
@@ -175,7 +181,7 @@ func (s *scanner) add(name []byte, n nameEnd) {
 	s.ends = append(s.ends, n)
 }
 
-// finish turns the names into strings, all in one piece of memory.
+// finish turns the names into strings, all in one allocation.
 func (s *scanner) finish(out *scanned) {
 	all := string(s.names)
 	exports := 0
@@ -198,34 +204,29 @@ func (s *scanner) finish(out *scanned) {
 	}
 }
 
-// versions reads __versions: records of 64 bytes, an address-sized CRC and a
-// name. Names that the symbol table lacks are needed, too.
-func (s *scanner) versions(f *elfFile, out *scanned) {
-	const record = 64
-	p := f.section("__versions")
-	if len(p) < record {
+// versions reads __versions. Names that the symbol table lacks are needed, too.
+func (s *scanner) versions(f *ko.File, out *scanned) {
+	if f.Find("__versions") == nil {
 		return
 	}
 	clear(s.seen)
 	for i, n := range out.needs {
 		s.seen[n.name] = i
 	}
-	crcSize := f.pick(4, 8)
-	for ; len(p) >= record; p = p[record:] {
-		name := cstring(p[crcSize:record], 0)
+	for name, crc := range f.Versions() {
 		if len(name) == 0 {
 			continue
 		}
 		if i, ok := s.seen[string(name)]; ok {
-			out.needs[i].crc = f.word(p)
+			out.needs[i].crc = crc
 			continue
 		}
-		out.needs = append(out.needs, scannedSymbol{name: string(name), crc: f.word(p)})
+		out.needs = append(out.needs, scannedSymbol{name: string(name), crc: crc})
 	}
 }
 
-// fileSource reads pieces of a file into one buffer, which the next file
-// takes over: what was read is good until then.
+// fileSource reads pieces of a file into one buffer, which the next file reuses: what was
+// read is valid until then.
 type fileSource struct {
 	f      *os.File
 	length uint64
@@ -242,9 +243,9 @@ func (s *fileSource) open(path string) error {
 	switch {
 	case err != nil:
 	case !st.Mode().IsRegular():
-		err = &FileError{Reason: fileKind(st.Mode())}
-	case st.Size() > maxModule:
-		err = fmt.Errorf("%d bytes: %w", st.Size(), ErrTooLarge)
+		err = &ko.FormatError{Reason: ko.FileKind(st.Mode())}
+	case st.Size() > ko.MaxSize:
+		err = fmt.Errorf("%d bytes: %w", st.Size(), kmod.ErrTooLarge)
 	default:
 		s.f, s.length, s.used = f, uint64(st.Size()), 0
 		return nil
@@ -260,18 +261,19 @@ func (s *fileSource) close() {
 	}
 }
 
-func (s *fileSource) size() uint64 { return s.length }
+// Size is the length of the file when it was opened.
+func (s *fileSource) Size() uint64 { return s.length }
 
-// at reads n bytes, which lie inside the file as it was when it was opened.
-func (s *fileSource) at(off, n uint64) ([]byte, error) {
+// At reads n bytes, which lie inside the file as it was when it was opened.
+func (s *fileSource) At(off, n uint64) ([]byte, error) {
 	if int(n) > cap(s.buf)-s.used {
-		// What the old buffer holds stays in use, and with its slices.
+		// The slices of the old buffer keep it alive.
 		s.buf, s.used = make([]byte, max(256<<10, 2*int(n))), 0
 	}
 	p := s.buf[s.used : s.used+int(n) : s.used+int(n)]
 	got, err := s.f.ReadAt(p, int64(off))
 	if errors.Is(err, io.EOF) && got < len(p) {
-		return nil, invalid("it became shorter while it was read: is it still being written?")
+		return nil, ko.Invalid("it became shorter while it was read: is it still being written?")
 	}
 	if got < len(p) {
 		return nil, err

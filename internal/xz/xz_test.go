@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package xz
 
 import (
 	"bytes"
@@ -17,6 +17,26 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
+
+// unpack is what a caller with one file does.
+func unpack(data []byte, limit int64) ([]byte, error) { return new(Decoder).Unpack(data, limit) }
+
+// packed is data as one .xz file.
+func packed(t *testing.T, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := xz.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
 
 // xzSamples are bytes of different kinds: what xz makes of them uses every kind
 // of chunk, of match and of literal.
@@ -56,12 +76,12 @@ func TestUnpackXZLikeXZ(t *testing.T) {
 			if err != nil {
 				t.Fatalf("xz %s: %v", flags, err)
 			}
-			if got, err := unpackXZ(packed, 64<<20); err != nil || !bytes.Equal(got, data) {
+			if got, err := unpack(packed, 64<<20); err != nil || !bytes.Equal(got, data) {
 				t.Errorf("%s, xz %s: %d bytes, want %d; %v", name, flags, len(got), len(data), err)
 			}
 			// two streams, with padding between and behind
 			double := slices.Concat(packed, make([]byte, 8), packed, make([]byte, 4))
-			if got, err := unpackXZ(double, 64<<20); err != nil || !bytes.Equal(got, slices.Concat(data, data)) {
+			if got, err := unpack(double, 64<<20); err != nil || !bytes.Equal(got, slices.Concat(data, data)) {
 				t.Errorf("%s twice, xz %s: %d bytes, want %d; %v", name, flags, len(got), 2*len(data), err)
 			}
 		}
@@ -82,22 +102,22 @@ func TestUnpackXZDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := b.Bytes()
-	if got, err := unpackXZ(whole, 1<<20); err != nil || !bytes.Equal(got, plain) {
+	if got, err := unpack(whole, 1<<20); err != nil || !bytes.Equal(got, plain) {
 		t.Fatalf("whole: %v", err)
 	}
 	for i := range whole {
-		if _, err := unpackXZ(whole[:i], 1<<20); err == nil {
+		if _, err := unpack(whole[:i], 1<<20); err == nil {
 			t.Errorf("cut at %d: no error", i)
 		}
 		for _, bit := range []byte{1, 0x80, 0xff} {
 			bad := slices.Clone(whole)
 			bad[i] ^= bit
-			if got, err := unpackXZ(bad, 1<<20); err == nil && !bytes.Equal(got, plain) {
+			if got, err := unpack(bad, 1<<20); err == nil && !bytes.Equal(got, plain) {
 				t.Errorf("byte %d changed: no error, another result", i)
 			}
 		}
 	}
-	if _, err := unpackXZ(whole, 10); !errors.Is(err, ErrTooLarge) {
+	if _, err := unpack(whole, 10); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("beyond the limit: %v", err)
 	}
 }
@@ -114,12 +134,12 @@ func FuzzXZ(f *testing.F) {
 		f.Add(b.Bytes(), uint8(5))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, props uint8) {
-		if _, err := unpackXZ(data, 1<<20); err != nil && err.Error() == "" {
+		if _, err := unpack(data, 1<<20); err != nil && err.Error() == "" {
 			t.Fatal("an error without a word")
 		}
 		// Checksums keep the fuzzer from the decoder itself: it gets there without.
 		for _, size := range []int{1, 300, 70_000} {
-			d := &lzma{out: make([]byte, size+lzmaSlack)}
+			d := &Decoder{out: make([]byte, size+lzmaSlack)}
 			if d.setProps(props) && len(data) >= 5 {
 				d.resetState()
 				d.chunk(append(slices.Clip(data), make([]byte, lzmaSlack)...), len(data), size)
@@ -154,7 +174,7 @@ func TestUnpackXZRealModules(t *testing.T) {
 		if _, err := want.ReadFrom(r); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := unpackXZ(packed, 64<<20); err != nil || !bytes.Equal(got, want.Bytes()) {
+		if got, err := unpack(packed, 64<<20); err != nil || !bytes.Equal(got, want.Bytes()) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -162,13 +182,13 @@ func TestUnpackXZRealModules(t *testing.T) {
 
 // One decoder unpacks file after file into the same memory.
 func TestUnpackXZAgain(t *testing.T) {
-	var d lzma
+	var d Decoder
 	for i, plain := range [][]byte{bytes.Repeat([]byte("long "), 5000), []byte("short"), nil, bytes.Repeat([]byte("longer "), 9000)} {
-		got, err := d.unpack(pack(t, XZ, plain), 1<<20)
+		got, err := d.Unpack(packed(t, plain), 1<<20)
 		if err != nil || !bytes.Equal(got, plain) {
 			t.Errorf("file %d: %d bytes, want %d; %v", i, len(got), len(plain), err)
 		}
-		if _, err := d.unpack([]byte("damaged"), 1<<20); err == nil {
+		if _, err := d.Unpack([]byte("damaged"), 1<<20); err == nil {
 			t.Error("no error")
 		}
 	}

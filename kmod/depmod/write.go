@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package kmod
+package depmod
 
 import (
 	"errors"
@@ -9,20 +9,22 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/trie"
 )
 
 // indexTable is one file of the index.
 type indexTable struct {
 	name string
 	text []byte
-	bin  *trie // nil for a text file, and for an empty one
+	bin  *trie.Writer // nil for a text file and for an empty file
 }
 
-// tables makes all files of the index; the binary ones are not yet encoded.
+// tables makes all files of the index, the binary ones not yet encoded.
 func (x *indexer) tables() ([]indexTable, error) {
 	var list []indexTable
 	text := func(name string, data []byte) { list = append(list, indexTable{name: name, text: data}) }
-	binary := func(name string, t *trie) { list = append(list, indexTable{name: name, bin: t}) }
+	binary := func(name string, t *trie.Writer) { list = append(list, indexTable{name: name, bin: t}) }
 
 	dep, depBin := x.depTables()
 	text("modules.dep", dep)
@@ -42,7 +44,7 @@ func (x *indexer) tables() ([]indexTable, error) {
 		if err != nil {
 			return nil, err
 		}
-		// depmod writes an empty file, without a header, where it has no input.
+		// Without input, depmod writes an empty file that has not even a header.
 		binary("modules.builtin.bin", builtin)
 		aliases, err := x.builtinAliasTable()
 		if err != nil {
@@ -55,8 +57,9 @@ func (x *indexer) tables() ([]indexTable, error) {
 		if t.bin == nil {
 			continue
 		}
-		if key, found := t.bin.foreign(); found {
-			return nil, fmt.Errorf("write %s: %q has characters beyond 7-bit ASCII, which the format cannot hold", t.name, key)
+		if key, found := t.bin.Foreign(); found {
+			return nil, fmt.Errorf("write %s: %q has characters beyond 7-bit ASCII, which the format cannot hold",
+				t.name, key)
 		}
 	}
 	return list, nil
@@ -91,8 +94,8 @@ func (x *indexer) write() error {
 	return nil
 }
 
-// writeTables writes all files under temporary names before it renames the
-// first, so that a full disk leaves the old index whole.
+// writeTables writes all files under temporary names before it renames the first, so that a
+// full disk leaves the old index intact.
 func writeTables(dir string, tables []indexTable, parentsFirst bool) error {
 	temps, errs := make([]string, len(tables)), make([]error, len(tables))
 	defer func() {
@@ -107,7 +110,7 @@ func writeTables(dir string, tables []indexTable, parentsFirst bool) error {
 		wg.Go(func() {
 			data := t.text
 			if t.bin != nil {
-				data = t.bin.encode(parentsFirst)
+				data = t.bin.Encode(parentsFirst)
 			}
 			if temps[i], errs[i] = writeTemp(dir, t.name, data); errs[i] != nil {
 				errs[i] = fmt.Errorf("write %s: %w", t.name, errs[i])
@@ -127,8 +130,8 @@ func writeTables(dir string, tables []indexTable, parentsFirst bool) error {
 	return nil
 }
 
-// writeTemp writes a file beside name. Its mode is what the umask leaves, which
-// os.CreateTemp does not heed.
+// writeTemp writes a file beside name. Its mode follows the umask, which os.CreateTemp
+// ignores.
 func writeTemp(dir, name string, data []byte) (temp string, err error) {
 	for try := 0; ; try++ {
 		temp = filepath.Join(dir, "."+name+"."+strconv.Itoa(os.Getpid())+"."+strconv.Itoa(try))

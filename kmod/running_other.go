@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+
+//go:build !linux
+
+package kmod
+
+import (
+	"os"
+	"strconv"
+	"syscall"
+)
+
+// supported is nil where the running kernel can be asked.
+func supported(op string) error { return &UnsupportedError{Op: op} }
+
+// Running is the tree of the running kernel. On other systems than Linux it is an
+// *UnsupportedError; set up a Tree with the root and the release to read instead.
+func Running() (*Tree, error) { return nil, supported("read kernel release") }
+
+func loadOpen(*os.File, string, int, func(string) string) (*Loaded, error) {
+	return nil, supported("load module")
+}
+
+func deleteModule(string, bool) error { return supported("unload module") }
+
+func unloadError(string, syscall.Errno, []string) error { return supported("unload module") }
+
+// Diagnose reports what keeps a module of the running kernel from being unloaded. On
+// other systems than Linux its Kind is an *UnsupportedError.
+func Diagnose(name string) *Diagnosis {
+	err := supported("diagnose module")
+	return &Diagnosis{Module: CanonicalName(name), Refcnt: -1, Kind: err, Cause: err.Error()}
+}
+
+// ErrnoName is an errno's number. Only Linux has the names.
+func ErrnoName(e syscall.Errno) string { return strconv.Itoa(int(e)) }
+
+func openFile(path string) (*os.File, error) { return os.Open(path) }
+
+func slurp(path string) ([]byte, error) { return os.ReadFile(path) }
