@@ -18,7 +18,6 @@ import (
 // the terminal as it was: cursor shown, long lines wrapped. Whoever kills us between two drawings finds nothing to
 // repair. Between drawings the cursor stands at the beginning of the block: the next drawing starts there, whatever a
 // new size has wrapped, and the ^C that the terminal echoes lands there.
-// whatever a new size has wrapped, and the ^C that the terminal echoes lands there.
 type block struct {
 	w     io.Writer
 	drawn []string // what is on the screen

@@ -18,7 +18,7 @@ import (
 func newCache() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache",
-		Short: "list or remove the snapshots that save later runs the boot",
+		Short: "list or remove the snapshots that spare later runs the boot",
 		Long: fmt.Sprintf(`Without KVM the first run with a kernel takes a snapshot of its VM after the boot, and
 later runs resume from it (--cold boots instead). At most %d snapshots and %d GiB are
 kept: those that were used last.`, snapshot.MaxImages, snapshot.MaxBytes>>30),

@@ -37,7 +37,7 @@ file is no recording, and 3 when a file cannot be written.`,
 	o.outputs.flags(f)
 	f.StringVar(&o.outputs.json, "json", "", "write the result as JSON to `FILE` (- is standard output)")
 	o.display.pagerFlags(f)
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "also show what most readers can do without")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "also show phases, commands, background activity, hooks and the console")
 	return c
 }
 

@@ -36,7 +36,7 @@ func machineFlags(f *pflag.FlagSet, spec *kmodlab.Spec) {
 	f.StringVar(&spec.Accel, "accel", "", "kvm or tcg (default: kvm where it was seen to work)")
 	f.StringVar(&spec.Mirror, "mirror", "", "Debian mirror for kernels (default: $KMODLAB_MIRROR, then this host's apt)")
 	f.BoolVar(&spec.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
-	f.BoolVar(&spec.Cold, "cold", false, "boot the VM even if there is a snapshot to resume from (without KVM only)")
+	f.BoolVar(&spec.Cold, "cold", false, "always boot the VM; otherwise runs without KVM resume from a snapshot")
 	f.IntVar(&spec.CPUs, "cpus", 0, "CPUs of the VM (default 2)")
 	f.IntVar(&spec.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
 	f.DurationVar(&spec.StepTimeout, "timeout", 0, "time limit of each step, ten times as long without KVM (default 30s)")

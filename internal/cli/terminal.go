@@ -33,7 +33,7 @@ func (d *display) flags(f *pflag.FlagSet) {
 // pagerFlags are for the commands that only show something.
 func (d *display) pagerFlags(f *pflag.FlagSet) {
 	d.flags(f)
-	f.BoolVar(&d.noPager, "no-pager", false, "do not use $PAGER where the text is longer than the screen")
+	f.BoolVar(&d.noPager, "no-pager", false, "do not use $PAGER, even if the text is longer than the screen")
 }
 
 func (d *display) check() error {

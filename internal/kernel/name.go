@@ -153,7 +153,7 @@ func unknownName(name, why string) error {
 	for _, f := range Forms() {
 		fmt.Fprintf(&b, "\n  %-32s %s", f.Pattern, f.Text)
 	}
-	return fmt.Errorf("%w %q: %s; names are:%s", ErrUnknownName, name, why, b.String())
+	return fmt.Errorf("%w %q: %s; valid names are:%s", ErrUnknownName, name, why, b.String())
 }
 
 // DefaultName is the kernel used if none is named: the cloud kernel of this host's own Debian release. On other hosts

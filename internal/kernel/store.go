@@ -61,7 +61,7 @@ func (s *Store) Get(ctx context.Context, name string) (*Kernel, error) {
 	case kind == "path":
 		return pathKernel(rest)
 	case kind != "debian":
-		return nil, unknownName(name, "not a known form of name")
+		return nil, unknownName(name, "no such kind of name")
 	}
 	n, err := parseDebian(rest)
 	if err != nil {

@@ -137,7 +137,6 @@ func headerOf(text string) *header {
 }
 
 // group is what a named group of the header's line holds, empty if there is none.
-// none.
 func (h *header) group(text, name string) string {
 	i := h.line.SubexpIndex(name)
 	if i < 0 {

@@ -17,7 +17,6 @@ import (
 // keeps a translation of the old code. If that is an int3 of text_poke_bp(), the CPU traps forever, since the trap's
 // handler finds nothing to do and runs the instruction again. QEMU's commit deba78709ae8 ("accel/tcg: Always lock pages
 // before translation") fixes it.
-// lock pages before translation") ends it.
 //
 // Measured with two CPUs, one toggling trace events and one making system calls: QEMU 7.2.22 hung after 14 s with a
 // thread for each, and not within 150 s when they took turns; 10.0.13 did not hang within 150 s with a thread for each.

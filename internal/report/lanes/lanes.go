@@ -7,7 +7,6 @@
 // Names come from a guest that nobody trusts. Every text in a Story is plain: valid UTF-8, without control characters
 // and marks that change direction, and of bounded length (Plain, Short). It must still be escaped for the document it
 // goes into.
-// put into.
 package lanes
 
 import (
