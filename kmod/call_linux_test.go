@@ -105,7 +105,9 @@ func blockedSignals(t *testing.T, tid int) uint64 {
 }
 
 func TestCrashedWords(t *testing.T) {
-	err := crashed(opFinit, "bad", "/x/bad.ko", []string{"bad: hello", "BUG: kernel NULL pointer dereference, address: 0", "#PF: supervisor read", "Oops: 0000 [#1]", "RAX: 1", "RIP: 0010:bad_init+0x5"})
+	err := crashed(opFinit, "bad", "/x/bad.ko",
+		[]string{"bad: hello", "BUG: kernel NULL pointer dereference, address: 0", "#PF: supervisor read",
+			"Oops: 0000 [#1]", "RAX: 1", "RIP: 0010:bad_init+0x5"})
 	want := "load module bad: finit_module: the kernel killed the thread that ran the module's init function; the call trace in the kernel's log shows where; the kernel is damaged, so restart the machine before the next load"
 	if err.Error() != want {
 		t.Errorf("got %s", err)

@@ -17,10 +17,13 @@ func TestConfigParse(t *testing.T) {
 	c.parse("x.conf", "# no\n\talias a-b[c-d] e-f g\noptions m-n\ta=1\t\"b\tc\" \\\nd\nblacklist q-r s\nsoftdep t pre: u post: v\nweakdep t w\n"+
 		"install i echo \\\\ x\nremove r false\nforbid bad-*\n  # not a comment\nalias x\nalias ]x y\ninclude z\noptions n\x00 a=1\nblacklist last\r")
 	want := &Config{
-		Aliases: []Alias{{"a_b[c-d]", "e_f"}}, Options: []Rule{{"m_n", `a=1 "b c" d`}}, Blacklist: []string{"q_r", "last\r"},
-		Softdeps: []Rule{{"t", "pre: u post: v"}}, Weakdeps: []Rule{{"t", "w"}}, Install: []Rule{{"i", `echo \ x`}}, Remove: []Rule{{"r", "false"}}, Forbidden: []string{"bad_*"},
+		Aliases: []Alias{{"a_b[c-d]", "e_f"}}, Options: []Rule{{"m_n", `a=1 "b c" d`}},
+		Blacklist: []string{"q_r", "last\r"},
+		Softdeps:  []Rule{{"t", "pre: u post: v"}}, Weakdeps: []Rule{{"t", "w"}}, Install: []Rule{{"i", `echo \ x`}},
+		Remove: []Rule{{"r", "false"}}, Forbidden: []string{"bad_*"},
 		Problems: []error{
-			&ConfigError{"x.conf", 11, "a line cannot begin with '#'"}, &ConfigError{"x.conf", 12, "alias needs more arguments"},
+			&ConfigError{"x.conf", 11, "a line cannot begin with '#'"},
+			&ConfigError{"x.conf", 12, "alias needs more arguments"},
 			&ConfigError{"x.conf", 13, "the brackets of ']x' do not match"},
 			&ConfigError{"x.conf", 14, "include is no longer read by any kmod; move the lines into a file of their own"},
 			&ConfigError{"x.conf", 15, "options needs more arguments"},
@@ -38,7 +41,8 @@ func TestConfigCmdline(t *testing.T) {
 	c := &Config{}
 	c.parseCmdline(`root=/dev/sda "virtio_net.x=a b" modprobe.blacklist=loop,nbd-x virtio-net.y="q r" foo.bar .x=1 a.=2 dummy.n modprobe.foo=1 ext4.z=1=2 -- -tun.t=1 0.0.0.0:2024 a.b.c=1 n.o=p=q.r` + "\n")
 	want := &Config{
-		Options: []Rule{{"virtio_net", `x="a b"`}, {"virtio_net", `y="q r"`}, {"foo", "bar"}, {"", "x=1"}, {"a", "=2"}, {"dummy", "n"}, {"modprobe", "foo=1"},
+		Options: []Rule{{"virtio_net", `x="a b"`}, {"virtio_net", `y="q r"`}, {"foo", "bar"}, {"", "x=1"}, {"a", "=2"},
+			{"dummy", "n"}, {"modprobe", "foo=1"},
 			{"ext4", "z=1=2"}, {"_tun", "t=1"}, {"n", "o=p=q.r"}},
 		Blacklist: []string{"loop", "nbd_x"},
 	}
@@ -49,7 +53,8 @@ func TestConfigCmdline(t *testing.T) {
 
 func TestConfigFiles(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"one/b.conf": "blacklist one_b\n", "one/x.txt": "blacklist txt\n", "one/.a.conf": "blacklist dot\n", "two/b.conf": "blacklist two_b\n",
+	for name, text := range map[string]string{"one/b.conf": "blacklist one_b\n", "one/x.txt": "blacklist txt\n",
+		"one/.a.conf": "blacklist dot\n", "two/b.conf": "blacklist two_b\n",
 		"two/a.conf": "blacklist two_a\n", "two/sub.conf/x": "", "file": "blacklist file\n"} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -62,7 +67,8 @@ func TestConfigFiles(t *testing.T) {
 	if err := os.Symlink("nowhere", filepath.Join(dir, "one/c.conf")); err != nil {
 		t.Fatal(err)
 	}
-	tree := &Tree{Root: dir, ConfigPaths: []string{filepath.Join(dir, "one"), filepath.Join(dir, "none"), filepath.Join(dir, "two"), filepath.Join(dir, "file")}, KernelCmdline: "modprobe.blacklist=last"}
+	tree := &Tree{Root: dir, ConfigPaths: []string{filepath.Join(dir, "one"), filepath.Join(dir, "none"),
+		filepath.Join(dir, "two"), filepath.Join(dir, "file")}, KernelCmdline: "modprobe.blacklist=last"}
 	c, err := tree.Config()
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +88,8 @@ func TestForbid(t *testing.T) {
 		t.Fatal(err)
 	}
 	var forbidden *ForbiddenError
-	if _, err := tree.Steps("a-b", LoadOptions{}); !errors.Is(err, ErrForbidden) || !errors.As(err, &forbidden) || forbidden.Module != "c" || forbidden.For != "a_b" {
+	if _, err := tree.Steps("a-b", LoadOptions{}); !errors.Is(err, ErrForbidden) || !errors.As(err, &forbidden) ||
+		forbidden.Module != "c" || forbidden.For != "a_b" {
 		t.Errorf("a module that needs a forbidden one: %v", err)
 	}
 	if _, err := tree.Steps("post", LoadOptions{}); !errors.Is(err, ErrForbidden) {

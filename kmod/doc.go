@@ -22,10 +22,10 @@
 //
 // # Load and remove
 //
-// [Tree.Load] does modprobe's and insmod's work, [Tree.Remove] that of modprobe -r and
-// rmmod. The zero [LoadOptions] and [RemoveOptions] do what the commands do without
-// flags. [Load], [Init] and [Remove] are short forms for the running kernel. [List] and
-// [StateOf] say what is loaded.
+// [Tree.Load] does the work of modprobe and insmod, [Tree.Remove] that of modprobe -r and
+// rmmod. The zero [LoadOptions] and [RemoveOptions] do what modprobe does without flags.
+// [Load], [Init] and [Remove] are short forms for the running kernel. [List] and [StateOf]
+// say what is loaded.
 //
 // # Before loading
 //
@@ -41,14 +41,14 @@
 //
 // # Index
 //
-// A Tree answers from the files that depmod writes, the binary ones if they are there.
-// [Trie] reads such a file by itself. Package depmod, beside this one, writes them.
+// A Tree answers from the files that depmod writes, the binary ones if they exist. [Trie]
+// reads one such file. The package depmod below this one writes them.
 //
 // # Why not?
 //
 // A refusal by the kernel is a [LoadError] with the errno, the kernel's own log lines,
-// the cause in plain words and what to do next. Each error answers errors.Is with one of
-// the sentinels below ([Kind] finds which), and most have a type for errors.As.
+// the cause in plain words and what to do next. In most errors errors.Is finds one of the
+// sentinels below ([Kind] says which), and errors.As a type with the details.
 // [Diagnose] says what keeps a loaded module from being unloaded: holders, processes,
 // mounts.
 //
@@ -68,10 +68,10 @@
 // Load and ResolveName also take aliases, and heed modprobe.d. Load succeeds if the
 // module is already loaded or built in; [LoadOptions] has FirstTime for who wants an
 // error. Dependencies come from modules.dep, in load order and without the module
-// itself. What was a bare errno still is one to errors.Is, and has a cause besides:
+// itself. An errno is still found by errors.Is, and so is its cause:
 //
 //	err := kmod.Load("loop", "max_loop=8")
 //	errors.Is(err, unix.EPERM)            // as before
 //	errors.Is(err, kmod.ErrNotPermitted)  // the cause
-//	errors.AsType[*kmod.LoadError](err)   // and all that is known of it
+//	errors.AsType[*kmod.LoadError](err)   // everything that is known about it
 package kmod

@@ -38,6 +38,8 @@ func (u User) String() string { return fmt.Sprintf("%s[%d] (%s)", u.Comm, u.PID,
 func (d *Diagnosis) judge() {
 	name := d.Module
 	switch {
+	case name == "":
+		d.Kind, d.Cause = ErrNotLoaded, "no module has an empty name"
 	case d.State == StateNone:
 		d.Kind, d.Cause = ErrNotLoaded, name+" is not loaded"
 	case d.State == StateBuiltin:

@@ -3,6 +3,7 @@
 package kmod
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -102,7 +103,7 @@ type NotFoundError struct {
 
 // Error names the module and the folder that was searched.
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("module %s not found in directory %s", e.Name, e.Dir)
+	return fmt.Sprintf("module %s not found in directory %s", cmp.Or(e.Name, `""`), e.Dir)
 }
 
 // Is makes a NotFoundError an ErrNotFound.

@@ -33,7 +33,8 @@ func exampleTree() *kmod.Tree {
 		Needs: []kmodtest.Need{{Name: "lab_open"}},
 	}
 	err = errors.Join(
-		kmodtest.WriteTree(root, map[string][]byte{"kernel/lab-core.ko": core.Bytes(), "kernel/snd-card.ko": card.Bytes()}),
+		kmodtest.WriteTree(root, map[string][]byte{"kernel/lab-core.ko": core.Bytes(),
+			"kernel/snd-card.ko": card.Bytes()}),
 		depmod.WriteIndex(root, kmodtest.Release),
 		os.MkdirAll(filepath.Join(root, "etc/modprobe.d"), 0o755),
 		os.WriteFile(filepath.Join(root, "etc/modprobe.d/sound.conf"), []byte("options snd-card index=2\n"), 0o644),

@@ -29,15 +29,18 @@ func TestParseModule(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantExports := []Export{{"sample_open", 0x11223344, true, false, ""}, {"sample_close", 0xcafef00d, true, true, "SAMPLE"}}
+			wantExports := []Export{{"sample_open", 0x11223344, true, false, ""},
+				{"sample_close", 0xcafef00d, true, true, "SAMPLE"}}
 			if d := cmp.Diff(wantExports, m.Exports); d != "" {
 				t.Errorf("exports: %s", d)
 			}
-			wantNeeds := []Symbol{{"printk", 0x92997ed8, true, false}, {"maybe", 0, false, true}, {"dotted", 0, false, false}}
+			wantNeeds := []Symbol{{"printk", 0x92997ed8, true, false}, {"maybe", 0, false, true},
+				{"dotted", 0, false, false}}
 			if d := cmp.Diff(wantNeeds, m.Needs); d != "" {
 				t.Errorf("needs: %s", d)
 			}
-			if m.Name != "sample" || m.Machine != 62 || !m.HasInit || !m.HasExit || m.Signed || m.Vermagic() != kmodtest.Kernel {
+			if m.Name != "sample" || m.Machine != 62 || !m.HasInit || !m.HasExit || m.Signed ||
+				m.Vermagic() != kmodtest.Kernel {
 				t.Errorf("got %+v", m)
 			}
 			if d := cmp.Diff([]string{"snd_one", "two"}, m.Depends()); d != "" {
@@ -70,7 +73,8 @@ func TestParseModuleRefuses(t *testing.T) {
 		{"script", []byte("#!/bin/sh\nexit 0\n"), "script (#!/bin/sh)"},
 		{"archive", []byte("!<arch>\nxxxxxxxxxxxxxxxxxxxxx"), "ar archive"},
 		{"zeros", make([]byte, 5000), "all zeros"},
-		{"noise", []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17}, "data that is not ELF (begins 0102030405060708)"},
+		{"noise", []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17},
+			"data that is not ELF (begins 0102030405060708)"},
 		{"five bytes", whole[:5], "truncated within the ELF header"},
 		{"header only", whole[:64], "section headers at byte"},
 		{"half", whole[:len(whole)/2], "truncated"},
@@ -195,7 +199,8 @@ func TestReadModuleNotAFile(t *testing.T) {
 	if _, err := ReadModule(dir); !errors.Is(err, ErrInvalidModule) || !strings.Contains(err.Error(), "directory") {
 		t.Errorf("a folder: %v", err)
 	}
-	if _, err := ReadModule("/dev/zero"); !errors.Is(err, ErrInvalidModule) || !strings.Contains(err.Error(), "device file") {
+	if _, err := ReadModule("/dev/zero"); !errors.Is(err, ErrInvalidModule) ||
+		!strings.Contains(err.Error(), "device file") {
 		t.Errorf("a device: %v", err)
 	}
 	if _, err := ReadModule(filepath.Join(dir, "none.ko")); !errors.Is(err, os.ErrNotExist) {
@@ -204,7 +209,8 @@ func TestReadModuleNotAFile(t *testing.T) {
 }
 
 func TestCanonicalName(t *testing.T) {
-	for in, want := range map[string]string{"snd-hda-intel": "snd_hda_intel", "/a/b-c/d-e.ko.xz": "d_e", "a.b.ko": "a", "": ""} {
+	for in, want := range map[string]string{"snd-hda-intel": "snd_hda_intel", "/a/b-c/d-e.ko.xz": "d_e", "a.b.ko": "a",
+		"": ""} {
 		if got := CanonicalName(in); got != want && in != "" {
 			t.Errorf("CanonicalName(%q) = %q, want %q", in, got, want)
 		}

@@ -3,6 +3,7 @@
 package kmod
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,6 +40,8 @@ func Remove(name string) error {
 // Remove unloads a module with its soft dependencies, and then what it needed and
 // nothing uses any more, as modprobe -r does. It returns what it unloaded, also
 // together with an error.
+//
+// With Alone, only Wait, Force, DryRun and Each count of the other options.
 //
 // A refusal by the kernel is a *LoadError that says what holds the module. A module
 // that is not loaded is no error unless Alone or FirstTime is set; then it is
@@ -82,7 +85,7 @@ type remover struct {
 func (r *remover) alone(name string) ([]string, error) {
 	switch running.state(name) {
 	case StateNone:
-		return nil, fmt.Errorf("unload module %s: %w", name, ErrNotLoaded)
+		return nil, fmt.Errorf("unload module %s: %w", cmp.Or(name, `""`), ErrNotLoaded)
 	case StateBuiltin:
 		return nil, fmt.Errorf("unload module %s: %w", name, ErrBuiltin)
 	}

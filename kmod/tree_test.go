@@ -25,11 +25,12 @@ extra/loop2.ko:
 
 func indexedTree(t *testing.T) *Tree {
 	return testTree(t, map[string][]byte{
-		"modules.dep":     []byte(sampleDep),
-		"modules.alias":   []byte("# head\nalias pci:v00001AF4d*sv* a_b\nalias fs-ab a_b\nalias two[0-9]x c\nalias two* d\nalias gone nowhere\n"),
-		"modules.symbols": []byte("alias symbol:c_open c\n"),
-		"modules.softdep": []byte("softdep c pre: nothing fs-ab\nsoftdep a_b post: post\nsoftdep a-b post: built\nsoftdep loop1 pre: loop2\nsoftdep loop2 pre: loop1\n"),
-		"modules.builtin": []byte("kernel/fs/built-in.ko\nkernel/built.ko\n"), "modules.builtin.modinfo": []byte("built.alias=bus:x*\x00built.license=GPL\x00other.license=X\x00"),
+		"modules.dep":             []byte(sampleDep),
+		"modules.alias":           []byte("# head\nalias pci:v00001AF4d*sv* a_b\nalias fs-ab a_b\nalias two[0-9]x c\nalias two* d\nalias gone nowhere\n"),
+		"modules.symbols":         []byte("alias symbol:c_open c\n"),
+		"modules.softdep":         []byte("softdep c pre: nothing fs-ab\nsoftdep a_b post: post\nsoftdep a-b post: built\nsoftdep loop1 pre: loop2\nsoftdep loop2 pre: loop1\n"),
+		"modules.builtin":         []byte("kernel/fs/built-in.ko\nkernel/built.ko\n"),
+		"modules.builtin.modinfo": []byte("built.alias=bus:x*\x00built.license=GPL\x00other.license=X\x00"),
 	})
 }
 
@@ -73,7 +74,8 @@ func TestDependenciesAndClosure(t *testing.T) {
 		t.Errorf("dependencies: %v %s", err, d)
 	}
 	for _, tc := range []struct{ names, want string }{
-		{"a_b", "d c a_b post"}, {"c a_b", "d c a_b post"}, {"d d", "d"}, {"built", ""}, {"loop1", "loop2 loop1"}, {"post a-b", "post d c a_b"},
+		{"a_b", "d c a_b post"}, {"c a_b", "d c a_b post"}, {"d d", "d"}, {"built", ""}, {"loop1", "loop2 loop1"},
+		{"post a-b", "post d c a_b"},
 	} {
 		mods, err := Closure(tree, strings.Fields(tc.names))
 		if err != nil {
@@ -98,7 +100,8 @@ func TestTreeWithoutIndex(t *testing.T) {
 	if !errors.Is(err, ErrNoIndex) || !strings.Contains(err.Error(), "run depmod -b "+tree.Root) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := (&Tree{Root: tree.Root, Release: "9"}).Resolve("a"); !errors.Is(err, ErrNoIndex) || !errors.Is(err, os.ErrNotExist) {
+	if _, err := (&Tree{Root: tree.Root, Release: "9"}).Resolve("a"); !errors.Is(err, ErrNoIndex) ||
+		!errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no such release: %v", err)
 	}
 }
@@ -144,8 +147,10 @@ func TestMatchAlias(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{
-		{"a*c", "abc", true}, {"a*c", "ab", false}, {"a?c", "a/c", true}, {"a[0-9]c", "a5c", true}, {"a[0-9]c", "axc", false},
-		{"a[!0-9]c", "axc", true}, {"a[b-]c", "abc", true}, {"a[+--]c", "a-c", false}, {"a-b", "a_b", true}, {"a_b", "a-b", true}, {"a[", "a[", true}, {`a\*`, "a*", true},
+		{"a*c", "abc", true}, {"a*c", "ab", false}, {"a?c", "a/c", true}, {"a[0-9]c", "a5c", true},
+		{"a[0-9]c", "axc", false},
+		{"a[!0-9]c", "axc", true}, {"a[b-]c", "abc", true}, {"a[+--]c", "a-c", false}, {"a-b", "a_b", true},
+		{"a_b", "a-b", true}, {"a[", "a[", true}, {`a\*`, "a*", true},
 		{"*", "", true}, {"", "", true}, {"", "x", false}, {"**x", "aax", true}, {"a]", "a]", true}, {"[]]", "]", true},
 	} {
 		if got := matchAlias(tc.pattern, tc.name); got != tc.want {

@@ -20,7 +20,8 @@ import (
 
 func sampleTrie() *trie.Writer {
 	t := &trie.Writer{}
-	for i, key := range []string{"", "pci:v00008086d*sv*", "pci:v00008086d00001234sv*", "pci:*", "usb:v[0-3]p?", "plain", "plain", "pla", "plains", "x_y"} {
+	for i, key := range []string{"", "pci:v00008086d*sv*", "pci:v00008086d00001234sv*", "pci:*", "usb:v[0-3]p?",
+		"plain", "plain", "pla", "plains", "x_y"} {
 		t.Add(key, fmt.Sprint("m", i), i)
 	}
 	return t
@@ -45,14 +46,16 @@ func values(list []TrieValue) (s []string) {
 func TestTrie(t *testing.T) {
 	for _, parentsFirst := range []bool{false, true} {
 		r := readTrie(t, sampleTrie().Encode(parentsFirst))
-		for key, want := range map[string][]string{"": {"m0"}, "plain": {"m5", "m6"}, "pla": {"m7"}, "plai": nil, "plains": {"m8"}, "plainsx": nil,
+		for key, want := range map[string][]string{"": {"m0"}, "plain": {"m5", "m6"}, "pla": {"m7"}, "plai": nil,
+			"plains": {"m8"}, "plainsx": nil,
 			"pci:*": {"m3"}, "q": nil, "x_y": {"m9"}} {
 			got, err := r.Lookup(key)
 			if d := cmp.Diff(want, values(got)); d != "" || err != nil {
 				t.Errorf("Lookup(%q): %v %s", key, err, d)
 			}
 		}
-		for name, want := range map[string][]string{"pci:v00008086d00001234sv1": {"m1", "m2", "m3"}, "pci:v00008086dXsv": {"m1", "m3"}, "pci:": {"m3"},
+		for name, want := range map[string][]string{"pci:v00008086d00001234sv1": {"m1", "m2", "m3"},
+			"pci:v00008086dXsv": {"m1", "m3"}, "pci:": {"m3"},
 			"usb:v2px": {"m4"}, "usb:v4px": nil, "plain": {"m5", "m6"}, "x-y": {"m9"}, "": {"m0"}, "pci": nil} {
 			got, err := r.Match(name)
 			if d := cmp.Diff(want, values(got)); d != "" || err != nil {
@@ -83,7 +86,8 @@ func TestTrieDamaged(t *testing.T) {
 	}
 	check := func(what string, data []byte, mustFail bool) {
 		err := ask(data)
-		if err == nil && mustFail || err != nil && (!errors.Is(err, ErrInvalidIndex) || !strings.Contains(err.Error(), "x.bin")) {
+		if err == nil && mustFail || err != nil &&
+			(!errors.Is(err, ErrInvalidIndex) || !strings.Contains(err.Error(), "x.bin")) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

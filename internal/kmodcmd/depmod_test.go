@@ -26,10 +26,14 @@ func depmodRoot(t *testing.T) string {
 	root := t.TempDir()
 	a := kmodtest.Module{Exports: []kmodtest.Export{{Name: "a_sym", CRC: 1}, {Name: "a_two", CRC: 2}},
 		Info: []string{"alias=same", "alias=same", "alias=[odd", "softdep=pre: b", "weakdep=c", "alias=devname:lone"}}
-	b := kmodtest.Module{Needs: []kmodtest.Need{{Name: "a_sym", CRC: 9}, {Name: "a_two", CRC: 2}, {Name: "nobody", CRC: 3}, {Name: "kernel_sym", CRC: 7}, {Name: ".dot"},
-		{Name: "_under"}, {Name: "weakling", Weak: true}}, Info: []string{"alias=devname:node", "alias=char-major-10-200"}}
-	files := map[string][]byte{"kernel/a.ko": a.Bytes(), "extra/b-b.ko": b.Bytes(), "modules.order": []byte("extra/b-b.ko\n"),
-		"modules.builtin": []byte("kernel/in.ko\n 1\n"), "modules.builtin.modinfo": []byte("in.alias=[odd\x00in.alias=z\x00")}
+	b := kmodtest.Module{Needs: []kmodtest.Need{{Name: "a_sym", CRC: 9}, {Name: "a_two", CRC: 2},
+		{Name: "nobody", CRC: 3}, {Name: "kernel_sym", CRC: 7}, {Name: ".dot"},
+		{Name: "_under"}, {Name: "weakling", Weak: true}},
+		Info: []string{"alias=devname:node", "alias=char-major-10-200"}}
+	files := map[string][]byte{"kernel/a.ko": a.Bytes(), "extra/b-b.ko": b.Bytes(),
+		"modules.order":           []byte("extra/b-b.ko\n"),
+		"modules.builtin":         []byte("kernel/in.ko\n 1\n"),
+		"modules.builtin.modinfo": []byte("in.alias=[odd\x00in.alias=z\x00")}
 	if err := kmodtest.WriteTree(root, files); err != nil {
 		t.Fatal(err)
 	}
@@ -59,11 +63,16 @@ func TestDepmodPrintsLikeKmod(t *testing.T) {
 	root := depmodRoot(t)
 	dir := filepath.Join(root, "lib/modules", kmodtest.Release)
 	for _, line := range []string{
-		"-b ROOT R", "-n -b ROOT R", "--show -b ROOT R", "--dry-run -b ROOT R", "-v -b ROOT R", "-nv -b ROOT R", "-w -b ROOT R", "-a -b ROOT R", "--basedir=ROOT R",
-		"-e -b ROOT R", "-e -E ROOT/symvers -b ROOT R", "-E ROOT/symvers -b ROOT R", "-ev -E ROOT/symvers -b ROOT R", "-e -F ROOT/map -b ROOT R", "-F ROOT/map -b ROOT R",
-		"-e -F ROOT/map -E ROOT/symvers -b ROOT R", "-e -P _ -F ROOT/map -b ROOT R", "-C ROOT/cfg.conf -b ROOT R", "-C ROOT/none -b ROOT R",
-		"-n -b ROOT R DIR/kernel/a.ko", "-n -b ROOT R DIR/extra/b-b.ko DIR/kernel/a.ko", "-a -n -b ROOT R DIR/kernel/a.ko",
-		"-b ROOT 9.9", "-b ROOT bad", "-b ROOT R a.ko", "-b ROOT R /nowhere/a.ko", "-P xy -b ROOT R", "-F ROOT/none -b ROOT R", "-E ROOT/none -b ROOT R",
+		"-b ROOT R", "-n -b ROOT R", "--show -b ROOT R", "--dry-run -b ROOT R", "-v -b ROOT R", "-nv -b ROOT R",
+		"-w -b ROOT R", "-a -b ROOT R", "--basedir=ROOT R",
+		"-e -b ROOT R", "-e -E ROOT/symvers -b ROOT R", "-E ROOT/symvers -b ROOT R", "-ev -E ROOT/symvers -b ROOT R",
+		"-e -F ROOT/map -b ROOT R", "-F ROOT/map -b ROOT R",
+		"-e -F ROOT/map -E ROOT/symvers -b ROOT R", "-e -P _ -F ROOT/map -b ROOT R", "-C ROOT/cfg.conf -b ROOT R",
+		"-C ROOT/none -b ROOT R",
+		"-n -b ROOT R DIR/kernel/a.ko", "-n -b ROOT R DIR/extra/b-b.ko DIR/kernel/a.ko",
+		"-a -n -b ROOT R DIR/kernel/a.ko",
+		"-b ROOT 9.9", "-b ROOT bad", "-b ROOT R a.ko", "-b ROOT R /nowhere/a.ko", "-P xy -b ROOT R",
+		"-F ROOT/none -b ROOT R", "-E ROOT/none -b ROOT R",
 	} {
 		t.Run(line, func(t *testing.T) {
 			args := strings.Fields(strings.NewReplacer("ROOT", root, "DIR", dir).Replace(line))
@@ -161,7 +170,8 @@ func TestDepmodJSON(t *testing.T) {
 		return r, status
 	}
 	r, status := ask(kmodtest.Release)
-	if status != 0 || r.Modules != 2 || len(r.Files) != 11 || r.Error != nil || len(r.Problems) != 4 || r.Problems[0].Severity != "warning" {
+	if status != 0 || r.Modules != 2 || len(r.Files) != 11 || r.Error != nil || len(r.Problems) != 4 ||
+		r.Problems[0].Severity != "warning" {
 		t.Errorf("%d %+v", status, r)
 	}
 	ring := kmodtest.Module{Exports: []kmodtest.Export{{Name: "ring"}}, Needs: []kmodtest.Need{{Name: "ring"}}}
@@ -172,7 +182,8 @@ func TestDepmodJSON(t *testing.T) {
 	if status != 1 || len(r.Files) != 0 || r.Error == nil || r.Error.Kind != "modules need each other" {
 		t.Errorf("%d %+v", status, r)
 	}
-	if _, errs, status := run(t, root, "depmod", "--json", "-n", "-b", root, kmodtest.Release); status != 1 || !strings.Contains(errs, "cannot be combined") {
+	if _, errs, status := run(t, root, "depmod", "--json", "-n", "-b", root, kmodtest.Release); status != 1 ||
+		!strings.Contains(errs, "cannot be combined") {
 		t.Errorf("--json with -n: %d %s", status, errs)
 	}
 }

@@ -34,11 +34,15 @@ func run(t *testing.T, root, name string, args ...string) (stdout, stderr string
 func testRoot(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	base := kmodtest.Module{Info: []string{"license=GPL", "vermagic=" + kmodtest.Kernel, "name=base"}, Exports: []kmodtest.Export{{Name: "base_sym"}}}
-	user := kmodtest.Module{Info: []string{"parmtype=a:int", "parm=a:first", "parm=b:second", "parmtype=c:bool", "alias=lab:*", "depends=base", "author=A", "author=B"},
+	base := kmodtest.Module{Info: []string{"license=GPL", "vermagic=" + kmodtest.Kernel, "name=base"},
+		Exports: []kmodtest.Export{{Name: "base_sym"}}}
+	user := kmodtest.Module{Info: []string{"parmtype=a:int", "parm=a:first", "parm=b:second", "parmtype=c:bool",
+		"alias=lab:*", "depends=base", "author=A", "author=B"},
 		Needs: []kmodtest.Need{{Name: "base_sym"}}}
-	err := kmodtest.WriteTree(root, map[string][]byte{"kernel/base.ko": base.Bytes(), "extra/lab-user.ko": user.Bytes(), "modules.order": []byte("kernel/base.ko\n"),
-		"modules.builtin": []byte("kernel/inside.ko\n"), "modules.builtin.modinfo": []byte("inside.license=GPL\x00inside.parm=x:y\x00inside.parmtype=x:int\x00")})
+	err := kmodtest.WriteTree(root, map[string][]byte{"kernel/base.ko": base.Bytes(), "extra/lab-user.ko": user.Bytes(),
+		"modules.order":           []byte("kernel/base.ko\n"),
+		"modules.builtin":         []byte("kernel/inside.ko\n"),
+		"modules.builtin.modinfo": []byte("inside.license=GPL\x00inside.parm=x:y\x00inside.parmtype=x:int\x00")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,8 +59,10 @@ var commandLines = []struct {
 	stdout, stderr string
 }{
 	{"modprobe -d ROOT -S R -D lab_user", 0, "insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko \n", ""},
-	{"modprobe -dROOT -SR --show-depends lab-user a=1 b=2", 0, "insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko a=1 b=2\n", ""},
-	{"modprobe -d ROOT --set-version=R -nv lab:x", 0, "insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko \n", ""},
+	{"modprobe -dROOT -SR --show-depends lab-user a=1 b=2", 0,
+		"insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko a=1 b=2\n", ""},
+	{"modprobe -d ROOT --set-version=R -nv lab:x", 0,
+		"insmod TREE/kernel/base.ko \ninsmod TREE/extra/lab-user.ko \n", ""},
 	{"modprobe -d ROOT -S R -a -D base inside", 0, "insmod TREE/kernel/base.ko \nbuiltin inside\n", ""},
 	{"modprobe -d ROOT -S R -R lab:x", 0, "lab_user\n", ""},
 	{"modprobe -d ROOT -S R nosuch", 1, "", "modprobe: FATAL: Module nosuch not found in directory TREE\n"},
@@ -67,15 +73,17 @@ var commandLines = []struct {
 	{"modprobe -d ROOT -S R -r inside", 1, "", "modprobe: FATAL: Module inside is builtin.\n"},
 	{"modprobe -d ROOT -S R -r lab_user", 0, "", ""},
 	{"modprobe -d ROOT -S R -r --first-time lab_user", 1, "", "modprobe: FATAL: Module lab_user is not in kernel.\n"},
-	{"modprobe -d ROOT -S R --first-time inside", 1, "", "modprobe: ERROR: could not insert 'inside': Module already in kernel\n"},
+	{"modprobe -d ROOT -S R --first-time inside", 1, "",
+		"modprobe: ERROR: could not insert 'inside': Module already in kernel\n"},
 	{"modprobe", 1, "", "modprobe: ERROR: missing parameters. See -h.\n"},
 	{"modprobe -x a", 1, "", "modprobe: invalid option -- 'x'\n"},
 	{"modprobe --nope a", 1, "", "modprobe: unrecognized option '--nope'\n"},
 	{"modprobe a -S", 1, "", "modprobe: option requires an argument -- 'S'\n"},
 	{"modprobe --quiet=1 a", 1, "", "modprobe: option '--quiet' doesn't allow an argument\n"},
 	{"modprobe --report-fd 1 a", 1, "", "modprobe: ERROR: option --report-fd needs a file descriptor of 3 or higher\n"},
-	{"modinfo -b ROOT -k R lab_user", 0, "filename:       TREE/extra/lab-user.ko\nalias:          lab:*\ndepends:        base\nauthor:         A\nauthor:         B\n" +
-		"parm:           c:bool\nparm:           b:second\nparm:           a:first (int)\n", ""},
+	{"modinfo -b ROOT -k R lab_user", 0,
+		"filename:       TREE/extra/lab-user.ko\nalias:          lab:*\ndepends:        base\nauthor:         A\nauthor:         B\n" +
+			"parm:           c:bool\nparm:           b:second\nparm:           a:first (int)\n", ""},
 	{"modinfo -b ROOT -k R -F author lab-user", 0, "A\nB\n", ""},
 	{"modinfo -b ROOT -k R -p lab-user", 0, "c: (bool)\nb:second\na:first (int)\n", ""},
 	{"modinfo -n TREE/kernel/base.ko", 0, "TREE/kernel/base.ko\n", ""},
@@ -108,7 +116,8 @@ func TestCommands(t *testing.T) {
 			}
 			out, errs, status := run(t, root, args[0], args[1:]...)
 			if status != tc.status || out != tc.stdout || errs != tc.stderr {
-				t.Errorf("status %d, want %d\nstdout %q\n  want %q\nstderr %q\n  want %q", status, tc.status, out, tc.stdout, errs, tc.stderr)
+				t.Errorf("status %d, want %d\nstdout %q\n  want %q\nstderr %q\n  want %q", status, tc.status, out,
+					tc.stdout, errs, tc.stderr)
 			}
 		})
 	}
@@ -135,17 +144,20 @@ func TestDepmodTellsBrokenFilesAndCycles(t *testing.T) {
 	}
 	ring := kmodtest.Module{Exports: []kmodtest.Export{{Name: "ring_sym"}}, Needs: []kmodtest.Need{{Name: "two_sym"}}}
 	two := kmodtest.Module{Exports: []kmodtest.Export{{Name: "two_sym"}}, Needs: []kmodtest.Need{{Name: "ring_sym"}}}
-	if err := kmodtest.WriteTree(root, map[string][]byte{"extra/ring.ko": ring.Bytes(), "extra/two.ko": two.Bytes()}); err != nil {
+	if err := kmodtest.WriteTree(root, map[string][]byte{"extra/ring.ko": ring.Bytes(),
+		"extra/two.ko": two.Bytes()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, errs, status = run(t, root, "depmod", "-b", root, kmodtest.Release); status != 1 || !strings.Contains(errs, "two -> ring -> two") {
+	if _, errs, status = run(t, root, "depmod", "-b", root, kmodtest.Release); status != 1 ||
+		!strings.Contains(errs, "two -> ring -> two") {
 		t.Errorf("%d %q", status, errs)
 	}
 }
 
 func TestPrintModules(t *testing.T) {
 	var b bytes.Buffer
-	printModules(&b, []kmod.LoadedModule{{Name: "send_signal", Size: 16384, Refcnt: 0}, {Name: "signal_handling", Size: 163840, Refcnt: 2, Holders: []string{"send_signal", "x"}}})
+	printModules(&b, []kmod.LoadedModule{{Name: "send_signal", Size: 16384, Refcnt: 0},
+		{Name: "signal_handling", Size: 163840, Refcnt: 2, Holders: []string{"send_signal", "x"}}})
 	want := "Module                  Size  Used by\n" +
 		"send_signal            16384  0\n" +
 		"signal_handling       163840  2 send_signal,x\n"
@@ -159,8 +171,10 @@ func TestReport(t *testing.T) {
 		args []string
 		want Error
 	}{
-		{[]string{"-q", "nosuch"}, Error{Kind: "module not found", Message: "module nosuch not found in directory TREE"}},
-		{[]string{"-r", "inside"}, Error{Kind: "module is built into the kernel", Message: "unload module inside: module is built into the kernel"}},
+		{[]string{"-q", "nosuch"}, Error{Kind: "module not found",
+			Message: "module nosuch not found in directory TREE"}},
+		{[]string{"-r", "inside"}, Error{Kind: "module is built into the kernel",
+			Message: "unload module inside: module is built into the kernel"}},
 	} {
 		root := testRoot(t)
 		r, w, err := os.Pipe()
@@ -172,7 +186,8 @@ func TestReport(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Close()
-		run(t, root, "modprobe", append([]string{"--report-fd", strconv.Itoa(fd), "-d", root, "-S", kmodtest.Release}, tc.args...)...)
+		run(t, root, "modprobe", append([]string{"--report-fd", strconv.Itoa(fd), "-d", root, "-S", kmodtest.Release},
+			tc.args...)...)
 		var got Report
 		if err := json.NewDecoder(r).Decode(&got); err != nil {
 			t.Fatal(err)
@@ -181,7 +196,8 @@ func TestReport(t *testing.T) {
 		if got.Error == nil || got.Loaded == nil || got.Removed == nil {
 			t.Fatalf("got %+v", got)
 		}
-		got.Error.Message = strings.ReplaceAll(got.Error.Message, filepath.Join(root, "lib/modules", kmodtest.Release), "TREE")
+		got.Error.Message = strings.ReplaceAll(got.Error.Message, filepath.Join(root, "lib/modules", kmodtest.Release),
+			"TREE")
 		if d := cmp.Diff(tc.want, *got.Error); d != "" {
 			t.Error(d)
 		}
@@ -192,19 +208,23 @@ func TestReport(t *testing.T) {
 func TestRefusal(t *testing.T) {
 	var errs bytes.Buffer
 	c := &command{name: "modprobe", stderr: &errs}
-	err := &kmod.LoadError{Op: "finit_module", Module: "dep", Path: "/x/dep.ko", Errno: syscall.ENOEXEC, Kmsg: []string{"dep: version magic"}, Cause: "the cause", Hint: "the hint", Kind: kmod.ErrVermagic}
+	err := &kmod.LoadError{Op: "finit_module", Module: "dep", Path: "/x/dep.ko", Errno: syscall.ENOEXEC,
+		Kmsg: []string{"dep: version magic"}, Cause: "the cause", Hint: "the hint", Kind: kmod.ErrVermagic}
 	c.modprobeFailed(&kmod.Tree{}, "top", err, parsed{})
 	want := "modprobe: ERROR: could not insert 'top': Exec format error\nmodprobe: the cause\nmodprobe: hint: the hint\n"
 	if errs.String() != want {
 		t.Errorf("got %q, want %q", errs.String(), want)
 	}
-	wantError := &Error{Op: "finit_module", Module: "dep", Path: "/x/dep.ko", Errno: 8, ErrnoName: "ENOEXEC", Kmsg: err.Kmsg, Cause: "the cause", Hint: "the hint",
+	wantError := &Error{Op: "finit_module", Module: "dep", Path: "/x/dep.ko", Errno: 8, ErrnoName: "ENOEXEC",
+		Kmsg: err.Kmsg, Cause: "the cause", Hint: "the hint",
 		Kind: "module is for another kernel", Message: err.Error()}
 	if d := cmp.Diff(wantError, c.report.Error); d != "" {
 		t.Error(d)
 	}
 	errs.Reset()
-	c.modprobeFailed(&kmod.Tree{}, "top", &kmod.LoadError{Op: "delete_module", Module: "top", Errno: syscall.EAGAIN, Kind: kmod.ErrInUse, Cause: "top is used by x"}, parsed{flags: map[string]string{"remove": ""}})
+	c.modprobeFailed(&kmod.Tree{}, "top",
+		&kmod.LoadError{Op: "delete_module", Module: "top", Errno: syscall.EAGAIN, Kind: kmod.ErrInUse,
+			Cause: "top is used by x"}, parsed{flags: map[string]string{"remove": ""}})
 	if want := "modprobe: FATAL: Module top is in use.\nmodprobe: top is used by x\n"; errs.String() != want {
 		t.Errorf("got %q, want %q", errs.String(), want)
 	}

@@ -103,7 +103,8 @@ func compare(t *testing.T, name string, theirs, ours []string) {
 	}
 	if got.String() != string(want) {
 		a, b := strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")
-		t.Errorf("%s %s: %d lines, kmod prints %d; kmod's are -\n%s", name, brief(ours), len(b), len(a), firstDiff(a, b))
+		t.Errorf("%s %s: %d lines, kmod prints %d; kmod's are -\n%s", name, brief(ours), len(b), len(a),
+			firstDiff(a, b))
 	}
 }
 
@@ -141,7 +142,8 @@ func TestModprobeLikeKmod(t *testing.T) {
 			aliases := sampleAliases(t, tr.dir, 5000)
 			t.Logf("%d names, %d aliases", len(names), len(aliases))
 			for _, list := range [][]string{names, aliases} {
-				for _, flags := range [][]string{{"-a", "-D"}, {"-a", "-R"}, {"-a", "-n", "-v"}, {"-a", "-i", "-b", "-D"}, {"-r", "-D"}} {
+				for _, flags := range [][]string{{"-a", "-D"}, {"-a", "-R"}, {"-a", "-n", "-v"},
+					{"-a", "-i", "-b", "-D"}, {"-r", "-D"}} {
 					if flags[0] == "-r" && !safeToRemove(list, names) {
 						continue
 					}
@@ -210,7 +212,8 @@ func TestAllSoftdepsLikeKmodWithOneLine(t *testing.T) {
 				t.Skipf("NOT TESTED: no module of %s has two softdep lines", tr.release)
 			}
 			names = append(names, moduleNames(t, tr.dir, "modules.order")...)
-			compare(t, "modprobe", tr.args(config, append([]string{"-a", "-D"}, names...)...), tr.args(empty, append([]string{"-a", "-D"}, names...)...))
+			compare(t, "modprobe", tr.args(config, append([]string{"-a", "-D"}, names...)...),
+				tr.args(empty, append([]string{"-a", "-D"}, names...)...))
 		})
 	}
 }
@@ -284,11 +287,13 @@ var hostile = map[string]map[string]string{
 	"rings": {"a.conf": "alias nbd dummy\nalias dummy nbd\nalias self self\nalias c1 c2\nalias c2 loop\nsoftdep a pre: b\nsoftdep b pre: a\n" +
 		"softdep loop pre: nbd post: loop\nsoftdep brd pre: loop\nsoftdep tun post: brd\nalias off1 off\nalias none nosuchmod\n"},
 	"duplicates": {"a.conf": "alias two dummy\nalias two nbd\nalias two dummy\nblacklist loop\nblacklist loop\noptions dummy a=1\noptions dummy a=1\noptions dummy b=\"x y\"\n" +
-		"softdep nbd pre: dummy\nsoftdep nbd pre: brd\ninstall tun echo 1\ninstall tun echo 2\nalias via loop\n", "b.conf": "options dummy a=3\nalias two tun\n"},
+		"softdep nbd pre: dummy\nsoftdep nbd pre: brd\ninstall tun echo 1\ninstall tun echo 2\nalias via loop\n",
+		"b.conf": "options dummy a=3\nalias two tun\n"},
 	"carriage returns": {"a.conf": "alias crlf dummy\r\noptions dummy numdummies=3\r\nblacklist loop\r\nsoftdep nbd pre: brd\r\ninstall tun echo x\r\nalias last loop"},
 	"no newline":       {"a.conf": "options loop a=1", "b.conf": "alias x loop", "c.conf": "", "d.conf": "#"},
-	"long lines":       {"a.conf": "options loop " + strings.Repeat("x", 1<<20) + "\nalias " + strings.Repeat("y", 100<<10) + " dummy\noptions nbd a=1\n"},
-	"joined lines":     {"a.conf": "options loop \\\n  a=1 \\\n\\\n b=2\noptions nbd c\\\n=3\n#comment \\\noptions ghost a=1\nremove loop x\\\\y\ninstall tun echo\tq \\\n two\n"},
+	"long lines": {"a.conf": "options loop " + strings.Repeat("x", 1<<20) + "\nalias " +
+		strings.Repeat("y", 100<<10) + " dummy\noptions nbd a=1\n"},
+	"joined lines": {"a.conf": "options loop \\\n  a=1 \\\n\\\n b=2\noptions nbd c\\\n=3\n#comment \\\noptions ghost a=1\nremove loop x\\\\y\ninstall tun echo\tq \\\n two\n"},
 	"nonsense": {"a.conf": "  # indented\nbogus line\nalias\nalias a\noptions nosuch\noptions  \nblacklist\ninstall nbd\nsoftdep nbd\nsoftdep nbd xx pre: loop\nsoftdep brd Pre: loop\n" +
 		"alias [x-y]-z loop\nalias [x-y loop\nalias x]-y loop\nconfig x\ninclude y\noptions\tloop\t\ta=1\t\n\toptions dummy y=1\nalias a\\\nb tun\nsoftdep tun pre:brd\nsoftdep loop pre: nbd,brd post:\n",
 		"hidden/x.conf": "options ghost a=1\n", ".dot.conf": "options ghost a=1\n", "other.txt": "options ghost a=1\n"},

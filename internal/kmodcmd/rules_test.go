@@ -26,12 +26,16 @@ func TestRulesLikeKmod(t *testing.T) {
 	write := func(verb string) string {
 		return `echo "` + verb + ` $CMDLINE_OPTS|$MODPROBE_MODULE|$MODPROBE_OPTIONS" >>` + out
 	}
-	writeFile(t, conf, "install rule "+write("in")+"\nremove rule "+write("out")+"\noptions rule z=1\ninstall bad exit 3\nalias nick rule\ninstall base exit 1\nalias none off\n")
-	for _, args := range [][]string{{"rule", "a=1", "b=x y"}, {"nick", "q=1"}, {"-a", "rule", "bad", "rule"}, {"bad"}, {"-q", "bad"}, {"-r", "rule"}, {"-r", "-i", "rule"},
-		{"-i", "rule"}, {"-n", "rule"}, {"--first-time", "rule"}, {"none"}, {"base"}, {"-r", "-a", "rule", "nosuch"}, {"-v", "bad"}} {
+	writeFile(t, conf, "install rule "+write("in")+"\nremove rule "+write("out")+
+		"\noptions rule z=1\ninstall bad exit 3\nalias nick rule\ninstall base exit 1\nalias none off\n")
+	for _, args := range [][]string{{"rule", "a=1", "b=x y"}, {"nick", "q=1"}, {"-a", "rule", "bad", "rule"}, {"bad"},
+		{"-q", "bad"}, {"-r", "rule"}, {"-r", "-i", "rule"},
+		{"-i", "rule"}, {"-n", "rule"}, {"--first-time", "rule"}, {"none"}, {"base"}, {"-r", "-a", "rule", "nosuch"},
+		{"-v", "bad"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			args := append([]string{"-C", conf, "-d", root, "-S", kmodtest.Release}, args...)
-			if data, err := exec.Command(kmodTool(t, "depmod"), "-b", root, kmodtest.Release).CombinedOutput(); err != nil {
+			if data, err := exec.Command(kmodTool(t, "depmod"), "-b", root,
+				kmodtest.Release).CombinedOutput(); err != nil {
 				t.Fatalf("depmod: %v: %s", err, data)
 			}
 			cmd := exec.Command(kmodTool(t, "modprobe"), args...)
@@ -69,7 +73,8 @@ func TestRuleKilled(t *testing.T) {
 	conf := filepath.Join(t.TempDir(), "rules.conf")
 	writeFile(t, conf, "install killed kill -9 $$\n")
 	_, errs, status := run(t, root, "modprobe", "-C", conf, "-d", root, "-S", kmodtest.Release, "killed")
-	if status != 1 || !strings.Contains(errs, "could not insert 'killed': Invalid argument") || !strings.Contains(errs, "the install command 'kill -9 $$' for module killed failed: killed by SIGKILL") {
+	if status != 1 || !strings.Contains(errs, "could not insert 'killed': Invalid argument") ||
+		!strings.Contains(errs, "the install command 'kill -9 $$' for module killed failed: killed by SIGKILL") {
 		t.Errorf("%d %s", status, errs)
 	}
 }
@@ -99,8 +104,10 @@ func TestFileWithSiblings(t *testing.T) {
 	if want := "insmod ROOT/low.ko \ninsmod ROOT/top.ko count=3\n"; status != 0 || out != want || errs != "" {
 		t.Errorf("%d %q %q, want %q", status, out, errs, want)
 	}
-	out, _, status = run(t, dir, "modprobe", append(common, "--check", filepath.Join(dir, "top.ko"), "count=x", "nope=1")...)
-	if status != 1 || !strings.Contains(out, `refused: parameter count of top does not take "x"`) || !strings.Contains(out, "passed: top has no parameter nope") {
+	out, _, status = run(t, dir, "modprobe",
+		append(common, "--check", filepath.Join(dir, "top.ko"), "count=x", "nope=1")...)
+	if status != 1 || !strings.Contains(out, `refused: parameter count of top does not take "x"`) ||
+		!strings.Contains(out, "passed: top has no parameter nope") {
 		t.Errorf("%d %s", status, out)
 	}
 }
@@ -127,11 +134,13 @@ func TestJSON(t *testing.T) {
 		}
 		return r
 	}
-	want := []Step{{Name: "base", Path: "TREE/kernel/base.ko"}, {Name: "lab_user", Path: "TREE/extra/lab-user.ko", Params: "a=1"}}
+	want := []Step{{Name: "base", Path: "TREE/kernel/base.ko"},
+		{Name: "lab_user", Path: "TREE/extra/lab-user.ko", Params: "a=1"}}
 	if d := cmp.Diff(want, report("-D", "lab-user", "a=1").Steps); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]ResolvedModule{{"lab_user", "TREE/extra/lab-user.ko", false}}, report("-R", "lab:x").Resolved); d != "" {
+	if d := cmp.Diff([]ResolvedModule{{"lab_user", "TREE/extra/lab-user.ko", false}},
+		report("-R", "lab:x").Resolved); d != "" {
 		t.Error(d)
 	}
 	if e := report("nosuch").Error; e == nil || e.Kind != "module not found" {
@@ -140,7 +149,8 @@ func TestJSON(t *testing.T) {
 	if c := report("-c").Config; c == nil || c.Options == nil {
 		t.Errorf("config %+v", c)
 	}
-	if s := report("--show-exports", filepath.Join(root, "lib/modules", kmodtest.Release, "kernel/base.ko")).Symbols; len(s) != 1 || s[0].Name != "base_sym" {
+	if s := report("--show-exports", filepath.Join(root, "lib/modules", kmodtest.Release,
+		"kernel/base.ko")).Symbols; len(s) != 1 || s[0].Name != "base_sym" {
 		t.Errorf("symbols %+v", s)
 	}
 	out, _, _ := run(t, root, "modinfo", "-b", root, "-k", kmodtest.Release, "--json", "lab_user", "inside")
@@ -149,9 +159,11 @@ func TestJSON(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	wantInfo := []ModuleInfo{
-		{Name: "lab_user", Filename: "TREE/extra/lab-user.ko", Fields: map[string][]string{"alias": {"lab:*"}, "depends": {"base"}, "author": {"A", "B"}},
+		{Name: "lab_user", Filename: "TREE/extra/lab-user.ko",
+			Fields: map[string][]string{"alias": {"lab:*"}, "depends": {"base"}, "author": {"A", "B"}},
 			Params: []Param{{"a", "int", "first"}, {"b", "", "second"}, {"c", "bool", ""}}},
-		{Name: "inside", Builtin: true, Fields: map[string][]string{"license": {"GPL"}}, Params: []Param{{"x", "int", "y"}}},
+		{Name: "inside", Builtin: true, Fields: map[string][]string{"license": {"GPL"}},
+			Params: []Param{{"x", "int", "y"}}},
 	}
 	if d := cmp.Diff(wantInfo, infos); d != "" {
 		t.Error(d)

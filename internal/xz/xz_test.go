@@ -68,7 +68,8 @@ func TestUnpackXZLikeXZ(t *testing.T) {
 		needs.Missing(t, "no xz here; apt install xz-utils")
 	}
 	for name, data := range xzSamples(t) {
-		for _, flags := range []string{"--check=crc32 --lzma2=dict=1MiB", "-0 --check=sha256", "--check=none --lzma2=lc=0,lp=4,pb=4",
+		for _, flags := range []string{"--check=crc32 --lzma2=dict=1MiB", "-0 --check=sha256",
+			"--check=none --lzma2=lc=0,lp=4,pb=4",
 			"--lzma2=lc=4,lp=0,pb=0,mode=fast,mf=hc3", "-1 -T2 --block-size=30KiB --check=crc64"} {
 			cmd := exec.Command(tool, append([]string{"-c"}, strings.Fields(flags)...)...)
 			cmd.Stdin = bytes.NewReader(data)
@@ -183,7 +184,8 @@ func TestUnpackXZRealModules(t *testing.T) {
 // One decoder unpacks file after file into the same memory.
 func TestUnpackXZAgain(t *testing.T) {
 	var d Decoder
-	for i, plain := range [][]byte{bytes.Repeat([]byte("long "), 5000), []byte("short"), nil, bytes.Repeat([]byte("longer "), 9000)} {
+	for i, plain := range [][]byte{bytes.Repeat([]byte("long "), 5000), []byte("short"), nil,
+		bytes.Repeat([]byte("longer "), 9000)} {
 		got, err := d.Unpack(packed(t, plain), 1<<20)
 		if err != nil || !bytes.Equal(got, plain) {
 			t.Errorf("file %d: %d bytes, want %d; %v", i, len(got), len(plain), err)

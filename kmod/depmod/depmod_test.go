@@ -17,11 +17,15 @@ import (
 // kernel/, a second module of one name, a broken file, packed files, no versions.
 func addOwnModules(t *testing.T, tree *kmod.Tree) {
 	t.Helper()
-	user := kmodtest.Module{Needs: []kmodtest.Need{{Name: "own_symbol"}, {Name: "virtqueue_add_sgs"}}, Info: []string{"alias=own:*", "softdep=pre: msr"}}
-	owner := kmodtest.Module{Exports: []kmodtest.Export{{Name: "own_symbol"}}, Info: []string{"alias=devname:own", "alias=char-major-10-222"}}
+	user := kmodtest.Module{Needs: []kmodtest.Need{{Name: "own_symbol"}, {Name: "virtqueue_add_sgs"}},
+		Info: []string{"alias=own:*", "softdep=pre: msr"}}
+	owner := kmodtest.Module{Exports: []kmodtest.Export{{Name: "own_symbol"}},
+		Info: []string{"alias=devname:own", "alias=char-major-10-222"}}
 	for name, data := range map[string][]byte{
-		"extra/own-user.ko.xz": compressed(t, "xz", user.Bytes()), "updates/own_owner.ko.zst": compressed(t, "zstd", owner.Bytes()),
-		"updates/virtio_ring.ko": owner.Bytes(), "extra/broken.ko": []byte("not a module\n"), "extra/build/hidden.ko": user.Bytes(),
+		"extra/own-user.ko.xz":     compressed(t, "xz", user.Bytes()),
+		"updates/own_owner.ko.zst": compressed(t, "zstd", owner.Bytes()),
+		"updates/virtio_ring.ko":   owner.Bytes(), "extra/broken.ko": []byte("not a module\n"),
+		"extra/build/hidden.ko": user.Bytes(),
 	} {
 		path := filepath.Join(tree.Dir(), name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -59,7 +63,8 @@ func realCopy(t *testing.T) *kmod.Tree {
 }
 
 func TestIndexCycle(t *testing.T) {
-	tree := testTree(t, map[string][]byte{"a.ko": kmodtest.Exporting("a", "b"), "b.ko": kmodtest.Exporting("b", "c"), "c.ko": kmodtest.Exporting("c", "a"),
+	tree := testTree(t, map[string][]byte{"a.ko": kmodtest.Exporting("a", "b"), "b.ko": kmodtest.Exporting("b", "c"),
+		"c.ko": kmodtest.Exporting("c", "a"),
 		"d.ko": kmodtest.Exporting("d", "a"), "modules.dep": []byte("old.ko:\n")})
 	err := WriteIndex(tree.Root, tree.Release)
 	var cycle *kmod.CycleError
@@ -108,7 +113,8 @@ func TestIndexRefusesRelease(t *testing.T) {
 			t.Errorf("release %q: %v", release, err)
 		}
 	}
-	for _, dir := range []string{root, filepath.Join(root, "lib"), filepath.Join(root, "lib/modules"), filepath.Join(root, "lib/modules/6.1")} {
+	for _, dir := range []string{root, filepath.Join(root, "lib"), filepath.Join(root, "lib/modules"),
+		filepath.Join(root, "lib/modules/6.1")} {
 		if found, _ := filepath.Glob(filepath.Join(dir, "*modules.*")); len(found) > 0 {
 			t.Errorf("written: %v", found)
 		}

@@ -20,8 +20,9 @@ func ExampleIndex() {
 	}
 	defer os.RemoveAll(root)
 	err = kmodtest.WriteTree(root, map[string][]byte{
-		"kernel/core.ko":  kmodtest.Module{Exports: []kmodtest.Export{{Name: "core_open"}}}.Bytes(),
-		"kernel/card.ko":  kmodtest.Module{Needs: []kmodtest.Need{{Name: "core_open"}}, Info: []string{"alias=usb:v1234*"}}.Bytes(),
+		"kernel/core.ko": kmodtest.Module{Exports: []kmodtest.Export{{Name: "core_open"}}}.Bytes(),
+		"kernel/card.ko": kmodtest.Module{Needs: []kmodtest.Need{{Name: "core_open"}},
+			Info: []string{"alias=usb:v1234*"}}.Bytes(),
 		"extra/broken.ko": []byte("this is text\n"),
 		"modules.order":   nil, "modules.builtin": nil, "modules.builtin.modinfo": nil,
 	})

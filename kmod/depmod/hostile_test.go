@@ -27,7 +27,8 @@ func TestIndexCutModules(t *testing.T) {
 		t.Fatal(err)
 	}
 	end := len(data) - signatureSize(data)
-	files := map[string][]byte{"modules.order": nil, "modules.builtin": nil, "modules.builtin.modinfo": nil, "whole.ko": data}
+	files := map[string][]byte{"modules.order": nil, "modules.builtin": nil, "modules.builtin.modinfo": nil,
+		"whole.ko": data}
 	cut := map[string]bool{}
 	for n := 0; n < len(data); n += 512 {
 		name := fmt.Sprintf("cut%d.ko", n)
@@ -126,7 +127,8 @@ func hostileObjects() map[string]hostileObject {
 func TestHostileELF(t *testing.T) {
 	for name, tc := range hostileObjects() {
 		t.Run(name, func(t *testing.T) {
-			tree := testTree(t, map[string][]byte{"a.ko": tc.data, "modules.order": nil, "modules.builtin": nil, "modules.builtin.modinfo": nil})
+			tree := testTree(t, map[string][]byte{"a.ko": tc.data, "modules.order": nil, "modules.builtin": nil,
+				"modules.builtin.modinfo": nil})
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			result, err := Index(Options{Root: tree.Root, Release: tree.Release})
@@ -144,7 +146,8 @@ func TestHostileELF(t *testing.T) {
 				}
 				return
 			}
-			if len(result.Problems) != 1 || !strings.Contains(result.Problems[0].Text, tc.want) || !strings.Contains(result.Problems[0].Text, "a.ko") {
+			if len(result.Problems) != 1 || !strings.Contains(result.Problems[0].Text, tc.want) ||
+				!strings.Contains(result.Problems[0].Text, "a.ko") {
 				t.Errorf("problems: %+v", result.Problems)
 			}
 			if !errors.Is(perr, kmod.ErrInvalidModule) || !strings.Contains(perr.Error(), tc.want) {
@@ -162,7 +165,8 @@ func TestIndexWildRelocations(t *testing.T) {
 	order.PutUint32(h[4:], 4)      // SHT_RELA
 	order.PutUint32(h[40:], 1<<31) // symbol table
 	order.PutUint32(h[44:], 1<<31) // section to relocate
-	tree := testTree(t, map[string][]byte{"a.ko": data, "modules.order": nil, "modules.builtin": nil, "modules.builtin.modinfo": nil})
+	tree := testTree(t, map[string][]byte{"a.ko": data, "modules.order": nil, "modules.builtin": nil,
+		"modules.builtin.modinfo": nil})
 	result, err := Index(Options{Root: tree.Root, Release: tree.Release})
 	if err != nil || len(result.Problems) > 0 {
 		t.Errorf("%+v, %v", result, err)
@@ -192,9 +196,11 @@ func TestScanFileBeingWritten(t *testing.T) {
 // Links that lead in a circle or nowhere, pipes and folders in place of modules:
 // the index has the others, and what was passed over is said.
 func TestIndexOddFiles(t *testing.T) {
-	tree := testTree(t, map[string][]byte{"kernel/a.ko": kmodtest.Exporting("a"), "kernel/dir.ko/b.ko": kmodtest.Exporting("b"),
-		"modules.order": nil, "modules.builtin": nil, "modules.builtin.modinfo": nil})
-	for link, target := range map[string]string{"kernel/up": "..", "kernel/none.ko": "nowhere", "loop.ko": "loop.ko", "kernel/root": tree.Root, "kernel/dev.ko": "/dev/zero"} {
+	tree := testTree(t, map[string][]byte{"kernel/a.ko": kmodtest.Exporting("a"),
+		"kernel/dir.ko/b.ko": kmodtest.Exporting("b"),
+		"modules.order":      nil, "modules.builtin": nil, "modules.builtin.modinfo": nil})
+	for link, target := range map[string]string{"kernel/up": "..", "kernel/none.ko": "nowhere", "loop.ko": "loop.ko",
+		"kernel/root": tree.Root, "kernel/dev.ko": "/dev/zero"} {
 		if err := os.Symlink(target, filepath.Join(tree.Dir(), link)); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +227,8 @@ func TestIndexOddFiles(t *testing.T) {
 
 // Names that the binary files cannot hold stop everything before a file changes.
 func TestIndexBeyondASCII(t *testing.T) {
-	tree := testTree(t, map[string][]byte{"a.ko": kmodtest.Module{Info: []string{"alias=größe"}}.Bytes(), "modules.dep": []byte("old\n")})
+	tree := testTree(t, map[string][]byte{"a.ko": kmodtest.Module{Info: []string{"alias=größe"}}.Bytes(),
+		"modules.dep": []byte("old\n")})
 	_, err := Index(Options{Root: tree.Root, Release: tree.Release})
 	if err == nil || !strings.Contains(err.Error(), "größe") || !strings.Contains(err.Error(), "7-bit") {
 		t.Errorf("got %v", err)

@@ -11,13 +11,15 @@ import (
 
 func TestNames(t *testing.T) {
 	for name, plain := range map[string]string{
-		"a.ko": "a.ko", "a.ko.xz": "a.ko", "a.ko.gz": "a.ko", "k/a.ko.zst": "k/a.ko", "a.xz": "a.xz", "a.ko.bz2": "a.ko.bz2", "": "",
+		"a.ko": "a.ko", "a.ko.xz": "a.ko", "a.ko.gz": "a.ko", "k/a.ko.zst": "k/a.ko", "a.xz": "a.xz",
+		"a.ko.bz2": "a.ko.bz2", "": "",
 	} {
 		if got := PlainName(name); got != plain {
 			t.Errorf("PlainName(%q) = %q, want %q", name, got, plain)
 		}
 	}
-	for name, want := range map[string]bool{"a.ko": true, "a.ko.zst": true, ".ko": true, "a.ko.debug": false, "a.KO": false, "": false} {
+	for name, want := range map[string]bool{"a.ko": true, "a.ko.zst": true, ".ko": true, "a.ko.debug": false,
+		"a.KO": false, "": false} {
 		if got := IsModuleName(name); got != want {
 			t.Errorf("IsModuleName(%q) = %v", name, got)
 		}
