@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Process is a process that lives.
@@ -25,8 +26,31 @@ func (p Process) Argv0() string {
 	return word
 }
 
-func (p Process) String() string {
-	return fmt.Sprintf("process %d: %s", p.PID, strings.ReplaceAll(p.Cmdline, "\x00", " "))
+// Words is its command line as people type it.
+func (p Process) Words() string { return strings.ReplaceAll(p.Cmdline, "\x00", " ") }
+
+func (p Process) String() string { return fmt.Sprintf("process %d: %s", p.PID, p.Words()) }
+
+// Worked is the processor time that it has used.
+func (p Process) Worked() (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+	if err != nil {
+		return 0, err
+	}
+	end := bytes.LastIndexByte(data, ')') // of its name, which may have blanks
+	fields := strings.Fields(string(data[end+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("read /proc/%d/stat: %q", p.PID, data)
+	}
+	var ticks int64
+	for _, s := range fields[11:13] { // utime, stime
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read /proc/%d/stat: %w", p.PID, err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * (time.Second / 100), nil // USER_HZ
 }
 
 // ProcessesOf finds the processes that name a test's work folder in their

@@ -251,26 +251,12 @@ func (m *tracerBench) work(list []work, argv ...string) map[string]cost {
 
 // busy is the processor time that QEMU has used so far.
 func (m *tracerBench) busy() time.Duration {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.Machine.PID()))
+	m.Helper()
+	worked, err := testlab.Process{PID: m.Machine.PID()}.Worked()
 	if err != nil {
 		m.Error(err)
-		return 0
 	}
-	_, rest, _ := strings.Cut(string(data), ") ") // behind the program's name
-	f := strings.Fields(rest)
-	if len(f) < 13 {
-		m.Errorf("read /proc/PID/stat: %q", data)
-		return 0
-	}
-	var ticks int64
-	for _, s := range f[11:13] { // utime, stime
-		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			m.Errorf("read /proc/PID/stat: %v", err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * (time.Second / 100) // USER_HZ
+	return worked
 }
 
 // loadWords are the load's command line.

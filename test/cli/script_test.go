@@ -37,8 +37,8 @@ func TestVMScripts(t *testing.T) {
 //
 //	kernel                            link the default kernel into the script's cache, which is empty else
 //	status N PROGRAM ARG…             run it and want this exit status
-//	signal INT PATTERN N PROGRAM ARG… run it, send a signal to its group once its
-//	                                  stderr matches, want this exit status soon
+//	signal INT PATTERN N PROGRAM ARG… run it, send a signal to its group once it has
+//	                                  come so far, want this exit status soon
 //	killqemu PATTERN N PROGRAM ARG…   the same with SIGKILL to its QEMU
 //	stopqemu PATTERN N PROGRAM ARG…   the same with SIGSTOP
 //	verdict FILE CLASS REGEXP…        read a result and check its verdict
@@ -46,6 +46,9 @@ func TestVMScripts(t *testing.T) {
 //	replace FILE OLD NEW              change bytes of a file, of the same length
 //	noprocess                         no process is left
 //	clean                             nothing is left: no process, socket, temporary file, half a cache entry
+//
+// A PATTERN is what watched.condition explains, as "booting the guest then process
+// ^qemu".
 func runScripts(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
 		Dir:                dir,

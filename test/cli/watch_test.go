@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,6 +28,8 @@ const (
 	// markLimit is how long a program may take to say what a script waits for: a
 	// boot under TCG on a busy host has taken a minute.
 	markLimit = 3 * time.Minute
+	// qemuLine is the command line of a QEMU that runs a guest.
+	qemuLine = `^\S*qemu-system\S* .*-kernel`
 	// endLimit is how long it may take to end after a signal or a killed QEMU.
 	endLimit = 15 * time.Second
 )
@@ -81,31 +85,86 @@ func scriptEnv(ts *testscript.TestScript) []string {
 	return env
 }
 
-// await waits until the program has said something, and for the time behind a
-// "+" at the pattern's end.
+// await waits for the steps of a pattern, which " then " separates, one after
+// another.
 func (w *watched) await(ts *testscript.TestScript, pattern string) {
-	pattern, after, delayed := strings.Cut(pattern, " +")
-	if delayed {
-		d, err := time.ParseDuration(after)
-		ts.Check(err)
-		defer time.Sleep(d)
+	for step := range strings.SplitSeq(pattern, " then ") {
+		reached := w.condition(ts, step)
+		for limit := time.Now().Add(markLimit); !reached(); time.Sleep(20 * time.Millisecond) {
+			select {
+			case err := <-w.ended:
+				w.ended <- err
+				if !reached() {
+					w.show(ts)
+					ts.Fatalf("ended (%v) without %q", err, step)
+				}
+			default:
+			}
+			if time.Now().After(limit) {
+				w.show(ts)
+				ts.Fatalf("no %q in %s", step, markLimit)
+			}
+		}
 	}
+}
+
+// condition is one step of a pattern: "process REGEXP" is a command line of a process
+// that the program, or one that it started, has started; "idle REGEXP" is such a
+// process that has worked and has nothing to do any more; "file GLOB" is a file that
+// is not empty; and what is none of these is a regular expression for its stderr.
+func (w *watched) condition(ts *testscript.TestScript, step string) func() bool {
+	kind, arg, _ := strings.Cut(step, " ")
+	switch kind {
+	case "process":
+		re := compile(ts, arg)
+		return func() bool { return len(w.processes(re)) > 0 }
+	case "idle":
+		return w.idle(compile(ts, arg))
+	case "file":
+		return func() bool {
+			files, err := filepath.Glob(ts.MkAbs(arg))
+			ts.Check(err)
+			return slices.ContainsFunc(files, func(file string) bool {
+				fi, err := os.Stat(file)
+				return err == nil && fi.Size() > 0
+			})
+		}
+	}
+	re := compile(ts, step)
+	return func() bool { return w.said(re) }
+}
+
+func compile(ts *testscript.TestScript, pattern string) *regexp.Regexp {
 	re, err := regexp.Compile(pattern)
 	ts.Check(err)
-	for limit := time.Now().Add(markLimit); !w.said(re); {
-		select {
-		case err := <-w.ended:
-			w.ended <- err
-			if !w.said(re) {
-				w.show(ts)
-				ts.Fatalf("ended (%v) and never said %q", err, pattern)
-			}
-		case <-time.After(20 * time.Millisecond):
+	return re
+}
+
+// processes are those of the program whose command line matches.
+func (w *watched) processes(re *regexp.Regexp) []testlab.Process {
+	return slices.DeleteFunc(testlab.Descendants(w.cmd.Process.Pid), func(p testlab.Process) bool {
+		return !re.MatchString(p.Words())
+	})
+}
+
+// idle wants a process that has used a second of a processor, and then next to
+// nothing for a second.
+func (w *watched) idle(re *regexp.Regexp) func() bool {
+	var since time.Time
+	var before time.Duration
+	return func() bool {
+		found := w.processes(re)
+		if len(found) != 1 {
+			return false
 		}
-		if time.Now().After(limit) {
-			w.show(ts)
-			ts.Fatalf("did not say %q in %s", pattern, markLimit)
+		worked, err := found[0].Worked()
+		if err != nil {
+			return false // it has ended
 		}
+		if since.IsZero() || worked > before+50*time.Millisecond {
+			since, before = time.Now(), worked
+		}
+		return worked > time.Second && time.Since(since) > time.Second
 	}
 }
 
@@ -164,17 +223,12 @@ func signalQEMU(ts *testscript.TestScript, neg bool, args []string, name string,
 		ts.Fatalf("usage: %s PATTERN STATUS PROGRAM ARG…", name)
 	}
 	w := watch(ts, args[2:])
-	w.await(ts, args[0])
-	hit := 0
-	for _, p := range testlab.ProcessesOf(ts.Getenv("WORK")) {
-		if strings.Contains(filepath.Base(p.Argv0()), "qemu-system") {
-			ts.Check(unix.Kill(p.PID, sig))
-			hit++
-		}
+	w.await(ts, args[0]+" then process "+qemuLine)
+	found := w.processes(compile(ts, qemuLine))
+	if len(found) != 1 {
+		ts.Fatalf("found %v, want one QEMU", found)
 	}
-	if hit != 1 {
-		ts.Fatalf("found %d QEMU processes, want one", hit)
-	}
+	ts.Check(unix.Kill(found[0].PID, sig))
 	w.endWithin(ts, args[1], limit)
 }
 

@@ -74,14 +74,15 @@ func setup(t *testing.T, bin string, args ...string) (string, int) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(script, args...)
-	cmd.Env = []string{"PATH=" + bin, "SSL_CERT_FILE=/given", "TMPDIR=" + t.TempDir()}
+	tmp := t.TempDir()
+	cmd.Env = []string{"PATH=" + bin, "SSL_CERT_FILE=/given", "TMPDIR=" + tmp}
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	if left, _ := os.ReadDir(strings.TrimPrefix(cmd.Env[2], "TMPDIR=")); len(left) != 0 {
-		t.Errorf("setup.sh left %v behind", left)
+	if left, err := os.ReadDir(tmp); err != nil || len(left) != 0 {
+		t.Errorf("setup.sh left %v behind (%v)", left, err)
 	}
 	return string(out), cmd.ProcessState.ExitCode()
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -90,9 +91,13 @@ func TestFaultFiles(t *testing.T) {
 			t.Errorf("%s/%s.json: it names no verdict or no module", f.dir, f.name)
 		}
 		for _, m := range f.Load {
-			loaded[m] = true
-			if _, err := os.Stat(filepath.Join(f.dir, m+".c")); err != nil {
+			source, err := os.ReadFile(filepath.Join(f.dir, m+".c"))
+			if err != nil {
 				t.Errorf("%s/%s.json: %v", f.dir, f.name, err)
+			}
+			loaded[filepath.Join(f.dir, m+".c")] = true
+			for _, request := range requested.FindAllSubmatch(source, -1) {
+				loaded[filepath.Join(f.dir, string(request[1])+".c")] = true
 			}
 		}
 		if strings.HasSuffix(f.name, "_fixed") {
@@ -111,15 +116,27 @@ func TestFaultFiles(t *testing.T) {
 	if len(faults)-mended < 30 || mended < 10 {
 		t.Errorf("%d faults and %d mended ones: want 30 and 10", len(faults)-mended, mended)
 	}
-	sources, _ := filepath.Glob("../../modules/faults/*/*.c")
+	sources, err := filepath.Glob("../../modules/faults/*/*.c")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("found no modules: %v", err)
+	}
 	for _, c := range sources {
+		if !loaded[c] {
+			t.Errorf("%s: no fault loads it", c)
+		}
 		name := strings.TrimSuffix(filepath.Base(c), ".c")
-		folder, _ := os.ReadFile(filepath.Join(filepath.Dir(c), "Kbuild"))
+		folder, err := os.ReadFile(filepath.Join(filepath.Dir(c), "Kbuild"))
+		if err != nil {
+			t.Error(err)
+		}
 		if !strings.Contains(string(folder), "obj-m += "+name+".o\n") {
 			t.Errorf("%s is not in the Kbuild beside it", c)
 		}
 	}
 }
+
+// requested finds the modules that a module asks for itself.
+var requested = regexp.MustCompile(`request_module\("(\w+)"\)`)
 
 // checkFaultLine holds the line to the mark in the source.
 func checkFaultLine(t *testing.T, f fault) {
