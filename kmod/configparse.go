@@ -164,7 +164,7 @@ func (c *Config) parseCmdline(text string) {
 			}
 			continue
 		}
-		if given && bare != w && !strings.HasPrefix(value, `"`) { // the quote stood before the whole word
+		if given && bare != w && !strings.HasPrefix(value, `"`) { // the whole word was quoted
 			value = `"` + value
 		}
 		if given {

@@ -82,9 +82,10 @@ func Init(file *os.File, params string) error {
 //
 // A name that contains a / and is a file is loaded with what it needs from the files
 // beside it, which no index has to know, and from the tree. Then everything is checked
-// first, and nothing is loaded if the kernel would refuse one of the modules. Blacklists,
-// install rules and soft dependencies of modprobe.d do not apply to a file, and so the
-// options for them do not either. With Alone, only Params, Flags, DryRun and Each count.
+// first, and nothing is loaded if the kernel would refuse one of the modules. Of
+// modprobe.d, lines with options or forbid apply to files, blacklists and install rules do
+// not; UseBlacklist, IgnoreCommands, FirstSoftdep and Command are for names. With Alone,
+// only Params, Flags, DryRun and Each count.
 //
 // Load returns what it loaded, also together with an error. A refusal by the kernel is
 // a *LoadError, an unknown name a *NotFoundError. A call lasts as long as the module's
