@@ -2,7 +2,10 @@
 
 GO ?= go
 BIN := bin/kmodlab
-GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w"
+# Go's own stamping fails in a checkout that belongs to somebody else, as in a Vagrant machine.
+COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
+LDFLAGS := -s -w -X github.com/kmodlab/kmodlab/internal/version.commit=$(COMMIT)
+GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
 # A machine where Go was just installed may have it outside of PATH.
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin

@@ -19,7 +19,7 @@ func ExampleRun() {
 		Dir:    "modules/signals",
 		Params: []string{"signal_handling.period_ms=100"},
 		Load:   []string{"signal_handling", "send_signal"},
-		Agent:  agent(), // leave it out: then it is $KMODLAB_AGENT, or kmodlab in PATH
+		Tools:  kmodlab.Tools{Agent: agent()}, // leave it out: then it is $KMODLAB_AGENT, or kmodlab in PATH
 	})
 	if err != nil {
 		fmt.Println(err)

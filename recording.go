@@ -12,10 +12,16 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
+// Conclusion is what a run or a trace ends in.
+type Conclusion struct {
+	*result.Result
+	Recording *Recording // nil without Observe.Record
+}
+
 // Recording is a run as it was before anything was made of it: the tracer's
 // records, the symbols and the modules' files that name what is in them, the
-// console. A result can be made of it anywhere, without VM, root or kernel. Its
-// zero value, given to Spec.Record, is filled by Run and Trace.
+// console. A result can be made of it anywhere, without VM, root or kernel. A run
+// with Observe.Record gives one, and ReadRecording reads one.
 type Recording struct {
 	evidence *evidence.Evidence
 	used     evidence.Used

@@ -20,18 +20,17 @@ import (
 	"github.com/kmodlab/kmodlab/internal/verdict"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
-	"github.com/kmodlab/kmodlab/result"
 )
 
 // Run carries out a Spec. The result says how it went, also where this machine,
 // the build or the guest failed: look at its verdict. The error is a *UsageError,
 // or ctx's cause when ctx ended first; then nothing is left behind either.
-func Run(ctx context.Context, spec Spec) (*result.Result, error) {
+func Run(ctx context.Context, spec Spec) (*Conclusion, error) {
 	return run(ctx, spec, new(prepare.Shared), nil)
 }
 
 // run is Run as one of a pool.
-func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Turns) (*result.Result, error) {
+func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Turns) (*Conclusion, error) {
 	spec, err := spec.complete()
 	if err != nil {
 		return nil, err
@@ -52,7 +51,7 @@ func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Tur
 func open(ctx context.Context, po prepare.Options, lo lab.Options, shared *prepare.Shared, j *notify.Journal) (*lab.Lab, *evidence.Evidence, error) {
 	host, err := prepare.Find(ctx, po, shared, j)
 	if errors.Is(err, kernel.ErrUnknownName) {
-		return nil, nil, &UsageError{Text: err.Error()}
+		return nil, nil, &UsageError{Field: "Kernel", Text: err.Error()}
 	}
 	if err != nil {
 		return nil, session.Failed(err, nil, j), nil
@@ -70,17 +69,16 @@ func open(ctx context.Context, po prepare.Options, lo lab.Options, shared *prepa
 	return l, nil, nil
 }
 
-// conclude makes the result of what is known. record may be nil.
-func conclude(ctx context.Context, e *evidence.Evidence, record *Recording) (*result.Result, error) {
+// conclude makes the result of what is known.
+func conclude(ctx context.Context, e *evidence.Evidence, record bool) (*Conclusion, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if record == nil {
-		return verdict.Of(e), nil
+	if !record {
+		return &Conclusion{Result: verdict.Of(e)}, nil
 	}
 	res, used := verdict.OfAndUsed(e)
-	*record = Recording{e, used}
-	return res, nil
+	return &Conclusion{Result: res, Recording: &Recording{e, used}}, nil
 }
 
 // RunAll carries out many Specs, each as Run does, n of them at a time; 0 is as
@@ -96,7 +94,7 @@ func conclude(ctx context.Context, e *evidence.Evidence, record *Recording) (*re
 // that makes no sense is a *UsageError before anything runs, said with its index in
 // the error. When ctx ends, so do all runs, nothing is left behind, and the error is
 // ctx's cause; ended is not called for those that were cut short.
-func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, res *result.Result, err error)) error {
+func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, c *Conclusion, err error)) error {
 	for i, s := range specs {
 		if _, err := s.complete(); err != nil {
 			return fmt.Errorf("spec %d: %w", i, err)
@@ -111,8 +109,8 @@ func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, res *res
 	}
 	shared, turns := new(prepare.Shared), pool.NewTurns(n)
 	pool.Run(ctx, len(specs), machines, turns, func(i int) func() {
-		res, err := run(ctx, specs[i], shared, turns)
-		return func() { ended(i, res, err) }
+		c, err := run(ctx, specs[i], shared, turns)
+		return func() { ended(i, c, err) }
 	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -132,7 +130,7 @@ func labOptions(s Spec) lab.Options {
 	return lab.Options{
 		CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, StepTimeout: s.StepTimeout,
 		Trace:  wire.TraceArgs{Stats: s.HookStats, Steady: s.SteadyHooks},
-		Record: s.Record != nil, NoLeaks: s.NoLeaks,
+		Record: s.Record, NoLeaks: s.NoLeaks,
 	}
 }
 

@@ -5,7 +5,6 @@ package kmodlab
 import (
 	"context"
 	"io"
-	"os"
 	"os/exec"
 	"path"
 	"slices"
@@ -19,7 +18,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/session"
 	"github.com/kmodlab/kmodlab/internal/wire"
-	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/event"
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
@@ -35,24 +33,38 @@ type Filter struct {
 	Signals []syscall.Signal // these signals only
 }
 
-// TraceSpec says what to watch.
+// TraceSpec says what to watch. Every zero value works.
 type TraceSpec struct {
-	// Spec names the machine, as for Run. Its Dir or Files, where given, are built
-	// and installed in the VM but not loaded: that is the command's work. Its Load
-	// names modules of the kernel's own that the guest is to have. For is how long
-	// to watch, whether or not Argv ends before; 0 is until Argv ends, or ten
-	// seconds without. Params and Script have no place here.
-	Spec
-	// Argv is a command to run meanwhile. In the VM it is one of modprobe, insmod,
-	// rmmod, lsmod, modinfo and depmod; with Here any command of this machine, as a
-	// child of this process with Stdin.
+	// Argv is a command to run meanwhile. In the VM it is one of modprobe, insmod, rmmod, lsmod, modinfo and depmod; with
+	// Here any command of this machine, as a child of this process with Stdin.
 	Argv  []string
 	Stdin io.Reader
-
+	// For is how long to watch, whether or not Argv ends before; 0 is until Argv ends, or ten seconds without.
+	For    time.Duration
 	Filter Filter
-	// Probe lets the self-test's module be loaded with Here too, which is a change
-	// of this machine's kernel (it is tainted). In a VM it always is.
+
+	// Dir or Files are built and installed in the VM but not loaded: that is the command's work. Load names modules of
+	// the kernel's own that the guest is to have.
+	Dir         string
+	Files, Load []string
+	Build       Build         // where Dir is built
+	StepTimeout time.Duration // as in Spec
+
+	// Probe loads the self-test's module with Here too, which changes this machine's kernel (it is tainted). In a VM it
+	// is always loaded.
 	Probe bool
+
+	Machine
+	Tools
+	Observe
+}
+
+// spec is the part that a run has as well.
+func (s TraceSpec) spec() Spec {
+	return Spec{
+		Dir: s.Dir, Files: s.Files, Load: s.Load, For: s.For, Build: s.Build, StepTimeout: s.StepTimeout,
+		Machine: s.Machine, Tools: s.Tools, Observe: s.Observe,
+	}
 }
 
 // defaultWatch is how long a trace without a command lasts.
@@ -60,16 +72,8 @@ const defaultWatch = 10 * time.Second
 
 // complete checks a TraceSpec and fills its zero values.
 func (s TraceSpec) complete() (TraceSpec, error) {
-	hasModules := s.Dir != "" || len(s.Files) > 0 || len(s.Load) > 0
-	switch {
-	case len(s.Params) > 0 || s.Script != nil:
-		return s, usage("a trace loads nothing by itself: give parameters to the command")
-	case s.Here && hasModules:
-		return s, usage("--here changes nothing on this machine, so it installs no modules: leave --modules out, or --here")
-	case s.Here && (s.Kernel != "" || s.Accel != ""):
-		return s, usage("--here traces this machine's own kernel: no other kernel or accelerator can be chosen")
-	case s.Here && os.Geteuid() != 0:
-		return s, usage("--here traces this machine's kernel, which only root may: sudo kmodlab trace --here …")
+	if s.Here && (s.Dir != "" || len(s.Files) > 0 || len(s.Load) > 0) {
+		return s, usage("Here", "a trace changes nothing on this machine, so it installs no modules: leave them out, or use a VM")
 	}
 	if err := s.Filter.check(); err != nil {
 		return s, err
@@ -77,28 +81,27 @@ func (s TraceSpec) complete() (TraceSpec, error) {
 	if err := s.checkCommand(); err != nil {
 		return s, err
 	}
-	length := s.For
-	spec, err := s.Spec.completeMachine()
-	if err != nil {
+	if err := s.spec().check("trace this machine's kernel"); err != nil {
 		return s, err
 	}
-	s.Spec = spec
-	s.For = length
 	if s.For == 0 && len(s.Argv) == 0 {
 		s.For = defaultWatch
 	}
-	return s, nil
+	whole, err := s.spec().fill()
+	s.StepTimeout, s.Tools = whole.StepTimeout, whole.Tools
+	return s, err
 }
 
 func (f Filter) check() error {
 	for _, s := range f.Signals {
 		if s < 1 || s > 64 {
-			return usage("there is no signal %d: they are 1 to 64", int(s))
+			return usage("Filter.Signals", "there is no signal %d: they are 1 to 64", int(s))
 		}
 	}
-	for _, name := range []string{f.Thread, f.From, f.To, f.Module} {
+	for field, name := range map[string]string{"Thread": f.Thread, "From": f.From, "To": f.To, "Module": f.Module} {
 		if strings.ContainsRune(name, 0) || len(name) > 63 {
-			return usage("%q names nothing in a kernel: a task's name has at most %d characters, a module's 55", name, maxComm)
+			return usage("Filter."+field, "no task or module is called %q: a task's name has at most %d characters, a module's 55",
+				name, maxComm)
 		}
 	}
 	return nil
@@ -111,12 +114,12 @@ func (s TraceSpec) checkCommand() error {
 	}
 	if s.Here {
 		if _, err := exec.LookPath(s.Argv[0]); err != nil {
-			return usage("%s: no such command on this machine: %v", s.Argv[0], err)
+			return usage("", "%s: no such command on this machine: %v", s.Argv[0], err)
 		}
 		return nil
 	}
 	if !slices.Contains(kmodcmd.Names(), path.Base(s.Argv[0])) {
-		return usage("%s is no command of the guest, which has %s only; with --here any command of this machine can be run",
+		return usage("", "%s is not a command of the guest, which has only %s; on this machine itself (--here) any command can be run",
 			s.Argv[0], strings.Join(kmodcmd.Names(), ", "))
 	}
 	return nil
@@ -127,7 +130,7 @@ func (s TraceSpec) checkCommand() error {
 // is told all the same; when it ends before, Trace gives its cause. Otherwise
 // it is as Run, but that a trace passes when the guest got to its end and the
 // command, if any, succeeded.
-func Trace(ctx context.Context, spec TraceSpec) (*result.Result, error) {
+func Trace(ctx context.Context, spec TraceSpec) (*Conclusion, error) {
 	spec, err := spec.complete()
 	if err != nil {
 		return nil, err
@@ -135,7 +138,7 @@ func Trace(ctx context.Context, spec TraceSpec) (*result.Result, error) {
 	work, interrupter, release := session.Interruptible(ctx)
 	defer release()
 	j := notify.New(spec.Watch.watcher())
-	options := prepareOptions(spec.Spec)
+	options := prepareOptions(spec.spec())
 	options.NoProbe = spec.Here && !spec.Probe
 	l, e, err := open(work, options, spec.labOptions(), new(prepare.Shared), j)
 	if err != nil {
@@ -149,12 +152,13 @@ func Trace(ctx context.Context, spec TraceSpec) (*result.Result, error) {
 
 func (s TraceSpec) trace() session.Trace {
 	return session.Trace{
-		Options: session.Options{StepTimeout: s.StepTimeout}, For: s.For, Argv: s.Argv, Stdin: s.Stdin, Missing: s.Filter.unmatched,
+		Options: session.Options{StepTimeout: s.StepTimeout},
+		For:     s.For, Argv: s.Argv, Stdin: s.Stdin, Missing: s.Filter.unmatched,
 	}
 }
 
 func (s TraceSpec) labOptions() lab.Options {
-	o := labOptions(s.Spec)
+	o := labOptions(s.spec())
 	o.Trace = s.wire()
 	return o
 }
@@ -176,16 +180,16 @@ func (f Filter) unmatched(events []event.Event) []string {
 	}
 	var missing []string
 	if f.Thread != "" && !task(f.Thread) {
-		missing = append(missing, "--thread "+f.Thread)
+		missing = append(missing, "thread "+f.Thread)
 	}
 	if len(events) > 0 {
 		return missing
 	}
-	for _, other := range []struct{ flag, value string }{
-		{"--module", f.Module}, {"--from", f.From}, {"--to", f.To},
+	for _, other := range []struct{ what, value string }{
+		{"module", f.Module}, {"sender", f.From}, {"target", f.To},
 	} {
 		if other.value != "" {
-			missing = append(missing, other.flag+" "+other.value)
+			missing = append(missing, other.what+" "+other.value)
 		}
 	}
 	if len(f.Signals) > 0 {
@@ -193,7 +197,7 @@ func (f Filter) unmatched(events []event.Event) []string {
 		for _, s := range f.Signals {
 			names = append(names, timeline.SignalName(int(s)))
 		}
-		missing = append(missing, "--signal "+strings.Join(names, ","))
+		missing = append(missing, "signal "+strings.Join(names, ","))
 	}
 	return missing
 }

@@ -20,14 +20,14 @@ func TestUnmatched(t *testing.T) {
 		{Filter{}, nil},
 		{Filter{Thread: "K1", Module: "m"}, nil},
 		{Filter{Thread: "a_thread_with_long_name"}, nil},
-		{Filter{Thread: "K9"}, []string{"--thread K9"}},
+		{Filter{Thread: "K9"}, []string{"thread K9"}},
 	} {
 		if diff := cmp.Diff(test.want, test.filter.unmatched(event)); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", test.filter, diff)
 		}
 	}
 	all := Filter{Thread: "K1", Module: "m", From: "f", To: "7", Signals: []syscall.Signal{syscall.SIGUSR1, 40}}
-	want := []string{"--thread K1", "--module m", "--from f", "--to 7", "--signal SIGUSR1,SIG40"}
+	want := []string{"thread K1", "module m", "sender f", "target 7", "signal SIGUSR1,SIG40"}
 	if diff := cmp.Diff(want, all.unmatched(nil)); diff != "" {
 		t.Errorf("without any event (-want +got):\n%s", diff)
 	}

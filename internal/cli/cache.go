@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
 )
 
@@ -37,7 +38,7 @@ kept: those that were used last.`, snapshot.MaxImages, snapshot.MaxBytes>>30),
 
 func machineStore() (snapshot.Store, error) {
 	dir, err := kmodlab.DefaultCacheDir()
-	return snapshot.Store{Dir: filepath.Join(dir, kmodlab.MachineDir)}, err
+	return snapshot.Store{Dir: filepath.Join(dir, prepare.MachineDir)}, err
 }
 
 func listMachines(c *cobra.Command) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/version"
 )
 
 const (
@@ -51,7 +52,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "kmodlab: interrupted; nothing is left behind")
 		return exitInterrupted
 	case errors.As(err, &usage):
-		fmt.Fprintln(stderr, "kmodlab:", err)
+		fmt.Fprintln(stderr, "kmodlab:", usageLine(usage))
 		return exitUsage
 	}
 	fmt.Fprintln(stderr, "kmodlab:", err)
@@ -76,12 +77,14 @@ func newRoot() *cobra.Command {
 		Short: "a lab bench for Linux kernel modules",
 		Long: "kmodlab builds kernel modules, loads them in a throw-away VM, traces what the\n" +
 			"kernel did, and ends with one verdict.\n\nStart with:  kmodlab demo",
+		Version:       version.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		// Without this cobra answers a mistyped command with the help text and status 0.
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate(versionText())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
 	root.AddGroup(&cobra.Group{ID: labGroup, Title: "Commands:"},

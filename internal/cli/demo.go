@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
-	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/modules"
 )
 
@@ -53,15 +52,15 @@ const (
 func Demo(dir string) kmodlab.Spec {
 	return kmodlab.Spec{
 		Dir:   dir,
-		Build: string(kbuild.VM),
+		Build: kmodlab.BuildVM,
 		Script: []kmodlab.Step{
 			{Argv: []string{"depmod", "-a"}},
 			{Argv: []string{"modprobe", "--show-depends", "send_signal"}},
-			{Argv: []string{"modprobe", "signal_handling", demoPeriod}, Role: kmodlab.Load, Wait: demoTime},
+			{Argv: []string{"modprobe", "signal_handling", demoPeriod}, Role: kmodlab.RoleLoad, Wait: demoTime},
 			{Argv: []string{"lsmod"}},
 			{Argv: []string{"modinfo", "signal_handling"}},
-			{Argv: []string{"modprobe", "-r", "signal_handling"}, Role: kmodlab.Refused},
-			{Argv: []string{"modprobe", "-r", "send_signal"}, Role: kmodlab.Unload},
+			{Argv: []string{"modprobe", "-r", "signal_handling"}, Role: kmodlab.RoleRefused},
+			{Argv: []string{"modprobe", "-r", "send_signal"}, Role: kmodlab.RoleUnload},
 		},
 	}
 }

@@ -42,7 +42,6 @@ type many struct {
 	names       []string // by folder
 	width       int      // of the longest
 	outputs     manyOutputs
-	records     []*kmodlab.Recording
 	said        []bytes.Buffer // by -v, kept until the run has ended
 	began       []time.Time
 
@@ -68,7 +67,7 @@ func (o *options) runMany(c *cobra.Command, dirs []string, jobs int) error {
 		m.width = max(m.width, len(n))
 	}
 	m.said, m.began = make([]bytes.Buffer, len(dirs)), make([]time.Time, len(dirs))
-	m.keep, m.records = make([]report.Named, len(dirs)), make([]*kmodlab.Recording, len(dirs))
+	m.keep = make([]report.Named, len(dirs))
 	m.progress = newProgress(m.errOut)
 	defer m.progress.close()
 	if !m.progress.inBlock {
@@ -77,13 +76,13 @@ func (o *options) runMany(c *cobra.Command, dirs []string, jobs int) error {
 	m.showProgress()
 	ctx, stop := context.WithCancelCause(c.Context())
 	defer stop(nil)
-	err := kmodlab.RunAll(ctx, m.specs(dirs), jobs, func(i int, res *result.Result, err error) {
+	err := kmodlab.RunAll(ctx, m.specs(dirs), jobs, func(i int, end *kmodlab.Conclusion, err error) {
 		if err != nil { // a usage error that only the work revealed; it is the same for all runs
 			m.usage = err
 			stop(err)
 			return
 		}
-		m.end(i, res)
+		m.end(i, end)
 	})
 	m.progress.close()
 	var usage *kmodlab.UsageError
@@ -137,10 +136,7 @@ func (m *many) specs(dirs []string) []kmodlab.Spec {
 		s := m.spec
 		s.Dir = dir
 		s.HookStats = m.verbose
-		if m.outputs.recording() {
-			m.records[i] = new(kmodlab.Recording)
-			s.Record = m.records[i]
-		}
+		s.Record = m.outputs.recording()
 		s.Watch = kmodlab.Watch{
 			Phase: func(p kmodlab.Progress) { m.atPhase(i, p.Phase, p.Detail) },
 			Log:   func(line string) { m.log(i, line) },
@@ -200,7 +196,8 @@ func (m *many) showProgress() {
 }
 
 // end shows a run that has ended and writes its files.
-func (m *many) end(i int, res *result.Result) {
+func (m *many) end(i int, end *kmodlab.Conclusion) {
+	res := end.Result
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	run := report.Named{Name: m.names[i], Took: time.Since(m.began[i]), Result: res}
@@ -211,10 +208,10 @@ func (m *many) end(i int, res *result.Result) {
 	if err := m.progress.printTo(m.out, text); err != nil {
 		m.wrong = append(m.wrong, fmt.Errorf("write the result of %s: %w", run.Name, err))
 	}
-	if err := m.outputs.writeOne(i, run, m.records[i]); err != nil {
+	if err := m.outputs.writeOne(i, run, end.Recording); err != nil {
 		m.wrong = append(m.wrong, err)
 	}
-	m.said[i], m.records[i] = bytes.Buffer{}, nil
+	m.said[i] = bytes.Buffer{}
 	if m.outputs.needAll() {
 		m.keep[i] = run
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,20 +31,25 @@ type options struct {
 }
 
 // machineFlags say where a run or a trace takes place.
-func machineFlags(f *pflag.FlagSet, spec *kmodlab.Spec) {
-	f.StringVar(&spec.Kernel, "kernel", "", "kernel to boot, such as debian:trixie (default: this host's Debian release)")
-	f.StringVar(&spec.Build, "build", spec.Build, "where to build: auto, vm or sandbox")
-	f.StringVar(&spec.Accel, "accel", "", "kvm or tcg (default: kvm where it was seen to work)")
-	f.StringVar(&spec.Mirror, "mirror", "", "Debian mirror for kernels (default: $KMODLAB_MIRROR, then this host's apt)")
-	f.BoolVar(&spec.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
-	f.BoolVar(&spec.Cold, "cold", false, "always boot the VM; otherwise runs without KVM resume from a snapshot")
-	f.IntVar(&spec.CPUs, "cpus", 0, "CPUs of the VM (default 2)")
-	f.IntVar(&spec.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
-	f.DurationVar(&spec.StepTimeout, "timeout", 0, "time limit of each step, ten times as long without KVM (default 30s)")
+func machineFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
+	f.StringVar(&m.Kernel, "kernel", "", "kernel to boot, such as debian:trixie (default: this host's Debian release)")
+	f.StringVar((*string)(&m.Accel), "accel", "", "kvm or tcg (default: KVM where it is proven to work)")
+	f.StringVar(&t.Mirror, "mirror", "", "Debian mirror for kernels (default: $KMODLAB_MIRROR, then this host's apt)")
+	f.BoolVar(&m.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
+	f.BoolVar(&m.Cold, "cold", false, "always boot the VM; otherwise runs without KVM resume from a snapshot")
+	f.IntVar(&m.CPUs, "cpus", 0, "CPUs of the VM (default 2)")
+	f.IntVar(&m.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
+}
+
+// buildFlags say where modules are built, and how long each step may take.
+func buildFlags(f *pflag.FlagSet, build *kmodlab.Build, timeout *time.Duration) {
+	f.StringVar((*string)(build), "build", string(*build), "where to build: auto, vm or sandbox")
+	f.DurationVar(timeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s)")
 }
 
 func (o *options) flags(f *pflag.FlagSet) {
-	machineFlags(f, &o.spec)
+	machineFlags(f, &o.spec.Machine, &o.spec.Tools)
+	buildFlags(f, &o.spec.Build, &o.spec.StepTimeout)
 	o.outputs.flags(f)
 	o.display.flags(f)
 	f.StringVar(&o.outputs.json, "json", "",
@@ -54,7 +60,7 @@ func (o *options) flags(f *pflag.FlagSet) {
 }
 
 func newRun() *cobra.Command {
-	o := &options{spec: kmodlab.Spec{Build: "auto"}}
+	o := &options{spec: kmodlab.Spec{Build: kmodlab.BuildAuto}}
 	jobs := 0
 	c := &cobra.Command{
 		Use:   "run DIR… | FILE.ko…",
@@ -124,22 +130,20 @@ func (o *options) run(c *cobra.Command) error {
 	ctx, stop := o.followed(c.Context(), p, out)
 	defer stop()
 	o.spec.HookStats = o.verbose
-	if o.outputs.recording() {
-		o.spec.Record = new(kmodlab.Recording)
-	}
-	res, err := kmodlab.Run(ctx, o.spec)
+	o.spec.Record = o.outputs.recording()
+	end, err := kmodlab.Run(ctx, o.spec)
 	p.close()
 	if err != nil {
 		return err
 	}
-	o.showFailedBuild(errOut, res)
+	o.showFailedBuild(errOut, end.Result)
 	if o.outputs.json != "-" {
 		fmt.Fprintln(out)
-		if err := report.Text(out, res, o.display.options(out, o.verbose)); err != nil {
+		if err := report.Text(out, end.Result, o.display.options(out, o.verbose)); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
 	}
-	return conclude(o.outputs.write(out, res, o.spec.Record), res, errOut)
+	return conclude(o.outputs.write(out, end.Result, end.Recording), end.Result, errOut)
 }
 
 func (o *options) check() error {

@@ -34,7 +34,7 @@ type traceOptions struct {
 }
 
 func newTrace() *cobra.Command {
-	o := &traceOptions{spec: kmodlab.TraceSpec{Spec: kmodlab.Spec{Build: "auto"}}}
+	o := &traceOptions{spec: kmodlab.TraceSpec{Build: kmodlab.BuildAuto}}
 	c := &cobra.Command{
 		Use:   "trace [flags] [-- COMMAND…]",
 		Short: "show kernel threads, module requests and signals as they happen",
@@ -54,7 +54,8 @@ filters leave out is dropped inside the kernel.`,
 	}
 	f := c.Flags()
 	f.SetInterspersed(false) // flags after the command belong to the command
-	machineFlags(f, &o.spec.Spec)
+	machineFlags(f, &o.spec.Machine, &o.spec.Tools)
+	buildFlags(f, &o.spec.Build, &o.spec.StepTimeout)
 	filter := &o.spec.Filter
 	f.StringVar(&filter.Thread, "thread", "", "only the kernel threads of this `NAME`")
 	f.StringVar(&filter.Module, "module", "", "only what concerns the module of this `NAME`")
@@ -81,9 +82,7 @@ func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	if err := o.outputs.check(); err != nil {
 		return err
 	}
-	if o.outputs.recording() {
-		o.spec.Record = new(kmodlab.Recording)
-	}
+	o.spec.Record = o.outputs.recording()
 	signals, err := parseSignals(o.signals)
 	if err != nil {
 		return err
@@ -98,15 +97,15 @@ func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	ctx, print, stop := printer(c.Context(), p, out)
 	defer stop()
 	o.spec.Watch.Event = func(s *kmodlab.Seen) { print(o.text(s)) }
-	res, err := kmodlab.Trace(ctx, o.spec)
+	end, err := kmodlab.Trace(ctx, o.spec)
 	p.close()
 	if err != nil {
 		return err
 	}
-	if err := o.summary(out, res); err != nil {
+	if err := o.summary(out, end.Result); err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
-	return conclude(o.outputs.write(out, res, o.spec.Record), res, errOut)
+	return conclude(o.outputs.write(out, end.Result, end.Recording), end.Result, errOut)
 }
 
 // source tells a folder from module files and names.

@@ -7,7 +7,6 @@ package session
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
@@ -16,6 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/pool"
 	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/version"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -115,7 +115,7 @@ func (s *session) failed(kind evidence.Kind) *evidence.Failure {
 
 // base is the evidence of the host's own work. p is nil where nothing was prepared.
 func base(j *notify.Journal, p *prepare.Prepared) *evidence.Evidence {
-	e := &evidence.Evidence{Program: Program(), Phases: j.Phases(), Commands: j.Commands()}
+	e := &evidence.Evidence{Program: version.Program(), Phases: j.Phases(), Commands: j.Commands()}
 	if p == nil {
 		return e
 	}
@@ -142,19 +142,4 @@ func Failed(err error, p *prepare.Prepared, j *notify.Journal) *evidence.Evidenc
 		e.Machine, e.Console = start.Machine, string(start.Console)
 	}
 	return e
-}
-
-// Program names this program by version and, where that is known, commit.
-func Program() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "kmodlab"
-	}
-	name := "kmodlab " + info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			name += " " + s.Value
-		}
-	}
-	return name
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
 	"github.com/kmodlab/kmodlab/internal/vm"
@@ -104,12 +105,12 @@ func BenchmarkBuild(b *testing.B) {
 	machine.Kernel(b, "")
 	for b.Loop() {
 		machines := b.TempDir()
-		buildTime(b, "vm", machines) // saves the machine
+		buildTime(b, kmodlab.BuildVM, machines) // saves the machine
 		var sandbox, cold, warm []time.Duration
 		for range 3 {
-			sandbox = append(sandbox, buildTime(b, "sandbox", machines))
-			cold = append(cold, buildTime(b, "vm", ""))
-			warm = append(warm, buildTime(b, "vm", machines))
+			sandbox = append(sandbox, buildTime(b, kmodlab.BuildSandbox, machines))
+			cold = append(cold, buildTime(b, kmodlab.BuildVM, ""))
+			warm = append(warm, buildTime(b, kmodlab.BuildVM, machines))
 		}
 		x := testlab.Median(cold).Seconds() / testlab.Median(sandbox).Seconds()
 		b.ReportMetric(x, "x-sandbox")
@@ -122,15 +123,15 @@ func BenchmarkBuild(b *testing.B) {
 
 // buildTime is the build phase of a run whose cache has no build but the probe's.
 // machines is where its machines are saved, "" where they boot.
-func buildTime(b *testing.B, where, machines string) time.Duration {
+func buildTime(b *testing.B, where kmodlab.Build, machines string) time.Duration {
 	b.Helper()
 	cache := b.TempDir()
 	if err := os.Symlink(filepath.Join(machine.CacheDir(b), "kernels"), filepath.Join(cache, "kernels")); err != nil {
 		b.Fatal(err)
 	}
-	spec := kmodlab.Spec{Dir: "../../modules/signals", Build: where, Accel: "tcg", Agent: testlab.Kmodlab(b), CacheDir: cache, For: 100 * time.Millisecond}
+	spec := kmodlab.Spec{Dir: "../../modules/signals", Build: where, For: 100 * time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{Agent: testlab.Kmodlab(b), CacheDir: cache}}
 	if spec.Cold = machines == ""; !spec.Cold {
-		if err := os.Symlink(machines, filepath.Join(cache, kmodlab.MachineDir)); err != nil {
+		if err := os.Symlink(machines, filepath.Join(cache, prepare.MachineDir)); err != nil {
 			b.Fatal(err)
 		}
 	}

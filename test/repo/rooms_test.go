@@ -102,7 +102,7 @@ var rooms = []room{
 		noTracer, noGuest, {"internal/session", "a session works on a lab"}, noVerdict}},
 	{"internal/session", "a script or a trace on a lab; gathers the evidence; one classify() turns errors into failures", []string{
 		"internal/boot", "internal/evidence", "internal/hang", "internal/kmodcmd", "internal/lab", "internal/lazyregexp", "internal/leaks", "internal/notify",
-		"internal/oops", "internal/pool", "internal/prepare", "internal/wire", "kmod", "result", "tracer/event", "tracer/symbols"}, []never{
+		"internal/oops", "internal/pool", "internal/prepare", "internal/version", "internal/wire", "kmod", "result", "tracer/event", "tracer/symbols"}, []never{
 		noTracer, noGuest, noVerdict, {"internal/recording", "whoever wants a file writes the evidence"}}},
 	{"internal/evidence", "what a run knows at its end, in types of its own (pure)", []string{"internal/leaks", "result", "tracer/event", "tracer/symbols"}, []never{
 		noWire, noMachine, noPrograms, noNet, noTracing}},
@@ -115,6 +115,7 @@ var rooms = []room{
 		noWire, noMachine, noPrograms, noNet, noTracing}},
 	{"internal/live", "a trace's events in the order of time, while they come", []string{
 		"internal/notify", "tracer/event", "tracer/symbols", "tracer/timeline"}, []never{noWire, noMachine, noPrograms, noNet, noTracing}},
+	{"internal/version", "which program this is", nil, []never{noPrograms, noNet}},
 	{"internal/pool", "many runs, a few at a time", nil, []never{noPrograms, noNet}},
 	{"internal/report", "result.Result to text, JSON, Markdown, Mermaid, JUnit, KTAP; a run that goes on to lanes of a terminal (pure)",
 		[]string{"result", "tracer/event", "tracer/timeline", "internal/rundiff"}, []never{noMachine, noPrograms}},

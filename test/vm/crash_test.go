@@ -88,8 +88,8 @@ func TestCrashAfterUnload(t *testing.T) {
 	const dir = "testdata/crash"
 	res := runVM(t, kmodlab.Spec{Dir: dir, Script: []kmodlab.Step{
 		{Argv: []string{"depmod", "-a"}},
-		{Argv: []string{"modprobe", "forgetful"}, Role: kmodlab.Load, Wait: 500 * time.Millisecond},
-		{Argv: []string{"modprobe", "-r", "forgetful"}, Role: kmodlab.Unload, Wait: 8 * time.Second},
+		{Argv: []string{"modprobe", "forgetful"}, Role: kmodlab.RoleLoad, Wait: 500 * time.Millisecond},
+		{Argv: []string{"modprobe", "-r", "forgetful"}, Role: kmodlab.RoleUnload, Wait: 8 * time.Second},
 	}})
 	c := oneCrash(t, res, "page-fault")
 	guilty := c.GuiltyFrame()

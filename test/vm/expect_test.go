@@ -45,8 +45,8 @@ func readExpectation(t *testing.T, dir string) expectation {
 
 func (e expectation) spec(dir, kernel string) kmodlab.Spec {
 	return kmodlab.Spec{
-		Dir: dir, Kernel: kernel, Load: e.Run.Load,
-		For: time.Duration(e.Run.ForMS) * time.Millisecond,
+		Dir: dir, Load: e.Run.Load,
+		For: time.Duration(e.Run.ForMS) * time.Millisecond, Machine: kmodlab.Machine{Kernel: kernel},
 	}
 }
 

@@ -215,7 +215,7 @@ func (f fault) run(t *testing.T, kernel string) result.Verdict {
 	if f.Verdict == result.Hung || f.Verdict == result.Lockup {
 		limit = 400 * time.Millisecond // what hangs, hangs
 	}
-	return f.compare(t, kernel, runVM(t, kmodlab.Spec{Dir: f.dir, Load: f.Load, Params: f.Params, Kernel: kernel, StepTimeout: limit}))
+	return f.compare(t, kernel, runVM(t, kmodlab.Spec{Dir: f.dir, Load: f.Load, Params: f.Params, StepTimeout: limit, Machine: kmodlab.Machine{Kernel: kernel}}))
 }
 
 // compare holds a result to what the fault must get.

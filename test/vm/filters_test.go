@@ -120,8 +120,8 @@ func (c filterCase) test(t *testing.T, kernel string) {
 		events = append(events, s.Event)
 	}
 	spec := kmodlab.TraceSpec{
-		Spec: kmodlab.Spec{Dir: "../../modules/signals", Kernel: kernel, Agent: testlab.Kmodlab(t), For: 2 * time.Second,
-			Watch: kmodlab.Watch{Event: keep}},
+		Dir: "../../modules/signals", For: 2 * time.Second, Machine: kmodlab.Machine{Kernel: kernel},
+		Tools: kmodlab.Tools{Agent: testlab.Kmodlab(t)}, Observe: kmodlab.Observe{Watch: kmodlab.Watch{Event: keep}},
 		Argv:   []string{"modprobe", "signal_handling", "period_ms=100"},
 		Filter: c.filter,
 	}

@@ -52,8 +52,8 @@ func testHostileGuest(t *testing.T, mode string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	res, err := kmodlab.Run(ctx, kmodlab.Spec{
-		Dir: "../../modules/signals", Load: []string{"signal_handling"}, Agent: agent, Accel: "tcg", Build: "sandbox",
-		StepTimeout: 2 * time.Second, For: time.Second,
+		Dir: "../../modules/signals", Load: []string{"signal_handling"}, Build: kmodlab.BuildSandbox,
+		StepTimeout: 2 * time.Second, For: time.Second, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{Agent: agent},
 	})
 	if err != nil {
 		t.Fatal(err)

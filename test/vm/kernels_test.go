@@ -23,6 +23,12 @@ import (
 // runVM runs a spec with the program as agent and shows what it said on failure.
 func runVM(t *testing.T, spec kmodlab.Spec) *result.Result {
 	t.Helper()
+	return conclude(t, spec).Result
+}
+
+// conclude is runVM with the recording.
+func conclude(t *testing.T, spec kmodlab.Spec) *kmodlab.Conclusion {
+	t.Helper()
 	needs.VM(t)
 	spec.Agent = testlab.Kmodlab(t)
 	var kmsg []string
@@ -30,28 +36,28 @@ func runVM(t *testing.T, spec kmodlab.Spec) *result.Result {
 	spec.Watch.Log = func(line string) { t.Log(line) }
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	res, err := kmodlab.Run(ctx, spec)
+	end, err := kmodlab.Run(ctx, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("verdict: %+v", res.Verdict)
-			for _, c := range res.Commands {
+			t.Logf("verdict: %+v", end.Verdict)
+			for _, c := range end.Commands {
 				t.Logf("# %s (exit %d)\n%s", strings.Join(c.Argv, " "), c.Exit, c.Output)
 			}
 			t.Logf("kernel log:\n%s", strings.Join(kmsg, "\n"))
 		}
 	})
-	return res
+	return end
 }
 
 // round is the demo's script without what only people look at.
 func round() []kmodlab.Step {
 	return []kmodlab.Step{
-		{Argv: []string{"modprobe", "signal_handling", "period_ms=100"}, Role: kmodlab.Load, Wait: 3 * time.Second},
-		{Argv: []string{"modprobe", "-r", "signal_handling"}, Role: kmodlab.Refused},
-		{Argv: []string{"modprobe", "-r", "send_signal"}, Role: kmodlab.Unload},
+		{Argv: []string{"modprobe", "signal_handling", "period_ms=100"}, Role: kmodlab.RoleLoad, Wait: 3 * time.Second},
+		{Argv: []string{"modprobe", "-r", "signal_handling"}, Role: kmodlab.RoleRefused},
+		{Argv: []string{"modprobe", "-r", "send_signal"}, Role: kmodlab.RoleUnload},
 	}
 }
 
@@ -59,7 +65,7 @@ func round() []kmodlab.Step {
 func testStory(t *testing.T, name string) *result.Result {
 	t.Helper()
 	script := append([]kmodlab.Step{{Argv: []string{"depmod", "-a"}}}, round()...)
-	res := runVM(t, kmodlab.Spec{Dir: "../../modules/signals", Kernel: name, Script: append(script, round()...)})
+	res := runVM(t, kmodlab.Spec{Dir: "../../modules/signals", Script: append(script, round()...), Machine: kmodlab.Machine{Kernel: name}})
 	if res.Verdict.Class != result.Pass {
 		t.Errorf("verdict %+v, want pass", res.Verdict)
 	}

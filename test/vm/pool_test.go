@@ -52,7 +52,7 @@ func TestPoolVerdicts(t *testing.T) {
 	}
 	add(kmodlab.Spec{Dir: "testdata/warm"}, class(result.Pass))
 	add(kmodlab.Spec{Dir: brokenModule(t)}, class(result.Build))
-	add(kmodlab.Spec{Dir: "testdata/warm", QEMU: filepath.Join(cache, "nosuch")}, class(result.Host))
+	add(kmodlab.Spec{Dir: "testdata/warm", Tools: kmodlab.Tools{QEMU: filepath.Join(cache, "nosuch")}}, class(result.Host))
 	got := runAll(t, t.Context(), specs, 4)
 	for i, check := range want {
 		if got[i] == nil {
@@ -79,12 +79,14 @@ func runAll(t *testing.T, ctx context.Context, specs []kmodlab.Spec, n int) []*r
 	defer cancel()
 	got := make([]*result.Result, len(specs))
 	busy := false
-	err := kmodlab.RunAll(ctx, specs, n, func(i int, res *result.Result, err error) {
+	err := kmodlab.RunAll(ctx, specs, n, func(i int, end *kmodlab.Conclusion, err error) {
 		if busy || got[i] != nil || err != nil {
 			t.Errorf("run %d ended with %v, at the same time %t, before %t", i, err, busy, got[i] != nil)
 		}
 		busy = true
-		got[i] = res
+		if err == nil {
+			got[i] = end.Result
+		}
 		time.Sleep(time.Millisecond)
 		busy = false
 	})
@@ -108,7 +110,7 @@ func brokenModule(t *testing.T) string {
 // TestPoolUsage: a Spec that makes no sense is found before anything runs.
 func TestPoolUsage(t *testing.T) {
 	var usage *kmodlab.UsageError
-	never := func(i int, _ *result.Result, _ error) { t.Errorf("run %d ended", i) }
+	never := func(i int, _ *kmodlab.Conclusion, _ error) { t.Errorf("run %d ended", i) }
 	err := kmodlab.RunAll(t.Context(), []kmodlab.Spec{{Dir: "testdata/warm"}, {Dir: "nosuch"}}, 0, never)
 	if !errors.As(err, &usage) {
 		t.Errorf("%v, want a usage error", err)
@@ -129,14 +131,17 @@ func TestPoolCancel(t *testing.T) {
 	needs.VM(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	enough := errors.New("enough")
-	specs := slices.Repeat([]kmodlab.Spec{{Dir: "testdata/warm", Accel: "tcg", Agent: testlab.Kmodlab(t), For: time.Millisecond}}, 2)
-	specs = append(specs, slices.Repeat([]kmodlab.Spec{{Dir: "testdata/warm", Accel: "tcg", Agent: testlab.Kmodlab(t), For: time.Hour}}, 20)...)
+	long := kmodlab.Spec{Dir: "testdata/warm", For: time.Hour}
+	long.Accel, long.Agent = kmodlab.TCG, testlab.Kmodlab(t)
+	short := long
+	short.For = time.Millisecond
+	specs := append(slices.Repeat([]kmodlab.Spec{short}, 2), slices.Repeat([]kmodlab.Spec{long}, 20)...)
 	ended := 0
-	err := kmodlab.RunAll(ctx, specs, 2, func(i int, res *result.Result, err error) {
+	err := kmodlab.RunAll(ctx, specs, 2, func(i int, end *kmodlab.Conclusion, err error) {
 		if ended++; ended == 2 {
 			time.AfterFunc(2*time.Second, func() { cancel(enough) })
 		}
-		if i > 1 || err != nil || res.Verdict.Class != result.Pass {
+		if i > 1 || err != nil || end.Verdict.Class != result.Pass {
 			t.Errorf("run %d: %v", i, err)
 		}
 	})

@@ -23,7 +23,7 @@ import (
 func TestPrograms(t *testing.T) {
 	needs.VM(t)
 	cache, _ := machines(t)
-	spec := kmodlab.Spec{Dir: "testdata/warm", Accel: "tcg", CacheDir: cache, For: time.Millisecond, Cold: true}
+	spec := kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG, Cold: true}, Tools: kmodlab.Tools{CacheDir: cache}}
 	kept := filepath.Join(cache, "programs", machine.Kernel(t, "").ID)
 	hooks := func() []string {
 		t.Helper()

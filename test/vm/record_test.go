@@ -53,9 +53,9 @@ func asJSON(t *testing.T, res *result.Result) string {
 }
 
 // wantSame holds a recording to what the run gave, to the letter.
-func wantSame(t *testing.T, res *result.Result, rec *kmodlab.Recording) {
+func wantSame(t *testing.T, end *kmodlab.Conclusion) {
 	t.Helper()
-	if diff := cmp.Diff(asJSON(t, res), asJSON(t, sent(t, rec))); diff != "" {
+	if diff := cmp.Diff(asJSON(t, end.Result), asJSON(t, sent(t, end.Recording))); diff != "" {
 		t.Errorf("the recording tells another story (-run +recording):\n%s", diff)
 	}
 }
@@ -63,12 +63,13 @@ func wantSame(t *testing.T, res *result.Result, rec *kmodlab.Recording) {
 // TestRecordedStory: the story with its places in code.
 func TestRecordedStory(t *testing.T) {
 	script := append([]kmodlab.Step{{Argv: []string{"depmod", "-a"}}}, round()...)
-	spec := kmodlab.Spec{Dir: "../../modules/signals", Script: script, Record: new(kmodlab.Recording)}
-	res := runVM(t, spec)
+	spec := kmodlab.Spec{Dir: "../../modules/signals", Script: script, Observe: kmodlab.Observe{Record: true}}
+	end := conclude(t, spec)
+	res := end.Result
 	if res.Verdict.Class != result.Pass || len(res.Signals) == 0 || !strings.Contains(res.Signals[0].From.Site, "+0x") {
 		t.Errorf("verdict %+v, signals %+v", res.Verdict, res.Signals)
 	}
-	wantSame(t, res, spec.Record)
+	wantSame(t, end)
 }
 
 // TestRecordedCrash: a crash with its source lines, though the sources are gone by
@@ -78,8 +79,9 @@ func TestRecordedCrash(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS("testdata/crash")); err != nil {
 		t.Fatal(err)
 	}
-	spec := kmodlab.Spec{Dir: dir, Load: []string{"oopser"}, Record: new(kmodlab.Recording)}
-	res := runVM(t, spec)
+	spec := kmodlab.Spec{Dir: dir, Load: []string{"oopser"}, Observe: kmodlab.Observe{Record: true}}
+	end := conclude(t, spec)
+	res := end.Result
 	c := oneCrash(t, res, "null-dereference")
 	if f := c.GuiltyFrame(); f == nil || len(f.Source) == 0 {
 		t.Fatalf("the run itself has no source lines: %+v", f)
@@ -87,7 +89,7 @@ func TestRecordedCrash(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	wantSame(t, res, spec.Record)
+	wantSame(t, end)
 }
 
 // TestRecordedTrace: a trace whose filter lets nothing pass.
@@ -96,28 +98,30 @@ func TestRecordedTrace(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	spec := kmodlab.TraceSpec{
-		Spec: kmodlab.Spec{Dir: "../../modules/signals", Agent: testlab.Kmodlab(t), Record: new(kmodlab.Recording)},
-		Argv: []string{"lsmod"},
+		Dir: "../../modules/signals", Argv: []string{"lsmod"},
+		Tools: kmodlab.Tools{Agent: testlab.Kmodlab(t)}, Observe: kmodlab.Observe{Record: true},
 	}
 	spec.Filter.Thread = "nosuch"
-	res, err := kmodlab.Trace(ctx, spec)
+	end, err := kmodlab.Trace(ctx, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res.Verdict.Class != result.Pass || !strings.Contains(res.Verdict.Message, "--thread nosuch") || res.Verdict.Hint == "" {
+	res := end.Result
+	if res.Verdict.Class != result.Pass || !strings.Contains(res.Verdict.Message, "thread nosuch") || res.Verdict.Hint == "" {
 		t.Errorf("verdict %+v", res.Verdict)
 	}
-	wantSame(t, res, spec.Record)
+	wantSame(t, end)
 }
 
 // TestRecordedBuild: a build that failed.
 func TestRecordedBuild(t *testing.T) {
-	spec := kmodlab.Spec{Dir: brokenModule(t), Record: new(kmodlab.Recording)}
-	res := runVM(t, spec)
+	spec := kmodlab.Spec{Dir: brokenModule(t), Observe: kmodlab.Observe{Record: true}}
+	end := conclude(t, spec)
+	res := end.Result
 	if res.Verdict.Class != result.Build {
 		t.Fatalf("verdict %+v", res.Verdict)
 	}
-	wantSame(t, res, spec.Record)
+	wantSame(t, end)
 }
 
 // TestGoldenRecording: the demo as the first version of the file kept it stays

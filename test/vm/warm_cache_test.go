@@ -47,7 +47,7 @@ func TestOthersCache(t *testing.T) {
 	needs.Program(t, "unshare")
 	needs.Program(t, "setpriv")
 	cache, store := machines(t)
-	spec := kmodlab.Spec{Dir: "testdata/warm", Accel: "tcg", CacheDir: cache, For: time.Millisecond}
+	spec := kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{CacheDir: cache}}
 	if res := runVM(t, spec); !res.Machine.Warm {
 		t.Fatal("no machine was saved")
 	}

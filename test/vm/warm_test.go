@@ -91,7 +91,7 @@ type storeTest struct {
 // run wants a pass, on a saved machine or not.
 func (s storeTest) run(what string, warm bool, change func(*kmodlab.Spec)) *result.Result {
 	s.Helper()
-	spec := kmodlab.Spec{Dir: "testdata/warm", Accel: "tcg", CacheDir: s.cache, For: time.Millisecond}
+	spec := kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{CacheDir: s.cache}}
 	if change != nil {
 		change(&spec)
 	}
@@ -214,7 +214,7 @@ func TestKilledSaves(t *testing.T) {
 		cmd.Wait()
 	}
 	for range 2 {
-		res := runVM(t, kmodlab.Spec{Dir: "testdata/warm", Accel: "tcg", CacheDir: cache, For: time.Millisecond})
+		res := runVM(t, kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{CacheDir: cache}})
 		if res.Verdict.Class != result.Pass {
 			t.Errorf("after %d kills: %+v", rounds, res.Verdict)
 		}
@@ -250,18 +250,18 @@ func TestWarmRuns(t *testing.T) {
 			t.Fatalf("KMODLAB_WARM_RUNS=%s: %v", text, err)
 		}
 	}
-	spec := kmodlab.Spec{Dir: "testdata/warm", Accel: "tcg", CacheDir: cache, For: time.Millisecond, Agent: testlab.Kmodlab(t)}
+	spec := kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{CacheDir: cache, Agent: testlab.Kmodlab(t)}}
 	first := shape(runVM(t, spec))
 	before := diskUse(t, store.Dir)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute+time.Duration(count)*15*time.Second)
 	defer cancel()
 	ended := 0
-	err := kmodlab.RunAll(ctx, slices.Repeat([]kmodlab.Spec{spec}, count), 4, func(i int, res *result.Result, err error) {
+	err := kmodlab.RunAll(ctx, slices.Repeat([]kmodlab.Spec{spec}, count), 4, func(i int, end *kmodlab.Conclusion, err error) {
 		ended++
 		if err != nil {
 			t.Error(err)
-		} else if diff := cmp.Diff(first, shape(res)); diff != "" || !res.Machine.Warm {
-			t.Errorf("run %d, warm %t, is other than the first (-):\n%s", i, res.Machine.Warm, diff)
+		} else if diff := cmp.Diff(first, shape(end.Result)); diff != "" || !end.Machine.Warm {
+			t.Errorf("run %d, warm %t, is other than the first (-):\n%s", i, end.Machine.Warm, diff)
 		}
 	})
 	if err != nil || ended != count {
