@@ -53,15 +53,28 @@ var BuildKmodlab = sync.OnceValues(func() (string, error) { return build("kmodla
 
 var buildKmod = sync.OnceValues(func() (string, error) { return build("kmod") })
 
-func build(name string) (string, error) {
+// Example builds one of the programs of examples/, anew each time.
+func Example(tb testing.TB, name string) string {
+	tb.Helper()
+	path, err := buildPackage("examples/" + name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+func build(name string) (string, error) { return buildPackage("cmd/" + name) }
+
+// buildPackage builds a program of ours as it is shipped.
+func buildPackage(pkg string) (string, error) {
 	if programDir == "" {
 		return "", errors.New("TestMain of this package does not call testlab.Main")
 	}
-	path := filepath.Join(programDir, name)
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/kmodlab/kmodlab/cmd/"+name)
+	path := filepath.Join(programDir, filepath.Base(pkg))
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/kmodlab/kmodlab/"+pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}
 	return path, nil
 }

@@ -52,6 +52,10 @@ var rooms = []room{
 	{"cmd/kmodlab", "main only", []string{"internal/cli", "internal/guest", "internal/kmodcmd"}, nil},
 	{"cmd/kmod", "the six commands for modules alone, for links", []string{"internal/kmodcmd"}, []never{
 		{"tracer", "a modprobe has to start fast"}, {"internal/vm", "a modprobe has to start fast"}, noPrograms}},
+	{"examples/run", "an example: run a folder of modules", []string{""}, nil},
+	{"examples/trace", "an example: trace a command", []string{""}, nil},
+	{"examples/judge", "an example: judge many folders", []string{""}, nil},
+	{"examples/preflight", "an example: does a module fit a kernel?", []string{"kmod"}, nil},
 	{"modules", "C kernel modules, a folder a lesson; embeds the demo's and the self-test's sources", nil, []never{noPrograms, noNet}},
 	{"tracer", "loads and attaches the eBPF programs, reads rings, proves hooks", []string{"tracer/bpf", "tracer/event", "tracer/programs"}, []never{
 		{"kmod", "it loads no module"}, {"internal/vm", "it runs in the guest"}}},
