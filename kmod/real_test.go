@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
@@ -15,23 +16,8 @@ import (
 // it, or the tree that KMODLAB_TEST_TREE names. It is only read.
 func realTree(t *testing.T) *Tree {
 	t.Helper()
-	root := os.Getenv("KMODLAB_TEST_TREE")
-	if root == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			needs.Missing(t, "no cache folder: %v", err)
-		}
-		found, _ := filepath.Glob(filepath.Join(cache, "kmodlab/kernels/debian*bookworm*/root"))
-		if len(found) == 0 {
-			needs.Missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
-		}
-		root = found[0]
-	}
-	dirs, _ := filepath.Glob(filepath.Join(root, "lib/modules/*/modules.builtin"))
-	if len(dirs) == 0 {
-		needs.Missing(t, "%s has no lib/modules/RELEASE", root)
-	}
-	return &Tree{Root: root, Release: filepath.Base(filepath.Dir(dirs[0]))}
+	dir := testlab.KernelTrees(t, false)[0]
+	return &Tree{Root: filepath.Join(dir, "../../.."), Release: filepath.Base(dir)}
 }
 
 // copyTree links the tree's module folder into a new root, without its index.
