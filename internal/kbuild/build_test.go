@@ -310,8 +310,8 @@ func TestBuildErrors(t *testing.T) {
 			if len(e.Steps) == 0 || e.Steps[len(e.Steps)-1].Output == "" && c.kind == ErrCompile {
 				t.Errorf("steps %+v", e.Steps)
 			}
-			if list, _ := os.ReadDir(cache); len(list) != 0 {
-				t.Errorf("a failed build left %d entries", len(list))
+			if list, err := os.ReadDir(cache); err != nil || len(list) != 0 {
+				t.Errorf("a failed build left %d entries (%v)", len(list), err)
 			}
 		})
 	}
@@ -367,7 +367,7 @@ func TestBuildOnce(t *testing.T) {
 // A cache on a full disk: the message is about the disk, not about the sources.
 func TestNoSpace(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only root can make a small disk")
+		t.Skip("NOT TESTED: only root can make a small disk")
 	}
 	k := testKernel(t)
 	dir := tree(t, map[string]string{"root/": "", "cache/": "", "src/Makefile": "obj-m := a.o\n", "src/a.c": source("a")})

@@ -318,7 +318,7 @@ func TestNamespaceHint(t *testing.T) {
 // user in another place.
 func TestSandboxUnprivileged(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("we are an ordinary user: every other test shows it")
+		t.Skip("SKIPPED: this is an ordinary user, so every other test shows it")
 	}
 	k := testKernel(t)
 	dir, err := os.MkdirTemp("/var/tmp", "kmodlab-test-")

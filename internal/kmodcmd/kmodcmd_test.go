@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
@@ -280,33 +281,9 @@ func moduleNames(t *testing.T, dir, list string) []string {
 // realTree is a copy (of links) of Debian's cloud kernel's modules with kmod's index.
 func realTree(t *testing.T) (root, release string) {
 	t.Helper()
-	from := os.Getenv("KMODLAB_TEST_TREE")
-	if from == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			needs.Missing(t, "no cache folder: %v", err)
-		}
-		found, _ := filepath.Glob(filepath.Join(cache, "kmodlab/kernels/debian*bookworm*/root"))
-		if len(found) == 0 {
-			needs.Missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
-		}
-		from = found[0]
-	}
-	dirs, _ := filepath.Glob(filepath.Join(from, "lib/modules/*/modules.builtin"))
-	if len(dirs) == 0 {
-		needs.Missing(t, "%s has no lib/modules/RELEASE", from)
-	}
-	src := filepath.Dir(dirs[0])
-	root, release = t.TempDir(), filepath.Base(src)
-	dir := filepath.Join(root, "lib/modules", release)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"kernel", "modules.order", "modules.builtin", "modules.builtin.modinfo"} {
-		if err := os.Symlink(filepath.Join(src, name), filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	from := testlab.KernelTrees(t, false)[0]
+	root, _ = testlab.LinkTree(t, from)
+	release = filepath.Base(from)
 	depmod, err := exec.LookPath("depmod")
 	if err != nil {
 		needs.Missing(t, "no depmod here; apt install kmod")

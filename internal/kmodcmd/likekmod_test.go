@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
@@ -27,50 +28,16 @@ type tree struct{ root, release, dir string }
 // every kernel in the cache.
 func testTrees(t *testing.T) []tree {
 	t.Helper()
-	roots := []string{os.Getenv("KMODLAB_TEST_TREE")}
-	if roots[0] == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			needs.Missing(t, "no cache folder: %v", err)
-		}
-		pattern := "debian-bookworm"
-		if os.Getenv("KMODLAB_TEST_ALL") != "" {
-			pattern = "debian*"
-		}
-		roots, _ = filepath.Glob(filepath.Join(cache, "kmodlab/kernels", pattern, "root"))
-	}
 	var trees []tree
-	for _, root := range roots {
-		dirs, _ := filepath.Glob(filepath.Join(root, "lib/modules/*/modules.builtin"))
-		if len(dirs) == 0 { // 7.x has it below usr alone
-			dirs, _ = filepath.Glob(filepath.Join(root, "usr/lib/modules/*/modules.builtin"))
+	for _, from := range testlab.KernelTrees(t, os.Getenv("KMODLAB_TEST_ALL") != "") {
+		root, dir := testlab.LinkTree(t, from)
+		release := filepath.Base(from)
+		if out, err := exec.Command(kmodTool(t, "depmod"), "-b", root, release).CombinedOutput(); err != nil {
+			t.Fatalf("depmod: %v: %s", err, out)
 		}
-		for _, builtin := range dirs {
-			trees = append(trees, linkTree(t, filepath.Dir(builtin)))
-		}
-	}
-	if len(trees) == 0 {
-		needs.Missing(t, "no Debian kernel in the cache; run kmodlab kernel fetch debian:bookworm, or set KMODLAB_TEST_TREE to a folder with lib/modules")
+		trees = append(trees, tree{root, release, dir})
 	}
 	return trees
-}
-
-func linkTree(t *testing.T, src string) tree {
-	t.Helper()
-	root, release := t.TempDir(), filepath.Base(src)
-	dir := filepath.Join(root, "lib/modules", release)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"kernel", "modules.order", "modules.builtin", "modules.builtin.modinfo"} {
-		if err := os.Symlink(filepath.Join(src, name), filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, err := exec.Command(kmodTool(t, "depmod"), "-b", root, release).CombinedOutput(); err != nil {
-		t.Fatalf("depmod: %v: %s", err, out)
-	}
-	return tree{root, release, dir}
 }
 
 func kmodTool(t *testing.T, name string) string {

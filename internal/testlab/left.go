@@ -126,6 +126,9 @@ func HalfMade(cache string) []string {
 // sockets, and files in the folder for temporary files.
 func LeftIn(work, tmp string) []string {
 	var left []string
+	if !strings.HasPrefix(tmp, work+"/") {
+		left = append(left, fmt.Sprintf("the folder for temporary files, %q, is not seen", tmp))
+	}
 	for _, p := range ProcessesOf(work) {
 		left = append(left, p.String())
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/vm/cpio"
 	"github.com/kmodlab/kmodlab/result"
@@ -81,6 +82,7 @@ func coldRun(b *testing.B) (total, own time.Duration, rssMiB int64) {
 }
 
 func BenchmarkColdRun(b *testing.B) {
+	needs.VM(b)
 	k := machine.Kernel(b, "")
 	coldRun(b) // builds, and reads the kernel's symbols once
 	for b.Loop() {
@@ -102,6 +104,7 @@ func BenchmarkColdRun(b *testing.B) {
 }
 
 func BenchmarkBuild(b *testing.B) {
+	needs.VM(b)
 	machine.Kernel(b, "")
 	for b.Loop() {
 		machines := b.TempDir()

@@ -19,6 +19,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
 // poolModules are run at once, between as many bare boots before and after.
@@ -38,6 +39,7 @@ type poolFigures struct {
 // BenchmarkPool compares a hundred small modules through `run -j 2` with a hundred bare
 // boots, and sees what eight runs at once take of memory.
 func BenchmarkPool(b *testing.B) {
+	needs.VM(b)
 	k := machine.Kernel(b, "")
 	dirs := smallModules(b)
 	poolRun(b, dirs) // builds and saves

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
 // warmRounds are odd, so that the median is one of them.
@@ -31,6 +32,7 @@ type warmFigures struct {
 // to its verdict, with a bare boot of the same kernel: on a machine that goes on, and on
 // one that is booted. They take turns.
 func BenchmarkWarm(b *testing.B) {
+	needs.VM(b)
 	k := machine.Kernel(b, "")
 	f := warmFigures{Phases: make(map[string][]float64)}
 	nothing(b, nil) // builds and saves

@@ -5,6 +5,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,8 +15,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,12 +27,38 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/pty"
 )
 
-// slowRate is what a slow mirror gives in a second, of all files together.
+// slowRate is the most that a slow mirror gives in a second, of all files together,
+// so that a download lasts. How fast the real one is does not matter.
 const slowRate = 2_000_000
 
-// slowMirror stands before the real one and hands packages out slowly; the index
-// comes as it is.
-func slowMirror(t *testing.T) string {
+// mirror stands before the real one and hands packages out slowly; the index comes as
+// it is.
+type mirror struct {
+	url   string
+	token chan struct{} // one file's next bytes at a time
+
+	mu    sync.Mutex
+	given []delivery // of packages, in the order of time
+}
+
+// delivery is how many bytes the mirror has given until then.
+type delivery struct {
+	at  time.Time
+	all int64
+}
+
+// until is how many bytes had been given by then.
+func (m *mirror) until(at time.Time) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, _ := slices.BinarySearchFunc(m.given, at, func(d delivery, at time.Time) int { return d.at.Compare(at) })
+	if n == 0 {
+		return 0
+	}
+	return m.given[n-1].all
+}
+
+func slowMirror(t *testing.T) *mirror {
 	t.Helper()
 	needs.Long(t, "it downloads")
 	needs.Program(t, "apt-get")
@@ -45,7 +74,7 @@ func slowMirror(t *testing.T) string {
 	if err != nil || !strings.HasPrefix(to.Scheme, "http") {
 		needs.Missing(t, "apt has no mirror that HTTP reaches, but %q", real)
 	}
-	token := make(chan struct{}, 1) // one file's next bytes at a time
+	m := &mirror{token: make(chan struct{}, 1)}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Path = strings.TrimPrefix(r.Out.URL.Path, "/debian")
@@ -53,52 +82,76 @@ func slowMirror(t *testing.T) string {
 		},
 		ModifyResponse: func(r *http.Response) error {
 			if strings.HasSuffix(r.Request.URL.Path, ".deb") {
-				r.Body = slowBody{r.Body, token}
+				r.Body = slowBody{r.Body, m}
 			}
 			return nil
 		},
 	}
 	srv := httptest.NewServer(proxy)
 	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
-	return srv.URL + "/debian"
+	m.url = srv.URL + "/debian"
+	return m
 }
 
 type slowBody struct {
 	io.ReadCloser
-	token chan struct{}
+	m *mirror
 }
 
 func (b slowBody) Read(p []byte) (int, error) {
-	b.token <- struct{}{}
-	defer func() { <-b.token }()
+	b.m.token <- struct{}{}
+	defer func() { <-b.m.token }()
 	n, err := b.ReadCloser.Read(p[:min(len(p), 16<<10)])
 	time.Sleep(time.Duration(n) * time.Second / slowRate)
+	b.m.mu.Lock()
+	defer b.m.mu.Unlock()
+	all := int64(n)
+	if k := len(b.m.given); k > 0 {
+		all += b.m.given[k-1].all
+	}
+	b.m.given = append(b.m.given, delivery{time.Now(), all})
 	return n, err
 }
 
 var fetched = regexp.MustCompile(`(\d+) packages of debian:bookworm(?: …|:) ([\d.]+) of ([\d.]+) MB, ([\d.]+) (kB|MB)/s`)
 
-// TestFetchOnTerminal: bytes and rate are drawn over in one line, and Ctrl-C leaves
-// nothing of it.
+// fetchProgress is what the line of a download says, in bytes and bytes a second.
+func fetchProgress(t *testing.T, screen string) (done, rate float64) {
+	t.Helper()
+	m := fetched.FindStringSubmatch(screen)
+	if m == nil {
+		return 0, 0
+	}
+	done, err := strconv.ParseFloat(m[2], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rate, err = strconv.ParseFloat(m[4], 64); err != nil {
+		t.Fatal(err)
+	}
+	return done * 1e6, rate * map[string]float64{"kB": 1e3, "MB": 1e6}[m[5]]
+}
+
+// TestFetchOnTerminal: bytes and rate are those that the mirror gave, drawn over in
+// one line, and Ctrl-C leaves nothing of it.
 func TestFetchOnTerminal(t *testing.T) {
-	cmd := exec.Command(testlab.Kmodlab(t), "kernel", "fetch", "debian:bookworm", "--mirror", slowMirror(t))
+	m := slowMirror(t)
+	cmd := exec.Command(testlab.Kmodlab(t), "kernel", "fetch", "debian:bookworm", "--mirror", m.url)
 	cmd.Env = append(os.Environ(), "TERM=xterm", "XDG_CACHE_HOME="+filepath.Join(t.TempDir(), "cache"))
 	term := pty.Start(t, cmd, 80, 24)
-	far := func(s string) (done, rate float64) {
-		m := fetched.FindStringSubmatch(s)
-		if m == nil || m[5] != "MB" {
-			return 0, 0
-		}
-		done, _ = strconv.ParseFloat(m[2], 64)
-		rate, _ = strconv.ParseFloat(m[4], 64)
-		return done, rate
+	screen := ""
+	come := func(bytes float64) (at time.Time, done, rate float64) {
+		t.Helper()
+		screen = term.Await(fmt.Sprintf("%.0f MB have come", bytes/1e6), 5*time.Minute, func(s string) bool {
+			done, _ := fetchProgress(t, s)
+			return done > bytes
+		})
+		done, rate = fetchProgress(t, screen)
+		return time.Now(), done, rate
 	}
-	var at float64
-	term.Await("six megabytes have come", 3*time.Minute, func(s string) bool { at, _ = far(s); return at > 6 })
-	screen := term.Await("some more", time.Minute, func(s string) bool { done, _ := far(s); return done > at+1 })
-	if _, rate := far(screen); rate*1e6 < slowRate/3 || rate*1e6 > slowRate*1.5 {
-		t.Errorf("a mirror of %d bytes a second is said to give %v MB/s", slowRate, rate)
-	}
+	before, began, _ := come(4e6)
+	now, done, rate := come(began + 8e6)
+	m.compare(t, before, now, done-began, rate)
 	if strings.Count(term.All(), "packages of") != 1 || strings.Count(screen, "\n") > 0 {
 		t.Errorf("it is not drawn over:\n%s", term.All())
 	}
@@ -112,11 +165,31 @@ func TestFetchOnTerminal(t *testing.T) {
 	term.Check()
 }
 
+// compare holds what came between two screens, and the rate on the second, to what the
+// mirror gave. A screen may be some seconds old, its rate is that of five, and apt, of
+// whose percentage both are made, is ahead of its bytes by the size of a package.
+func (m *mirror) compare(t *testing.T, before, now time.Time, done, rate float64) {
+	t.Helper()
+	const late, of, ahead = 3 * time.Second, 5 * time.Second, 2e6
+	gave := func(from, to time.Time) float64 { return float64(m.until(to) - m.until(from)) }
+	if low, high := gave(before, now.Add(-late)), gave(before.Add(-late), now); done < low*0.9-ahead || done > high*1.1+ahead {
+		t.Errorf("%.1f MB are said to have come; the mirror gave %.1f to %.1f", done/1e6, low/1e6, high/1e6)
+	}
+	var gives []float64
+	for at := now.Add(-late); !at.After(now); at = at.Add(late / 10) {
+		gives = append(gives, gave(at.Add(-of), at))
+	}
+	said := rate * of.Seconds()
+	if low, high := slices.Min(gives), slices.Max(gives); said < low*0.6-ahead || said > high*1.5+ahead {
+		t.Errorf("the mirror gave %.1f to %.1f MB in %s and is said to have given %.1f", low/1e6, high/1e6, of, said/1e6)
+	}
+}
+
 // TestFetchIntoFile: plain lines, at most one in five seconds for the download.
 func TestFetchIntoFile(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, testlab.Kmodlab(t), "kernel", "fetch", "debian:bookworm", "--mirror", slowMirror(t))
+	cmd := exec.CommandContext(ctx, testlab.Kmodlab(t), "kernel", "fetch", "debian:bookworm", "--mirror", slowMirror(t).url)
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(t.TempDir(), "cache"))
 	said, err := cmd.StderrPipe()
 	if err != nil {

@@ -130,7 +130,7 @@ var rooms = []room{
 	{"internal/report/page", "lanes and the rest of a result to one HTML file with its own code and style (pure)",
 		[]string{"internal/report/lanes", "internal/report/svg", "result"}, []never{noMachine, noPrograms, noNet, noTracing}},
 	{"internal/cli", "one file a command", all, nil},
-	{"internal/testlab", "for tests: the programs, built when first asked for; what is left behind; figures of benchmarks", nil, nil},
+	{"internal/testlab", "for tests: the programs, built when first asked for; what is left behind; figures of benchmarks", []string{"internal/testlab/needs"}, nil},
 	{"internal/testlab/needs", "for tests: what a machine may lack; skips aloud, in CI fails; one process at a time starts VMs", []string{"internal/filelock"}, nil},
 	{"internal/testlab/pty", "for tests: a program on a pseudo-terminal, and what is seen there", nil, nil},
 	{"internal/testlab/foreign", "for tests: others' programs that judge our formats, hostile texts", []string{"internal/testlab/needs", "result"}, nil},

@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -96,7 +97,11 @@ func open(t testing.TB, r *result.Result, width, height int64, before ...step) *
 
 func openFile(t testing.TB, content []byte, width, height int64, before ...step) *tab {
 	t.Helper()
+	needs.Long(t, "it drives a browser")
 	browser.once.Do(startBrowser)
+	if errors.Is(browser.err, errNoChromium) {
+		needs.Missing(t, "%v", browser.err)
+	}
 	if browser.err != nil {
 		t.Fatal(browser.err)
 	}

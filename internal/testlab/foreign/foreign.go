@@ -21,6 +21,7 @@ import (
 // the test is skipped, and in CI it fails.
 func Dir(t testing.TB) string {
 	t.Helper()
+	needs.Long(t, "it asks the programs of others")
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ package machine
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -79,24 +78,8 @@ func OurKmod(tb testing.TB) KmodTool {
 	return KmodTool{What: "kmodlab", argv: []string{testlab.Kmodlab(tb)}}
 }
 
-// ModuleTree is a root with the kernel's modules, all linked, and no index. extra are
-// module files to put below extra/.
+// ModuleTree is a root with the kernel's modules, as testlab.LinkTree makes it.
 func ModuleTree(tb testing.TB, k *kernel.Kernel, extra ...string) (root, dir string) {
 	tb.Helper()
-	root = tb.TempDir()
-	dir = filepath.Join(root, "lib/modules", k.Release)
-	if err := os.MkdirAll(filepath.Join(dir, "extra"), 0o755); err != nil {
-		tb.Fatal(err)
-	}
-	for _, name := range []string{"kernel", "modules.order", "modules.builtin", "modules.builtin.modinfo"} {
-		if err := os.Symlink(filepath.Join(k.ModuleDir(), name), filepath.Join(dir, name)); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	for _, path := range extra {
-		if err := os.Symlink(path, filepath.Join(dir, "extra", filepath.Base(path))); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	return root, dir
+	return testlab.LinkTree(tb, k.ModuleDir(), extra...)
 }
