@@ -96,7 +96,8 @@ generate: setup-generate ## compile the eBPF programs anew (clang)
 	$(GO) generate ./tracer/bpf
 
 bench: setup-bench build ## print ratios: run against a bare boot, build in VM and sandbox, sizes
-	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*|Leaks|Pool)$$' -benchtime 1x -timeout 30m ./test/bench
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*|Leaks|Pool)$$' \
+		-benchtime 1x -timeout 30m ./test/bench
 
 bench-leaks: setup-bench build ## compare runs with and without the search for leaks
 	$(GO) test -run '^$$' -bench '^BenchmarkLeaks$$' -benchtime 1x -timeout 30m ./test/bench

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-// Package kmodlab is a lab bench for Linux kernel modules. Run builds a folder of modules, boots a kernel in a throw-away
-// VM, loads the modules in dependency order, traces through eBPF what the kernel did, unloads them, and gives one verdict
-// with the whole story behind it. It needs no root, no KVM and no kernel tree; QEMU has to be installed and, where the
-// sandbox builds, bubblewrap (`kmodlab doctor` says what is missing).
+// Package kmodlab is a lab bench for Linux kernel modules. Run builds a folder of modules, boots a kernel in a
+// throw-away VM, loads the modules in dependency order, traces through eBPF what the kernel did, unloads them, and gives
+// one verdict with the whole story behind it. It needs no root, no KVM and no kernel tree; QEMU has to be installed and,
+// where the sandbox builds, bubblewrap (`kmodlab doctor` says what is missing).
 //
 // # Run, trace, judge
 //
@@ -26,9 +26,9 @@
 //
 // # Time and room
 //
-// Whatever waits has a deadline, which is stretched tenfold without KVM. When ctx ends, so does the run, and nothing of it
-// is left: no process, no socket, no temporary file. Kernels (some 0.9 GB each), builds and snapshots of machines stay in
-// Tools.CacheDir, for all runs to come.
+// Whatever waits has a deadline, which is stretched tenfold without KVM. When ctx ends, so does the run, and nothing of
+// it is left: no process, no socket, no temporary file. Kernels (some 0.9 GB each), builds and snapshots of machines
+// stay in Tools.CacheDir, for all runs to come.
 //
 // The folder examples/ has whole programs.
 package kmodlab

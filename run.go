@@ -48,7 +48,8 @@ func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Tur
 
 // open prepares and makes a machine ready. Where that fails there is no lab, and the
 // evidence says why; the error is a *UsageError that only the work brought to light.
-func open(ctx context.Context, po prepare.Options, lo lab.Options, shared *prepare.Shared, j *notify.Journal) (*lab.Lab, *evidence.Evidence, error) {
+func open(ctx context.Context, po prepare.Options, lo lab.Options, shared *prepare.Shared, j *notify.Journal) (
+	*lab.Lab, *evidence.Evidence, error) {
 	host, err := prepare.Find(ctx, po, shared, j)
 	if errors.Is(err, kernel.ErrUnknownName) {
 		return nil, nil, &UsageError{Field: "Kernel", Text: err.Error()}

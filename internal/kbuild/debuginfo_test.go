@@ -51,7 +51,8 @@ func TestDebugInfoFlag(t *testing.T) {
 	}
 }
 
-// TestHeadersDir: the link is resolved from where it really is, in a root whose lib is a link to usr/lib, like Debian's.
+// TestHeadersDir: the link is resolved from where it really is, in a root whose lib is a link to usr/lib, as Debian
+// has it.
 func TestHeadersDir(t *testing.T) {
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "usr/lib/modules/1"), 0o755); err != nil {

@@ -14,7 +14,8 @@ kmodlab-word = $(subst %,⁒,$(subst $(kmodlab-space),␣,$(1)))
 
 # kmodlab-notes is the file in which to note what the compiler accepted, empty for none.
 kmodlab-note = $(if $(kmodlab-notes),$(if $(1),$(file >>$(kmodlab-notes),$(call kmodlab-word,$(2)))))$(1)
-kmodlab-took = $(or $(filter $(call kmodlab-word,$(1)),$(kmodlab-known)),$(call kmodlab-note,$(call kmodlab-own,$(1),y,),$(1)))
+kmodlab-took = $(or $(filter $(call kmodlab-word,$(1)),$(kmodlab-known)),\
+	$(call kmodlab-note,$(call kmodlab-own,$(1),y,),$(1)))
 
 override try-run = $(if $(call kmodlab-took,$(1)),$(2),$(3))
 

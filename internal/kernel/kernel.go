@@ -7,7 +7,7 @@
 // A kernel's name is one of
 //
 //	debian:SUITE[/FLAVOUR][=ABI][,PACKAGE…]
-//	                                   debian:bookworm, debian:trixie-backports/generic, debian:bookworm=6.1.0-NN,bpftrace
+//	                                   debian:bookworm, debian:trixie-backports/generic, debian:trixie=6.12.0-N,bpftrace
 //	host                               the running kernel of this machine
 //	path:VMLINUZ,MODULES[,HEADERS]     files
 //

@@ -272,9 +272,10 @@ var hostile = map[string]map[string]string{
 		"alias al loop\noptions al a=1\nsoftdep vfat pre: nosuch unix loop\nsoftdep dummy post: vfat pre: fuse\nblacklist vfat\n"},
 }
 
-var hostileNames = strings.Fields(`loop nbd dummy brd tun self c1 c2 off1 none two via crlf last x a ab ghost lofo nbx nxx dash_xb_y dash-xb-y al ex
-	block-major-7-5 block-major-7-0 onlyrule onlyremove rulealias ext4 ext2 fuse btrfs vfat virtio_net virtio-net nosuch loop.ko LOOP symbol:nosuch symbol:virtio_check_driver_offered_feature
-	[x_z x_z a-z`)
+var hostileNames = strings.Fields(`
+	loop nbd dummy brd tun self c1 c2 off1 none two via crlf last x a ab ghost lofo nbx nxx dash_xb_y dash-xb-y al
+	ex block-major-7-5 block-major-7-0 onlyrule onlyremove rulealias ext4 ext2 fuse btrfs vfat virtio_net
+	virtio-net nosuch loop.ko LOOP symbol:nosuch symbol:virtio_check_driver_offered_feature [x_z x_z a-z`)
 
 func TestHostileConfigsLikeKmod(t *testing.T) {
 	for _, tr := range testTrees(t) {

@@ -24,7 +24,8 @@ func TestClassDecisive(t *testing.T) {
 		{[]result.Crash{warningCrash}, result.Oops},
 		{[]result.Crash{warningCrash, hungCrash, panicCrash}, result.Hung},
 		{[]result.Crash{panicCrash, oopsCrash}, result.Panic},
-		{[]result.Crash{{Class: result.Oops, Title: "WARNING: refcount_t: addition on 0; use-after-free at lib/refcount.c:25"}, panicCrash}, result.Oops},
+		{[]result.Crash{{Class: result.Oops, Title: "WARNING: refcount_t: addition on 0; use-after-free at lib/refcount.c:25"},
+			panicCrash}, result.Oops},
 	}
 	for _, tt := range tests {
 		if got := Class(tt.crashes); got != tt.want {

@@ -94,7 +94,8 @@ var headerLines = []struct {
 		"WARNING: do not call blocking ops when !TASK_RUNNING; state=1 set at [<0>] prepare_to_wait at kernel/sched/core.c:9"},
 	{"------------[ cut here ]------------\nODEBUG: free active (active state 0) object type: timer_list hint: tick+0x0/0x10 [crasher]\nWARNING: CPU: 1 PID: 8 at lib/debugobjects.c:9 f+0x5/0x9", result.Oops, "object-misuse",
 		"WARNING: ODEBUG: free active (active state 0) object type: timer_list hint: tick+0x0/0x10 [crasher] at lib/debugobjects.c:9"},
-	{"[    4.000150] crasher: odd value 7\n[    4.000200] WARNING: crasher.c:106 at fault+0x21c/0x580 [crasher], CPU#0: K1/127", result.Oops, "warning", "WARNING: crasher: odd value 7 at crasher.c:106"},
+	{"[    4.000150] crasher: odd value 7\n[    4.000200] WARNING: crasher.c:106 at fault+0x21c/0x580 [crasher], CPU#0: K1/127",
+		result.Oops, "warning", "WARNING: crasher: odd value 7 at crasher.c:106"},
 	{"[    4.000150] crasher: long before\n[    4.900200] WARNING: crasher.c:106 at fault+0x21c/0x580 [crasher], CPU#0: K1/127", result.Oops, "warning", "WARNING at crasher.c:106"},
 }
 

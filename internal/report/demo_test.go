@@ -217,5 +217,6 @@ func resultOf(events []event.Event, in inputs) *result.Result {
 func fill(r *result.Result, tl *timeline.Timeline) {
 	threads, requests, signals, modules := verdict.FromTimeline(tl)
 	r.Threads, r.Requests, r.Signals = threads, requests, signals
-	r.Modules = verdict.MergeModules([]result.Module{{Name: "signal_handling"}, {Name: "send_signal", Depends: []string{"signal_handling"}}}, modules)
+	planned := []result.Module{{Name: "signal_handling"}, {Name: "send_signal", Depends: []string{"signal_handling"}}}
+	r.Modules = verdict.MergeModules(planned, modules)
 }

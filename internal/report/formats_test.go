@@ -50,7 +50,8 @@ func TestFormatsGolden(t *testing.T) {
 func hostileResult(turn int) *result.Result {
 	r := blindResult(fullEvents())
 	whole := resultOf(hostileEvents(), inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true})
-	r.Machine, r.Phases, r.Hooks, r.Commands, r.Crashes, r.Console = whole.Machine, whole.Phases, whole.Hooks, whole.Commands, whole.Crashes, whole.Console
+	r.Machine, r.Phases, r.Hooks, r.Commands = whole.Machine, whole.Phases, whole.Hooks, whole.Commands
+	r.Crashes, r.Console = whole.Crashes, whole.Console
 	r.Verdict = whole.Verdict
 	r.Verdict.Hint, r.Verdict.Evidence = "hint", make([]string, len(foreign.Hostile))
 	r.Verdict.Also = []result.Verdict{{Class: result.Leak, Message: "m", Evidence: make([]string, len(foreign.Hostile))}}

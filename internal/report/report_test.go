@@ -67,11 +67,14 @@ func TestTextGolden(t *testing.T) {
 		{"demo_narrow.txt", demoEvents(), done, TextOptions{Width: 60}},
 		{"demo_verbose.txt", demoEvents(), done, TextOptions{Verbose: true}},
 		{"dropped.txt", withoutKinds(demoEvents(), event.TaskExited, event.SignalGenerated, event.ThreadPickedUp),
-			inputs{Finished: true, Unloaded: true, Dropped: result.Dropped{Total: 9, ByKind: map[string]uint64{"task_exited": 5, "signal_generated": 4}}}, TextOptions{}},
+			inputs{Finished: true, Unloaded: true,
+				Dropped: result.Dropped{Total: 9, ByKind: map[string]uint64{"task_exited": 5, "signal_generated": 4}}},
+			TextOptions{}},
 		{"hostile.txt", hostileEvents(), done, TextOptions{}},
 		{"trouble.txt", troubleEvents(), done, TextOptions{}},
 		{"crash.txt", demoEvents()[:60], crashed, TextOptions{}},
-		{"timeout.txt", demoEvents()[:36], inputs{Failures: []evidence.Failure{{Kind: evidence.Timeout, Message: "the guest did not answer for 30 s while loading signal_handling"}}}, TextOptions{}},
+		{"timeout.txt", demoEvents()[:36], inputs{Failures: []evidence.Failure{{Kind: evidence.Timeout,
+			Message: "the guest did not answer for 30 s while loading signal_handling"}}}, TextOptions{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -198,7 +198,8 @@ func TestPolicy(t *testing.T) {
 	} {
 		tb := open(t, r, wide, tall)
 		got := get(tb,
-			chromedp.Evaluate[string]("(async () => { try { "+expression+"; return 'allowed'; } catch (e) { return e.name; } })()", chromedp.EvalAwaitPromise, obey))
+			chromedp.Evaluate[string]("(async () => { try { "+expression+"; return 'allowed'; } catch (e) { return e.name; } })()",
+				chromedp.EvalAwaitPromise, obey))
 		if name != "" && got != name || got == "allowed" {
 			t.Errorf("%s: %s; want %s", expression, got, name)
 		}

@@ -31,7 +31,8 @@ func archive(t *testing.T, fill func(*Writer)) []byte {
 // golden is one file's entry and the trailer, written by hand from the kernel's buffer-format.rst.
 const golden = "070701" +
 	"00000001" + "000081ED" + "00000000" + "00000000" + "00000001" + "00000000" + // ino mode uid gid nlink mtime
-	"00000003" + "00000000" + "00000000" + "00000000" + "00000000" + "00000005" + "00000000" + // size, devices, namesize, check
+	"00000003" + "00000000" + "00000000" + "00000000" + "00000000" + "00000005" +
+	"00000000" + // size, devices, namesize, check
 	"init\x00" + "\x00" + // 110+5 padded to 116
 	"hi\n" + "\x00" +
 	"070701" +
