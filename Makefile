@@ -12,7 +12,7 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
 .PHONY: help demo build test test-all test-kernels test-faults test-endurance fuzz
-.PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns generate docs
+.PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows generate docs
 .PHONY: bench bench-leaks bench-warm bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
 
 help: ## show this list
@@ -57,7 +57,7 @@ lint: ## gofmt, go vet, staticcheck
 
 # Each step is a goal of its own. The slowest is check-sparse, which builds all modules.
 check: ## lint, and check generated files, C, scripts and long lines
-check: lint check-tidy check-c check-fixed check-sparse check-shell check-columns
+check: lint check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows
 
 # Another version of clang compiles another object: the committed one is made by that of Debian 12.
 check-tidy: generate # that the eBPF objects, go.mod and go.sum are up to date
@@ -87,6 +87,10 @@ check-shell: setup-check # shellcheck
 
 check-columns: # that no line is longer than 120 columns
 	@scripts/check-columns.sh
+
+check-workflows: # actionlint, on .github/workflows
+	@echo "$@: .github/workflows"
+	@$(GO) tool actionlint
 
 docs: setup-test ## draw the pictures of docs/pictures anew, from real runs in internal/report/testdata/real
 	KMODLAB_UPDATE=1 $(GO) test -count 1 -run '^(TestGallery|TestPicture)$$' \

@@ -186,7 +186,7 @@ func roomsTable() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", roomName(r.path), r.does, mayCell(r), strings.Join(what, ", "))
 	}
-	b.WriteString("\nWhy never:\n\n")
+	b.WriteString("\n| never | why | from |\n|---|---|---|\n")
 	who := map[never][]string{}
 	var reasons []never // in the order of the table
 	for _, r := range rooms {
@@ -199,7 +199,7 @@ func roomsTable() string {
 	}
 	slices.SortStableFunc(reasons, func(a, b never) int { return strings.Compare(a.name(), b.name()) })
 	for _, n := range reasons {
-		fmt.Fprintf(&b, "- %s: %s (%s)\n", n.name(), n.why, strings.Join(who[n], ", "))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", n.name(), n.why, strings.Join(who[n], ", "))
 	}
 	return b.String()
 }

@@ -110,7 +110,8 @@ func (h hookTable) reasons(kernels, names []string) string {
 			}
 		}
 		for _, why := range slices.Sorted(maps.Keys(byReason)) {
-			fmt.Fprintf(&b, "- %s, %s: %s\n", kernel, strings.Join(byReason[why], ", "), why)
+			lines := strings.ReplaceAll(why, "; ", ";\n  ") // a second choice has a reason of its own
+			fmt.Fprintf(&b, "- %s, %s: %s\n", kernel, strings.Join(byReason[why], ", "), lines)
 		}
 	}
 	return b.String()
