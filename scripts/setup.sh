@@ -97,6 +97,7 @@ missing_packages() {
 		need python3 python3
 		need zstd zstd
 		need shellcheck shellcheck
+		[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev" # go test -race links with gcc
 	fi
 	missing=${missing# }
 }
