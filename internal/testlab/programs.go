@@ -58,7 +58,8 @@ func build(name string) (string, error) {
 		return "", errors.New("TestMain of this package does not call testlab.Main")
 	}
 	path := filepath.Join(programDir, name)
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/kmodlab/kmodlab/cmd/"+name)
+	pkg := "github.com/kmodlab/kmodlab/cmd/" + name
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)

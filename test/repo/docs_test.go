@@ -128,8 +128,11 @@ func TestTestCommands(t *testing.T) {
 				folder = filepath.Clean(word[1])
 			}
 			seen++
-			if which, err := regexp.Compile(name); err != nil || name != "NAME" && !slices.ContainsFunc(byFolder[folder], which.MatchString) {
-				t.Errorf("%s: go test%s: no such test there (%v)", d.path, m[1], err)
+			which, err := regexp.Compile(name)
+			if err != nil {
+				t.Errorf("%s: go test%s: %v", d.path, m[1], err)
+			} else if name != "NAME" && !slices.ContainsFunc(byFolder[folder], which.MatchString) {
+				t.Errorf("%s: go test%s: no such test there", d.path, m[1])
 			}
 		}
 	}
