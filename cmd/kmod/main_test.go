@@ -12,18 +12,17 @@ import (
 	"testing"
 
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
+
+func TestMain(m *testing.M) { testlab.Main(m) }
 
 // TestNames calls every command by a link and by the first word.
 func TestNames(t *testing.T) {
-	dir := t.TempDir()
-	program := filepath.Join(dir, "kmod")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	dir, program := t.TempDir(), testlab.Kmod(t)
 	for _, name := range kmodcmd.Names() {
 		link := filepath.Join(dir, name)
-		if err := os.Symlink("kmod", link); err != nil {
+		if err := os.Symlink(program, link); err != nil {
 			t.Fatal(err)
 		}
 		args := []string{"--no-such-option"}

@@ -40,7 +40,8 @@ func KernelTrees(tb testing.TB, all bool) []string {
 		}
 	}
 	if len(trees) == 0 {
-		needs.Missing(tb, "no kernel at %s: type kmodlab kernel fetch debian:bookworm, or name a folder with lib/modules in KMODLAB_TEST_TREE", root)
+		needs.Missing(tb, "no kernel at %s: type kmodlab kernel fetch debian:bookworm, "+
+			"or name a folder with lib/modules in KMODLAB_TEST_TREE", root)
 	}
 	return trees
 }

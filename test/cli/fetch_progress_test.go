@@ -172,7 +172,8 @@ func (m *mirror) compare(t *testing.T, before, now time.Time, done, rate float64
 	t.Helper()
 	const late, of, ahead = 3 * time.Second, 5 * time.Second, 2e6
 	gave := func(from, to time.Time) float64 { return float64(m.until(to) - m.until(from)) }
-	if low, high := gave(before, now.Add(-late)), gave(before.Add(-late), now); done < low*0.9-ahead || done > high*1.1+ahead {
+	low, high := gave(before, now.Add(-late)), gave(before.Add(-late), now)
+	if done < low*0.9-ahead || done > high*1.1+ahead {
 		t.Errorf("%.1f MB are said to have come; the mirror gave %.1f to %.1f", done/1e6, low/1e6, high/1e6)
 	}
 	var gives []float64
@@ -180,8 +181,9 @@ func (m *mirror) compare(t *testing.T, before, now time.Time, done, rate float64
 		gives = append(gives, gave(at.Add(-of), at))
 	}
 	said := rate * of.Seconds()
-	if low, high := slices.Min(gives), slices.Max(gives); said < low*0.6-ahead || said > high*1.5+ahead {
-		t.Errorf("the mirror gave %.1f to %.1f MB in %s and is said to have given %.1f", low/1e6, high/1e6, of, said/1e6)
+	if low, high = slices.Min(gives), slices.Max(gives); said < low*0.6-ahead || said > high*1.5+ahead {
+		t.Errorf("the mirror gave %.1f to %.1f MB in %s and is said to have given %.1f",
+			low/1e6, high/1e6, of, said/1e6)
 	}
 }
 

@@ -92,8 +92,9 @@ func TestImports(t *testing.T) {
 		}
 	}
 	for path := range left {
-		if code, err := filepath.Glob(filepath.Join(root, path, "*")); err != nil || len(code) == 0 || slices.ContainsFunc(code, isGo) {
-			t.Errorf("the table has a room %s, which is neither a package nor a folder of other code", roomName(path))
+		code, err := filepath.Glob(filepath.Join(root, path, "*"))
+		if err != nil || len(code) == 0 || slices.ContainsFunc(code, isGo) {
+			t.Errorf("the table has room %s, which is neither a package nor a folder of other code", roomName(path))
 		}
 	}
 }
@@ -134,7 +135,10 @@ func TestBreaks(t *testing.T) {
 		p    listed
 		want string
 	}{
-		"kept":      {listed{Imports: []string{"os", module + "/result"}, Deps: []string{"os", module + "/result", module + "/tracer/event"}}, ""},
+		"kept": {listed{
+			Imports: []string{"os", module + "/result"},
+			Deps:    []string{"os", module + "/result", module + "/tracer/event"},
+		}, ""},
 		"import":    {listed{Imports: []string{module + "/internal/wire"}}, "does not allow it"},
 		"the root":  {listed{Imports: []string{module}}, "does not allow it"},
 		"for tests": {listed{Imports: []string{module + "/internal/testlab"}}, "which is for tests"},

@@ -53,7 +53,8 @@ func TreeKmod(tb testing.TB, k *kernel.Kernel) KmodTool {
 	if err != nil || len(libs) != 1 {
 		tb.Fatalf("%s has no folder for libraries: %v", k.Root, libs)
 	}
-	return newKmodTool(tb, filepath.Join(k.Root, "lib64/ld-linux-x86-64.so.2"), "--argv0", "NAME", "--library-path", libs[0], filepath.Join(k.Root, "bin/kmod"))
+	loader := filepath.Join(k.Root, "lib64/ld-linux-x86-64.so.2")
+	return newKmodTool(tb, loader, "--argv0", "NAME", "--library-path", libs[0], filepath.Join(k.Root, "bin/kmod"))
 }
 
 // newKmodTool asks for the version.

@@ -16,7 +16,9 @@ import (
 func processes(t *testing.T) (a, b *lock, said *bytes.Buffer) {
 	path := filepath.Join(t.TempDir(), "vm.lock")
 	said = new(bytes.Buffer)
-	return &lock{path: path, log: said, after: time.Hour}, &lock{path: path, log: said, after: time.Millisecond, again: time.Millisecond}, said
+	a = &lock{path: path, log: said, after: time.Hour}
+	b = &lock{path: path, log: said, after: time.Millisecond, again: time.Millisecond}
+	return a, b, said
 }
 
 // TestLock: another process waits until the last test of the holder has ended.
@@ -40,8 +42,10 @@ func TestLock(t *testing.T) {
 	if err := <-got; err != nil {
 		t.Fatal(err)
 	}
-	if text := said.String(); !strings.Contains(text, "TestB has waited 0 s") || !strings.Contains(text, ", TestA has them") {
-		t.Errorf("a long wait is not told: %q", text)
+	for _, want := range []string{"TestB has waited 0 s", ", TestA has them"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("a long wait is told as %q, without %q", said, want)
+		}
 	}
 	b.release()
 	if err := a.take(t.Context(), "TestA"); err != nil {
