@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 // Package kmodlab is a lab bench for Linux kernel modules. Run builds a folder of modules, boots a kernel in a
-// throw-away VM, loads the modules in dependency order, traces through eBPF what the kernel did, unloads them, and gives
-// one verdict with the whole story behind it. It needs no root, no KVM and no kernel tree; QEMU has to be installed and,
-// where the sandbox builds, bubblewrap (`kmodlab doctor` says what is missing).
+// throw-away VM, loads the modules in dependency order, traces through eBPF what the kernel did, unloads them, and
+// gives one verdict with the whole story behind it. It needs no root, no KVM and no kernel tree; QEMU has to be
+// installed and, where the sandbox builds, bubblewrap (`kmodlab doctor` says what is missing).
 //
 // # Run, trace, judge
 //

@@ -3,8 +3,8 @@
 #
 # Fails on lines of more than 120 columns in Go, C, scripts, makefiles and the prose of Markdown. A tab ends at a
 # multiple of 8; in Go it counts as one, as Go's linters count it. A string in Go or C counts as 50 columns at most,
-# since a message that is broken cannot be searched for (the kernel's rule). Left out are generated files, testdata, //go:
-# lines, and in Markdown tables, code, pictures and the targets of links.
+# since a message that is broken cannot be searched for (the kernel's rule). Left out are generated files, testdata,
+# //go: lines, and in Markdown tables, code, pictures and the targets of links.
 #
 # scripts/columns.todo lists files that still have such lines. A file that has none any more must not stay there.
 set -eu
