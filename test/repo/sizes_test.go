@@ -29,7 +29,7 @@ const (
 var tooLarge []string
 
 // tooLong are functions above maxFunctionLines that are to be taken apart.
-var tooLong = []string{"TestTrieLikeText"}
+var tooLong []string
 
 // source is a file that people write.
 type source struct {
