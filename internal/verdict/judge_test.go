@@ -136,7 +136,7 @@ func TestJudge(t *testing.T) {
 				{Comm: "K1", PID: 8, State: "interruptible", Wait: "msleep+0x3", Site: "fn+0x1 [m]"},
 			},
 		}, result.Hung, "modprobe[9] waits (uninterruptible) in kthread_stop+0x1, called by out+0x2 [m]; " +
-				"K1[8] waits (interruptible) in msleep+0x3, called by fn+0x1 [m]"},
+			"K1[8] waits (interruptible) in msleep+0x3, called by fn+0x1 [m]"},
 		{
 			"slow, and nobody is to blame",
 			inputs{Timeout: fail, Stuck: []result.Stuck{{Comm: "modprobe", PID: 9, State: result.Running, Step: true}}},
