@@ -14,7 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
-// fakeCPUs is a machine of one processor with a stack and a page of code.
+// fakeCPUs is a machine with one CPU, a stack and a page of code.
 type fakeCPUs struct {
 	at, sp uint64
 	memory map[uint64][]byte
@@ -29,12 +29,12 @@ func (f *fakeCPUs) Memory(_ context.Context, _ int, addr uint64, size int) ([]by
 	return data[:min(size, len(data))], nil
 }
 
-// TestSample: of a stack the words count that stand behind a call in a
 func withCPUs(cpus lab.CPUs) *session {
 	return &session{Lab: &lab.Lab{CPUs: cpus, Prepared: new(prepare.Prepared)}, code: make(map[uint64][]byte)}
 }
 
-// module's code.
+// TestSample: of the words on a stack those count that point behind a call in a module's
+// code.
 func TestSample(t *testing.T) {
 	const code, sp = 0xffffffffc0264000, 0xffffc90000003f80
 	page := make([]byte, codePage)
@@ -59,7 +59,7 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// TestSampleProgram: a processor that runs a program has no stack of the kernel.
+// TestSampleProgram: a CPU that runs a program has no kernel stack.
 func TestSampleProgram(t *testing.T) {
 	r := withCPUs(&fakeCPUs{at: 0x401000, sp: 0x7ffd00001000})
 	if found, err := r.sampleOnce(t.Context()); found || err != nil {

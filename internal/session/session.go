@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Package session carries out a script or a trace on a machine that is ready, and
-// gathers the evidence, however far it comes.
+// gathers the evidence, no matter how far the session gets.
 package session
 
 import (
@@ -25,8 +25,8 @@ type Options struct {
 	Turns       *pool.Turns   // with the other runs of a pool; nil for a run by itself
 }
 
-// session is one script or trace while it goes on. Its fields are for the goroutine
-// that carries it out.
+// session is one script or trace in progress. Its fields belong to the goroutine that
+// carries it out.
 type session struct {
 	*lab.Lab
 	options Options
@@ -42,7 +42,7 @@ type session struct {
 	passHint string
 
 	cpus    []evidence.Processor // samples
-	code    map[uint64][]byte    // pages of modules' code that they ran, by address
+	code    map[uint64][]byte    // pages of modules' code that the CPUs executed, by address
 	after   leaks.Objects        // what was not there before
 	looked  bool
 	ledger  *leaks.Ledger
@@ -59,10 +59,10 @@ func newSession(l *lab.Lab, o Options, j *notify.Journal) *session {
 	return s
 }
 
-// step is a stretch of a session's way. After an error there is nothing to go on with.
+// step is a part of a session. After an error no further step is possible.
 type step func(context.Context) error
 
-// steps carries out one after the other, and returns what ended them early.
+// steps carries out one step after the other, and returns what ended them early.
 func (s *session) steps(ctx context.Context, list ...step) error {
 	for _, step := range list {
 		if ctx.Err() != nil {
@@ -76,7 +76,7 @@ func (s *session) steps(ctx context.Context, list ...step) error {
 }
 
 // evidence closes the machine and returns what is known. err is what ended the steps
-// early, nil when they came to their end.
+// early; nil if all were carried out.
 func (s *session) evidence(err error) *evidence.Evidence {
 	s.end(err)
 	e := base(s.journal, s.Prepared)
@@ -89,8 +89,8 @@ func (s *session) evidence(err error) *evidence.Evidence {
 	return e
 }
 
-// end notes what ended the steps early. A machine that does not answer may still be
-// asked where its CPUs are.
+// end records what ended the steps early. The CPUs of an unresponsive machine can still
+// be sampled.
 func (s *session) end(err error) {
 	if err == nil {
 		return
@@ -102,7 +102,7 @@ func (s *session) end(err error) {
 	}
 }
 
-// fail notes a failure, the first of its kind.
+// fail records a failure, the first of its kind.
 func (s *session) fail(f *evidence.Failure) {
 	if s.failed(f.Kind) == nil {
 		s.failures = append(s.failures, *f)
@@ -113,7 +113,7 @@ func (s *session) failed(kind evidence.Kind) *evidence.Failure {
 	return (&evidence.Evidence{Failures: s.failures}).Failed(kind)
 }
 
-// base is the evidence of the host's own work. p is nil where nothing was prepared.
+// base is the evidence of the host's own work. p is nil if nothing was prepared.
 func base(j *notify.Journal, p *prepare.Prepared) *evidence.Evidence {
 	e := &evidence.Evidence{Program: Program(), Phases: j.Phases(), Commands: j.Commands()}
 	if p == nil {
@@ -127,8 +127,8 @@ func base(j *notify.Journal, p *prepare.Prepared) *evidence.Evidence {
 	return e
 }
 
-// Failed is the evidence of a run that did not come to a machine. p is nil where
-// nothing was prepared.
+// Failed returns the evidence of a run that never had a machine. p is nil if nothing was
+// prepared.
 func Failed(err error, p *prepare.Prepared, j *notify.Journal) *evidence.Evidence {
 	e := base(j, p)
 	if p != nil && p.Plan != nil {
@@ -144,7 +144,7 @@ func Failed(err error, p *prepare.Prepared, j *notify.Journal) *evidence.Evidenc
 	return e
 }
 
-// Program names this program by version and, where that is known, commit.
+// Program names this program by its version and, if known, its commit.
 func Program() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
