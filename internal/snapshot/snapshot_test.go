@@ -45,13 +45,14 @@ func TestOpen(t *testing.T) {
 		t.Errorf("an empty store: %v", err)
 	}
 	save(t, s, "a", 'x')
-	for range 2 { // any number may go on from one
+	for range 2 { // any number of guests may be restored from one image
 		image, err := s.Open("a", &got)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer image.Close()
-		if got.Word != "of a" || string(image.Control) != "hello" || string(image.Events) != "\x00\xff" || len(image.Secret) != 3 {
+		if got.Word != "of a" || string(image.Control) != "hello" || string(image.Events) != "\x00\xff" ||
+			len(image.Secret) != 3 {
 			t.Errorf("facts %+v of image %+v", got, image)
 		}
 		state, err := io.ReadAll(image.State)
@@ -172,7 +173,9 @@ func TestRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Refuse(errors.New("no such capability"))
-	if _, err := s.Open("a", new(facts)); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "no such capability") {
+	if _, err := s.Open("a", new(facts)); !errors.Is(err, ErrRefused) || !strings.Contains(
+		err.Error(), "no such capability",
+	) {
 		t.Errorf("after a failed save: %v", err)
 	}
 	for _, at := range []time.Time{time.Now().Add(-refusedFor - time.Minute), time.Now().Add(24 * time.Hour)} {
@@ -189,7 +192,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestKilled has a process be killed while it makes an image.
+// TestKilled kills a process while it makes an image.
 func TestKilled(t *testing.T) {
 	s := Store{Dir: t.TempDir()}
 	if dir := os.Getenv("KMODLAB_TEST_DRAFT"); dir != "" {
@@ -272,7 +275,7 @@ func keys(images []Image) []string {
 	return list
 }
 
-// TestTogether has many draw on one key: each gets an image, or is told why not.
+// TestTogether has many use one key at once: each gets an image, or an error that says why not.
 func TestTogether(t *testing.T) {
 	s := Store{Dir: t.TempDir()}
 	var all sync.WaitGroup
