@@ -35,7 +35,8 @@ func (t *Tape) Write(p []byte) (int, error) {
 		t.enc, t.err = zstd.NewWriter(&t.data, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	}
 	if t.err == nil && t.size+int64(len(p)) > maxTape {
-		t.err = fmt.Errorf("the run wrote more than %d MiB of records, more than a recording holds: make the run shorter", maxTape>>20)
+		t.err = fmt.Errorf("the run wrote more than %d MiB of records, more than a recording holds: make it shorter",
+			maxTape>>20)
 	}
 	if t.err == nil {
 		_, t.err = t.enc.Write(p)
