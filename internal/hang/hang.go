@@ -106,8 +106,8 @@ var (
 	end    = lazyregexp.New(`</TASK>|---\[ end|cut here`)
 )
 
-// backtraces returns the stacks of running tasks on the console by pid: of each task the
-// last one of which a flood of other lines left anything.
+// backtraces returns the stacks of running tasks on the console, by pid. Of each task it is
+// the last one that a flood of other lines did not destroy entirely.
 func backtraces(console []byte) map[int][]string {
 	stacks := make(map[int][]string)
 	pid, begun, inTrace := 0, false, false

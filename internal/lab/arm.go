@@ -43,7 +43,7 @@ func (l *Lab) Arm(ctx context.Context) error {
 		l.Watched = plan
 	}
 	if l.facts == nil {
-		if err := l.lookBefore(ctx); err != nil {
+		if err := l.listBefore(ctx); err != nil {
 			return err
 		}
 	}
@@ -55,9 +55,9 @@ func (l *Lab) armDeadline(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, max(l.options.StepTimeout, armLimit)*l.Scale)
 }
 
-// lookBefore lists what exists before the first load. For a restored machine this was
+// listBefore lists what exists before the first load. For a restored machine this was
 // done before the snapshot.
-func (l *Lab) lookBefore(ctx context.Context) error {
+func (l *Lab) listBefore(ctx context.Context) error {
 	ctx, cancel := l.armDeadline(ctx)
 	defer cancel()
 	if err := l.Call(ctx, wire.OpSnapshot, nil, &l.Before); err != nil {

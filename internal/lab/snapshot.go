@@ -142,7 +142,7 @@ func (l *Lab) ready(ctx context.Context) error {
 	if err := l.Attach(ctx); err != nil {
 		return err
 	}
-	return l.lookBefore(ctx)
+	return l.listBefore(ctx)
 }
 
 // resume takes over the tracer that was attached and tested before the snapshot.

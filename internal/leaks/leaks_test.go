@@ -82,7 +82,7 @@ func TestAdded(t *testing.T) {
 		Threads: []string{"kthreadd[2]"},
 	}
 	after := &Objects{
-		// in the kernel's order, which is none
+		// unsorted, as the kernel lists them
 		Files:   []string{"/sys/kernel/c", "/proc/new/inside", "/proc/a", "/proc/new", "/proc/new-er", "/sys/kernel/b"},
 		Devices: []string{"character device 1 mem", "character device 240 mine"}, Threads: []string{"kthreadd[2]", "K1[90]"},
 	}

@@ -204,7 +204,7 @@ func place(text string, at uint64) Place {
 		p.Name = m[4] + "+0x" + m[5]
 	case m[2] != "":
 		p.Name, p.Module = fmt.Sprintf("%s+0x%s [%s]", m[1], m[2], m[3]), m[3]
-	default: // a function as such
+	default: // a function without an offset
 		p.Name, p.Module = fmt.Sprintf("%s [%s]", m[1], m[3]), m[3]
 	}
 	return p

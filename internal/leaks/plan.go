@@ -127,7 +127,7 @@ var (
 		"vmalloc", "vzalloc", "__vmalloc", "vmalloc_node", "vzalloc_node", "vmalloc_user", "vmalloc_32", "vmalloc_huge",
 	}
 	kvmallocs = []string{"kvmalloc_node", "__kvmalloc_node"}
-	// copiers allocate for their callers, whom kmalloc's event does not name. Those in the
+	// copiers allocate for their callers, which kmalloc's event does not name. Those in the
 	// kernel's lib folder, as kasprintf and kobject_create_and_add, are missing: that
 	// folder is built without ftrace, so that tracefs takes no probe there.
 	copiers = []string{"memdup_user", "memdup_user_nul", "vmemdup_user", "strndup_user"}

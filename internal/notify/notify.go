@@ -95,8 +95,8 @@ func (j *Journal) Keep(c result.Command) {
 	j.commands = append(j.commands, c)
 }
 
-// Tell reports a command that has ended.
-func (j *Journal) Tell(c result.Command) {
+// Ended reports a command that has ended.
+func (j *Journal) Ended(c result.Command) {
 	if j.watcher.Command != nil {
 		j.watcher.Command(c)
 	}

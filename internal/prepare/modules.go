@@ -74,7 +74,7 @@ func (h *Host) showSteps(steps []kbuild.Step, cached bool) {
 	for _, s := range steps {
 		c := result.Command{Argv: s.Argv, Output: s.Output, Exit: s.Exit, MS: s.MS, Cached: cached}
 		h.journal.Keep(c)
-		h.journal.Tell(c)
+		h.journal.Ended(c)
 	}
 }
 

@@ -176,7 +176,7 @@ func TestEveryByte(t *testing.T) {
 		}
 	}
 	if _, _, err := Read(bytes.NewReader(append(file, 0))); !errors.Is(err, ErrDamaged) {
-		t.Errorf("a byte behind the end: %v", err)
+		t.Errorf("a byte after the end: %v", err)
 	}
 }
 
@@ -259,7 +259,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// FuzzRead corrects the hash, so that the code behind its check is reached.
+// FuzzRead corrects the hash, so that the code after its check is reached.
 func FuzzRead(f *testing.F) {
 	f.Add(writtenSample(f), false)
 	f.Add(archive(f, partRun, `{"result":{}}`, partRecords, "x", "modules/m.ko", "y"), true)

@@ -68,7 +68,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// TestFailed: what a machine said before it did not start is in the evidence.
+// TestFailed: the console of a machine that did not start is in the evidence.
 func TestFailed(t *testing.T) {
 	j := notify.New(notify.Watcher{})
 	j.Phase("kernel")("", false)

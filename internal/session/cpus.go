@@ -122,7 +122,7 @@ func (s *session) ours(addr uint64) bool {
 	return code != nil && s.recognize(page, code)
 }
 
-// returns finds the words of a stack that point behind a call in a module's code.
+// returns finds the words of a stack that point right after a call in a module's code.
 func (s *session) returns(ctx context.Context, cpu int, stack []byte) ([]uint64, error) {
 	var found []uint64
 	for ; len(stack) >= 8 && len(found) < maxCalled; stack = stack[8:] {

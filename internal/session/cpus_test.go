@@ -33,8 +33,8 @@ func withCPUs(cpus lab.CPUs) *session {
 	return &session{Lab: &lab.Lab{CPUs: cpus, Prepared: new(prepare.Prepared)}, code: make(map[uint64][]byte)}
 }
 
-// TestSample: of the words on a stack those count that point behind a call in a module's
-// code.
+// TestSample: of the words on a stack only those count that point right after a call in
+// a module's code.
 func TestSample(t *testing.T) {
 	const code, sp = 0xffffffffc0264000, 0xffffc90000003f80
 	page := make([]byte, codePage)

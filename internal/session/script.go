@@ -49,7 +49,7 @@ type Script struct {
 func RunScript(ctx context.Context, l *lab.Lab, script Script, j *notify.Journal) *evidence.Evidence {
 	s := newSession(l, script.Options, j)
 	run := func(ctx context.Context) error { return s.script(ctx, script) }
-	err := s.steps(ctx, l.Attach, l.Arm, run, s.look, s.detach)
+	err := s.steps(ctx, l.Attach, l.Arm, run, s.search, s.detach)
 	if err == nil {
 		l.PowerOff(ctx)
 	}
@@ -237,7 +237,7 @@ func (s *session) command(ctx context.Context, step Step) error {
 	if err != nil {
 		return s.Failed(typed, err)
 	}
-	s.journal.Tell(c)
+	s.journal.Ended(c)
 	return s.judge(step, ended, c)
 }
 

@@ -22,7 +22,7 @@ import (
 // Options hold for a script and for a trace.
 type Options struct {
 	StepTimeout time.Duration // bounds each command, before it is stretched for TCG
-	Turns       *pool.Turns   // with the other runs of a pool; nil for a run by itself
+	Turns       *pool.Turns   // with the other runs of a pool; nil for a single run
 }
 
 // session is one script or trace in progress. Its fields belong to the goroutine that
@@ -32,7 +32,7 @@ type session struct {
 	options Options
 	journal *notify.Journal
 
-	modules  []result.Module // as planned, with what the agent said of their loading
+	modules  []result.Module // as planned, and whether the agent loaded and unloaded them
 	failures []evidence.Failure
 	unmet    []string
 	stuck    []result.Stuck
@@ -41,12 +41,12 @@ type session struct {
 	passed   string
 	passHint string
 
-	cpus    []evidence.Processor // samples
-	code    map[uint64][]byte    // pages of modules' code that the CPUs executed, by address
-	after   leaks.Objects        // what was not there before
-	looked  bool
-	ledger  *leaks.Ledger
-	remains []evidence.Loaded // modules at the end
+	cpus     []evidence.Processor // samples
+	code     map[uint64][]byte    // pages of modules' code that the CPUs executed, by address
+	after    leaks.Objects        // what was not there before
+	compared bool
+	ledger   *leaks.Ledger
+	remains  []evidence.Loaded // modules at the end
 }
 
 func newSession(l *lab.Lab, o Options, j *notify.Journal) *session {
@@ -84,7 +84,7 @@ func (s *session) evidence(err error) *evidence.Evidence {
 	e.Failures, e.Unmet, e.Stuck = s.failures, s.unmet, s.stuck
 	e.Finished, e.Unloaded, e.Passed, e.PassHint = s.finished, s.unloaded, s.passed, s.passHint
 	e.Processors, e.Code, e.EndedAt = s.cpus, s.code, endedAt(err)
-	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.looked, Ledger: s.ledger, Modules: s.remains}
+	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.compared, Ledger: s.ledger, Modules: s.remains}
 	e.Trace, e.Console, e.KernelLog = s.Lab.Evidence()
 	return e
 }

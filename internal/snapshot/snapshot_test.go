@@ -19,7 +19,7 @@ import (
 
 type facts struct{ Word string }
 
-// save makes an image whose memory is a page of c at its end, behind a hole.
+// save makes an image whose memory is a hole and a page of c at its end.
 func save(t *testing.T, s Store, key string, c byte) {
 	t.Helper()
 	d, err := s.Draft(key, 1<<20)
@@ -105,12 +105,12 @@ func TestDamaged(t *testing.T) {
 			if err := s.Remove("a"); err != nil {
 				t.Fatal(err)
 			}
-			save(t, s, "a", 'y') // and it can be made anew
+			save(t, s, "a", 'y') // and it can be made again
 		})
 	}
 }
 
-// writeByte changes one byte and nothing else that a size tells.
+// writeByte changes one byte, and keeps the size.
 func writeByte(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -120,7 +120,7 @@ func writeByte(path string) error {
 	return errors.Join(err, f.Close())
 }
 
-// setBack is writeByte by somebody who hides it.
+// setBack is writeByte with the old modification time restored.
 func setBack(path string) error {
 	st, err := os.Stat(path)
 	if err != nil {
@@ -129,7 +129,7 @@ func setBack(path string) error {
 	return errors.Join(writeByte(path), os.Chtimes(path, st.ModTime(), st.ModTime()))
 }
 
-// copyOver is what a backup that is put back does.
+// copyOver does what restoring a backup does.
 func copyOver(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -138,7 +138,7 @@ func TestJudge(t *testing.T) {
 		}, result.Hung, "modprobe[9] waits (uninterruptible) in kthread_stop+0x1, called by out+0x2 [m]; " +
 			"K1[8] waits (interruptible) in msleep+0x3, called by fn+0x1 [m]"},
 		{
-			"slow, and nobody is to blame",
+			"slow, and no task is to blame",
 			inputs{Timeout: fail, Stuck: []result.Stuck{{Comm: "modprobe", PID: 9, State: result.Running, Step: true}}},
 			result.Timeout, "so it was",
 		},
@@ -180,7 +180,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudgeAlso: one verdict, the earliest cause, and the others behind it.
+// TestJudgeAlso: one verdict, which is the earliest cause, and the others after it.
 func TestJudgeAlso(t *testing.T) {
 	v := inputs{
 		Crashes: []result.Crash{

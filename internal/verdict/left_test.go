@@ -41,7 +41,7 @@ func TestLeftBehind(t *testing.T) {
 	}
 	e.Left.Modules = []evidence.Loaded{stays}
 	if left := newMaker(e).left(); len(left) != 0 {
-		t.Errorf("while it is loaded, and nobody unloaded it: %+v", left)
+		t.Errorf("while it is loaded, and no unload was tried: %+v", left)
 	}
 	e.Failures = []evidence.Failure{{Kind: evidence.Unload}}
 	if left := newMaker(e).left(); len(left) != 1 || left[0].Kind != "reference" {

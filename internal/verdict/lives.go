@@ -13,8 +13,8 @@ import (
 
 // FromTimeline turns the timeline into the result's lists, in the order of time.
 // Modules are in load order; MergeModules adds what else is known of them. Background
-// modules that were loaded before and after, and of which the trace saw only
-// references, are left out.
+// modules that were loaded before and after, and have nothing but references in the
+// trace, are left out.
 func FromTimeline(tl *timeline.Timeline) ([]result.Thread, []result.Request, []result.Signal, []result.Module) {
 	c := clock{tl.Start}
 	threads := make([]result.Thread, 0, len(tl.Threads))
@@ -151,7 +151,7 @@ func (c clock) thread(t *timeline.Thread) result.Thread {
 		Stack:      sites(t.Requester.Stack),
 		Unknown:    t.Unknown,
 	}
-	if r.Name == "" || r.Name == "kthreadd" && t.Format != "" { // nobody named it yet
+	if r.Name == "" || r.Name == "kthreadd" && t.Format != "" { // it has no name yet
 		r.Name = t.Format
 	}
 	if t.Func != (event.Site{}) {

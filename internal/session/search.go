@@ -25,16 +25,16 @@ const settle = 500 * time.Millisecond
 // outlived is how long a thread that outlives its module has to run into freed code.
 const outlived = 3 * time.Second
 
-// look lists what exists after unload, or after an init that failed and should have
+// search lists what exists after unload, or after an init that failed and should have
 // undone what it did. Anything that may still fire or vanish gets time to settle. A
 // crashed kernel is left alone: its report is the verdict.
-func (s *session) look(ctx context.Context) error {
+func (s *session) search(ctx context.Context) error {
 	if !s.SeeksLeaks() || s.Log.HasCrashed() || !s.unloaded && s.failed(evidence.Load) == nil {
 		return nil
 	}
 	done := s.journal.Phase("leaks")
 	defer done("", false)
-	if err := s.lookOnce(ctx); err != nil {
+	if err := s.searchOnce(ctx); err != nil {
 		return err
 	}
 	if s.maySettle() {
@@ -42,7 +42,7 @@ func (s *session) look(ctx context.Context) error {
 			return err
 		}
 		if !s.Log.HasCrashed() {
-			if err := s.lookOnce(ctx); err != nil {
+			if err := s.searchOnce(ctx); err != nil {
 				return err
 			}
 		}
@@ -65,8 +65,8 @@ func (s *session) maySettle() bool {
 	return s.ledger != nil && (s.ledger.Overrun || s.ledger.Holds(s.Studied()))
 }
 
-// lookOnce reads what exists now. A crash meanwhile ends it without an error.
-func (s *session) lookOnce(ctx context.Context) error {
+// searchOnce reads what exists now. A crash meanwhile ends it without an error.
+func (s *session) searchOnce(ctx context.Context) error {
 	ctx, cancel := s.Deadline(ctx)
 	defer cancel()
 	ctx, stop := s.untilCrash(ctx)
@@ -90,7 +90,7 @@ func (s *session) lookOnce(ctx context.Context) error {
 		}
 		return s.Failed("list what is left after unload", err)
 	}
-	s.after, s.looked = after, true
+	s.after, s.compared = after, true
 	if !traced {
 		return nil
 	}
