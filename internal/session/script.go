@@ -259,7 +259,8 @@ func (s *session) judge(step Step, ended wire.ExecResult, c result.Command) erro
 		return &evidence.Failure{
 			Kind:    evidence.Timeout,
 			Message: typed + " hangs in the kernel: not even SIGKILL ends it",
-			Hint:    "an init or exit function waits for what never happens; kmodlab run -v shows the kernel's log",
+			Hint: "an init or exit function waits for something that never happens; " +
+				"kmodlab run -v shows the kernel's log",
 		}
 	case ended.TimedOut:
 		return &evidence.Failure{

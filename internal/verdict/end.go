@@ -50,7 +50,7 @@ func (m *maker) explainEnd(lost *evidence.Failure) {
 	case kernel != "":
 		lost.Message += ", as its own code requested: a CPU was in " + kernel
 		lost.Hint = "look for calls of emergency_restart(), kernel_restart() or kernel_power_off(); " +
-			"the kernel logs nothing, since to it they are no error"
+			"the kernel does not log them, because they are not errors"
 	default:
 		lost.Hint = "most likely a triple fault: the kernel's own memory or page tables were overwritten, " +
 			"so that it could not even report the fault"
