@@ -70,9 +70,8 @@ func TestFindTruncated(t *testing.T) {
 	spins := []Task{{PID: 114, Comm: "spin_thread", State: "R", Kernel: true}}
 	again := console + "[   34.0] NMI backtrace for cpu 1\n" +
 		"[   34.0] CPU: 1 PID: 114 Comm: spin_thread Tainted: G\n[   34.1] flood\n"
-	if got := Find(
-		spins, []byte(again), 1, []string{"spin_thread"},
-	); len(got) != 1 || got[0].Site != "spin_fn+0x9 [spin_thread]" {
+	got := Find(spins, []byte(again), 1, []string{"spin_thread"})
+	if len(got) != 1 || got[0].Site != "spin_fn+0x9 [spin_thread]" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -112,9 +111,8 @@ func TestBounds(t *testing.T) {
 	for i := range 10 * maxStuck {
 		tasks = append(tasks, Task{PID: i, State: "?", Stack: []string{"f+0x1 [m]"}})
 	}
-	noise := strings.Repeat(
-		"NMI backtrace for cpu 0\nCPU: 0 PID: 99999999999999999999 Comm: x\nRIP: 0010:\x00/0x1 [\n Call Trace:\n", 50,
-	)
+	noise := strings.Repeat("NMI backtrace for cpu 0\n"+
+		"CPU: 0 PID: 99999999999999999999 Comm: x\nRIP: 0010:\x00/0x1 [\n Call Trace:\n", 50)
 	if n := len(Find(tasks, []byte(noise), 0, []string{"m"})); n != maxStuck {
 		t.Errorf("%d tasks, want %d", n, maxStuck)
 	}

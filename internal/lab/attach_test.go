@@ -41,9 +41,8 @@ func TestNoBTF(t *testing.T) {
 	if !errors.As(err, &call) || !errors.As(call.Err, &refused) || call.What != "attach the tracer" {
 		t.Fatalf("%v, want a refused call", err)
 	}
-	if !strings.Contains(refused.Text, "the kernel has no BTF") || !strings.Contains(
-		refused.Text, "use a kernel with CONFIG_DEBUG_INFO_BTF",
-	) {
+	if !strings.Contains(refused.Text, "the kernel has no BTF") ||
+		!strings.Contains(refused.Text, "use a kernel with CONFIG_DEBUG_INFO_BTF") {
 		t.Errorf("%q, want that there is no BTF, and what to do", refused.Text)
 	}
 }

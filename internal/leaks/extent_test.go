@@ -31,20 +31,15 @@ func object(t *testing.T, list ...code) []byte {
 	symbols := []elf.Sym64{{}}
 	headers := []elf.Section64{{}}
 	for i, c := range list {
-		headers = append(
-			headers,
-			elf.Section64{
-				Name: str(c.name), Type: uint32(elf.SHT_NOBITS), Flags: uint64(elf.SHF_ALLOC | elf.SHF_EXECINSTR), Size: c.size,
-				Addralign: c.align,
-			},
-		)
+		headers = append(headers, elf.Section64{
+			Name: str(c.name), Type: uint32(elf.SHT_NOBITS), Flags: uint64(elf.SHF_ALLOC | elf.SHF_EXECINSTR),
+			Size: c.size, Addralign: c.align,
+		})
 		for _, name := range slices.Sorted(maps.Keys(c.functions)) {
-			symbols = append(
-				symbols,
-				elf.Sym64{
-					Name: str(name), Info: elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC), Shndx: uint16(i + 1), Value: c.functions[name],
-				},
-			)
+			symbols = append(symbols, elf.Sym64{
+				Name: str(name), Info: elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC), Shndx: uint16(i + 1),
+				Value: c.functions[name],
+			})
 		}
 	}
 	symtab, strtab := str(".symtab"), str(".strtab")

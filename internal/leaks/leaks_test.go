@@ -69,9 +69,8 @@ func TestLeft(t *testing.T) {
 // TestOverrun: nothing is claimed of what the buffer could not hold.
 func TestOverrun(t *testing.T) {
 	b := Read(NewPlan(nil), []byte("# entries-in-buffer/entries-written: 9/10   #P:2\n"+trace[len("# tracer: nop\n"):]))
-	if left := b.Left(
-		[]string{"hog"}, func(uint64, uint64) (string, string) { return "x", "hog" },
-	); !b.Overrun || left != nil {
+	hog := func(uint64, uint64) (string, string) { return "x", "hog" }
+	if left := b.Left([]string{"hog"}, hog); !b.Overrun || left != nil {
 		t.Errorf("overrun %v, left %+v", b.Overrun, left)
 	}
 }
@@ -317,9 +316,8 @@ func TestMade(t *testing.T) {
 		{Kind: "file", What: "/proc/mine"}, {Kind: "device", What: "character device 240 mine"},
 		{Kind: "file", What: "/proc/other"},
 	}
-	Read(NewPlan(nil), []byte(text)).Made(
-		left, []string{"life"}, func(addr, _ uint64) (string, string) { return "life_init+0x10 [life]", "life" },
-	)
+	made := func(addr, _ uint64) (string, string) { return "life_init+0x10 [life]", "life" }
+	Read(NewPlan(nil), []byte(text)).Made(left, []string{"life"}, made)
 	if left[0].Site == "" || left[1].Site == "" || left[2].Site != "" {
 		t.Errorf("%+v, want the sites of what is called mine", left)
 	}
@@ -327,9 +325,8 @@ func TestMade(t *testing.T) {
 
 // TestPlan: what a module does not import is not traced.
 func TestPlan(t *testing.T) {
-	if p := NewPlan(
-		[]Module{{Name: "m", Imports: []string{"_printk", "msleep", "kthread_stop"}}},
-	); len(p.Settings) != 0 || p.Late {
+	idle := Module{Name: "m", Imports: []string{"_printk", "msleep", "kthread_stop"}}
+	if p := NewPlan([]Module{idle}); len(p.Settings) != 0 || p.Late {
 		t.Errorf("a module that takes nothing: %+v", p)
 	}
 	for imports, want := range map[string][]string{

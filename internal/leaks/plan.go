@@ -14,8 +14,8 @@ import (
 const (
 	Tracing  = "/sys/kernel/tracing"
 	Instance = Tracing + "/instances/kmodlab"
-	// moduleSpace is where x86-64 puts modules, or below it on a kernel without
-	// CONFIG_RANDOMIZE_BASE; the kernel's own code lies lower.
+	// moduleSpace is above the kernel's own code, and no module of x86-64 lies below it. It
+	// is where modules begin without CONFIG_RANDOMIZE_BASE; with it, they begin higher.
 	moduleSpace = 0xffffffffa0000000
 	group       = "kmodlab" // of the kprobe events
 )

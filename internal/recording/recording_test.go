@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,12 +43,9 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 	e := &evidence.Evidence{
 		Program: "kmodlab test", KernelID: "linux-image 6.1",
 		Machine: result.Machine{Kernel: "6.1", Name: "debian:bookworm"}, Phases: []result.Phase{{Name: "boot", MS: 1.5}},
-		Commands: []result.Command{
-			{Argv: []string{"lsmod"}, Output: "out"},
-		}, Modules: []result.Module{{Name: "m", LoadedNS: &ten}},
-		Studied: []string{"m"}, Finished: true, Unloaded: true, Passed: "traced", PassHint: "hint", Unmet: []string{
-			"no stop",
-		},
+		Commands: []result.Command{{Argv: []string{"lsmod"}, Output: "out"}},
+		Modules:  []result.Module{{Name: "m", LoadedNS: &ten}}, Studied: []string{"m"},
+		Finished: true, Unloaded: true, Passed: "traced", PassHint: "hint", Unmet: []string{"no stop"},
 		Stuck: []result.Stuck{{Comm: "K1", PID: 7}},
 		Trace: evidence.Trace{
 			AgentPID: 1, MarkNS: 1 << 60, Kernel: kernel, Tape: tape, Lost: map[string]uint64{"k": 1 << 63},
@@ -57,9 +55,8 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 			},
 		},
 		Console: "\xff console", KernelLog: []byte("log"),
-		Processors: []evidence.Processor{
-			{CPU: 1, At: 1 << 63, Called: []uint64{5}},
-		}, Code: map[uint64][]byte{1 << 63: {0xe8}}, EndedAt: []uint64{9},
+		Processors: []evidence.Processor{{CPU: 1, At: 1 << 63, Called: []uint64{5}}},
+		Code:       map[uint64][]byte{1 << 63: {0xe8}}, EndedAt: []uint64{9},
 		Left: evidence.Left{
 			Before: leaks.Objects{Files: []string{"/proc/a"}}, After: leaks.Objects{Files: []string{"/proc/b"}}, Compared: true,
 			Ledger:  leaks.Read(leaks.NewPlan(nil), []byte("taken")),
@@ -122,16 +119,14 @@ func TestRoundTrip(t *testing.T) {
 		t.Error("noise was read as a stream of records")
 	}
 	planOf := func(l *leaks.Ledger) *leaks.Plan { p, _ := l.Source(); return p }
-	if diff := cmp.Diff(
-		planOf(e.Left.Ledger), planOf(again.Left.Ledger), cmpopts.IgnoreUnexported(leaks.Plan{}),
-	); diff != "" {
+	before, after := planOf(e.Left.Ledger), planOf(again.Left.Ledger)
+	if diff := cmp.Diff(before, after, cmpopts.IgnoreUnexported(leaks.Plan{})); diff != "" {
 		t.Errorf("the ledger's plan (-want +got):\n%s", diff)
 	}
 	e.Sources["/build/src/a.c"] = evidence.Source{Name: "a.c", Lines: []string{"", "", "", "int x;", ""}}
 	same := cmp.Options{
-		cmpopts.IgnoreFields(
-			evidence.Trace{}, "Tape", "Kernel", "Broken", "Events",
-		), cmpopts.IgnoreFields(evidence.Left{}, "Ledger"),
+		cmpopts.IgnoreFields(evidence.Trace{}, "Tape", "Kernel", "Broken", "Events"),
+		cmpopts.IgnoreFields(evidence.Left{}, "Ledger"),
 	}
 	if diff := cmp.Diff(e, again, same); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -165,9 +160,8 @@ func TestEveryByte(t *testing.T) {
 		bad := bytes.Clone(file)
 		bad[i] ^= 0x40
 		_, _, err := Read(bytes.NewReader(bad))
-		if !errors.Is(err, ErrDamaged) && !errors.Is(
-			err, ErrNotRecording,
-		) && !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrTooLarge) {
+		is := func(want error) bool { return errors.Is(err, want) }
+		if !slices.ContainsFunc([]error{ErrDamaged, ErrNotRecording, ErrTruncated, ErrTooLarge}, is) {
 			t.Fatalf("byte %d flipped: %v", i, err)
 		}
 		_, _, err = Read(bytes.NewReader(file[:i]))

@@ -74,9 +74,8 @@ func TestFailed(t *testing.T) {
 	j.Phase("kernel")("", false)
 	away := &lab.CallError{What: "attach the tracer", Err: wire.ErrClosed, Ended: &lab.WentAway{At: []uint64{7}}}
 	e := Failed(&lab.StartError{Machine: result.Machine{Kernel: "6.1"}, Console: []byte("last words"), Err: away}, nil, j)
-	if e.Console != "last words" || e.Machine.Kernel != "6.1" || !slices.Equal(
-		e.EndedAt, []uint64{7},
-	) || len(e.Phases) != 1 {
+	if e.Console != "last words" || e.Machine.Kernel != "6.1" || len(e.Phases) != 1 ||
+		!slices.Equal(e.EndedAt, []uint64{7}) {
 		t.Errorf("%+v", e)
 	}
 	if f := e.Failed(evidence.Lost); f == nil || e.Finished {

@@ -332,7 +332,7 @@ type Image struct {
 
 // Images lists the images, the least recently used first.
 func (s Store) Images() ([]Image, error) {
-	entries, err := os.ReadDir(s.Dir) // by name: a run's key is as good as random
+	entries, err := os.ReadDir(s.Dir) // sorted by name, which is a hash
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

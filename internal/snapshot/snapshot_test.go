@@ -173,9 +173,8 @@ func TestRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Refuse(errors.New("no such capability"))
-	if _, err := s.Open("a", new(facts)); !errors.Is(err, ErrRefused) || !strings.Contains(
-		err.Error(), "no such capability",
-	) {
+	_, err = s.Open("a", new(facts))
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "no such capability") {
 		t.Errorf("after a failed save: %v", err)
 	}
 	for _, at := range []time.Time{time.Now().Add(-refusedFor - time.Minute), time.Now().Add(24 * time.Hour)} {

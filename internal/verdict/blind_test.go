@@ -44,11 +44,10 @@ func TestBlind(t *testing.T) {
 		}
 	}
 	// What the kernel never does is known; what it refuses to show is not.
-	dups := hook(
-		result.Hook{
-			Name: "request_duplicate", Note: "this kernel has no function f", Kinds: []string{event.RequestDuplicate.String()},
-		},
-	)
+	dups := hook(result.Hook{
+		Name: "request_duplicate", Note: "this kernel has no function f",
+		Kinds: []string{event.RequestDuplicate.String()},
+	})
 	refused := dups
 	refused.Note = "permission denied"
 	if got := blind([]evidence.Hook{dups})[event.RequestDuplicate]; got != "" {
@@ -57,9 +56,8 @@ func TestBlind(t *testing.T) {
 	if got := blind([]evidence.Hook{refused})[event.RequestDuplicate]; got == "" {
 		t.Error("duplicates that the kernel does not show count as known")
 	}
-	if diff := cmp.Diff(
-		[]string{"a", "b", "request_duplicate"}, evidence.Unproved([]evidence.Hook{absent, inTest, silent, dups, refused}),
-	); diff != "" {
+	unproved := evidence.Unproved([]evidence.Hook{absent, inTest, silent, dups, refused})
+	if diff := cmp.Diff([]string{"a", "b", "request_duplicate"}, unproved); diff != "" {
 		t.Errorf("unproved hooks (-want +got):\n%s", diff)
 	}
 }

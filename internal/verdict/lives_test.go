@@ -40,12 +40,9 @@ func TestFromTimeline(t *testing.T) {
 	tl := &timeline.Timeline{
 		Start: 1000,
 		Threads: []timeline.Thread{{
-			Task: k1, Func: event.Site{Symbol: "fn", Module: "m"}, Requester: timeline.Actor{
-				Task: worker, Site: event.Site{Symbol: "init", Offset: 0x1c, Module: "m"},
-			},
-			Requested: 1000, Exited: 900, Result: 7, Stops: []timeline.Stop{
-				{Asked: 1500, Returned: 1600, Result: 7}, {Asked: 1700},
-			},
+			Task: k1, Func: event.Site{Symbol: "fn", Module: "m"}, Requested: 1000, Exited: 900, Result: 7,
+			Requester: timeline.Actor{Task: worker, Site: event.Site{Symbol: "init", Offset: 0x1c, Module: "m"}},
+			Stops:     []timeline.Stop{{Asked: 1500, Returned: 1600, Result: 7}, {Asked: 1700}},
 		}, {Format: "%s", Requested: math.MaxUint64}},
 		Signals: []timeline.Signal{
 			{Signo: 10, To: worker, Group: true, Sent: 2000, Taken: 2400, Outcome: timeline.Delivered},

@@ -19,9 +19,8 @@ func TestLocateWithoutDebugInfo(t *testing.T) {
 	}
 	l := newLocator(e, symbols.New(nil, nil, nil))
 	c := &result.Crash{Frames: []result.Frame{
-		{
-			Function: "work", Offset: 4, Module: "crasher",
-		}, {Function: "kthread", Offset: 1}, {Function: "other", Module: "virtio"}, {Address: 0xffffffffc0000000},
+		{Function: "work", Offset: 4, Module: "crasher"}, {Function: "kthread", Offset: 1},
+		{Function: "other", Module: "virtio"}, {Address: 0xffffffffc0000000},
 	}}
 	before := append([]result.Frame(nil), c.Frames...)
 	l.locate(c)
