@@ -38,12 +38,12 @@ type Evidence struct {
 	Console   string // every byte of the guest's console, or the kernel's log of this machine
 	KernelLog []byte // of a guest: /dev/kmsg, as a console would print it
 
-	// Processors are samples of the CPUs of an unresponsive guest, and Code the pages of
+	// Samples are of the CPUs of an unresponsive guest, and Code the pages of
 	// modules' code that they executed, by address. EndedAt has the CPUs' instructions at
 	// the moment at which the guest reset itself.
-	Processors []Processor
-	Code       map[uint64][]byte
-	EndedAt    []uint64
+	Samples []Sample
+	Code    map[uint64][]byte
+	EndedAt []uint64
 
 	Left Left
 
@@ -63,8 +63,8 @@ type Trace struct {
 	Tape     *Tape             // the stream as it came; nil if no recording is wanted
 }
 
-// Processor is one sample of one of a guest's CPUs.
-type Processor struct {
+// Sample is a sample of one CPU of a guest.
+type Sample struct {
 	CPU    int      `json:"cpu"`
 	At     uint64   `json:"at"`               // its instruction
 	Called []uint64 `json:"called,omitempty"` // return addresses in modules, innermost first

@@ -103,7 +103,7 @@ func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 		}
 	}
 	done := h.journal.Phase("kernel")
-	k, err := boot.Kernels(h.CacheDir, h.Mirror, h.tellFetch).Get(ctx, name)
+	k, err := boot.Kernels(h.CacheDir, h.Mirror, h.reportFetch).Get(ctx, name)
 	if errors.Is(err, kernel.ErrUnknownName) {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 	return k, nil
 }
 
-func (h *Host) tellFetch(p kernel.Progress) {
+func (h *Host) reportFetch(p kernel.Progress) {
 	h.journal.Progress(
 		notify.Progress{Phase: "kernel", Detail: p.Text, Done: p.Done, Total: p.Total, Unit: string(p.Unit)},
 	)

@@ -29,7 +29,7 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 			Inputs:   inputs{Finished: e.Finished, Unloaded: e.Unloaded, Passed: e.Passed, Stuck: e.Stuck, Unmet: e.Unmet},
 			PassHint: e.PassHint, Tracer: tracer{Hooks: e.Trace.Hooks, Lost: e.Trace.Lost}, Studied: e.Studied,
 			Files: make(map[string]moduleFile), Sources: make(map[string]source),
-			EndedAt: e.EndedAt, Processors: e.Processors, Code: e.Code,
+			EndedAt: e.EndedAt, Samples: e.Samples, Code: e.Code,
 			Before: e.Left.Before, After: e.Left.After, Snapshots: e.Left.Compared, Remaining: e.Left.Modules,
 		},
 		tape: e.Trace.Tape, kallsyms: used.Kallsyms, modules: make(map[string][]byte),
@@ -92,7 +92,7 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 		Machine: in.Result.Machine, Phases: in.Result.Phases, Commands: in.Result.Commands, Modules: in.Result.Modules,
 		Studied: in.Studied, Unmet: in.Inputs.Unmet, Stuck: in.Inputs.Stuck,
 		Finished: in.Inputs.Finished, Unloaded: in.Inputs.Unloaded, Passed: in.Inputs.Passed, PassHint: in.PassHint,
-		Console: string(f.console), Processors: in.Processors, Code: in.Code, EndedAt: in.EndedAt,
+		Console: string(f.console), Samples: in.Samples, Code: in.Code, EndedAt: in.EndedAt,
 		Left:  evidence.Left{Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining},
 		Files: make(map[string]evidence.File), Sources: make(map[string]evidence.Source),
 	}

@@ -60,13 +60,13 @@ type run struct {
 	Inputs   inputs         `json:"inputs"`
 	PassHint string         `json:"pass_hint,omitempty"` // of a trace that passes
 
-	Tracer     tracer                `json:"tracer"`
-	Studied    []string              `json:"studied"`            // the modules under study
-	Files      map[string]moduleFile `json:"files"`              // by the module's name
-	Sources    map[string]source     `json:"sources"`            // by the name that the debug information gives
-	EndedAt    []uint64              `json:"ended_at,omitempty"` // where the CPUs were when the guest reset itself
-	Processors []evidence.Processor  `json:"deaf_processors,omitempty"`
-	Code       map[uint64][]byte     `json:"code,omitempty"`
+	Tracer  tracer                `json:"tracer"`
+	Studied []string              `json:"studied"`            // the modules under study
+	Files   map[string]moduleFile `json:"files"`              // by the module's name
+	Sources map[string]source     `json:"sources"`            // by the name that the debug information gives
+	EndedAt []uint64              `json:"ended_at,omitempty"` // where the CPUs were when the guest reset itself
+	Samples []evidence.Sample     `json:"deaf_processors,omitempty"`
+	Code    map[uint64][]byte     `json:"code,omitempty"`
 
 	// Before are the names that existed before the run, After those after it, or only the
 	// new ones of these; both are valid only if Snapshots is set. Taken means that the

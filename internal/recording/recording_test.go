@@ -55,8 +55,8 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 			},
 		},
 		Console: "\xff console", KernelLog: []byte("log"),
-		Processors: []evidence.Processor{{CPU: 1, At: 1 << 63, Called: []uint64{5}}},
-		Code:       map[uint64][]byte{1 << 63: {0xe8}}, EndedAt: []uint64{9},
+		Samples: []evidence.Sample{{CPU: 1, At: 1 << 63, Called: []uint64{5}}},
+		Code:    map[uint64][]byte{1 << 63: {0xe8}}, EndedAt: []uint64{9},
 		Left: evidence.Left{
 			Before: leaks.Objects{Files: []string{"/proc/a"}}, After: leaks.Objects{Files: []string{"/proc/b"}}, Compared: true,
 			Ledger:  leaks.Read(leaks.NewPlan(nil), []byte("taken")),

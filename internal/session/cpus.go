@@ -43,7 +43,7 @@ func (s *session) sampleCPUs() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sampleLimit)
 	defer cancel()
-	s.cpus, s.code = nil, make(map[uint64][]byte)
+	s.samples, s.code = nil, make(map[uint64][]byte)
 	for range maxSamples {
 		found, err := s.sampleOnce(ctx)
 		if err != nil {
@@ -82,7 +82,7 @@ func (s *session) sampleOnce(ctx context.Context) (found bool, _ error) {
 		return false, err
 	}
 	for cpu, p := range list {
-		seen := evidence.Processor{CPU: cpu, At: p.Instruction}
+		seen := evidence.Sample{CPU: cpu, At: p.Instruction}
 		if err := s.readCode(ctx, cpu, p.Instruction); err != nil {
 			return false, err
 		}
@@ -95,7 +95,7 @@ func (s *session) sampleOnce(ctx context.Context) (found bool, _ error) {
 				return false, err
 			}
 		}
-		s.cpus = append(s.cpus, seen)
+		s.samples = append(s.samples, seen)
 		found = found || slices.ContainsFunc(append(seen.Called, seen.At), s.ours)
 	}
 	return found, nil

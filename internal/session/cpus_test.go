@@ -50,9 +50,9 @@ func TestSample(t *testing.T) {
 	if found, err := r.sampleOnce(t.Context()); found || err != nil {
 		t.Fatal(found, err)
 	}
-	want := evidence.Processor{At: 0xffffffff81000100, Called: []uint64{code + 0x15, code + 0x32}}
-	if len(r.cpus) != 1 || r.cpus[0].At != want.At || !slices.Equal(r.cpus[0].Called, want.Called) {
-		t.Errorf("%#x, want %#x", r.cpus, want)
+	want := evidence.Sample{At: 0xffffffff81000100, Called: []uint64{code + 0x15, code + 0x32}}
+	if len(r.samples) != 1 || r.samples[0].At != want.At || !slices.Equal(r.samples[0].Called, want.Called) {
+		t.Errorf("%#x, want %#x", r.samples, want)
 	}
 	if len(r.code) != 1 || r.code[code] == nil {
 		t.Errorf("kept %d pages", len(r.code))
@@ -65,7 +65,7 @@ func TestSampleProgram(t *testing.T) {
 	if found, err := r.sampleOnce(t.Context()); found || err != nil {
 		t.Fatal(found, err)
 	}
-	if len(r.cpus) != 1 || r.cpus[0].Called != nil || len(r.code) != 0 {
-		t.Errorf("%+v, %d pages", r.cpus, len(r.code))
+	if len(r.samples) != 1 || r.samples[0].Called != nil || len(r.code) != 0 {
+		t.Errorf("%+v, %d pages", r.samples, len(r.code))
 	}
 }

@@ -41,9 +41,9 @@ type session struct {
 	passed   string
 	passHint string
 
-	cpus     []evidence.Processor // samples
-	code     map[uint64][]byte    // pages of modules' code that the CPUs executed, by address
-	after    leaks.Objects        // what was not there before
+	samples  []evidence.Sample // of the CPUs
+	code     map[uint64][]byte // pages of modules' code that the CPUs executed, by address
+	after    leaks.Objects     // what was not there before
 	compared bool
 	ledger   *leaks.Ledger
 	remains  []evidence.Loaded // modules at the end
@@ -83,7 +83,7 @@ func (s *session) evidence(err error) *evidence.Evidence {
 	e.Machine, e.Modules = s.Machine, s.modules
 	e.Failures, e.Unmet, e.Stuck = s.failures, s.unmet, s.stuck
 	e.Finished, e.Unloaded, e.Passed, e.PassHint = s.finished, s.unloaded, s.passed, s.passHint
-	e.Processors, e.Code, e.EndedAt = s.cpus, s.code, endedAt(err)
+	e.Samples, e.Code, e.EndedAt = s.samples, s.code, endedAt(err)
 	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.compared, Ledger: s.ledger, Modules: s.remains}
 	e.Trace, e.Console, e.KernelLog = s.Lab.Evidence()
 	return e

@@ -51,7 +51,7 @@ func (m *maker) stuck() []result.Stuck {
 // guest were. The names of the tasks there are not known.
 func (m *maker) spinning() []result.Stuck {
 	var stuck []result.Stuck
-	for _, p := range m.e.Processors {
+	for _, p := range m.e.Samples {
 		name := fmt.Sprintf("CPU %d", p.CPU)
 		known := func(s result.Stuck) bool { return s.Comm == name }
 		if site, stack := m.placeIn(p); site != "" && !slices.ContainsFunc(stuck, known) {
@@ -63,7 +63,7 @@ func (m *maker) spinning() []result.Stuck {
 
 // placeIn returns where in the modules a CPU is. If a module called the function that
 // the CPU is in, stack has both.
-func (m *maker) placeIn(p evidence.Processor) (site string, stack []string) {
+func (m *maker) placeIn(p evidence.Sample) (site string, stack []string) {
 	at, module := m.placeOf(p.At, atEnd)
 	if m.studied(module) {
 		return at, nil
