@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-// Package evidence holds what a run knows at its end: what the host noted, what the
-// tracer recorded, what the guest's kernel said, what was there before and after.
-// A verdict is made of it and of nothing else, so a recording is the same evidence,
-// read from a file. It is plain data in types of its own, none of which goes over
-// the wire to a guest.
+// Package evidence holds what a run knows at its end: what the host recorded, what the
+// tracer recorded, what the guest's kernel printed, what existed before and after. A
+// verdict depends on nothing else, so a recording is the same evidence, read from a
+// file. It is plain data in types of its own, none of which goes over the wire to a
+// guest.
 package evidence
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
-// Evidence is what a run knows at its end, however far it came.
+// Evidence is what a run knows at its end, no matter how far it got.
 type Evidence struct {
 	Program  string // the kmodlab that gathered it
 	KernelID string // the kernel's package, version and hash, as in the cache; "" without one
@@ -22,28 +22,28 @@ type Evidence struct {
 	Machine  result.Machine
 	Phases   []result.Phase
 	Commands []result.Command
-	Modules  []result.Module // as planned, with what the agent said of their loading
-	Studied  []string        // the modules that the run is about, without the kernel's own
+	Modules  []result.Module // as planned, and whether the agent loaded and unloaded them
+	Studied  []string        // the modules under study, without the kernel's own
 
-	Failures []Failure      // in the order in which they were met
-	Unmet    []string       // expectations that did not come true, a sentence each
+	Failures []Failure      // in the order in which they occurred
+	Unmet    []string       // expectations that were not met, a sentence each
 	Stuck    []result.Stuck // tasks that made no progress when a deadline passed
 	Finished bool           // the guest itself reported the end of the run
 	Unloaded bool           // the run tried to unload its modules
-	Passed   string         // the message of a pass; empty: what became of the modules
-	PassHint string         // its hint
+	Passed   string         // the message of a pass; empty: one about the modules
+	PassHint string         // the hint of a pass
 
 	Trace Trace
 
 	Console   string // every byte of the guest's console, or the kernel's log of this machine
 	KernelLog []byte // of a guest: /dev/kmsg, as a console would print it
 
-	// Processors are samples of a guest's CPUs that did not answer, and Code the
-	// pages of modules' code that they ran, by address. EndedAt has the CPUs'
-	// instructions at the moment when the guest reset itself.
-	Processors []Processor
-	Code       map[uint64][]byte
-	EndedAt    []uint64
+	// Samples are of the CPUs of an unresponsive guest, and Code the pages of
+	// modules' code that they executed, by address. EndedAt has the CPUs' instructions at
+	// the moment at which the guest reset itself.
+	Samples []Sample
+	Code    map[uint64][]byte
+	EndedAt []uint64
 
 	Left Left
 
@@ -53,28 +53,28 @@ type Evidence struct {
 
 // Trace is what the tracer in the guest recorded.
 type Trace struct {
-	AgentPID uint32            // of the agent, whose own tasks are background; 0: no agent ever answered
-	Hooks    []Hook            // what each hook saw; empty where the tracer did not start
+	AgentPID uint32            // of the agent, whose own tasks are background; 0 if no agent ever answered
+	Hooks    []Hook            // what each hook saw; empty if the tracer did not start
 	Lost     map[string]uint64 // records that could not be kept, by kind
 	MarkNS   uint64            // CLOCK_MONOTONIC: records before it are the self-test's
-	Events   []event.Event     // those that count, in the order of time
-	Broken   string            // why the stream of records ended early, "" when it did not
-	Kernel   *symbols.Kernel   // nil where nothing could be read
-	Tape     *Tape             // the stream as it came; nil where no recording is wanted
+	Events   []event.Event     // without the self-test's, in the order of time
+	Broken   string            // why the stream of records ended early; "" if it did not
+	Kernel   *symbols.Kernel   // nil if its symbols could not be read
+	Tape     *Tape             // the stream as it came; nil if no recording is wanted
 }
 
-// Processor is one sample of one of a guest's CPUs.
-type Processor struct {
+// Sample is a sample of one CPU of a guest.
+type Sample struct {
 	CPU    int      `json:"cpu"`
 	At     uint64   `json:"at"`               // its instruction
 	Called []uint64 `json:"called,omitempty"` // return addresses in modules, innermost first
 }
 
-// Left is what is known of the things that modules can leave behind.
+// Left is what is known about the things that modules can leave behind.
 type Left struct {
 	Before, After leaks.Objects // After may hold only what was not there Before
 	Compared      bool          // both were read
-	Ledger        *leaks.Ledger // nil where nothing is known
+	Ledger        *leaks.Ledger // nil if nothing was traced
 	Modules       []Loaded      // still loaded at the end
 }
 
@@ -96,12 +96,12 @@ type File struct {
 // Source is a source file of a module.
 type Source struct {
 	Name  string   // as in the sources' folder
-	Lines []string // those that a recording did not keep are empty
+	Lines []string // a line that a recording did not keep is empty
 }
 
-// Used is the part of the evidence that a result came from, for a recording, which
-// keeps no more of a person's sources than the result shows.
+// Used is the part of the evidence that a result depends on. A recording keeps no more
+// of a person's sources than the result shows.
 type Used struct {
-	Kallsyms []byte                    // the kernel's symbols that addresses were named by
+	Kallsyms []byte                    // the kernel's symbols that name addresses
 	Sources  map[string]map[int]string // lines by the source's name in the debug information
 }

@@ -9,16 +9,16 @@ type Kind string
 const (
 	Build     Kind = "build"     // the sources do not build
 	Preflight Kind = "preflight" // the module cannot fit this kernel; nothing was booted
-	Host      Kind = "host"      // this machine failed: no QEMU, QEMU killed, no space
+	Host      Kind = "host"      // this machine failed: no QEMU, QEMU killed, disk full
 	Lost      Kind = "lost"      // the guest went silent or spoke garbage
 	Timeout   Kind = "timeout"   // a deadline passed
 	Load      Kind = "load"      // finit_module refused
 	Unload    Kind = "unload"    // delete_module refused
 )
 
-// Failure is why a step of the run did not succeed. Message is one sentence, Hint
-// what the person can do next; where one is empty, the verdict has words for the
-// kind. It is an error, so that a step can return it as it is.
+// Failure is why a step of the run did not succeed. Message is one sentence, Hint what
+// the person can do next; if one is empty, the verdict has a default for the kind. It
+// is an error, so that a step can return it as it is.
 type Failure struct {
 	Kind    Kind
 	Message string
@@ -27,7 +27,7 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.Message }
 
-// Failed returns the first failure of a kind, nil when there is none.
+// Failed returns the first failure of a kind, or nil.
 func (e *Evidence) Failed(kind Kind) *Failure {
 	for i := range e.Failures {
 		if e.Failures[i].Kind == kind {

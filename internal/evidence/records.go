@@ -10,19 +10,19 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// maxEvents bounds what is kept for the story, and so the host's memory: each event
-// takes about 250 bytes, and a stack 100 more. The rest is counted as lost.
+// maxEvents bounds the events of a run, and with them the host's memory: an event takes
+// about 250 bytes, and its stack 100 more. The rest is counted as lost.
 const maxEvents = 1 << 20
 
 // Records is a decoded stream of the tracer.
 type Records struct {
 	Events []event.Event
 	Unkept map[string]uint64 // events beyond the bound, by kind
-	Broken string            // why the stream ended early, "" when it did not
+	Broken string            // why the stream ended early; "" if it did not
 }
 
-// ReadRecords decodes a stream to its end and passes each event to each, which may
-// be nil, as it comes.
+// ReadRecords decodes a stream to its end, and calls each, which may be nil, for each
+// event as it comes.
 func ReadRecords(r io.Reader, each func(event.Event)) Records {
 	records := Records{Unkept: make(map[string]uint64)}
 	err := event.ReadEach(bufio.NewReaderSize(r, 64<<10), func(e event.Event) {
@@ -37,15 +37,15 @@ func ReadRecords(r io.Reader, each func(event.Event)) Records {
 	})
 	switch {
 	case errors.Is(err, event.ErrTruncated):
-		records.Broken = "the guest's records end in the middle"
+		records.Broken = "the guest's trace records are cut off in the middle"
 	case err != nil:
 		records.Broken = err.Error()
 	}
 	return records
 }
 
-// SetRecords takes over a stream, and hooks and lost as the tracer counted them.
-// MarkNS has to be set before.
+// SetRecords takes over a decoded stream, and the lost records that the tracer counted.
+// MarkNS must be set before.
 func (t *Trace) SetRecords(r Records, lost map[string]uint64) {
 	t.Events, t.Broken = event.Since(r.Events, t.MarkNS), r.Broken
 	t.Lost = make(map[string]uint64)

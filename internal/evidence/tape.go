@@ -11,9 +11,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Tape keeps the tracer's stream while it comes, compressed: a flood has some
-// hundreds of megabytes. The zero value is empty. Different goroutines may write and
-// read it; once it is read, nothing more is taken in.
+// Tape keeps the tracer's stream as it comes, compressed: a flood has some hundreds of
+// megabytes. The zero value is empty. It is safe for concurrent use; once it was opened,
+// further writes are dropped.
 type Tape struct {
 	mu     sync.Mutex
 	enc    *zstd.Encoder
@@ -23,8 +23,8 @@ type Tape struct {
 	closed bool
 }
 
-// Write never fails, for the stream that it listens to must go on; what went
-// wrong comes with Open.
+// Write never fails, because the stream that it copies must continue; Open reports what
+// went wrong.
 func (t *Tape) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,7 +35,8 @@ func (t *Tape) Write(p []byte) (int, error) {
 		t.enc, t.err = zstd.NewWriter(&t.data, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	}
 	if t.err == nil && t.size+int64(len(p)) > maxTape {
-		t.err = fmt.Errorf("the run has more than %d MiB of records, too many to be kept: make it shorter", maxTape>>20)
+		t.err = fmt.Errorf("the run wrote more than %d MiB of records, more than a recording holds: make it shorter",
+			maxTape>>20)
 	}
 	if t.err == nil {
 		_, t.err = t.enc.Write(p)
@@ -47,7 +48,7 @@ func (t *Tape) Write(p []byte) (int, error) {
 // maxTape bounds the records of one run, in bytes; a recording holds no more.
 const maxTape = 512 << 20
 
-// Open returns the stream from its beginning, and its length. It has to be closed.
+// Open returns the stream from its beginning, and its length. The caller closes it.
 func (t *Tape) Open() (io.ReadCloser, int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,7 +9,7 @@ func TestTapeBound(t *testing.T) {
 	part := make([]byte, 8<<20)
 	for range maxTape/len(part) + 1 {
 		if n, err := tape.Write(part); n != len(part) || err != nil {
-			t.Fatal("the stream that is recorded must go on")
+			t.Fatal("the stream that is recorded must continue")
 		}
 	}
 	if _, _, err := tape.Open(); err == nil {

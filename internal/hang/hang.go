@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Package hang tells which tasks did not get on when a deadline passed, in which
-// state, at which function: from the stacks that the agent read while it still
-// answered, and from the backtraces of running processors on the console. It is
-// pure.
+// Package hang finds the tasks that made no progress when a deadline passed, with their
+// states and functions: from the stacks that the agent read while it still answered,
+// and from the backtraces of running CPUs on the console. It is pure.
 package hang
 
 import (
@@ -15,7 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// maxStuck bounds what a module with many threads can make us tell.
+// maxStuck bounds the tasks reported for a module with many threads.
 const maxStuck = 32
 
 // Task is a task of the guest with its stack.
@@ -30,8 +29,8 @@ type Task struct {
 	Stack []string
 }
 
-// Find names the tasks that have to do with the modules: whoever has a frame in one
-// of them, and whoever loads or unloads. step is the process that did not end.
+// Find returns the tasks that involve the modules: those with a frame in one of them,
+// and those that load or unload a module. step is the process that did not end.
 func Find(tasks []Task, console []byte, step int, modules []string) []result.Stuck {
 	running := backtraces(console)
 	var stuck []result.Stuck
@@ -50,8 +49,8 @@ func Find(tasks []Task, console []byte, step int, modules []string) []result.Stu
 		if i != 0 && len(stack) > 0 && s.State != result.Running {
 			s.Wait = stack[0]
 		}
-		// Of the step's own process only the thread that is in the kernel for it
-		// counts: the others wait for work.
+		// Of the step's own process only the thread that is in its system call counts: the
+		// others wait for work.
 		s.Step = t.TGID == step && (s.Site != "" || loads(t))
 		if (s.Site != "" || loads(t)) && len(stuck) < maxStuck {
 			stuck = append(stuck, s)
@@ -71,10 +70,11 @@ func inside(frame string, modules []string) bool {
 	return ok && slices.Contains(modules, strings.TrimSuffix(module, "]"))
 }
 
-// loads is a process inside of a system call about modules.
+// loads reports whether a process is in a system call that loads or unloads a module.
 func loads(t Task) bool {
 	return !t.Kernel && slices.ContainsFunc(t.Stack, func(frame string) bool {
-		return strings.Contains(frame, "finit_module") || strings.Contains(frame, "load_module") || strings.Contains(frame, "delete_module")
+		return strings.Contains(frame, "finit_module") || strings.Contains(frame, "load_module") ||
+			strings.Contains(frame, "delete_module")
 	})
 }
 
@@ -106,8 +106,8 @@ var (
 	end    = lazyregexp.New(`</TASK>|---\[ end|cut here`)
 )
 
-// backtraces are the stacks of running tasks that the console shows, the last of
-// each that a flood of other lines left anything of.
+// backtraces returns the stacks of running tasks on the console, by pid. Of each task it is
+// the last one that a flood of other lines did not destroy entirely.
 func backtraces(console []byte) map[int][]string {
 	stacks := make(map[int][]string)
 	pid, begun, inTrace := 0, false, false

@@ -11,7 +11,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// console is of modules/faults/spin_thread on Debian's 6.1, shortened.
+// console is that of modules/faults/spin_thread on Debian's 6.1, shortened.
 const console = `[   33.061575] sysrq: Show backtrace of all active CPUs
 [   33.066651] NMI backtrace for cpu 0
 [   33.067004] CPU: 0 PID: 1 Comm: init Tainted: G           OE      6.1.0-56-cloud-amd64 #1  Debian 6.1.192-2
@@ -37,7 +37,10 @@ func TestFindRunning(t *testing.T) {
 		{PID: 2, TGID: 2, Comm: "kthreadd", State: "S", Kernel: true, Stack: []string{"kthreadd+0x2a"}},
 		{PID: 114, TGID: 114, Comm: "spin_thread", State: "R", Kernel: true},
 		{PID: 113, TGID: 113, Comm: "modprobe", State: "S", Stack: []string{"do_epoll_wait+0x6a0"}},
-		{PID: 115, TGID: 113, Comm: "modprobe", State: "D", Stack: []string{"kthread_stop+0x66", "__do_sys_delete_module+0x1b9"}},
+		{
+			PID: 115, TGID: 113, Comm: "modprobe", State: "D",
+			Stack: []string{"kthread_stop+0x66", "__do_sys_delete_module+0x1b9"},
+		},
 	}
 	want := []result.Stuck{
 		{Comm: "spin_thread", PID: 114, State: result.Running, Site: "spin_fn+0x9 [spin_thread]",
@@ -54,19 +57,21 @@ func TestUnseen(t *testing.T) {
 	spins := Task{PID: 114, Comm: "spin_thread", State: "R", Kernel: true}
 	waits := Task{PID: 115, Comm: "modprobe", State: "D"}
 	if Unseen([]Task{spins, waits}, []byte(console)) {
-		t.Error("the console shows the one that runs")
+		t.Error("the console shows the running task")
 	}
 	spins.PID = 7
 	if !Unseen([]Task{waits, spins}, []byte(console)) {
-		t.Error("the console shows another one")
+		t.Error("the console shows only another task")
 	}
 }
 
-// TestFindTruncated: of a second backtrace a flood left the beginning only.
+// TestFindTruncated: a flood left only the beginning of a second backtrace.
 func TestFindTruncated(t *testing.T) {
 	spins := []Task{{PID: 114, Comm: "spin_thread", State: "R", Kernel: true}}
-	again := console + "[   34.0] NMI backtrace for cpu 1\n[   34.0] CPU: 1 PID: 114 Comm: spin_thread Tainted: G\n[   34.1] flood\n"
-	if got := Find(spins, []byte(again), 1, []string{"spin_thread"}); len(got) != 1 || got[0].Site != "spin_fn+0x9 [spin_thread]" {
+	again := console + "[   34.0] NMI backtrace for cpu 1\n" +
+		"[   34.0] CPU: 1 PID: 114 Comm: spin_thread Tainted: G\n[   34.1] flood\n"
+	got := Find(spins, []byte(again), 1, []string{"spin_thread"})
+	if len(got) != 1 || got[0].Site != "spin_fn+0x9 [spin_thread]" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -74,7 +79,13 @@ func TestFindTruncated(t *testing.T) {
 // TestFindWaiting is the deadlock of modules/faults/request_init.
 func TestFindWaiting(t *testing.T) {
 	tasks := []Task{
-		{PID: 110, TGID: 110, Comm: "modprobe", State: "D", Stack: []string{"call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "request_init+0x16 [request_init]", "__do_sys_finit_module+0xac"}},
+		{
+			PID: 110, TGID: 110, Comm: "modprobe", State: "D",
+			Stack: []string{
+				"call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "request_init+0x16 [request_init]",
+				"__do_sys_finit_module+0xac",
+			},
+		},
 		{PID: 111, Comm: "other", State: "S", Stack: []string{"wait_here+0x1 [virtio_net]"}},
 		{PID: 115, Comm: "modprobe", State: "S", Stack: []string{"load_module+0x8d4", "__do_sys_finit_module+0xac"}},
 		{PID: 116, Comm: "held", State: "D", Kernel: true, Stack: []string{"held_fn+0x4 [request_init]", "kthread+0xda"}},
@@ -94,13 +105,14 @@ func TestFindWaiting(t *testing.T) {
 	}
 }
 
-// TestBounds: a guest may tell of any number of tasks, and print anything.
+// TestBounds: a guest may list any number of tasks, and print anything.
 func TestBounds(t *testing.T) {
 	var tasks []Task
 	for i := range 10 * maxStuck {
 		tasks = append(tasks, Task{PID: i, State: "?", Stack: []string{"f+0x1 [m]"}})
 	}
-	noise := strings.Repeat("NMI backtrace for cpu 0\nCPU: 0 PID: 99999999999999999999 Comm: x\nRIP: 0010:\x00/0x1 [\n Call Trace:\n", 50)
+	noise := strings.Repeat("NMI backtrace for cpu 0\n"+
+		"CPU: 0 PID: 99999999999999999999 Comm: x\nRIP: 0010:\x00/0x1 [\n Call Trace:\n", 50)
 	if n := len(Find(tasks, []byte(noise), 0, []string{"m"})); n != maxStuck {
 		t.Errorf("%d tasks, want %d", n, maxStuck)
 	}

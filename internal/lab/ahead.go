@@ -18,24 +18,24 @@ import (
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
-// Ahead is a snapshot that is restored while the modules are still being built. A nil
-// Ahead is a run that boots.
+// Ahead is a snapshot that is being restored while the modules are still being built. It
+// is nil for a run that boots.
 type Ahead struct {
 	store  snapshot.Store
 	key    string
 	opts   boot.Options
 	facts  *facts
 	log    *Log        // of the machine that is restored
-	image  *boot.Image // nil where none is saved, or it is being restored
+	image  *boot.Image // nil if there is none, or it is being restored
 	cancel context.CancelFunc
-	done   chan struct{} // closed when guest or err is there; nil where none is restored
+	done   chan struct{} // closed once guest or err is set; nil if nothing is being restored
 	guest  *boot.Guest
 	err    error
 }
 
-// StartAhead looks for a snapshot and begins to restore it. It never fails: a run
-// without one boots. A filter is part of the attached programs and is hardly used
-// twice, so runs with one boot as well.
+// StartAhead looks for a snapshot and begins to restore it. It never fails: a run without
+// a snapshot boots. So does a run with a filter, which is part of the attached programs
+// and is hardly used twice.
 func StartAhead(ctx context.Context, h *prepare.Host, o Options, j *notify.Journal) *Ahead {
 	if h.Here || h.Cold || !reflect.ValueOf(o.Trace.Filter).IsZero() || !h.OnTCG() {
 		return nil
@@ -47,7 +47,7 @@ func StartAhead(ctx context.Context, h *prepare.Host, o Options, j *notify.Journ
 	}
 	var err error
 	if a.key, err = a.snapshotKey(h, o); err != nil {
-		return nil // the boot says why
+		return nil // the boot will report why
 	}
 	image, err := a.store.Find(a.key, a.facts)
 	switch {
@@ -61,7 +61,7 @@ func StartAhead(ctx context.Context, h *prepare.Host, o Options, j *notify.Journ
 	return a
 }
 
-// restore resumes in the background.
+// restore resumes the guest in the background.
 func (a *Ahead) restore(ctx context.Context, image *boot.Image) {
 	ctx, a.cancel = context.WithCancel(ctx)
 	a.done = make(chan struct{})
@@ -72,7 +72,7 @@ func (a *Ahead) restore(ctx context.Context, image *boot.Image) {
 	}()
 }
 
-// Close ends what was restored, where no lab has taken it.
+// Close ends the restored guest, unless a lab has taken it.
 func (a *Ahead) Close() {
 	if a == nil {
 		return
@@ -91,14 +91,14 @@ func (a *Ahead) Close() {
 	}
 }
 
-// snapshotKey is a hash of all that makes the machine what it is once it is saved.
+// snapshotKey returns a hash of everything that the machine of the snapshot depends on.
 func (a *Ahead) snapshotKey(h *prepare.Host, o Options) (string, error) {
 	sums := a.store.Sums()
 	machine, err := a.opts.Identity(sums.Of)
 	if err != nil {
 		return "", err
 	}
-	sums.Save() // else they are made once more
+	sums.Save() // if it fails, the next run computes them again
 	args, err := json.Marshal(o.Trace)
 	if err != nil {
 		return "", err

@@ -15,17 +15,17 @@ import (
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// armLimit bounds what is set up before the first load, before it is stretched for
-// TCG. The person's own limit is for the modules' commands and may be far shorter.
+// armLimit bounds the setup before the first load, before it is stretched for TCG. The
+// person's own limit is for the modules' commands and may be far shorter.
 const armLimit = 10 * time.Second
 
-// SeeksLeaks reports whether anything is looked for that modules leave behind. On a
-// real machine nothing is set up.
+// SeeksLeaks reports whether the run searches for what modules leave behind. On a real
+// machine nothing is set up.
 func (l *Lab) SeeksLeaks() bool { return !l.Here && !l.options.NoLeaks }
 
-// Arm notes what there is before the first load, and has the kernel note what modules
-// take and give back. A kernel that cannot do the latter costs the run these findings
-// and nothing else.
+// Arm lists what exists before the first load, and has the kernel trace what modules take
+// and give back. If the kernel cannot trace that, the run loses these findings and nothing
+// else.
 func (l *Lab) Arm(ctx context.Context) error {
 	if !l.SeeksLeaks() {
 		return nil
@@ -36,14 +36,14 @@ func (l *Lab) Arm(ctx context.Context) error {
 	plan := leaks.NewPlan(l.leakModules())
 	switch err := l.apply(ctx, plan); {
 	case isRefusal(err):
-		l.journal.Log(fmt.Sprintf("memory and references that a module keeps are not looked for: %v", err))
+		l.journal.Log(fmt.Sprintf("not searching for leaked memory and references: %v", err))
 	case err != nil:
 		return l.Failed("watch for leaks", err)
 	default:
 		l.Watched = plan
 	}
 	if l.facts == nil {
-		if err := l.lookBefore(ctx); err != nil {
+		if err := l.listBefore(ctx); err != nil {
 			return err
 		}
 	}
@@ -55,18 +55,18 @@ func (l *Lab) armDeadline(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, max(l.options.StepTimeout, armLimit)*l.Scale)
 }
 
-// lookBefore notes what there is before the first load. A machine that is restored was
-// looked at before it was saved.
-func (l *Lab) lookBefore(ctx context.Context) error {
+// listBefore lists what exists before the first load. For a restored machine this was
+// done before the snapshot.
+func (l *Lab) listBefore(ctx context.Context) error {
 	ctx, cancel := l.armDeadline(ctx)
 	defer cancel()
 	if err := l.Call(ctx, wire.OpSnapshot, nil, &l.Before); err != nil {
-		return l.Failed("look for what there is before the load", err)
+		return l.Failed("list what exists before the load", err)
 	}
 	return nil
 }
 
-// leakModules tells what is known of the modules before they are loaded. A file that
+// leakModules returns what is known of the modules before they are loaded. A file that
 // we cannot read would not load either, so it is skipped.
 func (l *Lab) leakModules() []leaks.Module {
 	var list []leaks.Module
@@ -87,20 +87,19 @@ func (l *Lab) leakModules() []leaks.Module {
 	return list
 }
 
-// The kernel's inlined functions that count who uses a task.
+// The kernel's inlined functions that count the users of a task.
 const getTask, putTask = "get_task_struct", "put_task_struct"
 
-// taskRefs finds where a module counts users of tasks in its own code. opaque says
-// that it may drop some where nobody sees it: without debug information nothing is
-// known, in its exit functions the kernel takes no probe (they are notrace), and some
-// others it must not be given one in.
+// taskRefs finds where a module's own code counts the users of tasks. opaque means that
+// it may drop some where no probe sees it: without debug information nothing is known,
+// its exit functions take no probe (they are notrace), and some others must not get one.
 func taskRefs(ko []byte, release string) (refs []leaks.TaskRef, opaque bool) {
 	info, err := srcline.Open(ko)
 	if err != nil {
 		return nil, true
 	}
 	if !bytes.Contains(ko, []byte(getTask+"\x00")) && !bytes.Contains(ko, []byte(putTask+"\x00")) {
-		return nil, false // reading the rest takes its time
+		return nil, false // the rest takes long to read
 	}
 	unprobed, err := leaks.Unprobed(ko, release)
 	if err != nil {
@@ -108,7 +107,9 @@ func taskRefs(ko []byte, release string) (refs []leaks.TaskRef, opaque bool) {
 	}
 	found, err := info.Atomics([]string{getTask, putTask}, "task_struct", "usage")
 	for _, a := range found {
-		ref := leaks.TaskRef{Symbol: a.Symbol, Offset: a.Offset, Register: a.Register, Shift: a.Shift, Put: a.Inlined == putTask}
+		ref := leaks.TaskRef{
+			Symbol: a.Symbol, Offset: a.Offset, Register: a.Register, Shift: a.Shift, Put: a.Inlined == putTask,
+		}
 		if strings.HasPrefix(a.Section, ".exit") || unprobed[a.Symbol] {
 			opaque = opaque || ref.Put
 			continue

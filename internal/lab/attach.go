@@ -22,15 +22,15 @@ import (
 // own limit is for the modules' commands and may be far shorter.
 const attachLimit = 30 * time.Second
 
-// Attach attaches the tracer and has its hooks prove themselves, unless that was done
-// before the machine was saved.
+// Attach attaches the tracer and runs the self-test of its hooks, unless that was done
+// before the snapshot.
 func (l *Lab) Attach(ctx context.Context) error {
 	if l.facts != nil {
 		return l.resume(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, attachLimit*l.Scale)
 	defer cancel()
-	if l.stream.live != nil { // before anything happens that has to be named
+	if l.stream.live != nil { // before anything happens that needs a name
 		if err := l.readSymbols(ctx); err != nil {
 			return l.Failed("read the kernel's symbols", err)
 		}
@@ -44,14 +44,14 @@ func (l *Lab) Attach(ctx context.Context) error {
 	if err := l.keepPrograms(ctx); err != nil {
 		return l.Failed("read the tracer's programs", err)
 	}
-	if err := l.prove(ctx); err != nil {
+	if err := l.selfTest(ctx); err != nil {
 		return l.Failed("test the tracer's hooks", err)
 	}
 	l.stream.live.Begin(l.kernel, l.Tracer.MarkNS)
 	return nil
 }
 
-// Detach takes in what the tracer recorded. It is the end of a run that got there.
+// Detach collects what the tracer recorded. A run that was not cut short ends with it.
 func (l *Lab) Detach(ctx context.Context) error {
 	if err := l.Call(ctx, wire.OpTraceStop, nil, &l.Tracer.State); err != nil {
 		return l.Failed("stop the tracer", err)
@@ -66,13 +66,13 @@ func (l *Lab) Detach(ctx context.Context) error {
 	return nil
 }
 
-// guestProbe is where the agent in a VM finds the probe module: outside of the module
-// tree, where depmod and modprobe would see it.
+// guestProbe is where the agent in a VM finds the probe module: outside the module tree,
+// where depmod and modprobe would see it.
 const guestProbe = "/lib/kmodlab/kmodlab_probe.ko"
 
-// prove has every hook fire before what is under study begins, and drops what was
-// recorded until then.
-func (l *Lab) prove(ctx context.Context) error {
+// selfTest has every hook fire before the run proper begins, and drops what was recorded
+// until then.
+func (l *Lab) selfTest(ctx context.Context) error {
 	done := l.journal.Phase("proof")
 	args := wire.ProveArgs{Module: l.Probe.Path}
 	if l.Probe.Path != "" && !l.Here {
@@ -83,12 +83,13 @@ func (l *Lab) prove(ctx context.Context) error {
 		return err
 	}
 	if result.Refused != "" {
-		l.Tracer.Unproved = "the kernel does not take the probe module: " + result.Refused
+		l.Tracer.Unproved = "the kernel refused the probe module: " + result.Refused
 	}
 	l.Tracer.MarkNS = result.MarkNS
 	done("", false)
 	if l.Tracer.Unproved != "" {
-		l.journal.Log(fmt.Sprintf("no self-test of the tracer's hooks (%s): a hook counts once it fires, and what rests on the others is unknown", l.Tracer.Unproved))
+		l.journal.Log(fmt.Sprintf("no self-test of the tracer's hooks (%s): a hook counts once it has fired, "+
+			"and what depends on the others is unknown", l.Tracer.Unproved))
 		return nil
 	}
 	var hooks []evidence.Hook
@@ -96,21 +97,21 @@ func (l *Lab) prove(ctx context.Context) error {
 		hooks = append(hooks, hookOf(h))
 	}
 	if names := evidence.Unproved(hooks); len(names) > 0 {
-		l.journal.Log(fmt.Sprintf("%d of %d hooks did not fire in the self-test, so what rests on them is unknown: %s; -v says more",
-			len(names), len(hooks), strings.Join(names, ", ")))
+		l.journal.Log(fmt.Sprintf("%d of %d hooks did not fire in the self-test, so what depends on them is unknown: %s; "+
+			"-v shows why", len(names), len(hooks), strings.Join(names, ", ")))
 	}
 	return nil
 }
 
-// The tracer's programs have the kernel's offsets put in before they are loaded. The
-// guest that did so for a kernel once gives them to the host, which gives them to every
-// later guest with that kernel. Here they are bytes; whether they are for that kernel
-// and from this version of kmodlab is the guest's to tell.
+// Before the tracer's programs are loaded they are relocated to the offsets of the
+// kernel's structs. The first guest with a kernel does that and gives the result to the
+// host, which gives it to every later guest with that kernel. Here the programs are just
+// bytes: the guest checks whether they are for its kernel and this version of kmodlab.
 
-// maxPrograms bounds them, in bytes; they have some 170 kB.
+// maxPrograms bounds the programs, in bytes; they take some 170 kB.
 const maxPrograms = 16 << 20
 
-// programsFile is where those for this kernel are kept, "" where they cannot be.
+// programsFile is where the programs for this kernel are kept; "" if they cannot be.
 func programsFile(h *prepare.Host) string {
 	if h.Here || h.Kernel == nil {
 		return ""
@@ -118,8 +119,8 @@ func programsFile(h *prepare.Host) string {
 	return filepath.Join(h.CacheDir, "programs", h.Kernel.ID)
 }
 
-// withPrograms adds to a guest's files the programs, where some are kept. They are not
-// part of what a snapshot is known by: with or without, it becomes the same.
+// withPrograms adds the programs to a guest's files, if there are any. They are not part
+// of a snapshot's key: with or without them, the machine becomes the same.
 func withPrograms(h *prepare.Host, files []boot.File) []boot.File {
 	data, err := os.ReadFile(programsFile(h))
 	if err != nil {
@@ -128,7 +129,7 @@ func withPrograms(h *prepare.Host, files []boot.File) []boot.File {
 	return append(files[:len(files):len(files)], boot.File{Name: wire.ProgramsFile, Mode: 0o600, Data: data})
 }
 
-// keepPrograms keeps those that the guest had to make.
+// keepPrograms keeps the programs if the guest had to make them.
 func (l *Lab) keepPrograms(ctx context.Context) error {
 	path := programsFile(l.Host)
 	if path == "" || !l.Tracer.State.Made {
@@ -142,8 +143,8 @@ func (l *Lab) keepPrograms(ctx context.Context) error {
 	return nil
 }
 
-// keepFile spares the next run to read something from the guest. In a cache that
-// cannot be written, another user's or one on a full disk, that one reads it again.
+// keepFile spares the next run reading something from the guest. If the cache cannot be
+// written (another user's, or a full disk), the next run reads it again.
 func keepFile(path string, data []byte) {
 	dir := filepath.Dir(path)
 	if os.MkdirAll(dir, 0o755) == nil {

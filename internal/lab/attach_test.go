@@ -16,12 +16,14 @@ import (
 	"github.com/kmodlab/kmodlab/tracer"
 )
 
-// TestNoBTF: what the tracer says of a kernel without BTF reaches the host whole.
+// TestNoBTF: the tracer's whole message about a kernel without BTF reaches the host.
 func TestNoBTF(t *testing.T) {
 	control, agent := net.Pipe()
 	events, agentEvents := net.Pipe()
 	server := wire.NewServer(agent, map[string]wire.Handler{
-		wire.OpTraceStart: func(*wire.Message, func([]byte) error) (any, []byte, error) { return nil, nil, tracer.ErrNoBTF },
+		wire.OpTraceStart: func(*wire.Message, func([]byte) error) (any, []byte, error) {
+			return nil, nil, tracer.ErrNoBTF
+		},
 	})
 	go server.Serve()
 	j := notify.New(notify.Watcher{})
@@ -39,7 +41,8 @@ func TestNoBTF(t *testing.T) {
 	if !errors.As(err, &call) || !errors.As(call.Err, &refused) || call.What != "attach the tracer" {
 		t.Fatalf("%v, want a refused call", err)
 	}
-	if !strings.Contains(refused.Text, "the kernel has no BTF") || !strings.Contains(refused.Text, "use a kernel with CONFIG_DEBUG_INFO_BTF") {
+	if !strings.Contains(refused.Text, "the kernel has no BTF") ||
+		!strings.Contains(refused.Text, "use a kernel with CONFIG_DEBUG_INFO_BTF") {
 		t.Errorf("%q, want that there is no BTF, and what to do", refused.Text)
 	}
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// openHere installs the modules into this machine's tree, as modules_install does, and
-// starts the agent.
+// openHere installs the modules into this machine's module tree, as modules_install does,
+// and starts the agent.
 func (l *Lab) openHere(ctx context.Context) (*Lab, error) {
 	phase := "install"
 	if len(l.Fresh) == 0 {
@@ -41,7 +41,7 @@ func (l *Lab) openHere(ctx context.Context) (*Lab, error) {
 	return l, nil
 }
 
-// helloLimit bounds how long the agent may take to its first message.
+// helloLimit bounds the time until the agent's first message.
 const helloLimit = 30 * time.Second
 
 // startAgent starts the agent as a child on this machine, over two socket pairs.
@@ -57,7 +57,7 @@ func (l *Lab) startAgent(ctx context.Context) error {
 	cmd := exec.Command(l.Agent, "agent")
 	cmd.ExtraFiles = []*os.File{controlChild, eventsChild}
 	cmd.Stderr = os.Stderr
-	// Not in our process group: Ctrl-C is ours to answer, by unloading first.
+	// Not in our process group: Ctrl-C is for us alone, so that we can unload first.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = cmd.Start()
 	controlChild.Close()
@@ -90,7 +90,7 @@ func (l *Lab) awaitAgent(ctx context.Context, hello <-chan wire.Hello) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-l.Client.Done():
-		return errors.New("the agent ended at once")
+		return errors.New("the agent exited at once")
 	case <-time.After(helloLimit):
 		return boot.ErrSilent
 	}
@@ -105,8 +105,8 @@ func thisMachine(h wire.Hello) result.Machine {
 	}
 }
 
-// stopAgent waits for the agent, which ends once its host is gone, and gives up on one
-// that not even SIGKILL ends: it hangs in the kernel, and so need not we.
+// stopAgent waits for the agent, which exits once its host is gone. It gives up on an
+// agent that not even SIGKILL ends, because it hangs in the kernel.
 func stopAgent(cmd *exec.Cmd) {
 	done := make(chan struct{})
 	go func() {
@@ -128,16 +128,15 @@ func socketPair() (ours, theirs *os.File, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a socket pair: %w", err)
 	}
-	// Ours in the poller, so that closing it ends a read that waits.
+	// Ours goes into the poller, so that closing it ends a blocked read.
 	if err := unix.SetNonblock(fds[0], true); err != nil {
 		return nil, nil, fmt.Errorf("make a socket pair: %w", err)
 	}
 	return os.NewFile(uintptr(fds[0]), "host"), os.NewFile(uintptr(fds[1]), "agent"), nil
 }
 
-// install copies what was built to extra/ and runs the machine's own depmod, for the
-// kernel's helper is the machine's own modprobe. A module that was there before is not
-// replaced.
+// install copies what was built to extra/ and runs the machine's own depmod, because the
+// kernel's helper is the machine's own modprobe. It never replaces an existing module.
 func (l *Lab) install(ctx context.Context) error {
 	if len(l.Fresh) == 0 {
 		return nil
@@ -150,7 +149,7 @@ func (l *Lab) install(ctx context.Context) error {
 		target := filepath.Join(l.Kernel.ModuleDir(), rel)
 		if err := copyNew(m.Path, target); err != nil {
 			if errors.Is(err, fs.ErrExist) {
-				return fmt.Errorf("install %s: it is there already: remove it first, or run in a VM without --here", target)
+				return fmt.Errorf("install %s: the file exists: remove it first, or run in a VM, without --here", target)
 			}
 			return fmt.Errorf("install module: %w", err)
 		}
@@ -170,14 +169,14 @@ func runDepmod(ctx context.Context, release string) error {
 // uninstallLimit bounds the machine's own depmod.
 const uninstallLimit = 30 * time.Second
 
-// uninstall takes the modules away again and mends the index.
+// uninstall removes the modules again and updates the index.
 func (l *Lab) uninstall() {
 	if len(l.installed) == 0 {
 		return
 	}
 	for _, file := range l.installed {
 		if err := os.Remove(file); err != nil {
-			l.journal.Log(fmt.Sprintf("cannot remove %s: %v", file, err))
+			l.journal.Log(fmt.Sprintf("remove %s: %v", file, err))
 		}
 	}
 	l.installed = nil

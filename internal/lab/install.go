@@ -16,11 +16,11 @@ import (
 	"github.com/kmodlab/kmodlab/kmod/depmod"
 )
 
-// treeFiles are the lists beside a kernel's modules that depmod and modprobe read
-// besides the modules themselves.
+// treeFiles are the files of a module tree that depmod and modprobe read besides the
+// modules themselves.
 var treeFiles = []string{"modules.builtin", "modules.builtin.modinfo"}
 
-// baseFiles are what every run's guest has: the lists of the module tree, and the
+// baseFiles returns the files that every guest has: the lists of the module tree, and the
 // probe module.
 func baseFiles(h *prepare.Host) []boot.File {
 	dir := path.Join("/lib/modules", h.Kernel.Release)
@@ -37,9 +37,9 @@ func baseFiles(h *prepare.Host) []boot.File {
 	return files
 }
 
-// moduleFiles are the modules of the plan at their places in the guest's module tree,
-// what was built or given in extra/, the kernel's own where it has them, and the
-// tree's index.
+// moduleFiles returns the modules of the plan at their places in the guest's module tree,
+// and the tree's index. What was built or given is in extra/, the kernel's own modules
+// are where the kernel has them.
 func (l *Lab) moduleFiles() ([]boot.File, error) {
 	dir := path.Join("/lib/modules", l.Kernel.Release)
 	var files []boot.File
@@ -54,8 +54,8 @@ func (l *Lab) moduleFiles() ([]boot.File, error) {
 	return append(files, index...), err
 }
 
-// guestIndex is what depmod would write in the guest, made here in a hundredth of the
-// time that it takes there without KVM.
+// guestIndex returns what depmod would write in the guest. On the host this takes a
+// hundredth of the time that it takes there without KVM.
 func guestIndex(release string, files []boot.File) ([]boot.File, error) {
 	root, err := os.MkdirTemp("", "kmodlab-index-")
 	if err != nil {
@@ -86,7 +86,7 @@ func guestIndex(release string, files []boot.File) ([]boot.File, error) {
 	return index, nil
 }
 
-// linkBelow puts a link to a file at the place that the file has in the guest.
+// linkBelow makes a link to a file, below root at the file's place in the guest.
 func linkBelow(root string, f boot.File) error {
 	name := filepath.Join(root, f.Name)
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -99,7 +99,7 @@ func linkBelow(root string, f boot.File) error {
 	return os.Symlink(host, name)
 }
 
-// sendModules puts the run's modules into the tree of a guest that runs already.
+// sendModules writes the run's modules into the module tree of a running guest.
 func (l *Lab) sendModules(ctx context.Context) error {
 	done := l.journal.Phase("install")
 	files, err := l.moduleFiles()

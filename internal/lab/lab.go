@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // Package lab makes a machine ready for a run: it boots a guest, restores one from a
-// snapshot, or starts the agent on this machine; it attaches the tracer, has the
-// tracer's hooks prove themselves, and arms the search for what modules leave behind.
+// snapshot, or starts the agent on this machine; it attaches the tracer, runs the
+// self-test of its hooks, and arms the search for what modules leave behind.
 package lab
 
 import (
@@ -23,17 +23,17 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
-// Options say what kind of machine it is to be. What Prepared says of it holds too.
+// Options describe the machine, together with what Prepared says.
 type Options struct {
 	CPUs, MemoryMiB int           // of a VM; 0: its defaults
 	StepTimeout     time.Duration // bounds each exchange, before it is stretched for TCG
 	Trace           wire.TraceArgs
-	Record          bool // the tracer's stream is kept
-	NoLeaks         bool // nothing is looked for that stays behind
+	Record          bool // keep the tracer's stream
+	NoLeaks         bool // do not search for what stays behind
 }
 
-// Lab is a machine whose agent answers. Its methods are for one goroutine; Log, and
-// the calls of Client, are for any.
+// Lab is a machine whose agent answers. Its methods are for one goroutine; Log and the
+// calls of Client are safe for concurrent use.
 type Lab struct {
 	*wire.Client
 	*prepare.Prepared
@@ -41,26 +41,26 @@ type Lab struct {
 	AgentPID int
 	Scale    time.Duration // factor for deadlines
 	Log      *Log          // what the kernel says
-	CPUs     CPUs          // nil where nobody can look into the machine
+	CPUs     CPUs          // nil if the machine's CPUs cannot be sampled
 
 	Tracer  Tracer
-	Before  leaks.Objects // what there was before the first load
-	Watched *leaks.Plan   // what is traced of what modules take; nil where nothing is
+	Before  leaks.Objects // what existed before the first load
+	Watched *leaks.Plan   // what the kernel traces of what modules take; nil for nothing
 
 	options Options
 	journal *notify.Journal
 	stream  *stream
 	kernel  *symbols.Kernel
-	facts   *facts // of the snapshot that it was restored from; nil where it booted
+	facts   *facts // of the snapshot that the machine was restored from; nil if it booted
 
-	ended func() error // why the machine is gone; nil while it is not
-	// finish lets the machine end by itself; stop ends it whatever happens.
+	ended func() error // why the machine ended; nil while it runs
+	// finish lets the machine power off; stop ends it in any case.
 	finish    func(context.Context) error
 	stop      func()
-	installed []string // files that were put into this machine's module tree
+	installed []string // files that were added to this machine's module tree
 }
 
-// CPUs is what a machine's emulator knows of it.
+// CPUs samples the CPUs of a machine through its emulator.
 type CPUs interface {
 	Processors(context.Context) ([]vm.Processor, error)
 	Memory(ctx context.Context, cpu int, addr uint64, size int) ([]byte, error)
@@ -69,11 +69,11 @@ type CPUs interface {
 // Tracer is what is known of the tracer in the guest.
 type Tracer struct {
 	State    wire.TraceResult
-	MarkNS   uint64 // what was recorded before it is the self-test's
-	Unproved string // why the hooks were not made to prove themselves
+	MarkNS   uint64 // records before it are the self-test's
+	Unproved string // why there was no self-test of the hooks
 }
 
-// StartError is a machine that did not become ready, with what it said until then.
+// StartError is a machine that did not become ready, with its console until then.
 type StartError struct {
 	Machine result.Machine
 	Console []byte
@@ -87,7 +87,7 @@ func (e *StartError) Unwrap() error { return e.Err }
 type CallError struct {
 	What  string // what was asked for
 	Err   error
-	Ended error // why the machine is gone; nil while it is not
+	Ended error // why the machine ended; nil while it runs
 }
 
 func (e *CallError) Error() string { return fmt.Sprintf("%s: %v", e.What, e.Err) }
@@ -98,7 +98,8 @@ func (e *CallError) Unwrap() error { return e.Err }
 func Open(ctx context.Context, p *prepare.Prepared, a *Ahead, o Options, j *notify.Journal) (*Lab, error) {
 	l := &Lab{Prepared: p, options: o, journal: j, Tracer: Tracer{Unproved: p.Probe.Unproved}}
 	l.Log = newLog(p.Here, j)
-	l.stream = newStream(o.Record, live.New(j.Event(), func(name string) *symbols.Module { return symbols.OfModule(p.Read.Get(name).Data) }))
+	ofModule := func(name string) *symbols.Module { return symbols.OfModule(p.Read.Get(name).Data) }
+	l.stream = newStream(o.Record, live.New(j.Event(), ofModule))
 	if p.Here {
 		return l.openHere(ctx)
 	}
@@ -112,7 +113,7 @@ func Open(ctx context.Context, p *prepare.Prepared, a *Ahead, o Options, j *noti
 	return l.boot(ctx)
 }
 
-// boot starts a machine that nobody made before.
+// boot starts a machine without a snapshot.
 func (l *Lab) boot(ctx context.Context) (*Lab, error) {
 	done := l.journal.Phase("boot")
 	files, err := l.moduleFiles()
@@ -129,7 +130,7 @@ func (l *Lab) boot(ctx context.Context) (*Lab, error) {
 	return l, nil
 }
 
-// startError is a boot that failed.
+// startError wraps the error of a boot.
 func startError(err error) error {
 	var failed *boot.Error
 	if errors.As(err, &failed) {
@@ -147,7 +148,7 @@ func (l *Lab) bootOptions(files []boot.File) boot.Options {
 	}
 }
 
-// defaultMemory is what a VM has where nothing else is asked for, in MiB.
+// defaultMemory is the memory of a VM unless the options say otherwise, in MiB.
 const defaultMemory = 512
 
 func (o Options) memory() int {
@@ -157,7 +158,7 @@ func (o Options) memory() int {
 	return o.MemoryMiB
 }
 
-// inVM takes over a guest that answers.
+// inVM makes a guest that answers the machine of the lab.
 func (l *Lab) inVM(g *boot.Guest) {
 	accel, why := g.Machine.Accel()
 	l.Client, l.CPUs, l.AgentPID = g.Client, g.Machine, g.Hello.PID
@@ -173,7 +174,7 @@ func (l *Lab) inVM(g *boot.Guest) {
 		select {
 		case <-g.Machine.Done():
 			return machineEnd(g.Machine)
-		case <-time.After(2 * time.Second): // QEMU closes its ports before it ends
+		case <-time.After(2 * time.Second): // QEMU closes its ports before it exits
 			return nil
 		}
 	}
@@ -181,10 +182,10 @@ func (l *Lab) inVM(g *boot.Guest) {
 	l.stop = func() { g.Close() }
 }
 
-// WentAway is a guest that ended without being asked and without a panic.
+// WentAway is a guest that ended unasked, and without a panic.
 type WentAway struct {
-	Off bool     // it switched itself off; else it was reset
-	At  []uint64 // where its CPUs were, in their order, if that is known
+	Off bool     // it powered off; else it was reset
+	At  []uint64 // the instructions of its CPUs, in their order, if known
 }
 
 func (e *WentAway) Error() string {
@@ -194,7 +195,7 @@ func (e *WentAway) Error() string {
 	return "the guest restarted by itself"
 }
 
-// QEMUError is QEMU's own end: killed from outside, or crashed.
+// QEMUError is the end of QEMU itself: it was killed from outside, or crashed.
 type QEMUError struct{ Err error }
 
 func (e *QEMUError) Error() string { return e.Err.Error() }
@@ -213,8 +214,8 @@ func machineEnd(m *vm.Machine) error {
 	return &WentAway{Off: exit.Shutdown == "guest-shutdown", At: exit.Instructions}
 }
 
-// Failed says why the machine did not do what it was asked. Where the conversation
-// ended, it waits for the machine's own end, which says more.
+// Failed returns why the machine did not do what it was asked to. If the connection
+// ended, it waits for the end of the machine, which says more.
 func (l *Lab) Failed(what string, err error) error {
 	var refused *wire.CallError
 	e := &CallError{What: what, Err: err}
@@ -226,8 +227,8 @@ func (l *Lab) Failed(what string, err error) error {
 	return e
 }
 
-// crashAnswer bounds each exchange with a guest whose kernel has crashed, before it
-// is stretched for TCG: one that answers takes a fraction of it.
+// crashAnswer bounds each exchange with a guest whose kernel has crashed, before it is
+// stretched for TCG: a guest that still answers takes a fraction of it.
 const crashAnswer = 1500 * time.Millisecond
 
 // Deadline bounds one exchange with the guest.
@@ -239,8 +240,8 @@ func (l *Lab) Deadline(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, limit*l.Scale)
 }
 
-// PowerOff lets the machine end by itself. One that was restored is a copy that is not
-// needed any more, and one that has crashed would not end: they are stopped.
+// PowerOff lets the machine power off. A restored machine is a copy that is no longer
+// needed, and a crashed one would not power off: Close stops these.
 func (l *Lab) PowerOff(ctx context.Context) {
 	if l.Log.HasCrashed() || l.facts != nil {
 		return
@@ -248,13 +249,13 @@ func (l *Lab) PowerOff(ctx context.Context) {
 	ctx, cancel := l.Deadline(ctx)
 	defer cancel()
 	if err := l.finish(ctx); err != nil {
-		// The work is done and reported; a guest that will not go is stopped.
-		l.journal.Log(fmt.Sprintf("the guest did not power off by itself: %v", err))
+		// The work is done and reported; Close stops a guest that does not power off.
+		l.journal.Log(fmt.Sprintf("the guest did not power off: %v", err))
 	}
 }
 
-// Close ends the machine, whatever it does, and takes away what was installed on this
-// one. It can be called again.
+// Close ends the machine in any case, and removes what was installed on this machine. It
+// can be called again.
 func (l *Lab) Close() {
 	l.stream.abandon(l.stop)
 	l.stop()
@@ -262,11 +263,10 @@ func (l *Lab) Close() {
 	l.uninstall()
 }
 
-// Evidence closes the machine and returns what it leaves: what the tracer recorded, and
-// what the kernel said.
+// Evidence closes the machine and returns what the tracer recorded and the kernel logged.
 func (l *Lab) Evidence() (trace evidence.Trace, console string, kernelLog []byte) {
 	l.Close()
-	l.cachedSymbols() // a run that did not get to its end did not ask for them
+	l.cachedSymbols() // a run that was cut short has not read them
 	trace = evidence.Trace{AgentPID: uint32(l.AgentPID), MarkNS: l.Tracer.MarkNS, Kernel: l.kernel, Tape: l.stream.tape}
 	for _, h := range l.Tracer.State.Hooks {
 		trace.Hooks = append(trace.Hooks, hookOf(h))

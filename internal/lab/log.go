@@ -13,17 +13,17 @@ import (
 	"github.com/kmodlab/kmodlab/internal/oops"
 )
 
-// Log is what a machine's kernel says: the bytes of its console as they come, and the
-// records of /dev/kmsg, which has more than a console shows. It can be used by several
-// goroutines.
+// Log is what a machine's kernel prints: the bytes of its console as they come, and the
+// records of /dev/kmsg, which has more than a console shows. It is safe for concurrent
+// use.
 type Log struct {
-	oops.Watch // reads the console, or on this machine the kernel's log
+	oops.Watch // reads the console, or this machine's kernel log
 
 	here    bool
 	journal *notify.Journal
 
 	mu      sync.Mutex
-	console func() []byte // what a VM has said so far; nil before it runs
+	console func() []byte // the console of a VM so far; nil before the VM runs
 	text    []byte        // of /dev/kmsg, up to maxKernelLog
 }
 
@@ -41,7 +41,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// from names the machine whose console it is.
+// from sets where the console of the machine is read.
 func (l *Log) from(console func() []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,7 +54,7 @@ func (l *Log) kmsg(record string) {
 	if !ok {
 		return
 	}
-	text, _, _ = strings.Cut(text, "\n") // then come the device's properties
+	text, _, _ = strings.Cut(text, "\n") // the device's properties follow
 	line := text + "\n"
 	if l.here {
 		l.Watch.Write([]byte(line))
@@ -69,8 +69,8 @@ func (l *Log) kmsg(record string) {
 	l.journal.Kmsg(text)
 }
 
-// Console is what the machine has said so far: on its console, or where it is this
-// machine itself, in the kernel's log.
+// Console returns what the kernel has printed so far: on the console of a VM, or in the
+// log of this machine.
 func (l *Log) Console() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,8 +83,8 @@ func (l *Log) Console() []byte {
 	return l.console()
 }
 
-// kernelLog is a guest's /dev/kmsg as a console would print it; on this machine it is
-// the console.
+// kernelLog returns a guest's /dev/kmsg as a console would print it. On this machine
+// Console has it.
 func (l *Log) kernelLog() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,11 +13,11 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// traceBase is what a snapshot has of every plan's settings.
+// traceBase says which part of a plan's settings a snapshot has.
 type traceBase struct{ Made, Hashed bool }
 
-// makeBase writes what all plans begin with, before the machine is saved. Where the
-// kernel refuses, each run finds out what is wrong, and says so.
+// makeBase writes the settings with which all plans begin, before the snapshot. If the
+// kernel refuses them, each run meets the refusal again and reports it.
 func (l *Lab) makeBase(ctx context.Context) (traceBase, error) {
 	ctx, cancel := l.armDeadline(ctx)
 	defer cancel()
@@ -29,7 +29,7 @@ func (l *Lab) makeBase(ctx context.Context) (traceBase, error) {
 	return traceBase{Made: err == nil, Hashed: plan.Hashed}, err
 }
 
-// apply writes the plan's settings. Probes are defined all at once; where the kernel
+// apply writes the plan's settings. Probes are defined all at once or, if the kernel
 // refuses one of them, one by one.
 func (l *Lab) apply(ctx context.Context, plan *leaks.Plan) error {
 	settings := plan.Settings
@@ -61,14 +61,14 @@ func (l *Lab) apply(ctx context.Context, plan *leaks.Plan) error {
 	return nil
 }
 
-// isRefusal tells what the guest's kernel refused from a guest that does not answer.
+// isRefusal distinguishes a refusal of the guest's kernel from a guest that does not answer.
 func isRefusal(err error) bool {
 	_, is := errors.AsType[*wire.CallError](err)
 	return is
 }
 
-// set writes settings until the kernel refuses one, and tells how many it took. One
-// that it may refuse is passed over, but for those that something follows from.
+// set writes settings until the kernel refuses one, and returns how many were written. A
+// setting that may be refused is skipped then, unless something depends on its refusal.
 func (l *Lab) set(ctx context.Context, list []leaks.Setting) (done int, err error) {
 	var args wire.SetArgs
 	for _, s := range list {
@@ -82,16 +82,17 @@ func (l *Lab) set(ctx context.Context, list []leaks.Setting) (done int, err erro
 	if result.Refused == "" {
 		return len(list), nil
 	}
-	if result.Done < 0 || result.Done >= len(list) { // it is the guest that says so
-		return 0, fmt.Errorf("write the guest's settings: it has done %d of %d", result.Done, len(list))
+	if result.Done < 0 || result.Done >= len(list) { // never trust the guest's numbers
+		return 0, fmt.Errorf("write the guest's settings: it claims to have written %d of %d", result.Done, len(list))
 	}
-	return result.Done, fmt.Errorf("write the guest's %s: %w", list[result.Done].Path, &wire.CallError{Op: wire.OpSet, Text: result.Refused})
+	refused := &wire.CallError{Op: wire.OpSet, Text: result.Refused}
+	return result.Done, fmt.Errorf("write the guest's %s: %w", list[result.Done].Path, refused)
 }
 
 func (l *Lab) defineEach(ctx context.Context, plan *leaks.Plan, s leaks.Setting) error {
 	for line := range strings.Lines(s.Value) {
 		one := s
-		one.Value = leaks.Undefine(line) // it may be one of those that were taken before
+		one.Value = leaks.Undefine(line) // it may have been defined with the others
 		if _, err := l.set(ctx, []leaks.Setting{one}); err != nil && !isRefusal(err) {
 			return err
 		}

@@ -19,10 +19,9 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// A run on TCG restores a machine that was saved after its boot, with the tracer
-// attached and its hooks proved, where there is one; where there is none, it makes
-// one. What is under study comes over the wire. Whatever is wrong with that machine or
-// with saving it, the run boots instead.
+// A run on TCG restores a snapshot that was taken after the boot, with the tracer attached
+// and its hooks tested; if there is none, it takes one. The modules come over the wire.
+// Whatever goes wrong with the snapshot or with taking it, the run boots instead.
 
 // facts are what the host knows of a snapshot.
 type facts struct {
@@ -35,11 +34,11 @@ type facts struct {
 	Notes    []string
 }
 
-// saveLimit bounds the saving of a machine, before it is stretched for TCG.
+// saveLimit bounds the saving of a snapshot, before it is stretched for TCG.
 const saveLimit = 10 * time.Second
 
-// restore takes the machine that is being restored, or makes one. Where it gives none
-// and no error, the run has to boot; an error is one that a boot would meet again.
+// restore takes over the machine that is being restored, or takes a snapshot first. If it
+// returns false without an error, the run must boot; an error would also fail a boot.
 func (l *Lab) restore(ctx context.Context, a *Ahead) (restored bool, err error) {
 	if a == nil {
 		return false, nil
@@ -59,19 +58,19 @@ func (l *Lab) restore(ctx context.Context, a *Ahead) (restored bool, err error) 
 		a.image = nil
 	}
 	done := l.journal.Phase("boot")
-	<-a.done // Resume has its deadline
+	<-a.done // Resume has a deadline
 	if a.err != nil {
 		if ctx.Err() == nil {
 			a.store.Remove(a.key)
-			l.journal.Log(fmt.Sprintf("a saved machine does not go on, booting: %v", a.err))
+			l.journal.Log(fmt.Sprintf("the snapshot does not resume, booting instead: %v", a.err))
 		}
 		return false, nil
 	}
 	l.Log, l.facts = a.log, a.facts
 	l.inVM(a.guest)
-	a.done = nil // it is the lab's now
-	m := &l.Machine
-	m.Warm, m.Kernel, m.CPUs, m.AccelReason = true, l.facts.Machine.Kernel, l.facts.Machine.CPUs, l.facts.Machine.AccelReason
+	a.done = nil // the guest is the lab's now
+	m, was := &l.Machine, &l.facts.Machine
+	m.Warm, m.Kernel, m.CPUs, m.AccelReason = true, was.Kernel, was.CPUs, was.AccelReason
 	done("", !made)
 	if err := l.sendModules(ctx); err != nil {
 		l.stop()
@@ -80,7 +79,7 @@ func (l *Lab) restore(ctx context.Context, a *Ahead) (restored bool, err error) 
 	return true, nil
 }
 
-// shareSnapshot makes a snapshot, or waits for another run of the pool to make it.
+// shareSnapshot takes a snapshot, or waits for another run of the pool to take it.
 func (l *Lab) shareSnapshot(ctx context.Context, a *Ahead) (image *boot.Image, made bool, err error) {
 	l.Shared().Saving.Lock()
 	defer l.Shared().Saving.Unlock()
@@ -88,21 +87,21 @@ func (l *Lab) shareSnapshot(ctx context.Context, a *Ahead) (image *boot.Image, m
 		return image, false, err
 	}
 	done := l.journal.Phase("save")
-	l.journal.Progress(notify.Progress{Phase: "save", Detail: "booting a machine to be saved, once for this kernel"})
-	image, err = a.store.Make(ctx, a.key, int64(l.options.memory())<<20, a.facts, func(d *snapshot.Draft) (*boot.Image, error) {
-		return l.makeSnapshot(ctx, d, a.opts, a.facts)
-	})
+	l.journal.Progress(notify.Progress{Phase: "save", Detail: "taking a snapshot, once for this kernel"})
+	take := func(d *snapshot.Draft) (*boot.Image, error) { return l.takeSnapshot(ctx, d, a.opts, a.facts) }
+	image, err = a.store.Make(ctx, a.key, int64(l.options.memory())<<20, a.facts, take)
 	if err == nil {
 		done("", false)
 	}
 	return image, true, err
 }
 
-// makeSnapshot boots a machine of its own, makes it ready up to where the first module
-// is loaded, and saves it.
-func (l *Lab) makeSnapshot(ctx context.Context, draft *snapshot.Draft, opts boot.Options, f *facts) (*boot.Image, error) {
+// takeSnapshot boots another machine, makes it ready for the first module, and saves it.
+func (l *Lab) takeSnapshot(
+	ctx context.Context, draft *snapshot.Draft, opts boot.Options, f *facts,
+) (*boot.Image, error) {
 	opts.RAM, opts.Files = draft.RAM, withPrograms(l.Host, opts.Files)
-	opts.Kmsg = nil // this run hears it once the machine is restored
+	opts.Kmsg = nil // this run gets the log from the restored machine
 	journal := l.journal.Aside(func(line string) { f.Notes = append(f.Notes, line) })
 	s := &Lab{
 		Prepared: &prepare.Prepared{Host: l.Host}, options: l.options, journal: journal,
@@ -113,13 +112,14 @@ func (l *Lab) makeSnapshot(ctx context.Context, draft *snapshot.Draft, opts boot
 	if errors.Is(err, boot.ErrSilent) || errors.Is(err, wire.ErrGarbled) {
 		return nil, fmt.Errorf("%w: %w", snapshot.ErrUnready, startError(err))
 	}
-	if err != nil { // it may be the file: QEMU dies of a disk that is full
+	if err != nil { // it may be the draft's file: QEMU dies if the disk is full
 		return nil, err
 	}
 	defer g.Close()
 	s.inVM(g)
 	if err := s.ready(ctx); err != nil {
-		return nil, fmt.Errorf("%w: %w", snapshot.ErrUnready, &StartError{Machine: s.Machine, Console: s.Log.Console(), Err: err})
+		unready := &StartError{Machine: s.Machine, Console: s.Log.Console(), Err: err}
+		return nil, fmt.Errorf("%w: %w", snapshot.ErrUnready, unready)
 	}
 	if f.Base, err = s.makeBase(ctx); err != nil {
 		return nil, err
@@ -137,15 +137,15 @@ func (l *Lab) makeSnapshot(ctx context.Context, draft *snapshot.Draft, opts boot
 	return image, err
 }
 
-// ready does what is the same for every run.
+// ready does the part of the preparation that is the same for every run.
 func (l *Lab) ready(ctx context.Context) error {
 	if err := l.Attach(ctx); err != nil {
 		return err
 	}
-	return l.lookBefore(ctx)
+	return l.listBefore(ctx)
 }
 
-// resume takes over what was attached and proved before the machine was saved.
+// resume takes over the tracer that was attached and tested before the snapshot.
 func (l *Lab) resume(ctx context.Context) error {
 	f := l.facts
 	for _, line := range f.Notes {

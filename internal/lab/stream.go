@@ -13,14 +13,14 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// stream reads the tracer's records. A port that nobody reads would stop the guest.
+// stream reads the tracer's records. If nobody read the port, the guest would block.
 type stream struct {
 	port io.Reader
 	live *live.Stream
-	tape *evidence.Tape // nil where no recording is wanted
+	tape *evidence.Tape // nil if no recording is wanted
 
-	ended   chan evidence.Records // one value, when the stream has ended; nil while none is read
-	records evidence.Records      // once it was taken
+	ended   chan evidence.Records // gets one value at the end of the stream; nil while nothing is read
+	records evidence.Records      // that value
 }
 
 func newStream(record bool, l *live.Stream) *stream {
@@ -33,7 +33,7 @@ func newStream(record bool, l *live.Stream) *stream {
 
 func (s *stream) from(port io.Reader) { s.port = port }
 
-// read starts to read, from then on.
+// read starts reading in the background.
 func (s *stream) read() {
 	ended := make(chan evidence.Records, 1)
 	port := s.port
@@ -45,7 +45,7 @@ func (s *stream) read() {
 	s.ended = ended
 }
 
-// wait takes the records once the last one has come.
+// wait waits for the last record, and takes them all.
 func (s *stream) wait(ctx context.Context) error {
 	select {
 	case s.records = <-s.ended:
@@ -56,11 +56,11 @@ func (s *stream) wait(ctx context.Context) error {
 	}
 }
 
-// abandonLimit is how long a stream may take to end once its machine has.
+// abandonLimit is how long a stream may take to end after its machine.
 const abandonLimit = 5 * time.Second
 
-// abandon takes what came of the records when the guest did not get to the end. stop
-// ends the machine, and so the stream.
+// abandon takes the records that have come if the run was cut short. stop ends the
+// machine, and with it the stream.
 func (s *stream) abandon(stop func()) {
 	if s.ended == nil {
 		return

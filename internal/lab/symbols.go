@@ -14,12 +14,12 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
-// maxKallsyms bounds the guest's /proc/kallsyms, in bytes; Debian's have 6 to 12 MB.
+// maxKallsyms bounds the guest's /proc/kallsyms, in bytes; Debian's kernels have 6 to 12 MB.
 const maxKallsyms = 64 << 20
 
-// readSymbols gets the names of the kernel's functions. Without KASLR they are the same
-// at every boot of one kernel, so they are read from a guest once. A real machine's
-// kernel has other addresses after each boot, so there is nothing to keep of it.
+// readSymbols reads the names and addresses of the kernel's functions. Without KASLR they
+// are the same at every boot of a kernel, so they are read from a guest once. A real
+// machine's kernel has other addresses after each boot, so its symbols are not kept.
 func (l *Lab) readSymbols(ctx context.Context) error {
 	l.cachedSymbols()
 	if l.kernel != nil {
@@ -40,7 +40,7 @@ func (l *Lab) readSymbols(ctx context.Context) error {
 	return err
 }
 
-// cachedSymbols takes the names that an earlier run with this kernel kept, if any.
+// cachedSymbols takes the symbols that an earlier run with this kernel kept, if any.
 func (l *Lab) cachedSymbols() {
 	path := l.symbolsFile()
 	if l.kernel != nil || path == "" {
@@ -54,8 +54,7 @@ func (l *Lab) cachedSymbols() {
 	}
 }
 
-// symbolsFile is where the names of this kernel's functions are kept, "" where they
-// cannot be.
+// symbolsFile is where the symbols of this kernel are kept; "" if they cannot be.
 func (l *Lab) symbolsFile() string {
 	if l.Here || l.Kernel == nil {
 		return ""

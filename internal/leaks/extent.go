@@ -10,16 +10,16 @@ import (
 	"strings"
 )
 
-// A kprobe has the kernel decode the whole function around it, to see whether it can
-// be optimized to a jump (can_optimize in arch/x86/kernel/kprobes/opt.c). A module's
-// last function ends, to kallsyms, with the last page of its code. Behind the code
-// there are zeros, instructions of two bytes each: where the code has an odd length,
-// the last of them is read past the page. From 6.4 on code has a mapping of its own,
-// behind which nothing is mapped: the kernel dies in insn_get_modrm, loading a module
-// that is fine. Before, data follows; on 7.2 and 7.3 the code is part of a large mapping.
-// That 6.13 and later are like that is not known, so they are taken to be like 6.12.
+// For a kprobe the kernel decodes the whole function around it, to see whether the
+// probe can be optimized to a jump (can_optimize in arch/x86/kernel/kprobes/opt.c). To
+// kallsyms, a module's last function extends to the end of the last page of its code.
+// The code is followed by zeros, which decode as instructions of two bytes: if the code
+// has an odd length, the last of them reaches past the page. From 6.4 on, code has a
+// mapping of its own, with nothing mapped after it: the kernel crashes in insn_get_modrm
+// while it loads a module that is fine. Before 6.4 data follows the code; on 7.2 and 7.3
+// the code is part of a large mapping. 6.13 to 6.19 were not tried, and are treated as 6.12.
 
-// decodesTooFar says whether a kernel of that release does.
+// decodesTooFar reports whether a kernel of that release does that.
 func decodesTooFar(release string) bool {
 	var major, minor int
 	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
@@ -28,8 +28,8 @@ func decodesTooFar(release string) bool {
 	return major == 6 && minor >= 4
 }
 
-// Unprobed are the functions of a module in which a kernel of that release must not be
-// given a kprobe, when it loads the module.
+// Unprobed returns the functions of a module in which no kprobe may be set while a
+// kernel of that release loads the module.
 func Unprobed(ko []byte, release string) (map[string]bool, error) {
 	names := make(map[string]bool)
 	if !decodesTooFar(release) {
@@ -64,8 +64,8 @@ func Unprobed(ko []byte, release string) (map[string]bool, error) {
 	return names, nil
 }
 
-// lastCode is the index of the last section of a module's code, and the size of all,
-// as the kernel lays them out: in the order of the file, those for init by themselves.
+// lastCode returns the index of the last code section of a module, and the size of all
+// of them, laid out as the kernel does: in the order of the file, with init's apart.
 func lastCode(f *elf.File, init bool) (index int, size uint64) {
 	const code = elf.SHF_ALLOC | elf.SHF_EXECINSTR
 	for i, s := range f.Sections {

@@ -31,9 +31,15 @@ func object(t *testing.T, list ...code) []byte {
 	symbols := []elf.Sym64{{}}
 	headers := []elf.Section64{{}}
 	for i, c := range list {
-		headers = append(headers, elf.Section64{Name: str(c.name), Type: uint32(elf.SHT_NOBITS), Flags: uint64(elf.SHF_ALLOC | elf.SHF_EXECINSTR), Size: c.size, Addralign: c.align})
+		headers = append(headers, elf.Section64{
+			Name: str(c.name), Type: uint32(elf.SHT_NOBITS), Flags: uint64(elf.SHF_ALLOC | elf.SHF_EXECINSTR),
+			Size: c.size, Addralign: c.align,
+		})
 		for _, name := range slices.Sorted(maps.Keys(c.functions)) {
-			symbols = append(symbols, elf.Sym64{Name: str(name), Info: elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC), Shndx: uint16(i + 1), Value: c.functions[name]})
+			symbols = append(symbols, elf.Sym64{
+				Name: str(name), Info: elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC), Shndx: uint16(i + 1),
+				Value: c.functions[name],
+			})
 		}
 	}
 	symtab, strtab := str(".symtab"), str(".strtab")
@@ -47,12 +53,18 @@ func object(t *testing.T, list ...code) []byte {
 	const head = 64
 	n := len(headers)
 	headers = append(headers,
-		elf.Section64{Name: symtab, Type: uint32(elf.SHT_SYMTAB), Off: head, Size: uint64(body.Len()), Link: uint32(n + 1), Info: 1, Entsize: elf.Sym64Size},
+		elf.Section64{
+			Name: symtab, Type: uint32(elf.SHT_SYMTAB), Off: head, Size: uint64(body.Len()), Link: uint32(n + 1), Info: 1,
+			Entsize: elf.Sym64Size,
+		},
 		elf.Section64{Name: strtab, Type: uint32(elf.SHT_STRTAB), Off: head + uint64(body.Len()), Size: uint64(len(strs))})
 	body.Write(strs)
 	at := head + body.Len()
 	put(headers)
-	h := elf.Header64{Type: uint16(elf.ET_REL), Machine: uint16(elf.EM_X86_64), Version: 1, Shoff: uint64(at), Ehsize: head, Shentsize: 64, Shnum: uint16(len(headers)), Shstrndx: uint16(n + 1)}
+	h := elf.Header64{
+		Type: uint16(elf.ET_REL), Machine: uint16(elf.EM_X86_64), Version: 1, Shoff: uint64(at), Ehsize: head, Shentsize: 64,
+		Shnum: uint16(len(headers)), Shstrndx: uint16(n + 1),
+	}
 	copy(h.Ident[:], "\x7fELF\x02\x01\x01")
 	var out bytes.Buffer
 	if err := binary.Write(&out, binary.LittleEndian, h); err != nil {
@@ -72,8 +84,10 @@ func TestUnprobed(t *testing.T) {
 		list    []code
 		want    []string
 	}{
-		"even":                     {"6.12.118+deb13-cloud-amd64", []code{text(0x44), start(0x250)}, nil},
-		"odd init":                 {"6.12.118+deb13-cloud-amd64", []code{text(0x44), start(0x253)}, []string{"init_module", "startup"}},
+		"even": {"6.12.118+deb13-cloud-amd64", []code{text(0x44), start(0x250)}, nil},
+		"odd init": {
+			"6.12.118+deb13-cloud-amd64", []code{text(0x44), start(0x253)}, []string{"init_module", "startup"},
+		},
 		"odd text":                 {"6.12.1", []code{text(0x45), start(0x250)}, []string{"thread"}},
 		"text before other code":   {"6.12.1", []code{text(0x45), exit(0x20), start(0x250)}, nil},
 		"odd behind text":          {"6.12.1", []code{text(0x40), exit(0x21), start(0x250)}, []string{"cleanup"}},

@@ -11,21 +11,36 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-const trace = `# tracer: nop
-#
-# entries-in-buffer/entries-written: 9/9   #P:2
-#
-        modprobe-108     [001] .....    12.345678: kmalloc: call_site=hog_init+0x1b/0x40 [hog] ptr=ffff888004ebe000 bytes_req=1000 bytes_alloc=1024 gfp_flags=GFP_KERNEL node=-1 accounted=false
-        modprobe-108     [001] .....    12.345679: kmalloc: call_site=hog_init+0x1b/0x40 [hog] ptr=ffff888004ebf000 bytes_req=24 bytes_alloc=32 gfp_flags=GFP_KERNEL node=-1 accounted=false
-        modprobe-108     [001] .....    12.345680: kmalloc: call_site=probe+0x1b/0x40 [virtio_net] ptr=ffff888004ec0000 bytes_req=8 bytes_alloc=8 gfp_flags=GFP_KERNEL node=-1 accounted=false
-        modprobe-108     [001] .....    12.345681: kmem_cache_alloc: call_site=hog_init+0x30/0x40 [hog] ptr=ffff888004ec1000 name=mine bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL node=-1 accounted=false
-        modprobe-108     [001] d..1.    12.345682: pid_take_1: (hog_init+0xf/0x40 [hog] <- find_get_pid) ptr=0xffff888004ec2000
-        modprobe-108     [001] d..1.    12.345683: pid_take_1: (hog_init+0x1f/0x40 [hog] <- find_get_pid) ptr=0xffff888004ec3000
-   kworker/0:1-9         [000] .....    12.345684: kfree: call_site=free_it+0x1/0x2 ptr=ffff888004ebf000
-        modprobe-109     [001] .....    13.000000: pid_give_2: (put_pid+0x0/0x60) ptr=0xffff888004ec2000 site=put_it+0x1/0x2
-        modprobe-109     [001] .....    13.000000: pid_give_2: (put_pid+0x0/0x60) ptr=0xffff888004ec3000 site=__do_sys_delete_module.isra.0+0x1/0x2
-        modprobe-109     [001] .....    13.000001: kmalloc: call_site=0xffffffffc0260010 ptr=ffff888004ec4000 bytes_req=16 bytes_alloc=16 gfp_flags=GFP_KERNEL node=-1 accounted=false
-`
+// The beginnings and the end of lines in the text of a trace.
+const (
+	by108 = "        modprobe-108     [001] .....    "
+	by109 = "        modprobe-109     [001] .....    "
+	flags = " gfp_flags=GFP_KERNEL node=-1 accounted=false\n"
+)
+
+const trace = "# tracer: nop\n#\n# entries-in-buffer/entries-written: 9/9   #P:2\n#\n" +
+	by108 + "12.345678: kmalloc: call_site=hog_init+0x1b/0x40 [hog] ptr=ffff888004ebe000 " +
+	"bytes_req=1000 bytes_alloc=1024" + flags +
+	by108 + "12.345679: kmalloc: call_site=hog_init+0x1b/0x40 [hog] ptr=ffff888004ebf000 " +
+	"bytes_req=24 bytes_alloc=32" + flags +
+	by108 + "12.345680: kmalloc: call_site=probe+0x1b/0x40 [virtio_net] ptr=ffff888004ec0000 " +
+	"bytes_req=8 bytes_alloc=8" + flags +
+	by108 + "12.345681: kmem_cache_alloc: call_site=hog_init+0x30/0x40 [hog] " +
+	"ptr=ffff888004ec1000 name=mine bytes_req=64 bytes_alloc=64" + flags +
+	"        modprobe-108     [001] d..1.    12.345682: pid_take_1: (hog_init+0xf/0x40 " +
+	"[hog] <- find_get_pid) ptr=0xffff888004ec2000\n" +
+	"        modprobe-108     [001] d..1.    12.345683: pid_take_1: (hog_init+0x1f/0x40 " +
+	"[hog] <- find_get_pid) ptr=0xffff888004ec3000\n" +
+	"   kworker/0:1-9         [000] .....    12.345684: kfree: call_site=free_it+0x1/0x2 " +
+	"ptr=ffff888004ebf000\n" +
+	by109 + "13.000000: pid_give_2: (put_pid+0x0/0x60) ptr=0xffff888004ec2000 site=put_it+0x1/0x2\n" +
+	by109 + "13.000000: pid_give_2: (put_pid+0x0/0x60) ptr=0xffff888004ec3000 " +
+	"site=__do_sys_delete_module.isra.0+0x1/0x2\n" +
+	by109 + "13.000001: kmalloc: call_site=0xffffffffc0260010 ptr=ffff888004ec4000 " +
+	"bytes_req=16 bytes_alloc=16" + flags
+
+// noName names no address.
+func noName(uint64, uint64) (site, module string) { return "", "" }
 
 func TestLeft(t *testing.T) {
 	name := func(addr, at uint64) (string, string) {
@@ -43,28 +58,37 @@ func TestLeft(t *testing.T) {
 	if diff := cmp.Diff(want, Read(NewPlan(nil), []byte(trace)).Left([]string{"hog"}, name)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	bulk := Read(NewPlan([]Module{{Name: "hog", Imports: []string{"kmem_cache_free_bulk"}}}), []byte(trace)).Left([]string{"hog"}, name)
+	bulk := Read(
+		NewPlan([]Module{{Name: "hog", Imports: []string{"kmem_cache_free_bulk"}}}), []byte(trace),
+	).Left([]string{"hog"}, name)
 	if len(bulk) != 1 || bulk[0].Kind != "reference" {
 		t.Errorf("a module that frees in bulk, which is not traced: %+v, want the reference only", bulk)
 	}
 }
 
-// TestOverrun: of what the buffer could not hold nothing is claimed.
+// TestOverrun: nothing is claimed of what the buffer could not hold.
 func TestOverrun(t *testing.T) {
 	b := Read(NewPlan(nil), []byte("# entries-in-buffer/entries-written: 9/10   #P:2\n"+trace[len("# tracer: nop\n"):]))
-	if left := b.Left([]string{"hog"}, func(uint64, uint64) (string, string) { return "x", "hog" }); !b.Overrun || left != nil {
+	hog := func(uint64, uint64) (string, string) { return "x", "hog" }
+	if left := b.Left([]string{"hog"}, hog); !b.Overrun || left != nil {
 		t.Errorf("overrun %v, left %+v", b.Overrun, left)
 	}
 }
 
 func TestAdded(t *testing.T) {
-	before := &Objects{Files: []string{"/proc/a", "/sys/kernel/b"}, Devices: []string{"character device 1 mem"}, Threads: []string{"kthreadd[2]"}}
+	before := &Objects{
+		Files: []string{"/proc/a", "/sys/kernel/b"}, Devices: []string{"character device 1 mem"},
+		Threads: []string{"kthreadd[2]"},
+	}
 	after := &Objects{
-		// in the kernel's order, which is none
+		// unsorted, as the kernel lists them
 		Files:   []string{"/sys/kernel/c", "/proc/new/inside", "/proc/a", "/proc/new", "/proc/new-er", "/sys/kernel/b"},
 		Devices: []string{"character device 1 mem", "character device 240 mine"}, Threads: []string{"kthreadd[2]", "K1[90]"},
 	}
-	want := []result.Leftover{{Kind: "file", What: "/proc/new"}, {Kind: "file", What: "/proc/new-er"}, {Kind: "file", What: "/sys/kernel/c"}, {Kind: "device", What: "character device 240 mine"}}
+	want := []result.Leftover{
+		{Kind: "file", What: "/proc/new"}, {Kind: "file", What: "/proc/new-er"}, {Kind: "file", What: "/sys/kernel/c"},
+		{Kind: "device", What: "character device 240 mine"},
+	}
 	if diff := cmp.Diff(want, Added(before, after)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -78,32 +102,128 @@ func TestAdded(t *testing.T) {
 
 // TestLife takes things of each kind through their lives.
 func TestLife(t *testing.T) {
-	const at = "        modprobe-108     [001] .....    12.345678: "
+	const at = by108 + "12.345678: "
 	const m = "site=0xffffffffc0260010"
-	refs := []TaskRef{{Symbol: "life_init", Offset: 16, Register: "bx", Shift: -8}, {Symbol: "life_exit", Offset: 32, Register: "r12", Put: true}}
+	refs := []TaskRef{
+		{Symbol: "life_init", Offset: 16, Register: "bx", Shift: -8},
+		{Symbol: "life_exit", Offset: 32, Register: "r12", Put: true},
+	}
 	plan := NewPlan([]Module{{Name: "life", Tasks: refs}})
 	for _, tt := range []struct {
 		name, want string
 		lines      []string
 	}{
-		{"vmalloc", "100 bytes", []string{"mem_size_1: (vmalloc+0x0/0x1) size=0x64 " + m, "mem_take_2: (life_init+0x5/0x40 [life] <- vmalloc) ptr=0xffffc90000001000"}},
-		{"vmalloc, vfree", "", []string{"mem_take_2: (life_init+0x5/0x40 [life] <- vmalloc) ptr=0xffffc90000001000", "mem_give_3: (vfree+0x0/0x1) ptr=0xffffc90000001000"}},
-		{"an error is no pointer", "", []string{"mem_take_2: (life_init+0x5/0x40 [life] <- memdup_user) ptr=0xfffffffffffffff4", "mem_take_2: (life_init+0x5/0x40 [life] <- vmalloc) ptr=0x0"}},
-		{"kvmalloc, kfree", "", []string{"mem_take_2: (life_init+0x5/0x40 [life] <- kvmalloc_node) ptr=0xffff888004ec1000", "kfree: call_site=kvfree+0x1/0x2 ptr=ffff888004ec1000"}},
-		{"a wrapper counts once", "", []string{"kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=8", "mem_take_2: (life_init+0x5/0x40 [life] <- memdup_user) ptr=0xffff888004ec1000", "kfree: call_site=x+0x1/0x2 ptr=ffff888004ec1000"}},
-		{"kfree_rcu of 6.1", "", []string{"kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=32", "mem_rcu_4: (kvfree_call_rcu+0x0/0x1) head=0xffff888004ec1010 func=0x10 " + m}},
-		{"kfree_rcu of 6.2", "", []string{"kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=32", "mem_rcu_4: (kvfree_call_rcu+0x0/0x1) head=0xffff888004ec1010 func=0xffff888004ec1000 " + m}},
-		{"a timer", "a timer that is still armed, for tick [life]", []string{"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m}},
-		{"a timer that went off", "", []string{"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m, "timer_expire_entry: timer=ffffffffc0262000 function=tick [life] now=1 baseclk=1"}},
-		{"a timer of the kernel's", "", []string{"timer_expire_entry: timer=ffffffffc0262000 function=delayed_work_timer_fn now=1"}},
-		{"a timer that arms itself in its last call", "a timer that is still armed, for tick [life]", []string{"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 site=0xffffffff81060100"}},
-		{"a periodic hrtimer", "a timer that is still armed, for tick [life]", []string{"hrtimer_arm_5: (hrtimer_start_range_ns+0x0/0x1) ptr=0xffffffffc0262000 " + m, "hrtimer_expire_entry: hrtimer=ffffffffc0262000 function=tick [life] now=1", "hrtimer_start: hrtimer=ffffffffc0262000 function=tick [life] expires=1 softexpires=1"}},
-		{"a hrtimer that was cancelled", "", []string{"hrtimer_arm_5: (hrtimer_start_range_ns+0x0/0x1) ptr=0xffffffffc0262000 " + m, "hrtimer_off_6: (hrtimer_cancel+0x0/0x1) ptr=0xffffffffc0262000 " + m}},
-		{"a work", "a work that is still queued, for tick [life]", []string{"work_arm_5: (queue_work_on+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m}},
-		{"a work that was done", "", []string{"work_arm_5: (queue_work_on+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m, "workqueue_execute_start: work struct ffffffffc0262000: function tick [life]"}},
+		{
+			"vmalloc", "100 bytes",
+			[]string{
+				"mem_size_1: (vmalloc+0x0/0x1) size=0x64 " + m,
+				"mem_take_2: (life_init+0x5/0x40 [life] <- vmalloc) ptr=0xffffc90000001000",
+			},
+		},
+		{
+			"vmalloc, vfree", "",
+			[]string{
+				"mem_take_2: (life_init+0x5/0x40 [life] <- vmalloc) ptr=0xffffc90000001000",
+				"mem_give_3: (vfree+0x0/0x1) ptr=0xffffc90000001000",
+			},
+		},
+		{
+			"an error is no pointer", "",
+			[]string{
+				"mem_take_2: (life_init+0x5/0x40 [life] <- memdup_user) ptr=0xfffffffffffffff4",
+				"mem_take_2: (life_init+0x5/0x40 [life] <- vmalloc) ptr=0x0",
+			},
+		},
+		{
+			"kvmalloc, kfree", "",
+			[]string{
+				"mem_take_2: (life_init+0x5/0x40 [life] <- kvmalloc_node) ptr=0xffff888004ec1000",
+				"kfree: call_site=kvfree+0x1/0x2 ptr=ffff888004ec1000",
+			},
+		},
+		{
+			"a wrapper counts once", "",
+			[]string{
+				"kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=8",
+				"mem_take_2: (life_init+0x5/0x40 [life] <- memdup_user) ptr=0xffff888004ec1000",
+				"kfree: call_site=x+0x1/0x2 ptr=ffff888004ec1000",
+			},
+		},
+		{
+			"kfree_rcu of 6.1", "",
+			[]string{
+				"kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=32",
+				"mem_rcu_4: (kvfree_call_rcu+0x0/0x1) head=0xffff888004ec1010 func=0x10 " + m,
+			},
+		},
+		{
+			"kfree_rcu of 6.2", "",
+			[]string{
+				"kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=32",
+				"mem_rcu_4: (kvfree_call_rcu+0x0/0x1) head=0xffff888004ec1010 func=0xffff888004ec1000 " + m,
+			},
+		},
+		{
+			"a timer", "a timer that is still armed, for tick [life]",
+			[]string{"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m},
+		},
+		{
+			"a timer that went off", "",
+			[]string{
+				"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+				"timer_expire_entry: timer=ffffffffc0262000 function=tick [life] now=1 baseclk=1",
+			},
+		},
+		{
+			"a timer of the kernel's", "",
+			[]string{"timer_expire_entry: timer=ffffffffc0262000 function=delayed_work_timer_fn now=1"},
+		},
+		{
+			"a timer that arms itself in its last call", "a timer that is still armed, for tick [life]",
+			[]string{"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 site=0xffffffff81060100"},
+		},
+		{
+			"a periodic hrtimer", "a timer that is still armed, for tick [life]",
+			[]string{
+				"hrtimer_arm_5: (hrtimer_start_range_ns+0x0/0x1) ptr=0xffffffffc0262000 " + m,
+				"hrtimer_expire_entry: hrtimer=ffffffffc0262000 function=tick [life] now=1",
+				"hrtimer_start: hrtimer=ffffffffc0262000 function=tick [life] expires=1 softexpires=1",
+			},
+		},
+		{
+			"a hrtimer that was cancelled", "",
+			[]string{
+				"hrtimer_arm_5: (hrtimer_start_range_ns+0x0/0x1) ptr=0xffffffffc0262000 " + m,
+				"hrtimer_off_6: (hrtimer_cancel+0x0/0x1) ptr=0xffffffffc0262000 " + m,
+			},
+		},
+		{
+			"a work item", "a work item that is still queued, for tick [life]",
+			[]string{"work_arm_5: (queue_work_on+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m},
+		},
+		{
+			"a work item that was done", "",
+			[]string{
+				"work_arm_5: (queue_work_on+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+				"workqueue_execute_start: work struct ffffffffc0262000: function tick [life]",
+			},
+		},
 		{"a task", "a reference to a task", []string{"task_get_1: (life_init+0x10/0x40 [life]) ptr=0xffff888004ec0008"}},
-		{"a task put back", "", []string{"task_get_1: (life_init+0x10/0x40 [life]) ptr=0xffff888004ec0008", "task_give_2: (0xffffffffc0260020) ptr=0xffff888004ec0000"}},
-		{"a task that is gone", "", []string{"task_get_1: (life_init+0x10/0x40 [life]) ptr=0xffff888004ec0008", "task_take_9: (life_init+0x5/0x40 [life] <- get_pid_task) ptr=0xffff888004ec0000", "task_gone_2: (exit_creds+0x0/0x1) ptr=0xffff888004ec0000"}},
+		{
+			"a task whose reference was dropped", "",
+			[]string{
+				"task_get_1: (life_init+0x10/0x40 [life]) ptr=0xffff888004ec0008",
+				"task_give_2: (0xffffffffc0260020) ptr=0xffff888004ec0000",
+			},
+		},
+		{
+			"a task that is gone", "",
+			[]string{
+				"task_get_1: (life_init+0x10/0x40 [life]) ptr=0xffff888004ec0008",
+				"task_take_9: (life_init+0x5/0x40 [life] <- get_pid_task) ptr=0xffff888004ec0000",
+				"task_gone_2: (exit_creds+0x0/0x1) ptr=0xffff888004ec0000",
+			},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			text := at + strings.Join(tt.lines, "\n"+at) + "\n"
@@ -115,7 +235,8 @@ func TestLife(t *testing.T) {
 				return site, "life"
 			})
 			switch {
-			case tt.want == "" && len(left) > 0, tt.want != "" && (len(left) != 1 || left[0].What != tt.want || left[0].Site == ""):
+			case tt.want == "" && len(left) > 0,
+				tt.want != "" && (len(left) != 1 || left[0].What != tt.want || left[0].Site == ""):
 				t.Errorf("%+v, want %q", left, tt.want)
 			}
 			if holds := Read(plan, []byte(text)).Holds([]string{"life"}); holds != (tt.want != "") {
@@ -125,14 +246,38 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// TestRefused: a probe for giving back that the kernel does not take makes its kind
-// unknown; one for taking, or all of them, cost what they would find.
+// TestNumbers: what one call site left several times is counted by its kind.
+func TestNumbers(t *testing.T) {
+	const site = "init+0x1 [m]"
+	for _, tt := range []struct {
+		sum  sum
+		want string
+	}{
+		{sum{kind: "mem", count: 1, bytes: 1}, "1 byte"},
+		{sum{kind: "mem", count: 2, bytes: 24}, "24 bytes in 2 allocations"},
+		{sum{kind: "mem", count: 2}, "memory in 2 allocations"},
+		{sum{kind: "pid", count: 3}, "3 references to a pid"},
+		{sum{kind: "hrtimer", count: 2, calls: "tick [m]"}, "2 timers that are still armed, for tick [m]"},
+		{sum{kind: "work", count: 2}, "2 work items that are still queued"},
+	} {
+		tt.sum.site = site
+		if got := tt.sum.leftover(); got.What != tt.want || got.Site != site {
+			t.Errorf("%+v, want %q", got, tt.want)
+		}
+	}
+}
+
+// TestRefused: if the kernel refuses a probe for giving back, its kind is unknown; a
+// refused probe for taking, or all of them, cost what they would have found.
 func TestRefused(t *testing.T) {
 	p := NewPlan([]Module{{Name: "life", Imports: []string{"find_get_pid", "put_pid"}}})
-	line := []byte("        modprobe-108     [001] .....    12.345678: pid_take_1: (life_init+0x5/0x40 [life] <- find_get_pid) ptr=0xffff888004ec0000\n")
-	for i, definition := range []string{"r:kmodlab/pid_take_1 find_get_pid ptr=$retval\n", "p:kmodlab/pid_give_2 put_pid ptr=%di\n"} {
+	line := []byte(by108 +
+		"12.345678: pid_take_1: (life_init+0x5/0x40 [life] <- find_get_pid) ptr=0xffff888004ec0000\n")
+	for i, definition := range []string{
+		"r:kmodlab/pid_take_1 find_get_pid ptr=$retval\n", "p:kmodlab/pid_give_2 put_pid ptr=%di\n",
+	} {
 		p.Refused(definition)
-		left := Read(p, line).Left([]string{"life"}, func(uint64, uint64) (string, string) { return "", "" })
+		left := Read(p, line).Left([]string{"life"}, noName)
 		if len(left) != 1-i {
 			t.Errorf("without %q: %+v", definition, left)
 		}
@@ -145,48 +290,59 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestOpaque: where a module's own put_task_struct may not be seen, only a task that
-// has ended and is not freed has a reference too many.
+// TestOpaque: if a module's own put_task_struct may go unseen, only a task that has
+// ended and is not freed has a reference too many.
 func TestOpaque(t *testing.T) {
 	opaque := NewPlan([]Module{{Name: "life", Imports: []string{"get_pid_task"}, Opaque: true}})
-	const at = "        modprobe-108     [001] .....    12.345678: "
+	const at = by108 + "12.345678: "
 	lines := at + "task_take_1: (life_init+0x5/0x40 [life] <- get_pid_task) ptr=0xffff888004ec0000\n"
-	if left := Read(opaque, []byte(lines)).Left([]string{"life"}, func(uint64, uint64) (string, string) { return "", "" }); len(left) > 0 {
+	if left := Read(opaque, []byte(lines)).Left([]string{"life"}, noName); len(left) > 0 {
 		t.Errorf("of a task that lives: %+v", left)
 	}
 	lines += at + "task_dead_2: (release_task+0x0/0x1) ptr=0xffff888004ec0000\n"
-	if left := Read(opaque, []byte(lines)).Left([]string{"life"}, func(uint64, uint64) (string, string) { return "", "" }); len(left) != 1 {
+	if left := Read(opaque, []byte(lines)).Left([]string{"life"}, noName); len(left) != 1 {
 		t.Errorf("of a task that has ended: %+v, want the reference", left)
 	}
 	lines += at + "task_gone_3: (exit_creds+0x0/0x1) ptr=0xffff888004ec0000\n"
-	if left := Read(opaque, []byte(lines)).Left([]string{"life"}, func(uint64, uint64) (string, string) { return "", "" }); len(left) > 0 {
+	if left := Read(opaque, []byte(lines)).Left([]string{"life"}, noName); len(left) > 0 {
 		t.Errorf("of a task that is freed: %+v", left)
 	}
 }
 
-// TestMade: what is left under a name is made somewhere.
+// TestMade: what is left under a name gets the place that created it.
 func TestMade(t *testing.T) {
-	text := "        modprobe-108     [001] .....    12.345678: name_call_1: (proc_create+0x0/0x1) name=\"mine\" site=0xffffffffc0260010\n"
-	left := []result.Leftover{{Kind: "file", What: "/proc/mine"}, {Kind: "device", What: "character device 240 mine"}, {Kind: "file", What: "/proc/other"}}
-	Read(NewPlan(nil), []byte(text)).Made(left, []string{"life"}, func(addr, _ uint64) (string, string) { return "life_init+0x10 [life]", "life" })
+	text := by108 + "12.345678: name_call_1: (proc_create+0x0/0x1) name=\"mine\" site=0xffffffffc0260010\n"
+	left := []result.Leftover{
+		{Kind: "file", What: "/proc/mine"}, {Kind: "device", What: "character device 240 mine"},
+		{Kind: "file", What: "/proc/other"},
+	}
+	made := func(addr, _ uint64) (string, string) { return "life_init+0x10 [life]", "life" }
+	Read(NewPlan(nil), []byte(text)).Made(left, []string{"life"}, made)
 	if left[0].Site == "" || left[1].Site == "" || left[2].Site != "" {
 		t.Errorf("%+v, want the sites of what is called mine", left)
 	}
 }
 
-// TestPlan: what a module does not name is not traced.
+// TestPlan: what a module does not import is not traced.
 func TestPlan(t *testing.T) {
-	if p := NewPlan([]Module{{Name: "m", Imports: []string{"_printk", "msleep", "kthread_stop"}}}); len(p.Settings) != 0 || p.Late {
+	idle := Module{Name: "m", Imports: []string{"_printk", "msleep", "kthread_stop"}}
+	if p := NewPlan([]Module{idle}); len(p.Settings) != 0 || p.Late {
 		t.Errorf("a module that takes nothing: %+v", p)
 	}
 	for imports, want := range map[string][]string{
-		"kmalloc_trace kfree":               {"kmem/kmalloc/enable", "kmem/kfree/enable"},
-		"vmalloc_noprof vfree":              {"r:kmodlab/mem_take_1 vmalloc_noprof ptr=$retval", "vfree ptr=%di"},
-		"__kvmalloc_node_noprof kvfree":     {"__kvmalloc_node_noprof size=%di site=$stack0", "kmem/kfree/enable", "vfree ptr=%di"},
-		"kmem_cache_alloc kmem_cache_free":  {"kmem/kmem_cache_alloc/filter", "kmem/kmem_cache_free/enable"},
-		"mod_timer timer_delete_sync":       {"timer/timer_expire_entry/filter", "mod_timer ptr=%di fn=+24(%di):x64 site=$stack0"},
-		"queue_delayed_work_on":             {"workqueue/workqueue_execute_start/enable", "queue_delayed_work_on ptr=%dx"},
-		"find_get_pid put_pid get_pid_task": {"find_get_pid ptr=$retval", "put_pid ptr=%di site=$stack0:symbol", "exit_creds ptr=%di"},
+		"kmalloc_trace kfree":  {"kmem/kmalloc/enable", "kmem/kfree/enable"},
+		"vmalloc_noprof vfree": {"r:kmodlab/mem_take_1 vmalloc_noprof ptr=$retval", "vfree ptr=%di"},
+		"__kvmalloc_node_noprof kvfree": {
+			"__kvmalloc_node_noprof size=%di site=$stack0", "kmem/kfree/enable", "vfree ptr=%di",
+		},
+		"kmem_cache_alloc kmem_cache_free": {"kmem/kmem_cache_alloc/filter", "kmem/kmem_cache_free/enable"},
+		"mod_timer timer_delete_sync": {
+			"timer/timer_expire_entry/filter", "mod_timer ptr=%di fn=+24(%di):x64 site=$stack0",
+		},
+		"queue_delayed_work_on": {"workqueue/workqueue_execute_start/enable", "queue_delayed_work_on ptr=%dx"},
+		"find_get_pid put_pid get_pid_task": {
+			"find_get_pid ptr=$retval", "put_pid ptr=%di site=$stack0:symbol", "exit_creds ptr=%di",
+		},
 	} {
 		p := NewPlan([]Module{{Name: "m", Imports: strings.Fields(imports)}})
 		var all strings.Builder

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-// Package leaks keeps the ledger of what modules take and give back: memory,
-// references, timers and works, from the text of the guest's own kernel trace
-// (tracefs), and names of files, devices and threads, from two lists of them. It
-// also says what has to be traced for that. It is pure. The text comes from a
-// guest that is not trusted: any bytes give a bounded answer.
+// Package leaks keeps the allocation ledger of modules: what they take and give back
+// of memory, references, timers and work items, from the text of the guest's own
+// kernel trace (tracefs), and of files, devices and threads, from two lists of their
+// names. It also says what must be traced for that. It is pure. The text comes from
+// a guest that is not trusted: any bytes give a bounded answer.
 package leaks
 
 import (
@@ -20,13 +20,13 @@ import (
 )
 
 const (
-	maxHeld  = 1 << 20 // open entries that are kept
-	maxLeaks = 64      // that are told
-	maxErrno = 4095    // such a pointer is an error
+	maxHeld  = 1 << 20 // open entries in a ledger
+	maxLeaks = 64      // reported leaks
+	maxErrno = 4095    // of an error that is returned as a pointer
 )
 
-// Place is a call site: named by the kernel while its module was there, or else
-// an address and the time at which it meant something.
+// Place is a call site: named by the kernel while its module was loaded, or else an
+// address, and the time at which a module was loaded there.
 type Place struct {
 	Name   string // function+0x1 [module]
 	Addr   uint64
@@ -34,53 +34,57 @@ type Place struct {
 	Module string
 }
 
-// entry is something taken and not given back yet.
+// entry is something that was taken and not given back yet.
 type entry struct {
 	place Place
 	kind  string // mem, pid, task, timer, hrtimer, work
 	bytes uint64
-	calls Place // the function of a timer or work
-	idle  bool  // a timer or work that is not armed now, but has a place
+	calls Place // the function of a timer or work item
+	idle  bool  // a timer or work item that is not armed now, but has a place
 }
 
-// counted are the kinds of which one thing can be taken several times.
+// counted reports whether one thing of a kind can be taken several times.
 func counted(kind string) bool { return kind == "pid" || kind == "task" }
 
-// thing is what can be taken.
+// thing is an object that can be taken.
 type thing struct {
 	kind string
 	ptr  uint64
 }
 
-// Ledger records what the modules took and gave back, as a trace tells it.
+// Ledger is the record of what the modules took and gave back, according to a trace.
 type Ledger struct {
 	plan  *Plan
 	held  map[thing][]entry
-	order []thing // as they first came
+	order []thing // in which they were first taken
 	asked map[string]uint64
 	dead  map[uint64]bool  // tasks that have ended and are not freed
-	names map[string]Place // where something with a name was made
+	names map[string]Place // where the object of that name was created
 	n     int
-	trace []byte // that it was read from
-	// Overrun says that the kernel's buffer was too small, so that nothing can be
-	// said of what is held.
+	trace []byte // from which it was read
+	// Overrun means that the kernel's buffer was too small, so that what is still held
+	// is unknown.
 	Overrun bool
 }
 
 var (
-	record  = lazyregexp.New(`^.{0,40}-(\d{1,10}) +\[\d+\] +\S+ +(\d{1,12})\.(\d{6}): (\w+): (.*)$`)
-	returns = lazyregexp.New(`^\((.+?) <- \S+\)`)
-	inside  = lazyregexp.New(`^\(([^)]+)\)`)
-	field   = lazyregexp.New(`\b([a-z_]+)=(0x[0-9a-f]+|\([^)]*\)|[^ ]+)( \[[\w-]+\])?`)
-	counts  = lazyregexp.New(`^# entries-in-buffer/entries-written: (\d+)/(\d+)`)
-	named   = lazyregexp.New(`^"?([A-Za-z_.$][\w.$]*)(?:\+0x([0-9a-f]+)/0x[0-9a-f]+)?(?: \[([\w-]+)\])"?$|^"?([A-Za-z_.$][\w.$]*)\+0x([0-9a-f]+)/0x[0-9a-f]+"?$`)
-	probe   = lazyregexp.New(`^([a-z]+)_([a-z]+)_\d+$`)
-	worked  = lazyregexp.New(`^work struct (?:0x)?([0-9a-f]{1,16})\b`)
+	record   = lazyregexp.New(`^.{0,40}-(\d{1,10}) +\[\d+\] +\S+ +(\d{1,12})\.(\d{6}): (\w+): (.*)$`)
+	returned = lazyregexp.New(`^\((.+?) <- \S+\)`)
+	inside   = lazyregexp.New(`^\(([^)]+)\)`)
+	field    = lazyregexp.New(`\b([a-z_]+)=(0x[0-9a-f]+|\([^)]*\)|[^ ]+)( \[[\w-]+\])?`)
+	counts   = lazyregexp.New(`^# entries-in-buffer/entries-written: (\d+)/(\d+)`)
+	named    = lazyregexp.New(`^"?([A-Za-z_.$][\w.$]*)(?:\+0x([0-9a-f]+)/0x[0-9a-f]+)?(?: \[([\w-]+)\])"?$` +
+		`|^"?([A-Za-z_.$][\w.$]*)\+0x([0-9a-f]+)/0x[0-9a-f]+"?$`)
+	probe  = lazyregexp.New(`^([a-z]+)_([a-z]+)_\d+$`)
+	worked = lazyregexp.New(`^work struct (?:0x)?([0-9a-f]{1,16})\b`)
 )
 
-// Read reads the contents of a tracefs file named trace.
+// Read makes a ledger from the contents of tracefs' file trace.
 func Read(plan *Plan, trace []byte) *Ledger {
-	l := &Ledger{plan: plan, trace: trace, held: make(map[thing][]entry), asked: make(map[string]uint64), dead: make(map[uint64]bool), names: make(map[string]Place)}
+	l := &Ledger{
+		plan: plan, trace: trace, held: make(map[thing][]entry), asked: make(map[string]uint64),
+		dead: make(map[uint64]bool), names: make(map[string]Place),
+	}
 	for line := range bytes.Lines(trace) {
 		line = bytes.TrimRight(line, "\n")
 		if m := counts.FindSubmatch(line); m != nil && !bytes.Equal(m[1], m[2]) {
@@ -102,7 +106,7 @@ func nanoseconds(sec, usec []byte) uint64 {
 	return s*1e9 + u*1e3
 }
 
-// add takes one record of the kernel's own events or of our probes.
+// add enters one record of the kernel's own events or of our probes.
 func (l *Ledger) add(pid string, at uint64, event, text string) {
 	f := fields(text)
 	switch event {
@@ -128,7 +132,7 @@ func (l *Ledger) add(pid string, at uint64, event, text string) {
 	}
 }
 
-// addProbe takes a record of one of our probes: its name says what it is of.
+// addProbe enters a record of one of our probes, whose name says what it stands for.
 func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f map[string]string) {
 	kind, ptr := event[1], hex(f["ptr"])+uint64(l.plan.Shift[event[0]])
 	site := place(f["site"], at)
@@ -138,12 +142,12 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 	case take:
 		asked := l.asked[pid]
 		delete(l.asked, pid)
-		if m := returns.FindStringSubmatch(text); m != nil && ptr != 0 && -ptr > maxErrno {
+		if m := returned.FindStringSubmatch(text); m != nil && ptr != 0 && -ptr > maxErrno {
 			l.take(thing{kind, ptr}, entry{place: place(m[1], at), bytes: asked})
 		}
 	case get:
 		if m := inside.FindStringSubmatch(text); m != nil {
-			l.take(thing{kind, ptr}, entry{place: behind(place(m[1], at))})
+			l.take(thing{kind, ptr}, entry{place: after(place(m[1], at))})
 		}
 	case give:
 		if kind != "pid" || fromAModule(f["site"]) {
@@ -168,8 +172,8 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 	}
 }
 
-// freed is what kvfree_call_rcu frees: until 6.1 it is told where the head lies
-// in it, since then the pointer; without a head always the pointer.
+// freed returns what kvfree_call_rcu frees: until 6.1 its second argument is the
+// offset of the head, since then the pointer; without a head always the pointer.
 func freed(head, func_ uint64) uint64 {
 	if head != 0 && func_ < 4096 {
 		return head - func_
@@ -200,15 +204,15 @@ func place(text string, at uint64) Place {
 		p.Name = m[4] + "+0x" + m[5]
 	case m[2] != "":
 		p.Name, p.Module = fmt.Sprintf("%s+0x%s [%s]", m[1], m[2], m[3]), m[3]
-	default: // a function as such
+	default: // a function without an offset
 		p.Name, p.Module = fmt.Sprintf("%s [%s]", m[1], m[3]), m[3]
 	}
 	return p
 }
 
-// behind makes of an instruction's place what a call there would return to: all
-// places of a book are of that kind.
-func behind(p Place) Place {
+// after turns the place of an instruction into a return address: all places of a
+// ledger are return addresses.
+func after(p Place) Place {
 	if p.Name == "" {
 		p.Addr++
 		return p
@@ -225,7 +229,7 @@ func behind(p Place) Place {
 func (l *Ledger) take(t thing, how entry) {
 	how.kind = t.kind
 	list := l.held[t]
-	if len(list) > 0 && !counted(t.kind) { // a wrapper and what it wraps, a timer that is armed again
+	if len(list) > 0 && !counted(t.kind) { // a wrapper and the function that it wraps, a timer that is armed again
 		list[0] = how.or(list[0])
 		return
 	}
@@ -240,7 +244,7 @@ func (l *Ledger) take(t thing, how entry) {
 	l.held[t] = append(list, how)
 }
 
-// or takes over what is known of the same thing from before.
+// or fills in what an earlier entry knows of the same thing.
 func (t entry) or(before entry) entry {
 	if !t.place.known() || !t.place.inModule() && before.place.inModule() {
 		t.place = before.place
@@ -255,15 +259,16 @@ func (t entry) or(before entry) entry {
 func (p Place) known() bool    { return p.Name != "" || p.Addr != 0 }
 func (p Place) inModule() bool { return p.Module != "" || p.Addr >= moduleSpace }
 
-// callers are the kernel's functions that call a module's: a module's last call
-// in a function that they called returns there.
-var callers = lazyregexp.New(`^(?:__\w+_sys_(?:delete|init|finit)_module|do_one_initcall|do_init_module|kthread|call_timer_fn|expire_timers|__run_timers|__hrtimer_run_queues|process_one_work)(?:\.\w+)*\+`)
+// callers are the kernel's functions that call a module's: if a module's function ends
+// with a tail call, that call returns to them.
+var callers = lazyregexp.New(`^(?:__\w+_sys_(?:delete|init|finit)_module|do_one_initcall|do_init_module|kthread` +
+	`|call_timer_fn|expire_timers|__run_timers|__hrtimer_run_queues|process_one_work)(?:\.\w+)*\+`)
 
 func fromAModule(site string) bool {
 	return place(site, 0).inModule() || strings.HasPrefix(site, "0x") || callers.MatchString(site)
 }
 
-// give takes the last entry off; false when there is none.
+// give removes the last entry, and reports whether there was one.
 func (l *Ledger) give(t thing) bool {
 	list := l.held[t]
 	if len(list) == 0 {
@@ -274,20 +279,20 @@ func (l *Ledger) give(t thing) bool {
 	return true
 }
 
-// rest is a timer or work that is not armed any more. Its place is kept, for it
-// may be armed again from where no place can be told.
+// rest notes that a timer or work item is no longer armed. Its place is kept: it may be
+// armed again by a call whose place is not recorded.
 func (l *Ledger) rest(t thing) {
 	if list := l.held[t]; len(list) > 0 {
 		list[0].idle = true
 	}
 }
 
-// Namer finds the function of an address that the kernel could not name any more.
+// Namer finds the function at an address that the kernel could no longer name.
 type Namer func(addr, at uint64) (site, module string)
 
-// Holds says whether anything of the modules was not given back yet: a timer may
-// still go off, a work be done, memory or a task be freed by RCU. What the kernel
-// cannot name belongs to a module that is gone.
+// Holds reports whether the modules have not given everything back yet: a timer may
+// still expire, a work item run, RCU free memory or a task. A place that the kernel
+// cannot name belongs to a module that was unloaded.
 func (l *Ledger) Holds(modules []string) bool {
 	for _, list := range l.held {
 		for _, t := range list {
@@ -299,7 +304,7 @@ func (l *Ledger) Holds(modules []string) bool {
 	return false
 }
 
-// Left tells what the modules took and never gave back, summed up by call site.
+// Left returns what the modules took and never gave back, summed up by call site.
 func (l *Ledger) Left(modules []string, name Namer) []result.Leftover {
 	if l.Overrun {
 		return nil
@@ -310,7 +315,7 @@ func (l *Ledger) Left(modules []string, name Namer) []result.Leftover {
 		for _, t := range l.held[key] {
 			site, module := t.place.resolve(name)
 			calls, of := t.calls.callee(name)
-			if !slices.Contains(modules, module) && of != "" { // armed from the kernel, or seemingly
+			if !slices.Contains(modules, module) && of != "" { // armed by the kernel, or by a tail call
 				site, module = calls, of
 			}
 			if t.idle || l.plan.Unseen[t.kind] || !slices.Contains(modules, module) || l.blind(key, module) {
@@ -332,7 +337,7 @@ func (l *Ledger) Left(modules []string, name Namer) []result.Leftover {
 	return left
 }
 
-// Made gives names that were left behind the place where the modules made them.
+// Made adds to names that were left behind the place where the modules created them.
 func (l *Ledger) Made(left []result.Leftover, modules []string, name Namer) {
 	for i := range left {
 		what := left[i].What
@@ -343,8 +348,8 @@ func (l *Ledger) Made(left []result.Leftover, modules []string, name Namer) {
 	}
 }
 
-// blind says whether a module may have given a thing back in a way that is not seen.
-// A task that has ended is freed when its last reference is put: that is seen.
+// blind reports whether a module may have given a thing back in a way that is not
+// traced. A task that has ended is freed with its last reference: that is traced.
 func (l *Ledger) blind(t thing, module string) bool {
 	switch t.kind {
 	case "mem":
@@ -362,8 +367,7 @@ func (p Place) resolve(name Namer) (site, module string) {
 	return name(p.Addr, p.AtNS)
 }
 
-// callee names a function that is called: its beginning, no place where something
-// returns to.
+// callee names a function that is called: p is its beginning, not a return address.
 func (p Place) callee(name Namer) (function, module string) {
 	if p.Name == "" && p.Addr != 0 {
 		p.Addr++
@@ -381,25 +385,43 @@ type sum struct {
 	count, bytes      uint64
 }
 
+// leftover says in words what was left behind: "24 bytes in 2 allocations", "a timer
+// that is still armed, for tick [m]".
 func (s *sum) leftover() result.Leftover {
-	l := result.Leftover{Kind: "memory", What: fmt.Sprintf("%d bytes", s.bytes), Site: s.site}
+	l := result.Leftover{Site: s.site}
 	switch s.kind {
 	case "mem":
-		if s.bytes == 0 {
-			l.What = "memory"
-		}
+		l.Kind, l.What = "memory", s.memory()
 	case "pid", "task":
-		l.Kind, l.What = "reference", "a reference to a "+s.kind
+		l.Kind, l.What = "reference", s.number("a reference to a "+s.kind, "references to a "+s.kind)
 	case "work":
-		l.Kind, l.What = "work", "a work that is still queued"
+		l.Kind, l.What = "work", s.number("a work item that is still queued", "work items that are still queued")
 	default:
-		l.Kind, l.What = "timer", "a timer that is still armed"
+		l.Kind, l.What = "timer", s.number("a timer that is still armed", "timers that are still armed")
 	}
 	if s.calls != "" {
 		l.What += ", for " + s.calls
 	}
-	if s.count > 1 {
-		l.What = fmt.Sprintf("%s in %d takings", l.What, s.count)
-	}
 	return l
+}
+
+func (s *sum) memory() string {
+	what := fmt.Sprintf("%d bytes", s.bytes)
+	switch {
+	case s.bytes == 0: // the size was not traced
+		what = "memory"
+	case s.bytes == 1:
+		what = "1 byte"
+	}
+	if s.count > 1 {
+		what += fmt.Sprintf(" in %d allocations", s.count)
+	}
+	return what
+}
+
+func (s *sum) number(one, many string) string {
+	if s.count == 1 {
+		return one
+	}
+	return fmt.Sprintf("%d %s", s.count, many)
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Objects are what a module can leave behind that has a name.
+// Objects are the named things that a module can leave behind.
 type Objects struct {
-	Files   []string `json:"files"`   // names below /proc and /sys, without those of processes
+	Files   []string `json:"files"`   // below /proc and /sys, without those of processes
 	Devices []string `json:"devices"` // lines of /proc/devices
 	Threads []string `json:"threads"` // kernel threads, "name[pid]", without workers
 }
@@ -25,7 +25,7 @@ func Added(before, after *Objects) []result.Leftover {
 	for _, f := range files {
 		isNew[f] = true
 		if parent := strings.LastIndex(f, "/"); parent > 0 && isNew[f[:parent]] {
-			continue // what is inside came with its folder
+			continue // its folder is new, and stands for it
 		}
 		left = append(left, result.Leftover{Kind: "file", What: f})
 	}

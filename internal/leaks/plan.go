@@ -10,12 +10,12 @@ import (
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
-// The guest's own kernel trace, in an instance that nobody else uses.
+// The guest's own kernel trace, in an instance of our own.
 const (
 	Tracing  = "/sys/kernel/tracing"
 	Instance = Tracing + "/instances/kmodlab"
-	// moduleSpace is where x86-64 puts modules, or below it on a kernel without
-	// CONFIG_RANDOMIZE_BASE; the kernel's own code lies lower.
+	// moduleSpace is above the kernel's own code, and no module of x86-64 lies below it. It
+	// is where modules begin without CONFIG_RANDOMIZE_BASE; with it, they begin higher.
 	moduleSpace = 0xffffffffa0000000
 	group       = "kmodlab" // of the kprobe events
 )
@@ -23,43 +23,42 @@ const (
 // Module is what is known of a module before it is loaded.
 type Module struct {
 	Name    string
-	Imports []string // the kernel's functions and variables that it names
+	Imports []string // the kernel's functions and variables that it uses
 	Tasks   []TaskRef
-	// Opaque says that it may drop references to tasks where nobody sees it.
+	// Opaque means that it may drop references to tasks where no probe sees it.
 	Opaque bool
 }
 
-// TaskRef is an instruction of a module that takes or drops a reference to a
-// task: get_task_struct and put_task_struct are inlined, so no function of the
-// kernel is called that could be traced.
+// TaskRef is an instruction of a module that takes or drops a reference to a task:
+// get_task_struct and put_task_struct are inlined, so there is no call to trace.
 type TaskRef struct {
 	Symbol   string // of the module, with Offset
 	Offset   uint64
-	Register string // holds the task's address, but for Shift
+	Register string // holds the task's address minus Shift
 	Shift    int64
 	Put      bool
 }
 
-// Setting is a file of the guest's tracefs and what to write there.
+// Setting is a file of the guest's tracefs and what to write to it.
 type Setting struct {
 	Path, Value string
 	Append      bool
-	// May says that a kernel may refuse it: what it is for is not found there then.
+	// May means that a kernel may refuse it, at the cost of what it would find.
 	May bool
-	// Raw settings are of use only where pointers are printed as they are: see HashPtr.
+	// Raw settings are of use only if the kernel prints pointers as they are: see HashPtr.
 	Raw bool
 }
 
-// HashPtr is the setting without which a kernel prints hashes instead of
-// pointers, before 5.13 always.
+// HashPtr is the option without which a kernel prints hashes instead of pointers. A
+// kernel before 5.13 always does.
 const HashPtr = Instance + "/options/hash-ptr"
 
-// Base are the settings that every plan with any begins with. The second makes the
-// instance, which takes a kernel before 6.6, with a folder for each event, most of
-// 0.2 s on TCG. The first comes before it, for an instance takes its options over: names
-// of tasks are not needed, and to remember them the kernel patches itself and looks at
-// each switch. The filters are those that most plans need; they cost nothing while their
-// events are off.
+// Base are the settings with which every plan begins that has any. The second creates
+// the instance, for which a kernel before 6.6, with a folder for each event, takes most
+// of 0.2 s on TCG. The first comes before it, because an instance inherits its options:
+// names of tasks are not needed, and to record them the kernel patches itself and hooks
+// each context switch. The filters are those that most plans need; they cost nothing
+// while their events are off.
 var Base = []Setting{
 	{Path: Tracing + "/options/record-cmd", Value: "0", May: true},
 	{Path: HashPtr, Value: "0", May: true},
@@ -67,50 +66,50 @@ var Base = []Setting{
 	{Path: Instance + "/buffer_size_kb", Value: "2048"},
 	filterOn("kmem/kmalloc", fromCall, false, false),
 	filterOn("kmem/kmalloc_node", fromCall, true, false), // until 6.0
-	filterOn("kmem/kfree", ofNothing, false, false),      // of five, two are of a null pointer
+	filterOn("kmem/kfree", ofNothing, false, false),      // two of five are of a null pointer
 }
 
-// Plan is what has to be traced to know what modules take and give back. It
-// follows from what they import: who names no allocator leaks no memory, and
-// costs nothing. A recording keeps it as JSON.
+// Plan is what must be traced to know what modules take and give back. It follows from
+// what they import: a module that uses no allocator leaks no memory, and costs nothing.
+// A recording keeps it as JSON.
 type Plan struct {
 	Settings []Setting
-	// Late says that code of a module may be called after unload, and nothing that
-	// is traced tells of it: callbacks of RCU, interrupts, notifiers.
+	// Late means that code of a module may be called after unload without a trace of it:
+	// callbacks of RCU, interrupts, notifiers.
 	Late bool
-	// Hashed is set by who writes the settings when HashPtr was refused.
+	// Hashed is set by the writer of the settings if HashPtr was refused.
 	Hashed bool
 
 	probes, refused int
 
 	Shift  map[string]int64 // by event: what to add to the register
-	Opaque map[string]bool  // modules that drop tasks where nobody sees it
-	Unseen map[string]bool  `json:"Deaf"` // kinds of which nothing can be said
-	NoMem  map[string]bool  // modules whose memory is freed where nothing is traced
-	RCUMem map[string]bool  // modules that have RCU free memory
+	Opaque map[string]bool  // modules that may drop tasks where no probe sees it
+	Unseen map[string]bool  `json:"Deaf"` // kinds whose giving back is not traced
+	NoMem  map[string]bool  // modules that free memory in a way that is not traced
+	RCUMem map[string]bool  // modules that free memory through RCU
 }
 
-// What is done with a thing that a function was called for.
+// What a function does with a thing.
 const (
 	take = "take" // the function returns it
-	size = "size" // before take: how much is asked for
-	get  = "get"  // it is the argument
+	size = "size" // before take: how many bytes are asked for
+	get  = "get"  // the function takes a reference to its argument
 	give = "give"
-	dead = "dead" // a task that has ended and is reaped
-	gone = "gone" // all references to it are
-	rcu  = "rcu"  // given to RCU: a head, and an offset or a pointer
+	dead = "dead" // a task has ended and is reaped
+	gone = "gone" // its last reference was dropped
+	rcu  = "rcu"  // handed to RCU: a head, and an offset or a pointer
 	arm  = "arm"
-	call = "call" // something with a name is made
+	call = "call" // something with a name is created
 	off  = "off"
 )
 
-// hook is a set of functions of one effect.
+// hook is a set of functions with the same effect.
 type hook struct {
 	kind, action string
 	functions    []string // without the "_noprof" of 6.10 and later
-	// args are what to record, and filter tells which calls count: all of them where
-	// a thing is given back. A module's last call in a function returns to its
-	// caller, so that the kernel seems to have made it.
+	// args are what to record, and filter says which calls count: all of them if a thing
+	// is given back. A tail call of a module returns to the caller of the module's
+	// function, so that it seems to be the kernel's.
 	args, filter string
 	raw          bool
 }
@@ -118,58 +117,82 @@ type hook struct {
 const (
 	fromModule = "site"           // the call returns to a module
 	fromCall   = "call_site"      // the same in the kernel's own events
-	toModule   = "__probe_ret_ip" // the same of a function's return
-	ofModule   = "fn"             // a module's function is to be called
+	toModule   = "__probe_ret_ip" // the same for a function's return
+	ofModule   = "fn"             // a module's function will be called
 	ofNothing  = "ptr"            // all but those of a null pointer, as most put_pid are
 )
 
 var (
-	vmallocs  = []string{"vmalloc", "vzalloc", "__vmalloc", "vmalloc_node", "vzalloc_node", "vmalloc_user", "vmalloc_32", "vmalloc_huge"}
+	vmallocs = []string{
+		"vmalloc", "vzalloc", "__vmalloc", "vmalloc_node", "vzalloc_node", "vmalloc_user", "vmalloc_32", "vmalloc_huge",
+	}
 	kvmallocs = []string{"kvmalloc_node", "__kvmalloc_node"}
-	// copiers are those whose own caller is not what kmalloc's event names. Those of
-	// the kernel's lib folder, as kasprintf and kobject_create_and_add, are missing:
-	// it is built without ftrace, and tracefs takes no probe there.
+	// copiers allocate for their callers, which kmalloc's event does not name. Those in the
+	// kernel's lib folder, as kasprintf and kobject_create_and_add, are missing: that
+	// folder is built without ftrace, so that tracefs takes no probe there.
 	copiers = []string{"memdup_user", "memdup_user_nul", "vmemdup_user", "strndup_user"}
 )
 
 var hooks = []hook{
-	// take before size: of two probes at one place the younger runs first, and the
-	// other one changes where the function returns to.
+	// take comes before size: of two probes at one place the one defined last runs first,
+	// and the other one changes the return address.
 	{kind: "mem", action: take, functions: vmallocs, filter: toModule},
 	{kind: "mem", action: take, functions: slices.Concat(kvmallocs, copiers), filter: toModule, raw: true},
 	{kind: "mem", action: size, functions: vmallocs, args: "size=%di site=$stack0", filter: fromModule},
 	{kind: "mem", action: size, functions: kvmallocs, args: "size=%di site=$stack0", filter: fromModule, raw: true},
-	{kind: "mem", action: rcu, functions: []string{"kvfree_call_rcu", "kfree_call_rcu"}, args: "head=%di func=%si", raw: true},
+	{
+		kind: "mem", action: rcu, functions: []string{"kvfree_call_rcu", "kfree_call_rcu"}, args: "head=%di func=%si",
+		raw: true,
+	},
 	{kind: "pid", action: take, functions: []string{"find_get_pid", "get_task_pid"}, filter: toModule},
 	{kind: "pid", action: give, functions: []string{"put_pid"}, args: "ptr=%di site=$stack0:symbol", filter: ofNothing},
 	{kind: "task", action: take, functions: []string{"get_pid_task"}, filter: toModule},
 	{kind: "task", action: give, functions: []string{"kthread_stop_put"}, args: "ptr=%di"},
-	{kind: "timer", action: arm, raw: true, args: "ptr=%di fn=+24(%di):x64 site=$stack0", filter: ofModule, functions: []string{
-		"add_timer", "add_timer_on", "add_timer_local", "add_timer_global", "mod_timer", "mod_timer_pending", "timer_reduce"}},
+	{kind: "timer", action: arm, raw: true, args: "ptr=%di fn=+24(%di):x64 site=$stack0", filter: ofModule,
+		functions: []string{
+			"add_timer", "add_timer_on", "add_timer_local", "add_timer_global",
+			"mod_timer", "mod_timer_pending", "timer_reduce",
+		}},
 	{kind: "timer", action: off, raw: true, args: "ptr=%di", functions: []string{
 		"del_timer", "del_timer_sync", "try_to_del_timer_sync", "timer_delete", "timer_delete_sync", "timer_delete_sync_try",
 		"timer_shutdown", "timer_shutdown_sync"}},
-	{kind: "hrtimer", action: arm, raw: true, args: "ptr=%di site=$stack0", filter: fromModule, functions: []string{"hrtimer_start_range_ns"}},
-	{kind: "hrtimer", action: off, raw: true, args: "ptr=%di", functions: []string{"hrtimer_cancel", "hrtimer_try_to_cancel"}},
-	{kind: "work", action: arm, raw: true, args: "ptr=%dx fn=+24(%dx):x64 site=$stack0", filter: ofModule, functions: []string{
-		"queue_work_on", "queue_work_node", "queue_delayed_work_on", "mod_delayed_work_on"}},
+	{
+		kind: "hrtimer", action: arm, raw: true, args: "ptr=%di site=$stack0", filter: fromModule,
+		functions: []string{"hrtimer_start_range_ns"},
+	},
+	{
+		kind: "hrtimer", action: off, raw: true, args: "ptr=%di",
+		functions: []string{"hrtimer_cancel", "hrtimer_try_to_cancel"},
+	},
+	{kind: "work", action: arm, raw: true, args: "ptr=%dx fn=+24(%dx):x64 site=$stack0", filter: ofModule,
+		functions: []string{"queue_work_on", "queue_work_node", "queue_delayed_work_on", "mod_delayed_work_on"}},
 	{kind: "work", action: off, raw: true, args: "ptr=%di", functions: []string{
 		"cancel_work", "cancel_work_sync", "cancel_delayed_work", "cancel_delayed_work_sync",
 		"disable_work", "disable_work_sync", "disable_delayed_work", "disable_delayed_work_sync"}},
 	{kind: "name", action: call, args: "name=+0(%di):string site=$stack0", filter: fromModule, functions: []string{
-		"proc_create", "proc_create_data", "proc_create_single_data", "proc_create_seq_private", "proc_mkdir", "proc_mkdir_data", "proc_mkdir_mode",
+		"proc_create", "proc_create_data", "proc_create_single_data", "proc_create_seq_private",
+		"proc_mkdir", "proc_mkdir_data", "proc_mkdir_mode",
 		"class_create", "debugfs_create_dir", "debugfs_create_file", "debugfs_create_file_full",
 		"kmem_cache_create", "kmem_cache_create_usercopy", "__kmem_cache_create_args"}},
-	{kind: "name", action: call, args: "name=+0(%si):string site=$stack0", filter: fromModule, functions: []string{"__class_create"}},
-	{kind: "name", action: call, args: "name=+0(%dx):string site=$stack0", filter: fromModule, functions: []string{"register_chrdev_region"}},
-	{kind: "name", action: call, args: "name=+0(%cx):string site=$stack0", filter: fromModule, functions: []string{"__register_chrdev", "alloc_chrdev_region"}},
+	{
+		kind: "name", action: call, args: "name=+0(%si):string site=$stack0", filter: fromModule,
+		functions: []string{"__class_create"},
+	},
+	{
+		kind: "name", action: call, args: "name=+0(%dx):string site=$stack0", filter: fromModule,
+		functions: []string{"register_chrdev_region"},
+	},
+	{
+		kind: "name", action: call, args: "name=+0(%cx):string site=$stack0", filter: fromModule,
+		functions: []string{"__register_chrdev", "alloc_chrdev_region"},
+	},
 }
 
-// also are hooks that a kind needs once a module takes such a thing, whatever the
-// module names itself.
+// also are the hooks that a kind needs as soon as a module takes such a thing, whatever
+// the module imports.
 var also = map[string][]hook{
 	"vmalloc": {{kind: "mem", action: give, functions: []string{"vfree", "vfree_atomic"}, args: "ptr=%di"}},
-	// The last thing that a task is told by who frees it, and not inlined there.
+	// The last function that is called, and not inlined, when a task is freed.
 	"task": {
 		{kind: "task", action: gone, functions: []string{"exit_creds"}, args: "ptr=%di"},
 		{kind: "task", action: dead, functions: []string{"release_task"}, args: "ptr=%di"},
@@ -177,18 +200,25 @@ var also = map[string][]hook{
 }
 
 var (
-	allocates = lazyregexp.New(`kv?malloc|kv?realloc|kzalloc|kcalloc|kstrdup|kstrndup|kmemdup|kasprintf|kvasprintf|memdup_user|strndup_user|kmem_cache_alloc_(?:node_)?trace`)
+	allocates = lazyregexp.New(`kv?malloc|kv?realloc|kzalloc|kcalloc|kstrdup|kstrndup|kmemdup|kasprintf|kvasprintf` +
+		`|memdup_user|strndup_user|kmem_cache_alloc_(?:node_)?trace`)
 	// slabs are caches of a module's own; kmem_cache_alloc_trace is kmalloc's.
 	slabs = lazyregexp.New(`^kmem_cache_alloc(?:_lru|_node)?$`)
 	bulk  = lazyregexp.New(`^(?:kmem_cache_free_bulk|kfree_bulk)$`)
-	late  = lazyregexp.New(`^(?:call_rcu|call_srcu|call_rcu_tasks|__tasklet_(?:hi_)?schedule|request_threaded_irq|irq_work_queue|async_schedule.*|smp_call_function.*` +
-		`|register_k(?:ret)?probe|register_ftrace_function|.*_notifier(?:_chain)?_register|register_\w*notifier|nf_register_.*|kthread_(?:queue|mod)_\w*work|tracepoint_probe_register\w*)$`)
+	late  = lazyregexp.New(`^(?:call_rcu|call_srcu|call_rcu_tasks|__tasklet_(?:hi_)?schedule` +
+		`|request_threaded_irq|irq_work_queue` +
+		`|async_schedule.*|smp_call_function.*` +
+		`|register_k(?:ret)?probe|register_ftrace_function|.*_notifier(?:_chain)?_register|register_\w*notifier` +
+		`|nf_register_.*|kthread_(?:queue|mod)_\w*work|tracepoint_probe_register\w*)$`)
 )
 
 // NewPlan makes the plan for the modules that may be loaded.
 func NewPlan(modules []Module) *Plan {
-	p := &Plan{Shift: make(map[string]int64), Unseen: make(map[string]bool), Opaque: make(map[string]bool), NoMem: make(map[string]bool), RCUMem: make(map[string]bool)}
-	named := make(map[string]string) // without suffix to the kernel's own name
+	p := &Plan{
+		Shift: make(map[string]int64), Unseen: make(map[string]bool), Opaque: make(map[string]bool),
+		NoMem: make(map[string]bool), RCUMem: make(map[string]bool),
+	}
+	named := make(map[string]string) // the kernel's own name by the name without suffix
 	for _, m := range modules {
 		p.Opaque[m.Name] = m.Opaque
 		for _, name := range m.Imports {
@@ -207,21 +237,21 @@ func NewPlan(modules []Module) *Plan {
 	return p
 }
 
-// Refused tells the plan that the kernel took a definition not. What is taken
-// there is not found; where it is given back, nothing of its kind can be said.
+// Refused tells the plan that the kernel refused a definition. If it was for taking,
+// what is taken there is not found; if for giving back, its whole kind is unknown.
 func (p *Plan) Refused(definition string) {
 	p.refused++
-	if m := defines.FindStringSubmatch(definition); m != nil && m[2] == give || m[2] == gone || m[2] == rcu || m[2] == off {
+	if m := defines.FindStringSubmatch(definition); m != nil && slices.Contains([]string{give, gone, rcu, off}, m[2]) {
 		p.Unseen[m[1]] = true
 	}
 }
 
-// Void says whether a setting is for probes of which the kernel took none.
+// Void reports whether a setting is for probes that the kernel refused, all of them.
 func (p *Plan) Void(s Setting) bool { return s.Path == enableProbes && p.refused == p.probes }
 
 const enableProbes = Instance + "/events/" + group + "/enable"
 
-// Undefine takes a definition back.
+// Undefine returns what to write to remove a definition.
 func Undefine(definition string) string {
 	name, _, _ := strings.Cut(definition[min(2, len(definition)):], " ")
 	return "-:" + name + "\n"
@@ -229,7 +259,7 @@ func Undefine(definition string) string {
 
 var defines = lazyregexp.New(`^[pr]:` + group + `/([a-z]+)_([a-z]+)_\d+ `)
 
-// draft collects a plan's settings by their order of writing.
+// draft collects the settings of a plan, apart by the order in which they are written.
 type draft struct {
 	plan    *Plan
 	named   map[string]string
@@ -240,7 +270,7 @@ type draft struct {
 	n       int
 }
 
-// functions puts probes at the kernel's functions that the modules name.
+// functions sets probes at those of the kernel's functions that the modules import.
 func (d *draft) functions() {
 	for _, h := range hooks {
 		for _, f := range h.functions {
@@ -269,7 +299,7 @@ func (d *draft) inlined(modules []Module) {
 			event := d.event("task", action)
 			d.plan.Shift[event] = ref.Shift
 			d.kinds["task"] = true
-			// The module is not there yet: the probe waits for it.
+			// The module is not loaded yet: the probe waits for it.
 			d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, May: true,
 				Value: fmt.Sprintf("p:%s/%s %s:%s+%d ptr=%%%s\n", group, event, m.Name, ref.Symbol, ref.Offset, ref.Register)})
 		}
@@ -289,7 +319,7 @@ func (d *draft) probe(h hook, function string) {
 	}
 	d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, Value: value + "\n", Raw: h.raw})
 	if h.filter != "" {
-		d.filter(group+"/"+event, h.filter, true, h.raw) // of a probe that was refused there is none
+		d.filter(group+"/"+event, h.filter, true, h.raw) // a probe that was refused has no filter
 	}
 }
 
@@ -302,7 +332,9 @@ func filterOn(event, field string, may, raw bool) Setting {
 	if field == ofNothing {
 		least = 1
 	}
-	return Setting{Path: Instance + "/events/" + event + "/filter", May: may, Raw: raw, Value: fmt.Sprintf("%s >= %#x", field, least)}
+	return Setting{
+		Path: Instance + "/events/" + event + "/filter", May: may, Raw: raw, Value: fmt.Sprintf("%s >= %#x", field, least),
+	}
 }
 
 func (d *draft) enable(event string, may, raw bool) {
@@ -319,7 +351,7 @@ func (d *draft) events() {
 		}
 		return false
 	}
-	// Base has the filters of kmalloc and kfree. A kvmalloc may be given back by kfree.
+	// Base has the filters of kmalloc and kfree. What kvmalloc returned may go to kfree.
 	kmallocs := any(allocates)
 	if kmallocs {
 		d.enable("kmem/kmalloc", false, false)
@@ -332,7 +364,7 @@ func (d *draft) events() {
 		d.enable("kmem/kmem_cache_alloc", false, false)
 		d.enable("kmem/kmem_cache_alloc_node", true, false)
 		d.enable("kmem/kmem_cache_free", false, false)
-		if !kmallocs { // which may free what is of a cache, since 6.4
+		if !kmallocs { // since 6.4 kfree takes objects of a cache, too
 			d.enable("kmem/kfree", false, false)
 		}
 	}
@@ -357,8 +389,8 @@ func (d *draft) events() {
 	}
 }
 
-// finish orders the settings: HashPtr decides about others, a definition comes
-// before its filter, and nothing is on before it is filtered.
+// finish orders the settings: HashPtr decides about others, a definition comes before
+// its filter, and an event is filtered before it is turned on.
 func (d *draft) finish() {
 	if len(d.enabled)+len(d.defined) == 0 {
 		return

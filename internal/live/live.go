@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Package live passes a trace's events on in the order of time, while they come.
+// Package live reports a trace's events as they come, in the order of time.
 package live
 
 import (
@@ -15,13 +15,12 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// settleTime is how long an event waits for older ones. They come from several CPUs
-// and rings, each in its own order; the agent copies what there is twenty times a
-// second.
+// settleTime is how long an event waits for older ones. Events come from several CPUs and
+// rings, each in its own order; the agent copies them twenty times a second.
 const settleTime = 200 * time.Millisecond
 
-// Stream is one trace while it goes on. A nil Stream has nobody who watches: it takes
-// everything and does nothing.
+// Stream is one trace in progress. A nil Stream has no watcher: it takes everything and
+// does nothing.
 type Stream struct {
 	out   func(*notify.Seen)
 	file  func(module string) *symbols.Module
@@ -37,7 +36,7 @@ type Stream struct {
 	stopped chan struct{}
 }
 
-// New makes a stream that tells out; nil where out is. file reads a module's symbols.
+// New makes a stream that calls out; it is nil if out is. file reads a module's symbols.
 func New(out func(*notify.Seen), file func(module string) *symbols.Module) *Stream {
 	if out == nil {
 		return nil
@@ -45,7 +44,7 @@ func New(out func(*notify.Seen), file func(module string) *symbols.Module) *Stre
 	return &Stream{out: out, file: file}
 }
 
-// Add takes an event as it comes. It does not wait for whoever reads the lines.
+// Add takes an event as it comes. It never waits for the watcher.
 func (s *Stream) Add(e event.Event) {
 	if s == nil {
 		return
@@ -56,7 +55,7 @@ func (s *Stream) Add(e event.Event) {
 	s.newest = max(s.newest, e.Time)
 }
 
-// Begin starts to pass on what was recorded since mark.
+// Begin starts reporting what was recorded since mark.
 func (s *Stream) Begin(kernel *symbols.Kernel, mark uint64) {
 	if s == nil {
 		return
@@ -76,7 +75,7 @@ func (s *Stream) run() {
 	defer close(s.stopped)
 	tick := time.NewTicker(settleTime)
 	defer tick.Stop()
-	var settled uint64 // what was newest a tick ago: all that is older has come by now
+	var settled uint64 // the newest time a tick ago: all older events have come by now
 	for {
 		select {
 		case <-tick.C:
@@ -88,7 +87,7 @@ func (s *Stream) run() {
 	}
 }
 
-// End passes on what still waits, once no more events come. It can be called again.
+// End reports the events that still wait, once no more come. It can be called again.
 func (s *Stream) End() {
 	if s == nil || s.stop == nil {
 		return
@@ -98,7 +97,7 @@ func (s *Stream) End() {
 	s.stop = nil
 }
 
-// pass shows what is not newer than limit, and returns the newest time so far.
+// pass reports the events up to limit, and returns the newest time so far.
 func (s *Stream) pass(limit uint64) uint64 {
 	s.mu.Lock()
 	events, newest := s.waiting, s.newest

@@ -12,8 +12,8 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
-// TestLive wants what counts, in the order of time over several ticks, with what
-// came late behind what was shown already.
+// TestLive checks that the events that count come in the order of time over several
+// ticks, and an event that is late after those already reported.
 func TestLive(t *testing.T) {
 	var got []uint64
 	l := New(func(s *notify.Seen) { got = append(got, s.Event.Time) }, func(string) *symbols.Module { return nil })

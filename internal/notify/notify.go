@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Package notify tells whoever watches a run what goes on, and keeps what of that
+// Package notify reports the progress of a run to its watcher, and keeps the part that
 // belongs into the result: phases and commands.
 package notify
 
@@ -15,36 +15,35 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// Watcher is told what goes on. Every field may be nil.
+// Watcher is called as a run progresses. Every field may be nil.
 type Watcher struct {
-	Phase   func(Progress)       // what is worked at
-	Log     func(line string)    // what a person should know
+	Phase   func(Progress)       // the present phase, and how far it has come
+	Log     func(line string)    // something that a person should know
 	Command func(result.Command) // a command ended, here or in the guest
 	Start   func(argv []string)  // a command starts
-	Output  io.Writer            // its output, as it comes
+	Output  io.Writer            // the output of commands, as it comes
 	Kmsg    func(line string)    // the guest's kernel log
 	Console io.Writer            // every byte of the guest's console
 	Event   func(*Seen)          // what the trace saw, in the order of time
 }
 
-// Progress is what a run works at, and how far it has come.
+// Progress is the present phase of a run, and how far it has come.
 type Progress struct {
 	Phase       string // kernel, build, boot and so on, as in result.Phase
-	Detail      string // for people; empty where the phase says it all
+	Detail      string // for people; empty if the phase says it all
 	Done, Total int64  // Total 0: unknown
-	Unit        string // what those count: bytes, packages or percent
+	Unit        string // of both: bytes, packages or percent
 }
 
-// Seen is one event of a live trace. It is valid during the call that brings it.
+// Seen is one event of a live trace. It is valid during the call that gets it.
 type Seen struct {
 	Event      event.Event
-	Line       timeline.Line // the event in words; What is empty for those that say nothing new
+	Line       timeline.Line // the event in words; What is empty if it says nothing new
 	SinceStart time.Duration // since the trace began
 	Site       func(addr, at uint64) event.Site
 }
 
-// Journal is what happened on the host's side of one run. It can be used by several
-// goroutines.
+// Journal is what happened on the host's side of one run. It is safe for concurrent use.
 type Journal struct {
 	watcher Watcher
 
@@ -53,17 +52,17 @@ type Journal struct {
 	commands []result.Command
 }
 
-// New begins a journal that tells w.
+// New begins a journal that reports to w.
 func New(w Watcher) *Journal { return &Journal{watcher: w} }
 
-// Aside begins another journal, which tells the same watcher only of phases, and log
-// what it has to say.
+// Aside begins another journal, which reports to the same watcher only phases, and calls
+// log for each line.
 func (j *Journal) Aside(log func(line string)) *Journal {
 	return New(Watcher{Phase: j.watcher.Phase, Log: log})
 }
 
-// Phase begins a stretch of work. The returned function notes it as done; a stretch
-// that fails is not noted.
+// Phase begins a phase. The returned function records it as done; a phase that fails is
+// not recorded.
 func (j *Journal) Phase(name string) (done func(where string, cached bool)) {
 	start := time.Now()
 	j.Progress(Progress{Phase: name})
@@ -75,35 +74,35 @@ func (j *Journal) Phase(name string) (done func(where string, cached bool)) {
 	}
 }
 
-// Progress tells how far the present phase has come.
+// Progress reports how far the present phase has come.
 func (j *Journal) Progress(p Progress) {
 	if j.watcher.Phase != nil {
 		j.watcher.Phase(p)
 	}
 }
 
-// Log tells a person what should be known.
+// Log reports something that a person should know.
 func (j *Journal) Log(line string) {
 	if j.watcher.Log != nil {
 		j.watcher.Log(line)
 	}
 }
 
-// Keep notes a command without telling of it.
+// Keep records a command without reporting it.
 func (j *Journal) Keep(c result.Command) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.commands = append(j.commands, c)
 }
 
-// Tell tells of a command that has ended.
-func (j *Journal) Tell(c result.Command) {
+// Ended reports a command that has ended.
+func (j *Journal) Ended(c result.Command) {
 	if j.watcher.Command != nil {
 		j.watcher.Command(c)
 	}
 }
 
-// Start tells that a command starts.
+// Start reports that a command starts.
 func (j *Journal) Start(argv []string) {
 	if j.watcher.Start != nil {
 		j.watcher.Start(argv)
@@ -116,24 +115,24 @@ func (j *Journal) Output() io.Writer { return j.watcher.Output }
 // Console is where the bytes of the guest's console go, or nil.
 func (j *Journal) Console() io.Writer { return j.watcher.Console }
 
-// Event is who is told what the trace saw, or nil.
+// Event is called for each event of the trace, or nil.
 func (j *Journal) Event() func(*Seen) { return j.watcher.Event }
 
-// Kmsg tells a line of the guest's kernel log.
+// Kmsg reports a line of the guest's kernel log.
 func (j *Journal) Kmsg(line string) {
 	if j.watcher.Kmsg != nil {
 		j.watcher.Kmsg(line)
 	}
 }
 
-// Phases returns what was worked at so far.
+// Phases returns the phases that were recorded so far.
 func (j *Journal) Phases() []result.Phase {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.phases)
 }
 
-// Commands returns what was run so far.
+// Commands returns the commands that were recorded so far.
 func (j *Journal) Commands() []result.Command {
 	j.mu.Lock()
 	defer j.mu.Unlock()

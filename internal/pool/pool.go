@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package pool has many runs work, a few at a time. A run gives its turn up while it
-// only waits, so that another one works.
+// Package pool runs many jobs, a few at a time. A run gives up its turn while it only
+// waits, so that another one can work.
 package pool
 
 import (
@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Run carries out count pieces of work in their order, as turns are free, in at most
-// machines goroutines. Each piece returns what to do once it has ended: that is called
-// from one goroutine at a time. When ctx ends nothing more begins, and what was cut
-// short is not reported.
+// Run carries out count jobs in their order, as turns become free, in at most machines
+// goroutines. Each job returns a function to call once the job has ended; these calls
+// never overlap. When ctx ends, no further job begins, and the jobs that were cut short
+// are not reported.
 func Run(ctx context.Context, count, machines int, turns *Turns, work func(i int) (ended func())) {
 	q := &queue{ctx: ctx, count: count, turns: turns}
 	var all sync.WaitGroup
@@ -24,7 +24,7 @@ func Run(ctx context.Context, count, machines int, turns *Turns, work func(i int
 	all.Wait()
 }
 
-// queue is one Run while it goes on.
+// queue is one Run in progress.
 type queue struct {
 	ctx   context.Context
 	count int
@@ -35,7 +35,7 @@ type queue struct {
 	report sync.Mutex // one call of ended at a time
 }
 
-// work carries out one piece after the other, until none is left.
+// work carries out one job after the other, until none is left.
 func (q *queue) work(work func(i int) (ended func())) {
 	for {
 		i, ok := q.begin()
@@ -53,7 +53,7 @@ func (q *queue) work(work func(i int) (ended func())) {
 	}
 }
 
-// begin takes the next piece, once there is a turn for it.
+// begin takes the next job, once there is a turn for it.
 func (q *queue) begin() (i int, ok bool) {
 	if err := q.turns.Take(q.ctx, false); err != nil {
 		return 0, false
@@ -68,29 +68,28 @@ func (q *queue) begin() (i int, ok bool) {
 	return q.next - 1, true
 }
 
-// Turns has no more than a number of runs work at once. One that has begun comes
-// before one that has not, or it would never end. A nil Turns is for a run by itself,
-// which nobody waits for.
+// Turns limits how many runs work at once. A run that has begun comes before one that has
+// not, or it might never end. A nil Turns is for a single run.
 type Turns struct {
 	mu            sync.Mutex
 	free          int
 	begun, others []chan struct{}
 }
 
-// NewTurns lets n work at once.
+// NewTurns lets n runs work at once.
 func NewTurns(n int) *Turns { return &Turns{free: n} }
 
-// shortWait is what a run may wait without giving up its turn.
+// shortWait is how long a run may wait without giving up its turn.
 const shortWait = 50 * time.Millisecond
 
-// Aside lets another run work while this one waits for so long. What it returns has
-// this one work again, as soon as one of the others ends or waits.
+// Aside lets another run work while this one waits for d. back waits until one of the
+// others ends or waits, and takes the turn again.
 func (t *Turns) Aside(ctx context.Context, d time.Duration) (back func()) {
 	if t == nil || d < shortWait {
 		return func() {}
 	}
 	t.Give()
-	return func() { t.Take(ctx, true) } // where ctx ends, all end, and turns mean nothing any more
+	return func() { t.Take(ctx, true) } // if ctx ends, all runs end, and turns no longer matter
 }
 
 // Take waits for a turn. Its error is ctx's.
@@ -119,10 +118,10 @@ func (t *Turns) Take(ctx context.Context, begun bool) error {
 		*queue = slices.Delete(*queue, i, i+1)
 		return context.Cause(ctx)
 	}
-	return nil // it came meanwhile
+	return nil // the turn came meanwhile
 }
 
-// Give passes a turn on.
+// Give passes a turn to the next run.
 func (t *Turns) Give() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestTurns has many want two turns, which they give up while they wait.
+// TestTurns has many runs share two turns, which they give up while they wait.
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := &Turns{free: 2}
@@ -54,8 +54,8 @@ func TestTurns(t *testing.T) {
 			}
 		}
 		all.Wait()
-		// 40 s of work for two. As long as somebody has not begun nobody is idle, so the last
-		// begins after 19 s at the latest, and takes three; without asides it would be 30.
+		// 40 s of work for two turns. While a run has not begun no turn is idle, so the last run
+		// begins after 19 s at the latest, and takes 3 s; without Aside it would be 30 s in all.
 		if took := time.Duration(took.Load()); done.Load() != 20 || most.Load() != 2 || took > 22*time.Second {
 			t.Errorf("%d are done in %s, %d at once; want 20 in at most 22 s, 2 at once", done.Load(), took, most.Load())
 		}
@@ -65,7 +65,7 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// TestTurnsOrder: who has begun comes first, and who gave up waiting takes no turn.
+// TestTurnsOrder: a run that has begun comes first, and one that gave up takes no turn.
 func TestTurnsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := &Turns{free: 1}

@@ -11,8 +11,8 @@ import (
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// Files reads each module's file once. It can be used by several goroutines; the zero
-// value has none.
+// Files reads each module's file once. It is safe for concurrent use; the zero value has
+// no files.
 type Files struct {
 	paths map[string]string // by the module's name
 	read  Memo[evidence.File]
@@ -32,7 +32,7 @@ func newFiles(list []kmod.PlannedModule) *Files {
 func (f *Files) Get(name string) evidence.File {
 	path, ok := f.paths[name]
 	if !ok {
-		return evidence.File{Err: "no file of this module is here"}
+		return evidence.File{Err: "this run has no file of the module"}
 	}
 	file, _ := f.read.Get(path, func() (evidence.File, error) {
 		file := evidence.File{Name: filepath.Base(path)}
@@ -56,7 +56,7 @@ func (f *Files) All() map[string]evidence.File {
 
 var errOutside = errors.New("not inside")
 
-// below is a file's slash-separated path relative to a folder that it lies in.
+// below returns the slash-separated path of a file relative to a folder that contains it.
 func below(dir, file string) (string, error) {
 	rel, err := filepath.Rel(dir, file)
 	if err != nil || !filepath.IsLocal(rel) {

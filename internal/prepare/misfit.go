@@ -12,11 +12,11 @@ import (
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// misfit finds what the kernel would not refuse, and what still cannot work: a
-// file that does not have its module's name, which modprobe goes by, and a
-// parameter for a module that is not loaded. A parameter that the module does
-// not tell of may exist all the same (module_param_cb says nothing of it), so
-// that is only said aloud; the kernel has the last word.
+// misfit finds what cannot work although the kernel would not refuse it: a file that does
+// not have its module's name, by which modprobe finds it, and a parameter for a module
+// that is not loaded. A parameter that the module does not declare may still exist
+// (module_param_cb leaves no trace in .modinfo), so that is only logged: the kernel
+// decides.
 func (p *Prepared) misfit(plan *kmod.Plan) error {
 	known := make(map[string]*kmod.Module)
 	var names []string
@@ -45,15 +45,15 @@ func (p *Prepared) misfit(plan *kmod.Plan) error {
 				Hint:    "modules of this run: " + strings.Join(names, ", "),
 			}
 		}
-		if m != nil && !tells(m, param) {
-			p.journal.Log(fmt.Sprintf("%s tells of no parameter %s%s", name, param, parameterList(m)))
+		if m != nil && !declares(m, param) {
+			p.journal.Log(fmt.Sprintf("%s declares no parameter %s; %s", name, param, parameterList(m)))
 		}
 	}
 	return nil
 }
 
-// tells whether .modinfo names a parameter, or the kernel has it for every module.
-func tells(m *kmod.Module, param string) bool {
+// declares reports whether .modinfo names a parameter, or the kernel has it for every module.
+func declares(m *kmod.Module, param string) bool {
 	return slices.Contains([]string{"async_probe", "dyndbg"}, param) ||
 		slices.ContainsFunc(m.Info.Params(), func(p kmod.Param) bool { return p.Name == strings.ReplaceAll(param, "-", "_") })
 }
@@ -64,7 +64,7 @@ func parameterList(m *kmod.Module) string {
 		names = append(names, p.Name)
 	}
 	if len(names) == 0 {
-		return ": it has none"
+		return "it has none"
 	}
-	return "; it has " + strings.Join(names, ", ")
+	return "it has " + strings.Join(names, ", ")
 }

@@ -16,18 +16,18 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Prepared is all that a run needs of this machine: the host, and what to load.
+// Prepared is everything that a run needs from this machine: the host, and what to load.
 type Prepared struct {
 	*Host
-	Plan   *kmod.Plan           // what is loaded, in order; nil where nothing is
+	Plan   *kmod.Plan           // what is loaded, in order; nil for nothing
 	Fresh  []kmod.PlannedModule // what was built or given, in load order: all of it is installed
-	InTree []kmod.PlannedModule // of the kernel's own tree, needed by those
+	InTree []kmod.PlannedModule // modules of the kernel's own tree that Fresh needs
 	Read   *Files
 
-	build *kbuild.Build // nil where ready files were given
+	build *kbuild.Build // nil if .ko files were given
 }
 
-// Modules builds the person's modules and plans their loading. Its error is an
+// Modules builds the person's modules and plans the loads. Its error is an
 // *evidence.Failure or ctx's.
 func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
 	p := &Prepared{Host: h, Read: new(Files)}
@@ -69,17 +69,17 @@ func (h *Host) compile(ctx context.Context) (*kbuild.Build, error) {
 	return build, nil
 }
 
-// showSteps passes the build's commands on as they would be typed.
+// showSteps reports the build's commands as a person would type them.
 func (h *Host) showSteps(steps []kbuild.Step, cached bool) {
 	for _, s := range steps {
 		c := result.Command{Argv: s.Argv, Output: s.Output, Exit: s.Exit, MS: s.MS, Cached: cached}
 		h.journal.Keep(c)
-		h.journal.Tell(c)
+		h.journal.Ended(c)
 	}
 }
 
-// ownPaths names the person's files as they lie in the folder, not where the build
-// saw its copy of them.
+// ownPaths names the person's files by their place in the folder, not by that of the
+// build's copy.
 func ownPaths(steps []kbuild.Step) []kbuild.Step {
 	steps = slices.Clone(steps)
 	for i := range steps {
@@ -88,8 +88,8 @@ func ownPaths(steps []kbuild.Step) []kbuild.Step {
 	return steps
 }
 
-// resolve decides what is loaded, in which order, and refuses before any boot what
-// cannot work. Modules that are not to be loaded are installed all the same: another
+// resolve decides what is loaded, in which order, and refuses what cannot work before
+// anything boots. Modules that the run does not load are installed as well: another module
 // may ask for them with request_module.
 func (p *Prepared) resolve() error {
 	tree := p.shared.tree(p.Kernel)
@@ -97,7 +97,7 @@ func (p *Prepared) resolve() error {
 	if err != nil {
 		return &evidence.Failure{
 			Kind: evidence.Preflight, Message: strings.ReplaceAll(err.Error(), "\n", "; "),
-			Hint: "nothing was booted; mend this and run again",
+			Hint: "nothing was booted; fix this and run again",
 		}
 	}
 	for _, w := range plan.Warnings {
@@ -110,7 +110,7 @@ func (p *Prepared) resolve() error {
 	if all, err := kmod.NewPlan(tree, p.files(), nil); err == nil {
 		p.Fresh = all.Fresh()
 		p.InTree = union(p.InTree, inTree(all))
-	} // else those that do not fit stay out: nobody named them
+	} // else those that do not fit are left out: nobody asked for them
 	return nil
 }
 
@@ -125,7 +125,7 @@ func union(a, b []kmod.PlannedModule) []kmod.PlannedModule {
 	return all
 }
 
-// inTree are the modules of the kernel's own that a plan needs.
+// inTree returns those modules of a plan that are the kernel's own.
 func inTree(p *kmod.Plan) []kmod.PlannedModule {
 	var list []kmod.PlannedModule
 	for _, m := range p.Modules {
@@ -136,7 +136,7 @@ func inTree(p *kmod.Plan) []kmod.PlannedModule {
 	return list
 }
 
-// files are the modules of the folder, or those named by the person.
+// files returns the modules that were built, or the files that the person named.
 func (p *Prepared) files() []string {
 	if p.build == nil {
 		return p.Host.Files
@@ -148,8 +148,7 @@ func (p *Prepared) files() []string {
 	return files
 }
 
-// Studied are the names of the modules that the run is about, without the kernel's
-// own.
+// Studied returns the names of the modules under study, without the kernel's own.
 func (p *Prepared) Studied() []string {
 	var names []string
 	for _, m := range p.Fresh {
@@ -158,7 +157,7 @@ func (p *Prepared) Studied() []string {
 	return names
 }
 
-// SourceDirs are the folders in which the person's sources lie.
+// SourceDirs returns the folders of the person's sources.
 func (p *Prepared) SourceDirs() []string {
 	if p.Dir != "" {
 		return []string{p.Dir}
@@ -171,7 +170,7 @@ func (p *Prepared) SourceDirs() []string {
 	return slices.Compact(dirs)
 }
 
-// Place is a module's path below the module tree.
+// Place returns a module's path below the module tree.
 func (p *Prepared) Place(m kmod.PlannedModule) (string, error) {
 	base := p.Kernel.ModuleDir()
 	switch {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package prepare does what a run needs of this machine before anything boots: it
-// finds the agent and the kernel, builds the self-test's module and the person's own,
+// Package prepare does the host's part of a run, before anything boots: it finds the agent
+// and the kernel, builds the probe module of the self-test and the person's modules,
 // decides what is loaded in which order, and refuses what cannot work.
 package prepare
 
@@ -34,19 +34,19 @@ type Options struct {
 	Here   bool         // this machine's own kernel
 	Build  kbuild.Where // empty: Auto
 	Accel  vm.Accel     // Auto, KVM or TCG
-	Cold   bool         // no machine is restored
+	Cold   bool         // do not restore a snapshot
 	Agent  string       // the kmodlab program; empty: see ErrNoAgent
 	QEMU   string       // empty: in PATH
 
-	// NoProbe leaves this machine's kernel as it is: nothing is built, installed or
-	// loaded, and no kernel is fetched, since the one that runs is the one to trace.
+	// NoProbe leaves this machine's kernel as it is: nothing is built, installed or loaded,
+	// and no kernel is fetched, since the running one is traced.
 	NoProbe bool
 
 	CacheDir string
 	Mirror   string
 }
 
-// Host is this machine with all that every run with one kernel needs.
+// Host is this machine, with everything that all runs with one kernel need.
 type Host struct {
 	Options
 	Agent  string
@@ -58,8 +58,8 @@ type Host struct {
 	runner  kbuild.Runner // nil with NoProbe
 }
 
-// Find finds the agent, QEMU and the kernel, and has the self-test's module built. Its
-// error is an *evidence.Failure, kernel.ErrUnknownName or ctx's.
+// Find finds the agent, QEMU and the kernel, and builds the probe module. Its error is an
+// *evidence.Failure, kernel.ErrUnknownName or ctx's.
 func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, error) {
 	h := &Host{Options: o, shared: s, journal: j}
 	var err error
@@ -67,7 +67,7 @@ func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, 
 		return nil, hostFailure(err, "")
 	}
 	if o.NoProbe {
-		h.Probe = Probe{Unproved: "--here loads no module into this machine's kernel; --probe lets it"}
+		h.Probe = Probe{Unproved: "--here loads no module into this machine's kernel without --probe"}
 		return h, nil
 	}
 	if !o.Here {
@@ -90,7 +90,7 @@ func hostFailure(err error, hint string) error {
 	return &evidence.Failure{Kind: evidence.Host, Message: err.Error(), Hint: hint}
 }
 
-// fetch finds the kernel. Building and loading need the same one.
+// fetch finds the kernel. Modules are built for the same kernel that loads them.
 func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 	name := h.Options.Kernel
 	if h.Here {
@@ -103,24 +103,26 @@ func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 		}
 	}
 	done := h.journal.Phase("kernel")
-	k, err := boot.Kernels(h.CacheDir, h.Mirror, h.tellFetch).Get(ctx, name)
+	k, err := boot.Kernels(h.CacheDir, h.Mirror, h.reportFetch).Get(ctx, name)
 	if errors.Is(err, kernel.ErrUnknownName) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, hostFailure(err, "kmodlab doctor says which kernels can be had here")
+		return nil, hostFailure(err, "kmodlab doctor shows which kernels are available here")
 	}
 	done("", false)
 	return k, nil
 }
 
-func (h *Host) tellFetch(p kernel.Progress) {
-	h.journal.Progress(notify.Progress{Phase: "kernel", Detail: p.Text, Done: p.Done, Total: p.Total, Unit: string(p.Unit)})
+func (h *Host) reportFetch(p kernel.Progress) {
+	h.journal.Progress(
+		notify.Progress{Phase: "kernel", Detail: p.Text, Done: p.Done, Total: p.Total, Unit: string(p.Unit)},
+	)
 }
 
-// ErrNoAgent means that the kmodlab program, which is the guest's agent, was not
-// found.
-var ErrNoAgent = errors.New("the kmodlab program is not here: build it (go build ./cmd/kmodlab) and name it in Spec.Agent or $KMODLAB_AGENT")
+// ErrNoAgent means that the kmodlab program, which is the guest's agent, was not found.
+var ErrNoAgent = errors.New("cannot find the kmodlab program: build it (go build ./cmd/kmodlab) " +
+	"and name it in Spec.Agent or $KMODLAB_AGENT")
 
 // findAgent returns the path of the kmodlab program.
 func findAgent(named string) (string, error) {
@@ -139,15 +141,15 @@ func findAgent(named string) (string, error) {
 	return "", ErrNoAgent
 }
 
-// isKmodlab reports whether this process runs the program, under whatever name: a
+// isKmodlab reports whether this process runs the kmodlab program, under any name: a
 // program that imports the library, such as a test, has another main package.
 func isKmodlab() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && strings.HasSuffix(info.Path, "/cmd/kmodlab")
 }
 
-// OnTCG reports whether guests are emulated. On KVM a boot takes half a second, and
-// whether a machine can be restored there was never tried.
+// OnTCG reports whether guests are emulated. With KVM a boot takes half a second, and
+// restoring a snapshot was never tried.
 func (h *Host) OnTCG() bool {
 	switch h.Accel {
 	case vm.TCG:
@@ -162,14 +164,14 @@ func (h *Host) OnTCG() bool {
 	return false
 }
 
-// MachineDir is where snapshots of machines are, below the cache folder.
+// MachineDir is the folder of snapshots, below the cache folder.
 const MachineDir = "machines"
 
 // Snapshots is the folder of snapshots.
 func (h *Host) Snapshots() string { return filepath.Join(h.CacheDir, MachineDir) }
 
-// chooseRunner decides where to build. The VM is the honest place and costs little
-// where KVM works; under TCG it takes some fifteen times as long as the sandbox.
+// chooseRunner decides where to build. The VM isolates a build best, and costs little if
+// KVM works; with TCG a build takes some fifteen times as long as in the sandbox.
 func (h *Host) chooseRunner(ctx context.Context) kbuild.Runner {
 	where := h.Build
 	if h.Here {
@@ -189,13 +191,14 @@ func (h *Host) chooseRunner(ctx context.Context) kbuild.Runner {
 	}
 	if where == kbuild.VM {
 		return kbuild.VMRunner{
-			Agent: h.Agent, Accel: h.Accel, QEMU: h.QEMU, StateDir: h.CacheDir, Machines: h.builderSnapshots(), Log: h.journal.Log,
+			Agent: h.Agent, Accel: h.Accel, QEMU: h.QEMU, StateDir: h.CacheDir,
+			Machines: h.builderSnapshots(), Log: h.journal.Log,
 		}
 	}
 	return kbuild.SandboxRunner{}
 }
 
-// builderSnapshots is where a build's machine is saved; "" where it is to boot.
+// builderSnapshots is the folder for snapshots of the machine that builds; "" if it must boot.
 func (h *Host) builderSnapshots() string {
 	if h.Cold || !h.OnTCG() {
 		return ""
@@ -203,7 +206,7 @@ func (h *Host) builderSnapshots() string {
 	return h.Snapshots()
 }
 
-// BuildsInVM reports whether the modules are going to be built in a VM of their own.
+// BuildsInVM reports whether the modules will be built in a VM of their own.
 func (h *Host) BuildsInVM() bool {
 	_, is := h.runner.(kbuild.VMRunner)
 	return is && h.Dir != ""

@@ -13,15 +13,15 @@ import (
 	"github.com/kmodlab/kmodlab/modules"
 )
 
-// Probe is the module of the tracer's self-test, whose init makes every hook fire.
+// Probe is the probe module of the tracer's self-test: its init makes every hook fire.
 type Probe struct {
-	Path     string // on the host; "" where there is none
+	Path     string // on the host; "" if there is none
 	Unproved string // why there is none
-	known    string // which options the compiler knows, learned when it was built
+	known    string // the options that the compiler knows, learned in its build
 }
 
-// buildProbe has modules/probe built for the kernel, once. A run without it goes on:
-// its hooks count as they fire. The error is ctx's.
+// buildProbe builds modules/probe for the kernel, once. A run without it continues: its
+// hooks count once they have fired. The error is ctx's.
 func (h *Host) buildProbe(ctx context.Context) (Probe, error) {
 	done := h.journal.Phase("probe")
 	key := fmt.Sprint(h.Kernel.ID, h.CacheDir, h.Here)
@@ -50,8 +50,8 @@ func (h *Host) makeProbe(ctx context.Context) (*kbuild.Build, error) {
 	})
 }
 
-// probeRunner takes the sandbox where it works, also for a run that builds in the VM:
-// these sources are our own, and the VM takes fifteen times as long.
+// probeRunner uses the sandbox if it works, even in a run that builds in the VM: these
+// sources are our own, and the VM takes fifteen times as long.
 func (h *Host) probeRunner(ctx context.Context) kbuild.Runner {
 	if h.Build == kbuild.VM && !h.Here && h.shared.checkSandbox(ctx) == nil {
 		return kbuild.SandboxRunner{}
@@ -59,7 +59,7 @@ func (h *Host) probeRunner(ctx context.Context) kbuild.Runner {
 	return h.runner
 }
 
-// announced says that a build begins. What the cache has begins none.
+// announced reports that a build begins. A build from the cache never gets here.
 type announced struct {
 	kbuild.Runner
 	say func()

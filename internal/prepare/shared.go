@@ -13,20 +13,20 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
-// Shared is what the runs of one pool need not find out, read or make twice: on the
-// host that is most of what a run costs. A run by itself has one of its own. The zero
-// value is ready.
+// Shared is what the runs of one pool need not find out, read or build twice, which is
+// most of what a run costs on the host. A single run has one of its own. The zero value
+// is ready to use.
 type Shared struct {
-	Symbols Memo[*symbols.Kernel] // by the file that they are kept in
-	Saving  sync.Mutex            // held by the run that makes a snapshot which the others restore
+	Symbols Memo[*symbols.Kernel] // by the file in which they are kept
+	Saving  sync.Mutex            // held by the run that takes the snapshot which the others restore
 
 	trees   Memo[*kmod.Tree]
 	probes  Memo[*kbuild.Build]
 	sandbox Memo[error] // what is wrong with it, or nil
 }
 
-// Memo makes each value once, whoever comes first. What failed is tried again by
-// whoever comes next. The zero value is empty.
+// Memo makes each value once, for the first caller that asks for it. After a failure the
+// next caller tries again. The zero value is empty.
 type Memo[V any] struct {
 	mu    sync.Mutex
 	known map[string]*remembered[V]
@@ -38,7 +38,7 @@ type remembered[V any] struct {
 	value V
 }
 
-// Get returns the value of a key, which make makes where nobody has.
+// Get returns the value of a key, and calls make if there is none yet.
 func (m *Memo[V]) Get(key string, make func() (V, error)) (V, error) {
 	e := m.entry(key)
 	e.mu.Lock()
@@ -67,7 +67,7 @@ func (m *Memo[V]) entry(key string) *remembered[V] {
 	return e
 }
 
-// tree is the kernel's module tree, with what was read of it.
+// tree returns the kernel's module tree, which remembers what was read of it.
 func (s *Shared) tree(k *kernel.Kernel) *kmod.Tree {
 	tree, _ := s.trees.Get(filepath.Join(k.Root, k.Release), func() (*kmod.Tree, error) {
 		return &kmod.Tree{Root: k.Root, Release: k.Release}, nil

@@ -18,12 +18,12 @@ const (
 	maxSourceRow = 200     // bytes of one line
 )
 
-// ReadSources reads those files of the modules' debug information that the folders
-// have. It may name any path; nothing outside of these folders is read.
+// ReadSources reads the source files that the modules' debug information names and the
+// folders contain. It may name any path; nothing outside these folders is read.
 func ReadSources(dirs []string, files map[string]evidence.File, studied []string) map[string]evidence.Source {
 	var roots []*os.Root
 	for _, dir := range dirs {
-		if root, err := os.OpenRoot(dir); err == nil { // a folder that is gone has no lines to show
+		if root, err := os.OpenRoot(dir); err == nil { // a folder that was removed has no lines to show
 			defer root.Close()
 			roots = append(roots, root)
 		}
@@ -32,7 +32,7 @@ func ReadSources(dirs []string, files map[string]evidence.File, studied []string
 	for _, name := range studied {
 		info, err := srcline.Open(files[name].Data)
 		if err != nil {
-			continue // the verdict says so where it matters
+			continue // the verdict says so if it matters
 		}
 		for _, file := range info.Files() {
 			if s, ok := findSource(roots, file); ok {
@@ -43,7 +43,7 @@ func ReadSources(dirs []string, files map[string]evidence.File, studied []string
 	return sources
 }
 
-// findSource looks for the longest end of the path that the folders have: builds
+// findSource looks for the longest suffix of the path that the folders contain: builds
 // record the path of their own copy.
 func findSource(roots []*os.Root, file string) (evidence.Source, bool) {
 	for end := strings.TrimPrefix(srcline.Name(file), "/"); end != ""; {
@@ -57,7 +57,7 @@ func findSource(roots []*os.Root, file string) (evidence.Source, bool) {
 	return evidence.Source{}, false
 }
 
-var errNoSource = errors.New("no regular file of a bearable size")
+var errNoSource = errors.New("not a regular file, or too large")
 
 func readLines(root *os.Root, name string) ([]string, error) {
 	st, err := root.Stat(name)

@@ -61,6 +61,6 @@ func TestFindSource(t *testing.T) {
 	}
 	s, _ := findSource(roots, "wide.c")
 	if len(s.Lines) != 2 || len(s.Lines[0]) > maxSourceRow+4 || s.Lines[1] != "\ufffd" {
-		t.Errorf("a wide line and bytes that are no text: %d lines", len(s.Lines))
+		t.Errorf("a wide line and bytes that are not text: %d lines", len(s.Lines))
 	}
 }

@@ -29,7 +29,7 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 			Inputs:   inputs{Finished: e.Finished, Unloaded: e.Unloaded, Passed: e.Passed, Stuck: e.Stuck, Unmet: e.Unmet},
 			PassHint: e.PassHint, Tracer: tracer{Hooks: e.Trace.Hooks, Lost: e.Trace.Lost}, Studied: e.Studied,
 			Files: make(map[string]moduleFile), Sources: make(map[string]source),
-			EndedAt: e.EndedAt, Processors: e.Processors, Code: e.Code,
+			EndedAt: e.EndedAt, Samples: e.Samples, Code: e.Code,
 			Before: e.Left.Before, After: e.Left.After, Snapshots: e.Left.Compared, Remaining: e.Left.Modules,
 		},
 		tape: e.Trace.Tape, kallsyms: used.Kallsyms, modules: make(map[string][]byte),
@@ -53,7 +53,7 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 	return f, nil
 }
 
-// of is where a failure of a kind is kept.
+// of returns where a failure of a kind is kept.
 func (in *inputs) of(kind evidence.Kind) **failure {
 	return map[evidence.Kind]**failure{
 		evidence.Build: &in.Build, evidence.Preflight: &in.Preflight, evidence.Host: &in.Host, evidence.Lost: &in.Lost,
@@ -78,7 +78,7 @@ func (f *file) addFiles(files map[string]evidence.File) {
 	}
 }
 
-// addSources keeps the lines that were shown, and no other.
+// addSources keeps only the lines that were shown.
 func (f *file) addSources(sources map[string]evidence.Source, shown map[string]map[int]string) {
 	for name, lines := range shown {
 		f.run.Sources[name] = source{Name: sources[name].Name, Lines: len(sources[name].Lines), Text: lines}
@@ -92,11 +92,11 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 		Machine: in.Result.Machine, Phases: in.Result.Phases, Commands: in.Result.Commands, Modules: in.Result.Modules,
 		Studied: in.Studied, Unmet: in.Inputs.Unmet, Stuck: in.Inputs.Stuck,
 		Finished: in.Inputs.Finished, Unloaded: in.Inputs.Unloaded, Passed: in.Inputs.Passed, PassHint: in.PassHint,
-		Console: string(f.console), Processors: in.Processors, Code: in.Code, EndedAt: in.EndedAt,
+		Console: string(f.console), Samples: in.Samples, Code: in.Code, EndedAt: in.EndedAt,
 		Left:  evidence.Left{Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining},
 		Files: make(map[string]evidence.File), Sources: make(map[string]evidence.Source),
 	}
-	if !in.Here { // there the log is the console
+	if !in.Here { // on this machine the log is the console
 		e.KernelLog = f.kernelLog
 	}
 	for _, kind := range kinds {
@@ -123,11 +123,11 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 	return e, used, err
 }
 
-// sources fills in those lines that the file has, and returns them.
+// sources fills in the lines that the file has, and returns them.
 func (f *file) sources(sources map[string]evidence.Source) map[string]map[int]string {
 	shown := make(map[string]map[int]string)
 	for name, s := range f.run.Sources {
-		if srcline.Header(name) || s.Lines == 0 { // named, and not found
+		if srcline.Header(name) || s.Lines == 0 { // named by debug information, but not found
 			continue
 		}
 		shown[name] = s.Text

@@ -18,9 +18,9 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Read reads what Write wrote. Whatever the bytes are, it ends with one of the
-// package's errors or with evidence of bounded size. A file may come from anybody, so
-// it is trusted as little as a guest.
+// Read reads what Write wrote. For any bytes it returns one of the package's errors or
+// evidence of bounded size. A file may come from anybody, so it is trusted as little as
+// a guest.
 func Read(rd io.Reader) (*evidence.Evidence, evidence.Used, error) {
 	f, err := read(rd)
 	if err != nil {
@@ -50,14 +50,15 @@ func read(rd io.Reader) (*file, error) {
 	return r, r.check()
 }
 
-// readBody reads the first frame and sees that the rest is what it says.
+// readBody reads the first frame, and checks the rest against it.
 func readBody(rd io.Reader) ([]byte, error) {
 	head := make([]byte, headerSize)
 	n, err := io.ReadFull(rd, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, fmt.Errorf("read recording: %w", err)
 	}
-	if !bytes.HasPrefix(head[:n], binary.LittleEndian.AppendUint32(nil, skippable)) || n < versionAt || string(head[markAt:versionAt]) != mark {
+	first := binary.LittleEndian.AppendUint32(nil, skippable)
+	if !bytes.HasPrefix(head[:n], first) || n < versionAt || string(head[markAt:versionAt]) != mark {
 		return nil, ErrNotRecording
 	}
 	if n < headerSize {
@@ -79,13 +80,13 @@ func readBody(rd io.Reader) ([]byte, error) {
 		return nil, ErrDamaged
 	}
 	if v := binary.LittleEndian.Uint32(head[versionAt:]); v != Version {
-		return nil, fmt.Errorf("%w (its version is %d, this one reads up to %d)", ErrNewer, v, Version)
+		return nil, fmt.Errorf("%w (the file has version %d, this kmodlab reads up to %d)", ErrNewer, v, Version)
 	}
 	return body, nil
 }
 
-// unpack takes in the parts that it knows; others are of a later program, which
-// meant them to be passed over.
+// unpack reads the parts that it knows, and skips others: a later kmodlab may add parts
+// without a new version.
 func unpack(t *tar.Reader) (*file, error) {
 	r := &file{modules: make(map[string][]byte)}
 	parts := map[string]*[]byte{
@@ -131,15 +132,15 @@ func unpack(t *tar.Reader) (*file, error) {
 	return r, nil
 }
 
-// damage is for what the hash does not find: a file that was made wrong.
+// damage is for a file whose hash is right and whose contents are wrong.
 func damage(err error) error {
 	return fmt.Errorf("%w: %v", ErrDamaged, err)
 }
 
-// maxLines bounds a source file's lines, and so what showing one of them costs.
+// maxLines bounds a source file's lines, and with them the cost of showing one.
 const maxLines = 4 << 20
 
-// check sees that run is usable.
+// check checks that run is usable.
 func (r *file) check() error {
 	if r.run.Result == nil {
 		r.run.Result = new(result.Result)

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
 
-// Package recording is the file that keeps a whole run (.kmlab): what the tracer
-// wrote, as it came, and all that the host needs to make the result of it anew.
-// It is pure.
+// Package recording writes and reads the file that keeps a whole run (.kmlab): the
+// tracer's stream, as it came, and everything else that the host needs to make the
+// result again. It is pure.
 //
-// The file is a zstd stream, so that `zstd -dc run.kmlab | tar t` looks into it.
-// Its first frame is one that zstd skips, and names the file's version and hash;
-// the second is a tar archive:
+// The file is a zstd stream, so that `zstd -dc run.kmlab | tar t` lists it. Its first
+// frame, which zstd skips, has the version and the hash of the file; the second is a
+// tar archive:
 //
-//	run.json       Run
+//	run.json       run
 //	records        the tracer's stream (tracer/event), as the guest sent it
-//	kallsyms       those of the kernel's symbols that the addresses lie in
+//	kallsyms       the kernel's symbols that name addresses
 //	modules/N.ko   the modules' files, debug information included
 //	console        every byte of the guest's console
 //	kernel.log     its /dev/kmsg, as a console would print it
 //	here.log       the same of a run on the machine itself
-//	takings        the kernel's own trace of what modules took and gave
+//	takings        the kernel's own trace of what modules took and gave back
 //
-// Sources are not in it: of a person's files only those lines are kept, within
-// run.json, that the report of a crash shows.
+// The sources are not in it: only those lines of a person's files are kept, within
+// run.json, that the result shows.
 package recording
 
 import (
@@ -30,14 +30,14 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Version is that of the files that Write makes. A change that older programs
-// would read wrong takes the next number; Read knows all numbers up to it.
+// Version is the version of the files that Write makes. A change that older versions of
+// kmodlab would misread takes the next number; Read knows all numbers up to it.
 const Version = 1
 
-// file is a recording as the archive has it.
+// file is a recording as it is in the archive.
 type file struct {
 	run       run
-	tape      *evidence.Tape // nil where no tracer was started
+	tape      *evidence.Tape // nil if no tracer was started
 	kallsyms  []byte
 	modules   map[string][]byte // plain .ko files, by the module's name
 	console   []byte
@@ -54,23 +54,23 @@ type run struct {
 	AgentPID uint32 `json:"agent_pid"`
 	MarkNS   uint64 `json:"mark_ns"` // records before it are the self-test's
 
-	// Result has what the host wrote down while the run went on: machine, phases,
-	// commands, and the modules as they were planned. The console is apart.
+	// Result has what the host recorded during the run: machine, phases, commands, and the
+	// modules as they were planned. The console is a part of its own.
 	Result   *result.Result `json:"result"`
 	Inputs   inputs         `json:"inputs"`
 	PassHint string         `json:"pass_hint,omitempty"` // of a trace that passes
 
-	Tracer     tracer                `json:"tracer"`
-	Studied    []string              `json:"studied"`            // the modules under study
-	Files      map[string]moduleFile `json:"files"`              // those that were looked for, by the module's name
-	Sources    map[string]source     `json:"sources"`            // by the name that the debug information gives
-	EndedAt    []uint64              `json:"ended_at,omitempty"` // where the CPUs were when the guest reset itself
-	Processors []evidence.Processor  `json:"deaf_processors,omitempty"`
-	Code       map[uint64][]byte     `json:"code,omitempty"`
+	Tracer  tracer                `json:"tracer"`
+	Studied []string              `json:"studied"`            // the modules under study
+	Files   map[string]moduleFile `json:"files"`              // by the module's name
+	Sources map[string]source     `json:"sources"`            // by the name that the debug information gives
+	EndedAt []uint64              `json:"ended_at,omitempty"` // where the CPUs were when the guest reset itself
+	Samples []evidence.Sample     `json:"deaf_processors,omitempty"`
+	Code    map[uint64][]byte     `json:"code,omitempty"`
 
-	// Before are the names that were there before the run, After those after it, or of
-	// them only the new ones; both hold only where Snapshots is set. Taken says that
-	// the ledger was read, and Plan how.
+	// Before are the names that existed before the run, After those after it, or only the
+	// new ones of these; both are valid only if Snapshots is set. Taken means that the
+	// ledger was read, with Plan.
 	Before    leaks.Objects     `json:"before"`
 	After     leaks.Objects     `json:"after"`
 	Snapshots bool              `json:"snapshots"`
@@ -79,7 +79,7 @@ type run struct {
 	Remaining []evidence.Loaded `json:"remaining"` // modules at the end
 }
 
-// inputs are what a verdict rests on besides the records and the console.
+// inputs are what a verdict depends on besides the records and the console.
 type inputs struct {
 	Build, Preflight, Host, Lost, Timeout, Load, Unload *failure
 
@@ -102,7 +102,7 @@ type tracer struct {
 type moduleFile struct {
 	Name   string `json:"name"`             // without its folder
 	SHA256 string `json:"sha256,omitempty"` // of the plain .ko
-	Error  string `json:"error,omitempty"`  // why it is not here
+	Error  string `json:"error,omitempty"`  // why it is missing
 }
 
 // source is what is kept of a source file.
@@ -112,8 +112,8 @@ type source struct {
 	Text  map[int]string `json:"text,omitempty"`
 }
 
-// Bounds of what Read takes in. A run of a million records, the most that the
-// host keeps, has some 300 MB of them.
+// Bounds of what Read accepts. A run of a million records, the most that the host keeps,
+// has some 300 MB of them.
 const (
 	maxFile   = 1 << 30
 	maxRun    = 256 << 20
@@ -123,11 +123,11 @@ const (
 	maxWindow = 64 << 20
 )
 
-// Errors of Read, for which errors.Is asks.
+// Errors of Read, for errors.Is.
 var (
-	ErrNotRecording = errors.New("this is no recording of kmodlab")
-	ErrTruncated    = errors.New("the recording is cut short: it was not copied whole")
+	ErrNotRecording = errors.New("not a kmodlab recording")
+	ErrTruncated    = errors.New("the recording is truncated: copy the whole file")
 	ErrDamaged      = errors.New("the recording is damaged: its bytes are not those that were written")
-	ErrNewer        = errors.New("the recording is of a newer kmodlab than this one: update kmodlab")
-	ErrTooLarge     = errors.New("the recording is larger than any that kmodlab makes")
+	ErrNewer        = errors.New("the recording was made by a newer kmodlab: update kmodlab")
+	ErrTooLarge     = errors.New("the recording is larger than any that kmodlab writes")
 )

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,15 +43,20 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 	e := &evidence.Evidence{
 		Program: "kmodlab test", KernelID: "linux-image 6.1",
 		Machine: result.Machine{Kernel: "6.1", Name: "debian:bookworm"}, Phases: []result.Phase{{Name: "boot", MS: 1.5}},
-		Commands: []result.Command{{Argv: []string{"lsmod"}, Output: "out"}}, Modules: []result.Module{{Name: "m", LoadedNS: &ten}},
-		Studied: []string{"m"}, Finished: true, Unloaded: true, Passed: "traced", PassHint: "hint", Unmet: []string{"no stop"},
+		Commands: []result.Command{{Argv: []string{"lsmod"}, Output: "out"}},
+		Modules:  []result.Module{{Name: "m", LoadedNS: &ten}}, Studied: []string{"m"},
+		Finished: true, Unloaded: true, Passed: "traced", PassHint: "hint", Unmet: []string{"no stop"},
 		Stuck: []result.Stuck{{Comm: "K1", PID: 7}},
 		Trace: evidence.Trace{
 			AgentPID: 1, MarkNS: 1 << 60, Kernel: kernel, Tape: tape, Lost: map[string]uint64{"k": 1 << 63},
-			Hooks: []evidence.Hook{{Hook: result.Hook{Name: "h", Attached: true, Proved: true, Fired: 5}}, {Hook: result.Hook{Name: "i", Attached: true, Proved: true}, FiredBefore: 2}},
+			Hooks: []evidence.Hook{
+				{Hook: result.Hook{Name: "h", Attached: true, Proved: true, Fired: 5}},
+				{Hook: result.Hook{Name: "i", Attached: true, Proved: true}, FiredBefore: 2},
+			},
 		},
 		Console: "\xff console", KernelLog: []byte("log"),
-		Processors: []evidence.Processor{{CPU: 1, At: 1 << 63, Called: []uint64{5}}}, Code: map[uint64][]byte{1 << 63: {0xe8}}, EndedAt: []uint64{9},
+		Samples: []evidence.Sample{{CPU: 1, At: 1 << 63, Called: []uint64{5}}},
+		Code:    map[uint64][]byte{1 << 63: {0xe8}}, EndedAt: []uint64{9},
 		Left: evidence.Left{
 			Before: leaks.Objects{Files: []string{"/proc/a"}}, After: leaks.Objects{Files: []string{"/proc/b"}}, Compared: true,
 			Ledger:  leaks.Read(leaks.NewPlan(nil), []byte("taken")),
@@ -94,8 +100,8 @@ func records(t testing.TB, tape *evidence.Tape) []byte {
 	return data
 }
 
-// TestRoundTrip: nothing of the evidence is lost on the way through a file but the
-// lines of sources that nobody was shown, and the same evidence gives the same bytes.
+// TestRoundTrip: a file keeps all evidence except the source lines that were not shown,
+// and the same evidence gives the same bytes.
 func TestRoundTrip(t *testing.T) {
 	e, used := sample(t)
 	file := written(t, e, used)
@@ -110,15 +116,17 @@ func TestRoundTrip(t *testing.T) {
 		t.Error("the same recording gives other bytes")
 	}
 	if again.Trace.Broken == "" {
-		t.Error("a stream of noise is no stream of records")
+		t.Error("noise was read as a stream of records")
 	}
 	planOf := func(l *leaks.Ledger) *leaks.Plan { p, _ := l.Source(); return p }
-	if diff := cmp.Diff(planOf(e.Left.Ledger), planOf(again.Left.Ledger), cmpopts.IgnoreUnexported(leaks.Plan{})); diff != "" {
+	before, after := planOf(e.Left.Ledger), planOf(again.Left.Ledger)
+	if diff := cmp.Diff(before, after, cmpopts.IgnoreUnexported(leaks.Plan{})); diff != "" {
 		t.Errorf("the ledger's plan (-want +got):\n%s", diff)
 	}
 	e.Sources["/build/src/a.c"] = evidence.Source{Name: "a.c", Lines: []string{"", "", "", "int x;", ""}}
 	same := cmp.Options{
-		cmpopts.IgnoreFields(evidence.Trace{}, "Tape", "Kernel", "Broken", "Events"), cmpopts.IgnoreFields(evidence.Left{}, "Ledger"),
+		cmpopts.IgnoreFields(evidence.Trace{}, "Tape", "Kernel", "Broken", "Events"),
+		cmpopts.IgnoreFields(evidence.Left{}, "Ledger"),
 	}
 	if diff := cmp.Diff(e, again, same); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -132,7 +140,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestOrdinaryTools: zstd and tar look into a recording.
+// TestOrdinaryTools: zstd and tar unpack a recording.
 func TestOrdinaryTools(t *testing.T) {
 	needs.Program(t, "zstd")
 	file := t.TempDir() + "/run.kmlab"
@@ -145,14 +153,15 @@ func TestOrdinaryTools(t *testing.T) {
 	}
 }
 
-// TestEveryByte: a flip of any byte, and a cut at any place, is found and named.
+// TestEveryByte: a flip of any byte, and a cut at any place, is detected.
 func TestEveryByte(t *testing.T) {
 	file := writtenSample(t)
 	for i := range file {
 		bad := bytes.Clone(file)
 		bad[i] ^= 0x40
 		_, _, err := Read(bytes.NewReader(bad))
-		if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotRecording) && !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrTooLarge) {
+		is := func(want error) bool { return errors.Is(err, want) }
+		if !slices.ContainsFunc([]error{ErrDamaged, ErrNotRecording, ErrTruncated, ErrTooLarge}, is) {
 			t.Fatalf("byte %d flipped: %v", i, err)
 		}
 		_, _, err = Read(bytes.NewReader(file[:i]))
@@ -161,7 +170,7 @@ func TestEveryByte(t *testing.T) {
 		}
 	}
 	if _, _, err := Read(bytes.NewReader(append(file, 0))); !errors.Is(err, ErrDamaged) {
-		t.Errorf("a byte behind the end: %v", err)
+		t.Errorf("a byte after the end: %v", err)
 	}
 }
 
@@ -221,8 +230,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestBomb: a small file that unpacks to more than a recording may have is given
-// up on, and not kept in memory meanwhile.
+// TestBomb: a small file that unpacks to more than a recording may have is refused
+// without being kept in memory.
 func TestBomb(t *testing.T) {
 	var b bytes.Buffer
 	enc, err := zstd.NewWriter(&b)
@@ -244,7 +253,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// FuzzRead mends the hash, so that what is behind it is reached.
+// FuzzRead corrects the hash, so that the code after its check is reached.
 func FuzzRead(f *testing.F) {
 	f.Add(writtenSample(f), false)
 	f.Add(archive(f, partRun, `{"result":{}}`, partRecords, "x", "modules/m.ko", "y"), true)
@@ -257,7 +266,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		if err := Write(io.Discard, e, used); err != nil {
-			t.Errorf("what was read cannot be written: %v", err)
+			t.Errorf("evidence that was read cannot be written: %v", err)
 		}
 	})
 }

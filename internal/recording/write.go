@@ -18,11 +18,11 @@ import (
 	"github.com/kmodlab/kmodlab/internal/evidence"
 )
 
-// The first frame: zstd's mark of a frame to skip, its length, then our own
-// mark, the version, the length of what follows and the SHA-256 of version,
+// The first frame: zstd's magic number of a skippable frame, its length, then our own
+// magic number, the version, the length of what follows, and the SHA-256 of version,
 // length and what follows.
 const (
-	skippable  = 0x184d2a5b // zstd leaves the last four bits to us
+	skippable  = 0x184d2a5b // zstd leaves the last four bits to the user
 	mark       = "kmlab\r\n\x1a"
 	markAt     = 8
 	versionAt  = markAt + len(mark)
@@ -43,8 +43,8 @@ const (
 	moduleEnding  = ".ko"
 )
 
-// Write writes evidence as a recording, cut down to what was used of it. The same
-// evidence gives the same bytes.
+// Write writes evidence as a recording, reduced to what was used of it. The same evidence
+// gives the same bytes.
 func Write(w io.Writer, e *evidence.Evidence, used evidence.Used) error {
 	f, err := fromEvidence(e, used)
 	if err != nil {
@@ -70,7 +70,7 @@ func Write(w io.Writer, e *evidence.Evidence, used evidence.Used) error {
 	return nil
 }
 
-// digest is the hash of what it protects: version, length and body.
+// digest returns the hash of version, length and body.
 func digest(head, body []byte) []byte {
 	h := sha256.New()
 	h.Write(head[versionAt:hashAt])
@@ -92,7 +92,9 @@ func pack(w io.Writer, r *file) error {
 		name string
 		data []byte
 	}{
-		{partRun, run}, {partKallsyms, r.kallsyms}, {partConsole, r.console}, {partKernelLog, r.kernelLog}, {partLedger, r.ledger},
+		{partRun, run}, {partKallsyms, r.kallsyms}, {partConsole, r.console}, {
+			partKernelLog, r.kernelLog,
+		}, {partLedger, r.ledger},
 	}
 	for _, p := range parts {
 		if err := addPart(t, p.name, int64(len(p.data)), bytes.NewReader(p.data)); err != nil {
@@ -122,11 +124,11 @@ func pack(w io.Writer, r *file) error {
 }
 
 func addPart(t *tar.Writer, name string, size int64, data io.Reader) error {
-	if size == 0 && name != partRecords { // an empty stream is another thing than none
+	if size == 0 && name != partRecords { // an empty stream is not the same as none
 		return nil
 	}
 	if size > maxPart {
-		return fmt.Errorf("%s has %d MiB, more than the %d MiB that a recording holds", name, size>>20, maxPart>>20)
+		return fmt.Errorf("%s has %d MiB, more than the %d MiB that a recording may have", name, size>>20, maxPart>>20)
 	}
 	if err := t.WriteHeader(&tar.Header{Name: name, Size: size, Mode: 0o644, Format: tar.FormatPAX}); err != nil {
 		return err

@@ -13,7 +13,7 @@ func TestStuckAndAlso(t *testing.T) {
 	deep := []string{"kthread_stop+0x66", "a+0x1", "b+0x1", "c+0x1", "d+0x1", "e+0x1", "f+0x1", "g+0x1", "too_deep+0x1"}
 	r := &result.Result{
 		Stuck: []result.Stuck{{Comm: "modprobe\x1b[31m", PID: 9, State: "uninterruptible", Stack: deep},
-			{Comm: "processor 1", State: result.Running}},
+			{Comm: "CPU 1", State: result.Running}},
 		Verdict: result.Verdict{Class: result.Hung, Message: "it waits", Hint: "look",
 			Also: []result.Verdict{{Class: result.Timeout, Message: "modprobe did not end"}}},
 	}
@@ -21,7 +21,7 @@ func TestStuckAndAlso(t *testing.T) {
 	if err := Text(&out, r, TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"[9] uninterruptible\n", "    kthread_stop+0x66\n", "  processor 1 running\n",
+	for _, want := range []string{"[9] uninterruptible\n", "    kthread_stop+0x66\n", "  CPU 1 running\n",
 		"hint: look\nalso: timeout: modprobe did not end\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())

@@ -13,10 +13,10 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// killedHint is for a QEMU that ended and was not asked to.
-const killedHint = "run it again; where this machine has run out of memory, its own dmesg says so"
+// killedHint is for a QEMU that ended unasked.
+const killedHint = "run it again; if this machine ran out of memory, its own dmesg says so"
 
-// classify turns what ended a run early into what the verdict says of it.
+// classify turns the error that ended a run early into a failure for the verdict.
 func classify(err error) *evidence.Failure {
 	var failure *evidence.Failure
 	var call *lab.CallError
@@ -32,7 +32,7 @@ func classify(err error) *evidence.Failure {
 	return &evidence.Failure{Kind: evidence.Host, Message: err.Error()}
 }
 
-// classifyCall is for a machine that did not do what it was asked.
+// classifyCall is for a machine that did not do what it was asked to.
 func classifyCall(e *lab.CallError) *evidence.Failure {
 	var refused *wire.CallError
 	var qemu *lab.QEMUError
@@ -40,7 +40,7 @@ func classifyCall(e *lab.CallError) *evidence.Failure {
 	case errors.As(e.Err, &refused):
 		return &evidence.Failure{Kind: evidence.Host, Message: fmt.Sprintf("%s: %s", e.What, refused.Text)}
 	case errors.Is(e.Err, context.DeadlineExceeded):
-		return &evidence.Failure{Kind: evidence.Timeout, Message: e.What + ": no answer from the guest in time"}
+		return &evidence.Failure{Kind: evidence.Timeout, Message: e.What + ": the guest did not answer in time"}
 	case errors.As(e.Ended, &qemu):
 		return &evidence.Failure{Kind: evidence.Host, Message: qemu.Error(), Hint: killedHint}
 	case e.Ended != nil:
@@ -58,7 +58,7 @@ func classifyStart(e *lab.StartError) *evidence.Failure {
 	case errors.Is(failed, boot.ErrSilent):
 		f := &evidence.Failure{Kind: evidence.Timeout, Message: failed.Error()}
 		if len(failed.Console) == 0 {
-			f.Hint = "its console stayed empty; run it again, and with another --kernel"
+			f.Hint = "its console stayed empty; run it again, or try another --kernel"
 		}
 		return f
 	case errors.Is(failed, wire.ErrGarbled):
@@ -67,8 +67,8 @@ func classifyStart(e *lab.StartError) *evidence.Failure {
 	return &evidence.Failure{Kind: evidence.Host, Message: failed.Error(), Hint: killedHint}
 }
 
-// endedAt is where the CPUs were when the guest went away by itself, where that is
-// what ended a run.
+// endedAt returns where the CPUs were when the guest ended by itself, if that is what
+// ended the run.
 func endedAt(err error) []uint64 {
 	var call *lab.CallError
 	var away *lab.WentAway

@@ -30,19 +30,36 @@ func TestClassify(t *testing.T) {
 		message string // a part of it
 		hint    string
 	}{
-		"a failure as such":        {fmt.Errorf("x: %w", &evidence.Failure{Kind: evidence.Build, Message: "a.c:1"}), evidence.Build, "a.c:1", ""},
-		"the agent refused":        {call(&wire.CallError{Op: "exec", Text: "no such file"}, nil), evidence.Host, "modprobe m: no such file", ""},
-		"no answer":                {call(context.DeadlineExceeded, nil), evidence.Timeout, "modprobe m: no answer from the guest in time", ""},
-		"garbage":                  {call(wire.ErrGarbled, nil), evidence.Lost, wire.ErrGarbled.Error(), ""},
-		"QEMU was killed":          {call(wire.ErrClosed, &lab.QEMUError{Err: errors.New("QEMU was killed")}), evidence.Host, "QEMU was killed", killedHint},
-		"the guest went away":      {call(wire.ErrClosed, &lab.WentAway{Off: true}), evidence.Lost, "modprobe m: the guest powered off by itself", ""},
+		"a failure as such": {
+			fmt.Errorf("x: %w", &evidence.Failure{Kind: evidence.Build, Message: "a.c:1"}), evidence.Build, "a.c:1", "",
+		},
+		"the agent refused": {
+			call(&wire.CallError{Op: "exec", Text: "no such file"}, nil), evidence.Host, "modprobe m: no such file", "",
+		},
+		"no answer": {
+			call(context.DeadlineExceeded, nil), evidence.Timeout, "modprobe m: the guest did not answer in time", "",
+		},
+		"garbage": {call(wire.ErrGarbled, nil), evidence.Lost, wire.ErrGarbled.Error(), ""},
+		"QEMU was killed": {
+			call(wire.ErrClosed, &lab.QEMUError{Err: errors.New("QEMU was killed")}), evidence.Host, "QEMU was killed",
+			killedHint,
+		},
+		"the guest went away": {
+			call(wire.ErrClosed, &lab.WentAway{Off: true}), evidence.Lost, "modprobe m: the guest powered off by itself", "",
+		},
 		"closed, and nobody knows": {call(wire.ErrClosed, nil), evidence.Lost, wire.ErrClosed.Error(), ""},
-		"silent from the start":    {start(boot.ErrSilent, ""), evidence.Timeout, boot.ErrSilent.Error(), "its console stayed empty; run it again, and with another --kernel"},
-		"silent after some words":  {start(boot.ErrSilent, "Linux version"), evidence.Timeout, boot.ErrSilent.Error(), ""},
-		"garbage at its boot":      {start(wire.ErrGarbled, "x"), evidence.Lost, wire.ErrGarbled.Error(), ""},
-		"QEMU died at its boot":    {start(errors.New("out of memory"), "x"), evidence.Host, "out of memory", killedHint},
-		"no machine to be saved":   {fmt.Errorf("%w: %w", snapshot.ErrUnready, &lab.StartError{Err: call(context.DeadlineExceeded, nil)}), evidence.Timeout, "no answer", ""},
-		"anything else":            {errors.New("no space left"), evidence.Host, "no space left", ""},
+		"silent from the start": {
+			start(boot.ErrSilent, ""), evidence.Timeout, boot.ErrSilent.Error(),
+			"its console stayed empty; run it again, or try another --kernel",
+		},
+		"silent after some words": {start(boot.ErrSilent, "Linux version"), evidence.Timeout, boot.ErrSilent.Error(), ""},
+		"garbage at its boot":     {start(wire.ErrGarbled, "x"), evidence.Lost, wire.ErrGarbled.Error(), ""},
+		"QEMU died at its boot":   {start(errors.New("out of memory"), "x"), evidence.Host, "out of memory", killedHint},
+		"no machine for a snapshot": {
+			fmt.Errorf("%w: %w", snapshot.ErrUnready, &lab.StartError{Err: call(context.DeadlineExceeded, nil)}),
+			evidence.Timeout, "did not answer", "",
+		},
+		"anything else": {errors.New("no space left"), evidence.Host, "no space left", ""},
 	} {
 		f := classify(tt.err)
 		if f.Kind != tt.kind || !strings.Contains(f.Message, tt.message) || f.Hint != tt.hint {
@@ -51,13 +68,14 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// TestFailed: what a machine said before it did not start is in the evidence.
+// TestFailed: the console of a machine that did not start is in the evidence.
 func TestFailed(t *testing.T) {
 	j := notify.New(notify.Watcher{})
 	j.Phase("kernel")("", false)
 	away := &lab.CallError{What: "attach the tracer", Err: wire.ErrClosed, Ended: &lab.WentAway{At: []uint64{7}}}
 	e := Failed(&lab.StartError{Machine: result.Machine{Kernel: "6.1"}, Console: []byte("last words"), Err: away}, nil, j)
-	if e.Console != "last words" || e.Machine.Kernel != "6.1" || !slices.Equal(e.EndedAt, []uint64{7}) || len(e.Phases) != 1 {
+	if e.Console != "last words" || e.Machine.Kernel != "6.1" || len(e.Phases) != 1 ||
+		!slices.Equal(e.EndedAt, []uint64{7}) {
 		t.Errorf("%+v", e)
 	}
 	if f := e.Failed(evidence.Lost); f == nil || e.Finished {

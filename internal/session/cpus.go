@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	// A CPU may be in an interrupt, or in another task for a moment.
+	// One sample is not enough: a CPU may be in an interrupt, or run another task.
 	maxSamples  = 40
 	samplePause = 100 * time.Millisecond
 	sampleLimit = 10 * time.Second
 
-	stackSize = 16 << 10 // of a task in the kernel, and aligned to it
+	stackSize = 16 << 10 // of a task in the kernel, and its alignment
 	codePage  = 4 << 10
 	maxPages  = 16 // of code
 	maxCalled = 32 // return addresses of one CPU
@@ -35,15 +35,15 @@ const (
 
 func inModules(addr uint64) bool { return addr >= moduleSpace && addr < moduleEnd }
 
-// sampleCPUs samples the CPUs of a guest that does not answer, or cannot tell who keeps
-// it from going on.
+// sampleCPUs samples the CPUs of a guest that is unresponsive, or cannot say which task
+// blocks it.
 func (s *session) sampleCPUs() {
 	if s.CPUs == nil || len(s.journal.Commands()) == 0 { // nothing of the modules runs yet
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sampleLimit)
 	defer cancel()
-	s.cpus, s.code = nil, make(map[uint64][]byte)
+	s.samples, s.code = nil, make(map[uint64][]byte)
 	for range maxSamples {
 		found, err := s.sampleOnce(ctx)
 		if err != nil {
@@ -60,27 +60,29 @@ func (s *session) sampleCPUs() {
 	}
 }
 
-// sampleLocks looks for the CPU that spins where the kernel found another one stuck,
-// which waits for it.
+// sampleLocks looks for the CPU that spins if the kernel reported another one, which
+// waits for it, as stuck.
 func (s *session) sampleLocks() {
 	crashes := oops.Parse(s.Log.Console())
 	for i := range crashes {
 		oops.Blame(&crashes[i], s.Studied())
 	}
-	if oops.Class(crashes) == result.Lockup && !slices.ContainsFunc(crashes, func(c result.Crash) bool { return c.Guilty != nil }) {
+	blamed := slices.ContainsFunc(crashes, func(c result.Crash) bool { return c.Guilty != nil })
+	if oops.Class(crashes) == result.Lockup && !blamed {
 		s.sampleCPUs()
 	}
 }
 
-// sampleOnce takes one sample of each CPU: its instruction, and what on its stack can
-// be a return into a module. found reports whether one is in a module of ours.
+// sampleOnce takes one sample of each CPU: its instruction, and the words on its stack
+// that may be return addresses in modules. found reports whether one of these is in a
+// module under study.
 func (s *session) sampleOnce(ctx context.Context) (found bool, _ error) {
 	list, err := s.CPUs.Processors(ctx)
 	if err != nil {
 		return false, err
 	}
 	for cpu, p := range list {
-		seen := evidence.Processor{CPU: cpu, At: p.Instruction}
+		seen := evidence.Sample{CPU: cpu, At: p.Instruction}
 		if err := s.readCode(ctx, cpu, p.Instruction); err != nil {
 			return false, err
 		}
@@ -93,13 +95,13 @@ func (s *session) sampleOnce(ctx context.Context) (found bool, _ error) {
 				return false, err
 			}
 		}
-		s.cpus = append(s.cpus, seen)
+		s.samples = append(s.samples, seen)
 		found = found || slices.ContainsFunc(append(seen.Called, seen.At), s.ours)
 	}
 	return found, nil
 }
 
-// recognize reports whether a page is code of the modules under study.
+// recognize reports whether a page holds code of the modules under study.
 func (s *session) recognize(page uint64, code []byte) bool {
 	for _, name := range s.Studied() {
 		file := s.Read.Get(name)
@@ -113,14 +115,14 @@ func (s *session) recognize(page uint64, code []byte) bool {
 	return false
 }
 
-// ours reports whether there is code of the modules under study at an address.
+// ours reports whether an address is in code of the modules under study.
 func (s *session) ours(addr uint64) bool {
 	page := addr &^ (codePage - 1)
 	code := s.code[page]
 	return code != nil && s.recognize(page, code)
 }
 
-// returns are the words of a stack that stand behind a call in a module's code.
+// returns finds the words of a stack that point right after a call in a module's code.
 func (s *session) returns(ctx context.Context, cpu int, stack []byte) ([]uint64, error) {
 	var found []uint64
 	for ; len(stack) >= 8 && len(found) < maxCalled; stack = stack[8:] {
@@ -138,7 +140,7 @@ func (s *session) returns(ctx context.Context, cpu int, stack []byte) ([]uint64,
 	return found, nil
 }
 
-// readCode keeps the page of code around an address.
+// readCode reads and keeps the page of code around an address.
 func (s *session) readCode(ctx context.Context, cpu int, addr uint64) error {
 	page := addr &^ (codePage - 1)
 	if !inModules(addr) || s.code[page] != nil || len(s.code) == maxPages {

@@ -14,7 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
-// fakeCPUs is a machine of one processor with a stack and a page of code.
+// fakeCPUs is a machine with one CPU, a stack and a page of code.
 type fakeCPUs struct {
 	at, sp uint64
 	memory map[uint64][]byte
@@ -29,12 +29,12 @@ func (f *fakeCPUs) Memory(_ context.Context, _ int, addr uint64, size int) ([]by
 	return data[:min(size, len(data))], nil
 }
 
-// TestSample: of a stack the words count that stand behind a call in a
 func withCPUs(cpus lab.CPUs) *session {
 	return &session{Lab: &lab.Lab{CPUs: cpus, Prepared: new(prepare.Prepared)}, code: make(map[uint64][]byte)}
 }
 
-// module's code.
+// TestSample: of the words on a stack only those count that point right after a call in
+// a module's code.
 func TestSample(t *testing.T) {
 	const code, sp = 0xffffffffc0264000, 0xffffc90000003f80
 	page := make([]byte, codePage)
@@ -50,22 +50,22 @@ func TestSample(t *testing.T) {
 	if found, err := r.sampleOnce(t.Context()); found || err != nil {
 		t.Fatal(found, err)
 	}
-	want := evidence.Processor{At: 0xffffffff81000100, Called: []uint64{code + 0x15, code + 0x32}}
-	if len(r.cpus) != 1 || r.cpus[0].At != want.At || !slices.Equal(r.cpus[0].Called, want.Called) {
-		t.Errorf("%#x, want %#x", r.cpus, want)
+	want := evidence.Sample{At: 0xffffffff81000100, Called: []uint64{code + 0x15, code + 0x32}}
+	if len(r.samples) != 1 || r.samples[0].At != want.At || !slices.Equal(r.samples[0].Called, want.Called) {
+		t.Errorf("%#x, want %#x", r.samples, want)
 	}
 	if len(r.code) != 1 || r.code[code] == nil {
 		t.Errorf("kept %d pages", len(r.code))
 	}
 }
 
-// TestSampleProgram: a processor that runs a program has no stack of the kernel.
+// TestSampleProgram: a CPU that runs a program has no kernel stack.
 func TestSampleProgram(t *testing.T) {
 	r := withCPUs(&fakeCPUs{at: 0x401000, sp: 0x7ffd00001000})
 	if found, err := r.sampleOnce(t.Context()); found || err != nil {
 		t.Fatal(found, err)
 	}
-	if len(r.cpus) != 1 || r.cpus[0].Called != nil || len(r.code) != 0 {
-		t.Errorf("%+v, %d pages", r.cpus, len(r.code))
+	if len(r.samples) != 1 || r.samples[0].Called != nil || len(r.code) != 0 {
+		t.Errorf("%+v, %d pages", r.samples, len(r.code))
 	}
 }

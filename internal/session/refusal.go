@@ -13,8 +13,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// note remembers what a command loaded; helpers of the kernel load more, which the
-// trace sees.
+// note records what a command loaded. What the kernel's helpers load, the trace records.
 func (s *session) note(report kmodcmd.Report) {
 	for _, l := range report.Loaded {
 		for i := range s.modules {
@@ -28,15 +27,15 @@ func (s *session) note(report kmodcmd.Report) {
 			s.fail(odd)
 			continue
 		}
-		// The kernel lets a parameter pass that the module does not have; who gave it
-		// expected more.
+		// The kernel ignores a parameter that the module does not have; the person who gave
+		// it expected an effect.
 		s.unmet = append(s.unmet, w)
 	}
 	s.unloaded = s.unloaded || len(report.Removed) > 0
 }
 
-// suspicious is what the kernel says of an init that returned neither 0 nor an
-// error: 'NAME'->init until 6.12, NAME: init since. It keeps the module.
+// suspicious is the kernel's message about an init that returned neither 0 nor an error:
+// 'NAME'->init until 6.12, NAME: init since. It keeps the module.
 var suspicious = lazyregexp.New(`'?([\w-]+)(?:'->|: )init suspiciously returned (\d+)`)
 
 func oddInit(warning string) *evidence.Failure {
@@ -45,18 +44,19 @@ func oddInit(warning string) *evidence.Failure {
 		return nil
 	}
 	return &evidence.Failure{
-		Kind:    evidence.Load,
-		Message: fmt.Sprintf("init of %s returned %s, which is neither 0 nor a negative errno; the kernel warns and keeps the module", m[1], m[2]),
-		Hint:    "return 0 for success and a negative errno for failure: -ENODEV, -ENOMEM",
+		Kind: evidence.Load,
+		Message: fmt.Sprintf("init of %s returned %s, which is neither 0 nor a negative errno; "+
+			"the kernel warns and keeps the module", m[1], m[2]),
+		Hint: "return 0 for success and a negative errno for failure: -ENODEV, -ENOMEM",
 	}
 }
 
-// refusal words one: by the typed report of our own commands, else by
+// refusal describes a command that failed, by the report of our own commands or else by
 // what the command printed.
 func refusal(kind evidence.Kind, report kmodcmd.Report, typed string, c result.Command) *evidence.Failure {
 	if e := report.Error; e != nil {
 		message := typed + ": " + e.Cause
-		// Each module that is not the distribution's taints the kernel.
+		// Every out-of-tree module taints the kernel: that explains nothing.
 		said := slices.DeleteFunc(e.Kmsg, func(line string) bool {
 			return strings.HasSuffix(line, "taints kernel.") || strings.HasSuffix(line, "tainting kernel")
 		})
@@ -65,7 +65,7 @@ func refusal(kind evidence.Kind, report kmodcmd.Report, typed string, c result.C
 		}
 		hint := e.Hint
 		if hint == "" && len(said) == 0 {
-			hint = "a pr_err before each error return would say which one it was"
+			hint = "put a pr_err before each error return, to see which one it was"
 		}
 		return &evidence.Failure{Kind: kind, Message: message, Hint: hint}
 	}

@@ -23,7 +23,7 @@ import (
 // Step is one command of a script.
 type Step struct {
 	Argv []string
-	Wait time.Duration // let the machine run for that long afterwards
+	Wait time.Duration // how long the machine runs afterwards
 	Role Role
 }
 
@@ -34,7 +34,7 @@ type Role int
 const (
 	RoleShow    Role = iota // a failure is an unmet expectation
 	RoleLoad                // a failure is verdict load
-	RoleUnload              // a failure is verdict load as well: the module does not go
+	RoleUnload              // a failure is verdict load as well: the module cannot be unloaded
 	RoleRefused             // success is an unmet expectation
 )
 
@@ -49,15 +49,15 @@ type Script struct {
 func RunScript(ctx context.Context, l *lab.Lab, script Script, j *notify.Journal) *evidence.Evidence {
 	s := newSession(l, script.Options, j)
 	run := func(ctx context.Context) error { return s.script(ctx, script) }
-	err := s.steps(ctx, l.Attach, l.Arm, run, s.look, s.detach)
+	err := s.steps(ctx, l.Attach, l.Arm, run, s.search, s.detach)
 	if err == nil {
 		l.PowerOff(ctx)
 	}
 	return s.evidence(err)
 }
 
-// script runs the steps. It goes on after a refused load, to unload what did load, and
-// ends early when the machine does not answer any more.
+// script runs the steps. After a refused load it continues, to unload what was loaded.
+// It ends early if the machine no longer answers.
 func (s *session) script(ctx context.Context, script Script) error {
 	steps := script.Steps
 	if steps == nil {
@@ -71,7 +71,7 @@ func (s *session) script(ctx context.Context, script Script) error {
 			return err
 		}
 		if s.Log.HasCrashed() {
-			return nil // to what evidence can still be had
+			return nil // the evidence of a crashed kernel is gathered next
 		}
 	}
 	if script.Steps != nil {
@@ -80,9 +80,9 @@ func (s *session) script(ctx context.Context, script Script) error {
 	return s.unloadAll(ctx)
 }
 
-// loadSteps names each module by itself, although modprobe would find the
+// loadSteps loads each module by its own name, although modprobe would find the
 // dependencies, so that a refusal names its module. Modules of the kernel's own tree
-// come as dependencies.
+// are loaded as dependencies.
 func (s *session) loadSteps(wait time.Duration) []Step {
 	var steps []Step
 	for _, m := range s.Plan.Fresh() {
@@ -112,8 +112,8 @@ func paramsOf(module string, params []string) []string {
 	return own
 }
 
-// unloadAll unloads, users first, whatever of the fresh modules is there by now: one
-// may have had another loaded with request_module. What they depend on goes with them.
+// unloadAll unloads, users first, those of the fresh modules that are loaded by now: one
+// may have loaded another with request_module. Their dependencies are unloaded with them.
 func (s *session) unloadAll(ctx context.Context) error {
 	for _, m := range slices.Backward(s.Fresh) {
 		loaded, err := s.listModules(ctx)
@@ -150,7 +150,7 @@ func (s *session) listModules(ctx context.Context) ([]evidence.Loaded, error) {
 
 var phaseOf = map[Role]string{RoleShow: "show", RoleLoad: "load", RoleUnload: "unload", RoleRefused: "show"}
 
-// do runs one step as a phase, and its wait.
+// do runs one step, and its wait, as a phase each.
 func (s *session) do(ctx context.Context, step Step) error {
 	done := s.journal.Phase(phaseOf[step.Role])
 	if err := s.command(ctx, step); err != nil {
@@ -168,8 +168,7 @@ func (s *session) do(ctx context.Context, step Step) error {
 	return nil
 }
 
-// reportTime is how long a kernel that has crashed gets to print the rest of its
-// report.
+// reportTime is how long a crashed kernel has to print the rest of its report.
 const reportTime = time.Second
 
 // wait lets the machine run, until it crashes.
@@ -196,20 +195,22 @@ func (s *session) wait(ctx context.Context, d time.Duration, when string) error 
 // reporting are the commands that write a kmodcmd.Report.
 var reporting = []string{"modprobe", "insmod", "rmmod"}
 
-// maxOutput is what is kept of one command's output, in bytes.
+// maxOutput bounds what is kept of one command's output, in bytes.
 const maxOutput = 256 << 10
 
-// answerGrace is how long the guest may take to tell of a command that it ended: it
-// samples the CPUs, looks at every task twice, perhaps again for some seconds, and
-// kills first, which takes its time by the clock and some work, which TCG stretches.
+// answerGrace is how long the guest may take to report a command that it ended: before,
+// it samples the CPUs, looks at every task twice, perhaps again for some seconds, and
+// kills. Part of that is waiting, and part is work, which TCG stretches.
 func answerGrace(scale time.Duration) time.Duration { return 9*time.Second + time.Second*scale }
 
 // command runs one command in the guest.
 func (s *session) command(ctx context.Context, step Step) error {
 	s.journal.Start(step.Argv)
 	timeout := s.options.StepTimeout * s.Scale
-	args := wire.ExecArgs{Argv: step.Argv, TimeoutMS: timeout.Milliseconds(), Report: slices.Contains(reporting, step.Argv[0])}
-	// The guest ends the command; this deadline is for a guest that does not.
+	args := wire.ExecArgs{
+		Argv: step.Argv, TimeoutMS: timeout.Milliseconds(), Report: slices.Contains(reporting, step.Argv[0]),
+	}
+	// The guest ends the command in time; this deadline is for a guest that does not.
 	ctx, cancel := context.WithTimeout(ctx, timeout+answerGrace(s.Scale))
 	defer cancel()
 	ctx, stop := s.untilCrash(ctx)
@@ -224,23 +225,23 @@ func (s *session) command(ctx context.Context, step Step) error {
 	})
 	stop()
 	if err != nil {
-		ended.Exit = -1 // it has not ended, or nobody can tell
+		ended.Exit = -1 // it has not ended, or that is unknown
 	}
 	c := result.Command{Argv: step.Argv, Output: string(out), Exit: ended.Exit, MS: ended.MS}
 	s.journal.Keep(c)
 	typed := strings.Join(step.Argv, " ")
 	if errors.Is(context.Cause(ctx), errCrashed) {
 		s.sampleLocks()
-		return nil // it will not end; the kernel has said why
+		return nil // the command will not end; the kernel's report says why
 	}
 	if err != nil {
 		return s.Failed(typed, err)
 	}
-	s.journal.Tell(c)
+	s.journal.Ended(c)
 	return s.judge(step, ended, c)
 }
 
-// judge turns a command's end into what the verdict rests on.
+// judge turns the end of a command into evidence.
 func (s *session) judge(step Step, ended wire.ExecResult, c result.Command) error {
 	var report kmodcmd.Report
 	if len(ended.Report) > 0 {
@@ -258,12 +259,15 @@ func (s *session) judge(step Step, ended wire.ExecResult, c result.Command) erro
 		return &evidence.Failure{
 			Kind:    evidence.Timeout,
 			Message: typed + " hangs in the kernel: not even SIGKILL ends it",
-			Hint:    "an init or exit function that waits for something that never comes; kmodlab run -v shows the kernel's log",
+			Hint: "an init or exit function waits for something that never happens; " +
+				"kmodlab run -v shows the kernel's log",
 		}
 	case ended.TimedOut:
-		return &evidence.Failure{Kind: evidence.Timeout, Message: fmt.Sprintf("%s did not end in %s", typed, s.options.StepTimeout*s.Scale)}
+		return &evidence.Failure{
+			Kind: evidence.Timeout, Message: fmt.Sprintf("%s did not finish within %s", typed, s.options.StepTimeout*s.Scale),
+		}
 	case step.Role == RoleRefused && ended.Exit == 0:
-		s.unmet = append(s.unmet, typed+" was expected to be refused and succeeded")
+		s.unmet = append(s.unmet, typed+" was expected to fail, but succeeded")
 	case step.Role == RoleRefused || ended.Exit == 0:
 	case step.Role == RoleLoad:
 		s.fail(refusal(evidence.Load, report, typed, c))

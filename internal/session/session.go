@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Package session carries out a script or a trace on a machine that is ready, and
-// gathers the evidence, however far it comes.
+// gathers the evidence, no matter how far the session gets.
 package session
 
 import (
@@ -22,17 +22,17 @@ import (
 // Options hold for a script and for a trace.
 type Options struct {
 	StepTimeout time.Duration // bounds each command, before it is stretched for TCG
-	Turns       *pool.Turns   // with the other runs of a pool; nil for a run by itself
+	Turns       *pool.Turns   // with the other runs of a pool; nil for a single run
 }
 
-// session is one script or trace while it goes on. Its fields are for the goroutine
-// that carries it out.
+// session is one script or trace in progress. Its fields belong to the goroutine that
+// carries it out.
 type session struct {
 	*lab.Lab
 	options Options
 	journal *notify.Journal
 
-	modules  []result.Module // as planned, with what the agent said of their loading
+	modules  []result.Module // as planned, and whether the agent loaded and unloaded them
 	failures []evidence.Failure
 	unmet    []string
 	stuck    []result.Stuck
@@ -41,12 +41,12 @@ type session struct {
 	passed   string
 	passHint string
 
-	cpus    []evidence.Processor // samples
-	code    map[uint64][]byte    // pages of modules' code that they ran, by address
-	after   leaks.Objects        // what was not there before
-	looked  bool
-	ledger  *leaks.Ledger
-	remains []evidence.Loaded // modules at the end
+	samples  []evidence.Sample // of the CPUs
+	code     map[uint64][]byte // pages of modules' code that the CPUs executed, by address
+	after    leaks.Objects     // what was not there before
+	compared bool
+	ledger   *leaks.Ledger
+	remains  []evidence.Loaded // modules at the end
 }
 
 func newSession(l *lab.Lab, o Options, j *notify.Journal) *session {
@@ -59,10 +59,10 @@ func newSession(l *lab.Lab, o Options, j *notify.Journal) *session {
 	return s
 }
 
-// step is a stretch of a session's way. After an error there is nothing to go on with.
+// step is a part of a session. After an error no further step is possible.
 type step func(context.Context) error
 
-// steps carries out one after the other, and returns what ended them early.
+// steps carries out one step after the other, and returns what ended them early.
 func (s *session) steps(ctx context.Context, list ...step) error {
 	for _, step := range list {
 		if ctx.Err() != nil {
@@ -76,21 +76,21 @@ func (s *session) steps(ctx context.Context, list ...step) error {
 }
 
 // evidence closes the machine and returns what is known. err is what ended the steps
-// early, nil when they came to their end.
+// early; nil if all were carried out.
 func (s *session) evidence(err error) *evidence.Evidence {
 	s.end(err)
 	e := base(s.journal, s.Prepared)
 	e.Machine, e.Modules = s.Machine, s.modules
 	e.Failures, e.Unmet, e.Stuck = s.failures, s.unmet, s.stuck
 	e.Finished, e.Unloaded, e.Passed, e.PassHint = s.finished, s.unloaded, s.passed, s.passHint
-	e.Processors, e.Code, e.EndedAt = s.cpus, s.code, endedAt(err)
-	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.looked, Ledger: s.ledger, Modules: s.remains}
+	e.Samples, e.Code, e.EndedAt = s.samples, s.code, endedAt(err)
+	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.compared, Ledger: s.ledger, Modules: s.remains}
 	e.Trace, e.Console, e.KernelLog = s.Lab.Evidence()
 	return e
 }
 
-// end notes what ended the steps early. A machine that does not answer may still be
-// asked where its CPUs are.
+// end records what ended the steps early. The CPUs of an unresponsive machine can still
+// be sampled.
 func (s *session) end(err error) {
 	if err == nil {
 		return
@@ -102,7 +102,7 @@ func (s *session) end(err error) {
 	}
 }
 
-// fail notes a failure, the first of its kind.
+// fail records a failure, the first of its kind.
 func (s *session) fail(f *evidence.Failure) {
 	if s.failed(f.Kind) == nil {
 		s.failures = append(s.failures, *f)
@@ -113,7 +113,7 @@ func (s *session) failed(kind evidence.Kind) *evidence.Failure {
 	return (&evidence.Evidence{Failures: s.failures}).Failed(kind)
 }
 
-// base is the evidence of the host's own work. p is nil where nothing was prepared.
+// base is the evidence of the host's own work. p is nil if nothing was prepared.
 func base(j *notify.Journal, p *prepare.Prepared) *evidence.Evidence {
 	e := &evidence.Evidence{Program: version.Program(), Phases: j.Phases(), Commands: j.Commands()}
 	if p == nil {
@@ -127,8 +127,8 @@ func base(j *notify.Journal, p *prepare.Prepared) *evidence.Evidence {
 	return e
 }
 
-// Failed is the evidence of a run that did not come to a machine. p is nil where
-// nothing was prepared.
+// Failed returns the evidence of a run that never had a machine. p is nil if nothing was
+// prepared.
 func Failed(err error, p *prepare.Prepared, j *notify.Journal) *evidence.Evidence {
 	e := base(j, p)
 	if p != nil && p.Plan != nil {

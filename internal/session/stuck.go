@@ -14,14 +14,14 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// errCrashed ends a wait for a command whose kernel has crashed.
+// errCrashed ends the wait for a command after the kernel has crashed.
 var errCrashed = errors.New("the guest's kernel has crashed")
 
-// crashGrace is how long what goes on while the kernel crashes may take to end.
+// crashGrace is how long a command may still run after the kernel has crashed.
 const crashGrace = 5 * time.Second
 
-// untilCrash returns a context that ends some time after the guest's kernel has
-// crashed: a CPU in a loop would hold the command, and us, until its deadline.
+// untilCrash returns a context that ends some time after the guest's kernel has crashed:
+// a CPU that spins would hold the command, and us, until the deadline.
 func (s *session) untilCrash(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
@@ -45,7 +45,7 @@ func (s *session) untilCrash(ctx context.Context) (_ context.Context, stop func(
 	})
 }
 
-// noteStuck keeps who made no progress.
+// noteStuck records the tasks that made no progress.
 func (s *session) noteStuck(ended wire.ExecResult) {
 	console := slices.Concat(s.Log.Console(), []byte("\n"), ended.Running)
 	tasks := make([]hang.Task, 0, len(ended.Tasks))

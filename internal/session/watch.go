@@ -29,12 +29,12 @@ type Trace struct {
 	For   time.Duration // 0: until the command ends
 	Argv  []string      // in the guest, or with Here a child of this process
 	Stdin io.Reader     // of a child
-	// Missing names what a filter asked for and no event bore.
+	// Missing returns the names that a filter asks for and no event has.
 	Missing func([]event.Event) []string
 }
 
-// Interrupter lets a caller's context end a trace: one that goes on ends early and is
-// told all the same; one that has not begun is given up.
+// Interrupter lets a caller's context end a trace: a trace that is in progress ends early
+// and is reported all the same; one that has not begun is given up.
 type Interrupter struct {
 	mu       sync.Mutex
 	watching bool
@@ -43,8 +43,8 @@ type Interrupter struct {
 	cancel   context.CancelCauseFunc
 }
 
-// Interruptible returns a context for the work of a trace, which does not end with ctx
-// unless the Interrupter says so. release has to be called.
+// Interruptible returns a context for the work of a trace. It ends with ctx only if the
+// Interrupter says so. release must be called.
 func Interruptible(ctx context.Context) (work context.Context, i *Interrupter, release func()) {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	i = &Interrupter{stop: make(chan struct{}), cancel: cancel}
@@ -69,10 +69,10 @@ func (i *Interrupter) setWatching(on bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.watching = on
-	i.stopped = i.stopped || !on // from now on there is something to tell
+	i.stopped = i.stopped || !on // from now on there is something to report
 }
 
-// watcher is one trace while it goes on.
+// watcher is one trace in progress.
 type watcher struct {
 	*session
 	trace Trace
@@ -82,7 +82,7 @@ type watcher struct {
 // RunTrace watches a machine. The lab is closed afterwards.
 func RunTrace(ctx context.Context, l *lab.Lab, t Trace, i *Interrupter, j *notify.Journal) *evidence.Evidence {
 	w := &watcher{session: newSession(l, t.Options, j), trace: t, i: i}
-	w.modules = nil // what is loaded, the trace says
+	w.modules = nil // the trace says what is loaded
 	err := w.steps(ctx, l.Attach, w.watch, w.detach)
 	if err == nil {
 		l.PowerOff(ctx)
@@ -90,12 +90,12 @@ func RunTrace(ctx context.Context, l *lab.Lab, t Trace, i *Interrupter, j *notif
 	e := w.evidence(err)
 	if missing := t.Missing(e.Trace.Events); len(missing) > 0 {
 		e.Passed += ", and nothing matched " + strings.Join(missing, ", ")
-		e.PassHint = "names are as in ps -e (a thread's first 15 characters), lsmod and kill -l; or it did not happen"
+		e.PassHint = "spell names as ps -e (a thread's first 15 characters), lsmod and kill -l do; or it did not happen"
 	}
 	return e
 }
 
-// watch lets things happen until the time is over, the caller has seen enough, or where
+// watch lets the machine run until the time is over, the caller has seen enough or, if
 // no time was given, the command has ended.
 func (w *watcher) watch(ctx context.Context) error {
 	w.i.setWatching(true)
@@ -136,7 +136,7 @@ func (w *watcher) await(ctx context.Context, ended <-chan commandEnd) error {
 			if over == nil {
 				return nil
 			}
-			ended = nil // what it began may go on
+			ended = nil // what it started may still run
 		case <-over:
 			return nil
 		case <-w.i.stop:
@@ -157,11 +157,11 @@ type commandEnd struct {
 	ms       float64
 	failure  *evidence.Failure // it did not run, or not in time
 	err      error             // the machine did not answer
-	byCaller bool              // ended by us, which is no failure of its own
+	byCaller bool              // ended by us, so its exit status is no failure
 }
 
-// start runs the command, here or in the guest. What it returns has one value and is
-// closed when the command has ended; nil where there is none.
+// start runs the command, here or in the guest. The channel gets one value, and is closed
+// once the command has ended; it is nil if there is no command.
 func (w *watcher) start(ctx context.Context) <-chan commandEnd {
 	if len(w.trace.Argv) == 0 {
 		return nil
@@ -179,7 +179,7 @@ func (w *watcher) start(ctx context.Context) <-chan commandEnd {
 	return ended
 }
 
-// commandEnded notes how the command ended.
+// commandEnded records how the command ended.
 func (w *watcher) commandEnded(end commandEnd) error {
 	if end.err != nil {
 		return w.Failed(strings.Join(w.trace.Argv, " "), end.err)
@@ -204,15 +204,18 @@ func (w *watcher) inGuest(ctx context.Context) commandEnd {
 	timeout := w.options.StepTimeout * w.Scale
 	ctx, cancel := context.WithTimeout(ctx, timeout+answerGrace(w.Scale))
 	defer cancel()
+	args := wire.ExecArgs{Argv: argv, TimeoutMS: timeout.Milliseconds()}
 	var end wire.ExecResult
-	_, err := w.Stream(ctx, wire.OpExec, wire.ExecArgs{Argv: argv, TimeoutMS: timeout.Milliseconds()}, nil, &end, func(b []byte) {
+	_, err := w.Stream(ctx, wire.OpExec, args, nil, &end, func(b []byte) {
 		if out := w.journal.Output(); out != nil {
 			out.Write(b)
 		}
 	})
 	ended := commandEnd{exit: end.Exit, ms: end.MS, err: err}
 	if err == nil && end.TimedOut {
-		ended.failure = &evidence.Failure{Kind: evidence.Timeout, Message: fmt.Sprintf("%s did not end in %s", strings.Join(argv, " "), timeout)}
+		ended.failure = &evidence.Failure{
+			Kind: evidence.Timeout, Message: fmt.Sprintf("%s did not finish within %s", strings.Join(argv, " "), timeout),
+		}
 	}
 	return ended
 }

@@ -9,12 +9,11 @@ import (
 	"github.com/kmodlab/kmodlab/internal/boot"
 )
 
-// ErrUnready is for whoever boots a machine to be saved: it did not get there, and
-// one that is not to be saved would not either.
-var ErrUnready = errors.New("the machine did not get ready to be saved")
+// ErrUnready is returned by the caller's boot: the machine did not become ready, and would
+// not have without a snapshot either.
+var ErrUnready = errors.New("the machine did not become ready for a snapshot")
 
-// Find is Open without what cannot be used: a damaged image is removed, and there is
-// none.
+// Find is Open, but removes a damaged image and then returns ErrNone.
 func (s Store) Find(key string, facts any) (*boot.Image, error) {
 	image, err := s.Open(key, facts)
 	if errors.Is(err, ErrDamaged) {
@@ -24,11 +23,13 @@ func (s Store) Find(key string, facts any) (*boot.Image, error) {
 	return image, err
 }
 
-// Make makes an image of a machine with that much memory, in bytes, and gives it as
-// Find would; memory and facts are as for Draft and Publish, and boot, which fills in
-// facts, is as for Save. That it fails is held against it for a while (ErrRefused),
-// but for ErrUnready and the end of ctx. Then old images go, to stay within bounds.
-func (s Store) Make(ctx context.Context, key string, memory int64, facts any, boot func(*Draft) (*boot.Image, error)) (*boot.Image, error) {
+// Make makes an image of a machine with that much memory, in bytes, and opens it as Find
+// does. boot boots and saves the machine, and fills in facts, which are as for Publish.
+// After a failure the store refuses that key for a while (ErrRefused), except after
+// ErrUnready or the end of ctx. At the end old images are removed, to stay within bounds.
+func (s Store) Make(
+	ctx context.Context, key string, memory int64, facts any, boot func(*Draft) (*boot.Image, error),
+) (*boot.Image, error) {
 	draft, err := s.Draft(key, memory)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/boot"
 )
 
-// TestMake: what fails is held against the machine, but for what says nothing of it.
+// TestMake: after a failure the key is refused, unless the failure says nothing about it.
 func TestMake(t *testing.T) {
 	broken := errors.New("no such capability")
 	ended, cancel := context.WithCancel(t.Context())
@@ -59,7 +59,7 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// TestFindDamaged: it is gone afterwards, so that a new one can be made.
+// TestFindDamaged: a damaged image is removed, so that a new one can be made.
 func TestFindDamaged(t *testing.T) {
 	s := Store{Dir: filepath.Join(t.TempDir(), "machines")}
 	save(t, s, "a", 'x')

@@ -15,8 +15,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/filelock"
 )
 
-// Bounds of a store. An image of 512 MiB of memory takes some 200 MB: what the
-// guest has never written to is not on the disk.
+// Bounds of a store. An image of 512 MiB of memory takes some 200 MB: pages that the guest
+// never wrote are not on the disk.
 const (
 	MaxImages = 8
 	MaxBytes  = 4 << 30
@@ -26,7 +26,7 @@ func sortByUse(images []Image) {
 	slices.SortFunc(images, func(a, b Image) int { return a.LastUse.Compare(b.LastUse) })
 }
 
-// diskUse counts blocks, not sizes: the memory's file has holes.
+// diskUse counts blocks, because the memory's file has holes.
 func diskUse(dir string) int64 {
 	var sum int64
 	for _, name := range []string{ramFile, stateFile, factsFile} {
@@ -38,9 +38,8 @@ func diskUse(dir string) int64 {
 	return sum
 }
 
-// Prune removes the images that were not used for the longest time until no more
-// than count of them are left, with no more than size bytes, and what processes
-// left that were killed. It returns what it removed.
+// Prune removes the least recently used images until at most count of them are left, with
+// at most size bytes, and what killed processes left. It returns the removed images.
 func (s Store) Prune(count int, size int64) ([]Image, error) {
 	images, err := s.Images()
 	if err != nil {
@@ -65,7 +64,7 @@ func (s Store) Prune(count int, size int64) ([]Image, error) {
 	return gone, s.sweep(images)
 }
 
-// sweep removes what lies beside images, but for what a living process holds.
+// sweep removes everything that is not part of an image or in use by a living process.
 func (s Store) sweep(kept []Image) error {
 	locks, err := filepath.Glob(filepath.Join(s.Dir, "*"+locked))
 	if err != nil {
@@ -83,7 +82,7 @@ func (s Store) sweep(kept []Image) error {
 		}
 		lock.Close()
 		if err != nil {
-			return fmt.Errorf("remove saved machine: %w", err)
+			return fmt.Errorf("remove snapshot: %w", err)
 		}
 	}
 	return nil

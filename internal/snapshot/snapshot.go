@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-// Package snapshot keeps snapshots of guests, so that a run need not boot. One is a
-// folder of three files: the guest's memory, the state of its devices, and what
-// the host must know of it. Its name is a hash of everything that went in. It is
-// complete under another name, and on the disk, before it is renamed: whoever is
-// killed meanwhile leaves nothing that is ever trusted.
+// Package snapshot keeps snapshots of guests, so that a run need not boot. A snapshot is a
+// folder of three files: the guest's memory, the state of its devices, and what the host
+// must know about it. Its name is a hash of everything that it depends on. It is made and
+// synced to the disk under another name, and then renamed: a process that is killed
+// meanwhile leaves nothing that is ever trusted.
 package snapshot
 
 import (
@@ -26,13 +26,13 @@ import (
 	"github.com/kmodlab/kmodlab/internal/filelock"
 )
 
-// Errors of a Store. Whoever gets one boots.
+// Errors of a Store. After any of them the caller boots.
 var (
-	ErrNone    = errors.New("no such machine is saved")
-	ErrDamaged = errors.New("the saved machine was changed since")
-	ErrBusy    = errors.New("another process is saving that machine")
-	ErrRefused = errors.New("saving that machine failed a moment ago")
-	ErrSpace   = errors.New("the disk has no room to save a machine")
+	ErrNone    = errors.New("there is no such snapshot")
+	ErrDamaged = errors.New("the snapshot was modified")
+	ErrBusy    = errors.New("another process is taking this snapshot")
+	ErrRefused = errors.New("taking this snapshot failed a moment ago")
+	ErrSpace   = errors.New("the disk has no room for a snapshot")
 )
 
 // The files of an image.
@@ -45,7 +45,7 @@ const (
 // Store is a folder of images, private to its user. The zero value is none.
 type Store struct {
 	Dir string
-	Log func(string) // what should be said aloud, may be nil
+	Log func(string) // gets what a person should know; may be nil
 }
 
 // saved is the content of factsFile.
@@ -57,9 +57,9 @@ type saved struct {
 	Facts    json.RawMessage `json:"facts"`
 }
 
-// identity is what tells that a file is the one that was written, and was not
-// written to since: the kernel sets the time of its last change, and nobody can
-// set it back. To read 500 MB for that would take as long as all else.
+// identity shows that a file is the one that was written, and was not modified since: the
+// kernel sets the time of the last change, and nobody can set it back. A checksum of
+// 500 MB would take as long as everything else together.
 type identity struct {
 	Device  uint64 `json:"dev"`
 	Inode   uint64 `json:"ino"`
@@ -78,60 +78,59 @@ func identify(f *os.File) (identity, error) {
 
 func (s Store) path(key string) string { return filepath.Join(s.Dir, key) }
 
-// Open gives the image with that key; facts gets what Publish was given. The error
-// is ErrNone, ErrRefused or ErrDamaged where there is nothing to go on from. The
-// caller closes the image; it stays usable when it is removed from the store.
+// Open opens the image with that key; facts gets what was given to Publish. The error is
+// ErrNone, ErrRefused or ErrDamaged if there is no image to restore. The caller closes the
+// image; it stays usable if it is removed from the store.
 func (s Store) Open(key string, facts any) (*boot.Image, error) {
 	data, err := os.ReadFile(filepath.Join(s.path(key), factsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, s.none(key)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open saved machine: %w", err)
+		return nil, fmt.Errorf("open snapshot: %w", err)
 	}
 	var m saved
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("open saved machine: %w: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("open snapshot: %w: %w", ErrDamaged, err)
 	}
 	if err := s.check(key, &m); err != nil {
 		m.Image.Close()
-		return nil, fmt.Errorf("open saved machine: %w", err)
+		return nil, fmt.Errorf("open snapshot: %w", err)
 	}
 	if err := json.Unmarshal(m.Facts, facts); err != nil {
 		m.Image.Close()
-		return nil, fmt.Errorf("open saved machine: %w: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("open snapshot: %w: %w", ErrDamaged, err)
 	}
 	now := time.Now() // the last use, for Prune
 	os.Chtimes(s.path(key), now, now)
 	return &m.Image, nil
 }
 
-// refusedFor is how long a machine that could not be saved is booted instead
-// without trying again: to boot it twice takes twice as long, and why it failed
-// may pass.
+// refusedFor is how long no further attempt is made at a snapshot that failed: an attempt
+// costs a second boot, and the cause may pass.
 const refusedFor = 10 * time.Minute
 
 func (s Store) none(key string) error {
 	note := s.path(key) + refused
 	st, err := os.Stat(note)
-	if err != nil || time.Since(st.ModTime()).Abs() > refusedFor { // clocks are set back, too
+	if err != nil || time.Since(st.ModTime()).Abs() > refusedFor { // the clock may have been set back
 		return ErrNone
 	}
-	why, _ := os.ReadFile(note) // an empty reason is one too
+	why, _ := os.ReadFile(note) // the reason may be empty
 	return fmt.Errorf("%w: %s", ErrRefused, why)
 }
 
-// check opens the two files and sees that they are those that were saved.
+// check opens the two files, and checks that they are those that were saved.
 func (s Store) check(key string, m *saved) error {
 	for _, f := range []struct {
 		name string
 		file **os.File
 		want identity
 	}{{ramFile, &m.Image.RAM, m.RAM}, {stateFile, &m.Image.State, m.State}} {
-		// QEMU opens the memory for writing too, though it writes to its own copy.
+		// QEMU also opens the memory for writing, although it writes to a private copy.
 		file, err := os.OpenFile(filepath.Join(s.path(key), f.name), os.O_RDWR, 0)
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w: %s is gone", ErrDamaged, f.name)
+			return fmt.Errorf("%w: %s is missing", ErrDamaged, f.name)
 		}
 		if err != nil {
 			return err
@@ -148,7 +147,7 @@ func (s Store) check(key string, m *saved) error {
 	return err
 }
 
-// sumOf hashes a file, which stands at its beginning before and after.
+// sumOf hashes a file from its beginning, and seeks back to it.
 func sumOf(f *os.File) (string, error) {
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
@@ -158,18 +157,18 @@ func sumOf(f *os.File) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// Remove takes an image away. Guests that came from it live on.
+// Remove removes an image. Guests that were restored from it keep running.
 func (s Store) Remove(key string) error {
 	if err := os.RemoveAll(s.path(key)); err != nil {
-		return fmt.Errorf("remove saved machine: %w", err)
+		return fmt.Errorf("remove snapshot: %w", err)
 	}
 	return nil
 }
 
-// Endings of what lies beside an image.
+// Suffixes of the files beside an image.
 const (
-	locked  = ".lock" // held while it is made
-	fresh   = ".new"  // the folder that it is made in
+	locked  = ".lock" // held while the image is made
+	fresh   = ".new"  // the folder in which it is made
 	refused = ".not"  // why it could not be made
 )
 
@@ -181,13 +180,13 @@ type Draft struct {
 	lock       *os.File
 }
 
-// Draft begins an image of a machine with that much memory, in bytes. It is
-// ErrBusy while another process makes the same, and ErrSpace where the disk might
-// not hold it: QEMU, which works in the file, dies when there is no room.
+// Draft begins an image of a machine with that much memory, in bytes. The error is ErrBusy
+// while another process makes the same image, and ErrSpace if the disk might not hold it:
+// the file is the guest's memory, and QEMU dies if it cannot grow.
 func (s Store) Draft(key string, memory int64) (*Draft, error) {
 	d, err := s.draft(key, memory)
 	if err != nil {
-		return nil, fmt.Errorf("save machine: %w", err)
+		return nil, fmt.Errorf("take snapshot: %w", err)
 	}
 	return d, nil
 }
@@ -218,10 +217,10 @@ func (s Store) draft(key string, memory int64) (*Draft, error) {
 	return d, nil
 }
 
-// begin makes the folder anew: a process that was killed may have left one.
+// begin makes an empty folder: a killed process may have left one.
 func (d *Draft) begin() error {
 	if _, err := os.Stat(d.store.path(d.key)); err == nil {
-		return ErrBusy // another made it just now
+		return ErrBusy // another process has just made it
 	}
 	dir := d.store.path(d.key) + fresh
 	if err := os.RemoveAll(dir); err != nil {
@@ -247,7 +246,7 @@ func (d *Draft) begin() error {
 func (d *Draft) Publish(image *boot.Image, facts any) error {
 	defer d.Discard()
 	if err := d.publish(image, facts); err != nil {
-		return fmt.Errorf("save machine: %w", err)
+		return fmt.Errorf("take snapshot: %w", err)
 	}
 	return nil
 }
@@ -262,7 +261,7 @@ func (d *Draft) publish(image *boot.Image, facts any) error {
 		file *os.File
 		to   *identity
 	}{{d.RAM, &m.RAM}, {d.State, &m.State}} {
-		// The disk first: memory that a power cut took back would be zeros.
+		// Sync first: after a power cut, memory that was not synced would be zeros.
 		if err := f.file.Sync(); err != nil {
 			return err
 		}
@@ -303,7 +302,7 @@ func writeSynced(path string, data []byte) error {
 	return f.Close()
 }
 
-// Refuse notes that this machine could not be saved.
+// Refuse records that this snapshot could not be taken.
 func (d *Draft) Refuse(why error) {
 	os.WriteFile(d.store.path(d.key)+refused, []byte(why.Error()), 0o600)
 	d.Discard()
@@ -320,7 +319,7 @@ func (d *Draft) Discard() {
 		}
 	}
 	os.RemoveAll(d.store.path(d.key) + fresh)
-	d.lock.Close() // and with it goes the lock
+	d.lock.Close() // releases the lock
 	d.lock = nil
 }
 
@@ -331,14 +330,14 @@ type Image struct {
 	LastUse time.Time
 }
 
-// Images lists what is saved, the least recently used first.
+// Images lists the images, the least recently used first.
 func (s Store) Images() ([]Image, error) {
-	entries, err := os.ReadDir(s.Dir) // by name: a run's key is as good as random
+	entries, err := os.ReadDir(s.Dir) // sorted by name, which is a hash
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list saved machines: %w", err)
+		return nil, fmt.Errorf("list snapshots: %w", err)
 	}
 	var images []Image
 	for _, e := range entries {

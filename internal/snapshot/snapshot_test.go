@@ -19,7 +19,7 @@ import (
 
 type facts struct{ Word string }
 
-// save makes an image whose memory is a page of c at its end, behind a hole.
+// save makes an image whose memory is a hole and a page of c at its end.
 func save(t *testing.T, s Store, key string, c byte) {
 	t.Helper()
 	d, err := s.Draft(key, 1<<20)
@@ -45,13 +45,14 @@ func TestOpen(t *testing.T) {
 		t.Errorf("an empty store: %v", err)
 	}
 	save(t, s, "a", 'x')
-	for range 2 { // any number may go on from one
+	for range 2 { // any number of guests may be restored from one image
 		image, err := s.Open("a", &got)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer image.Close()
-		if got.Word != "of a" || string(image.Control) != "hello" || string(image.Events) != "\x00\xff" || len(image.Secret) != 3 {
+		if got.Word != "of a" || string(image.Control) != "hello" || string(image.Events) != "\x00\xff" ||
+			len(image.Secret) != 3 {
 			t.Errorf("facts %+v of image %+v", got, image)
 		}
 		state, err := io.ReadAll(image.State)
@@ -104,12 +105,12 @@ func TestDamaged(t *testing.T) {
 			if err := s.Remove("a"); err != nil {
 				t.Fatal(err)
 			}
-			save(t, s, "a", 'y') // and it can be made anew
+			save(t, s, "a", 'y') // and it can be made again
 		})
 	}
 }
 
-// writeByte changes one byte and nothing else that a size tells.
+// writeByte changes one byte, and keeps the size.
 func writeByte(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -119,7 +120,7 @@ func writeByte(path string) error {
 	return errors.Join(err, f.Close())
 }
 
-// setBack is writeByte by somebody who hides it.
+// setBack is writeByte with the old modification time restored.
 func setBack(path string) error {
 	st, err := os.Stat(path)
 	if err != nil {
@@ -128,7 +129,7 @@ func setBack(path string) error {
 	return errors.Join(writeByte(path), os.Chtimes(path, st.ModTime(), st.ModTime()))
 }
 
-// copyOver is what a backup that is put back does.
+// copyOver does what restoring a backup does.
 func copyOver(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -172,7 +173,8 @@ func TestRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Refuse(errors.New("no such capability"))
-	if _, err := s.Open("a", new(facts)); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "no such capability") {
+	_, err = s.Open("a", new(facts))
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "no such capability") {
 		t.Errorf("after a failed save: %v", err)
 	}
 	for _, at := range []time.Time{time.Now().Add(-refusedFor - time.Minute), time.Now().Add(24 * time.Hour)} {
@@ -189,7 +191,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestKilled has a process be killed while it makes an image.
+// TestKilled kills a process while it makes an image.
 func TestKilled(t *testing.T) {
 	s := Store{Dir: t.TempDir()}
 	if dir := os.Getenv("KMODLAB_TEST_DRAFT"); dir != "" {
@@ -272,7 +274,7 @@ func keys(images []Image) []string {
 	return list
 }
 
-// TestTogether has many draw on one key: each gets an image, or is told why not.
+// TestTogether has many use one key at once: each gets an image, or an error that says why not.
 func TestTogether(t *testing.T) {
 	s := Store{Dir: t.TempDir()}
 	var all sync.WaitGroup

@@ -11,18 +11,18 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// Sums remembers the hashes of files, so that 20 MB need not be read for each
-// run. A file is known by its identity: one that was written to is read again.
+// Sums remembers the hashes of files, so that a run need not read 20 MB. A file is known
+// by its identity: a modified file is read again.
 type Sums struct {
 	path    string
 	known   map[string]string
 	changed bool
 }
 
-// maxSums bounds what is remembered; beyond, it is begun anew.
+// maxSums bounds the hashes that are remembered; beyond it, all are forgotten.
 const maxSums = 256
 
-// Sums reads what is remembered. What cannot be read is nothing.
+// Sums reads the remembered hashes; there are none if they cannot be read.
 func (s Store) Sums() *Sums {
 	sums := &Sums{path: filepath.Join(s.Dir, "sums.json")}
 	data, err := os.ReadFile(sums.path)
@@ -32,7 +32,7 @@ func (s Store) Sums() *Sums {
 	return sums
 }
 
-// Of is the SHA-256 of a file's contents, in hexadecimal.
+// Of returns the SHA-256 of a file's contents, in hexadecimal.
 func (s *Sums) Of(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Sums) Of(path string) (string, error) {
 	return sum, nil
 }
 
-// Save keeps what was learned. That it cannot is no harm.
+// Save writes the new hashes. The caller may ignore its error.
 func (s *Sums) Save() error {
 	if !s.changed {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// blind names the kinds of record that no proved hook writes, and why.
+// blind returns the kinds of record that no proved hook writes, each with the reason.
 func blind(hooks []evidence.Hook) map[event.Kind]string {
 	why, seen := make(map[string]string), make(map[string]bool)
 	for i := range hooks {
@@ -27,7 +27,7 @@ func blind(hooks []evidence.Hook) map[event.Kind]string {
 		}
 	}
 	if len(seen)+len(why) == 0 {
-		return nil // the tracer did not start, or does not tell what its hooks write
+		return nil // the tracer did not start, or does not say what its hooks write
 	}
 	kinds := make(map[event.Kind]string)
 	for kind := range event.Kinds() {

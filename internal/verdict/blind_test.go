@@ -14,8 +14,8 @@ import (
 
 func hook(h result.Hook) evidence.Hook { return evidence.Hook{Hook: h} }
 
-// TestBlind wants a kind to be known as soon as one of its hooks was seen to
-// fire, in the self-test or in the run, and the best reason where none was.
+// TestBlind checks that a kind is known once one of its hooks has fired, in the
+// self-test or in the run, and that the best reason is given if none has.
 func TestBlind(t *testing.T) {
 	const kind = event.ThreadParked
 	absent := hook(result.Hook{Name: "a", Target: "f", Note: "no such function", Kinds: []string{kind.String()}})
@@ -34,14 +34,20 @@ func TestBlind(t *testing.T) {
 		{"never fired", []evidence.Hook{silent, absent}, "hook b on g never fired"},
 		{"fired in the self-test", []evidence.Hook{absent, inTest}, ""},
 		{"fired in the run", []evidence.Hook{inRun, silent}, ""},
-		{"a kind that nobody knows", []evidence.Hook{hook(result.Hook{Kinds: []string{"nosuch"}})}, "no hook on this kernel writes it"},
+		{
+			"a kind that nobody knows", []evidence.Hook{hook(result.Hook{Kinds: []string{"nosuch"}})},
+			"no hook on this kernel writes it",
+		},
 	} {
 		if got := blind(test.hooks)[kind]; got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	// What the kernel cannot do is not unknown; what it refuses to show is.
-	dups := hook(result.Hook{Name: "request_duplicate", Note: "this kernel has no function f", Kinds: []string{event.RequestDuplicate.String()}})
+	// What the kernel never does is known; what it refuses to show is not.
+	dups := hook(result.Hook{
+		Name: "request_duplicate", Note: "this kernel has no function f",
+		Kinds: []string{event.RequestDuplicate.String()},
+	})
 	refused := dups
 	refused.Note = "permission denied"
 	if got := blind([]evidence.Hook{dups})[event.RequestDuplicate]; got != "" {
@@ -50,7 +56,8 @@ func TestBlind(t *testing.T) {
 	if got := blind([]evidence.Hook{refused})[event.RequestDuplicate]; got == "" {
 		t.Error("duplicates that the kernel does not show count as known")
 	}
-	if diff := cmp.Diff([]string{"a", "b", "request_duplicate"}, evidence.Unproved([]evidence.Hook{absent, inTest, silent, dups, refused})); diff != "" {
+	unproved := evidence.Unproved([]evidence.Hook{absent, inTest, silent, dups, refused})
+	if diff := cmp.Diff([]string{"a", "b", "request_duplicate"}, unproved); diff != "" {
 		t.Errorf("unproved hooks (-want +got):\n%s", diff)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// placeCode finds the modules whose loading nobody could tell of any more.
+// placeCode finds the modules whose load records were lost with the guest.
 func (m *maker) placeCode() {
 	for page, code := range m.e.Code {
 		if _, module := m.placeOf(page+1, atEnd); module == "" {
@@ -20,7 +20,7 @@ func (m *maker) placeCode() {
 	}
 }
 
-// recognize adds the module whose code a page is to the table of symbols.
+// recognize adds to the table of symbols the module whose code is in a page.
 func (m *maker) recognize(page uint64, code []byte) {
 	for _, name := range m.e.Studied {
 		file := m.e.Files[name]
@@ -33,7 +33,7 @@ func (m *maker) recognize(page uint64, code []byte) {
 	}
 }
 
-// stuck are the tasks that made no progress, with their places in the sources.
+// stuck returns the tasks that made no progress, with their places in the sources.
 func (m *maker) stuck() []result.Stuck {
 	stuck := append(m.spinning(), m.e.Stuck...)
 	for i := range stuck {
@@ -47,12 +47,12 @@ func (m *maker) stuck() []result.Stuck {
 	return stuck
 }
 
-// spinning names the places in the modules at which processors of a deaf guest
-// were. What a task is called there nobody can tell.
+// spinning returns the places in the modules at which the CPUs of an unresponsive
+// guest were. The names of the tasks there are not known.
 func (m *maker) spinning() []result.Stuck {
 	var stuck []result.Stuck
-	for _, p := range m.e.Processors {
-		name := fmt.Sprintf("processor %d", p.CPU)
+	for _, p := range m.e.Samples {
+		name := fmt.Sprintf("CPU %d", p.CPU)
 		known := func(s result.Stuck) bool { return s.Comm == name }
 		if site, stack := m.placeIn(p); site != "" && !slices.ContainsFunc(stuck, known) {
 			stuck = append(stuck, result.Stuck{Comm: name, State: result.Running, Site: site, Stack: stack})
@@ -61,9 +61,9 @@ func (m *maker) spinning() []result.Stuck {
 	return stuck
 }
 
-// placeIn is where in the modules a processor is, and where it is itself when it
-// was called from there.
-func (m *maker) placeIn(p evidence.Processor) (site string, stack []string) {
+// placeIn returns where in the modules a CPU is. If a module called the function that
+// the CPU is in, stack has both.
+func (m *maker) placeIn(p evidence.Sample) (site string, stack []string) {
 	at, module := m.placeOf(p.At, atEnd)
 	if m.studied(module) {
 		return at, nil

@@ -11,8 +11,8 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// crashes finds the kernel's complaints on the console and in the kernel's
-// log, and says where in the person's sources they stand.
+// crashes finds the kernel's reports on the console and in its log, and adds their
+// places in the person's sources.
 func (m *maker) crashes() []result.Crash {
 	crashes := oops.Merge(oops.Parse([]byte(m.e.Console)), oops.Parse(m.e.KernelLog))
 	for i := range crashes {
@@ -27,8 +27,8 @@ func (m *maker) crashes() []result.Crash {
 	return crashes
 }
 
-// nameHog adds to a panic for want of memory who had asked for it before: the task
-// that comes last, often init, only wanted a little.
+// nameHog adds to an out-of-memory panic the module that allocated before: the task
+// that panics is the last to allocate, often init, and seldom the cause.
 func nameHog(crashes []result.Crash) {
 	hog := ""
 	for i := range crashes {
@@ -41,7 +41,7 @@ func nameHog(crashes []result.Crash) {
 				hog += " (" + f.Position() + ")"
 			}
 		case c.Class == result.Panic && f == nil && hog != "" && outOfMemory.MatchString(c.Title):
-			c.Title += ", asked for before by " + hog
+			c.Title += "; an earlier out-of-memory report was in " + hog
 		}
 	}
 }
@@ -49,8 +49,8 @@ func nameHog(crashes []result.Crash) {
 // outOfMemory is a panic of the kernel's out_of_memory(), 5.10 to 7.3.
 var outOfMemory = lazyregexp.New(`^Kernel panic: (?:System is deadlocked on memory|[Oo]ut of memory)`)
 
-// titleWithLine adds the guilty frame's place and line to a crash's title, where
-// they are not in it: the kernel's own words often name a function of its own.
+// titleWithLine adds the guilty frame's place and line to a crash's title, unless it
+// has them: the kernel's own message often names one of its own functions.
 func titleWithLine(c *result.Crash) string {
 	f := c.GuiltyFrame()
 	if f == nil || f.Position() == "" || strings.Contains(c.Title, f.Position()) {

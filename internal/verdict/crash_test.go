@@ -21,9 +21,18 @@ func TestTitleWithLine(t *testing.T) {
 	}{
 		{crash("BUG: NULL in read_box+0x14 [crasher]", own), "BUG: NULL in read_box+0x14 [crasher] (crasher.c:41)"},
 		{crash("BUG: NULL in read_box+0x14 [crasher]", inlined), "BUG: NULL in read_box+0x14 [crasher] (crasher.c:32)"},
-		{crash("kernel BUG at lib/list_debug.c:65 in __list_del+0x23", own), "kernel BUG at lib/list_debug.c:65 in __list_del+0x23, called from read_box+0x14 [crasher] (crasher.c:41)"},
-		{crash("WARNING at crasher.c:41 in read_box+0x14 [crasher]", own), "WARNING at crasher.c:41 in read_box+0x14 [crasher]"},
-		{crash("BUG: x in f+0x1 [crasher]", result.Frame{Function: "f", Offset: 1, Module: "crasher"}), "BUG: x in f+0x1 [crasher]"},
+		{
+			crash("kernel BUG at lib/list_debug.c:65 in __list_del+0x23", own),
+			"kernel BUG at lib/list_debug.c:65 in __list_del+0x23, called from read_box+0x14 [crasher] (crasher.c:41)",
+		},
+		{
+			crash("WARNING at crasher.c:41 in read_box+0x14 [crasher]", own),
+			"WARNING at crasher.c:41 in read_box+0x14 [crasher]",
+		},
+		{
+			crash("BUG: x in f+0x1 [crasher]", result.Frame{Function: "f", Offset: 1, Module: "crasher"}),
+			"BUG: x in f+0x1 [crasher]",
+		},
 		{&result.Crash{Class: result.Oops, Title: "INFO: task modprobe hung"}, "INFO: task modprobe hung"},
 	}
 	for _, tt := range tests {
@@ -33,7 +42,7 @@ func TestTitleWithLine(t *testing.T) {
 	}
 }
 
-// TestNameHog: whoever asks for the last page is seldom who took all others.
+// TestNameHog: the task that allocates the last page has seldom allocated all the others.
 func TestNameHog(t *testing.T) {
 	zero := 0
 	asked := func(module string) result.Crash {
@@ -50,10 +59,15 @@ func TestNameHog(t *testing.T) {
 		crashes []result.Crash
 		want    string
 	}{
-		"a module before": {[]result.Crash{asked(""), asked("hog"), asked(""), panicked(deadlocked)}, deadlocked + ", asked for before by take+0x14 [hog] (hog.c:27)"},
+		"a module before": {
+			[]result.Crash{asked(""), asked("hog"), asked(""), panicked(deadlocked)},
+			deadlocked + "; an earlier out-of-memory report was in take+0x14 [hog] (hog.c:27)",
+		},
 		"no module":       {[]result.Crash{asked(""), panicked(deadlocked)}, deadlocked},
 		"a module behind": {[]result.Crash{panicked(deadlocked), asked("hog")}, deadlocked},
-		"another panic":   {[]result.Crash{asked("hog"), panicked("Kernel panic: out of ideas")}, "Kernel panic: out of ideas"},
+		"another panic": {
+			[]result.Crash{asked("hog"), panicked("Kernel panic: out of ideas")}, "Kernel panic: out of ideas",
+		},
 	} {
 		nameHog(tt.crashes)
 		for _, c := range tt.crashes {

@@ -9,10 +9,10 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// unhide puts the module back into a call trace that goes through kthread_stop.
-// Where the tracer has a return probe there, the kernel's stack holds the probe's
-// trampoline instead of who called, and kernels print that as the end of whatever
-// function lies before it. The tracer itself saw the caller as it came in.
+// unhide puts the module back into a call trace that passes through kthread_stop. If
+// the tracer has a return probe there, the stack holds the probe's trampoline instead
+// of the caller, and kernels print it as the end of whatever function lies before it.
+// The tracer itself recorded the caller at the entry.
 func (m *maker) unhide(c *result.Crash) {
 	i := slices.IndexFunc(c.Frames, func(f result.Frame) bool { return f.Function == "kthread_stop" && f.Module == "" })
 	if i < 0 || c.Task == nil || slices.ContainsFunc(c.Frames, func(f result.Frame) bool { return m.studied(f.Module) }) {
@@ -29,8 +29,8 @@ func (m *maker) unhide(c *result.Crash) {
 	c.Frames = slices.Concat(c.Frames[:i+1], []result.Frame{caller}, rest)
 }
 
-// stopCaller is from where in the modules a task is in kthread_stop, by its last
-// call.
+// stopCaller returns the place in the modules from which a task last called
+// kthread_stop, if it is still in that call.
 func (m *maker) stopCaller(pid int) (result.Frame, bool) {
 	for _, e := range slices.Backward(m.e.Trace.Events) {
 		if int(e.By.PID) != pid && int(e.By.TGID) != pid {

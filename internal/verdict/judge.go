@@ -13,43 +13,44 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Judge gives the one verdict of a run: the earliest cause. The first of these
-// that holds decides, the others are its Also:
+// Judge returns the verdict of a run, which names the earliest cause. The first of
+// these that applies is the verdict, the others become its Also:
 //
 //  1. build, preflight: nothing was booted
-//  2. what the kernel said of itself (panic, oops, lockup, hung: the first
-//     report that is more than a WARNING), whatever broke because of it
-//  3. a task that spins (lockup) or waits for ever (hung) when a deadline passed; one
-//     that spins goes before a lockup that the kernel found outside of the modules
+//  2. what the kernel itself reported (panic, oops, lockup, hung: the first report
+//     that is more than a WARNING), whatever broke because of it
+//  3. a task that was spinning (lockup) or blocked (hung) when a deadline passed; a
+//     task that spins comes before a lockup that the kernel found outside the modules
 //  4. host, then lost, then timeout: the run did not end, so the rest of the
-//     evidence is not complete
-//  5. load: init refused, or said something that is neither success nor an error
+//     evidence is incomplete
+//  5. load: init failed, or returned neither 0 nor an error
 //  6. leak: something stayed behind after unload, or keeps the module loaded
 //  7. load again: delete_module refused for another reason
 //  8. expectation
-//  9. lost again, when no word came that the run is complete
+//  9. lost again, when the guest never reported that the run was complete
 //  10. pass
 //
-// Lost records never change the class. They are named in the message, because a
-// pass, or a thread that seems alive, may rest on them.
+// Lost records never change the class. The message counts them, because a pass, or
+// a thread that seems alive, may depend on them.
 func Judge(e *evidence.Evidence, res *result.Result) result.Verdict {
 	all := candidates(e, res)
 	v := all[0]
 	for _, other := range all[1:] {
-		if other.Class != result.Pass && other.Class != v.Class && !slices.ContainsFunc(v.Also, func(a result.Verdict) bool { return a.Class == other.Class }) {
+		listed := slices.ContainsFunc(v.Also, func(a result.Verdict) bool { return a.Class == other.Class })
+		if other.Class != result.Pass && other.Class != v.Class && !listed {
 			v.Also = append(v.Also, other)
 		}
 	}
 	if n := res.Dropped.Total; n > 0 {
 		v.Message += fmt.Sprintf("; %s lost, so the story has gaps", plural(n, "trace record was", "trace records were"))
 		if v.Hint == "" {
-			v.Hint = "run again with less load, or a longer period in the module, until no record is lost"
+			v.Hint = "run again with less load, or with a longer period in the module, until no record is lost"
 		}
 	}
 	return v
 }
 
-// candidates are all verdicts that apply, in the order of Judge; never empty.
+// candidates returns all verdicts that apply, in the order of Judge; there is at least one.
 func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	for _, kind := range []evidence.Kind{evidence.Build, evidence.Preflight} {
 		if f := e.Failed(kind); f != nil {
@@ -65,7 +66,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	panicked := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class == result.Panic })
 	for _, kind := range []evidence.Kind{evidence.Host, evidence.Lost, evidence.Timeout, evidence.Load} {
 		f := e.Failed(kind)
-		if f == nil || kind == evidence.Lost && panicked { // a guest that panicked is gone, as it should
+		if f == nil || kind == evidence.Lost && panicked { // a guest that panics ends: that is expected
 			continue
 		}
 		all = append(all, failed(f))
@@ -77,44 +78,63 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		all = append(all, failed(f))
 	}
 	if len(e.Unmet) > 0 {
-		all = append(all, result.Verdict{Class: result.Expectation, Message: strings.Join(e.Unmet, "; "), Hint: "compare with the story above"})
+		all = append(all, result.Verdict{
+			Class: result.Expectation, Message: strings.Join(e.Unmet, "; "), Hint: "compare it with the story above",
+		})
 	}
 	switch {
 	case len(all) > 0:
 		return all
 	case !e.Finished:
-		return []result.Verdict{{Class: result.Lost, Message: "the guest ended without saying that the run is complete",
-			Hint: "the end of the console above shows its last words"}}
+		return []result.Verdict{{
+			Class: result.Lost, Message: "the guest never reported that the run was complete", Hint: lastLines,
+		}}
 	}
 	return []result.Verdict{{Class: result.Pass, Message: cmp.Or(e.Passed, passMessage(e, res)), Hint: e.PassHint}}
 }
 
-// words are the class of each kind of failure, and what is said where the failure
-// has no words of its own.
-var words = map[evidence.Kind]result.Verdict{
-	evidence.Build:     {Class: result.Build, Message: "the sources do not build", Hint: "see the compiler's messages above"},
-	evidence.Preflight: {Class: result.Preflight, Message: "the module does not fit this kernel", Hint: "build it for this kernel"},
-	evidence.Host:      {Class: result.Host, Message: "this machine could not run the lab", Hint: "kmodlab doctor says what is missing"},
-	evidence.Lost:      {Class: result.Lost, Message: "the guest went silent", Hint: "the end of the console above shows its last words"},
-	evidence.Timeout:   {Class: result.Timeout, Message: "the run did not end in time", Hint: "the end of the console above shows where it stood"},
-	evidence.Load:      {Class: result.Load, Message: "the kernel refused to load the module", Hint: "see the kernel's own lines in the message"},
-	evidence.Unload:    {Class: result.Load, Message: "the kernel refused to unload the module", Hint: "lsmod shows who holds it"},
+const lastLines = "see the last lines of the console above"
+
+// defaults are the class of each kind of failure, and the message and hint of a
+// failure that has none of its own.
+var defaults = map[evidence.Kind]result.Verdict{
+	evidence.Build: {
+		Class: result.Build, Message: "the sources do not build", Hint: "see the compiler's messages above",
+	},
+	evidence.Preflight: {
+		Class: result.Preflight, Message: "the module does not fit this kernel", Hint: "build it for this kernel",
+	},
+	evidence.Host: {
+		Class: result.Host, Message: "this machine could not run the lab", Hint: "kmodlab doctor says what is missing",
+	},
+	evidence.Lost: {Class: result.Lost, Message: "the guest went silent", Hint: lastLines},
+	evidence.Timeout: {
+		Class: result.Timeout, Message: "the run did not finish in time",
+		Hint: "the last lines of the console above show how far it got",
+	},
+	evidence.Load: {
+		Class: result.Load, Message: "the kernel refused to load the module",
+		Hint: "see the kernel's own log lines in the message",
+	},
+	evidence.Unload: {
+		Class: result.Load, Message: "the kernel refused to unload the module", Hint: "lsmod shows what uses it",
+	},
 }
 
 func failed(f *evidence.Failure) result.Verdict {
-	v := words[f.Kind]
+	v := defaults[f.Kind]
 	v.Message, v.Hint = cmp.Or(f.Message, v.Message), cmp.Or(f.Hint, v.Hint)
 	return v
 }
 
-// victim says that the kernel found a processor stuck outside of the modules: that
-// mostly waits for another, which cannot answer.
+// victim reports whether the kernel found a CPU stuck outside the modules: such a CPU
+// mostly waits for another one, which cannot answer.
 func victim(crashes []result.Crash) bool {
 	i := oops.Decisive(crashes)
 	return i >= 0 && crashes[i].Class == result.Lockup && crashes[i].Guilty == nil
 }
 
-// judgeCrashes gives a verdict for each class of report, the decisive one first.
+// judgeCrashes returns a verdict for each class of report, the decisive one first.
 func judgeCrashes(crashes []result.Crash) []result.Verdict {
 	if len(crashes) == 0 {
 		return nil
@@ -132,22 +152,25 @@ func judgeCrashes(crashes []result.Crash) []result.Verdict {
 	return all
 }
 
-// evidenceLines is how much of a report or a stack a verdict carries.
+// evidenceLines bounds the lines of a report or a stack that a verdict carries.
 const evidenceLines = 12
+
+const startAt = "start at the first line of the call trace that is in [your module]"
 
 func judgeCrash(c result.Crash) result.Verdict {
 	v := result.Verdict{Class: c.Class, Message: c.Title, Evidence: c.Log[:min(len(c.Log), evidenceLines)]}
 	switch {
 	case strings.Contains(c.Title, oops.UseAfterFree):
-		v.Hint = "a pointer was used after its last reference was put: take one (get_task_struct, get_pid) for as long as you keep the pointer"
+		v.Hint = "an object was used after its last reference was dropped: hold a reference (get_task_struct, get_pid) " +
+			"for as long as you keep the pointer"
 	case strings.HasPrefix(c.Title, "WARNING"):
-		v.Hint = "the kernel noticed misuse and went on; the first line in [your module] of the call trace is where to look"
+		v.Hint = "the kernel noticed misuse and carried on; " + startAt
 	case c.Class == result.Lockup:
-		v.Hint = "some code does not give the CPU away; the call trace shows where it stood"
+		v.Hint = "some code does not yield the CPU; the call trace shows where it was"
 	case c.Class == result.Hung:
-		v.Hint = "the call trace shows what the task waits for; who should wake it?"
+		v.Hint = "the call trace shows what the task waits for; find out who should wake it"
 	default:
-		v.Hint = "the first line in [your module] of the call trace is where to look"
+		v.Hint = startAt
 	}
 	return v
 }
@@ -171,14 +194,14 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 	if e.Unloaded {
 		did = "loaded and unloaded"
 	}
-	message := plural(modules, "module", "modules") + " " + did
+	message, born := plural(modules, "module", "modules")+" "+did, plural(threads, "kernel thread", "kernel threads")
 	switch {
 	case unknown > 0:
-		message += fmt.Sprintf(", %s born, whether %d ended is not known", plural(threads, "kernel thread", "kernel threads"), unknown)
+		message += fmt.Sprintf(", %s born, %d of which may not have ended", born, unknown)
 	case threads > 0 && e.Unloaded:
-		message += fmt.Sprintf(", %s born and ended", plural(threads, "kernel thread", "kernel threads"))
+		message += fmt.Sprintf(", %s born and ended", born)
 	case threads > 0:
-		message += fmt.Sprintf(", %s born", plural(threads, "kernel thread", "kernel threads"))
+		message += fmt.Sprintf(", %s born", born)
 	}
 	return message + ", no complaint from the kernel"
 }
@@ -190,7 +213,7 @@ func plural(n uint64, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// list joins names; a module that leaks hundreds of threads gets a short one.
+// list joins names, and cuts the list short: a module may leak hundreds of threads.
 func list(names []string) string {
 	const most = 5
 	if len(names) > most {

@@ -63,10 +63,22 @@ func TestJudge(t *testing.T) {
 		class   result.Class
 		message string // contained in the verdict's
 	}{
-		{"pass", inputs{Finished: true, Unloaded: true, Modules: loaded, Threads: []result.Thread{{PID: 1}}}, result.Pass, "1 module loaded and unloaded, 1 kernel thread born and ended"},
-		{"pass, still loaded", inputs{Finished: true, Modules: stays, Threads: alive}, result.Pass, "1 module loaded, 1 kernel thread born,"},
-		{"nothing said", inputs{Unloaded: true, Modules: loaded}, result.Lost, "without saying"},
-		{"zero", inputs{}, result.Lost, "without saying"},
+		{
+			"pass", inputs{Finished: true, Unloaded: true, Modules: loaded, Threads: []result.Thread{{PID: 1}}}, result.Pass,
+			"1 module loaded and unloaded, 1 kernel thread born and ended",
+		},
+		{
+			"pass, still loaded", inputs{Finished: true, Modules: stays, Threads: alive}, result.Pass,
+			"1 module loaded, 1 kernel thread born,",
+		},
+		{
+			"pass, an end not seen", inputs{
+				Finished: true, Unloaded: true, Modules: loaded,
+				Threads: []result.Thread{{PID: 1}, {PID: 2, Unknown: []string{"alive"}}},
+			}, result.Pass, "2 kernel threads born, 1 of which may not have ended",
+		},
+		{"nothing said", inputs{Unloaded: true, Modules: loaded}, result.Lost, "never reported"},
+		{"zero", inputs{}, result.Lost, "never reported"},
 		{"build", inputs{Build: fail}, result.Build, "so it was"},
 		{"preflight", inputs{Preflight: fail}, result.Preflight, "so it was"},
 		{"host", inputs{Host: fail}, result.Host, "so it was"},
@@ -74,30 +86,89 @@ func TestJudge(t *testing.T) {
 		{"timeout", inputs{Timeout: fail, Unload: fail}, result.Timeout, "so it was"},
 		{"load", inputs{Load: fail, Finished: true}, result.Load, "so it was"},
 		{"unload", inputs{Unload: fail, Finished: true, Unloaded: true, Modules: stays}, result.Load, "so it was"},
-		{"expectation", inputs{Unmet: []string{"K1 took 1 signal, not 2", "no stop"}, Finished: true}, result.Expectation, "K1 took 1 signal, not 2; no stop"},
-		{"leaked thread", inputs{Finished: true, Unloaded: true, Modules: loaded, Threads: alive}, result.Leak, "still alive after unload: K1[89] (fn [m])"},
-		{"thread of a failed load", inputs{Finished: true, Unloaded: true, Modules: []result.Module{{Name: "m", InitRet: -12}}, Threads: alive}, result.Leak, "K1[89]"},
-		{"leaked module", inputs{Finished: true, Unloaded: true, Modules: stays}, result.Leak, "still loaded after unload: m"},
-		{"stranger's thread", inputs{Finished: true, Unloaded: true, Modules: loaded, Threads: []result.Thread{{Function: "w [other]", Alive: true}, {Function: "w", Alive: true}}}, result.Pass, "no complaint"},
-		{"in-tree module stays", inputs{Finished: true, Unloaded: true, Modules: []result.Module{{Name: "ext4", Loaded: true, Background: true}}}, result.Pass, "0 modules"},
-		{"oops before all else", inputs{Crashes: []result.Crash{oopsCrash, panicCrash}, Host: fail, Lost: fail, Timeout: fail, Load: fail}, result.Oops, "f+0x1 [m] (and 1 more report)"},
-		{"oops though finished", inputs{Crashes: []result.Crash{oopsCrash}, Finished: true, Unloaded: true}, result.Oops, "NULL"},
+		{
+			"expectation", inputs{Unmet: []string{"K1 took 1 signal, not 2", "no stop"}, Finished: true}, result.Expectation,
+			"K1 took 1 signal, not 2; no stop",
+		},
+		{
+			"leaked thread", inputs{Finished: true, Unloaded: true, Modules: loaded, Threads: alive}, result.Leak,
+			"still alive after unload: K1[89] (fn [m])",
+		},
+		{
+			"thread of a failed load",
+			inputs{Finished: true, Unloaded: true, Modules: []result.Module{{Name: "m", InitRet: -12}}, Threads: alive},
+			result.Leak, "K1[89]",
+		},
+		{
+			"leaked module", inputs{Finished: true, Unloaded: true, Modules: stays}, result.Leak, "still loaded after unload: m",
+		},
+		{
+			"stranger's thread",
+			inputs{
+				Finished: true, Unloaded: true, Modules: loaded,
+				Threads: []result.Thread{{Function: "w [other]", Alive: true}, {Function: "w", Alive: true}},
+			}, result.Pass, "no complaint",
+		},
+		{
+			"in-tree module stays",
+			inputs{Finished: true, Unloaded: true, Modules: []result.Module{{Name: "ext4", Loaded: true, Background: true}}},
+			result.Pass, "0 modules",
+		},
+		{
+			"oops before all else",
+			inputs{Crashes: []result.Crash{oopsCrash, panicCrash}, Host: fail, Lost: fail, Timeout: fail, Load: fail},
+			result.Oops, "f+0x1 [m] (and 1 more report)",
+		},
+		{
+			"oops though finished", inputs{Crashes: []result.Crash{oopsCrash}, Finished: true, Unloaded: true}, result.Oops,
+			"NULL",
+		},
 		{"panic", inputs{Crashes: []result.Crash{panicCrash}}, result.Panic, "Kernel panic"},
 		{"warning", inputs{Crashes: []result.Crash{warningCrash}, Finished: true}, result.Oops, "WARNING"},
 		{"warning, then panic", inputs{Crashes: []result.Crash{warningCrash, panicCrash}}, result.Panic, "Kernel panic"},
 		{"lockup", inputs{Crashes: []result.Crash{lockupCrash}, Timeout: fail}, result.Lockup, "soft lockup"},
 		{"hung", inputs{Crashes: []result.Crash{hungCrash}, Timeout: fail}, result.Hung, "hung"},
-		{"spins", inputs{Timeout: fail, Stuck: []result.Stuck{{Comm: "modprobe", PID: 9, State: "uninterruptible", Wait: "kthread_stop+0x1", Step: true}, {Comm: "K1", PID: 8, State: result.Running, Site: "fn+0x1 [m]"}}},
-			result.Lockup, "K1[8] runs on and on in fn+0x1 [m]"},
-		{"waits", inputs{Timeout: fail, Stuck: []result.Stuck{{Comm: "modprobe", PID: 9, State: "uninterruptible", Wait: "kthread_stop+0x1", Site: "out+0x2 [m]", Step: true}, {Comm: "K1", PID: 8, State: "interruptible", Wait: "msleep+0x3", Site: "fn+0x1 [m]"}}},
-			result.Hung, "modprobe[9] waits (uninterruptible) in kthread_stop+0x1, called by out+0x2 [m]; K1[8] waits (interruptible) in msleep+0x3, called by fn+0x1 [m]"},
-		{"slow, and nobody is to blame", inputs{Timeout: fail, Stuck: []result.Stuck{{Comm: "modprobe", PID: 9, State: result.Running, Step: true}}}, result.Timeout, "so it was"},
-		{"left behind", inputs{Finished: true, Unloaded: true, Modules: loaded, Leaks: []result.Leftover{{Kind: "memory", What: "8 bytes", Site: "init+0x1 [m]"}, {Kind: "file", What: "/proc/x"}}},
-			result.Leak, "left behind after unload: 8 bytes (init+0x1 [m]), /proc/x"},
-		{"held by nobody", inputs{Finished: true, Unload: fail, Modules: stays, Leaks: []result.Leftover{{Kind: "reference", What: "1 reference to m", Site: "init+0x1 [m]"}}},
-			result.Leak, "never put back: 1 reference to m (init+0x1 [m])"},
-		{"drops do not pass in silence", inputs{Finished: true, Modules: loaded, Dropped: result.Dropped{Total: 3}}, result.Pass, "3 trace records were lost"},
-		{"drops elsewhere", inputs{Finished: true, Unloaded: true, Modules: loaded, Threads: alive, Dropped: result.Dropped{Total: 1}}, result.Leak, "1 trace record was lost"},
+		{"spins", inputs{
+			Timeout: fail,
+			Stuck: []result.Stuck{
+				{Comm: "modprobe", PID: 9, State: "uninterruptible", Wait: "kthread_stop+0x1", Step: true},
+				{Comm: "K1", PID: 8, State: result.Running, Site: "fn+0x1 [m]"},
+			},
+		}, result.Lockup, "K1[8] spins in fn+0x1 [m]"},
+		{"waits", inputs{
+			Timeout: fail,
+			Stuck: []result.Stuck{
+				{Comm: "modprobe", PID: 9, State: "uninterruptible", Wait: "kthread_stop+0x1", Site: "out+0x2 [m]", Step: true},
+				{Comm: "K1", PID: 8, State: "interruptible", Wait: "msleep+0x3", Site: "fn+0x1 [m]"},
+			},
+		}, result.Hung, "modprobe[9] waits (uninterruptible) in kthread_stop+0x1, called by out+0x2 [m]; " +
+			"K1[8] waits (interruptible) in msleep+0x3, called by fn+0x1 [m]"},
+		{
+			"slow, and no task is to blame",
+			inputs{Timeout: fail, Stuck: []result.Stuck{{Comm: "modprobe", PID: 9, State: result.Running, Step: true}}},
+			result.Timeout, "so it was",
+		},
+		{"left behind", inputs{
+			Finished: true, Unloaded: true, Modules: loaded,
+			Leaks: []result.Leftover{{Kind: "memory", What: "8 bytes", Site: "init+0x1 [m]"}, {Kind: "file", What: "/proc/x"}},
+		}, result.Leak, "left behind after unload: 8 bytes (init+0x1 [m]), /proc/x"},
+		{"held by nobody", inputs{
+			Finished: true, Unload: fail, Modules: stays,
+			Leaks: []result.Leftover{{Kind: "reference", What: "1 reference to m", Site: "init+0x1 [m]"}},
+		}, result.Leak, "never dropped: 1 reference to m (init+0x1 [m])"},
+		{"a reference and memory", inputs{
+			Finished: true, Unloaded: true, Modules: loaded,
+			Leaks: []result.Leftover{{Kind: "memory", What: "8 bytes"}, {Kind: "reference", What: "a reference to a pid"}},
+		}, result.Leak, "never dropped: a reference to a pid; left behind: 8 bytes"},
+		{
+			"drops do not pass in silence", inputs{Finished: true, Modules: loaded, Dropped: result.Dropped{Total: 3}},
+			result.Pass, "3 trace records were lost",
+		},
+		{
+			"drops elsewhere",
+			inputs{Finished: true, Unloaded: true, Modules: loaded, Threads: alive, Dropped: result.Dropped{Total: 1}},
+			result.Leak, "1 trace record was lost",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -115,11 +186,15 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudgeAlso: one verdict, the earliest cause, and the others behind it.
+// TestJudgeAlso: one verdict, which is the earliest cause, and the others after it.
 func TestJudgeAlso(t *testing.T) {
 	v := inputs{
-		Crashes: []result.Crash{warningCrash, oopsCrash, panicCrash}, Lost: &evidence.Failure{Message: "gone"}, Unloaded: true,
-		Modules: []result.Module{{Name: "m", Loaded: true, Unloaded: true}}, Threads: []result.Thread{{Name: "K1", Function: "fn [m]", Alive: true}},
+		Crashes: []result.Crash{
+			warningCrash, oopsCrash, panicCrash,
+		}, Lost: &evidence.Failure{Message: "gone"}, Unloaded: true,
+		Modules: []result.Module{{Name: "m", Loaded: true, Unloaded: true}}, Threads: []result.Thread{
+			{Name: "K1", Function: "fn [m]", Alive: true},
+		},
 	}.judge()
 	var classes []result.Class
 	for _, a := range v.Also {
@@ -136,27 +211,34 @@ func TestJudgeAlso(t *testing.T) {
 // TestJudgeWords: a Failure without words still gives a sentence and a hint.
 func TestJudgeWords(t *testing.T) {
 	empty := &evidence.Failure{}
-	for _, in := range []inputs{{Build: empty}, {Preflight: empty}, {Host: empty}, {Lost: empty}, {Timeout: empty}, {Load: empty}, {Unload: empty}} {
+	for _, in := range []inputs{
+		{Build: empty}, {Preflight: empty}, {Host: empty}, {Lost: empty}, {Timeout: empty}, {Load: empty}, {Unload: empty},
+	} {
 		if v := in.judge(); v.Message == "" || v.Hint == "" {
 			t.Errorf("%+v", v)
 		}
 	}
 }
 
-// TestJudgeVictim: a processor that waits for one that cannot answer is not to blame.
+// TestJudgeVictim: a CPU that waits for one that cannot answer is not to blame.
 func TestJudgeVictim(t *testing.T) {
 	zero := 0
-	spins := []result.Stuck{{Comm: "processor 1", State: result.Running, Site: "spin_init+0x17 [spin]"}}
+	spins := []result.Stuck{{Comm: "CPU 1", State: result.Running, Site: "spin_init+0x17 [spin]"}}
 	waits := []result.Stuck{{Comm: "modprobe", PID: 7, State: "uninterruptible", Wait: "kthread_stop+0x66", Step: true}}
-	soft := result.Crash{Class: result.Lockup, Type: "soft-lockup", Title: "BUG: soft lockup in smp_call_function_many_cond+0x345"}
-	ours := result.Crash{Class: result.Lockup, Type: "soft-lockup", Title: "BUG: soft lockup in out+0x1 [spin]", Guilty: &zero, Frames: []result.Frame{{Function: "out", Module: "spin"}}}
+	soft := result.Crash{
+		Class: result.Lockup, Type: "soft-lockup", Title: "BUG: soft lockup in smp_call_function_many_cond+0x345",
+	}
+	ours := result.Crash{
+		Class: result.Lockup, Type: "soft-lockup", Title: "BUG: soft lockup in out+0x1 [spin]", Guilty: &zero,
+		Frames: []result.Frame{{Function: "out", Module: "spin"}},
+	}
 	bug := result.Crash{Class: result.Oops, Type: "bug", Title: "kernel BUG at a.c:1"}
 	for name, tt := range map[string]struct {
 		crash result.Crash
 		stuck []result.Stuck
 		want  string
 	}{
-		"waits for the one that spins": {soft, spins, "processor 1 runs on and on"},
+		"waits for the one that spins": {soft, spins, "CPU 1 spins in"},
 		"nobody else spins":            {soft, nil, soft.Title},
 		"somebody waits":               {soft, waits, soft.Title},
 		"is the module itself":         {ours, spins, ours.Title},

@@ -10,31 +10,41 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// judgeLeaks looks at what is left after unloading: threads first, which run
-// into nothing, then what keeps a module loaded, then the rest.
+// judgeLeaks looks at what is left after unload: threads first, whose code is gone,
+// then what keeps a module loaded, then the rest.
 func judgeLeaks(e *evidence.Evidence, res *result.Result) (result.Verdict, bool) {
-	var held []string
+	var held, rest []result.Leftover
 	for _, l := range res.Leaks {
 		if l.Kind == "reference" {
-			held = append(held, l.What)
+			held = append(held, l)
+		} else {
+			rest = append(rest, l)
 		}
 	}
 	threads, modules := leftAlive(e, res)
+	v := result.Verdict{Class: result.Leak, Evidence: evidenceOf(res.Leaks)}
 	switch {
 	case len(threads) > 0:
-		return result.Verdict{Class: result.Leak, Message: "still alive after unload: " + list(threads), Evidence: evidenceOf(res.Leaks),
-			Hint: "stop every thread in the module's exit (kthread_stop) before its code goes away"}, true
+		v.Message = "still alive after unload: " + list(threads)
+		v.Hint = "stop every thread in the module's exit function (kthread_stop), before its code is freed"
 	case len(held) > 0:
-		return result.Verdict{Class: result.Leak, Message: "never put back: " + list(describe(res.Leaks)), Evidence: evidenceOf(res.Leaks),
-			Hint: "every get needs its put: try_module_get and module_put, find_get_pid and put_pid, get_task_struct and put_task_struct"}, true
+		v.Message = "never dropped: " + list(describe(held))
+		if len(rest) > 0 {
+			v.Message += "; left behind: " + list(describe(rest))
+		}
+		v.Hint = "pair every get with a put: try_module_get with module_put, find_get_pid with put_pid, " +
+			"get_task_struct with put_task_struct"
 	case len(modules) > 0 && e.Failed(evidence.Unload) == nil:
-		return result.Verdict{Class: result.Leak, Message: "still loaded after unload: " + list(modules),
-			Hint: "lsmod shows who holds a module; every try_module_get needs its module_put"}, true
-	case len(res.Leaks) > 0:
-		return result.Verdict{Class: result.Leak, Message: "left behind after unload: " + list(describe(res.Leaks)), Evidence: evidenceOf(res.Leaks),
-			Hint: "undo in exit, in reverse order, what init did: kfree, remove_proc_entry, unregister_chrdev, kobject_put, timer_delete_sync, cancel_work_sync"}, true
+		v.Message = "still loaded after unload: " + list(modules)
+		v.Hint = "lsmod shows what uses a module; pair every try_module_get with a module_put"
+	case len(rest) > 0:
+		v.Message = "left behind after unload: " + list(describe(rest))
+		v.Hint = "undo in the exit function, in reverse order, all that init did: kfree, remove_proc_entry, " +
+			"unregister_chrdev, kobject_put, timer_delete_sync, cancel_work_sync"
+	default:
+		return result.Verdict{}, false
 	}
-	return result.Verdict{}, false
+	return v, true
 }
 
 func describe(leaks []result.Leftover) []string {
@@ -57,8 +67,8 @@ func evidenceOf(leaks []result.Leftover) []string {
 	return lines
 }
 
-// leftAlive are the threads that outlive their module, and the modules that
-// were to go and did not.
+// leftAlive returns the threads that outlive their module, and the modules that
+// should have been unloaded and were not.
 func leftAlive(e *evidence.Evidence, res *result.Result) (threads, modules []string) {
 	if !e.Unloaded {
 		return nil, nil
@@ -81,7 +91,7 @@ func leftAlive(e *evidence.Evidence, res *result.Result) (threads, modules []str
 	return threads, modules
 }
 
-// moduleOf takes the module out of "inc_func [signal_handling]".
+// moduleOf returns the module of "inc_func [signal_handling]".
 func moduleOf(function string) string {
 	_, module, ok := strings.Cut(function, " [")
 	if !ok {

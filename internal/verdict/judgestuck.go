@@ -9,21 +9,27 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// judgeStuck names who did not get on. A task that spins in a module is the
-// cause of whoever waits for it.
+// judgeStuck names the tasks that made no progress. A task that spins in a module is
+// the cause, also of the tasks that wait for it.
 func judgeStuck(stuck []result.Stuck) []result.Verdict {
 	for _, s := range stuck {
 		if s.State == result.Running && s.Site != "" {
-			return []result.Verdict{{Class: result.Lockup, Message: fmt.Sprintf("%s runs on and on in %s", stuckName(&s), stuckPlace(&s)), Evidence: stackOf(&s),
-				Hint: "a loop that nothing ends; let it sleep between two looks, and look for an end: kthread_should_stop(), a limit"}}
+			return []result.Verdict{{
+				Class: result.Lockup, Message: fmt.Sprintf("%s spins in %s", stuckName(&s), stuckPlace(&s)),
+				Hint:     "the loop never ends: sleep in it, and check kthread_should_stop() or a limit",
+				Evidence: stackOf(&s),
+			}}
 		}
 	}
 	i := slices.IndexFunc(stuck, func(s result.Stuck) bool { return s.Step && s.State != result.Running })
 	if i < 0 {
 		return nil
 	}
-	v := result.Verdict{Class: result.Hung, Message: waits(&stuck[i]), Evidence: stackOf(&stuck[i]),
-		Hint: "who should wake it? A thread has to look at kthread_should_stop(), a lock wants its unlock, an init must not wait for another's load"}
+	v := result.Verdict{
+		Class: result.Hung, Message: waits(&stuck[i]), Evidence: stackOf(&stuck[i]),
+		Hint: "find out who should wake it: a thread must check kthread_should_stop(), every lock needs its unlock, " +
+			"and init must not wait for another module to load",
+	}
 	for j, s := range stuck {
 		if j != i && s.State != result.Running {
 			v.Message += "; " + waits(&s)
@@ -34,7 +40,7 @@ func judgeStuck(stuck []result.Stuck) []result.Verdict {
 }
 
 func stuckName(s *result.Stuck) string {
-	if s.PID == 0 { // a processor, of which no task is known
+	if s.PID == 0 { // a CPU whose task is not known
 		return s.Comm
 	}
 	return fmt.Sprintf("%s[%d]", s.Comm, s.PID)
@@ -42,7 +48,7 @@ func stuckName(s *result.Stuck) string {
 
 func stuckPlace(s *result.Stuck) string { return withLine(s.Site, s.File, s.Line, " (", ")") }
 
-// withLine adds a place's line to it, where it is known.
+// withLine adds the source line to a place, if it is known.
 func withLine(site, file string, line int, before, after string) string {
 	if file == "" || line == 0 {
 		return site

@@ -10,11 +10,11 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// live is the state of a module in /proc/modules that is neither coming nor going.
+// live is the state in /proc/modules of a module that is neither loading nor unloading.
 const live = "live"
 
-// left sums up what is left. Names and memory count only when every module is gone:
-// one that stays may have them by right.
+// left returns what is left behind. Names and memory count only if every module was
+// unloaded: a module that is still loaded may own them.
 func (m *maker) left() []result.Leftover {
 	left, gone := m.references()
 	if known := &m.e.Left; gone && known.Compared {
@@ -33,8 +33,8 @@ func (m *maker) left() []result.Leftover {
 	return left
 }
 
-// references are those that keep a module from going although nobody holds it. gone
-// reports whether all modules went.
+// references returns the references that prevent a module's unload although no other
+// module uses it. gone reports whether all modules were unloaded.
 func (m *maker) references() (left []result.Leftover, gone bool) {
 	gone = true
 	for _, l := range m.e.Left.Modules {
@@ -50,9 +50,9 @@ func (m *maker) references() (left []result.Leftover, gone bool) {
 	return left, gone
 }
 
-// openRef is where the first reference that was not dropped again was taken. Only
-// what modules themselves take and drop is matched: the kernel takes others for each
-// load and each open file, and their puts would hide a module's get.
+// openRef returns where the first reference that was never dropped was taken. Only
+// the modules' own gets and puts are matched: the kernel takes other references for
+// each load and each open file, and their puts would hide a module's get.
 func openRef(modules []result.Module, name string) string {
 	for _, m := range modules {
 		if m.Name != name || m.RefsBefore > 0 {

@@ -14,7 +14,12 @@ import (
 func TestOpenRef(t *testing.T) {
 	ref := func(site string, put bool) result.Ref { return result.Ref{Put: put, By: result.Task{Site: site}} }
 	modules := []result.Module{
-		{Name: "m", Refs: []result.Ref{ref("a+0x1 [m]", false), ref("a+0x2 [m]", true), ref("b+0x1 [m]", false), ref("do_init_module+0xb6", true)}},
+		{
+			Name: "m",
+			Refs: []result.Ref{
+				ref("a+0x1 [m]", false), ref("a+0x2 [m]", true), ref("b+0x1 [m]", false), ref("do_init_module+0xb6", true),
+			},
+		},
 		{Name: "even", Refs: []result.Ref{ref("a+0x1 [even]", false), ref("a+0x2 [even]", true)}},
 	}
 	for module, want := range map[string]string{"m": "b+0x1 [m]", "even": "", "absent": ""} {
@@ -24,7 +29,7 @@ func TestOpenRef(t *testing.T) {
 	}
 }
 
-// TestLeftBehind: what a module has while it stays is no leak, but for the
+// TestLeftBehind: what a module that is still loaded owns is no leak, except for the
 // reference that keeps it.
 func TestLeftBehind(t *testing.T) {
 	stays := evidence.Loaded{Name: "m", Refcount: 1, State: string(kmod.StateLive)}
@@ -36,7 +41,7 @@ func TestLeftBehind(t *testing.T) {
 	}
 	e.Left.Modules = []evidence.Loaded{stays}
 	if left := newMaker(e).left(); len(left) != 0 {
-		t.Errorf("while it is loaded, and nobody unloaded it: %+v", left)
+		t.Errorf("while it is loaded, and no unload was tried: %+v", left)
 	}
 	e.Failures = []evidence.Failure{{Kind: evidence.Unload}}
 	if left := newMaker(e).left(); len(left) != 1 || left[0].Kind != "reference" {

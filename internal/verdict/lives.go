@@ -11,10 +11,10 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// FromTimeline turns what the trace saw into the result's lists, in the order
-// of time. Modules are in load order; MergeModules adds what else is known of
-// them. Left out are the background modules that were there before and after, of
-// which the trace saw nothing but references.
+// FromTimeline turns the timeline into the result's lists, in the order of time.
+// Modules are in load order; MergeModules adds what else is known of them. Background
+// modules that were loaded before and after, and have nothing but references in the
+// trace, are left out.
 func FromTimeline(tl *timeline.Timeline) ([]result.Thread, []result.Request, []result.Signal, []result.Module) {
 	c := clock{tl.Start}
 	threads := make([]result.Thread, 0, len(tl.Threads))
@@ -39,10 +39,9 @@ func FromTimeline(tl *timeline.Timeline) ([]result.Thread, []result.Request, []r
 }
 
 // MergeModules joins what the agent knows of its modules (names, dependencies,
-// whether it loaded and unloaded them) with what the trace saw, by name and
-// order: the second load of a module is its second entry in both. Where the
-// trace saw a module the trace is right about times and init; modules that only
-// the trace knows follow.
+// whether it loaded and unloaded them) with what the trace saw, by name and order:
+// the second load of a module is its second entry in both. Times and the result of
+// init are the trace's, where it has them. Modules that only the trace knows follow.
 func MergeModules(known, traced []result.Module) []result.Module {
 	byName := map[string][]int{}
 	for i, m := range traced {
@@ -79,10 +78,10 @@ func MergeModules(known, traced []result.Module) []result.Module {
 	return merged
 }
 
-// clock turns the guest's moments into nanoseconds since start.
+// clock converts the guest's times to nanoseconds since start.
 type clock struct{ start uint64 }
 
-// ns is nil for a moment that was not seen.
+// ns is nil for a time that was not recorded.
 func (c clock) ns(at uint64) *int64 {
 	if at == 0 {
 		return nil
@@ -91,7 +90,7 @@ func (c clock) ns(at uint64) *int64 {
 	return &ns
 }
 
-// since cannot overflow into the other sign, whatever the guest claims.
+// since never overflows, whatever times the guest claims.
 func (c clock) since(at uint64) int64 {
 	const most = 1<<63 - 1
 	if at >= c.start {
@@ -100,7 +99,7 @@ func (c clock) since(at uint64) int64 {
 	return -int64(min(c.start-at, most))
 }
 
-// task names a process by its process id, as ps does, whichever of its threads
+// task names a process by its process ID, as ps does, no matter which of its threads
 // acted.
 func task(t event.Task, site event.Site) result.Task {
 	named := result.Task{Comm: t.Comm, PID: int(t.PID)}
@@ -113,7 +112,7 @@ func task(t event.Task, site event.Site) result.Task {
 	return named
 }
 
-// someTask is nil for the zero task, which is nobody.
+// someTask is nil for the zero task.
 func someTask(t event.Task, site event.Site) *result.Task {
 	if t.PID == 0 && t.Comm == "" {
 		return nil
@@ -152,7 +151,7 @@ func (c clock) thread(t *timeline.Thread) result.Thread {
 		Stack:      sites(t.Requester.Stack),
 		Unknown:    t.Unknown,
 	}
-	if r.Name == "" || r.Name == "kthreadd" && t.Format != "" { // nobody named it yet
+	if r.Name == "" || r.Name == "kthreadd" && t.Format != "" { // it has no name yet
 		r.Name = t.Format
 	}
 	if t.Func != (event.Site{}) {
@@ -188,7 +187,10 @@ func (c clock) thread(t *timeline.Thread) result.Thread {
 func number(n int) *int { return &n }
 
 func (c clock) stop(s *timeline.Stop) result.Stop {
-	r := result.Stop{By: task(s.By.Task, s.By.Site), AskedNS: c.since(s.Asked), ReturnedNS: c.ns(s.Returned), Stack: sites(s.By.Stack)}
+	r := result.Stop{
+		By: task(s.By.Task, s.By.Site), Stack: sites(s.By.Stack),
+		AskedNS: c.since(s.Asked), ReturnedNS: c.ns(s.Returned),
+	}
 	if s.Returned != 0 {
 		r.Ret = &s.Result
 	}
@@ -218,9 +220,9 @@ func (c clock) request(q *timeline.Request) result.Request {
 		Name: q.Name, By: task(q.By.Task, q.By.Site), Wait: q.Wait, Meaning: q.Meaning(),
 		Loaded: append([]string{}, q.Loads...),
 		Stages: result.RequestStages{
-			Asked: c.ns(q.Asked), Named: c.ns(q.Named), Throttled: c.ns(q.Admitted), Queued: c.ns(q.Queued), Forked: c.ns(q.Forked),
-			Exec: c.ns(q.Exec), Loaded: c.ns(q.Loaded), Exited: c.ns(q.Exited), Waited: c.ns(q.Waited), Duplicate: c.ns(q.Duplicate),
-			Returned: c.ns(q.Returned),
+			Asked: c.ns(q.Asked), Named: c.ns(q.Named), Throttled: c.ns(q.Admitted), Queued: c.ns(q.Queued),
+			Forked: c.ns(q.Forked), Exec: c.ns(q.Exec), Loaded: c.ns(q.Loaded), Exited: c.ns(q.Exited),
+			Waited: c.ns(q.Waited), Duplicate: c.ns(q.Duplicate), Returned: c.ns(q.Returned),
 		},
 		Background: q.Background, Duplicate: q.Duplicate != 0, Stack: sites(q.By.Stack), Unknown: q.Unknown,
 	}
@@ -247,7 +249,7 @@ func (c clock) request(q *timeline.Request) result.Request {
 	return r
 }
 
-// span is a length of time; the guest may claim more than fits.
+// span returns a duration; the guest may claim more than fits into an int64.
 func span(ns uint64) *int64 {
 	n := int64(min(ns, 1<<63-1))
 	return &n
@@ -288,7 +290,7 @@ func (c clock) signal(s *timeline.Signal) result.Signal {
 	return r
 }
 
-// stateName names what a task did.
+// stateName names the state of a task.
 func stateName(state uint64) string {
 	switch {
 	case state == 0:
@@ -307,10 +309,13 @@ func (c clock) module(l *timeline.Load) result.Module {
 	r := result.Module{
 		Name: l.Name, Depends: nil, Loaded: l.InitEnd != 0 && l.InitRet >= 0, Unloaded: l.Freed != 0,
 		By: someTask(l.By, event.Site{}), FreedBy: someTask(l.FreedBy, event.Site{}),
-		LoadedNS: c.ns(l.Loaded), FreedNS: c.ns(l.Freed), Background: l.Background, RefsBefore: l.RefsBefore, Unknown: l.Unknown,
+		LoadedNS: c.ns(l.Loaded), FreedNS: c.ns(l.Freed), Background: l.Background, RefsBefore: l.RefsBefore,
+		Unknown: l.Unknown,
 	}
 	for _, ref := range l.Refs {
-		r.Refs = append(r.Refs, result.Ref{AtNS: c.since(ref.At), Put: ref.Put, Count: int(ref.Count), By: task(ref.By, ref.Site)})
+		r.Refs = append(r.Refs, result.Ref{
+			AtNS: c.since(ref.At), Put: ref.Put, Count: int(ref.Count), By: task(ref.By, ref.Site),
+		})
 	}
 	if n := len(r.Refs); n > 0 && l.Freed == 0 {
 		r.Refcount = number(r.Refs[n-1].Count)

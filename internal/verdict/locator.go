@@ -24,20 +24,23 @@ type locator struct {
 }
 
 func newLocator(e *evidence.Evidence, table *symbols.Table) *locator {
-	return &locator{files: e.Files, sources: e.Sources, table: table, modules: make(map[string]*debugInfo), shown: make(map[string]map[int]string)}
+	return &locator{
+		files: e.Files, sources: e.Sources, table: table,
+		modules: make(map[string]*debugInfo), shown: make(map[string]map[int]string),
+	}
 }
 
 // sitePattern is a call site as it is shown: function+0x1 [module].
 var sitePattern = lazyregexp.New(`^([^\s+]+)\+0x([0-9a-f]{1,8}) \[([\w-]+)\]$`)
 
-// position gives a site its file and line, empty where that is not known. exact is
-// as in result.Frame: an instruction and no return address.
+// position returns the file and line of a site, empty if they are not known. exact is
+// as in result.Frame: the site is an instruction, not a return address.
 func (l *locator) position(site string, exact bool) (file string, line int) {
 	s := l.source(site, exact)
 	return s.File, s.Line
 }
 
-// source is position with the lines around it.
+// source is position with the source lines around it.
 func (l *locator) source(site string, exact bool) result.Source {
 	m := sitePattern.FindStringSubmatch(site)
 	if m == nil {
@@ -49,7 +52,7 @@ func (l *locator) source(site string, exact bool) result.Source {
 	}
 	frames := l.expand(new(result.Crash), result.Frame{Function: m[1], Offset: offset, Module: m[3], Exact: exact})
 	at := frames[len(frames)-1]
-	for _, f := range frames { // the person's own line, not one of a header that was put in
+	for _, f := range frames { // the person's own line, not an inlined one of a header
 		if f.Source != nil {
 			at = f
 			break
@@ -58,7 +61,7 @@ func (l *locator) source(site string, exact bool) result.Source {
 	return result.Source{File: at.File, Line: at.Line, Source: at.Source}
 }
 
-// locateAll says where in the sources the places stand at which tasks acted.
+// locateAll returns the source lines of the places at which tasks acted.
 func (l *locator) locateAll(places []string) map[string]result.Source {
 	var sources map[string]result.Source
 	for _, place := range places {
@@ -72,30 +75,30 @@ func (l *locator) locateAll(places []string) map[string]result.Source {
 	return sources
 }
 
-// debugInfo is what is known of one module's file.
+// debugInfo is the debug information of one module's file.
 type debugInfo struct {
 	module  *srcline.Module
-	missing bool   // there is no file to look into
-	note    string // why it tells nothing
+	missing bool   // there is no file
+	note    string // why there is no debug information
 }
 
-// locate gives a crash's frames their files and lines, and puts the frames that
-// the compiler inlined before those that hold them.
+// locate gives a crash's frames their files and lines, and inserts inlined frames
+// before the frame that contains them.
 func (l *locator) locate(c *result.Crash) {
 	frames := make([]result.Frame, 0, len(c.Frames))
 	for _, f := range c.Frames {
 		bare := f.Place()
 		if l.name(&f); f.Module != "" && f.Address != 0 {
-			// The kernel names code that is there.
-			c.Title = strings.ReplaceAll(c.Title, " in "+bare, " in "+f.Place()+", code that is gone")
+			// The kernel has names only for code that is loaded.
+			c.Title = strings.ReplaceAll(c.Title, " in "+bare, " in "+f.Place()+", code already freed")
 		}
 		frames = append(frames, l.expand(c, f)...)
 	}
 	c.Frames = frames
 }
 
-// name finds what lies at a bare address: code of a module that is gone, or of
-// init text that was freed. The trace saw where each module was.
+// name finds the function at a bare address: code of an unloaded module, or init
+// text that was freed. The trace recorded where each module was.
 func (l *locator) name(f *result.Frame) {
 	if f.Function != "" || f.Address == 0 {
 		return
@@ -114,7 +117,7 @@ func (l *locator) name(f *result.Frame) {
 	}
 }
 
-// expand gives a frame its position, behind the frames inlined there.
+// expand gives a frame its position, and puts the frames inlined there before it.
 func (l *locator) expand(c *result.Crash, f result.Frame) []result.Frame {
 	if f.Module == "" || f.Function == "" {
 		return []result.Frame{f}
@@ -165,11 +168,11 @@ func (l *locator) info(module string) *debugInfo {
 	return info
 }
 
-// sourceAround is how many lines are shown before and behind one.
+// sourceAround is how many lines are shown before and after a line.
 const sourceAround = 2
 
 // around returns a source file's name as the person knows it, and the lines around
-// one.
+// the given one.
 func (l *locator) around(file string, line int) (string, []result.Line) {
 	s, ok := l.sources[file]
 	if !ok {

@@ -11,13 +11,16 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
-// TestLocateWithoutDebugInfo: a frame keeps its name and the report says why it
-// has no line; a file that is no module does no harm.
+// TestLocateWithoutDebugInfo: a frame keeps its name, and the report says why it has
+// no line; a file that is not a module does no harm.
 func TestLocateWithoutDebugInfo(t *testing.T) {
-	e := &evidence.Evidence{Files: map[string]evidence.File{"crasher": {Name: "crasher.ko", Data: []byte("no ELF at all")}}}
+	e := &evidence.Evidence{
+		Files: map[string]evidence.File{"crasher": {Name: "crasher.ko", Data: []byte("no ELF at all")}},
+	}
 	l := newLocator(e, symbols.New(nil, nil, nil))
 	c := &result.Crash{Frames: []result.Frame{
-		{Function: "work", Offset: 4, Module: "crasher"}, {Function: "kthread", Offset: 1}, {Function: "other", Module: "virtio"}, {Address: 0xffffffffc0000000},
+		{Function: "work", Offset: 4, Module: "crasher"}, {Function: "kthread", Offset: 1},
+		{Function: "other", Module: "virtio"}, {Address: 0xffffffffc0000000},
 	}}
 	before := append([]result.Frame(nil), c.Frames...)
 	l.locate(c)
@@ -29,12 +32,14 @@ func TestLocateWithoutDebugInfo(t *testing.T) {
 	}
 }
 
-// TestNameBareAddress: what is known of a module's place names an address that
-// the kernel could not. An instruction may be the first of its function; a return
-// address there belongs to what stands before it.
+// TestNameBareAddress: the recorded place of a module names an address that the kernel
+// could not name. An instruction may be the first of its function; a return address
+// there belongs to the function before it.
 func TestNameBareAddress(t *testing.T) {
 	const base = 0xffffffffc0257000
-	k, err := symbols.ReadRunning(strings.NewReader("ffffffff81000000 T _stext\nffffffffc0257000 t inc_func\t[signal_handling]\n"))
+	k, err := symbols.ReadRunning(
+		strings.NewReader("ffffffff81000000 T _stext\nffffffffc0257000 t inc_func\t[signal_handling]\n"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

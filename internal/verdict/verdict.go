@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-// Package verdict turns evidence into a result: the tracer's records into lives, the
-// console into crashes, places into source lines, and all of it into one verdict. It
-// is pure, and the same for a run that has just ended and for a recording of it.
+// Package verdict turns evidence into a result: the tracer's records into the lives of
+// threads, requests and modules, the console into crashes, places into source lines,
+// and all of it into one verdict. It is pure, and does the same for a run that has just
+// ended and for a recording of it.
 package verdict
 
 import (
@@ -15,18 +16,18 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
-// Of returns what the evidence amounts to.
+// Of returns the result that follows from the evidence.
 func Of(e *evidence.Evidence) *result.Result {
 	return newMaker(e).make()
 }
 
-// OfAndUsed is Of, and also says which part of the evidence a recording has to keep
-// for the same result.
+// OfAndUsed is Of, and also returns which part of the evidence a recording must keep
+// to give the same result.
 func OfAndUsed(e *evidence.Evidence) (*result.Result, evidence.Used) {
 	m := newMaker(e)
 	m.table.Remember()
 	res := m.make()
-	// A later program may show more of the places that the records name.
+	// A later version may show more of the places that the records name.
 	for i := range e.Trace.Events {
 		for _, addr := range e.Trace.Events[i].Stack {
 			m.table.Site(addr, e.Trace.Events[i].Time)
@@ -44,7 +45,8 @@ type maker struct {
 }
 
 func newMaker(e *evidence.Evidence) *maker {
-	table := symbols.New(e.Trace.Kernel, e.Trace.Events, func(name string) *symbols.Module { return symbols.OfModule(e.Files[name].Data) })
+	ofModule := func(name string) *symbols.Module { return symbols.OfModule(e.Files[name].Data) }
+	table := symbols.New(e.Trace.Kernel, e.Trace.Events, ofModule)
 	return &maker{
 		e: e, table: table, locator: newLocator(e, table),
 		res: &result.Result{
@@ -70,7 +72,7 @@ func (m *maker) make() *result.Result {
 	return m.res
 }
 
-// trace fills in what the records tell.
+// trace fills in what the records say.
 func (m *maker) trace() {
 	t := &m.e.Trace
 	for _, h := range t.Hooks {
@@ -90,18 +92,20 @@ func (m *maker) trace() {
 		}
 		m.res.Unknown[kind.String()] = why
 	}
-	story := timeline.Build(t.Events, m.table.Site, timeline.Options{AgentTGID: t.AgentPID, Modules: m.e.Studied, Blind: blind})
+	story := timeline.Build(t.Events, m.table.Site, timeline.Options{
+		AgentTGID: t.AgentPID, Modules: m.e.Studied, Blind: blind,
+	})
 	threads, requests, signals, modules := FromTimeline(story)
 	m.res.Threads, m.res.Requests, m.res.Signals = threads, requests, signals
 	m.res.Modules = MergeModules(m.res.Modules, modules)
 }
 
-// ended is the evidence with what the records and the CPUs say of the run's end.
+// ended returns the evidence with what the records and the CPUs say about the run's end.
 func (m *maker) ended() *evidence.Evidence {
 	e := *m.e
 	e.Failures = slices.Clone(e.Failures)
 	if e.Finished && e.Trace.Broken != "" {
-		// The guest said that all is well, and its records do not bear it out.
+		// The guest reported success, but its records are not complete.
 		e.Failures = append(e.Failures, evidence.Failure{Kind: evidence.Lost, Message: e.Trace.Broken})
 	}
 	if lost := e.Failed(evidence.Lost); lost != nil {
@@ -110,15 +114,15 @@ func (m *maker) ended() *evidence.Evidence {
 	return &e
 }
 
-// studied reports whether a module is one that the run is about.
+// studied reports whether a module is under study in this run.
 func (m *maker) studied(module string) bool { return slices.Contains(m.e.Studied, module) }
 
-// placeOf names the function at an address, at a time, and its module. Nothing is
-// known of a guest that was not traced.
+// placeOf names the function at an address at a time, and its module. Both are empty
+// for a guest that was not traced.
 func (m *maker) placeOf(addr, at uint64) (site, module string) {
 	s := m.table.Site(addr, at)
 	return s.String(), s.Module
 }
 
-// atEnd is the time at which whatever is placed last counts.
+// atEnd is a time after all records: the last module placed at an address counts.
 const atEnd = math.MaxUint64

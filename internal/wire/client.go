@@ -11,10 +11,10 @@ import (
 	"sync"
 )
 
-// ErrClosed means that the guest's side of the conversation ended.
+// ErrClosed means that the guest's end of the connection was closed.
 var ErrClosed = errors.New("the guest closed the connection")
 
-// CallError is what the guest answered to a call that it could not carry out.
+// CallError is the guest's answer to a call that it could not carry out.
 type CallError struct {
 	Op   string
 	Text string
@@ -31,7 +31,7 @@ type Client struct {
 	mu    sync.Mutex
 	next  uint32
 	calls map[uint32]*pending
-	err   error         // why the conversation ended
+	err   error         // why the connection ended
 	ended chan struct{} // closed once err is set
 }
 
@@ -41,17 +41,17 @@ type pending struct {
 	gone    chan struct{} // closed when the caller gave up
 }
 
-// NewClient starts to read from conn. notes is called for each note, from one
-// goroutine, and must not make calls. Close ends it.
+// NewClient starts reading from conn. notes is called for each note, from one goroutine,
+// and must not make calls. Close ends it.
 func NewClient(conn io.ReadWriteCloser, notes func(*Message)) *Client {
 	return newClient(conn, notes, 0)
 }
 
-// resumedCalls is where a second client of one guest begins to count its calls.
+// resumedCalls is where a second client of the same guest begins to number its calls.
 const resumedCalls = 1 << 30
 
-// NewResumedClient is NewClient for a conversation that another client began: the
-// replies to its calls may still come, and are nobody's.
+// NewResumedClient is NewClient for a connection that another client began: replies to the
+// calls of that client may still come, and are dropped.
 func NewResumedClient(conn io.ReadWriteCloser, notes func(*Message)) *Client {
 	return newClient(conn, notes, resumedCalls)
 }
@@ -100,32 +100,34 @@ func (c *Client) end(err error) {
 	}
 }
 
-// Done is closed when the conversation has ended; Err then says why.
+// Done is closed when the connection has ended; Err then says why.
 func (c *Client) Done() <-chan struct{} { return c.ended }
 
-// Err is nil while the conversation goes on, else ErrClosed or ErrGarbled.
+// Err is nil while the connection is open, else ErrClosed or ErrGarbled.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// Close ends the conversation. Calls that wait return ErrClosed.
+// Close ends the connection. Calls that wait return ErrClosed.
 func (c *Client) Close() error {
 	c.end(ErrClosed)
 	return c.conn.Close()
 }
 
-// Call makes a call and waits for its reply, for ctx or for the conversation's
-// end. args and result may be nil.
+// Call makes a call and waits for its reply, the end of ctx, or the end of the connection.
+// args and result may be nil.
 func (c *Client) Call(ctx context.Context, op string, args, result any) error {
 	_, err := c.Stream(ctx, op, args, nil, result, nil)
 	return err
 }
 
-// Stream is Call with blobs: one that goes with the call, one that comes with
-// the reply, and one for each progress message, given to output as it arrives.
-func (c *Client) Stream(ctx context.Context, op string, args any, blob []byte, result any, output func([]byte)) ([]byte, error) {
+// Stream is Call with blobs: one that is sent with the call, one that comes with the reply,
+// and one in each progress message, which is given to output as it arrives.
+func (c *Client) Stream(
+	ctx context.Context, op string, args any, blob []byte, result any, output func([]byte),
+) ([]byte, error) {
 	id, call := c.register()
 	defer c.forget(id)
 	m := &Message{ID: id, Op: op, Blob: blob}
@@ -157,8 +159,8 @@ func (c *Client) Stream(ctx context.Context, op string, args any, blob []byte, r
 	}
 }
 
-// send writes in the background: a guest that stopped reading must not hold the
-// host beyond its deadline.
+// send writes in the background: a guest that has stopped reading must not block the host
+// beyond its deadline.
 func (c *Client) send(ctx context.Context, m *Message) error {
 	sent := make(chan error, 1)
 	go func() {

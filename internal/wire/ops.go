@@ -23,7 +23,7 @@ const (
 )
 
 // Progress of a call.
-const OpOutput = "output" // blob: bytes of the file, or that the command printed
+const OpOutput = "output" // blob: bytes of a file, or of a command's output
 
 // Calls.
 const (
@@ -40,9 +40,9 @@ const (
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
 	OpTraceProve = "trace_prove" // ProveArgs, ProveResult
 	OpTraceStop  = "trace_stop"  // TraceStopArgs or none, TraceResult
-	OpSleep      = "sleep"       // SleepArgs, SleepResult: the machine is about to be saved
-	OpWake       = "wake"        // WakeArgs, WakeResult: it goes on, perhaps much later
-	OpPowerOff   = "power_off"   // none, none: no reply is certain
+	OpSleep      = "sleep"       // SleepArgs, SleepResult: before the snapshot
+	OpWake       = "wake"        // WakeArgs, WakeResult: the machine resumes, perhaps much later
+	OpPowerOff   = "power_off"   // none, none: a reply may not come
 )
 
 // Hello is the guest's first message.
@@ -60,14 +60,14 @@ type ExecArgs struct {
 	Env  []string `json:"env,omitempty"`
 	Dir  string   `json:"dir,omitempty"`
 	Root string   `json:"root,omitempty"` // chroot there first
-	// TimeoutMS ends the program and all that it started; 0 means no limit.
+	// TimeoutMS ends the program and everything that it started; 0 means no limit.
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
-	// Report hands the program a pipe and adds "--report-fd 3" behind its name;
-	// what it writes there comes back in ExecResult.Report.
+	// Report gives the program a pipe and inserts "--report-fd 3" after its name; what it
+	// writes there is returned in ExecResult.Report.
 	Report bool `json:"report,omitempty"`
 }
 
-// ExecResult says how a program ended. Its output came as OpOutput before.
+// ExecResult says how a program ended. Its output came before, as OpOutput.
 type ExecResult struct {
 	Exit     int     `json:"exit"`             // exit status, or 128+n when signal n ended it
 	Signal   string  `json:"signal,omitempty"` // SIGKILL and the like
@@ -76,14 +76,13 @@ type ExecResult struct {
 	PID      int     `json:"pid"`
 	MS       float64 `json:"ms"`
 	Report   []byte  `json:"report,omitempty"`
-	// Tasks are those of the machine when the time was over, before anything was
-	// killed: who waits for whom.
+	// Tasks are the tasks of the machine when the time was over, before anything was killed.
 	Tasks []TaskState `json:"tasks,omitempty"`
-	// Running are the backtraces of the processors then, as the kernel printed them.
+	// Running are the backtraces of the CPUs at that time, as the kernel printed them.
 	Running []byte `json:"running,omitempty"`
 }
 
-// TasksResult are the tasks that do not just sleep where they always do.
+// TasksResult holds the tasks, without those that just sleep in their usual place.
 type TasksResult struct {
 	Tasks []TaskState `json:"tasks"`
 }
@@ -100,51 +99,50 @@ type TaskState struct {
 	Stack []string `json:"stack,omitempty"`
 }
 
-// SnapshotArgs ask for all names, or only for those that were not there when all were
-// asked for.
+// SnapshotArgs ask for all names, or only for those that are new since all were asked for.
 type SnapshotArgs struct {
 	Added bool `json:"added,omitempty"`
 }
 
-// SnapshotResult is what a module can leave behind that has a name.
+// SnapshotResult lists the named things that a module can leave behind.
 type SnapshotResult struct {
-	Files   []string `json:"files"`   // names below /proc and /sys, not of processes
+	Files   []string `json:"files"`   // below /proc and /sys, without those of processes
 	Devices []string `json:"devices"` // lines of /proc/devices
-	Threads []string `json:"threads"` // kernel threads, "name[pid]", no workers
+	Threads []string `json:"threads"` // kernel threads, "name[pid]", without workers
 }
 
-// MountArgs mount a disk, by its virtio-blk serial, read-only at Target, with a
-// writable layer in memory above it where Overlay is set.
+// MountArgs mount a disk, by its virtio-blk serial, read-only at Target, with a writable
+// layer in memory above it if Overlay is set.
 type MountArgs struct {
 	Serial  string   `json:"serial"`
 	Target  string   `json:"target"`
 	Overlay bool     `json:"overlay,omitempty"`
 	Binds   []string `json:"binds,omitempty"` // folders of the guest shown at the same place below Target
-	// Root makes Target the root of the machine, for the kernel's helpers too:
-	// the VM then is what its disk is, with that disk's own modprobe.
+	// Root makes Target the root of the machine, for the kernel's helpers too: the VM then
+	// is the system on its disk, with that system's own modprobe.
 	Root bool `json:"root,omitempty"`
 }
 
-// ReadArgs read a file from its beginning to its end. It is opened once: files
-// of /proc are made anew for every opening.
+// ReadArgs read a file from its beginning to its end. It is opened once, because files of
+// /proc get new contents at each open.
 type ReadArgs struct {
 	Path string `json:"path"`
 }
 
-// WriteArgs write a chunk of a file; folders above it are made.
+// WriteArgs write a chunk of a file; missing parent folders are made.
 type WriteArgs struct {
 	Path   string `json:"path"`
 	Mode   uint32 `json:"mode"`
 	Append bool   `json:"append,omitempty"`
 }
 
-// WriteAllArgs write whole files, whose contents follow each other in the blob;
-// folders above them are made.
+// WriteAllArgs write whole files, whose contents follow each other in the blob; missing
+// parent folders are made.
 type WriteAllArgs struct {
 	Files []FileArgs `json:"files"`
 }
 
-// FileArgs are one of them.
+// FileArgs describe one file.
 type FileArgs struct {
 	Path string `json:"path"`
 	Mode uint32 `json:"mode"`
@@ -156,18 +154,19 @@ type SetArgs struct {
 	Settings []SettingArgs `json:"settings"`
 }
 
-// SettingArgs are one of them.
+// SettingArgs describe one setting.
 type SettingArgs struct {
 	Path   string `json:"path"`
 	Value  string `json:"value"`
-	Append bool   `json:"append,omitempty"` // keep what is set
-	May    bool   `json:"may,omitempty"`    // go on where the kernel refuses it
+	Append bool   `json:"append,omitempty"` // keep the old contents
+	May    bool   `json:"may,omitempty"`    // continue if the kernel refuses it
 }
 
-// SetResult says how far it went: to the first that the kernel refused and may not.
+// SetResult says how many settings were written before the first that the kernel refused
+// without May.
 type SetResult struct {
 	Done    int    `json:"done"`
-	Refused string `json:"refused,omitempty"` // why the one behind those was
+	Refused string `json:"refused,omitempty"` // why the next one was refused
 }
 
 // ListArgs list the regular files below a folder.
@@ -211,23 +210,23 @@ type TraceFilter struct {
 	Signals []int  `json:"signals,omitempty"`
 }
 
-// ProveArgs have every hook fire, and end the time that does not count. Module
-// is the file of modules/probe; without it only the agent's own signal is sent.
+// ProveArgs run the self-test: every hook fires, and records until its end do not count.
+// Module is the file of modules/probe; without it only the agent's own signal is sent.
 type ProveArgs struct {
 	Module string `json:"module,omitempty"`
 }
 
-// ProveResult says from which moment on records count.
+// ProveResult says since when records count.
 type ProveResult struct {
 	MarkNS  uint64 `json:"mark_ns"`           // CLOCK_MONOTONIC
 	Refused string `json:"refused,omitempty"` // why the probe module did not run
 	Hooks   []Hook `json:"hooks"`             // their calls are in FiredBefore
 }
 
-// TraceStopArgs say what becomes of a tracer whose stream has ended.
+// TraceStopArgs say what happens to the tracer once its stream has ended.
 type TraceStopArgs struct {
-	// Detach takes the programs off their hooks, some seconds' work, so that the
-	// kernel runs as before and the tracer can be started once more.
+	// Detach detaches the programs from their hooks, which takes some seconds, so that the
+	// kernel runs as before and the tracer can be started again.
 	Detach bool `json:"detach,omitempty"`
 }
 
@@ -235,12 +234,12 @@ type TraceStopArgs struct {
 type TraceResult struct {
 	Hooks []Hook            `json:"hooks"`
 	Lost  map[string]uint64 `json:"lost,omitempty"` // by kind of record
-	// Made: the programs had to be made for this kernel, and are in ProgramsFile now.
+	// Made means that the programs had to be made for this kernel, and are in ProgramsFile.
 	Made bool `json:"made,omitempty"`
 }
 
-// ProgramsFile is where a guest finds the tracer's programs as another with its kernel
-// made them, and puts those that it had to make.
+// ProgramsFile is where a guest finds the tracer's programs that an earlier guest with the
+// same kernel made, or writes those that it had to make.
 const ProgramsFile = "/programs"
 
 // Hook mirrors tracer.Hook, so that the host need not import the tracer.
@@ -257,34 +256,34 @@ type Hook struct {
 	Runs        uint64   `json:"runs,omitempty"`
 	RunNS       uint64   `json:"run_ns,omitempty"`
 	Note        string   `json:"note,omitempty"`
-	Kinds       []string `json:"kinds,omitempty"` // of record that it writes
+	Kinds       []string `json:"kinds,omitempty"` // of records that it writes
 }
 
-// SleepArgs go before a machine is saved.
+// SleepArgs prepare a machine for its snapshot.
 type SleepArgs struct {
-	Secret []byte `json:"secret"` // known to this machine and to whoever saves it
+	Secret []byte `json:"secret"` // known only to this machine and the host that takes the snapshot
 }
 
-// SleepResult says from which moment on records of a running tracer count.
+// SleepResult says since when the records of a running tracer count.
 type SleepResult struct {
 	MarkNS uint64 `json:"mark_ns,omitempty"` // CLOCK_MONOTONIC
 }
 
-// WakeArgs are the first call to a machine that was saved.
+// WakeArgs are the first call to a restored machine.
 type WakeArgs struct {
 	Nonce  []byte `json:"nonce"`   // a challenge, never used before
 	WallNS int64  `json:"wall_ns"` // CLOCK_REALTIME to set
-	Seed   []byte `json:"seed"`    // for the random generator: all copies have the same state
+	Seed   []byte `json:"seed"`    // for the random number generator: all copies have the same state
 }
 
-// WakeResult proves that it is that machine, and that it has not been awake since.
+// WakeResult proves that it is that machine, and that it was not woken before.
 type WakeResult struct {
 	Proof  []byte `json:"proof"`   // Proof of the secret and the nonce
-	Wakes  int    `json:"wakes"`   // how often it was woken, this time included
+	Wakes  int    `json:"wakes"`   // how often it was woken, including this time
 	BootNS uint64 `json:"boot_ns"` // CLOCK_MONOTONIC at that moment
 }
 
-// Proof is what a machine answers to a nonce that knows the secret.
+// Proof returns the answer to a nonce of a machine that knows the secret.
 func Proof(secret, nonce []byte) []byte {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write(nonce)

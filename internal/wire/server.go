@@ -45,11 +45,11 @@ func (s *Server) send(m *Message) error {
 	return Write(s.conn, m)
 }
 
-// Ended is closed when the host is gone: handlers that wait should give up.
+// Ended is closed once the host is gone: handlers that wait should give up.
 func (s *Server) Ended() <-chan struct{} { return s.ended }
 
-// Serve answers calls, each in a goroutine of its own, until the host closes
-// the connection (nil) or sends garbage. It returns when the last call has.
+// Serve answers calls, each in a goroutine of its own, until the host closes the
+// connection (nil) or sends garbage. It returns after the last call has returned.
 func (s *Server) Serve() error {
 	var calls sync.WaitGroup
 	defer calls.Wait()
@@ -86,7 +86,7 @@ func (s *Server) answer(call *Message) {
 		reply.Err = err.Error()
 	}
 	if err := s.send(reply); err != nil {
-		// The reply itself did not fit: say so, or the host waits for ever.
+		// The reply itself was too large: say so, or the host waits forever.
 		s.send(&Message{ID: call.ID, Done: true, Err: err.Error()})
 	}
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 
-// Package wire is what host and guest say to each other: messages, their
-// framing, and the two ends of a conversation. It knows no transport: both ends
-// work over any io.ReadWriteCloser.
+// Package wire is the protocol between host and guest: messages, their framing, and the
+// two ends of a connection. It knows no transport: both ends work over any
+// io.ReadWriteCloser.
 //
-// A frame is two little-endian uint32 (length of the JSON head, length of the
-// blob), the head, the blob. The host makes calls; the guest answers each with
-// any number of progress messages and one final reply, and may send notes at
-// any time. The guest is not trusted: lengths are bounded, unknown ids are
-// dropped, garbage ends the conversation with ErrGarbled.
+// A frame is two little-endian uint32 (length of the JSON head, length of the blob), the
+// head, the blob. The host makes calls; the guest answers each with any number of
+// progress messages and one final reply, and may send notes at any time. The guest is
+// not trusted: lengths are bounded, replies with unknown IDs are dropped, garbage ends
+// the connection with ErrGarbled.
 package wire
 
 import (
@@ -25,7 +25,7 @@ const (
 	MaxBlob = 1 << 20
 )
 
-// ErrGarbled means that the other side sent something that is no message.
+// ErrGarbled means that the other side sent something that is not a message.
 var ErrGarbled = errors.New("garbled message")
 
 // Message is one frame.
@@ -45,7 +45,8 @@ func Write(w io.Writer, m *Message) error {
 		return fmt.Errorf("encode message %s: %w", m.Op, err)
 	}
 	if len(head) > MaxHead || len(m.Blob) > MaxBlob {
-		return fmt.Errorf("send message %s: head of %d and blob of %d bytes are over the bounds", m.Op, len(head), len(m.Blob))
+		return fmt.Errorf("send message %s: a head of %d and a blob of %d bytes exceed the bounds",
+			m.Op, len(head), len(m.Blob))
 	}
 	frame := make([]byte, 8, 8+len(head)+len(m.Blob))
 	binary.LittleEndian.PutUint32(frame, uint32(len(head)))
@@ -57,13 +58,13 @@ func Write(w io.Writer, m *Message) error {
 	return nil
 }
 
-// Read receives one message. The error is io.EOF when the stream ends between
-// two messages, and wraps ErrGarbled when what comes is none.
+// Read receives one message. The error is io.EOF if the stream ends between two messages,
+// and wraps ErrGarbled if what comes is not a message.
 func Read(r io.Reader) (*Message, error) {
 	var lengths [8]byte
 	if _, err := io.ReadFull(r, lengths[:]); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, fmt.Errorf("%w: cut short", ErrGarbled)
+			return nil, fmt.Errorf("%w: truncated", ErrGarbled)
 		}
 		return nil, err
 	}

@@ -185,7 +185,7 @@ func TestGuestSpeaksGarbage(t *testing.T) {
 	}
 }
 
-// A guest that stops reading must not hold the host beyond its deadline.
+// A guest that stops reading must not block the host beyond its deadline.
 func TestGuestStopsReading(t *testing.T) {
 	host, guest := net.Pipe()
 	defer guest.Close()
@@ -198,7 +198,7 @@ func TestGuestStopsReading(t *testing.T) {
 	}
 }
 
-// A caller that gave up in the middle of a long answer must not block the others.
+// A caller that gives up in the middle of a long answer must not block the others.
 func TestCallerGivesUp(t *testing.T) {
 	client, _, _ := talk(t, map[string]Handler{
 		"flood": func(_ *Message, progress func([]byte) error) (any, []byte, error) {

@@ -255,7 +255,7 @@ func (f fault) checkPlace(t *testing.T, res *result.Result) {
 			continue
 		}
 		decided := strings.HasPrefix(res.Verdict.Message, c.Title)
-		if decided || strings.Contains(res.Verdict.Message, "asked for before by "+g.Place()) {
+		if decided || strings.Contains(res.Verdict.Message, "; an earlier out-of-memory report was in "+g.Place()) {
 			see(fmt.Sprintf("%s [%s]", g.Function, g.Module), g.File, g.Line)
 		}
 		if decided {

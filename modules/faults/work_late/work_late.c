@@ -10,7 +10,7 @@
  *	kmodlab run modules/faults/work_late --load work_late
  *
  * What you will see
- *	The verdict is leak: a work that is still queued, queued in
+ *	The verdict is leak: a work item that is still queued, in
  *	work_late_init.
  *
  * Kernels 5.10 to 7.3.

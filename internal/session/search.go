@@ -18,23 +18,23 @@ import (
 // maxTraceText bounds what is read of the guest's kernel trace, in bytes.
 const maxTraceText = 32 << 20
 
-// settle is how long what a module left armed may take to fire after unload, where it
-// left something armed or nobody can tell.
+// settle is how long something that a module left armed, or may have, has to fire after
+// unload.
 const settle = 500 * time.Millisecond
 
-// outlived is how long a thread that lives on gets to run into its freed code.
+// outlived is how long a thread that outlives its module has to run into freed code.
 const outlived = 3 * time.Second
 
-// look notes what there is after unload, or after an init that refused and should have
+// search lists what exists after unload, or after an init that failed and should have
 // undone what it did. Anything that may still fire or vanish gets time to settle. A
-// crashed kernel is left alone: what it says is the verdict.
-func (s *session) look(ctx context.Context) error {
+// crashed kernel is left alone: its report is the verdict.
+func (s *session) search(ctx context.Context) error {
 	if !s.SeeksLeaks() || s.Log.HasCrashed() || !s.unloaded && s.failed(evidence.Load) == nil {
 		return nil
 	}
 	done := s.journal.Phase("leaks")
 	defer done("", false)
-	if err := s.lookOnce(ctx); err != nil {
+	if err := s.searchOnce(ctx); err != nil {
 		return err
 	}
 	if s.maySettle() {
@@ -42,7 +42,7 @@ func (s *session) look(ctx context.Context) error {
 			return err
 		}
 		if !s.Log.HasCrashed() {
-			if err := s.lookOnce(ctx); err != nil {
+			if err := s.searchOnce(ctx); err != nil {
 				return err
 			}
 		}
@@ -55,9 +55,9 @@ func (s *session) look(ctx context.Context) error {
 
 func (s *session) threadsStay() bool { return len(leaks.AddedThreads(&s.Before, &s.after)) > 0 }
 
-// maySettle reports whether what there is now may change by itself: code of the modules
-// may run although they are unloaded, or what seems left is about to go, as a slab
-// cache's name is.
+// maySettle reports whether the list may still change by itself: code of the modules may
+// run although they are unloaded, or what seems left is about to vanish, as the name of
+// a slab cache does.
 func (s *session) maySettle() bool {
 	if s.Watched == nil || s.Watched.Late || s.threadsStay() || len(leaks.Added(&s.Before, &s.after)) > 0 {
 		return true
@@ -65,13 +65,13 @@ func (s *session) maySettle() bool {
 	return s.ledger != nil && (s.ledger.Overrun || s.ledger.Holds(s.Studied()))
 }
 
-// lookOnce reads what there is now. A crash meanwhile ends it, with what is known.
-func (s *session) lookOnce(ctx context.Context) error {
+// searchOnce reads what exists now. A crash meanwhile ends it without an error.
+func (s *session) searchOnce(ctx context.Context) error {
 	ctx, cancel := s.Deadline(ctx)
 	defer cancel()
 	ctx, stop := s.untilCrash(ctx)
 	defer stop()
-	// Both at once: a guest has two CPUs, and each takes 25 to 60 ms of one under emulation.
+	// Both at once: a guest has two CPUs, and each takes 25 to 60 ms of a CPU under emulation.
 	var g errgroup.Group
 	var trace []byte
 	var after leaks.Objects
@@ -88,20 +88,21 @@ func (s *session) lookOnce(ctx context.Context) error {
 		if errors.Is(context.Cause(ctx), errCrashed) {
 			return nil
 		}
-		return s.Failed("look for what there is after unload", err)
+		return s.Failed("list what is left after unload", err)
 	}
-	s.after, s.looked = after, true
+	s.after, s.compared = after, true
 	if !traced {
 		return nil
 	}
 	s.ledger = leaks.Read(s.Watched, trace)
 	if s.ledger.Overrun {
-		s.journal.Log("the modules ran too long or did too much: memory and references that they keep are not known")
+		s.journal.Log("the kernel's trace overflowed, so leaked memory and references are unknown: let the modules run " +
+			"for a shorter time, or do less")
 	}
 	return nil
 }
 
-// detach takes in what the tracer recorded and what is still loaded.
+// detach collects what the tracer recorded, and the modules that are still loaded.
 func (s *session) detach(ctx context.Context) error {
 	done := s.journal.Phase("report")
 	ctx, cancel := s.Deadline(ctx)
