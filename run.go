@@ -103,6 +103,7 @@ func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, c *Concl
 	if n <= 0 {
 		n = runtime.NumCPU()
 	}
+	n = min(n, len(specs))
 	machines := 2 * n
 	if slices.ContainsFunc(specs, func(s Spec) bool { return s.Here }) {
 		n, machines = 1, 1
