@@ -68,8 +68,9 @@ func (l *Lab) restore(ctx context.Context, a *Ahead) (restored bool, err error) 
 		return false, nil
 	}
 	l.Log, l.facts = a.log, a.facts
-	l.inVM(a.guest)
-	a.done = nil // it is the lab's now
+	g, release := a.take()
+	l.inVM(g)
+	l.stop = func() { g.Close(); release() }
 	m := &l.Machine
 	m.Warm, m.Kernel, m.CPUs, m.AccelReason = true, l.facts.Machine.Kernel, l.facts.Machine.CPUs, l.facts.Machine.AccelReason
 	done("", !made)
