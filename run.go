@@ -54,17 +54,17 @@ func open(ctx context.Context, po prepare.Options, lo lab.Options, shared *prepa
 		return nil, nil, &UsageError{Field: "Kernel", Text: err.Error()}
 	}
 	if err != nil {
-		return nil, session.Failed(err, nil, j), nil
+		return nil, session.Failed(err, nil, nil, j), nil
 	}
 	ahead := lab.StartAhead(ctx, host, lo, j)
 	defer ahead.Close()
 	p, err := host.Modules(ctx)
 	if err != nil {
-		return nil, session.Failed(err, nil, j), nil
+		return nil, session.Failed(err, host, nil, j), nil
 	}
 	l, err := lab.Open(ctx, p, ahead, lo, j)
 	if err != nil {
-		return nil, session.Failed(err, p, j), nil
+		return nil, session.Failed(err, host, p, j), nil
 	}
 	return l, nil, nil
 }
