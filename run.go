@@ -55,17 +55,17 @@ func open(ctx context.Context, po prepare.Options, lo lab.Options, shared *prepa
 		return nil, nil, &UsageError{Field: "Kernel", Text: err.Error()}
 	}
 	if err != nil {
-		return nil, session.Failed(err, nil, j), nil
+		return nil, session.Failed(err, nil, nil, j), nil
 	}
 	ahead := lab.StartAhead(ctx, host, lo, j)
 	defer ahead.Close()
 	p, err := host.Modules(ctx)
 	if err != nil {
-		return nil, session.Failed(err, nil, j), nil
+		return nil, session.Failed(err, host, nil, j), nil
 	}
 	l, err := lab.Open(ctx, p, ahead, lo, j)
 	if err != nil {
-		return nil, session.Failed(err, p, j), nil
+		return nil, session.Failed(err, host, p, j), nil
 	}
 	return l, nil, nil
 }
@@ -104,6 +104,7 @@ func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, c *Concl
 	if n <= 0 {
 		n = runtime.NumCPU()
 	}
+	n = min(n, len(specs))
 	machines := 2 * n
 	if slices.ContainsFunc(specs, func(s Spec) bool { return s.Here }) {
 		n, machines = 1, 1

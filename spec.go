@@ -110,6 +110,9 @@ func (s Spec) complete() (Spec, error) {
 	if err := checkParams(s.Params); err != nil {
 		return s, err
 	}
+	if err := checkScript(s.Script); err != nil {
+		return s, err
+	}
 	if s.For == 0 {
 		s.For = defaultFor
 	}
@@ -186,6 +189,21 @@ func checkParams(params []string) error {
 		name, _, assigned := strings.Cut(rest, "=")
 		if !ok || !assigned || module == "" || name == "" {
 			return usage("Params", "%q is not a parameter: write module.name=value", p)
+		}
+	}
+	return nil
+}
+
+// checkScript finds steps that could not be carried out, or mean nothing.
+func checkScript(steps []Step) error {
+	for i, s := range steps {
+		switch {
+		case len(s.Argv) == 0 || s.Argv[0] == "":
+			return usage("Script", "step %d has no command: give Argv", i)
+		case s.Wait < 0:
+			return usage("Script", "step %d waits for a negative time", i)
+		case s.Role < RoleShow || s.Role > RoleRefused:
+			return usage("Script", "step %d has an unknown role (%d): choose RoleShow, RoleLoad, RoleUnload or RoleRefused", i, s.Role)
 		}
 	}
 	return nil

@@ -72,7 +72,14 @@ func (a *Ahead) restore(ctx context.Context, image *boot.Image) {
 	}()
 }
 
-// Close ends the restored guest, unless a lab has taken it.
+// take hands over the guest that was restored. release lets go of the context that the
+// guest lives in; the guest has to be closed before.
+func (a *Ahead) take() (g *boot.Guest, release func()) {
+	a.done = nil // so that Close leaves it alone
+	return a.guest, a.cancel
+}
+
+// Close ends what was restored, where no lab has taken it.
 func (a *Ahead) Close() {
 	if a == nil {
 		return

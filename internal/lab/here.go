@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -69,11 +70,11 @@ func (l *Lab) startAgent(ctx context.Context) error {
 	l.Client, l.Scale = wire.NewClient(control, boot.NoteHandler(hello, l.Log.kmsg)), 1
 	l.stream.from(events)
 	l.ended = func() error { return nil }
-	l.stop = func() {
+	l.stop = sync.OnceFunc(func() { // one that hangs in the kernel is waited for once
 		l.Client.Close()
 		events.Close()
 		stopAgent(cmd)
-	}
+	})
 	l.finish = func(context.Context) error { l.stop(); return nil }
 	if err := l.awaitAgent(ctx, hello); err != nil {
 		l.stop()

@@ -110,6 +110,9 @@ func Open(ctx context.Context, p *prepare.Prepared, a *Ahead, o Options, j *noti
 	if restored {
 		return l, nil
 	}
+	if ctx.Err() != nil { // what ended the restoring
+		return nil, context.Cause(ctx)
+	}
 	return l.boot(ctx)
 }
 

@@ -67,8 +67,9 @@ func (l *Lab) restore(ctx context.Context, a *Ahead) (restored bool, err error) 
 		return false, nil
 	}
 	l.Log, l.facts = a.log, a.facts
-	l.inVM(a.guest)
-	a.done = nil // the guest is the lab's now
+	g, release := a.take()
+	l.inVM(g)
+	l.stop = func() { g.Close(); release() }
 	m, was := &l.Machine, &l.facts.Machine
 	m.Warm, m.Kernel, m.CPUs, m.AccelReason = true, was.Kernel, was.CPUs, was.AccelReason
 	done("", !made)

@@ -12,8 +12,10 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/lab"
 	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
@@ -73,12 +75,23 @@ func TestFailed(t *testing.T) {
 	j := notify.New(notify.Watcher{})
 	j.Phase("kernel")("", false)
 	away := &lab.CallError{What: "attach the tracer", Err: wire.ErrClosed, Ended: &lab.WentAway{At: []uint64{7}}}
-	e := Failed(&lab.StartError{Machine: result.Machine{Kernel: "6.1"}, Console: []byte("last words"), Err: away}, nil, j)
-	if e.Console != "last words" || e.Machine.Kernel != "6.1" || len(e.Phases) != 1 ||
-		!slices.Equal(e.EndedAt, []uint64{7}) {
+	start := &lab.StartError{Machine: result.Machine{Kernel: "6.1"}, Console: []byte("last words"), Err: away}
+	e := Failed(start, nil, nil, j)
+	if e.Console != "last words" || e.Machine.Kernel != "6.1" || !slices.Equal(e.EndedAt, []uint64{7}) ||
+		len(e.Phases) != 1 {
 		t.Errorf("%+v", e)
 	}
 	if f := e.Failed(evidence.Lost); f == nil || e.Finished {
 		t.Errorf("%+v", e.Failures)
+	}
+}
+
+// TestFailedBuild: of sources that do not build the evidence has the kernel that they
+// were built for.
+func TestFailedBuild(t *testing.T) {
+	host := &prepare.Host{Kernel: &kernel.Kernel{ID: "linux-image 6.1"}}
+	e := Failed(&evidence.Failure{Kind: evidence.Build, Message: "a.c:1"}, host, nil, notify.New(notify.Watcher{}))
+	if e.KernelID != "linux-image 6.1" || e.Failed(evidence.Build) == nil {
+		t.Errorf("%+v", e)
 	}
 }

@@ -79,7 +79,7 @@ func (s *session) steps(ctx context.Context, list ...step) error {
 // early; nil if all were carried out.
 func (s *session) evidence(err error) *evidence.Evidence {
 	s.end(err)
-	e := base(s.journal, s.Prepared)
+	e := base(s.journal, s.Host, s.Prepared)
 	e.Machine, e.Modules = s.Machine, s.modules
 	e.Failures, e.Unmet, e.Stuck = s.failures, s.unmet, s.stuck
 	e.Finished, e.Unloaded, e.Passed, e.PassHint = s.finished, s.unloaded, s.passed, s.passHint
@@ -113,24 +113,23 @@ func (s *session) failed(kind evidence.Kind) *evidence.Failure {
 	return (&evidence.Evidence{Failures: s.failures}).Failed(kind)
 }
 
-// base is the evidence of the host's own work. p is nil if nothing was prepared.
-func base(j *notify.Journal, p *prepare.Prepared) *evidence.Evidence {
+// base is the evidence of the host's own work. h and p are nil if the run did not get that far.
+func base(j *notify.Journal, h *prepare.Host, p *prepare.Prepared) *evidence.Evidence {
 	e := &evidence.Evidence{Program: version.Program(), Phases: j.Phases(), Commands: j.Commands()}
+	if h != nil && h.Kernel != nil {
+		e.KernelID = h.Kernel.ID
+	}
 	if p == nil {
 		return e
-	}
-	if p.Kernel != nil {
-		e.KernelID = p.Kernel.ID
 	}
 	e.Studied, e.Files = p.Studied(), p.Read.All()
 	e.Sources = prepare.ReadSources(p.SourceDirs(), e.Files, e.Studied)
 	return e
 }
 
-// Failed returns the evidence of a run that never had a machine. p is nil if nothing was
-// prepared.
-func Failed(err error, p *prepare.Prepared, j *notify.Journal) *evidence.Evidence {
-	e := base(j, p)
+// Failed is the evidence of a run that never got a machine. h and p are nil if it did not get that far.
+func Failed(err error, h *prepare.Host, p *prepare.Prepared, j *notify.Journal) *evidence.Evidence {
+	e := base(j, h, p)
 	if p != nil && p.Plan != nil {
 		for _, m := range p.Plan.Modules {
 			e.Modules = append(e.Modules, result.Module{Name: m.Name, Depends: m.Depends})

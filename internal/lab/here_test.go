@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/live"
+	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/kmod"
+)
+
+// hello is the message by which an agent says that it is there, for a shell's printf.
+const hello = `printf '\056\0\0\0\0\0\0\0{"op":"hello","body":{"version":0,"pid":4711}}' >&3`
+
+// script makes a program of shell commands.
+func script(t *testing.T, path string, lines ...string) {
+	t.Helper()
+	text := "#!/bin/sh\n" + strings.Join(lines, "\n") + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// thisLab is a lab on this machine, which is a folder here: module m is to be installed,
+// agent are the commands of the agent's program, and depmod's end in its exit status.
+func thisLab(t *testing.T, depmod string, agent ...string) (l *Lab, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	script(t, filepath.Join(dir, "depmod"), `echo "$@" >>`+dir+"/depmod.log", depmod)
+	script(t, filepath.Join(dir, "agent"), agent...)
+	file := filepath.Join(dir, "m.ko")
+	if err := os.WriteFile(file, []byte("module"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	j := notify.New(notify.Watcher{})
+	host := &prepare.Host{
+		Options: prepare.Options{Here: true}, Agent: filepath.Join(dir, "agent"),
+		Kernel: &kernel.Kernel{Release: "6.1.0", Modules: filepath.Join(dir, "modules")},
+	}
+	l = &Lab{
+		Prepared: &prepare.Prepared{Host: host, Fresh: []kmod.PlannedModule{{Name: "m", Path: file}}},
+		Log:      newLog(true, j), stream: newStream(false, live.New(nil, nil)), journal: j,
+	}
+	return l, dir
+}
+
+// leftOver tells what is still installed, and how often depmod was run.
+func leftOver(t *testing.T, dir string) (files []string, depmods int) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "modules/extra/*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, _ := os.ReadFile(filepath.Join(dir, "depmod.log")) // none where it was not run
+	return files, strings.Count(string(log), "-a 6.1.0\n")
+}
+
+// TestHereFails: wherever the way to a lab on this machine ends, nothing stays
+// installed, and the index is mended.
+func TestHereFails(t *testing.T) {
+	why := errors.New("Ctrl-C")
+	for name, test := range map[string]struct {
+		depmod, agent string
+		interrupt     bool
+		want          string
+	}{
+		"depmod fails":        {"exit 1", "exec cat <&3 >/dev/null", false, "run this machine's depmod"},
+		"the agent ends":      {"exit 0", "exit 0", false, "the agent ended at once"},
+		"the agent is no one": {"exit 0", "", false, "start agent"},
+		"interrupted":         {"exit 0", "exec cat <&3 >/dev/null", true, why.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, dir := thisLab(t, test.depmod, test.agent)
+			if test.agent == "" {
+				l.Agent = filepath.Join(dir, "none")
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			if test.interrupt {
+				time.AfterFunc(300*time.Millisecond, func() { cancel(why) })
+			}
+			opened, err := l.openHere(ctx)
+			if opened != nil || err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("%v, %v, want %q", opened, err, test.want)
+			}
+			if files, depmods := leftOver(t, dir); len(files) > 0 || depmods != 2 {
+				t.Errorf("left %s, depmod was run %d times, want 2", files, depmods)
+			}
+		})
+	}
+}
+
+// TestHereTaken: a module of the machine's own is neither replaced nor taken away.
+func TestHereTaken(t *testing.T) {
+	l, dir := thisLab(t, "exit 0", "exit 0")
+	own := filepath.Join(dir, "modules/extra/m.ko")
+	if err := os.MkdirAll(filepath.Dir(own), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(own, []byte("own"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := l.openHere(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "it is there already") {
+		t.Errorf("%v, want that it is there already", err)
+	}
+	if data, err := os.ReadFile(own); string(data) != "own" {
+		t.Errorf("the machine's own module is now %q, %v", data, err)
+	}
+}
+
+// TestHereClose: a lab on this machine can be closed by several goroutines and again;
+// the agent is gone, and nothing stays installed.
+func TestHereClose(t *testing.T) {
+	l, dir := thisLab(t, "exit 0", hello, "exec cat <&3 >/dev/null")
+	if _, err := l.openHere(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if files, _ := leftOver(t, dir); len(files) != 1 || l.AgentPID != 4711 {
+		t.Errorf("installed %s, agent %d", files, l.AgentPID)
+	}
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(l.stop)
+	}
+	all.Wait()
+	l.Close()
+	l.Close()
+	if files, depmods := leftOver(t, dir); len(files) > 0 || depmods != 2 {
+		t.Errorf("left %s, depmod was run %d times, want 2", files, depmods)
+	}
+}

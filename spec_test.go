@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// TestUsage: a Spec that makes no sense is refused before anything is looked for, and the error names the field.
+func TestUsage(t *testing.T) {
+	dir := t.TempDir()
+	script := func(s Step) Spec { return Spec{Dir: dir, Script: []Step{{Argv: []string{"lsmod"}}, s}} }
+	for name, test := range map[string]struct {
+		spec  Spec
+		field string
+	}{
+		"nothing to run":      {Spec{}, ""},
+		"two sources":         {Spec{Dir: dir, Files: []string{"a.ko"}}, ""},
+		"negative time":       {Spec{Dir: dir, For: -1}, "For"},
+		"negative limit":      {Spec{Dir: dir, StepTimeout: -time.Second}, "StepTimeout"},
+		"a place to build":    {Spec{Dir: dir, Build: "cloud"}, "Build"},
+		"CPUs":                {Spec{Dir: dir, Machine: Machine{CPUs: 256}}, "CPUs"},
+		"memory":              {Spec{Dir: dir, Machine: Machine{MemoryMiB: -1}}, "MemoryMiB"},
+		"accelerator":         {Spec{Dir: dir, Machine: Machine{Accel: "hvf"}}, "Accel"},
+		"another kernel here": {Spec{Dir: dir, Machine: Machine{Here: true, Kernel: "debian:bookworm"}}, "Here"},
+		"parameter":           {Spec{Dir: dir, Params: []string{"period=1"}}, "Params"},
+		"no command":          {script(Step{}), "Script"},
+		"an empty command":    {script(Step{Argv: []string{""}}), "Script"},
+		"a negative wait":     {script(Step{Argv: []string{"lsmod"}, Wait: -1}), "Script"},
+		"an unknown role":     {script(Step{Argv: []string{"lsmod"}, Role: RoleRefused + 1}), "Script"},
+	} {
+		_, err := Run(t.Context(), test.spec)
+		var usage *UsageError
+		if !errors.As(err, &usage) || usage.Field != test.field {
+			t.Errorf("%s: %v, want a UsageError of field %q", name, err, test.field)
+		}
+		err = RunAll(t.Context(), []Spec{test.spec}, 1, func(int, *Conclusion, error) { t.Errorf("%s: was run", name) })
+		if !errors.As(err, &usage) || usage.Field != test.field {
+			t.Errorf("%s: RunAll: %v, want a UsageError of field %q", name, err, test.field)
+		}
+	}
+}
