@@ -76,7 +76,7 @@ func TestHereFails(t *testing.T) {
 		want          string
 	}{
 		"depmod fails":        {"exit 1", "exec cat <&3 >/dev/null", false, "run this machine's depmod"},
-		"the agent ends":      {"exit 0", "exit 0", false, "the agent ended at once"},
+		"the agent ends":      {"exit 0", "exit 0", false, "the agent exited at once"},
 		"the agent is no one": {"exit 0", "", false, "start agent"},
 		"interrupted":         {"exit 0", "exec cat <&3 >/dev/null", true, why.Error()},
 	} {
@@ -112,8 +112,8 @@ func TestHereTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := l.openHere(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "it is there already") {
-		t.Errorf("%v, want that it is there already", err)
+	if err == nil || !strings.Contains(err.Error(), "the file exists") {
+		t.Errorf("%v, want that the file exists", err)
 	}
 	if data, err := os.ReadFile(own); string(data) != "own" {
 		t.Errorf("the machine's own module is now %q, %v", data, err)

@@ -27,9 +27,9 @@ func (m *maker) explainEnd(lost *evidence.Failure) {
 	}
 	kernel, unnamed := "", ""
 	for _, addr := range m.e.EndedAt {
-		site, module := m.placeOf(addr+1, atEnd) // it takes return addresses
+		site, module := m.instruction(addr)
 		if m.studied(module) {
-			if file, line := m.locator.position(site, false); line > 0 {
+			if file, line := m.locator.position(site, true); line > 0 {
 				site += fmt.Sprintf(" (%s:%d)", file, line)
 			}
 			lost.Message += ": a CPU was in " + site
@@ -55,4 +55,13 @@ func (m *maker) explainEnd(lost *evidence.Failure) {
 		lost.Hint = "most likely a triple fault: the kernel's own memory or page tables were overwritten, " +
 			"so that it could not even report the fault"
 	}
+}
+
+// instruction names the place of an instruction, at the end. Site takes return addresses, which lie behind a call.
+func (m *maker) instruction(addr uint64) (site, module string) {
+	s := m.table.Site(addr+1, atEnd)
+	if s.Symbol != "" {
+		s.Offset--
+	}
+	return s.String(), s.Module
 }

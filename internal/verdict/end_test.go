@@ -27,9 +27,9 @@ func TestExplainEnd(t *testing.T) {
 		"nothing known": {nil, "gone", ""},
 		"all idle":      {[]uint64{idle, idle}, "gone", "most likely a triple fault"},
 		"on request": {
-			[]uint64{idle, reboot}, "gone, as its own code requested: a CPU was in acpi_reboot+0x11", "kernel_restart()",
+			[]uint64{idle, reboot}, "gone, as its own code requested: a CPU was in acpi_reboot+0x10", "kernel_restart()",
 		},
-		"in a module": {[]uint64{reboot, ours}, "gone: a CPU was in crash_init+0x11 [crasher]", "triple fault"},
+		"in a module": {[]uint64{reboot, ours}, "gone: a CPU was in crash_init+0x10 [crasher]", "triple fault"},
 		"in code with no name": {
 			[]uint64{unnamed}, "gone: a CPU was in a module's code, at 0xffffffffb0000010", "triple fault",
 		},
