@@ -18,8 +18,8 @@ import (
 
 const verdictsFile = "testdata/verdicts.txt"
 
-// TestRecordings judges real runs of modules/faults on 6.1, recorded once, and compares what the verdict says and where it
-// points to. KMODLAB_UPDATE=1 writes the file anew: look at the difference.
+// TestRecordings judges real runs of modules/faults on 6.1, recorded once, and compares what the verdict says and where
+// it points to. KMODLAB_UPDATE=1 writes the file anew: look at the difference.
 func TestRecordings(t *testing.T) {
 	files, err := filepath.Glob("testdata/recordings/*.kmlab")
 	if err != nil || len(files) < 20 {
