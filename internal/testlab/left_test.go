@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// start starts a line of shell, which ends with the test, and gives its pid.
+// start starts a line of shell and returns its pid. The end of the test kills the shell and its children.
 func start(t *testing.T, line string, env ...string) int {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", line)
@@ -33,7 +33,7 @@ func start(t *testing.T, line string, env ...string) int {
 	return cmd.Process.Pid
 }
 
-// eventually waits for what takes a process a moment.
+// eventually waits for a state that a process needs a moment to reach.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for limit := time.Now().Add(20 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
@@ -43,7 +43,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// TestLeftIn: a test that wants nothing to be left can fail, by each thing.
+// TestLeftIn checks that LeftIn finds each kind of thing that can be left behind, so that a test with it can fail.
 func TestLeftIn(t *testing.T) {
 	work := t.TempDir()
 	tmp := filepath.Join(work, "tmp")
@@ -74,7 +74,7 @@ func TestLeftIn(t *testing.T) {
 	}
 }
 
-// TestHalfMade: so can one that wants nothing half made in a cache.
+// TestHalfMade checks the same of HalfMade: it finds what is half made in a cache.
 func TestHalfMade(t *testing.T) {
 	cache := t.TempDir()
 	for _, dir := range []string{
@@ -89,14 +89,16 @@ func TestHalfMade(t *testing.T) {
 	}
 	left := HalfMade(cache)
 	all := strings.Join(left, "\n")
-	for _, want := range []string{cache + "/build/1.work", cache + "/kernels/.fetch/x/tree", "half a kernel: ", "debian-half/"} {
+	for _, want := range []string{
+		cache + "/build/1.work", cache + "/kernels/.fetch/x/tree", "half a kernel: ", "debian-half/",
+	} {
 		if len(left) != 3 || !strings.Contains(all, want) {
 			t.Errorf("half made are %q; want 3, among them %s", left, want)
 		}
 	}
 }
 
-// TestDescendants finds a child's child, and what it works.
+// TestDescendants checks that a child's child is found, and the processor time that it has used.
 func TestDescendants(t *testing.T) {
 	pid := start(t, "(while :; do :; done) & sh -c 'sleep 60; :' & wait")
 	words := func() (all []string) {

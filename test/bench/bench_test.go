@@ -24,7 +24,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// bareBoot is the yardstick: the same kernel boots a busybox and powers off.
+// bareBoot measures the yardstick: the same kernel boots busybox and powers off.
 func bareBoot(b *testing.B, k *kernel.Kernel) time.Duration {
 	b.Helper()
 	busybox, err := exec.LookPath("busybox")
@@ -58,12 +58,13 @@ func bareBoot(b *testing.B, k *kernel.Kernel) time.Duration {
 	return time.Since(start)
 }
 
-// coldRun is a whole `kmodlab run` with a cached build. Module time, the load, run
-// and unload phases, is left out of the second figure.
+// coldRun measures a whole `kmodlab run` with a cached build. The second figure leaves out module time: the phases
+// load, run and unload.
 func coldRun(b *testing.B) (total, own time.Duration, rssMiB int64) {
 	b.Helper()
 	out := filepath.Join(b.TempDir(), "out.json")
-	cmd := exec.Command(testlab.Kmodlab(b), "run", "../../modules/signals", "--cold", "--accel", "tcg", "--for", "100ms", "--json", out)
+	cmd := exec.Command(testlab.Kmodlab(b), "run", "../../modules/signals",
+		"--cold", "--accel", "tcg", "--for", "100ms", "--json", out)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	start := time.Now()
@@ -96,9 +97,9 @@ func BenchmarkColdRun(b *testing.B) {
 		ratio := float64(testlab.Median(own)) / float64(testlab.Median(bare))
 		b.ReportMetric(ratio, "x-bare-boot")
 		fmt.Println()
-		testlab.Row("bare boot of the same kernel, busybox", "%.2f s", testlab.Median(bare).Seconds())
-		testlab.Row("cold run, cached build, whole command", "%.2f s", testlab.Median(total).Seconds())
-		testlab.Row("cold run without module time", "%.2f s = %.2f × bare boot (goal: at most 3)", testlab.Median(own).Seconds(), ratio)
+		testlab.Row("bare boot of the same kernel, busybox", "%.2f s", medianSeconds(bare))
+		testlab.Row("cold run, cached build, whole command", "%.2f s", medianSeconds(total))
+		testlab.Row("cold run without module time", "%.2f s = %.2f × bare boot (goal: at most 3)", medianSeconds(own), ratio)
 		testlab.Row("host memory of a run", "%d MiB (goal: at most 400)", rss)
 	}
 }
@@ -108,31 +109,42 @@ func BenchmarkBuild(b *testing.B) {
 	machine.Kernel(b, "")
 	for b.Loop() {
 		machines := b.TempDir()
-		buildTime(b, kmodlab.BuildVM, machines) // saves the machine
+		buildTime(b, kmodlab.BuildVM, machines) // saves the snapshot
 		var sandbox, cold, warm []time.Duration
 		for range 3 {
 			sandbox = append(sandbox, buildTime(b, kmodlab.BuildSandbox, machines))
 			cold = append(cold, buildTime(b, kmodlab.BuildVM, ""))
 			warm = append(warm, buildTime(b, kmodlab.BuildVM, machines))
 		}
-		x := testlab.Median(cold).Seconds() / testlab.Median(sandbox).Seconds()
+		x := medianSeconds(cold) / medianSeconds(sandbox)
 		b.ReportMetric(x, "x-sandbox")
 		fmt.Println()
-		testlab.Row("build of the pair in the sandbox", "%.1f s (goal: at most 3)", testlab.Median(sandbox).Seconds())
-		testlab.Row("build of the pair in the VM, TCG, cold", "%.1f s (goal: at most 35) = %.0f × the sandbox", testlab.Median(cold).Seconds(), x)
-		testlab.Row("the same, from a saved machine", "%.1f s = %.2f × cold (goal: at most 0.6)", testlab.Median(warm).Seconds(), testlab.Median(warm).Seconds()/testlab.Median(cold).Seconds())
+		testlab.Row("build of the pair in the sandbox", "%.1f s (goal: at most 3)", medianSeconds(sandbox))
+		testlab.Row("build of the pair in the VM, TCG, cold", "%.1f s (goal: at most 35) = %.0f × the sandbox",
+			medianSeconds(cold), x)
+		testlab.Row("the same, from a saved machine", "%.1f s = %.2f × cold (goal: at most 0.6)",
+			medianSeconds(warm), medianSeconds(warm)/medianSeconds(cold))
 	}
 }
 
-// buildTime is the build phase of a run whose cache has no build but the probe's.
-// machines is where its machines are saved, "" where they boot.
+// medianSeconds returns the median in seconds.
+func medianSeconds(d []time.Duration) float64 { return testlab.Median(d).Seconds() }
+
+// buildTime returns the time of the build phase, of a run whose cache holds no build but the probe's. The run keeps its
+// snapshots in machines, or boots cold if machines is "".
 func buildTime(b *testing.B, where kmodlab.Build, machines string) time.Duration {
 	b.Helper()
 	cache := b.TempDir()
 	if err := os.Symlink(filepath.Join(machine.CacheDir(b), "kernels"), filepath.Join(cache, "kernels")); err != nil {
 		b.Fatal(err)
 	}
-	spec := kmodlab.Spec{Dir: "../../modules/signals", Build: where, For: 100 * time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{Agent: testlab.Kmodlab(b), CacheDir: cache}}
+	spec := kmodlab.Spec{
+		Dir:     "../../modules/signals",
+		Build:   where,
+		For:     100 * time.Millisecond,
+		Machine: kmodlab.Machine{Accel: kmodlab.TCG},
+		Tools:   kmodlab.Tools{Agent: testlab.Kmodlab(b), CacheDir: cache},
+	}
 	if spec.Cold = machines == ""; !spec.Cold {
 		if err := os.Symlink(machines, filepath.Join(cache, prepare.MachineDir)); err != nil {
 			b.Fatal(err)
@@ -164,8 +176,7 @@ func BenchmarkSize(b *testing.B) {
 	}
 }
 
-// maxChildRSS is the largest of the command and its children, which QEMU is, in
-// MiB.
+// maxChildRSS returns the peak memory of the command or of its largest child, QEMU, in MiB.
 func maxChildRSS(cmd *exec.Cmd) int64 {
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {

@@ -22,7 +22,7 @@ import (
 type kmodRatio struct {
 	What         string
 	Theirs, Ours time.Duration // medians
-	Limit        float64       // that Ours/Theirs is to keep
+	Limit        float64       // the most that Ours/Theirs may be
 }
 
 func (r kmodRatio) ratio() float64 { return float64(r.Ours) / float64(r.Theirs) }
@@ -32,12 +32,13 @@ func (r kmodRatio) print() {
 	if r.ratio() > r.Limit {
 		word = "NOT KEPT"
 	}
-	testlab.Row(r.What, "kmod %8.2f ms   ours %8.2f ms   ratio %5.2f   limit %.1f %s", ms(r.Theirs), ms(r.Ours), r.ratio(), r.Limit, word)
+	testlab.Row(r.What, "kmod %8.2f ms   ours %8.2f ms   ratio %5.2f   limit %.1f %s",
+		ms(r.Theirs), ms(r.Ours), r.ratio(), r.Limit, word)
 }
 
-// BenchmarkKmodCommands prints how long the commands take beside kmod's: on this
-// machine for the default kernel's tree, and in a VM what needs a kernel with
-// modules. The two take turns, so that what else runs here disturbs both.
+// BenchmarkKmodCommands prints how long our commands take, and how long kmod's take. Commands that only read the
+// default kernel's tree run on this machine. Commands that need a kernel with modules run in a VM. The two sides take
+// turns, so that other load on this machine disturbs both.
 func BenchmarkKmodCommands(b *testing.B) {
 	for b.Loop() {
 		for _, r := range append(kmodCommandRatios(b), kmodGuestRatios(b)...) {
@@ -46,7 +47,7 @@ func BenchmarkKmodCommands(b *testing.B) {
 	}
 }
 
-// kmodCommandRatios are those that need no modules in the kernel.
+// kmodCommandRatios measures the commands that need no modules in the kernel.
 func kmodCommandRatios(b *testing.B) []kmodRatio {
 	b.Helper()
 	k := machine.Kernel(b, "")
@@ -65,17 +66,20 @@ func kmodCommandRatios(b *testing.B) []kmodRatio {
 		}
 	}
 	empty := b.TempDir()
-	tree := []string{"-C", empty, "-d", root, "-S", release}
-	const runs = 41
+	depends := func(name string) []string { return []string{"-C", empty, "-d", root, "-S", release, "-D", name} }
+	const (
+		runs  = 41
+		alias = "pci:v00001AF4d00001000sv00001AF4sd00000001bc02sc00i00"
+	)
 	var rows []kmodRatio
 	for _, c := range []struct {
 		what, bin, tool string
 		args            []string
 		limit           float64
 	}{
-		{"modprobe -D of one name", bin, "modprobe", append(slices.Clone(tree), "-D", "virtio_net"), 1.0},
-		{"modprobe -D of one alias", bin, "modprobe", append(slices.Clone(tree), "-D", "pci:v00001AF4d00001000sv00001AF4sd00000001bc02sc00i00"), 1.0},
-		{"modprobe -D of one name, kmodlab linked", whole, "modprobe", append(slices.Clone(tree), "-D", "virtio_net"), 1.0},
+		{"modprobe -D of one name", bin, "modprobe", depends("virtio_net"), 1.0},
+		{"modprobe -D of one alias", bin, "modprobe", depends(alias), 1.0},
+		{"modprobe -D of one name, kmodlab linked", whole, "modprobe", depends("virtio_net"), 1.0},
 		{"modinfo of one name", bin, "modinfo", []string{"-b", root, "-k", release, "virtio_net"}, 1.5},
 	} {
 		theirs, err := exec.LookPath(c.tool)
@@ -89,7 +93,7 @@ func kmodCommandRatios(b *testing.B) []kmodRatio {
 	return rows
 }
 
-// interleaved are the medians of runs of two programs in turn.
+// interleaved runs two programs in turn and returns the median time of each.
 func interleaved(b *testing.B, runs int, theirs, ours, args []string) (time.Duration, time.Duration) {
 	b.Helper()
 	var times [2][]time.Duration
@@ -106,8 +110,8 @@ func interleaved(b *testing.B, runs int, theirs, ours, args []string) (time.Dura
 	return testlab.Median(times[0]), testlab.Median(times[1])
 }
 
-// kmodGuestRatios boots one VM. The first row is all of the helper's program but
-// the load itself: the module is there already. The last is what the kernel sees.
+// kmodGuestRatios measures in one VM. The first row times all that the usermode helper's program does except the load
+// itself, since the module is loaded already. The last row times what the kernel sees.
 func kmodGuestRatios(b *testing.B) []kmodRatio {
 	b.Helper()
 	m := machine.StartKmod(b, "../../modules/loaderrors", nil)
@@ -122,7 +126,14 @@ func kmodGuestRatios(b *testing.B) []kmodRatio {
 	} {
 		r := kmodRatio{What: c.what, Limit: c.limit}
 		const runs = 15
-		loop := "for i in $(seq " + strconv.Itoa(runs) + "); do for tools in /usr/sbin /lab/bin; do s=$(date +%s%N); $tools/" + c.line + " >/dev/null; e=$(date +%s%N); echo $tools $((e-s)); done; done"
+		loop := `for i in $(seq ` + strconv.Itoa(runs) + `); do
+	for tools in /usr/sbin /lab/bin; do
+		s=$(date +%s%N)
+		$tools/` + c.line + ` >/dev/null
+		e=$(date +%s%N)
+		echo $tools $((e-s))
+	done
+done`
 		times := map[string][]time.Duration{}
 		for line := range strings.Lines(m.Must(b, loop)) {
 			var tools string
@@ -138,9 +149,9 @@ func kmodGuestRatios(b *testing.B) []kmodRatio {
 	return append(rows, helperRatio(b, m))
 }
 
-// helperLoop has the kernel itself call each modprobe: mount asks for an unknown
-// filesystem, which is an alias of a module. The lines are the kernel's trace.
-// The machine has no mount command.
+// helperLoop makes the kernel itself call each modprobe: mount(2) asks for an unknown filesystem, whose name is an
+// alias of a module. It calls mount from perl, because the machine has no mount command. The lines that it prints are
+// the kernel's trace.
 const helperLoop = `set -e
 modprobe -r le_user
 mkdir -p /etc/modprobe.d
@@ -166,8 +177,7 @@ echo $helper >/proc/sys/kernel/modprobe`
 
 var helperEvent = regexp.MustCompile(`(\d+\.\d+): (helper|sys_finit_module)\b`)
 
-// helperRatio is the time from call_usermodehelper_exec to the first
-// finit_module, on the guest's own clock.
+// helperRatio measures the time from call_usermodehelper_exec to the first finit_module, on the guest's own clock.
 func helperRatio(b *testing.B, m *machine.Kmod) kmodRatio {
 	b.Helper()
 	const runs = 15

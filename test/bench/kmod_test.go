@@ -14,17 +14,17 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
 )
 
-// kmodRow is one thing that kmod's commands and ours do, measured in turn on a
-// tree whose files are in the page cache.
+// kmodRow is one job that both kmod's command and ours do. The two are measured in turn, on a tree whose files are in
+// the page cache.
 type kmodRow struct {
 	what string
-	goal float64 // of our time to kmod's
-	runs int     // of one measurement, for what is short
-	// command is what to measure, for the tree of k below root, indexed by the tool.
+	goal float64 // the most that our time divided by kmod's should be
+	runs int     // in one measurement; more than one for a short command
+	// command returns what to measure: tool's command, on the tree of k below root, which is indexed.
 	command func(tool machine.KmodTool, k *kernel.Kernel, root string) *exec.Cmd
 }
 
-// kmodTrees are the trees to measure on: plain modules, and packed ones.
+// kmodTrees are the trees to measure on: one of plain modules, one of compressed modules.
 var kmodTrees = []string{"debian:bookworm/generic", machine.NewKmodTree}
 
 var kmodRows = []kmodRow{
@@ -40,7 +40,8 @@ func BenchmarkKmod(b *testing.B) {
 		for _, name := range kmodTrees {
 			k := machine.Kernel(b, name)
 			root, dir := machine.ModuleTree(b, k)
-			if out, err := machine.OurKmod(b).Command("depmod", "-b", root, k.Release).CombinedOutput(); err != nil { // reads every file once
+			depmod := machine.OurKmod(b).Command("depmod", "-b", root, k.Release)
+			if out, err := depmod.CombinedOutput(); err != nil { // reads every file once
 				b.Fatalf("depmod %s: %v\n%s", dir, err, out)
 			}
 			fmt.Printf("\n%s, median of %d rounds, elapsed (processor time)\n", k.Release, testlab.Rounds)
@@ -66,7 +67,7 @@ func (r kmodRow) compare(b *testing.B, theirs machine.KmodTool, k *kernel.Kernel
 	b.ReportMetric(ratio, fmt.Sprintf("x-kmod%d-%s-%s", theirs.Version, r.what, k.Release))
 }
 
-// measured are the rounds of one side.
+// measured holds the rounds of one side.
 type measured struct{ elapsed, busy []time.Duration }
 
 func (m *measured) add(elapsed, busy time.Duration) {
@@ -79,8 +80,10 @@ func (m measured) String() string {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// measure runs the command as often as the row says.
-func (r kmodRow) measure(b *testing.B, tool machine.KmodTool, k *kernel.Kernel, root string) (elapsed, busy time.Duration) {
+// measure runs the command as often as the row says, and returns the mean elapsed and processor time of one run.
+func (r kmodRow) measure(
+	b *testing.B, tool machine.KmodTool, k *kernel.Kernel, root string,
+) (elapsed, busy time.Duration) {
 	b.Helper()
 	for range r.runs {
 		cmd := r.command(tool, k, root)

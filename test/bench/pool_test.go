@@ -22,27 +22,27 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
-// poolModules are run at once, between as many bare boots before and after.
+// BenchmarkPool runs poolModules modules, between poolBoots bare boots before and as many after.
 const (
 	poolModules = 100
 	poolBoots   = 3
 )
 
-// poolFigures are what docs/performance.json keeps, in milliseconds and KiB.
+// poolFigures is what docs/performance.json keeps of BenchmarkPool, in milliseconds and KiB.
 type poolFigures struct {
-	Bare, BareWork    []float64 // by the clock, and of the processors
-	Pool, PoolWork    float64   // of all
+	Bare, BareWork    []float64 // elapsed time, and processor time
+	Pool, PoolWork    float64   // of all modules together
 	EightPSS          int64
 	DemoBare, DemoSay []float64
 }
 
-// BenchmarkPool compares a hundred small modules through `run -j 2` with a hundred bare
-// boots, and sees what eight runs at once take of memory.
+// BenchmarkPool compares `run -j 2` of a hundred small modules with a hundred bare boots. It also measures the memory
+// of eight runs at once.
 func BenchmarkPool(b *testing.B) {
 	needs.VM(b)
 	k := machine.Kernel(b, "")
 	dirs := smallModules(b)
-	poolRun(b, dirs) // builds and saves
+	poolRun(b, dirs) // builds, and saves the snapshot
 	var f poolFigures
 	for b.Loop() {
 		var bare, bareWork []time.Duration
@@ -56,16 +56,19 @@ func BenchmarkPool(b *testing.B) {
 		boots()
 		wall, work := poolRun(b, dirs)
 		boots()
-		ratio := wall.Seconds() / poolModules / testlab.Median(bare).Seconds()
+		ratio := wall.Seconds() / poolModules / medianSeconds(bare)
 		f.Bare, f.BareWork = millis(bare), millis(bareWork)
 		f.Pool, f.PoolWork = millis([]time.Duration{wall})[0], millis([]time.Duration{work})[0]
 		fmt.Println()
-		testlab.Row("bare boot of the same kernel, busybox", "%.2f s, %.2f s of a processor", testlab.Median(bare).Seconds(), testlab.Median(bareWork).Seconds())
-		testlab.Row(fmt.Sprintf("%d small modules, run -j 2, cached builds", poolModules), "%.1f s = %d × %.3f bare boots (goal: at most 0.15)",
-			wall.Seconds(), poolModules, ratio)
-		testlab.Row("one of them", "%.2f s of a processor = %.2f × bare boot", work.Seconds()/poolModules, work.Seconds()/poolModules/testlab.Median(bareWork).Seconds())
+		testlab.Row("bare boot of the same kernel, busybox", "%.2f s, %.2f s of a processor",
+			medianSeconds(bare), medianSeconds(bareWork))
+		testlab.Row(fmt.Sprintf("%d small modules, run -j 2, cached builds", poolModules),
+			"%.1f s = %d × %.3f bare boots (goal: at most 0.15)", wall.Seconds(), poolModules, ratio)
+		testlab.Row("one of them", "%.2f s of a processor = %.2f × bare boot",
+			work.Seconds()/poolModules, work.Seconds()/poolModules/medianSeconds(bareWork))
 		f.EightPSS = eightAtOnce(b, dirs[:8])
-		testlab.Row("memory of 8 runs at once, shared pages once", "%d MiB = 8 × %d (goal: at most 8 × 200)", f.EightPSS>>10, f.EightPSS>>13)
+		testlab.Row("memory of 8 runs at once, shared pages once", "%d MiB = 8 × %d (goal: at most 8 × 200)",
+			f.EightPSS>>10, f.EightPSS>>13)
 		f.DemoBare, f.DemoSay = firstOfDemo(b, k)
 		b.ReportMetric(ratio, "x-bare-boot")
 	}
@@ -73,7 +76,7 @@ func BenchmarkPool(b *testing.B) {
 	keepFigures(b, func(all *warmFigures) { all.Pool = &f })
 }
 
-// smallModules are folders with a module each.
+// smallModules makes poolModules folders with one module each.
 func smallModules(b *testing.B) []string {
 	b.Helper()
 	source, err := os.ReadFile("../vm/testdata/warm/nothing.c")
@@ -88,7 +91,11 @@ func smallModules(b *testing.B) []string {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			b.Fatal(err)
 		}
-		for file, text := range map[string][]byte{"Kbuild": []byte("obj-m := " + name + ".o\n"), name + ".c": bytes.ReplaceAll(source, []byte("nothing"), []byte(name))} {
+		files := map[string][]byte{
+			"Kbuild":    []byte("obj-m := " + name + ".o\n"),
+			name + ".c": bytes.ReplaceAll(source, []byte("nothing"), []byte(name)),
+		}
+		for file, text := range files {
 			if err := os.WriteFile(filepath.Join(dir, file), text, 0o644); err != nil {
 				b.Fatal(err)
 			}
@@ -98,20 +105,22 @@ func smallModules(b *testing.B) []string {
 	return dirs
 }
 
-// poolRun runs them all, two at a time. All have to pass.
+// poolRun runs all modules, two at a time. All must pass.
 func poolRun(b *testing.B, dirs []string) (wall, processor time.Duration) {
 	b.Helper()
-	cmd := exec.Command(testlab.Kmodlab(b), append([]string{"run", "-j", "2", "--accel", "tcg", "--for", "1ms"}, dirs...)...)
+	args := append([]string{"run", "-j", "2", "--accel", "tcg", "--for", "1ms"}, dirs...)
+	cmd := exec.Command(testlab.Kmodlab(b), args...)
 	start := time.Now()
 	said, err := cmd.CombinedOutput()
 	wall = time.Since(start)
-	if want := fmt.Sprintf("\n%d runs: %d pass\n", len(dirs), len(dirs)); err != nil || !bytes.HasSuffix(said, []byte(want)) {
+	want := fmt.Sprintf("\n%d runs: %d pass\n", len(dirs), len(dirs))
+	if err != nil || !bytes.HasSuffix(said, []byte(want)) {
 		b.Fatalf("%v\n%s", err, said)
 	}
 	return wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
-// childrenWork is the processor time of our children that have ended.
+// childrenWork returns the processor time of our children that have ended.
 func childrenWork(b *testing.B) time.Duration {
 	b.Helper()
 	var u unix.Rusage
@@ -121,11 +130,12 @@ func childrenWork(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// eightAtOnce is the largest memory of eight runs and their program, in KiB: each page
-// by the share that each process has in it.
+// eightAtOnce returns the peak memory of eight runs and their program together, in KiB. Each process counts its share
+// of a shared page, so the page counts once.
 func eightAtOnce(b *testing.B, dirs []string) int64 {
 	b.Helper()
-	cmd := exec.Command(testlab.Kmodlab(b), append([]string{"run", "-j", "8", "--accel", "tcg", "--for", "20s"}, dirs...)...)
+	args := append([]string{"run", "-j", "8", "--accel", "tcg", "--for", "20s"}, dirs...)
+	cmd := exec.Command(testlab.Kmodlab(b), args...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
@@ -154,7 +164,7 @@ func eightAtOnce(b *testing.B, dirs []string) int64 {
 	}
 }
 
-// pss is in KiB, and 0 for a process that has ended.
+// pss returns a process's proportional set size in KiB, or 0 if the process has ended.
 func pss(pid int) int64 {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	for line := range strings.Lines(string(data)) {
@@ -166,8 +176,8 @@ func pss(pid int) int64 {
 	return 0
 }
 
-// firstOfDemo is when the demo's story begins, from the command on, on a saved machine
-// and with a cached build. The commands of which it tells take their time before.
+// firstOfDemo measures the time from the command demo to the beginning of its story, with a restored machine and a
+// cached build. The commands that the story describes run before it begins, so their time counts.
 func firstOfDemo(b *testing.B, k *kernel.Kernel) (bare, say []float64) {
 	b.Helper()
 	var boots, first, story []time.Duration
@@ -193,20 +203,25 @@ func firstOfDemo(b *testing.B, k *kernel.Kernel) (bare, say []float64) {
 		if err := cmd.Wait(); err != nil || storyAt == 0 {
 			b.Fatalf("the demo told no story: %v", err)
 		}
-		if i > 0 { // the first builds
+		if i > 0 { // the first run builds
 			first, story = append(first, byteAt), append(story, storyAt)
 			boots = append(boots, bareBoot(b, k))
 		}
 	}
-	m := testlab.Median(boots).Seconds()
-	testlab.Row("first byte of the demo, warm", "%.2f s = %.2f × bare boot", testlab.Median(first).Seconds(), testlab.Median(first).Seconds()/m)
-	testlab.Row("first byte of its story, warm", "%.2f s = %.2f × bare boot", testlab.Median(story).Seconds(), testlab.Median(story).Seconds()/m)
+	boot := medianSeconds(boots)
+	testlab.Row("first byte of the demo, warm", "%.2f s = %.2f × bare boot",
+		medianSeconds(first), medianSeconds(first)/boot)
+	testlab.Row("first byte of its story, warm", "%.2f s = %.2f × bare boot",
+		medianSeconds(story), medianSeconds(story)/boot)
 	return millis(boots), millis(story)
 }
 
-// peers are others' programs that boot a kernel for one command, where they are here.
+// peers measures other programs that boot a kernel for one command, if they are installed.
 func peers(b *testing.B, k *kernel.Kernel) {
-	for _, argv := range [][]string{{"vng", "--disable-kvm", "--run", k.Image, "--", "true"}, {"vimto", "-kernel", k.Image, "exec", "--", "true"}} {
+	for _, argv := range [][]string{
+		{"vng", "--disable-kvm", "--run", k.Image, "--", "true"},
+		{"vimto", "-kernel", k.Image, "exec", "--", "true"},
+	} {
 		if _, err := exec.LookPath(argv[0]); err != nil {
 			continue
 		}

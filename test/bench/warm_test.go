@@ -18,24 +18,23 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
-// warmRounds are odd, so that the median is one of them.
+// warmRounds is odd, so that the median is one of the measured times.
 const warmRounds = 7
 
-// warmFigures are what docs/performance.json keeps, in milliseconds.
+// warmFigures is what docs/performance.json keeps, in milliseconds.
 type warmFigures struct {
 	Bare, Warm, Cold []float64
 	Phases           map[string][]float64 // of the warm runs
 	Pool             *poolFigures         `json:",omitempty"`
 }
 
-// BenchmarkWarm compares a whole run of a module that does nothing, from the command
-// to its verdict, with a bare boot of the same kernel: on a machine that goes on, and on
-// one that is booted. They take turns.
+// BenchmarkWarm compares a whole run of a module that does nothing, from the command to its verdict, with a bare boot
+// of the same kernel. One run is on a restored machine, one is on a machine that boots. All three take turns.
 func BenchmarkWarm(b *testing.B) {
 	needs.VM(b)
 	k := machine.Kernel(b, "")
 	f := warmFigures{Phases: make(map[string][]float64)}
-	nothing(b, nil) // builds and saves
+	nothing(b, nil) // builds, and saves the snapshot
 	for b.Loop() {
 		var bare, warm, cold []time.Duration
 		for range warmRounds {
@@ -45,11 +44,13 @@ func BenchmarkWarm(b *testing.B) {
 		}
 		f.Bare, f.Warm, f.Cold = millis(bare), millis(warm), millis(cold)
 		fmt.Println()
-		testlab.Row("bare boot of the same kernel, busybox", "%.2f s", testlab.Median(bare).Seconds())
-		warmRatio := testlab.Median(warm).Seconds() / testlab.Median(bare).Seconds()
-		coldRatio := testlab.Median(cold).Seconds() / testlab.Median(bare).Seconds()
-		testlab.Row("warm run, command to verdict", "%.2f s = %.2f × bare boot (goal: at most 0.35)", testlab.Median(warm).Seconds(), warmRatio)
-		testlab.Row("cold run of the same", "%.2f s = %.2f × bare boot (goal: at most 1.6)", testlab.Median(cold).Seconds(), coldRatio)
+		testlab.Row("bare boot of the same kernel, busybox", "%.2f s", medianSeconds(bare))
+		warmRatio := medianSeconds(warm) / medianSeconds(bare)
+		coldRatio := medianSeconds(cold) / medianSeconds(bare)
+		testlab.Row("warm run, command to verdict", "%.2f s = %.2f × bare boot (goal: at most 0.35)",
+			medianSeconds(warm), warmRatio)
+		testlab.Row("cold run of the same", "%.2f s = %.2f × bare boot (goal: at most 1.6)",
+			medianSeconds(cold), coldRatio)
 		b.ReportMetric(warmRatio, "x-bare-boot")
 	}
 	keepFigures(b, func(all *warmFigures) {
@@ -58,7 +59,7 @@ func BenchmarkWarm(b *testing.B) {
 	})
 }
 
-// keepFigures changes what the file of figures holds, where one is wanted.
+// keepFigures changes the figures in the file that KMODLAB_BENCH_JSON names. If it names none, nothing is kept.
 func keepFigures(b *testing.B, change func(*warmFigures)) {
 	b.Helper()
 	path := os.Getenv("KMODLAB_BENCH_JSON")
@@ -91,7 +92,7 @@ func millis(d []time.Duration) []float64 {
 	return list
 }
 
-// nothing runs the module that does nothing.
+// nothing runs the module that does nothing, and returns how long that takes.
 func nothing(b *testing.B, phases map[string][]float64, more ...string) time.Duration {
 	b.Helper()
 	out := filepath.Join(b.TempDir(), "out.json")

@@ -27,27 +27,26 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/pty"
 )
 
-// slowRate is the most that a slow mirror gives in a second, of all files together,
-// so that a download lasts. How fast the real one is does not matter.
+// slowRate is the most bytes that a slow mirror sends in a second, of all files together. It makes a download last. How
+// fast the real mirror is does not matter.
 const slowRate = 2_000_000
 
-// mirror stands before the real one and hands packages out slowly; the index comes as
-// it is.
+// mirror is a proxy of the real mirror. It sends packages slowly, and the index as fast as it comes.
 type mirror struct {
 	url   string
-	token chan struct{} // one file's next bytes at a time
+	token chan struct{} // held while the next bytes of a file are sent
 
 	mu    sync.Mutex
-	given []delivery // of packages, in the order of time
+	given []delivery // bytes of packages, in the order of time
 }
 
-// delivery is how many bytes the mirror has given until then.
+// delivery is a time, and how many bytes the mirror had sent by then.
 type delivery struct {
 	at  time.Time
 	all int64
 }
 
-// until is how many bytes had been given by then.
+// until returns how many bytes the mirror had sent by a time.
 func (m *mirror) until(at time.Time) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -115,7 +114,7 @@ func (b slowBody) Read(p []byte) (int, error) {
 
 var fetched = regexp.MustCompile(`(\d+) packages of debian:bookworm(?: …|:) ([\d.]+) of ([\d.]+) MB, ([\d.]+) (kB|MB)/s`)
 
-// fetchProgress is what the line of a download says, in bytes and bytes a second.
+// fetchProgress returns what the line of a download says: bytes, and bytes per second.
 func fetchProgress(t *testing.T, screen string) (done, rate float64) {
 	t.Helper()
 	m := fetched.FindStringSubmatch(screen)
@@ -132,8 +131,8 @@ func fetchProgress(t *testing.T, screen string) (done, rate float64) {
 	return done * 1e6, rate * map[string]float64{"kB": 1e3, "MB": 1e6}[m[5]]
 }
 
-// TestFetchOnTerminal: bytes and rate are those that the mirror gave, drawn over in
-// one line, and Ctrl-C leaves nothing of it.
+// TestFetchOnTerminal checks the progress of a download on a terminal. Bytes and rate are those that the mirror sent.
+// The line is drawn over in place, and Ctrl-C removes it.
 func TestFetchOnTerminal(t *testing.T) {
 	m := slowMirror(t)
 	cmd := exec.Command(testlab.Kmodlab(t), "kernel", "fetch", "debian:bookworm", "--mirror", m.url)
@@ -165,9 +164,9 @@ func TestFetchOnTerminal(t *testing.T) {
 	term.Check()
 }
 
-// compare holds what came between two screens, and the rate on the second, to what the
-// mirror gave. A screen may be some seconds old, its rate is that of five, and apt, of
-// whose percentage both are made, is ahead of its bytes by the size of a package.
+// compare compares the bytes that came between two screens, and the rate on the second, with what the mirror sent. The
+// figures differ for three reasons. A screen may be some seconds old. Its rate is that of five seconds. Both figures
+// are made from apt's percentage, and apt is ahead of its bytes by the size of a package.
 func (m *mirror) compare(t *testing.T, before, now time.Time, done, rate float64) {
 	t.Helper()
 	const late, of, ahead = 3 * time.Second, 5 * time.Second, 2e6
@@ -187,11 +186,12 @@ func (m *mirror) compare(t *testing.T, before, now time.Time, done, rate float64
 	}
 }
 
-// TestFetchIntoFile: plain lines, at most one in five seconds for the download.
+// TestFetchIntoFile checks the progress in a file: plain lines, and at most one in five seconds for the download.
 func TestFetchIntoFile(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, testlab.Kmodlab(t), "kernel", "fetch", "debian:bookworm", "--mirror", slowMirror(t).url)
+	m := slowMirror(t)
+	cmd := exec.CommandContext(ctx, testlab.Kmodlab(t), "kernel", "fetch", "debian:bookworm", "--mirror", m.url)
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(t.TempDir(), "cache"))
 	said, err := cmd.StderrPipe()
 	if err != nil {

@@ -28,17 +28,19 @@ func onTerminal(t *testing.T, columns, rows int, args ...string) *pty.Terminal {
 var (
 	followHead = regexp.MustCompile(`(?m)^ +\d+\.\d s  \d+ tasks?, \d+ events?$`)
 	followK1   = regexp.MustCompile(`(?m)^ +[\d.]+ m?s  K1\[\d+\] +(running|in request_module)\b`)
-	// What the lanes draw, and the story does not have.
+	// followLeft matches what the lanes draw and the story does not contain.
 	followLeft = regexp.MustCompile(`tasks?, \d+ events?|with less recent activity| … |gets kthread`)
 )
 
-// TestFollow follows the pair on a terminal that is made narrower and lower
-// meanwhile. In the end the story stands where the lanes were.
+// TestFollow follows the pair on a terminal that becomes narrower and lower meanwhile. In the end the story stands
+// where the lanes were.
 func TestFollow(t *testing.T) {
 	needs.VM(t)
 	machine.Kernel(t, "")
 	term := onTerminal(t, 120, 30, "run", "../../modules/signals", "--for", "6s", "--follow")
-	term.Await("K1 has its lane", 5*time.Minute, func(s string) bool { return followHead.MatchString(s) && followK1.MatchString(s) })
+	term.Await("K1 has its lane", 5*time.Minute, func(s string) bool {
+		return followHead.MatchString(s) && followK1.MatchString(s)
+	})
 	signal := func(s string) bool { return strings.Contains(s, "SIGUSR1 from K2[") }
 	term.Await("a signal came", time.Minute, func(s string) bool { return signal(s) && strings.Contains(s, ": taken") })
 	fits := func(columns, rows int) string {
@@ -59,9 +61,11 @@ func TestFollow(t *testing.T) {
 		t.Errorf("of lines that the narrow terminal wrapped there is left\n%s", above)
 	}
 	small := fits(80, 9)
-	out := term.Above() // of what a lower terminal pushes out nobody can take back any more
+	out := term.Above() // no program can take back what a lower terminal pushes out
 	first := followHead.FindString(small)
-	term.Await("the time goes on", 10*time.Second, func(s string) bool { return followHead.FindString(s) != first && followHead.MatchString(s) })
+	term.Await("the time goes on", 10*time.Second, func(s string) bool {
+		return followHead.FindString(s) != first && followHead.MatchString(s)
+	})
 	term.Resize(100, 40)
 	if status := term.Wait(2 * time.Minute); status != 0 {
 		t.Errorf("exit status %d", status)
@@ -76,7 +80,7 @@ func TestFollow(t *testing.T) {
 	term.Check()
 }
 
-// TestFollowDemo shows the commands above the lanes as they end, each once.
+// TestFollowDemo checks that each command appears above the lanes when it ends, and only once.
 func TestFollowDemo(t *testing.T) {
 	needs.VM(t)
 	machine.Kernel(t, "")
@@ -91,7 +95,10 @@ func TestFollowDemo(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 	all := term.All()
-	for _, once := range []string{"# depmod -a", "# modprobe signal_handling", "# lsmod", "# modinfo signal_handling", "The story", "pass: 2 modules"} {
+	for _, once := range []string{
+		"# depmod -a", "# modprobe signal_handling", "# lsmod", "# modinfo signal_handling",
+		"The story", "pass: 2 modules",
+	} {
 		if n := strings.Count(all, once); n != 1 {
 			t.Errorf("%q is there %d times", once, n)
 		}
@@ -112,14 +119,14 @@ func TestFollowInterrupted(t *testing.T) {
 	if status := term.Wait(30 * time.Second); status != 130 {
 		t.Errorf("exit status %d, want 130", status)
 	}
-	if s := term.Text(); strings.TrimSpace(strings.ReplaceAll(s, "^C", "")) != "kmodlab: interrupted; nothing is left behind" {
+	s := term.Text()
+	if strings.TrimSpace(strings.ReplaceAll(s, "^C", "")) != "kmodlab: interrupted; nothing is left behind" {
 		t.Errorf("the screen is\n%s", s)
 	}
 	term.Check()
 }
 
-// TestFollowPlain: where nothing can be drawn over there is a line for each event,
-// and then the story.
+// TestFollowPlain checks outputs that cannot be drawn over: they get a line for each event, and then the story.
 func TestFollowPlain(t *testing.T) {
 	needs.VM(t)
 	machine.Kernel(t, "")
@@ -148,7 +155,8 @@ func TestFollowPlain(t *testing.T) {
 	})
 	t.Run("reader goes", func(t *testing.T) {
 		tmp := t.TempDir()
-		cmd := exec.Command("sh", "-c", `{ "$0" run ../../modules/signals --for 1m --follow; echo "status $?" >&2; } | head -1`, testlab.Kmodlab(t))
+		const line = `{ "$0" run ../../modules/signals --for 1m --follow; echo "status $?" >&2; } | head -1`
+		cmd := exec.Command("sh", "-c", line, testlab.Kmodlab(t))
 		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
 		start := time.Now()
 		out, err := cmd.CombinedOutput()

@@ -14,15 +14,15 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/pty"
 )
 
-// pagerScript keeps what it is given, and what less would look at.
+// pagerScript keeps the text that it gets, and the variable LESS, which less would read.
 const pagerScript = `#!/bin/sh
 cat >"$KEEP/text"
 printf '%s' "$LESS" >"$KEEP/less"
 echo paged
 `
 
-// reportOn shows the recorded demo on a terminal, and returns it with the folder
-// where pagerScript, as pager, keeps its text.
+// reportOn shows the recorded demo on a terminal, with pagerScript as the pager. It returns the terminal, and the
+// folder where pagerScript keeps its text.
 func reportOn(t *testing.T, columns, rows int, env []string, args ...string) (*pty.Terminal, string) {
 	t.Helper()
 	keep := t.TempDir()
@@ -40,7 +40,7 @@ func reportOn(t *testing.T, columns, rows int, env []string, args ...string) (*p
 	return pty.Start(t, cmd, columns, rows), keep
 }
 
-// TestPager: a text that is longer than the screen goes through the person's pager.
+// TestPager checks that a text that is longer than the screen goes through the person's pager.
 func TestPager(t *testing.T) {
 	for _, test := range []struct {
 		name          string
@@ -99,8 +99,8 @@ func TestPager(t *testing.T) {
 	}
 }
 
-// TestPagerKeys: the terminal is the pager's while it lives, Ctrl-C as well, and
-// however it ends is no failure.
+// TestPagerKeys checks that the pager owns the terminal while it lives, so that Ctrl-C goes to the pager as well.
+// However the pager ends, that is no failure.
 func TestPagerKeys(t *testing.T) {
 	const asks = `exec sh -c 'trap "echo interrupted" INT; cat >/dev/null; echo ready; until read -r x </dev/tty; do :; done; echo "read $x"'`
 	term, _ := reportOn(t, 80, 24, []string{"PAGER=" + asks})
@@ -117,8 +117,9 @@ func TestPagerKeys(t *testing.T) {
 
 	for _, early := range []string{"true", "head -1", "exit 3"} {
 		term, _ := reportOn(t, 80, 24, []string{"PAGER=" + early}, "-v")
-		if status := term.Wait(limit); status != 0 || strings.Contains(term.Text(), "kmodlab:") || strings.Contains(term.Text(), "The story") {
-			t.Errorf("%s: exit status %d; the screen is\n%s", early, status, term.Text())
+		status, text := term.Wait(limit), term.Text()
+		if status != 0 || strings.Contains(text, "kmodlab:") || strings.Contains(text, "The story") {
+			t.Errorf("%s: exit status %d; the screen is\n%s", early, status, text)
 		}
 	}
 }

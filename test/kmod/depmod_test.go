@@ -20,9 +20,12 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
-// depmodTrees are Debian's kernels with all their drivers, about 4,000 modules
-// each: plain ones of 5.10 and 6.1, .ko.xz of 6.12 and 7.3.
-var depmodTrees = []string{"debian:bullseye/generic", "debian:bookworm/generic", "debian:trixie/generic", "debian:trixie-backports/generic"}
+// depmodTrees are Debian's kernels with all their drivers, about 4,000 modules each: plain .ko files of 5.10 and 6.1,
+// .ko.xz files of 6.12 and 7.3.
+var depmodTrees = []string{
+	"debian:bullseye/generic", "debian:bookworm/generic",
+	"debian:trixie/generic", "debian:trixie-backports/generic",
+}
 
 // takeIndex removes the index from dir and returns its files.
 func takeIndex(t *testing.T, dir string) map[string][]byte {
@@ -34,7 +37,7 @@ func takeIndex(t *testing.T, dir string) map[string][]byte {
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if e.Type() != 0 || !strings.HasPrefix(e.Name(), "modules.") { // links are what the kernel came with
+		if e.Type() != 0 || !strings.HasPrefix(e.Name(), "modules.") { // a link is a file that came with the kernel
 			continue
 		}
 		data, err := os.ReadFile(path)
@@ -49,7 +52,7 @@ func takeIndex(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
-// ownModules are the seed's pair, built for the kernel.
+// ownModules builds the pair of modules/signals for the kernel, and returns the files.
 func ownModules(t *testing.T, k *kernel.Kernel) []string {
 	t.Helper()
 	if err := kbuild.CheckSandbox(t.Context()); err != nil {
@@ -59,7 +62,12 @@ func ownModules(t *testing.T, k *kernel.Kernel) []string {
 		t.Logf("NOT TESTED with our own modules: %v", err)
 		return nil
 	}
-	b, err := kbuild.Run(t.Context(), kbuild.Request{Kernel: k, Sources: "../../modules/signals", Runner: kbuild.SandboxRunner{}, CacheDir: filepath.Join(machine.CacheDir(t), "build")})
+	b, err := kbuild.Run(t.Context(), kbuild.Request{
+		Kernel:   k,
+		Sources:  "../../modules/signals",
+		Runner:   kbuild.SandboxRunner{},
+		CacheDir: filepath.Join(machine.CacheDir(t), "build"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,8 +78,8 @@ func ownModules(t *testing.T, k *kernel.Kernel) []string {
 	return paths
 }
 
-// TestDepmodTrees has kmod's depmod and ours index the same trees, and compares
-// every file. It prints the table of docs/kmod.md.
+// TestDepmodTrees indexes the same trees with kmod's depmod and with ours, and compares every file. It prints the
+// table of docs/kmod.md.
 func TestDepmodTrees(t *testing.T) {
 	name, err := kernel.DefaultName()
 	if err != nil {
@@ -119,13 +127,14 @@ func compareDepmod(t *testing.T, k *kernel.Kernel, theirs machine.KmodTool, root
 	if len(want) != files || len(got) != files {
 		t.Errorf("%s wrote %d files, we %d; want %d", theirs.What, len(want), len(got), files)
 	}
-	t.Logf("| %s | %d | %s | %d of %d |", k.Release, bytes.Count(want["modules.dep"], []byte{'\n'}), theirs.What, same, files)
+	modules := bytes.Count(want["modules.dep"], []byte{'\n'})
+	t.Logf("| %s | %d | %s | %d of %d |", k.Release, modules, theirs.What, same, files)
 }
 
-// An ordinary user's depmod of a tree with what it may not read: the index has the
-// rest, and each is named.
+// TestDepmodUnreadable runs depmod as an ordinary user, on a tree with files that the user may not read. depmod writes
+// the index of the rest, and names each file that it could not use.
 func TestDepmodUnreadable(t *testing.T) {
-	dir, err := os.MkdirTemp("/tmp", "kmodlab-depmod-") // t.TempDir is root's alone
+	dir, err := os.MkdirTemp("/tmp", "kmodlab-depmod-") // only root may enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +144,15 @@ func TestDepmodUnreadable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, data := range map[string][]byte{modules + "/a.ko": nil, modules + "/secret/b.ko": nil, modules + "/c.ko": []byte("text"), dir + "/depmod": program,
-		modules + "/modules.order": nil, modules + "/modules.builtin": nil, modules + "/modules.builtin.modinfo": nil} {
+	for path, data := range map[string][]byte{
+		dir + "/depmod":                      program,
+		modules + "/a.ko":                    nil,
+		modules + "/secret/b.ko":             nil,
+		modules + "/c.ko":                    []byte("text"),
+		modules + "/modules.order":           nil,
+		modules + "/modules.builtin":         nil,
+		modules + "/modules.builtin.modinfo": nil,
+	} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -159,13 +175,17 @@ func TestDepmodUnreadable(t *testing.T) {
 	}
 	defer os.Chmod(modules+"/secret", 0o755) // for RemoveAll
 	out, err := cmd.CombinedOutput()
-	want := []string{modules + "/a.ko: permission denied", modules + "/secret: Permission denied", modules + "/c.ko: not a module"}
-	for _, w := range want {
+	for _, w := range []string{
+		modules + "/a.ko: permission denied",
+		modules + "/secret: Permission denied",
+		modules + "/c.ko: not a module",
+	} {
 		if err != nil || !strings.Contains(string(out), w) {
 			t.Errorf("%v, %q is missing in\n%s", err, w, out)
 		}
 	}
-	if data, err := os.ReadFile(modules + "/modules.dep"); err != nil || string(data) != "a.ko:\nc.ko:\n" && string(data) != "c.ko:\na.ko:\n" {
+	data, err := os.ReadFile(modules + "/modules.dep")
+	if got := string(data); err != nil || got != "a.ko:\nc.ko:\n" && got != "c.ko:\na.ko:\n" {
 		t.Errorf("modules.dep: %q, %v", data, err)
 	}
 }

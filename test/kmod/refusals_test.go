@@ -22,64 +22,6 @@ import (
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// refusal is one way in which the kernel refuses a module, or takes it though it
-// should not be taken.
-type refusal struct {
-	name   string
-	module string                              // whose bytes are changed
-	change func(t testing.TB, b []byte) []byte // nil for none
-	before string                              // shell, before
-	args   string
-	prefix string // before insmod on the line
-	after  string // shell, after; "rmmod" what was loaded
-
-	errno, kind, cause string // of insmod; "" errno for success
-	warning            string // of a success
-	// foreseen is what Preflight says, on the host, before any boot; nil for
-	// what only the kernel can know.
-	foreseen error
-}
-
-var refusals = []refusal{
-	{name: "symbol of a module that is not loaded", module: "le_user", errno: "ENOENT", kind: "unknown symbol", cause: "le_shared_symbol (exported by le_exporter), which nothing that is loaded exports"},
-	{name: "symbol that nobody has", module: "le_user", change: rename("le_shared_symbol", "le_nobody_has_it"), errno: "ENOENT", kind: "unknown symbol", cause: "needs symbol le_nobody_has_it", foreseen: kmod.ErrUnknownSymbol},
-	{name: "symbol with another version", module: "le_user", change: setCRC("le_shared_symbol"), before: "insmod le_exporter.ko", after: "rmmod le_exporter",
-		errno: "EINVAL", kind: "symbol has another version", cause: "another version of symbol le_shared_symbol", foreseen: kmod.ErrSymbolVersion},
-	{name: "other kernel configuration", module: "le_plain", change: setCRC("module_layout"), errno: "ENOEXEC", kind: "symbol has another version", cause: "headers of another kernel configuration", foreseen: kmod.ErrSymbolVersion},
-	{name: "vermagic flags", module: "le_plain", change: rename(" mod_unload ", " mod_unlock "), errno: "ENOEXEC", kind: "module is for another kernel", cause: "only the module has mod_unlock; only the kernel has mod_unload", foreseen: kmod.ErrVermagic},
-	{name: "vermagic release only", module: "le_plain", change: rename("vermagic=6.1.", "vermagic=6.9."), after: "rmmod le_plain", foreseen: errPassed{kmod.ErrVermagic}},
-	{name: "namespace", module: "le_nsuser", change: rename("import_ns=", "import_nx="), before: "insmod le_exporter.ko", after: "rmmod le_exporter",
-		errno: "EINVAL", kind: "symbol namespace not imported", cause: "le_hidden_symbol is in namespace LE_HIDDEN", foreseen: kmod.ErrNamespace},
-	{name: "licence", module: "le_user", change: rename("license=GPL", "license=XYZ"), before: "insmod le_exporter.ko", after: "rmmod le_exporter",
-		errno: "ENOENT", kind: "licence does not permit the symbol", cause: "le_shared_symbol is for GPL modules only", foreseen: kmod.ErrLicense},
-	{name: "duplicate export", module: "le_second", change: rename("le_second_symbol", "le_shared_symbol"), before: "insmod le_exporter.ko", after: "rmmod le_exporter",
-		errno: "ENOEXEC", kind: "duplicate", cause: "le_exporter exports symbol le_shared_symbol already"},
-	{name: "not ELF", module: "le_plain", change: func(testing.TB, []byte) []byte { return []byte("#!/bin/sh\necho I am a module\n") }, errno: "ENOEXEC", kind: "not a module", cause: "script (#!/bin/sh)", foreseen: kmod.ErrInvalidModule},
-	{name: "wrong type", module: "le_plain", change: poke(16, 2), errno: "ENOEXEC", kind: "not a module", cause: "program or shared library", foreseen: kmod.ErrInvalidModule},
-	{name: "other machine", module: "le_plain", change: poke(18, 183), errno: "ENOEXEC", kind: "module is for another machine", cause: "for aarch64", foreseen: kmod.ErrWrongMachine},
-	{name: "truncated", module: "le_plain", change: func(_ testing.TB, b []byte) []byte { return b[:len(b)/2] }, errno: "ENOEXEC", kind: "not a module", cause: "truncated", foreseen: kmod.ErrInvalidModule},
-	{name: "empty", module: "le_plain", change: func(testing.TB, []byte) []byte { return nil }, errno: "EINVAL", kind: "not a module", cause: "the file is empty", foreseen: kmod.ErrInvalidModule},
-	{name: "open for writing", module: "le_plain", prefix: "sleep 100 3>>FILE & writer=$!; until grep -qx sleep /proc/$writer/comm; do sleep 0.1; done; ", after: "kill $writer", errno: "ETXTBSY", kind: "module is busy", cause: "still open for writing by sleep["},
-	{name: "number", module: "le_plain", args: "count=abc", errno: "EINVAL", kind: "bad module parameter", cause: `parameter count does not take "abc"`, foreseen: kmod.ErrParameter},
-	{name: "text too long", module: "le_plain", args: "label=waytoolong", errno: "ENOSPC", kind: "bad module parameter", cause: `"waytoolong": too long`},
-	{name: "unknown parameter", module: "le_plain", args: "nope=1", after: "rmmod le_plain", warning: "unknown parameter 'nope' ignored", foreseen: errPassed{kmod.ErrParameter}},
-	{name: "already loaded", module: "le_plain", before: "insmod le_plain.ko", after: "rmmod le_plain", errno: "EEXIST", kind: "module is already loaded", cause: "le_plain is loaded already (refcount 0)"},
-	{name: "init says EEXIST", module: "le_plain", args: "ret=-17", errno: "EEXIST", kind: "module's init function failed", cause: "init function of le_plain returned -EEXIST"},
-	{name: "init fails", module: "le_plain", args: "ret=-19", errno: "ENODEV", kind: "module's init function failed", cause: "init function of le_plain returned -ENODEV"},
-	{name: "init returns 1", module: "le_plain", args: "ret=1", after: "rmmod le_plain", warning: "init suspiciously returned 1"},
-	{name: "blacklisted by the kernel", module: "le_plain", change: rename("le_plain", "le_bannd"), errno: "EPERM", kind: "module is blacklisted", cause: "module_blacklist="},
-	{name: "signature of nonsense", module: "le_plain", change: signNonsense, errno: "EBADMSG", kind: "module signature not accepted", cause: "signature is damaged"},
-	{name: "no capability", module: "le_plain", prefix: "./helper without-cap ", errno: "EPERM", kind: "loading modules is not permitted", cause: "lacks CAP_SYS_MODULE"},
-	{name: "compressed, by us where the kernel cannot", module: "le_plain", change: packXZ, after: "rmmod le_plain"},
-	{name: "no exit function", module: "le_permanent", foreseen: errPassed{kmod.ErrPermanent}},
-	{name: "leak", module: "le_leak"},
-	{name: "init crashes", module: "le_oops", errno: "errno 0", kind: "module's code crashed", cause: "killed the thread that ran the module's init function"},
-	{name: "after the crash", module: "le_oops", prefix: "timeout -s KILL 20 ", errno: "none"},
-}
-
-// errPassed marks what Preflight passes with a word.
-type errPassed struct{ error }
-
 func (r *refusal) file() string {
 	return strings.ReplaceAll(r.name, " ", "_") + "/" + r.moduleName() + ".ko"
 }
@@ -103,7 +45,7 @@ func (r *refusal) bytes(t testing.TB, m *machine.Kmod) []byte {
 	return data
 }
 
-// brokenModules are the files of the refusals.
+// brokenModules returns the files of all refusals, and the helper's source.
 func brokenModules(t testing.TB, m *machine.Kmod) []boot.File {
 	files := []boot.File{{Name: "/lab/helper.c", Mode: 0o644, Data: []byte(helperSource)}}
 	for _, r := range refusals {
@@ -112,7 +54,7 @@ func brokenModules(t testing.TB, m *machine.Kmod) []boot.File {
 	return files
 }
 
-// rename changes every occurrence of a text to another of the same length.
+// rename replaces every occurrence of a text with another of the same length.
 func rename(old, to string) func(testing.TB, []byte) []byte {
 	return func(t testing.TB, b []byte) []byte {
 		if len(old) != len(to) || !bytes.Contains(b, []byte(old)) {
@@ -148,14 +90,14 @@ func setCRC(symbol string) func(testing.TB, []byte) []byte {
 	}
 }
 
-// signNonsense appends what says that it is a PKCS#7 signature, and is none.
+// signNonsense appends a trailer that announces a PKCS#7 signature. The bytes before the trailer are no signature.
 func signNonsense(_ testing.TB, b []byte) []byte {
 	b = append(b, make([]byte, 64)...)
 	b = append(b, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 64)
 	return append(b, "~Module signature appended~\n"...)
 }
 
-// packXZ leaves the file's name: kbuild has packed and renamed independently.
+// packXZ compresses a module whose file keeps its name, since kbuild compresses and renames independently.
 func packXZ(t testing.TB, b []byte) []byte {
 	var out bytes.Buffer
 	w, err := xz.NewWriter(&out)
@@ -171,7 +113,8 @@ func packXZ(t testing.TB, b []byte) []byte {
 	return out.Bytes()
 }
 
-// helperSource is what the machine, which is a compiler and little more, has no command for.
+// helperSource is a program that drops CAP_SYS_MODULE and runs a command. The machine has a compiler and little more,
+// so it has no such command.
 const helperSource = `
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -184,7 +127,7 @@ int main(int argc, char **argv)
 }
 `
 
-// refusals provokes each, and wants its errno, its cause, and its clearest words.
+// refusals provokes each refusal, and checks its errno, its kind and its cause.
 func (m *kmodMachine) refusals(t *testing.T) {
 	m.Must(t, "gcc -o helper helper.c")
 	for i := range refusals {
@@ -196,11 +139,11 @@ func (m *kmodMachine) refusals(t *testing.T) {
 	}
 }
 
-// foresee runs Preflight on the host.
+// foresee checks on the host that Preflight predicts the refusal.
 func (m *kmodMachine) foresee(t *testing.T, r *refusal) {
 	t.Helper()
 	dir := t.TempDir()
-	for name, path := range m.Modules { // what may be needed lies beside it
+	for name, path := range m.Modules { // the modules that it may need lie beside it
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -234,7 +177,7 @@ func writeTestFile(t *testing.T, path string, data []byte) {
 	}
 }
 
-// provoke runs insmod on the machine and reads its report.
+// provoke runs insmod on the machine and checks its report.
 func (m *kmodMachine) provoke(t *testing.T, r *refusal) {
 	t.Helper()
 	file := "/lab/" + r.file()
@@ -251,7 +194,7 @@ func (m *kmodMachine) provoke(t *testing.T, r *refusal) {
 		line += "; status=$?; " + r.after + "; exit $status"
 	}
 	out, exit := m.Sh(t, "/lab/bin", line)
-	if r.errno == "none" { // it never came back: killed, or refused for want of another answer
+	if r.errno == "none" { // no report: insmod hung and was killed, or the kernel refused
 		if exit == 0 {
 			t.Errorf("a module that crashed loads again: %s", out)
 		}
@@ -291,7 +234,11 @@ func readReport(t *testing.T, out string) kmodcmd.Report {
 	return report
 }
 
-// unloading has each reason for which a module does not go.
+// holdDevice is shell that keeps the device open, and returns once it is open.
+const holdDevice = "sleep 100 </dev/le_device & holder=$!; " +
+	"until grep -qx sleep /proc/$holder/comm; do sleep 0.1; done; "
+
+// unloading provokes each reason for which a module cannot be unloaded.
 func (m *kmodMachine) unloading(t *testing.T) {
 	m.Must(t, "modprobe le_user && insmod le_device.ko")
 	for _, tc := range []struct{ name, module, hold, errno, kind, cause string }{
@@ -299,8 +246,12 @@ func (m *kmodMachine) unloading(t *testing.T) {
 		{"leak", "le_leak", "", "EAGAIN", "module is in use", "refcount 1, no holders, and no process is seen to use it"},
 		{"permanent", "le_permanent", "", "EBUSY", "module cannot be unloaded", "le_permanent has no exit function"},
 		{"crashed in init", "le_oops", "", "EBUSY", "module is busy", "init function of le_oops has not returned"},
-		{"open file", "le_device", "sleep 100 </dev/le_device & holder=$!; until grep -qx sleep /proc/$holder/comm; do sleep 0.1; done; ", "EAGAIN", "module is in use", "le_device has refcount 1; it is used by sleep["},
-		{"not loaded", "le_plain", "", "", "module is not loaded", "le_plain is not loaded|"}, // rmmod says it in its message alone,
+		{
+			"open file", "le_device", holdDevice,
+			"EAGAIN", "module is in use", "le_device has refcount 1; it is used by sleep[",
+		},
+		// The error of rmmod has no cause here, since its message says it all.
+		{"not loaded", "le_plain", "", "", "module is not loaded", "le_plain is not loaded|"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			end := ""
@@ -309,7 +260,8 @@ func (m *kmodMachine) unloading(t *testing.T) {
 			}
 			out, exit := m.Sh(t, "/lab/bin", tc.hold+"rmmod --json "+tc.module+end)
 			e := readReport(t, out).Error
-			if exit != 1 || e == nil || !oneOf(e.ErrnoName, tc.errno) || !oneOf(e.Kind, tc.kind) || !contains(e.Cause, tc.cause) {
+			if exit != 1 || e == nil ||
+				!oneOf(e.ErrnoName, tc.errno) || !oneOf(e.Kind, tc.kind) || !contains(e.Cause, tc.cause) {
 				t.Errorf("exit status %d, want 1; error %+v, want %s, %s, %s", exit, e, tc.errno, tc.kind, tc.cause)
 			}
 			out, exit = m.Sh(t, "/lab/bin", tc.hold+"rmmod --why --json "+tc.module+end)
@@ -322,7 +274,8 @@ func (m *kmodMachine) unloading(t *testing.T) {
 			}
 		})
 	}
-	if out, exit := m.Sh(t, "/lab/bin", "rmmod --why le_user"); exit != 0 || !strings.Contains(out, "nothing keeps le_user") {
+	out, exit := m.Sh(t, "/lab/bin", "rmmod --why le_user")
+	if exit != 0 || !strings.Contains(out, "nothing keeps le_user") {
 		t.Errorf("a module that nothing keeps: exit status %d, %s", exit, out)
 	}
 	m.Must(t, "rmmod le_device && modprobe -r le_user")
@@ -334,12 +287,21 @@ func contains(got, want string) bool {
 	return slices.ContainsFunc(strings.Split(want, "|"), func(w string) bool { return strings.Contains(got, w) })
 }
 
-// restrictions cannot be undone: they come last.
+// restrictions sets restrictions that cannot be undone, so it comes last.
 func (m *kmodMachine) restrictions(t *testing.T) {
 	for _, tc := range []struct{ name, set, errno, kind, cause string }{
-		{"lockdown", "echo integrity >/sys/kernel/security/lockdown", "EPERM", "module signature not accepted", "locked down"},
-		{"sig_enforce", "echo 1 >/sys/module/module/parameters/sig_enforce", "EKEYREJECTED", "module signature not accepted", "unsigned module"},
-		{"modules_disabled", "echo 1 >/proc/sys/kernel/modules_disabled", "EPERM", "loading modules is not permitted", "modules_disabled is 1"},
+		{
+			"lockdown", "echo integrity >/sys/kernel/security/lockdown",
+			"EPERM", "module signature not accepted", "locked down",
+		},
+		{
+			"sig_enforce", "echo 1 >/sys/module/module/parameters/sig_enforce",
+			"EKEYREJECTED", "module signature not accepted", "unsigned module",
+		},
+		{
+			"modules_disabled", "echo 1 >/proc/sys/kernel/modules_disabled",
+			"EPERM", "loading modules is not permitted", "modules_disabled is 1",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m.Must(t, tc.set)

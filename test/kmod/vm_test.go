@@ -15,14 +15,13 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
 )
 
-// kmodMachine is a machine with kmod's commands and ours, which the tests of this
-// package share.
+// kmodMachine is a machine with kmod's commands and ours. The tests of this package share it.
 type kmodMachine struct{ *machine.Kmod }
 
-// steps are what a person might type in a session. The state that they leave is
-// that from which they began. kmod 30 ends --remove-holders with 1 although all
-// are gone: the module went with the last of its holders, and is tried again.
-var steps = strings.Split(strings.TrimSpace(`
+// steps are what a person might type in a session, one step a line. A backslash at the end continues the line. The
+// steps leave the state in which they began. kmod 30 ends --remove-holders with status 1 although all modules are
+// gone: the module went with the last of its holders, and kmod tries to remove it again.
+var steps = strings.Split(strings.ReplaceAll(strings.TrimSpace(`
 modprobe le_user
 lsmod | grep ^le_
 modprobe le_user
@@ -53,15 +52,20 @@ modprobe -r le_user le_plain
 modprobe le-alias-7; modprobe -R le-alias-7; modprobe -r le-alias-7
 echo "blacklist le_plain" >/etc/modprobe.d/t.conf; modprobe -v le-alias-7; modprobe -b le_plain
 modprobe -v le_plain; modprobe -rv le_plain
-printf 'options le_plain count=5\nsoftdep le_plain pre: le_user post: le_second\n' >/etc/modprobe.d/t.conf; modprobe -v le_plain loud=1; cat /sys/module/le_plain/parameters/count
+printf 'options le_plain count=5\nsoftdep le_plain pre: le_user post: le_second\n' >/etc/modprobe.d/t.conf; \
+modprobe -v le_plain loud=1; cat /sys/module/le_plain/parameters/count
 modprobe -rv le_plain
-printf 'install le_plain modprobe --ignore-install le_plain $CMDLINE_OPTS && echo installed $MODPROBE_MODULE\nremove le_plain echo removing; modprobe -r --ignore-remove le_plain\n' >/etc/modprobe.d/t.conf; modprobe -v le_plain count=8; cat /sys/module/le_plain/parameters/count
+printf 'install le_plain modprobe --ignore-install le_plain $CMDLINE_OPTS && echo installed $MODPROBE_MODULE\n\
+remove le_plain echo removing; modprobe -r --ignore-remove le_plain\n' >/etc/modprobe.d/t.conf; \
+modprobe -v le_plain count=8; cat /sys/module/le_plain/parameters/count
 modprobe -rv le_plain
-echo 'install le_plain exit 3' >/etc/modprobe.d/t.conf; modprobe le_plain; modprobe -i -n -v le_plain; rm /etc/modprobe.d/t.conf
+echo 'install le_plain exit 3' >/etc/modprobe.d/t.conf; modprobe le_plain; \
+modprobe -i -n -v le_plain; rm /etc/modprobe.d/t.conf
 modprobe -a le_user le_nsuser; lsmod | grep ^le_exporter
 modprobe -r --remove-holders le_exporter || true
 insmod -f /lab/le_plain.ko count=2; modprobe -f le_plain; rmmod -f le_plain
-modprobe le_device; sleep 300 </dev/le_device >/dev/null 2>&1 & echo $! >/tmp/holder; until grep -q '^le_device [0-9]* 1 ' /proc/modules; do sleep 0.1; done; modprobe -r le_device
+modprobe le_device; sleep 300 </dev/le_device >/dev/null 2>&1 & echo $! >/tmp/holder; \
+until grep -q '^le_device [0-9]* 1 ' /proc/modules; do sleep 0.1; done; modprobe -r le_device
 (sleep 1; kill $(cat /tmp/holder)) >/dev/null 2>&1 & modprobe -r -w 60000 le_device
 modprobe -D le_user; modprobe -n -v le_user; modprobe -n -r le_user; modprobe -R le_user
 modprobe unix; modprobe -r unix; modprobe --first-time unix
@@ -70,17 +74,18 @@ modprobe -v tcp_htcp; modprobe -r tcp_htcp
 modinfo le_plain | grep -v ^filename; modinfo -p le_plain; modinfo -n /lab/le_plain.ko; modinfo nosuch
 rmmod le_nosuch; modprobe -r le_nosuch; insmod /lab/none.ko; insmod /etc/passwd; insmod; rmmod; modprobe
 lsmod
-`), "\n")
+`), "\\\n", ""), "\n")
 
-// TestKmodCommandsInVM has the same session with kmod's commands and with ours,
-// and wants the same output, statuses, modules and kernel log.
+// TestKmodCommandsInVM plays the same session with kmod's commands and with ours. Output, exit statuses, modules and
+// kernel log must be the same.
 func TestKmodCommandsInVM(t *testing.T) {
-	m := &kmodMachine{machine.StartKmod(t, "../../modules/loaderrors", func(m *machine.Kmod) []boot.File { return brokenModules(t, m) })}
+	broken := func(m *machine.Kmod) []boot.File { return brokenModules(t, m) }
+	m := &kmodMachine{machine.StartKmod(t, "../../modules/loaderrors", broken)}
 	m.Must(t, "mkdir -p /lib/modules/$(uname -r)/extra && cp /lab/le_*.ko /lib/modules/$(uname -r)/extra/ && /usr/sbin/depmod")
 	if out := m.Must(t, "/usr/sbin/modprobe --version"); !strings.HasPrefix(out, "kmod version") {
 		t.Fatalf("the machine's modprobe is not kmod's: %q", out)
 	}
-	// The first module from outside the tree taints, and so does the first by force; the kernel says so once.
+	// The first out-of-tree module taints the kernel, and so does the first forced load. The kernel says so only once.
 	m.Must(t, "insmod -f le_plain.ko && rmmod le_plain")
 	t.Run("session", m.session)
 	t.Run("refusals", m.refusals)
@@ -88,7 +93,7 @@ func TestKmodCommandsInVM(t *testing.T) {
 	t.Run("restrictions", m.restrictions)
 }
 
-// stepState is what a step printed and left.
+// stepState is what a step printed, and the state in which it left the machine.
 type stepState struct {
 	Step, Output    string
 	Exit            int
@@ -107,7 +112,7 @@ func (m *kmodMachine) session(t *testing.T) {
 
 var addresses = regexp.MustCompile(`0x[0-9a-f]+|[0-9a-f]{16}|\[<.*|pid: ?\d+|PID: ?\d+|CPU: ?\d+`)
 
-// look prints what a step left, behind its output.
+// look prints the state that a step left, after the step's output.
 const look = `
 status=$?
 echo =====
@@ -118,7 +123,7 @@ echo =====
 dd if=/dev/kmsg iflag=nonblock bs=8192 2>/dev/null
 exit $status`
 
-// play carries the steps out with one kind of commands.
+// play runs the steps with the commands of the folder tools.
 func (m *kmodMachine) play(t *testing.T, tools string) []stepState {
 	t.Helper()
 	var all []stepState
@@ -133,13 +138,19 @@ func (m *kmodMachine) play(t *testing.T, tools string) []stepState {
 		if strings.HasPrefix(step, "printf 'install") || i > 0 && strings.HasPrefix(steps[i-1], "printf 'install") {
 			slices.Sort(printed) // kmod's own lines stay in its buffer until the command of the rule has ended
 		}
-		all = append(all, stepState{step, strings.Join(printed, "\n"), exit, strings.Split(parts[1], "\n"), kernelLog(t, parts[2], mark)})
+		all = append(all, stepState{
+			Step:    step,
+			Output:  strings.Join(printed, "\n"),
+			Exit:    exit,
+			Modules: strings.Split(parts[1], "\n"),
+			Kernel:  kernelLog(t, parts[2], mark),
+		})
 	}
 	return all
 }
 
-// kernelLog is what the kernel logged behind a mark, without what differs each
-// time; of a call trace only its head.
+// kernelLog returns what the kernel logged after a mark, without what differs each time. It keeps only the head of a
+// call trace.
 func kernelLog(t *testing.T, out, mark string) []string {
 	t.Helper()
 	_, out, ok := strings.Cut(out, mark+"\n")
@@ -149,7 +160,8 @@ func kernelLog(t *testing.T, out, mark string) []string {
 	var lines []string
 	for line := range strings.Lines(out) {
 		_, text, ok := strings.Cut(line, ";")
-		if !ok || !strings.Contains(text, "le_") || strings.Contains(text, "Comm:") || strings.Contains(text, "Modules linked in") || strings.Contains(text, "+0x") {
+		has := func(part string) bool { return strings.Contains(text, part) }
+		if !ok || !has("le_") || has("Comm:") || has("Modules linked in") || has("+0x") {
 			continue
 		}
 		lines = append(lines, addresses.ReplaceAllString(strings.TrimSpace(text), "…"))

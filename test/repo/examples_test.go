@@ -18,7 +18,8 @@ import (
 func TestPreflightExample(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "preflight")
-	if out, err := exec.Command("go", "build", "-o", program, "github.com/kmodlab/kmodlab/examples/preflight").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", program, "github.com/kmodlab/kmodlab/examples/preflight")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	info := []string{"vermagic=" + kmodtest.Kernel, "license=GPL"}

@@ -13,18 +13,18 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
-// coreTools are the programs that setup.sh itself uses and every Debian has.
+// coreTools are the programs that setup.sh itself uses. Every Debian has them.
 var coreTools = []string{
 	"sh", "dirname", "id", "head", "tail", "grep", "sed", "cat", "mktemp", "rm", "uname", "env", "mkdir", "chmod",
 }
 
-// goTool prints what "go version" of Go 1.N prints; setup.sh asks for nothing else.
+// goTool returns a script that prints what "go version" of Go 1.N prints. setup.sh asks for nothing else.
 func goTool(minor string) string {
 	return "#!/bin/sh\necho go version go1." + minor + " linux/amd64\n"
 }
 
-// machine makes a folder that stands for a machine's PATH: the core tools, and each of tools as a
-// script, or a file that only has to be there when its text is empty.
+// machine makes a folder that stands for a machine's PATH. It holds the core tools, and each of tools as a script with
+// the given text. A tool whose text is empty only has to be there, so it gets a script that does nothing.
 func machine(t *testing.T, tools map[string]string) string {
 	t.Helper()
 	bin := t.TempDir()
@@ -51,7 +51,7 @@ func machine(t *testing.T, tools map[string]string) string {
 	return bin
 }
 
-// setup runs a copy of setup.sh that sees nothing but bin, and returns its output and exit status.
+// setup runs a copy of setup.sh that finds programs only in bin, and returns its output and exit status.
 func setup(t *testing.T, bin string, args ...string) (string, int) {
 	t.Helper()
 	text, err := os.ReadFile("../../scripts/setup.sh")
@@ -87,16 +87,19 @@ func setup(t *testing.T, bin string, args ...string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// TestSetup runs setup.sh on machines that lack this or that.
+// TestSetup runs setup.sh on machines that lack one thing or another.
 func TestSetup(t *testing.T) {
 	dynamic := "\x7fELF /lib64/ld-linux-x86-64.so.2"
+	offline := "#!/bin/sh\n" +
+		"[ -n \"$GOTOOLCHAIN\" ] || { echo no network >&2; exit 1; }\n" +
+		"echo go version go1.23.5 linux/amd64\n"
 	root, user := "#!/bin/sh\necho 0\n", "#!/bin/sh\necho 1000\n"
 	tests := []struct {
 		name  string
 		tools map[string]string
 		args  []string
 		code  int
-		want  []string // each is part of the output; none: the output is empty
+		want  []string // parts of the output; if there are none, the output is empty
 	}{
 		{"no goal", nil, nil, 2, []string{"usage:"}},
 		{"unknown goal", nil, []string{"all"}, 2, []string{"usage:"}},
@@ -106,22 +109,29 @@ func TestSetup(t *testing.T) {
 			[]string{"-n", "demo"}, 1, []string{"missing: qemu-system-x86"}},
 		{"old Go", map[string]string{"go": goTool("19.8"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": ""},
 			[]string{"-n", "demo"}, 1, []string{"golang-go"}},
-		{"tests want more", map[string]string{"go": goTool("26"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": "", "busybox": dynamic},
-			[]string{"-n", "test"}, 1, []string{"cpio gcc kmod xz-utils chromium busybox-static libxml2-utils nodejs npm python3 zstd shellcheck"}},
+		{"tests want more",
+			map[string]string{"go": goTool("26"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": "", "busybox": dynamic},
+			[]string{"-n", "test"}, 1, []string{"cpio gcc kmod xz-utils chromium busybox-static " +
+				"libxml2-utils nodejs npm python3 zstd shellcheck"}},
 		{"checks want more", map[string]string{"go": goTool("26"), "clang": "", "bwrap": "", "mke2fs": ""},
 			[]string{"-n", "check"}, 1, []string{" clang-format git shellcheck sparse\n"}},
-		{"static busybox", map[string]string{"go": goTool("26"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": "", "cpio": "", "gcc": "", "depmod": "", "xz": "", "chromium": "", "busybox": "",
-			"xmllint": "", "node": "", "npm": "", "python3": "", "zstd": "", "shellcheck": ""},
+		{"static busybox",
+			map[string]string{
+				"go": goTool("26"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": "", "cpio": "", "gcc": "",
+				"depmod": "", "xz": "", "chromium": "", "busybox": "", "xmllint": "", "node": "", "npm": "",
+				"python3": "", "zstd": "", "shellcheck": "",
+			},
 			[]string{"test"}, 0, nil},
 		{"not Debian", map[string]string{"go": goTool("26"), "mke2fs": ""},
 			[]string{"demo"}, 1, []string{"missing", "qemu-system-x86 bubblewrap", "package manager"}},
-		{"neither root nor sudo", map[string]string{"go": goTool("26"), "mke2fs": "", "bwrap": "", "apt-get": "", "dpkg": "", "id": user},
+		{"neither root nor sudo",
+			map[string]string{"go": goTool("26"), "mke2fs": "", "bwrap": "", "apt-get": "", "dpkg": "", "id": user},
 			[]string{"demo"}, 1, []string{"as root, type: apt-get install qemu-system-x86"}},
 		{"archive gone", map[string]string{"go": goTool("26"), "mke2fs": "", "bwrap": "", "dpkg": "", "id": root,
 			"apt-get": "#!/bin/sh\necho no archive; exit 100\n"},
 			[]string{"demo"}, 1, []string{"no archive", "cannot update the package lists"}},
 		{"no Go, not Debian", nil, []string{"build"}, 1, []string{"please install Go 1.21 or newer"}},
-		{"toolchain out of reach", map[string]string{"go": "#!/bin/sh\n[ -n \"$GOTOOLCHAIN\" ] || { echo no network >&2; exit 1; }\necho go version go1.23.5 linux/amd64\n"},
+		{"toolchain out of reach", map[string]string{"go": offline},
 			[]string{"build"}, 1, []string{"no network", "cannot fetch the toolchain Go 1.26"}},
 	}
 	for _, test := range tests {
@@ -142,13 +152,16 @@ func TestSetup(t *testing.T) {
 	}
 }
 
-// TestSetupUpdatesOldLists has the first install fail, as with lists that name files long gone.
+// TestSetupUpdatesOldLists lets the first install fail, as it does with package lists that name files long gone.
 func TestSetupUpdatesOldLists(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	bin := machine(t, map[string]string{
 		"go": goTool("26"), "mke2fs": "", "bwrap": "", "dpkg": "", "id": "#!/bin/sh\necho 1000\n",
-		"sudo":    "#!/bin/sh\necho sudo >>" + log + "\nexec \"$@\"\n",
-		"apt-get": "#!/bin/sh\necho \"$@\" >>" + log + "\ncase $* in\n*update*) : >" + log + ".updated ;;\nesac\n[ -e " + log + ".updated ]\n",
+		"sudo": "#!/bin/sh\necho sudo >>" + log + "\nexec \"$@\"\n",
+		"apt-get": "#!/bin/sh\n" +
+			"echo \"$@\" >>" + log + "\n" +
+			"case $* in\n*update*) : >" + log + ".updated ;;\nesac\n" +
+			"[ -e " + log + ".updated ]\n",
 	})
 	out, code := setup(t, bin, "demo")
 	if code != 0 {
@@ -176,7 +189,7 @@ func TestSetupUpdatesOldLists(t *testing.T) {
 	}
 }
 
-// TestShellcheck has shellcheck read the scripts.
+// TestShellcheck runs shellcheck on the scripts.
 func TestShellcheck(t *testing.T) {
 	shellcheck := needs.Program(t, "shellcheck")
 	scripts, err := filepath.Glob("../../scripts/*.sh")

@@ -13,7 +13,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// markedLines finds the comments "line: name" of a source, as file:line.
+// markedLines returns where the comments "line: name" of a source are: file:line, by name.
 func markedLines(t *testing.T, dir, file string) map[string]string {
 	t.Helper()
 	source, err := os.ReadFile(dir + "/" + file)
@@ -29,7 +29,7 @@ func markedLines(t *testing.T, dir, file string) map[string]string {
 	return marks
 }
 
-// oneCrash is the first report, which must be of a type and class.
+// oneCrash returns the first report. The verdict must be an oops, and the report must have the type kind.
 func oneCrash(t *testing.T, res *result.Result, kind string) *result.Crash {
 	t.Helper()
 	if res.Verdict.Class != result.Oops || len(res.Crashes) == 0 || res.Crashes[0].Type != kind {
@@ -38,7 +38,8 @@ func oneCrash(t *testing.T, res *result.Result, kind string) *result.Crash {
 	return &res.Crashes[0]
 }
 
-// checkSource: five lines (fewer at the ends of a file) around the frame's own.
+// checkSource checks that the frame has five source lines with its own in the middle. Near the ends of a file, a frame
+// has fewer.
 func checkSource(t *testing.T, f *result.Frame, text string) {
 	t.Helper()
 	if len(f.Source) != 5 || f.Source[2].Number != f.Line || !strings.Contains(f.Source[2].Text, text) {
@@ -46,15 +47,16 @@ func checkSource(t *testing.T, f *result.Frame, text string) {
 	}
 }
 
-// TestCrashLines: a NULL dereference in a thread is named at its file and line,
-// with the function that the compiler put in.
+// TestCrashLines checks that a NULL dereference in a thread is reported with its file and line, and with the function
+// that the compiler inlined.
 func TestCrashLines(t *testing.T) {
 	const dir = "testdata/crash"
 	res := runVM(t, kmodlab.Spec{Dir: dir, Load: []string{"oopser"}})
 	c := oneCrash(t, res, "null-dereference")
-	if c.Task == nil || c.Task.Comm != "oopser" || c.Task.PID == 0 || c.CPU == nil || c.Registers["CR2"] != "0000000000000040" ||
-		len(c.Taint) == 0 || c.Truncated || c.Mixed || c.Note != "" {
-		t.Errorf("task %+v, CPU %v, registers %v, taint %v, truncated %t, mixed %t, note %q", c.Task, c.CPU, c.Registers, c.Taint, c.Truncated, c.Mixed, c.Note)
+	if c.Task == nil || c.Task.Comm != "oopser" || c.Task.PID == 0 || c.CPU == nil ||
+		c.Registers["CR2"] != "0000000000000040" || len(c.Taint) == 0 || c.Truncated || c.Mixed || c.Note != "" {
+		t.Errorf("task %+v, CPU %v, registers %v, taint %v, truncated %t, mixed %t, note %q",
+			c.Task, c.CPU, c.Registers, c.Taint, c.Truncated, c.Mixed, c.Note)
 	}
 	line := markedLines(t, dir, "oopser.c")
 	if c.Guilty == nil || *c.Guilty != 0 || !strings.Contains(res.Verdict.Message, line["peek"]) {
@@ -75,15 +77,16 @@ func TestCrashLines(t *testing.T) {
 	}
 	for i, w := range want {
 		f := &reliable[i]
-		if f.Function != w.function || f.Module != "oopser" || f.Inlined != w.inlined || f.Exact != w.exact || f.Position() != line[w.function] {
+		if f.Function != w.function || f.Module != "oopser" || f.Inlined != w.inlined || f.Exact != w.exact ||
+			f.Position() != line[w.function] {
 			t.Errorf("frame %d: %+v, want %+v at %s", i, f, w, line[w.function])
 		}
 		checkSource(t, f, "line: "+w.function)
 	}
 }
 
-// TestCrashAfterUnload: of code that is gone the kernel knows an address; the
-// trace knows where the module was.
+// TestCrashAfterUnload checks a crash in code that is gone. The kernel knows only an address; the trace knows where the
+// module was.
 func TestCrashAfterUnload(t *testing.T) {
 	const dir = "testdata/crash"
 	res := runVM(t, kmodlab.Spec{Dir: dir, Script: []kmodlab.Step{
@@ -96,7 +99,7 @@ func TestCrashAfterUnload(t *testing.T) {
 	if guilty == nil || guilty.Function != "nap" || guilty.Module != "forgetful" || guilty.Address == 0 || !guilty.Exact {
 		t.Fatalf("guilty %+v of %+v, want nap [forgetful] from a bare address", guilty, c.Frames)
 	}
-	// The thread comes back behind the call.
+	// The thread returns to the instruction after the call.
 	nap := markedLines(t, dir, "forgetful.c")["nap"]
 	file, line, _ := strings.Cut(nap, ":")
 	if guilty.File != file || fmt.Sprint(guilty.Line) != line && fmt.Sprint(guilty.Line-2) != line {

@@ -20,9 +20,8 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// TestEndurance runs one random fault after another, as a person would, and wants
-// not one process, socket or file to be left of any: make test-endurance COUNT=200
-// SEED=1. Which fault comes when follows from the seed.
+// TestEndurance runs one random fault after another, as a person would. No run may leave a process, a socket or a file
+// behind. The seed determines the order of the faults. Start it with: make test-endurance COUNT=200 SEED=1
 func TestEndurance(t *testing.T) {
 	count, err := strconv.Atoi(os.Getenv("KMODLAB_ENDURANCE"))
 	if err != nil || count < 1 {
@@ -54,8 +53,8 @@ func TestEndurance(t *testing.T) {
 	t.Logf("%d runs, %d wrong verdicts, nothing left behind", count, wrong)
 }
 
-// endurance is a home for runs: a cache of their own, so that what they leave there
-// shows, and a folder for temporary files.
+// endurance is a home for runs. It has a cache of its own, so that what they leave there shows, and a folder for
+// temporary files.
 type endurance struct {
 	work, cache, tmp string
 	kernel           string
@@ -65,7 +64,12 @@ func newEndurance(t *testing.T) *endurance {
 	t.Helper()
 	machine.Kernel(t, "")
 	work := t.TempDir()
-	e := &endurance{work: work, cache: filepath.Join(work, "cache", "kmodlab"), tmp: filepath.Join(work, "tmp"), kernel: os.Getenv("KMODLAB_FAULT_KERNEL")}
+	e := &endurance{
+		work:   work,
+		cache:  filepath.Join(work, "cache", "kmodlab"),
+		tmp:    filepath.Join(work, "tmp"),
+		kernel: os.Getenv("KMODLAB_FAULT_KERNEL"),
+	}
 	for _, dir := range []string{e.cache, e.tmp} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -105,8 +109,7 @@ func (e *endurance) run(t *testing.T, f fault) (result.Class, string) {
 	return res.Verdict.Class, res.Verdict.Message
 }
 
-// left tells what is left of the runs so far. A process that was killed takes a
-// moment to be gone.
+// left returns what the runs so far have left behind. It waits, because a killed process takes a moment to be gone.
 func (e *endurance) left() []string {
 	var left []string
 	for limit := time.Now().Add(5 * time.Second); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) {

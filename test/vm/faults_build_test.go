@@ -13,8 +13,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
 )
 
-// TestFaultsBuild builds all faults in one go, with W=1, for every kernel that is
-// asked for: make test-faults says which.
+// TestFaultsBuild builds all faults at once, with W=1, for each kernel that the test is asked to check. make
+// test-faults says which.
 func TestFaultsBuild(t *testing.T) {
 	if os.Getenv("KMODLAB_TEST_FAULTS") == "" {
 		t.Skip("SKIPPED: KMODLAB_TEST_FAULTS is not set: make test-faults builds the faults for every kernel")
@@ -53,7 +53,11 @@ func TestFaultsBuild(t *testing.T) {
 
 func buildFaults(t *testing.T, dir, name string, modules int) {
 	b, err := kbuild.Run(t.Context(), kbuild.Request{
-		Kernel: machine.Kernel(t, name), Sources: dir, Runner: kbuild.SandboxRunner{}, Flags: []string{"W=1"}, CacheDir: filepath.Join(machine.CacheDir(t), "build"),
+		Kernel:   machine.Kernel(t, name),
+		Sources:  dir,
+		Runner:   kbuild.SandboxRunner{},
+		Flags:    []string{"W=1"},
+		CacheDir: filepath.Join(machine.CacheDir(t), "build"),
 	})
 	if err != nil {
 		t.Fatal(err)

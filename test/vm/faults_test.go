@@ -21,8 +21,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// fault is a file modules/faults/FOLDER/NAME.json: what to run and the verdict
-// that it must get.
+// fault is a file modules/faults/FOLDER/NAME.json. It says what to run, and which verdict the run must get.
 type fault struct {
 	name, dir string
 
@@ -30,15 +29,15 @@ type fault struct {
 	Params  []string     `json:"params"`
 	Verdict result.Class `json:"verdict"`
 	Message string       `json:"message"` // a part of the verdict's message
-	// Function and Line are the guilty place in a module, or where what leaked was
-	// taken: "fn [module]" and "file.c:12".
+	// Function and Line are the guilty place in a module, or the place that took what leaked: "fn [module]" and
+	// "file.c:12".
 	Function string `json:"function"`
 	Line     string `json:"line"`
-	// On holds what is different on a kernel, by its name, with why.
+	// On holds what is different on a kernel, and why, by the kernel's name.
 	On map[string]*other `json:"on"`
 }
 
-// other is what another kernel does with a fault. Empty fields are as everywhere.
+// other is what another kernel does with a fault. An empty field is the same as on other kernels.
 type other struct {
 	Why      string `json:"why"`
 	Message  string `json:"message"`
@@ -46,7 +45,7 @@ type other struct {
 	Line     string `json:"line"`
 }
 
-// on is the fault as a kernel should see it.
+// on returns the fault as a kernel should see it.
 func (f fault) on(kernel string) fault {
 	o := f.On[kernel]
 	if o == nil {
@@ -80,8 +79,7 @@ func readFaults(t *testing.T) []fault {
 	return faults
 }
 
-// TestFaultFiles checks without a VM that every module has a verdict, and that
-// what the files name is there.
+// TestFaultFiles checks without a VM that every module has a verdict, and that everything that the files name is there.
 func TestFaultFiles(t *testing.T) {
 	faults := readFaults(t)
 	loaded := map[string]bool{}
@@ -135,10 +133,10 @@ func TestFaultFiles(t *testing.T) {
 	}
 }
 
-// requested finds the modules that a module asks for itself.
+// requested finds the modules that a module itself requests.
 var requested = regexp.MustCompile(`request_module\("(\w+)"\)`)
 
-// checkFaultLine holds the line to the mark in the source.
+// checkFaultLine compares the line with the mark in the source.
 func checkFaultLine(t *testing.T, f fault) {
 	if f.Line == "" {
 		return
@@ -160,13 +158,14 @@ func checkFaultLine(t *testing.T, f fault) {
 	t.Errorf("%s has no /* fault */", file)
 }
 
-// faultSample is what make test runs: a fault of each kind and a mended one.
+// faultSample is what make test runs: one fault of each kind, and one mended fault.
 var faultSample = []string{
-	"null_thread", "null_exit", "spin_init", "no_should_stop", "kmalloc_leak", "proc_left", "init_enodev", "kmalloc_leak_fixed",
+	"null_thread", "null_exit", "spin_init", "no_should_stop", "kmalloc_leak", "proc_left", "init_enodev",
+	"kmalloc_leak_fixed",
 }
 
-// TestFaults runs every fault on two kernels with KMODLAB_TEST_FAULTS (make
-// test-faults), the sample on one without, and prints fault, expected and got.
+// TestFaults runs every fault on two kernels if KMODLAB_TEST_FAULTS is set (make test-faults), else the sample on one
+// kernel. It prints each fault with the expected and the actual verdict.
 func TestFaults(t *testing.T) {
 	needs.VM(t)
 	kernels := []string{"debian:bookworm"}
@@ -209,16 +208,23 @@ func testFaults(t *testing.T, kernel string, all bool) {
 	}
 }
 
-// run runs a fault and compares.
+// run runs a fault and compares the result.
 func (f fault) run(t *testing.T, kernel string) result.Verdict {
 	limit := time.Second // tenfold without KVM
 	if f.Verdict == result.Hung || f.Verdict == result.Lockup {
-		limit = 400 * time.Millisecond // what hangs, hangs
+		limit = 400 * time.Millisecond // more time would not end a hang
 	}
-	return f.compare(t, kernel, runVM(t, kmodlab.Spec{Dir: f.dir, Load: f.Load, Params: f.Params, StepTimeout: limit, Machine: kmodlab.Machine{Kernel: kernel}}))
+	spec := kmodlab.Spec{
+		Dir:         f.dir,
+		Load:        f.Load,
+		Params:      f.Params,
+		StepTimeout: limit,
+		Machine:     kmodlab.Machine{Kernel: kernel},
+	}
+	return f.compare(t, kernel, runVM(t, spec))
 }
 
-// compare holds a result to what the fault must get.
+// compare compares a result with what the fault must get.
 func (f fault) compare(t *testing.T, kernel string, res *result.Result) result.Verdict {
 	t.Helper()
 	v := res.Verdict
@@ -235,10 +241,9 @@ func (f fault) compare(t *testing.T, kernel string, res *result.Result) result.V
 	return v
 }
 
-// checkPlace wants the fault's function and line where the verdict points to: the
-// guilty frame of the report that decided, who does not get on, what leaked. What
-// was found left armed or alive before a crash tells of a crash in code that is
-// gone.
+// checkPlace checks that the verdict points to the fault's function and line. The place may be the guilty frame of the
+// report that decided the verdict, the task that is stuck, or the place that took what leaked. If the crash is in code
+// that is gone, the place is what was found armed or alive before the crash.
 func (f fault) checkPlace(t *testing.T, res *result.Result) {
 	t.Helper()
 	if f.Function == "" && f.Line == "" {
@@ -283,7 +288,7 @@ func (f fault) checkPlace(t *testing.T, res *result.Result) {
 	}
 }
 
-// functionOf takes the offset out of "fn+0x1 [module]".
+// functionOf removes the offset from "fn+0x1 [module]".
 func functionOf(site string) string {
 	function, rest, _ := strings.Cut(site, "+")
 	if _, module, ok := strings.Cut(rest, " "); ok {

@@ -19,18 +19,19 @@ import (
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
 
-// passesAll are the kinds that the tracer's filters by thread and module let
-// through: they are few, and cannot be judged yet or have no task to judge by.
+// passesAll are the kinds that the tracer's filters by thread and module always let through. These events are few. They
+// cannot be judged yet, or have no task to judge by.
 var passesAll = []event.Kind{
 	event.ThreadRequested, event.ThreadPickedUp, event.ThreadForked, event.ThreadFirstRun, event.ThreadStopReturned,
 	event.HelperForked, event.TaskExeced, event.HelperWaited, event.SignalAllowed,
 	event.ModuleLoaded, event.ModuleInitBegin, event.ModuleInitEnd, event.ModuleFreed,
 }
 
-var signalKinds = []event.Kind{event.SignalSent, event.SignalGenerated, event.SignalDequeued, event.SignalFlushed, event.SignalDelivered}
+var signalKinds = []event.Kind{
+	event.SignalSent, event.SignalGenerated, event.SignalDequeued, event.SignalFlushed, event.SignalDelivered,
+}
 
-// filterCase is a filter, what it may let pass of the pair's doings, and what of
-// them has to be there.
+// filterCase is a filter, with the events of the pair that it may let pass, and those that must be there.
 type filterCase struct {
 	name    string
 	filter  kmodlab.Filter
@@ -60,8 +61,9 @@ func filterCases() []filterCase {
 		{"thread", kmodlab.Filter{Thread: "K1"},
 			func(e event.Event) bool { return k1(e) || isHelper(e) },
 			map[event.Kind]func(event.Event) bool{
-				event.ThreadCreated: k1, event.ThreadWoken: k1, event.ThreadFunction: k1, event.RequestAsked: k1, event.RequestNamed: k1,
-				event.HelperQueued: k1, event.RequestReturned: k1, event.SignalSent: k1, event.SignalGenerated: k1, event.SignalDequeued: k1,
+				event.ThreadCreated: k1, event.ThreadWoken: k1, event.ThreadFunction: k1,
+				event.RequestAsked: k1, event.RequestNamed: k1, event.HelperQueued: k1, event.RequestReturned: k1,
+				event.SignalSent: k1, event.SignalGenerated: k1, event.SignalDequeued: k1,
 			}},
 		{"module", kmodlab.Filter{Module: "send-signal"},
 			func(e event.Event) bool {
@@ -74,11 +76,13 @@ func filterCases() []filterCase {
 				return k2(e) || isHelper(e)
 			},
 			map[event.Kind]func(event.Event) bool{
-				event.ThreadCreated: k2, event.ThreadFunction: k2, event.SignalSent: k2, event.SignalGenerated: k2, event.SignalDequeued: k1,
+				event.ThreadCreated: k2, event.ThreadFunction: k2,
+				event.SignalSent: k2, event.SignalGenerated: k2, event.SignalDequeued: k1,
 			}},
 		{"from, to, signal", kmodlab.Filter{From: "K2", To: "K1", Signals: []syscall.Signal{syscall.SIGUSR1}}, fromTo,
 			map[event.Kind]func(event.Event) bool{
-				event.ThreadCreated: k2, event.RequestAsked: k1, event.SignalSent: fromTo, event.SignalGenerated: fromTo, event.SignalDequeued: fromTo,
+				event.ThreadCreated: k2, event.RequestAsked: k1,
+				event.SignalSent: fromTo, event.SignalGenerated: fromTo, event.SignalDequeued: fromTo,
 			}},
 		{"other signal", kmodlab.Filter{Signals: []syscall.Signal{64}}, noSignal,
 			map[event.Kind]func(event.Event) bool{event.ThreadCreated: k1, event.RequestAsked: k1}},
@@ -89,7 +93,7 @@ func filterCases() []filterCase {
 	}
 }
 
-// sampleFilters are the cases of make test, by kernel; make test-all has them all.
+// sampleFilters returns the cases that make test runs on a kernel. make test-all runs all of them.
 func sampleFilters(kernel string) []filterCase {
 	all := filterCases()
 	switch {
@@ -101,7 +105,7 @@ func sampleFilters(kernel string) []filterCase {
 	return all[:3]
 }
 
-// TestFilters looks at what the tracer wrote while the pair ran under a filter.
+// TestFilters checks what the tracer wrote while the pair ran with a filter.
 func TestFilters(t *testing.T) {
 	needs.VM(t)
 	for _, name := range testKernels(t) {
@@ -120,10 +124,13 @@ func (c filterCase) test(t *testing.T, kernel string) {
 		events = append(events, s.Event)
 	}
 	spec := kmodlab.TraceSpec{
-		Dir: "../../modules/signals", For: 2 * time.Second, Machine: kmodlab.Machine{Kernel: kernel},
-		Tools: kmodlab.Tools{Agent: testlab.Kmodlab(t)}, Observe: kmodlab.Observe{Watch: kmodlab.Watch{Event: keep}},
-		Argv:   []string{"modprobe", "signal_handling", "period_ms=100"},
-		Filter: c.filter,
+		Dir:     "../../modules/signals",
+		Argv:    []string{"modprobe", "signal_handling", "period_ms=100"},
+		For:     2 * time.Second,
+		Filter:  c.filter,
+		Machine: kmodlab.Machine{Kernel: kernel},
+		Tools:   kmodlab.Tools{Agent: testlab.Kmodlab(t)},
+		Observe: kmodlab.Observe{Watch: kmodlab.Watch{Event: keep}},
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
@@ -152,13 +159,13 @@ func (c filterCase) test(t *testing.T, kernel string) {
 	}
 }
 
-// TestSteadyHooks tells the lessons' stories through kprobes and classic tracepoints
-// on a kernel that has the cheaper hooks: what a preemptible kernel uses. In make
-// test one lesson, on the default kernel.
+// TestSteadyHooks checks the lessons' stories through kprobes and classic tracepoints, on a kernel that also has the
+// cheaper hooks. A preemptible kernel uses these kprobes and tracepoints. make test runs one lesson, on the default
+// kernel.
 func TestSteadyHooks(t *testing.T) {
 	for _, name := range testKernels(t) {
 		if name == newestKernel {
-			continue // it takes them anyway
+			continue // it uses these hooks anyway
 		}
 		t.Run(name, func(t *testing.T) {
 			if os.Getenv("KMODLAB_TEST_ALL") == "" {

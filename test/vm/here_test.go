@@ -20,9 +20,8 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// labMachine boots a VM whose root is the toolchain image: a machine with a real
-// gcc, headers, kmod and depmod, and the program and the demo's sources below
-// /lab.
+// labMachine boots a VM whose root is the toolchain image. The machine has a real gcc, headers, kmod and depmod. /lab
+// holds the program and the demo's sources.
 func labMachine(t *testing.T) *boot.Guest {
 	t.Helper()
 	files := []boot.File{{Name: "/lab/kmodlab", Mode: 0o755, Host: testlab.Kmodlab(t)}}
@@ -36,7 +35,7 @@ func labMachine(t *testing.T) *boot.Guest {
 	return machine.Start(t, boot.Options{Kernel: machine.Kernel(t, ""), Files: files, Accel: vm.TCG, MemoryMiB: 1024})
 }
 
-// typed runs a command on the lab machine, as its root would.
+// typed runs a command on the lab machine, as root would type it.
 func typed(t *testing.T, g *boot.Guest, argv ...string) (string, int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -51,7 +50,7 @@ func typed(t *testing.T, g *boot.Guest, argv ...string) (string, int) {
 	return out.String(), ended.Exit
 }
 
-// TestHere is the Vagrant case: the machine itself is the lab.
+// TestHere checks --here, as the Vagrantfile uses it: the machine itself is the lab.
 func TestHere(t *testing.T) {
 	g := labMachine(t)
 	if out, _ := typed(t, g, "/usr/sbin/modprobe", "--version"); !strings.HasPrefix(out, "kmod version") {
@@ -73,16 +72,18 @@ func TestHere(t *testing.T) {
 		t.Fatalf("%d threads and %d requests, want K1, K2 and send_signal", len(threads), len(requests))
 	}
 	checkThread(t, threads[0], "K1", "inc_func [signal_handling]", "startup+", "cleanup+")
-	// The kernel asked the machine's own modprobe, which is kmod's.
+	// The kernel called the machine's own modprobe, which is kmod's.
 	if h := requests[0].Helper; h == nil || h.Exit == nil || *h.Exit != 0 {
 		t.Errorf("request %+v, want a modprobe that ended with 0", requests[0])
 	}
-	// What the Vagrantfile runs; its build is in the cache by now.
-	if out, exit := typed(t, g, "/lab/kmodlab", "demo", "--here"); exit != 0 || !strings.Contains(out, "Module signal_handling is in use.") {
+	// The Vagrantfile runs the demo. Its build is in the cache by now.
+	out, exit := typed(t, g, "/lab/kmodlab", "demo", "--here")
+	if exit != 0 || !strings.Contains(out, "Module signal_handling is in use.") {
 		t.Errorf("demo --here ended with exit status %d, want 0 and the refused modprobe -r", exit)
 	}
-	// The live trace, which loads nothing, of a command of the machine.
-	out, exit := typed(t, g, "/lab/kmodlab", "trace", "--here", "--signal", "usr1", "--", "/bin/sh", "-c", "sleep 60 & kill -USR1 $!; wait; true")
+	// The live trace of a command of the machine loads nothing.
+	out, exit = typed(t, g, "/lab/kmodlab", "trace", "--here", "--signal", "usr1", "--",
+		"/bin/sh", "-c", "sleep 60 & kill -USR1 $!; wait; true")
 	if exit != 0 || !regexp.MustCompile(`sh\[\d+\] +sends SIGUSR1 to (sh|sleep)\[`).MatchString(out) ||
 		!strings.Contains(out, "no self-test") || !strings.Contains(out, "pass: traced for") {
 		t.Errorf("trace --here ended with exit status %d, want 0 and a signal that sh sent", exit)

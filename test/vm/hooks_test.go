@@ -13,14 +13,13 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// hookTable holds what the hooks did over all runs on a kernel: by the kernel's
-// series ("6.1") and the hook's name.
+// hookTable holds what the hooks did in all runs on a kernel, by the kernel's series ("6.1") and the hook's name.
 type hookTable map[string]map[string]result.Hook
 
 func (h hookTable) add(res *result.Result) {
 	kernel := series(res.Machine.Kernel)
 	if kernel == "" {
-		return // it did not boot, and the run says so
+		return // the kernel did not boot, and the run says so
 	}
 	if h[kernel] == nil {
 		h[kernel] = map[string]result.Hook{}
@@ -35,7 +34,7 @@ func (h hookTable) add(res *result.Result) {
 	}
 }
 
-// hookCell is what the table says of one hook on one kernel.
+// hookCell returns what the table says about one hook on one kernel.
 func hookCell(h result.Hook) string {
 	switch {
 	case h.Name == "":
@@ -50,7 +49,7 @@ func hookCell(h result.Hook) string {
 	return h.Kind
 }
 
-// kernels are the columns, oldest first.
+// kernels returns the columns, oldest kernel first.
 func (h hookTable) kernels() []string {
 	return slices.SortedFunc(maps.Keys(h), func(a, b string) int { return versionOf(a) - versionOf(b) })
 }
@@ -61,7 +60,7 @@ func versionOf(series string) int {
 	return major<<16 | minor
 }
 
-// hookNames are the rows, in the order in which the tracer reports them.
+// hookNames returns the rows, in the order in which the tracer reports the hooks.
 func hookNames(res *result.Result) []string {
 	var names []string
 	for _, h := range res.Hooks {
@@ -70,11 +69,12 @@ func hookNames(res *result.Result) []string {
 	return names
 }
 
-// markdown is the table, with a list of the reasons below.
+// markdown returns the table, with a list of the reasons below it.
 func (h hookTable) markdown(names []string) string {
 	kernels := h.kernels()
 	var b strings.Builder
-	fmt.Fprintf(&b, "| hook | target | %s |\n|---|---|%s\n", strings.Join(kernels, " | "), strings.Repeat("---|", len(kernels)))
+	fmt.Fprintf(&b, "| hook | target | %s |\n|---|---|%s\n",
+		strings.Join(kernels, " | "), strings.Repeat("---|", len(kernels)))
 	for _, name := range names {
 		var targets []string
 		cells := []string{name, ""}
@@ -92,7 +92,7 @@ func (h hookTable) markdown(names []string) string {
 	return b.String()
 }
 
-// reasons says for each kernel why a hook is not the first choice, or is none.
+// reasons says for each kernel why a hook is not the first choice, or is missing.
 func (h hookTable) reasons(kernels, names []string) string {
 	var b strings.Builder
 	for _, kernel := range kernels {
@@ -105,7 +105,7 @@ func (h hookTable) reasons(kernels, names []string) string {
 			}
 			if why != "" {
 				why = strings.ReplaceAll(why, name, "HOOK")
-				why, _, _ = strings.Cut(why, " (") // how long the verifier's log was
+				why, _, _ = strings.Cut(why, " (") // cut off how long the verifier's log was
 				byReason[why] = append(byReason[why], name)
 			}
 		}
@@ -142,18 +142,18 @@ func parseHookTable(text string) map[string]map[string]string {
 	return table
 }
 
-// The lines of docs/events.md between which the table is written.
+// The table stands between these lines of docs/events.md.
 const (
 	tableBegin = "<!-- The table: make test-kernels UPDATE=1 writes it. -->\n"
 	tableEnd   = "<!-- The end of the table. -->\n"
 )
 
-// check prints the table and compares it with the document's; with
-// KMODLAB_UPDATE it writes it there.
+// check prints the table and compares it with the one in the document. If KMODLAB_UPDATE is set, it writes the table
+// there instead.
 func (h hookTable) check(t *testing.T, path string, names []string) {
 	t.Helper()
 	if len(h) == 0 {
-		return // each run has said why
+		return // each run has already said why
 	}
 	fmt.Print(h.markdown(names))
 	data, err := os.ReadFile(path)
@@ -179,8 +179,7 @@ func (h hookTable) check(t *testing.T, path string, names []string) {
 	}
 }
 
-// update writes only a whole table. A lesson that went wrong is no reason not to:
-// the test fails all the same.
+// update writes the table only if it is whole. It also writes after a lesson went wrong, since the test fails anyway.
 func (h hookTable) update(t *testing.T, path, text string) {
 	t.Helper()
 	if len(h) != len(allKernels) {
@@ -196,22 +195,33 @@ func TestHookTable(t *testing.T) {
 	h := hookTable{}
 	names := []string{"asked", "answered", "silent", "missing"}
 	for release, first := range map[string]result.Hook{
-		"6.1.0-56-cloud-amd64":    {Name: "asked", Kind: "fentry", Target: "f", Attached: true, Proved: true, Fired: 1},
-		"5.10.0-32-cloud-amd64":   {Name: "asked", Kind: "kprobe", Target: "__f", Attached: true, Proved: true, Fallback: "load asked: no f"},
+		"6.1.0-56-cloud-amd64": {Name: "asked", Kind: "fentry", Target: "f", Attached: true, Proved: true, Fired: 1},
+		"5.10.0-32-cloud-amd64": {
+			Name: "asked", Kind: "kprobe", Target: "__f", Attached: true, Proved: true, Fallback: "load asked: no f",
+		},
 		"6.12.117+deb13-generic":  {Name: "asked", Kind: "fentry", Target: "f", Attached: true, Proved: true},
 		"7.3.4+deb13-cloud-amd64": {Name: "asked", Kind: "fentry", Target: "f", Attached: true, Proved: true},
 	} {
-		h.add(&result.Result{Machine: result.Machine{Kernel: release}, Hooks: []result.Hook{first,
-			{Name: "answered", Kind: "fexit", Attached: true}, {Name: "silent", Kind: "fexit", Attached: true},
-			{Name: "missing", Kind: "fexit", Note: "no such function"}}})
-		h.add(&result.Result{Machine: result.Machine{Kernel: release}, Hooks: []result.Hook{first, {Name: "answered", Kind: "fexit", Attached: true, Proved: true}}})
+		kernel := result.Machine{Kernel: release}
+		h.add(&result.Result{Machine: kernel, Hooks: []result.Hook{
+			first,
+			{Name: "answered", Kind: "fexit", Attached: true},
+			{Name: "silent", Kind: "fexit", Attached: true},
+			{Name: "missing", Kind: "fexit", Note: "no such function"},
+		}})
+		h.add(&result.Result{Machine: kernel, Hooks: []result.Hook{
+			first,
+			{Name: "answered", Kind: "fexit", Attached: true, Proved: true},
+		}})
 	}
 	if got := h.kernels(); !slices.Equal(got, []string{"5.10", "6.1", "6.12", "7.3"}) {
 		t.Errorf("kernels %q", got)
 	}
 	text := h.markdown(names)
 	table := parseHookTable(text)
-	for name, want := range map[string]string{"asked": "fentry", "answered": "fexit", "silent": "fexit, silent", "missing": "none"} {
+	for name, want := range map[string]string{
+		"asked": "fentry", "answered": "fexit", "silent": "fexit, silent", "missing": "none",
+	} {
 		if got := table["6.1"][name]; got != want {
 			t.Errorf("%s on 6.1: %q, want %q in\n%s", name, got, want, text)
 		}
@@ -219,7 +229,11 @@ func TestHookTable(t *testing.T) {
 	if got := table["5.10"]["asked"]; got != "kprobe ²" {
 		t.Errorf("asked on 5.10: %q", got)
 	}
-	for _, want := range []string{"| asked | __f, f |", "- 5.10, asked: load HOOK: no f\n", "- 7.3, missing: no such function\n"} {
+	for _, want := range []string{
+		"| asked | __f, f |",
+		"- 5.10, asked: load HOOK: no f\n",
+		"- 7.3, missing: no such function\n",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -18,13 +18,13 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// maxHostMiB is what a guest that lies may make the host hold, far above what a
-// run needs and far below what it sends.
+// maxHostMiB is the most memory that a lying guest may make the host hold. It is far above what a run needs, and far
+// below what the guest sends.
 const maxHostMiB = 800
 
-// TestHostileGuest takes guests that send garbage, lengths of 4 GB, data without end
-// or nothing. The run ends by itself, with a verdict about the guest; it holds little
-// memory and leaves no process. make test has those that end at once.
+// TestHostileGuest runs guests that send garbage, lengths of 4 GB, data without end, or nothing. The run must end by
+// itself, with a verdict about the guest. It must hold little memory and leave no process behind. make test runs only
+// the guests that end at once.
 func TestHostileGuest(t *testing.T) {
 	needs.VM(t)
 	for _, tt := range []struct {
@@ -43,7 +43,8 @@ func TestHostileGuest(t *testing.T) {
 
 func testHostileGuest(t *testing.T, mode string) {
 	agent := filepath.Join(t.TempDir(), "init")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X 'main.mode="+mode+"'", "-o", agent, "./testdata/hostileguest")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X 'main.mode="+mode+"'",
+		"-o", agent, "./testdata/hostileguest")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the hostile guest: %v\n%s", err, out)
@@ -52,8 +53,13 @@ func testHostileGuest(t *testing.T, mode string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	res, err := kmodlab.Run(ctx, kmodlab.Spec{
-		Dir: "../../modules/signals", Load: []string{"signal_handling"}, Build: kmodlab.BuildSandbox,
-		StepTimeout: 2 * time.Second, For: time.Second, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{Agent: agent},
+		Dir:         "../../modules/signals",
+		Load:        []string{"signal_handling"},
+		Build:       kmodlab.BuildSandbox,
+		StepTimeout: 2 * time.Second,
+		For:         time.Second,
+		Machine:     kmodlab.Machine{Accel: kmodlab.TCG},
+		Tools:       kmodlab.Tools{Agent: agent},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -76,8 +82,8 @@ func testHostileGuest(t *testing.T, mode string) {
 	}
 }
 
-// watchMemory measures the Go heap while the test goes on; what it returns ends
-// that and gives the most that was seen beyond the beginning.
+// watchMemory measures the Go heap while the test runs. The function that it returns ends the measurement, and returns
+// by how much the heap grew at most.
 func watchMemory(t *testing.T) func() uint64 {
 	t.Helper()
 	heap := func() uint64 {

@@ -20,13 +20,13 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// runVM runs a spec with the program as agent and shows what it said on failure.
+// runVM runs a spec with the program as the agent. If the test fails, it logs what the run said.
 func runVM(t *testing.T, spec kmodlab.Spec) *result.Result {
 	t.Helper()
 	return conclude(t, spec).Result
 }
 
-// conclude is runVM with the recording.
+// conclude is runVM, but also returns the recording.
 func conclude(t *testing.T, spec kmodlab.Spec) *kmodlab.Conclusion {
 	t.Helper()
 	needs.VM(t)
@@ -52,7 +52,7 @@ func conclude(t *testing.T, spec kmodlab.Spec) *kmodlab.Conclusion {
 	return end
 }
 
-// round is the demo's script without what only people look at.
+// round returns the demo's script without the steps that only people look at.
 func round() []kmodlab.Step {
 	return []kmodlab.Step{
 		{Argv: []string{"modprobe", "signal_handling", "period_ms=100"}, Role: kmodlab.RoleLoad, Wait: 3 * time.Second},
@@ -61,11 +61,15 @@ func round() []kmodlab.Step {
 	}
 }
 
-// testStory asserts the sequence that the demo tells, twice in one boot.
+// testStory checks the sequence of the demo's story, twice in one boot.
 func testStory(t *testing.T, name string) *result.Result {
 	t.Helper()
 	script := append([]kmodlab.Step{{Argv: []string{"depmod", "-a"}}}, round()...)
-	res := runVM(t, kmodlab.Spec{Dir: "../../modules/signals", Script: append(script, round()...), Machine: kmodlab.Machine{Kernel: name}})
+	res := runVM(t, kmodlab.Spec{
+		Dir:     "../../modules/signals",
+		Script:  append(script, round()...),
+		Machine: kmodlab.Machine{Kernel: name},
+	})
 	if res.Verdict.Class != result.Pass {
 		t.Errorf("verdict %+v, want pass", res.Verdict)
 	}
@@ -93,9 +97,8 @@ func testStory(t *testing.T, name string) *result.Result {
 	return res
 }
 
-// checkHooks wants every hook that attached to be seen to fire, in the self-test
-// or later: that is what modules/probe is for. Which ones this kernel does not
-// take is in the table that TestKernels compares.
+// checkHooks checks that every attached hook has fired, in the self-test or later. That is what modules/probe is for.
+// The table that TestKernels compares says which hooks this kernel does not take.
 func checkHooks(t *testing.T, res *result.Result) {
 	t.Helper()
 	if len(res.Hooks) == 0 {
@@ -119,7 +122,7 @@ func foreground(res *result.Result) ([]result.Thread, []result.Request) {
 	return threads, requests
 }
 
-// checkRound asserts one load and unload of the pair.
+// checkRound checks one load and unload of the pair.
 func checkRound(t *testing.T, k1, k2 result.Thread, q result.Request, signals []result.Signal) {
 	t.Helper()
 	checkThread(t, k1, "K1", "inc_func [signal_handling]", "startup+", "cleanup+")
@@ -129,9 +132,10 @@ func checkRound(t *testing.T, k1, k2 result.Thread, q result.Request, signals []
 		!strings.HasPrefix(q.By.Site, "inc_func+") {
 		t.Errorf("request %+v, want one of send_signal by K1[%d] in inc_func that returned 0", q, k1.PID)
 	}
+	modprobe := []string{"/sbin/modprobe", "-q", "--", "send_signal"}
 	if h := q.Helper; h == nil {
 		t.Error("the request has no helper")
-	} else if h.Exit == nil || *h.Exit != 0 || !slices.Equal(h.Argv, []string{"/sbin/modprobe", "-q", "--", "send_signal"}) {
+	} else if h.Exit == nil || *h.Exit != 0 || !slices.Equal(h.Argv, modprobe) {
 		t.Errorf("helper %+v, want /sbin/modprobe -q -- send_signal with exit 0", *h)
 	} else if k2.Requester.PID != h.PID {
 		t.Errorf("K2 was asked for by pid %d, want the helper's %d", k2.Requester.PID, h.PID)
@@ -140,8 +144,10 @@ func checkRound(t *testing.T, k1, k2 result.Thread, q result.Request, signals []
 		t.Errorf("the request loaded %v, want send_signal", q.Loaded)
 	}
 	s := q.Stages
-	checkOrder(t, "request", []step{{"asked", s.Asked}, {"throttled", s.Throttled}, {"queued", s.Queued}, {"forked", s.Forked},
-		{"exec", s.Exec}, {"loaded", s.Loaded}, {"exited", s.Exited}, {"returned", s.Returned}})
+	checkOrder(t, "request", []step{
+		{"asked", s.Asked}, {"throttled", s.Throttled}, {"queued", s.Queued}, {"forked", s.Forked},
+		{"exec", s.Exec}, {"loaded", s.Loaded}, {"exited", s.Exited}, {"returned", s.Returned},
+	})
 
 	for _, sig := range signals {
 		if sig.Name != "SIGUSR1" || sig.From.PID != k2.PID || sig.To.PID != k1.PID || sig.Outcome != result.Consumed ||
@@ -153,7 +159,8 @@ func checkRound(t *testing.T, k1, k2 result.Thread, q result.Request, signals []
 
 func checkThread(t *testing.T, th result.Thread, name, function, asked, stopped string) {
 	t.Helper()
-	if th.Name != name || th.Function != function || th.Requester.Comm != "modprobe" || !strings.HasPrefix(th.Requester.Site, asked) {
+	if th.Name != name || th.Function != function ||
+		th.Requester.Comm != "modprobe" || !strings.HasPrefix(th.Requester.Site, asked) {
 		t.Errorf("thread %+v, want %s running %s, asked for by modprobe in %s", th, name, function, asked)
 	}
 	if th.Alive || th.Stops != 1 || th.Result != 0 || th.Inexact {
@@ -164,9 +171,12 @@ func checkThread(t *testing.T, th result.Thread, name, function, asked, stopped 
 		t.Errorf("thread %s was stopped by %+v, want someone in %s", name, th.StoppedBy, stopped)
 	}
 	s := th.Stages
-	checkOrder(t, name, []step{{"requested", s.Requested}, {"picked up", s.PickedUp}, {"first run", s.FirstRun}, {"created", s.Created},
-		{"woken", s.Woken}, {"function", s.Function}, {"stop asked", s.StopAsked}, {"stop seen", s.StopSeen}, {"exited", s.Exited}})
-	// Who waits in kthread_stop is woken some way before sched_process_exit.
+	checkOrder(t, name, []step{
+		{"requested", s.Requested}, {"picked up", s.PickedUp}, {"first run", s.FirstRun}, {"created", s.Created},
+		{"woken", s.Woken}, {"function", s.Function},
+		{"stop asked", s.StopAsked}, {"stop seen", s.StopSeen}, {"exited", s.Exited},
+	})
+	// The task that waits in kthread_stop is woken some time before sched_process_exit.
 	checkOrder(t, name, []step{{"stop seen", s.StopSeen}, {"stop returned", s.StopReturned}})
 }
 
@@ -191,14 +201,14 @@ func checkOrder(t *testing.T, what string, steps []step) {
 	}
 }
 
-// newestKernel is where Debian serves its newest stable kernel.
+// newestKernel is the name under which Debian serves its newest stable kernel.
 const newestKernel = "debian:trixie-backports"
 
-// allKernels are those that Debian serves and the tracer knows, oldest first.
+// allKernels are the kernels that Debian serves and the tracer knows, oldest first.
 var allKernels = []string{"debian:bullseye", "debian:bookworm", "debian:trixie", "debian:forky", newestKernel}
 
-// testKernels: each takes a minute without KVM, so make test has the default and
-// of the newest the pair alone. make test-kernels has them all.
+// testKernels returns the kernels to test. Each takes a minute without KVM, so make test runs only the default kernel,
+// and the pair alone on the newest. make test-kernels runs them all.
 func testKernels(t *testing.T) []string {
 	t.Helper()
 	if os.Getenv("KMODLAB_TEST_ALL") != "" {
@@ -211,8 +221,8 @@ func testKernels(t *testing.T) []string {
 	return slices.Compact([]string{name, newestKernel})
 }
 
-// TestKernels has the pair and every lesson tell their stories, and compares
-// what the tracer's hooks did with the table in docs/events.md.
+// TestKernels checks the stories of the pair and of every lesson, and compares what the tracer's hooks did with the
+// table in docs/events.md.
 func TestKernels(t *testing.T) {
 	needs.VM(t)
 	table := hookTable{}
@@ -235,11 +245,10 @@ func TestKernels(t *testing.T) {
 	table.check(t, "../../docs/events.md", names)
 }
 
-// TestBuildInVM builds where the mission says, and finds the same in the cache
-// afterwards.
+// TestBuildInVM builds in a VM, as the demo does, and finds the same build in the cache afterwards.
 func TestBuildInVM(t *testing.T) {
 	cache := machine.CacheDir(t)
-	// The kernels are shared, the builds are this test's own.
+	// The kernels are shared. The builds belong to this test.
 	own := t.TempDir()
 	if err := os.Symlink(cache+"/kernels", own+"/kernels"); err != nil {
 		t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
-// TestLearnKernels: on every kernel the same modules come out whether the compiler is
-// asked for each option, is listened to, or known.
+// TestLearnKernels checks on every kernel that a build makes the same modules in three ways: it asks the compiler for
+// each option, it learns the compiler's answers, or it knows them already.
 func TestLearnKernels(t *testing.T) {
 	needs.Program(t, "bwrap")
 	for _, name := range testKernels(t) {
@@ -23,7 +23,13 @@ func TestLearnKernels(t *testing.T) {
 			build := func(learn bool, known string) *kbuild.Build {
 				t.Helper()
 				b, err := kbuild.Run(t.Context(), kbuild.Request{
-					Kernel: k, Sources: "../../modules/signals", Runner: kbuild.SandboxRunner{}, CacheDir: cache, NoCache: true, Learn: learn, Known: known,
+					Kernel:   k,
+					Sources:  "../../modules/signals",
+					Runner:   kbuild.SandboxRunner{},
+					CacheDir: cache,
+					NoCache:  true,
+					Learn:    learn,
+					Known:    known,
 				})
 				if err != nil {
 					t.Fatal(err)
@@ -45,7 +51,7 @@ func TestLearnKernels(t *testing.T) {
 	}
 }
 
-// modulesOf are the files of a build's modules, one behind the other.
+// modulesOf returns the contents of a build's module files, one after the other.
 func modulesOf(t *testing.T, b *kbuild.Build) []byte {
 	t.Helper()
 	var all []byte

@@ -17,27 +17,29 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// poolMix are faults of many kinds: some end the guest, some only their process, and
-// some pass.
+// poolMix are faults of many kinds. Some end the guest, some end only their process, and some pass.
 var poolMix = []string{
-	"init_enodev", "kmalloc_leak", "restart", "kmalloc_leak_fixed", "div_zero", "proc_left", "panic_call", "warn", "proc_left_fixed", "null_exit",
+	"init_enodev", "kmalloc_leak", "restart", "kmalloc_leak_fixed", "div_zero", "proc_left", "panic_call", "warn",
+	"proc_left_fixed", "null_exit",
 }
 
-// TestPoolVerdicts has a mix run four at a time, from a store without a saved machine:
-// each gets its own verdict, whatever happens to those beside it, and one machine is
-// saved for all of them.
+// TestPoolVerdicts runs a mix of faults, four at a time, and begins without a snapshot. Each run gets its own verdict,
+// whatever happens to the runs beside it. All runs together save one snapshot.
 func TestPoolVerdicts(t *testing.T) {
 	cache, store := machines(t)
 	const kernel = "debian:bookworm"
 	var specs []kmodlab.Spec
 	var want []func(*result.Result)
 	add := func(spec kmodlab.Spec, check func(*result.Result)) {
-		spec.Kernel, spec.Accel, spec.CacheDir, spec.Agent, spec.For = kernel, "tcg", cache, testlab.Kmodlab(t), 100*time.Millisecond
+		spec.Machine = kmodlab.Machine{Kernel: kernel, Accel: kmodlab.TCG}
+		spec.CacheDir, spec.Agent = cache, testlab.Kmodlab(t)
+		spec.For = 100 * time.Millisecond
 		specs, want = append(specs, spec), append(want, check)
 	}
 	for _, f := range readFaults(t) {
 		if slices.Contains(poolMix, f.name) {
-			add(kmodlab.Spec{Dir: f.dir, Load: f.Load, Params: f.Params}, func(res *result.Result) { f.on(kernel).compare(t, kernel, res) })
+			check := func(res *result.Result) { f.on(kernel).compare(t, kernel, res) }
+			add(kmodlab.Spec{Dir: f.dir, Load: f.Load, Params: f.Params}, check)
 		}
 	}
 	if len(specs) != len(poolMix) {
@@ -72,7 +74,7 @@ func TestPoolVerdicts(t *testing.T) {
 	}
 }
 
-// runAll gives the results by index; none for a run that did not end.
+// runAll returns the results by index. The result of a run that did not end is nil.
 func runAll(t *testing.T, ctx context.Context, specs []kmodlab.Spec, n int) []*result.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
@@ -99,7 +101,10 @@ func runAll(t *testing.T, ctx context.Context, specs []kmodlab.Spec, n int) []*r
 func brokenModule(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"Kbuild": "obj-m := broken.o\n", "broken.c": "#include <linux/module.h>\nint x = nothing_of_that_name;\nMODULE_LICENSE(\"GPL\");\n"} {
+	for name, text := range map[string]string{
+		"Kbuild":   "obj-m := broken.o\n",
+		"broken.c": "#include <linux/module.h>\nint x = nothing_of_that_name;\nMODULE_LICENSE(\"GPL\");\n",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +112,7 @@ func brokenModule(t *testing.T) string {
 	return dir
 }
 
-// TestPoolUsage: a Spec that makes no sense is found before anything runs.
+// TestPoolUsage checks that RunAll finds a Spec that makes no sense before anything runs.
 func TestPoolUsage(t *testing.T) {
 	var usage *kmodlab.UsageError
 	never := func(i int, _ *kmodlab.Conclusion, _ error) { t.Errorf("run %d ended", i) }
@@ -126,7 +131,7 @@ func TestPoolUsage(t *testing.T) {
 	}
 }
 
-// TestPoolCancel ends a pool in the middle: some have ended, some run, some never will.
+// TestPoolCancel cancels a pool in the middle. Some runs have ended, some are running, some will never run.
 func TestPoolCancel(t *testing.T) {
 	needs.VM(t)
 	ctx, cancel := context.WithCancelCause(t.Context())

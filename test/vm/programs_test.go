@@ -7,23 +7,21 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// TestPrograms boots three times with one cache: a guest makes the tracer's programs
-// for its kernel, the next takes them, and one that is given something else makes them
-// anew. The hooks are the same.
+// TestPrograms boots three times with one cache. The first guest makes the tracer's programs for its kernel. The
+// second uses these programs. The third gets damaged programs and makes them again. The hooks are the same each time.
 func TestPrograms(t *testing.T) {
 	needs.VM(t)
 	cache, _ := machines(t)
-	spec := kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG, Cold: true}, Tools: kmodlab.Tools{CacheDir: cache}}
+	spec := warmSpec(cache)
+	spec.Cold = true
 	kept := filepath.Join(cache, "programs", machine.Kernel(t, "").ID)
 	hooks := func() []string {
 		t.Helper()

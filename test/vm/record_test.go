@@ -19,7 +19,7 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// sent writes a recording and reads it, as on its way to another machine.
+// sent writes a recording and reads it back, as if another machine read it.
 func sent(t *testing.T, rec *kmodlab.Recording) *result.Result {
 	t.Helper()
 	var file bytes.Buffer
@@ -52,7 +52,7 @@ func asJSON(t *testing.T, res *result.Result) string {
 	return b.String()
 }
 
-// wantSame holds a recording to what the run gave, to the letter.
+// wantSame checks that a recording gives the same result as the run, to the letter.
 func wantSame(t *testing.T, end *kmodlab.Conclusion) {
 	t.Helper()
 	if diff := cmp.Diff(asJSON(t, end.Result), asJSON(t, sent(t, end.Recording))); diff != "" {
@@ -60,7 +60,7 @@ func wantSame(t *testing.T, end *kmodlab.Conclusion) {
 	}
 }
 
-// TestRecordedStory: the story with its places in code.
+// TestRecordedStory records the story, with its places in code.
 func TestRecordedStory(t *testing.T) {
 	script := append([]kmodlab.Step{{Argv: []string{"depmod", "-a"}}}, round()...)
 	spec := kmodlab.Spec{Dir: "../../modules/signals", Script: script, Observe: kmodlab.Observe{Record: true}}
@@ -72,8 +72,7 @@ func TestRecordedStory(t *testing.T) {
 	wantSame(t, end)
 }
 
-// TestRecordedCrash: a crash with its source lines, though the sources are gone by
-// then.
+// TestRecordedCrash records a crash with its source lines. The recording is read after the sources are gone.
 func TestRecordedCrash(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("testdata/crash")); err != nil {
@@ -92,7 +91,7 @@ func TestRecordedCrash(t *testing.T) {
 	wantSame(t, end)
 }
 
-// TestRecordedTrace: a trace whose filter lets nothing pass.
+// TestRecordedTrace records a trace whose filter lets nothing pass.
 func TestRecordedTrace(t *testing.T) {
 	needs.VM(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -107,13 +106,14 @@ func TestRecordedTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	res := end.Result
-	if res.Verdict.Class != result.Pass || !strings.Contains(res.Verdict.Message, "thread nosuch") || res.Verdict.Hint == "" {
-		t.Errorf("verdict %+v", res.Verdict)
+	v := res.Verdict
+	if v.Class != result.Pass || !strings.Contains(v.Message, "thread nosuch") || v.Hint == "" {
+		t.Errorf("verdict %+v", v)
 	}
 	wantSame(t, end)
 }
 
-// TestRecordedBuild: a build that failed.
+// TestRecordedBuild records a build that failed.
 func TestRecordedBuild(t *testing.T) {
 	spec := kmodlab.Spec{Dir: brokenModule(t), Observe: kmodlab.Observe{Record: true}}
 	end := conclude(t, spec)
@@ -124,16 +124,18 @@ func TestRecordedBuild(t *testing.T) {
 	wantSame(t, end)
 }
 
-// TestGoldenRecording: the demo as the first version of the file kept it stays
-// readable, and tells what it told. The file is never written anew.
+// TestGoldenRecording checks that a recording in the first version of the format stays readable, and tells the same
+// story. It is a recording of the demo. The file is never written again.
 func TestGoldenRecording(t *testing.T) {
 	file, err := os.ReadFile("../cli/testdata/recording/demo-1.kmlab")
 	if err != nil {
 		t.Fatal(err)
 	}
 	res := replayed(t, file)
-	if res.Verdict.Class != result.Pass || res.Dropped.Total != 0 || len(res.Commands) < 7 || res.Machine.Kernel != "6.1.0-56-cloud-amd64" {
-		t.Errorf("verdict %+v, dropped %+v, %d commands, kernel %s", res.Verdict, res.Dropped, len(res.Commands), res.Machine.Kernel)
+	if res.Verdict.Class != result.Pass || res.Dropped.Total != 0 || len(res.Commands) < 7 ||
+		res.Machine.Kernel != "6.1.0-56-cloud-amd64" {
+		t.Errorf("verdict %+v, dropped %+v, %d commands, kernel %s",
+			res.Verdict, res.Dropped, len(res.Commands), res.Machine.Kernel)
 	}
 	threads, requests := foreground(res)
 	if len(threads) != 2 || len(requests) != 1 || len(res.Modules) != 2 {
@@ -157,7 +159,7 @@ func TestGoldenRecording(t *testing.T) {
 	}
 }
 
-// TestRecordingOfNothing: a Recording that no run has filled says so.
+// TestRecordingOfNothing checks that a Recording says so if no run has filled it.
 func TestRecordingOfNothing(t *testing.T) {
 	rec := new(kmodlab.Recording)
 	if _, err := rec.WriteTo(new(bytes.Buffer)); err == nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// TestTracerRefused boots a kernel that lets nobody trace it: one line says why and
-// what to do. Some programs would still attach there, and see next to nothing.
+// TestTracerRefused boots a kernel that nobody may trace. One line of error says why, and what to do. Some programs
+// would still attach to such a kernel, and see next to nothing.
 func TestTracerRefused(t *testing.T) {
 	needs.VM(t)
 	err := startTracer(t, "lockdown=confidentiality")
@@ -34,13 +34,19 @@ func TestTracerRefused(t *testing.T) {
 	}
 }
 
-// startTracer boots the default kernel with one more word and starts the tracer.
+// startTracer boots the default kernel with one more word on its command line, and starts the tracer.
 func startTracer(t *testing.T, word string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	k := machine.Kernel(t, "")
-	g, err := boot.Start(ctx, boot.Options{Kernel: k, Agent: testlab.Kmodlab(t), Accel: vm.TCG, MemoryMiB: 512, Append: []string{word}})
+	g, err := boot.Start(ctx, boot.Options{
+		Kernel:    k,
+		Agent:     testlab.Kmodlab(t),
+		Accel:     vm.TCG,
+		MemoryMiB: 512,
+		Append:    []string{word},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

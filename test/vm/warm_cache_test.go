@@ -7,9 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
 	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
@@ -17,9 +15,9 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// elsewhere puts the program, a module's sources and a cache below /mnt, of a mount
-// namespace of its own, where any user gets at them. $1 is where the cache is, $2 the
-// program, $3 the sources; the rest is run there.
+// elsewhere puts the program, a module's sources and a cache below /mnt, in a mount namespace of its own. Any user can
+// reach them there. $1 is the cache, $2 is the program, and $3 are the sources. The lines that follow this text run
+// there.
 const elsewhere = `set -e
 mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir -m 1777 /mnt/out
@@ -36,9 +34,8 @@ export XDG_CACHE_HOME=/mnt/cache HOME=/mnt/out
 cd /mnt/out
 `
 
-// TestOthersCache: whoever cannot write to a cache, or may not read the machines that
-// another user has saved in it, boots and gets the right verdict; the machines stay
-// as they were.
+// TestOthersCache checks runs that cannot write to a cache, or may not read the snapshots that another user has saved
+// in it. Such a run boots and gets the right verdict. The snapshots stay as they were.
 func TestOthersCache(t *testing.T) {
 	needs.VM(t)
 	if os.Getuid() != 0 {
@@ -47,19 +44,23 @@ func TestOthersCache(t *testing.T) {
 	needs.Program(t, "unshare")
 	needs.Program(t, "setpriv")
 	cache, store := machines(t)
-	spec := kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{CacheDir: cache}}
+	spec := warmSpec(cache)
 	if res := runVM(t, spec); !res.Machine.Warm {
 		t.Fatal("no machine was saved")
 	}
 	before := onlyImage(t, store)
 	for name, how := range map[string]string{
-		"read-only":    "for m in /mnt/cache /mnt/cache/kmodlab/*; do mount -o remount,ro,bind $m; done\n",
-		"another user": "mkdir -m 700 /mnt/hidden; mount --bind /mnt/hidden /mnt/cache/kmodlab/symbols\nas='setpriv --reuid 65534 --regid 65534 --clear-groups'\n",
+		"read-only": "for m in /mnt/cache /mnt/cache/kmodlab/*; do mount -o remount,ro,bind $m; done\n",
+		"another user": "mkdir -m 700 /mnt/hidden; mount --bind /mnt/hidden /mnt/cache/kmodlab/symbols\n" +
+			"as='setpriv --reuid 65534 --regid 65534 --clear-groups'\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "result.json")
-			run := how + "$as /mnt/kmodlab run /mnt/src --accel tcg --for 1ms --json /mnt/out/result.json\ncp /mnt/out/result.json " + out
-			cmd := exec.Command("unshare", "--mount", "sh", "-c", elsewhere+run, "sh", cache, testlab.Kmodlab(t), "testdata/warm")
+			run := how +
+				"$as /mnt/kmodlab run /mnt/src --accel tcg --for 1ms --json /mnt/out/result.json\n" +
+				"cp /mnt/out/result.json " + out
+			cmd := exec.Command("unshare", "--mount",
+				"sh", "-c", elsewhere+run, "sh", cache, testlab.Kmodlab(t), "testdata/warm")
 			if said, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, said)
 			}

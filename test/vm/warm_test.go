@@ -28,21 +28,23 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// shape is what of a story is the same in each run: who did what, in which order,
-// and how it ended, without pids and times.
+// shape returns the part of a story that is the same in each run: which task did what, and how it ended, without pids
+// and times.
 func shape(res *result.Result) []string {
 	lines := []string{string(res.Verdict.Class) + ": " + res.Verdict.Message}
 	for _, m := range res.Modules {
-		lines = append(lines, fmt.Sprintf("module %s loaded %t unloaded %t returned %d needs %v", m.Name, m.Loaded, m.Unloaded, m.InitRet, m.Depends))
+		lines = append(lines, fmt.Sprintf("module %s loaded %t unloaded %t returned %d needs %v",
+			m.Name, m.Loaded, m.Unloaded, m.InitRet, m.Depends))
 	}
 	for _, t := range res.Threads {
 		if !t.Background {
-			lines = append(lines, fmt.Sprintf("thread %s in %s by %s: %s, %d stops, parks %d, flags %v", t.Name, t.Function, t.Requester.Comm, t.Ending, t.Stops, len(t.Parks), t.Flags))
+			lines = append(lines, fmt.Sprintf("thread %s in %s by %s: %s, %d stops, parks %d, flags %v",
+				t.Name, t.Function, t.Requester.Comm, t.Ending, t.Stops, len(t.Parks), t.Flags))
 		}
 	}
 	for _, q := range res.Requests {
 		if !q.Background {
-			// Of a crowd that asks for one module, anybody may be the first.
+			// If several tasks request one module, any of them may be the first.
 			crowd, _, _ := strings.Cut(q.By.Comm, "/")
 			lines = append(lines, fmt.Sprintf("request %s by %s: %s, helper %v", q.Name, crowd, q.Meaning, q.Helper != nil))
 			for _, name := range q.Loaded {
@@ -52,21 +54,21 @@ func shape(res *result.Result) []string {
 	}
 	for _, s := range res.Signals {
 		if !s.Background {
-			reason, _, _ := strings.Cut(s.Reason, ";") // then comes what the target did just then
-			lines = append(lines, fmt.Sprintf("signal %s to %s: %s %s", s.Name, s.To.Comm, s.Outcome, times.ReplaceAllString(reason, "T")))
+			reason, _, _ := strings.Cut(s.Reason, ";") // then comes what the target did at that moment
+			reason = times.ReplaceAllString(reason, "T")
+			lines = append(lines, fmt.Sprintf("signal %s to %s: %s %s", s.Name, s.To.Comm, s.Outcome, reason))
 		}
 	}
 	for _, h := range res.Hooks {
 		lines = append(lines, fmt.Sprintf("hook %s on %s attached %t proved %t", h.Name, h.Target, h.Attached, h.Proved))
 	}
-	slices.Sort(lines) // tasks that have nothing to do with each other race, in any two runs
+	slices.Sort(lines) // unrelated tasks race, so their order differs between runs
 	return lines
 }
 
 var times = regexp.MustCompile(`[0-9.]+ [mµ]?s\b`)
 
-// machines is a cache of its own for saved machines, with the kernels and builds of
-// the person's.
+// machines makes a cache of its own for snapshots. Its kernels and builds are those of the person's cache.
 func machines(t *testing.T) (cache string, store snapshot.Store) {
 	t.Helper()
 	needs.VM(t)
@@ -74,24 +76,36 @@ func machines(t *testing.T) (cache string, store snapshot.Store) {
 	shared := machine.CacheDir(t)
 	cache = t.TempDir()
 	for _, name := range []string{"kernels", "symbols", "build"} {
-		if err := errors.Join(os.MkdirAll(filepath.Join(shared, name), 0o755), os.Symlink(filepath.Join(shared, name), filepath.Join(cache, name))); err != nil {
+		target := filepath.Join(shared, name)
+		err := errors.Join(os.MkdirAll(target, 0o755), os.Symlink(target, filepath.Join(cache, name)))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	return cache, snapshot.Store{Dir: filepath.Join(cache, "machines")}
 }
 
-// storeTest runs on machines of a store of its own.
+// warmSpec returns a run of the module that does nothing, without KVM, with the snapshots of cache.
+func warmSpec(cache string) kmodlab.Spec {
+	return kmodlab.Spec{
+		Dir:     "testdata/warm",
+		For:     time.Millisecond,
+		Machine: kmodlab.Machine{Accel: kmodlab.TCG},
+		Tools:   kmodlab.Tools{CacheDir: cache},
+	}
+}
+
+// storeTest runs on machines with a store of its own.
 type storeTest struct {
 	*testing.T
 	cache string
 	store snapshot.Store
 }
 
-// run wants a pass, on a saved machine or not.
+// run checks that a run passes, on a restored machine or on one that booted.
 func (s storeTest) run(what string, warm bool, change func(*kmodlab.Spec)) *result.Result {
 	s.Helper()
-	spec := kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{CacheDir: s.cache}}
+	spec := warmSpec(s.cache)
 	if change != nil {
 		change(&spec)
 	}
@@ -111,14 +125,15 @@ func (s storeTest) images(want int) []snapshot.Image {
 	return list
 }
 
-// TestMachineStore runs on a saved machine through all that can happen to it. Whatever
-// it is, the verdict is right, and says on what it was got.
+// TestMachineStore checks all that can happen to a snapshot. Whatever it is, the verdict is right, and the result says
+// on what kind of machine the run was.
 func TestMachineStore(t *testing.T) {
 	cache, store := machines(t)
 	s := storeTest{t, cache, store}
 	s.run("the first", true, nil)
 	key := s.images(1)[0].Key
-	if res := s.run("the second", true, nil); !slices.ContainsFunc(res.Phases, func(p result.Phase) bool { return p.Name == "boot" && p.Cached }) {
+	restored := func(p result.Phase) bool { return p.Name == "boot" && p.Cached }
+	if res := s.run("the second", true, nil); !slices.ContainsFunc(res.Phases, restored) {
 		t.Errorf("the second did not go on from the first's: %+v", res.Phases)
 	}
 	s.run("--cold", false, func(s *kmodlab.Spec) { s.Cold = true })
@@ -140,15 +155,16 @@ func TestMachineStore(t *testing.T) {
 	s.run("no folder for machines", false, nil)
 }
 
-// otherQEMU runs with another QEMU than saved the one machine of the store, and with
-// an upgrade of it: each saves a machine of its own.
+// otherQEMU runs with another QEMU than the one that saved the store's snapshot, and then with an upgrade of that other
+// QEMU. Each saves a snapshot of its own.
 func (s storeTest) otherQEMU() {
 	s.Helper()
 	qemu := needs.Program(s, "qemu-system-x86_64")
 	own := filepath.Join(s.TempDir(), "qemu-system-x86_64")
-	install := func() { // QEMU finds its own parts by its place, so this is a way to it
+	install := func() { // a script that runs QEMU, since QEMU finds its own parts by its path
 		s.Helper()
-		if err := errors.Join(os.WriteFile(own+"~", []byte("#!/bin/sh\nexec "+qemu+` "$@"`+"\n"), 0o700), os.Rename(own+"~", own)); err != nil {
+		script := "#!/bin/sh\nexec " + qemu + ` "$@"` + "\n"
+		if err := errors.Join(os.WriteFile(own+"~", []byte(script), 0o700), os.Rename(own+"~", own)); err != nil {
 			s.Fatal(err)
 		}
 	}
@@ -161,11 +177,12 @@ func (s storeTest) otherQEMU() {
 	s.images(3)
 }
 
-// TestFullDisk saves where files may not grow to a machine's size.
+// TestFullDisk saves a snapshot where files may not grow to its size.
 func TestFullDisk(t *testing.T) {
 	cache, store := machines(t)
 	out := filepath.Join(t.TempDir(), "result.json")
-	cmd := exec.Command("prlimit", "--fsize=50000000", testlab.Kmodlab(t), "run", "testdata/warm", "--accel", "tcg", "--for", "1ms", "--json", out)
+	cmd := exec.Command("prlimit", "--fsize=50000000",
+		testlab.Kmodlab(t), "run", "testdata/warm", "--accel", "tcg", "--for", "1ms", "--json", out)
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+linkCache(t, cache))
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
@@ -178,7 +195,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// linkCache is a folder whose kmodlab is cache.
+// linkCache returns a folder whose entry kmodlab is a link to cache.
 func linkCache(t *testing.T, cache string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -188,11 +205,11 @@ func linkCache(t *testing.T, cache string) string {
 	return dir
 }
 
-// saveKills are the moments of a save, seen from its folder, in which something dies.
+// saveKills are the moments of a save at which something is killed. They are seen from the folder of the save.
 var saveKills = []struct {
 	when    string
 	reached func(dir string) bool
-	qemu    bool // dies, else the program
+	qemu    bool // kill QEMU, else the program
 }{
 	{"the folder is made", func(dir string) bool { return blocks(dir) >= 0 }, false},
 	{"the guest works in its memory", func(dir string) bool { return blocks(filepath.Join(dir, "ram")) > 0 }, true},
@@ -200,7 +217,7 @@ var saveKills = []struct {
 	{"QEMU has written its devices", func(dir string) bool { return blocks(filepath.Join(dir, "state")) > 0 }, false},
 }
 
-// blocks are those of a file on the disk, -1 where it is not there.
+// blocks returns how many blocks a file has on the disk, or -1 if there is no such file.
 func blocks(path string) int64 {
 	var st unix.Stat_t
 	if unix.Stat(path, &st) != nil {
@@ -209,8 +226,8 @@ func blocks(path string) int64 {
 	return st.Blocks
 }
 
-// TestKilledSaves kills the program, or its QEMU, at each stage of a save. What it
-// leaves, no run resumes, and the next save is whole.
+// TestKilledSaves kills the program, or its QEMU, at each stage of a save. No run resumes what the save leaves behind,
+// and the next save is whole.
 func TestKilledSaves(t *testing.T) {
 	cache, store := machines(t)
 	rounds := 1
@@ -229,7 +246,7 @@ func TestKilledSaves(t *testing.T) {
 		}
 	}
 	for range 2 {
-		res := runVM(t, kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{CacheDir: cache}})
+		res := runVM(t, warmSpec(cache))
 		if res.Verdict.Class != result.Pass || !res.Machine.Warm {
 			t.Errorf("after the kills: %+v on %+v", res.Verdict, res.Machine)
 		}
@@ -248,8 +265,8 @@ func TestKilledSaves(t *testing.T) {
 	}
 }
 
-// killSave starts a run that saves a machine and has one of saveKills happen. It
-// reports whether that met the save: no machine is saved then.
+// killSave starts a run that saves a snapshot, and carries out one of saveKills. It reports whether the kill met the
+// save: then no snapshot is there.
 func killSave(t *testing.T, store snapshot.Store, home string, kill int) (met bool) {
 	t.Helper()
 	k := saveKills[kill]
@@ -282,12 +299,12 @@ func killSave(t *testing.T, store snapshot.Store, home string, kill int) (met bo
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, image := range images { // the save was faster
+	for _, image := range images { // the save was faster than the kill
 		if err := store.Remove(image.Key); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, refused := range glob(t, store, "*.not") { // it keeps the next from saving for a while
+	for _, refused := range glob(t, store, "*.not") { // it keeps the next run from saving for a while
 		if err := os.Remove(refused); err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +321,7 @@ func glob(t *testing.T, store snapshot.Store, pattern string) []string {
 	return found
 }
 
-// childOf is a QEMU that the process started, 0 for none.
+// childOf returns the pid of a QEMU that the process started, or 0 if there is none.
 func childOf(pid int) int {
 	for _, child := range testlab.Children(pid) {
 		if strings.HasPrefix(filepath.Base(child.Argv0()), "qemu-") {
@@ -314,7 +331,7 @@ func childOf(pid int) int {
 	return 0
 }
 
-// TestWarmRuns is many runs, four at a time. KMODLAB_WARM_RUNS says how many.
+// TestWarmRuns does many runs, four at a time. KMODLAB_WARM_RUNS says how many.
 func TestWarmRuns(t *testing.T) {
 	cache, store := machines(t)
 	count := 12
@@ -324,13 +341,15 @@ func TestWarmRuns(t *testing.T) {
 			t.Fatalf("KMODLAB_WARM_RUNS=%s: %v", text, err)
 		}
 	}
-	spec := kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond, Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{CacheDir: cache, Agent: testlab.Kmodlab(t)}}
+	spec := warmSpec(cache)
+	spec.Agent = testlab.Kmodlab(t)
 	first := shape(runVM(t, spec))
 	before := diskUse(t, store.Dir)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute+time.Duration(count)*15*time.Second)
 	defer cancel()
 	ended := 0
-	err := kmodlab.RunAll(ctx, slices.Repeat([]kmodlab.Spec{spec}, count), 4, func(i int, end *kmodlab.Conclusion, err error) {
+	specs := slices.Repeat([]kmodlab.Spec{spec}, count)
+	err := kmodlab.RunAll(ctx, specs, 4, func(i int, end *kmodlab.Conclusion, err error) {
 		ended++
 		if err != nil {
 			t.Error(err)
@@ -363,8 +382,8 @@ func diskUse(t *testing.T, dir string) int64 {
 	return n
 }
 
-// TestWarmLikeCold runs every lesson on a machine that was booted and on one that
-// goes on: the stories are the same, in order, outcomes and counts.
+// TestWarmLikeCold runs every lesson on a machine that booted and on a restored one. The stories have the same order,
+// outcomes and counts.
 func TestWarmLikeCold(t *testing.T) {
 	for _, dir := range lessons(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {

@@ -15,29 +15,38 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Repeat makes a long result of a short one, by letting it all happen again and
-// again until it has so many moments.
+// Repeat makes a long result from a short one. It repeats all threads and signals, two seconds later each time, until
+// the result has at least events moments.
 func Repeat(r *result.Result, events int) *result.Result {
 	const again = int64(2 * time.Second)
 	long := *r
 	for n, turn := moments(r), int64(1); int(turn)*n < events; turn++ {
+		by := turn * again
 		for _, t := range r.Threads {
+			s := t.Stages
 			t.Stages = result.ThreadStages{
-				Requested: later(t.Stages.Requested, turn*again), PickedUp: later(t.Stages.PickedUp, turn*again), FirstRun: later(t.Stages.FirstRun, turn*again),
-				Created: later(t.Stages.Created, turn*again), Woken: later(t.Stages.Woken, turn*again), Function: later(t.Stages.Function, turn*again),
-				StopAsked: later(t.Stages.StopAsked, turn*again), StopSeen: later(t.Stages.StopSeen, turn*again), Exited: later(t.Stages.Exited, turn*again),
-				StopReturned: later(t.Stages.StopReturned, turn*again), Freed: later(t.Stages.Freed, turn*again),
+				Requested:    later(s.Requested, by),
+				PickedUp:     later(s.PickedUp, by),
+				FirstRun:     later(s.FirstRun, by),
+				Created:      later(s.Created, by),
+				Woken:        later(s.Woken, by),
+				Function:     later(s.Function, by),
+				StopAsked:    later(s.StopAsked, by),
+				StopSeen:     later(s.StopSeen, by),
+				Exited:       later(s.Exited, by),
+				StopReturned: later(s.StopReturned, by),
+				Freed:        later(s.Freed, by),
 			}
 			t.StopCalls = slices.Clone(t.StopCalls)
 			for i := range t.StopCalls {
-				t.StopCalls[i].AskedNS += turn * again
-				t.StopCalls[i].ReturnedNS = later(t.StopCalls[i].ReturnedNS, turn*again)
+				t.StopCalls[i].AskedNS += by
+				t.StopCalls[i].ReturnedNS = later(t.StopCalls[i].ReturnedNS, by)
 			}
 			t.PID += int(turn)
 			long.Threads = append(long.Threads, t)
 		}
 		for _, s := range r.Signals {
-			s.SentNS, s.ConsumedNS = s.SentNS+turn*again, later(s.ConsumedNS, turn*again)
+			s.SentNS, s.ConsumedNS = s.SentNS+by, later(s.ConsumedNS, by)
 			s.To.PID += int(turn)
 			long.Signals = append(long.Signals, s)
 		}
@@ -53,12 +62,15 @@ func later(at *int64, by int64) *int64 {
 	return &moved
 }
 
-// moments counts what Repeat repeats: each is a record of the tracer.
+// moments counts what Repeat repeats. Each moment is one record of the tracer.
 func moments(r *result.Result) int {
 	n := 2 * len(r.Signals)
 	for _, t := range r.Threads {
 		s := &t.Stages
-		for _, at := range []*int64{s.Requested, s.PickedUp, s.FirstRun, s.Created, s.Woken, s.Function, s.StopAsked, s.StopSeen, s.Exited, s.StopReturned, s.Freed} {
+		for _, at := range []*int64{
+			s.Requested, s.PickedUp, s.FirstRun, s.Created, s.Woken, s.Function,
+			s.StopAsked, s.StopSeen, s.Exited, s.StopReturned, s.Freed,
+		} {
 			if at != nil {
 				n++
 			}
@@ -67,8 +79,8 @@ func moments(r *result.Result) int {
 	return n
 }
 
-// BenchmarkWrite measures a format on one core, and the most memory that the
-// process ever had, the result itself included.
+// BenchmarkWrite measures how fast a format is written on one core. It also reports the peak memory of the process,
+// which includes the result itself.
 func BenchmarkWrite(b *testing.B, r *result.Result, write func(io.Writer, *result.Result) error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	var n counter
@@ -88,7 +100,7 @@ type counter int64
 
 func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
 
-// peak is the most memory that this process had, in KiB.
+// peak returns the most memory that this process has ever had, in KiB.
 func peak(b *testing.B) int {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {

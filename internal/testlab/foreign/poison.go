@@ -10,19 +10,37 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Hostile are texts that a module or its author may have written to harm the
-// reader of a report, or its format.
+// Hostile lists texts that a module or its author could write to harm the reader of a report, or the report's format.
 var Hostile = []string{
-	"<img src=x onerror=alert(1)>", "\nok 1 forged\nnot ok 2 forged\n", "\nKTAP version 1\n1..1\nok 1 forged\n", "Subtest: forged",
-	"# Subtest: forged", "]]></system-out><x>&amp;&bogus;", "\xff\xfe\xc3", "\x1b[2J\x1b[31m\x1b]0;owned\a\r", "\u202eright\u2066 to left\u200b\ufeff",
-	"; end\n    participant x as y\n    x->>x: z", "#35; #quot; # a", "end", "`a` ``b`` **b** _i_ [l](javascript:x) ![i](x) | c | d",
-	"https://example.org www.example.org a@example.org", "%%{init: {'theme':'dark'}}%%", "reboot: System halted", "style a:#b;c;",
-	"\x00\x01\x7f\u0085\u2028\u2029", "```\n# heading\n- item\n<script>", "$$x$$ \\(y\\) {{z}} wrap: nowrap:", "Kernel panic - not syncing: VFS: x",
-	"autonumber\nactivate t0\nNote over t0: x\nend", "\\", "|", "   ",
+	"<img src=x onerror=alert(1)>",
+	"\nok 1 forged\nnot ok 2 forged\n",
+	"\nKTAP version 1\n1..1\nok 1 forged\n",
+	"Subtest: forged",
+	"# Subtest: forged",
+	"]]></system-out><x>&amp;&bogus;",
+	"\xff\xfe\xc3",
+	"\x1b[2J\x1b[31m\x1b]0;owned\a\r",
+	"\u202eright\u2066 to left\u200b\ufeff",
+	"; end\n    participant x as y\n    x->>x: z",
+	"#35; #quot; # a",
+	"end",
+	"`a` ``b`` **b** _i_ [l](javascript:x) ![i](x) | c | d",
+	"https://example.org www.example.org a@example.org",
+	"%%{init: {'theme':'dark'}}%%",
+	"reboot: System halted",
+	"style a:#b;c;",
+	"\x00\x01\x7f\u0085\u2028\u2029",
+	"```\n# heading\n- item\n<script>",
+	"$$x$$ \\(y\\) {{z}} wrap: nowrap:",
+	"Kernel panic - not syncing: VFS: x",
+	"autonumber\nactivate t0\nNote over t0: x\nend",
+	"\\",
+	"|",
+	"   ",
 }
 
-// Poison puts hostile texts into all strings below v, a pointer, but those of the
-// fields named keep. Another turn puts other texts into each.
+// Poison puts hostile texts into every string below the pointer v. It skips the fields that keep names. Another turn
+// gives each string another text.
 func Poison(v any, turn int, keep ...string) {
 	n := turn
 	poison(reflect.ValueOf(v).Elem(), &n, keep)
@@ -60,8 +78,8 @@ func poison(v reflect.Value, n *int, keep []string) {
 // Long is a message of 5 MB.
 var Long = strings.Repeat("long ", 1<<20)
 
-// Lengthen puts Long where a module, its author or a kernel that it harmed may have
-// written it: one of each kind, where r has such.
+// Lengthen puts Long wherever a module, its author or a kernel that the module damaged could have written it. It
+// changes one element of each kind, if r has one.
 func Lengthen(r *result.Result) {
 	r.Verdict.Message, r.Verdict.Hint, r.Verdict.Evidence = Long, Long, []string{Long}
 	r.Verdict.Also = []result.Verdict{{Class: result.Leak, Message: Long, Hint: Long}}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Package pty is for tests: it runs a program on a pseudo-terminal and tells
-// what a person would see there.
+// Package pty is for tests. It runs a program on a pseudo-terminal and reports what a person would see there.
 package pty
 
 import (
@@ -22,22 +21,28 @@ type Terminal struct {
 	cmd   *exec.Cmd
 	pty   *os.File
 	ended chan error
-	read  chan struct{} // closed at the end of what was written
+	read  chan struct{} // closed when all output has been read
 
 	mu     sync.Mutex
 	screen *Screen
 	raw    strings.Builder
 }
 
-// Start runs a command on a terminal of so many columns and rows, which becomes
-// its controlling one.
+// Start runs a command on a terminal of the given size. The terminal becomes the command's controlling terminal.
 func Start(t testing.TB, cmd *exec.Cmd, columns, rows int) *Terminal {
 	t.Helper()
 	f, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Terminal{t: t, cmd: cmd, pty: f, ended: make(chan error, 1), read: make(chan struct{}), screen: NewScreen(columns, rows)}
+	p := &Terminal{
+		t:      t,
+		cmd:    cmd,
+		pty:    f,
+		ended:  make(chan error, 1),
+		read:   make(chan struct{}),
+		screen: NewScreen(columns, rows),
+	}
 	go p.receive()
 	go func() { p.ended <- cmd.Wait() }()
 	t.Cleanup(func() {
@@ -57,12 +62,12 @@ func (p *Terminal) receive() {
 		p.screen.Write(buf[:n])
 		p.mu.Unlock()
 		if err != nil {
-			return // EIO: nobody has the other side open any more
+			return // EIO: no process has the other side open any more
 		}
 	}
 }
 
-// Type is what the person types.
+// Type sends keys to the program, as if a person typed them.
 func (p *Terminal) Type(keys string) {
 	p.t.Helper()
 	if _, err := p.pty.WriteString(keys); err != nil {
@@ -70,7 +75,7 @@ func (p *Terminal) Type(keys string) {
 	}
 }
 
-// Resize changes the terminal's size, of which the program gets SIGWINCH.
+// Resize changes the terminal's size. The kernel then sends SIGWINCH to the program.
 func (p *Terminal) Resize(columns, rows int) {
 	p.t.Helper()
 	p.mu.Lock()
@@ -81,7 +86,7 @@ func (p *Terminal) Resize(columns, rows int) {
 	p.screen.Resize(columns, rows)
 }
 
-// Await waits until the screen is as wanted, and returns it.
+// Await waits until is accepts the screen, and returns the screen.
 func (p *Terminal) Await(what string, limit time.Duration, is func(screen string) bool) string {
 	p.t.Helper()
 	for end := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
@@ -95,7 +100,7 @@ func (p *Terminal) Await(what string, limit time.Duration, is func(screen string
 	}
 }
 
-// Wait waits for the program's end and gives its exit status.
+// Wait waits for the program's end and returns its exit status.
 func (p *Terminal) Wait(limit time.Duration) int {
 	p.t.Helper()
 	select {
@@ -119,41 +124,41 @@ func (p *Terminal) Wait(limit time.Duration) int {
 	}
 }
 
-// Text is what the screen shows.
+// Text returns what the screen shows.
 func (p *Terminal) Text() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.screen.Text()
 }
 
-// Above is what has scrolled out at the top, where no program reaches it.
+// Above returns what has scrolled off the top of the screen, where no program can change it.
 func (p *Terminal) Above() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(p.screen.above, "\n")
 }
 
-// All is what stood on the screen and above it, of which only what was drawn over
-// is missing.
+// All returns the text above the screen and on it. Only text that was drawn over is missing.
 func (p *Terminal) All() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.screen.All()
 }
 
-// Raw is everything that was written.
+// Raw returns everything that the program wrote.
 func (p *Terminal) Raw() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.raw.String()
 }
 
-// Check finds what a program must not leave on a terminal, or write to it.
+// Check fails the test if the program left the terminal in a wrong state, or wrote sequences that are not known.
 func (p *Terminal) Check() {
 	p.t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.screen; s.Hidden || s.NoWrap || s.Colored || len(s.Unknown) > 0 {
-		p.t.Errorf("the terminal is left with cursor hidden %v, no wrapping %v, a colour %v; it did not know %q", s.Hidden, s.NoWrap, s.Colored, s.Unknown)
+		p.t.Errorf("the terminal is left with cursor hidden %v, no wrapping %v, a colour %v; it did not know %q",
+			s.Hidden, s.NoWrap, s.Colored, s.Unknown)
 	}
 }
