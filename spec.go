@@ -203,7 +203,8 @@ func checkScript(steps []Step) error {
 		case s.Wait < 0:
 			return usage("Script", "step %d waits for a negative time", i)
 		case s.Role < RoleShow || s.Role > RoleRefused:
-			return usage("Script", "step %d has an unknown role (%d): choose RoleShow, RoleLoad, RoleUnload or RoleRefused", i, s.Role)
+			return usage("Script", "step %d has an unknown role (%d): choose RoleShow, RoleLoad, RoleUnload or RoleRefused",
+				i, s.Role)
 		}
 	}
 	return nil

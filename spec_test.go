@@ -4,6 +4,8 @@ package kmodlab
 
 import (
 	"errors"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -39,6 +41,33 @@ func TestUsage(t *testing.T) {
 		err = RunAll(t.Context(), []Spec{test.spec}, 1, func(int, *Conclusion, error) { t.Errorf("%s: was run", name) })
 		if !errors.As(err, &usage) || usage.Field != test.field {
 			t.Errorf("%s: RunAll: %v, want a UsageError of field %q", name, err, test.field)
+		}
+	}
+}
+
+// TestTraceUsage: so is a TraceSpec; of several fields the first is named, each time.
+func TestTraceUsage(t *testing.T) {
+	long := strings.Repeat("x", 64)
+	for range 20 { // as many as tell an order from chance
+		for name, test := range map[string]struct {
+			spec  TraceSpec
+			field string
+		}{
+			"four names":      {TraceSpec{Filter: Filter{Thread: long, From: long, To: long, Module: long}}, "Filter.Thread"},
+			"two names":       {TraceSpec{Filter: Filter{To: "a\x00", Module: long}}, "Filter.To"},
+			"signal":          {TraceSpec{Filter: Filter{Signals: []syscall.Signal{65}}}, "Filter.Signals"},
+			"negative time":   {TraceSpec{For: -1}, "For"},
+			"modules here":    {TraceSpec{Files: []string{"a.ko"}, Machine: Machine{Here: true}}, "Here"},
+			"a foreign word":  {TraceSpec{Argv: []string{"sh"}}, ""},
+			"an empty word":   {TraceSpec{Argv: []string{""}}, ""},
+			"a missing file":  {TraceSpec{Files: []string{"/nonexistent/a.ko"}}, ""},
+			"a place to make": {TraceSpec{Build: "cloud"}, "Build"},
+		} {
+			_, err := Trace(t.Context(), test.spec)
+			var usage *UsageError
+			if !errors.As(err, &usage) || usage.Field != test.field {
+				t.Fatalf("%s: %v, want a UsageError of field %q", name, err, test.field)
+			}
 		}
 	}
 }
