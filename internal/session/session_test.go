@@ -37,7 +37,8 @@ func opened(t *testing.T, ctx context.Context, how string, at func(op string)) (
 			at(op)
 		}
 	}})
-	p := &prepare.Prepared{Host: &prepare.Host{Options: prepare.Options{Here: true}, Agent: self}, Read: new(prepare.Files)}
+	host := &prepare.Host{Options: prepare.Options{Here: true}, Agent: self}
+	p := &prepare.Prepared{Host: host, Read: new(prepare.Files)}
 	l, err := lab.Open(ctx, p, nil, lab.Options{StepTimeout: time.Minute, Record: true}, j)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +62,8 @@ func gone(t *testing.T, l *lab.Lab, goroutines int) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	stacks := make([]byte, 1<<20)
-	t.Errorf("%d goroutines, before there were %d:\n%s", runtime.NumGoroutine(), goroutines, stacks[:runtime.Stack(stacks, true)])
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	t.Errorf("%d goroutines, before there were %d:\n%s", runtime.NumGoroutine(), goroutines, stacks)
 }
 
 // calls are what a script of one command asks of the agent, in its order.
@@ -116,7 +118,8 @@ func TestScriptFinishes(t *testing.T) {
 	before := runtime.NumGoroutine()
 	l, j := opened(t, t.Context(), "", nil)
 	e := RunScript(t.Context(), l, oneCommand, j)
-	if len(e.Failures) > 0 || !e.Finished || len(e.Commands) != 1 || e.Trace.Broken != "" || len(e.Trace.Hooks) != 1 || !e.Trace.Hooks[0].Proved {
+	if len(e.Failures) > 0 || !e.Finished || len(e.Commands) != 1 || e.Trace.Broken != "" ||
+		len(e.Trace.Hooks) != 1 || !e.Trace.Hooks[0].Proved {
 		t.Errorf("%+v", e)
 	}
 	gone(t, l, before)
@@ -139,7 +142,9 @@ func TestWaitCrash(t *testing.T) {
 // end is not changed.
 func TestTraceInterrupted(t *testing.T) {
 	before := runtime.NumGoroutine()
-	for at, tells := range map[string]bool{wire.OpTraceStart: false, wire.OpTraceProve: false, started: true, wire.OpTraceStop: true} {
+	for at, tells := range map[string]bool{
+		wire.OpTraceStart: false, wire.OpTraceProve: false, started: true, wire.OpTraceStop: true,
+	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		work, interrupter, release := Interruptible(ctx)
 		l, j := opened(t, work, at+" dawdles", func(op string) {
