@@ -4,10 +4,13 @@ package kmodlab
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
 // TestUsage: a Spec that makes no sense is refused before anything is looked for, and the error names the field.
@@ -69,5 +72,17 @@ func TestTraceUsage(t *testing.T) {
 				t.Fatalf("%s: %v, want a UsageError of field %q", name, err, test.field)
 			}
 		}
+	}
+}
+
+// TestLongestStep: who wants no limit gives the longest time there is, which must not turn into one that is over.
+func TestLongestStep(t *testing.T) {
+	spec, err := Spec{Dir: t.TempDir(), StepTimeout: math.MaxInt64}.complete()
+	if stretched := spec.StepTimeout * time.Duration(vm.DeadlineScale(vm.TCG)); err != nil || stretched < maxStep {
+		t.Errorf("%s under TCG, %v", stretched, err)
+	}
+	trace, err := TraceSpec{StepTimeout: math.MaxInt64}.complete()
+	if stretched := trace.StepTimeout * time.Duration(vm.DeadlineScale(vm.TCG)); err != nil || stretched < maxStep {
+		t.Errorf("a trace: %s under TCG, %v", stretched, err)
 	}
 }
