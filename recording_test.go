@@ -60,7 +60,7 @@ func digest(t *testing.T, e *evidence.Evidence) string {
 func TestRecordingPure(t *testing.T) {
 	rec := readDemo(t)
 	before := digest(t, rec.evidence)
-	var results [3][]byte
+	var results [4][]byte
 	var all sync.WaitGroup
 	for i := range 2 {
 		all.Go(func() {
@@ -72,7 +72,8 @@ func TestRecordingPure(t *testing.T) {
 		})
 	}
 	all.Wait()
-	_, used := verdict.OfAndUsed(rec.evidence)
+	res, used := verdict.OfAndUsed(rec.evidence)
+	results[2], _ = json.Marshal(res)
 	if digest(t, rec.evidence) != before {
 		t.Error("the evidence was changed by what was made of it")
 	}
@@ -84,11 +85,10 @@ func TestRecordingPure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := again.Result()
-	if err != nil {
+	if res, err = again.Result(); err != nil {
 		t.Fatal(err)
 	}
-	if results[2], err = json.Marshal(res); err != nil {
+	if results[3], err = json.Marshal(res); err != nil {
 		t.Fatal(err)
 	}
 	for i := 1; i < len(results); i++ {

@@ -96,6 +96,9 @@ const (
 	defaultStep = 30 * time.Second
 )
 
+// maxStep is as good as no limit, and can be stretched for TCG: the longest time.Duration cannot.
+const maxStep = 365 * 24 * time.Hour
+
 // complete checks a Spec and fills its zero values.
 func (s Spec) complete() (Spec, error) {
 	switch {
@@ -141,6 +144,7 @@ func (s Spec) fill() (Spec, error) {
 	if s.StepTimeout == 0 {
 		s.StepTimeout = defaultStep
 	}
+	s.StepTimeout = min(s.StepTimeout, maxStep)
 	var err error
 	s.Tools, err = s.Tools.complete()
 	return s, err
@@ -203,7 +207,8 @@ func checkScript(steps []Step) error {
 		case s.Wait < 0:
 			return usage("Script", "step %d waits for a negative time", i)
 		case s.Role < RoleShow || s.Role > RoleRefused:
-			return usage("Script", "step %d has an unknown role (%d): choose RoleShow, RoleLoad, RoleUnload or RoleRefused", i, s.Role)
+			return usage("Script", "step %d has an unknown role (%d): choose RoleShow, RoleLoad, RoleUnload or RoleRefused",
+				i, s.Role)
 		}
 	}
 	return nil

@@ -4,8 +4,13 @@ package kmodlab
 
 import (
 	"errors"
+	"math"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
 // TestUsage: a Spec that makes no sense is refused before anything is looked for, and the error names the field.
@@ -40,5 +45,44 @@ func TestUsage(t *testing.T) {
 		if !errors.As(err, &usage) || usage.Field != test.field {
 			t.Errorf("%s: RunAll: %v, want a UsageError of field %q", name, err, test.field)
 		}
+	}
+}
+
+// TestTraceUsage: so is a TraceSpec; of several fields the first is named, each time.
+func TestTraceUsage(t *testing.T) {
+	long := strings.Repeat("x", 64)
+	for range 20 { // as many as tell an order from chance
+		for name, test := range map[string]struct {
+			spec  TraceSpec
+			field string
+		}{
+			"four names":      {TraceSpec{Filter: Filter{Thread: long, From: long, To: long, Module: long}}, "Filter.Thread"},
+			"two names":       {TraceSpec{Filter: Filter{To: "a\x00", Module: long}}, "Filter.To"},
+			"signal":          {TraceSpec{Filter: Filter{Signals: []syscall.Signal{65}}}, "Filter.Signals"},
+			"negative time":   {TraceSpec{For: -1}, "For"},
+			"modules here":    {TraceSpec{Files: []string{"a.ko"}, Machine: Machine{Here: true}}, "Here"},
+			"a foreign word":  {TraceSpec{Argv: []string{"sh"}}, ""},
+			"an empty word":   {TraceSpec{Argv: []string{""}}, ""},
+			"a missing file":  {TraceSpec{Files: []string{"/nonexistent/a.ko"}}, ""},
+			"a place to make": {TraceSpec{Build: "cloud"}, "Build"},
+		} {
+			_, err := Trace(t.Context(), test.spec)
+			var usage *UsageError
+			if !errors.As(err, &usage) || usage.Field != test.field {
+				t.Fatalf("%s: %v, want a UsageError of field %q", name, err, test.field)
+			}
+		}
+	}
+}
+
+// TestLongestStep: who wants no limit gives the longest time there is, which must not turn into one that is over.
+func TestLongestStep(t *testing.T) {
+	spec, err := Spec{Dir: t.TempDir(), StepTimeout: math.MaxInt64}.complete()
+	if stretched := spec.StepTimeout * time.Duration(vm.DeadlineScale(vm.TCG)); err != nil || stretched < maxStep {
+		t.Errorf("%s under TCG, %v", stretched, err)
+	}
+	trace, err := TraceSpec{StepTimeout: math.MaxInt64}.complete()
+	if stretched := trace.StepTimeout * time.Duration(vm.DeadlineScale(vm.TCG)); err != nil || stretched < maxStep {
+		t.Errorf("a trace: %s under TCG, %v", stretched, err)
 	}
 }

@@ -98,10 +98,12 @@ func (f Filter) check() error {
 			return usage("Filter.Signals", "there is no signal %d: they are 1 to 64", int(s))
 		}
 	}
-	for field, name := range map[string]string{"Thread": f.Thread, "From": f.From, "To": f.To, "Module": f.Module} {
-		if strings.ContainsRune(name, 0) || len(name) > 63 {
-			return usage("Filter."+field, "no task or module is called %q: a task's name has at most %d characters, a module's 55",
-				name, maxComm)
+	for _, of := range []struct{ field, name string }{
+		{"Thread", f.Thread}, {"From", f.From}, {"To", f.To}, {"Module", f.Module},
+	} {
+		if strings.ContainsRune(of.name, 0) || len(of.name) > 63 {
+			return usage("Filter."+of.field,
+				"no task or module is called %q: a task's name has at most %d characters, a module's 55", of.name, maxComm)
 		}
 	}
 	return nil

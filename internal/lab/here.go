@@ -86,6 +86,9 @@ func (l *Lab) startAgent(ctx context.Context) error {
 func (l *Lab) awaitAgent(ctx context.Context, hello <-chan wire.Hello) error {
 	select {
 	case h := <-hello:
+		if h.Version != wire.Version { // another program, by Tools.Agent or $KMODLAB_AGENT
+			return fmt.Errorf("the agent speaks version %d, this program %d: rebuild both with make", h.Version, wire.Version)
+		}
 		l.AgentPID, l.Machine = h.PID, thisMachine(h)
 		return nil
 	case <-ctx.Done():

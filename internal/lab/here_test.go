@@ -5,6 +5,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,11 +17,14 @@ import (
 	"github.com/kmodlab/kmodlab/internal/live"
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
-// hello is the message by which an agent says that it is there, for a shell's printf.
-const hello = `printf '\056\0\0\0\0\0\0\0{"op":"hello","body":{"version":0,"pid":4711}}' >&3`
+// hello is a command that says that an agent of some version is there, process 4711.
+func hello(version int) string {
+	return fmt.Sprintf(`printf '\056\0\0\0\0\0\0\0{"op":"hello","body":{"version":%d,"pid":4711}}' >&3`, version)
+}
 
 // script makes a program of shell commands.
 func script(t *testing.T, path string, lines ...string) {
@@ -78,6 +82,7 @@ func TestHereFails(t *testing.T) {
 		"depmod fails":        {"exit 1", "exec cat <&3 >/dev/null", false, "run this machine's depmod"},
 		"the agent ends":      {"exit 0", "exit 0", false, "the agent exited at once"},
 		"the agent is no one": {"exit 0", "", false, "start agent"},
+		"another version":     {"exit 0", hello(wire.Version+1) + "; exec cat <&3 >/dev/null", false, "rebuild both"},
 		"interrupted":         {"exit 0", "exec cat <&3 >/dev/null", true, why.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,7 +128,7 @@ func TestHereTaken(t *testing.T) {
 // TestHereClose: a lab on this machine can be closed by several goroutines and again;
 // the agent is gone, and nothing stays installed.
 func TestHereClose(t *testing.T) {
-	l, dir := thisLab(t, "exit 0", hello, "exec cat <&3 >/dev/null")
+	l, dir := thisLab(t, "exit 0", hello(wire.Version), "exec cat <&3 >/dev/null")
 	if _, err := l.openHere(t.Context()); err != nil {
 		t.Fatal(err)
 	}
