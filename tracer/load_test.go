@@ -26,11 +26,12 @@ func TestProgLoadAttr(t *testing.T) {
 }
 
 func TestRefusal(t *testing.T) {
+	const lacks = "this kernel lacks a type or field that it reads"
 	for log, want := range map[string]string{
 		"": "invalid argument",
 		"0: (85) call bpf_x#7\nR1 type=ctx expected=fp\nprocessed 1 insns (limit 1000000) max_states_per_insn 0\n":    "invalid argument: R1 type=ctx expected=fp",
-		"0: (b7) r0 = 0\n9: (85) call unknown#195896080\ninvalid func unknown#195896080\nprocessed 9 insns (limit)\n": "this kernel lacks a type or field that it reads",
-		"4: (18) r10 = 0xbad2310\nframe pointer is read only\nprocessed 4 insns (limit)\n":                            "this kernel lacks a type or field that it reads",
+		"0: (b7) r0 = 0\n9: (85) call unknown#195896080\ninvalid func unknown#195896080\nprocessed 9 insns (limit)\n": lacks,
+		"4: (18) r10 = 0xbad2310\nframe pointer is read only\nprocessed 4 insns (limit)\n":                            lacks,
 	} {
 		if got := refusal(unix.EINVAL, log).Error(); got != want {
 			t.Errorf("%q gives %q, want %q", log, got, want)
