@@ -215,7 +215,14 @@ func (a *aptRoot) run(ctx context.Context, what string, onStatus func(string), t
 	var stdout, stderr bytes.Buffer
 	cmd := command(ctx, tool, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	// What verifies a signature is killed with apt, and removes none of its files then.
+	tmp, err := os.MkdirTemp(a.dir, "tmp-")
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", what, err)
+	}
+	defer os.RemoveAll(tmp)
 	cmd.Env = append(cmd.Env, "APT_CONFIG="+filepath.Join(a.dir, "apt.conf"), "DEBIAN_FRONTEND=noninteractive")
+	cmd.Env = append(cmd.Env, "TMPDIR="+tmp)
 	finish := func() {}
 	if onStatus != nil {
 		r, w, err := os.Pipe()
@@ -228,7 +235,7 @@ func (a *aptRoot) run(ctx context.Context, what string, onStatus func(string), t
 		go func() { defer close(done); eachLine(r, onStatus) }()
 		finish = func() { w.Close(); <-done; r.Close() }
 	}
-	err := runChild(cmd)
+	err = runChild(cmd)
 	finish()
 	if ctx.Err() != nil {
 		return "", ctx.Err()

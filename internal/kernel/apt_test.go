@@ -5,6 +5,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -267,5 +268,24 @@ Acquire::http::No-Cache "true";
 `
 	if d := cmp.Diff(want, filterAcquire(dump)); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestAptTemporaryFiles: whatever apt's helpers leave goes with the command, also when
+// it is interrupted.
+func TestAptTemporaryFiles(t *testing.T) {
+	a := &aptRoot{dir: t.TempDir()}
+	for name, line := range map[string]string{
+		"ends":        `echo x >"${TMPDIR:?}/left" && echo "$TMPDIR"`,
+		"interrupted": `echo x >"${TMPDIR:?}/left"; kill -KILL 0`,
+	} {
+		out, err := a.run(t.Context(), name, nil, "/bin/sh", "-c", line)
+		if name == "ends" && (err != nil || !strings.HasPrefix(out, a.dir+"/")) {
+			t.Errorf("%s: temporary files go to %q, want a folder in %s (%v)", name, out, a.dir, err)
+		}
+		left, err := os.ReadDir(a.dir)
+		if err != nil || len(left) > 0 {
+			t.Errorf("%s: left %v (%v)", name, left, err)
+		}
 	}
 }
