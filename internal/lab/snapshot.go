@@ -12,7 +12,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/leaks"
 	"github.com/kmodlab/kmodlab/internal/live"
 	"github.com/kmodlab/kmodlab/internal/notify"
-	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -106,7 +105,7 @@ func (l *Lab) makeSnapshot(ctx context.Context, draft *snapshot.Draft, opts boot
 	opts.Kmsg = nil // this run hears it once the machine is restored
 	journal := l.journal.Aside(func(line string) { f.Notes = append(f.Notes, line) })
 	s := &Lab{
-		Prepared: &prepare.Prepared{Host: l.Host}, options: l.options, journal: journal,
+		Prepared: l.WithoutModules(), options: l.options, journal: journal,
 		Log: newLog(false, journal), stream: newStream(false, live.New(nil, nil)), Tracer: l.Tracer,
 	}
 	opts.Console = s.Log
