@@ -47,6 +47,7 @@ type Seen struct {
 // goroutines.
 type Journal struct {
 	watcher Watcher
+	logging sync.Mutex // one call of Log at a time
 
 	mu       sync.Mutex
 	phases   []result.Phase
@@ -85,6 +86,8 @@ func (j *Journal) Progress(p Progress) {
 // Log tells a person what should be known.
 func (j *Journal) Log(line string) {
 	if j.watcher.Log != nil {
+		j.logging.Lock()
+		defer j.logging.Unlock()
 		j.watcher.Log(line)
 	}
 }
