@@ -13,7 +13,7 @@ import (
 )
 
 // Watch is told what goes on while Run works. Every field may be nil. The
-// functions are called from one goroutine at a time, but Kmsg, Log and Event may
+// functions are called from one goroutine at a time, but Kmsg, Log, Console and Event may
 // come while another one is being called.
 type Watch struct {
 	Phase   func(Progress)       // what is worked at

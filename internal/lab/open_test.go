@@ -32,7 +32,7 @@ func TestOpenInterrupted(t *testing.T) {
 			booted++
 		}
 	}})
-	l, err := Open(ctx, &prepare.Prepared{Host: host, Read: new(prepare.Files)}, a, Options{}, j)
+	l, err := Open(ctx, host.WithoutModules(), a, Options{}, j)
 	if l != nil || err != why {
 		t.Errorf("%v, %v, want %v", l, err, why)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/leaks"
 	"github.com/kmodlab/kmodlab/internal/live"
 	"github.com/kmodlab/kmodlab/internal/notify"
-	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -105,7 +104,7 @@ func (l *Lab) takeSnapshot(
 	opts.Kmsg = nil // this run gets the log from the restored machine
 	journal := l.journal.Aside(func(line string) { f.Notes = append(f.Notes, line) })
 	s := &Lab{
-		Prepared: &prepare.Prepared{Host: l.Host}, options: l.options, journal: journal,
+		Prepared: l.WithoutModules(), options: l.options, journal: journal,
 		Log: newLog(false, journal), stream: newStream(false, live.New(nil, nil)), Tracer: l.Tracer,
 	}
 	opts.Console = s.Log

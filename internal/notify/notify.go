@@ -46,6 +46,7 @@ type Seen struct {
 // Journal is what happened on the host's side of one run. It is safe for concurrent use.
 type Journal struct {
 	watcher Watcher
+	logging sync.Mutex // one call of Log at a time
 
 	mu       sync.Mutex
 	phases   []result.Phase
@@ -84,6 +85,8 @@ func (j *Journal) Progress(p Progress) {
 // Log reports something that a person should know.
 func (j *Journal) Log(line string) {
 	if j.watcher.Log != nil {
+		j.logging.Lock()
+		defer j.logging.Unlock()
 		j.watcher.Log(line)
 	}
 }

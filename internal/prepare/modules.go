@@ -27,10 +27,13 @@ type Prepared struct {
 	build *kbuild.Build // nil if .ko files were given
 }
 
-// Modules builds the person's modules and plans the loads. Its error is an
+// WithoutModules is for a machine that gets no modules of a person.
+func (h *Host) WithoutModules() *Prepared { return &Prepared{Host: h, Read: new(Files)} }
+
+// Modules builds the person's modules and plans their loading. Its error is an
 // *evidence.Failure or ctx's.
 func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
-	p := &Prepared{Host: h, Read: new(Files)}
+	p := h.WithoutModules()
 	if h.Dir == "" && len(h.Files) == 0 && len(h.Load) == 0 {
 		return p, nil
 	}

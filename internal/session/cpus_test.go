@@ -5,23 +5,29 @@ package session
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"testing"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/lab"
+	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/vm"
+	"github.com/kmodlab/kmodlab/result"
 )
 
 // fakeCPUs is a machine with one CPU, a stack and a page of code.
 type fakeCPUs struct {
 	at, sp uint64
 	memory map[uint64][]byte
+	asked  int
+	broken error
 }
 
 func (f *fakeCPUs) Processors(context.Context) ([]vm.Processor, error) {
-	return []vm.Processor{{Instruction: f.at, StackPointer: f.sp}}, nil
+	f.asked++
+	return []vm.Processor{{Instruction: f.at, StackPointer: f.sp}}, f.broken
 }
 
 func (f *fakeCPUs) Memory(_ context.Context, _ int, addr uint64, size int) ([]byte, error) {
@@ -67,5 +73,26 @@ func TestSampleProgram(t *testing.T) {
 	}
 	if len(r.samples) != 1 || r.samples[0].Called != nil || len(r.code) != 0 {
 		t.Errorf("%+v, %d pages", r.samples, len(r.code))
+	}
+}
+
+// TestSampleSilent: a machine that does not answer is asked where its CPUs are, but not
+// one that was stopped because its caller's time is over.
+func TestSampleSilent(t *testing.T) {
+	silent := &lab.CallError{What: "modprobe m", Err: context.DeadlineExceeded}
+	over, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		asks bool
+	}{"silent": {t.Context(), true}, "stopped": {over, false}} {
+		cpus := &fakeCPUs{broken: errors.New("the monitor is gone")} // so that it is asked once
+		s := withCPUs(cpus)
+		s.journal = notify.New(notify.Watcher{})
+		s.journal.Keep(result.Command{Argv: []string{"modprobe", "m"}})
+		s.end(test.ctx, silent)
+		if asks := cpus.asked > 0; asks != test.asks || s.failed(evidence.Timeout) == nil {
+			t.Errorf("%s: asked %d times, %+v", name, cpus.asked, s.failures)
+		}
 	}
 }

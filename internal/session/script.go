@@ -53,7 +53,7 @@ func RunScript(ctx context.Context, l *lab.Lab, script Script, j *notify.Journal
 	if err == nil {
 		l.PowerOff(ctx)
 	}
-	return s.evidence(err)
+	return s.evidence(ctx, err)
 }
 
 // script runs the steps. After a refused load it continues, to unload what was loaded.

@@ -76,9 +76,9 @@ func (s *session) steps(ctx context.Context, list ...step) error {
 }
 
 // evidence closes the machine and returns what is known. err is what ended the steps
-// early; nil if all were carried out.
-func (s *session) evidence(err error) *evidence.Evidence {
-	s.end(err)
+// early, nil when they came to their end.
+func (s *session) evidence(ctx context.Context, err error) *evidence.Evidence {
+	s.end(ctx, err)
 	e := base(s.journal, s.Host, s.Prepared)
 	e.Machine, e.Modules = s.Machine, s.modules
 	e.Failures, e.Unmet, e.Stuck = s.failures, s.unmet, s.stuck
@@ -89,15 +89,15 @@ func (s *session) evidence(err error) *evidence.Evidence {
 	return e
 }
 
-// end records what ended the steps early. The CPUs of an unresponsive machine can still
-// be sampled.
-func (s *session) end(err error) {
+// end notes what ended the steps early. A machine that does not answer may still be
+// asked where its CPUs are, unless it was stopped with ctx.
+func (s *session) end(ctx context.Context, err error) {
 	if err == nil {
 		return
 	}
 	s.fail(classify(err))
 	var call *lab.CallError
-	if errors.As(err, &call) && errors.Is(call.Err, context.DeadlineExceeded) {
+	if ctx.Err() == nil && errors.As(err, &call) && errors.Is(call.Err, context.DeadlineExceeded) {
 		s.sampleCPUs()
 	}
 }

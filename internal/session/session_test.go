@@ -38,8 +38,7 @@ func opened(t *testing.T, ctx context.Context, how string, at func(op string)) (
 		}
 	}})
 	host := &prepare.Host{Options: prepare.Options{Here: true}, Agent: self}
-	p := &prepare.Prepared{Host: host, Read: new(prepare.Files)}
-	l, err := lab.Open(ctx, p, nil, lab.Options{StepTimeout: time.Minute, Record: true}, j)
+	l, err := lab.Open(ctx, host.WithoutModules(), nil, lab.Options{StepTimeout: time.Minute, Record: true}, j)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func RunTrace(ctx context.Context, l *lab.Lab, t Trace, i *Interrupter, j *notif
 	if err == nil {
 		l.PowerOff(ctx)
 	}
-	e := w.evidence(err)
+	e := w.evidence(ctx, err)
 	if missing := t.Missing(e.Trace.Events); len(missing) > 0 {
 		e.Passed += ", and nothing matched " + strings.Join(missing, ", ")
 		e.PassHint = "spell names as ps -e (a thread's first 15 characters), lsmod and kill -l do; or it did not happen"
