@@ -28,9 +28,13 @@ type Ahead struct {
 	log    *Log        // of the machine that is restored
 	image  *boot.Image // nil if there is none, or it is being restored
 	cancel context.CancelFunc
-	done   chan struct{} // closed once guest or err is set; nil if nothing is being restored
-	guest  *boot.Guest
-	err    error
+	done   chan resumed // gets one value; nil if nothing is being restored, or somebody took it
+}
+
+// resumed is how the restoring of a snapshot ended.
+type resumed struct {
+	guest *boot.Guest
+	err   error
 }
 
 // StartAhead looks for a snapshot and begins to restore it. It never fails: a run without
@@ -64,22 +68,28 @@ func StartAhead(ctx context.Context, h *prepare.Host, o Options, j *notify.Journ
 // restore resumes the guest in the background.
 func (a *Ahead) restore(ctx context.Context, image *boot.Image) {
 	ctx, a.cancel = context.WithCancel(ctx)
-	a.done = make(chan struct{})
+	done := make(chan resumed, 1)
+	a.done = done
 	go func() {
-		defer close(a.done)
 		defer image.Close()
-		a.guest, a.err = boot.Resume(ctx, a.opts, image)
+		guest, err := boot.Resume(ctx, a.opts, image)
+		done <- resumed{guest, err}
 	}()
 }
 
-// take hands over the guest that was restored. release lets go of the context that the
-// guest lives in; the guest has to be closed before.
-func (a *Ahead) take() (g *boot.Guest, release func()) {
+// take waits for the guest that is being restored, which has a deadline, and hands it over. release frees the context
+// that the guest lives in, once the guest is closed.
+func (a *Ahead) take() (g *boot.Guest, release func(), err error) {
+	end := <-a.done
 	a.done = nil // so that Close leaves it alone
-	return a.guest, a.cancel
+	if end.err != nil {
+		a.cancel()
+		return nil, nil, end.err
+	}
+	return end.guest, a.cancel, nil
 }
 
-// Close ends what was restored, where no lab has taken it.
+// Close ends what was restored, if no lab has taken it.
 func (a *Ahead) Close() {
 	if a == nil {
 		return
@@ -92,10 +102,10 @@ func (a *Ahead) Close() {
 		return
 	}
 	a.cancel()
-	<-a.done
-	if a.guest != nil {
-		a.guest.Close()
+	if end := <-a.done; end.guest != nil {
+		end.guest.Close()
 	}
+	a.done = nil
 }
 
 // snapshotKey returns a hash of everything that the machine of the snapshot depends on.

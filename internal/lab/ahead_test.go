@@ -15,11 +15,11 @@ import (
 func TestAheadTake(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	want := new(boot.Guest)
-	a := &Ahead{done: make(chan struct{}), cancel: cancel, guest: want}
-	close(a.done)
-	g, release := a.take()
-	if g != want {
-		t.Errorf("took %p, want %p", g, want)
+	a := &Ahead{done: make(chan resumed, 1), cancel: cancel}
+	a.done <- resumed{guest: want}
+	g, release, err := a.take()
+	if g != want || err != nil {
+		t.Errorf("took %p, %v, want %p", g, err, want)
 	}
 	a.Close()
 	a.Close()

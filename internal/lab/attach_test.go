@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kmodlab/kmodlab/internal/live"
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -27,13 +26,12 @@ func TestNoBTF(t *testing.T) {
 	})
 	go server.Serve()
 	j := notify.New(notify.Watcher{})
-	l := &Lab{
-		Client: wire.NewClient(control, func(*wire.Message) {}), Prepared: &prepare.Prepared{Host: new(prepare.Host)},
-		Scale: 1, Log: newLog(false, j), options: Options{StepTimeout: time.Minute}, journal: j,
-		stream: newStream(false, live.New(nil, nil)),
-	}
-	l.stream.from(events)
-	l.stop = func() { l.Client.Close(); agentEvents.Close(); events.Close() }
+	client := wire.NewClient(control, func(*wire.Message) {})
+	o := opening{Prepared: new(prepare.Host).WithoutModules(), options: Options{StepTimeout: time.Minute}, journal: j}
+	l := o.lab(machine{
+		Client: client, Scale: 1, events: events,
+		stop: func() { client.Close(); agentEvents.Close(); events.Close() },
+	}, newLog(false, j), nil, nil)
 	defer l.Close()
 	err := l.Attach(t.Context())
 	var call *CallError

@@ -22,40 +22,42 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// openHere installs the modules into this machine's module tree, as modules_install does,
-// and starts the agent.
-func (l *Lab) openHere(ctx context.Context) (*Lab, error) {
+// here installs the modules into this machine's module tree, as modules_install does, and starts the agent.
+func (o opening) here(ctx context.Context) (*Lab, error) {
 	phase := "install"
-	if len(l.Fresh) == 0 {
+	if len(o.Fresh) == 0 {
 		phase = "agent"
 	}
-	done := l.journal.Phase(phase)
-	err := l.install(ctx)
-	if err == nil {
-		err = l.startAgent(ctx)
-	}
+	done := o.journal.Phase(phase)
+	installed, err := o.install(ctx)
 	if err != nil {
-		l.uninstall()
+		o.uninstall(installed)
+		return nil, &StartError{Err: err}
+	}
+	log := newLog(true, o.journal)
+	m, err := startAgent(ctx, o.Agent, log)
+	if err != nil {
+		o.uninstall(installed)
 		return nil, &StartError{Err: err}
 	}
 	done("", false)
-	return l, nil
+	return o.lab(m, log, nil, installed), nil
 }
 
 // helloLimit bounds the time until the agent's first message.
 const helloLimit = 30 * time.Second
 
 // startAgent starts the agent as a child on this machine, over two socket pairs.
-func (l *Lab) startAgent(ctx context.Context) error {
+func startAgent(ctx context.Context, agent string, log *Log) (machine, error) {
 	control, controlChild, err := socketPair()
 	if err != nil {
-		return err
+		return machine{}, err
 	}
 	events, eventsChild, err := socketPair()
 	if err != nil {
-		return errors.Join(err, control.Close(), controlChild.Close())
+		return machine{}, errors.Join(err, control.Close(), controlChild.Close())
 	}
-	cmd := exec.Command(l.Agent, "agent")
+	cmd := exec.Command(agent, "agent")
 	cmd.ExtraFiles = []*os.File{controlChild, eventsChild}
 	cmd.Stderr = os.Stderr
 	// Not in our process group: Ctrl-C is for us alone, so that we can unload first.
@@ -64,39 +66,41 @@ func (l *Lab) startAgent(ctx context.Context) error {
 	controlChild.Close()
 	eventsChild.Close()
 	if err != nil {
-		return errors.Join(fmt.Errorf("start agent: %w", err), control.Close(), events.Close())
+		return machine{}, errors.Join(fmt.Errorf("start agent: %w", err), control.Close(), events.Close())
 	}
-	hello := make(chan wire.Hello, 1)
-	l.Client, l.Scale = wire.NewClient(control, boot.NoteHandler(hello, l.Log.kmsg)), 1
-	l.stream.from(events)
-	l.ended = func() error { return nil }
-	l.stop = sync.OnceFunc(func() { // one that hangs in the kernel is waited for once
-		l.Client.Close()
+	greeting := make(chan wire.Hello, 1)
+	client := wire.NewClient(control, boot.NoteHandler(greeting, log.kmsg))
+	stop := sync.OnceFunc(func() { // one that hangs in the kernel is waited for once
+		client.Close()
 		events.Close()
 		stopAgent(cmd)
 	})
-	l.finish = func(context.Context) error { l.stop(); return nil }
-	if err := l.awaitAgent(ctx, hello); err != nil {
-		l.stop()
-		return fmt.Errorf("start agent: %w", err)
+	hello, err := awaitAgent(ctx, client, greeting)
+	if err != nil {
+		stop()
+		return machine{}, fmt.Errorf("start agent: %w", err)
 	}
-	return nil
+	return machine{
+		Client: client, Machine: thisMachine(hello), AgentPID: hello.PID, Scale: 1, events: events,
+		ended:  func() error { return nil },
+		finish: func(context.Context) error { stop(); return nil },
+		stop:   stop,
+	}, nil
 }
 
-func (l *Lab) awaitAgent(ctx context.Context, hello <-chan wire.Hello) error {
+func awaitAgent(ctx context.Context, client *wire.Client, greeting <-chan wire.Hello) (wire.Hello, error) {
 	select {
-	case h := <-hello:
+	case h := <-greeting:
 		if h.Version != wire.Version { // another program, by Tools.Agent or $KMODLAB_AGENT
-			return fmt.Errorf("the agent speaks version %d, this program %d: rebuild both with make", h.Version, wire.Version)
+			return h, fmt.Errorf("the agent speaks version %d, this program %d: rebuild both with make", h.Version, wire.Version)
 		}
-		l.AgentPID, l.Machine = h.PID, thisMachine(h)
-		return nil
+		return h, nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-l.Client.Done():
-		return errors.New("the agent exited at once")
+		return wire.Hello{}, context.Cause(ctx)
+	case <-client.Done():
+		return wire.Hello{}, errors.New("the agent exited at once")
 	case <-time.After(helloLimit):
-		return boot.ErrSilent
+		return wire.Hello{}, boot.ErrSilent
 	}
 }
 
@@ -141,25 +145,28 @@ func socketPair() (ours, theirs *os.File, err error) {
 
 // install copies what was built to extra/ and runs the machine's own depmod, because the
 // kernel's helper is the machine's own modprobe. It never replaces an existing module.
-func (l *Lab) install(ctx context.Context) error {
-	if len(l.Fresh) == 0 {
-		return nil
+//
+// installed are the files that were added, on an error as well.
+func (o opening) install(ctx context.Context) (installed []string, err error) {
+	if len(o.Fresh) == 0 {
+		return nil, nil
 	}
-	for _, m := range l.Fresh {
-		rel, err := l.Place(m)
+	for _, m := range o.Fresh {
+		rel, err := o.Place(m)
 		if err != nil {
-			return err
+			return installed, err
 		}
-		target := filepath.Join(l.Kernel.ModuleDir(), rel)
+		target := filepath.Join(o.Kernel.ModuleDir(), rel)
 		if err := copyNew(m.Path, target); err != nil {
 			if errors.Is(err, fs.ErrExist) {
-				return fmt.Errorf("install %s: the file exists: remove it first, or run in a VM, without --here", target)
+				err = fmt.Errorf("install %s: the file exists: remove it first, or run in a VM, without --here", target)
+				return installed, err
 			}
-			return fmt.Errorf("install module: %w", err)
+			return installed, fmt.Errorf("install module: %w", err)
 		}
-		l.installed = append(l.installed, target)
+		installed = append(installed, target)
 	}
-	return runDepmod(ctx, l.Kernel.Release)
+	return installed, runDepmod(ctx, o.Kernel.Release)
 }
 
 func runDepmod(ctx context.Context, release string) error {
@@ -174,20 +181,19 @@ func runDepmod(ctx context.Context, release string) error {
 const uninstallLimit = 30 * time.Second
 
 // uninstall removes the modules again and updates the index.
-func (l *Lab) uninstall() {
-	if len(l.installed) == 0 {
+func (o opening) uninstall(installed []string) {
+	if len(installed) == 0 {
 		return
 	}
-	for _, file := range l.installed {
+	for _, file := range installed {
 		if err := os.Remove(file); err != nil {
-			l.journal.Log(fmt.Sprintf("remove %s: %v", file, err))
+			o.journal.Log(fmt.Sprintf("remove %s: %v", file, err))
 		}
 	}
-	l.installed = nil
 	ctx, cancel := context.WithTimeout(context.Background(), uninstallLimit)
 	defer cancel()
-	if err := runDepmod(ctx, l.Kernel.Release); err != nil {
-		l.journal.Log(err.Error())
+	if err := runDepmod(ctx, o.Kernel.Release); err != nil {
+		o.journal.Log(err.Error())
 	}
 }
 

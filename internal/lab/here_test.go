@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
-	"github.com/kmodlab/kmodlab/internal/live"
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -35,9 +34,9 @@ func script(t *testing.T, path string, lines ...string) {
 	}
 }
 
-// thisLab is a lab on this machine, which is a folder here: module m is to be installed,
+// thisMachineIn is what a lab on this machine is made of, which is a folder here: module m is to be installed,
 // agent are the commands of the agent's program, and depmod's end in its exit status.
-func thisLab(t *testing.T, depmod string, agent ...string) (l *Lab, dir string) {
+func thisMachineIn(t *testing.T, depmod string, agent ...string) (o opening, dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
@@ -52,11 +51,9 @@ func thisLab(t *testing.T, depmod string, agent ...string) (l *Lab, dir string) 
 		Options: prepare.Options{Here: true}, Agent: filepath.Join(dir, "agent"),
 		Kernel: &kernel.Kernel{Release: "6.1.0", Modules: filepath.Join(dir, "modules")},
 	}
-	l = &Lab{
-		Prepared: &prepare.Prepared{Host: host, Fresh: []kmod.PlannedModule{{Name: "m", Path: file}}},
-		Log:      newLog(true, j), stream: newStream(false, live.New(nil, nil)), journal: j,
-	}
-	return l, dir
+	p := host.WithoutModules()
+	p.Fresh = []kmod.PlannedModule{{Name: "m", Path: file}}
+	return opening{Prepared: p, journal: j}, dir
 }
 
 // leftOver tells what is still installed, and how often depmod was run.
@@ -86,16 +83,16 @@ func TestHereFails(t *testing.T) {
 		"interrupted":         {"exit 0", "exec cat <&3 >/dev/null", true, why.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, dir := thisLab(t, test.depmod, test.agent)
+			o, dir := thisMachineIn(t, test.depmod, test.agent)
 			if test.agent == "" {
-				l.Agent = filepath.Join(dir, "none")
+				o.Agent = filepath.Join(dir, "none")
 			}
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			if test.interrupt {
 				time.AfterFunc(300*time.Millisecond, func() { cancel(why) })
 			}
-			opened, err := l.openHere(ctx)
+			opened, err := o.here(ctx)
 			if opened != nil || err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("%v, %v, want %q", opened, err, test.want)
 			}
@@ -108,7 +105,7 @@ func TestHereFails(t *testing.T) {
 
 // TestHereTaken: a module of the machine's own is neither replaced nor taken away.
 func TestHereTaken(t *testing.T) {
-	l, dir := thisLab(t, "exit 0", "exit 0")
+	o, dir := thisMachineIn(t, "exit 0", "exit 0")
 	own := filepath.Join(dir, "modules/extra/m.ko")
 	if err := os.MkdirAll(filepath.Dir(own), 0o755); err != nil {
 		t.Fatal(err)
@@ -116,7 +113,7 @@ func TestHereTaken(t *testing.T) {
 	if err := os.WriteFile(own, []byte("own"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := l.openHere(t.Context())
+	_, err := o.here(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "the file exists") {
 		t.Errorf("%v, want that the file exists", err)
 	}
@@ -128,8 +125,9 @@ func TestHereTaken(t *testing.T) {
 // TestHereClose: a lab on this machine can be closed by several goroutines and again;
 // the agent is gone, and nothing stays installed.
 func TestHereClose(t *testing.T) {
-	l, dir := thisLab(t, "exit 0", hello(wire.Version), "exec cat <&3 >/dev/null")
-	if _, err := l.openHere(t.Context()); err != nil {
+	o, dir := thisMachineIn(t, "exit 0", hello(wire.Version), "exec cat <&3 >/dev/null")
+	l, err := o.here(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
 	if files, _ := leftOver(t, dir); len(files) != 1 || l.AgentPID != 4711 {

@@ -40,17 +40,17 @@ func baseFiles(h *prepare.Host) []boot.File {
 // moduleFiles returns the modules of the plan at their places in the guest's module tree,
 // and the tree's index. What was built or given is in extra/, the kernel's own modules
 // are where the kernel has them.
-func (l *Lab) moduleFiles() ([]boot.File, error) {
-	dir := path.Join("/lib/modules", l.Kernel.Release)
+func moduleFiles(p *prepare.Prepared) ([]boot.File, error) {
+	dir := path.Join("/lib/modules", p.Kernel.Release)
 	var files []boot.File
-	for _, m := range slices.Concat(l.InTree, l.Fresh) {
-		rel, err := l.Place(m)
+	for _, m := range slices.Concat(p.InTree, p.Fresh) {
+		rel, err := p.Place(m)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, boot.File{Name: path.Join(dir, rel), Mode: 0o644, Host: m.Path})
 	}
-	index, err := guestIndex(l.Kernel.Release, append(baseFiles(l.Host), files...))
+	index, err := guestIndex(p.Kernel.Release, append(baseFiles(p.Host), files...))
 	return append(files, index...), err
 }
 
@@ -102,7 +102,7 @@ func linkBelow(root string, f boot.File) error {
 // sendModules writes the run's modules into the module tree of a running guest.
 func (l *Lab) sendModules(ctx context.Context) error {
 	done := l.journal.Phase("install")
-	files, err := l.moduleFiles()
+	files, err := moduleFiles(l.Prepared)
 	for i := range files {
 		if f := &files[i]; err == nil && f.Host != "" {
 			f.Data, err = os.ReadFile(f.Host)

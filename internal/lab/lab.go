@@ -17,7 +17,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/live"
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/prepare"
-	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
@@ -32,38 +31,22 @@ type Options struct {
 	NoLeaks         bool // do not search for what stays behind
 }
 
-// Lab is a machine whose agent answers. Its methods are for one goroutine; Log and the
-// calls of Client are safe for concurrent use.
+// Lab is a machine that is ready for a run. Its methods are for one goroutine; Log and the calls of its Client are safe
+// for concurrent use.
 type Lab struct {
-	*wire.Client
+	machine
 	*prepare.Prepared
-	Machine  result.Machine
-	AgentPID int
-	Scale    time.Duration // factor for deadlines
-	Log      *Log          // what the kernel says
-	CPUs     CPUs          // nil if the machine's CPUs cannot be sampled
-
+	Log     *Log // what the kernel says
 	Tracer  Tracer
 	Before  leaks.Objects // what existed before the first load
 	Watched *leaks.Plan   // what the kernel traces of what modules take; nil for nothing
 
-	options Options
-	journal *notify.Journal
-	stream  *stream
-	kernel  *symbols.Kernel
-	facts   *facts // of the snapshot that the machine was restored from; nil if it booted
-
-	ended func() error // why the machine ended; nil while it runs
-	// finish lets the machine power off; stop ends it in any case.
-	finish    func(context.Context) error
-	stop      func()
-	installed []string // files that were added to this machine's module tree
-}
-
-// CPUs samples the CPUs of a machine through its emulator.
-type CPUs interface {
-	Processors(context.Context) ([]vm.Processor, error)
-	Memory(ctx context.Context, cpu int, addr uint64, size int) ([]byte, error)
+	options   Options
+	journal   *notify.Journal
+	stream    *stream
+	kernel    *symbols.Kernel // nil until it is read
+	facts     *facts          // of the snapshot that the machine was restored from; nil if it booted
+	installed []string        // files that were added to this machine's module tree
 }
 
 // Tracer is what is known of the tracer in the guest.
@@ -93,42 +76,59 @@ type CallError struct {
 func (e *CallError) Error() string { return fmt.Sprintf("%s: %v", e.What, e.Err) }
 func (e *CallError) Unwrap() error { return e.Err }
 
-// Open boots or restores a VM, or starts the agent on this machine. a may be nil. The
-// error is a *StartError, an *evidence.Failure or ctx's.
+// Open boots or restores a VM, or starts the agent on this machine. a may be nil. The error is a *StartError, an
+// *evidence.Failure or ctx's.
 func Open(ctx context.Context, p *prepare.Prepared, a *Ahead, o Options, j *notify.Journal) (*Lab, error) {
-	l := &Lab{Prepared: p, options: o, journal: j, Tracer: Tracer{Unproved: p.Probe.Unproved}}
-	l.Log = newLog(p.Here, j)
-	ofModule := func(name string) *symbols.Module { return symbols.OfModule(p.Read.Get(name).Data) }
-	l.stream = newStream(o.Record, live.New(j.Event(), ofModule))
+	op := opening{p, o, j}
 	if p.Here {
-		return l.openHere(ctx)
+		return op.here(ctx)
 	}
-	restored, err := l.restore(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	if restored {
-		return l, nil
+	l, err := op.restore(ctx, a)
+	if l != nil || err != nil {
+		return l, err
 	}
 	if ctx.Err() != nil { // what ended the restoring
 		return nil, context.Cause(ctx)
 	}
-	return l.boot(ctx)
+	return op.boot(ctx)
+}
+
+// opening is what a lab is made of, apart from its machine.
+type opening struct {
+	*prepare.Prepared
+	options Options
+	journal *notify.Journal
+}
+
+// lab makes the lab of a machine that answers. f is nil if the machine was not restored; installed are files that the
+// lab removes at its end.
+func (o opening) lab(m machine, log *Log, f *facts, installed []string) *Lab {
+	ofModule := func(name string) *symbols.Module { return symbols.OfModule(o.Read.Get(name).Data) }
+	return &Lab{
+		machine: m, Prepared: o.Prepared, Log: log, Tracer: Tracer{Unproved: o.Probe.Unproved},
+		options: o.options, journal: o.journal, facts: f, installed: installed,
+		stream: newStream(m.events, o.options.Record, live.New(o.journal.Event(), ofModule)),
+	}
 }
 
 // boot starts a machine without a snapshot.
-func (l *Lab) boot(ctx context.Context) (*Lab, error) {
-	done := l.journal.Phase("boot")
-	files, err := l.moduleFiles()
+func (o opening) boot(ctx context.Context) (*Lab, error) {
+	done := o.journal.Phase("boot")
+	files, err := moduleFiles(o.Prepared)
 	if err != nil {
 		return nil, err
 	}
-	base := baseFiles(l.Host)
-	g, err := boot.Start(ctx, l.bootOptions(withPrograms(l.Host, append(base, files...))))
+	log := newLog(false, o.journal)
+	g, err := boot.Start(ctx, boot.Options{
+		Kernel: o.Kernel, Agent: o.Agent, Files: withPrograms(o.Host, append(baseFiles(o.Host), files...)),
+		CPUs: o.options.CPUs, MemoryMiB: o.options.MemoryMiB,
+		Accel: o.Accel, QEMU: o.QEMU, StateDir: o.CacheDir,
+		Console: log, Log: o.journal.Log, Kmsg: log.kmsg,
+	})
 	if err != nil {
 		return nil, startError(err)
 	}
-	l.inVM(g)
+	l := o.lab(inVM(g, o.Kernel.Name, o.options.memory()), log, nil, nil)
 	done("", false)
 	return l, nil
 }
@@ -142,15 +142,6 @@ func startError(err error) error {
 	return &StartError{Err: err}
 }
 
-func (l *Lab) bootOptions(files []boot.File) boot.Options {
-	return boot.Options{
-		Kernel: l.Kernel, Agent: l.Agent, Files: files,
-		CPUs: l.options.CPUs, MemoryMiB: l.options.MemoryMiB,
-		Accel: l.Accel, QEMU: l.QEMU, StateDir: l.CacheDir,
-		Console: l.Log, Log: l.journal.Log, Kmsg: l.Log.kmsg,
-	}
-}
-
 // defaultMemory is the memory of a VM unless the options say otherwise, in MiB.
 const defaultMemory = 512
 
@@ -159,62 +150,6 @@ func (o Options) memory() int {
 		return defaultMemory
 	}
 	return o.MemoryMiB
-}
-
-// inVM makes a guest that answers the machine of the lab.
-func (l *Lab) inVM(g *boot.Guest) {
-	accel, why := g.Machine.Accel()
-	l.Client, l.CPUs, l.AgentPID = g.Client, g.Machine, g.Hello.PID
-	l.Scale = time.Duration(vm.DeadlineScale(accel))
-	l.Machine = result.Machine{
-		Kernel: g.Hello.Release, Name: l.Kernel.Name,
-		Accel: string(accel), AccelReason: why, QEMU: g.Machine.QEMUVersion(),
-		CPUs: g.Hello.CPUs, MemoryMiB: l.options.memory(),
-	}
-	l.Log.from(g.Console)
-	l.stream.from(g.Events)
-	l.ended = func() error {
-		select {
-		case <-g.Machine.Done():
-			return machineEnd(g.Machine)
-		case <-time.After(2 * time.Second): // QEMU closes its ports before it exits
-			return nil
-		}
-	}
-	l.finish = func(ctx context.Context) error { _, err := g.PowerOff(ctx); return err }
-	l.stop = func() { g.Close() }
-}
-
-// WentAway is a guest that ended unasked, and without a panic.
-type WentAway struct {
-	Off bool     // it powered off; else it was reset
-	At  []uint64 // the instructions of its CPUs, in their order, if known
-}
-
-func (e *WentAway) Error() string {
-	if e.Off {
-		return "the guest powered off by itself"
-	}
-	return "the guest restarted by itself"
-}
-
-// QEMUError is the end of QEMU itself: it was killed from outside, or crashed.
-type QEMUError struct{ Err error }
-
-func (e *QEMUError) Error() string { return e.Err.Error() }
-
-func machineEnd(m *vm.Machine) error {
-	exit, err := m.Wait(context.Background())
-	if err != nil {
-		return err
-	}
-	switch exit.Reason {
-	case vm.Killed, vm.Failed:
-		return &QEMUError{exit.Err()}
-	case vm.Panicked:
-		return exit.Err()
-	}
-	return &WentAway{Off: exit.Shutdown == "guest-shutdown", At: exit.Instructions}
 }
 
 // Failed returns why the machine did not do what it was asked to. If the connection
@@ -257,13 +192,22 @@ func (l *Lab) PowerOff(ctx context.Context) {
 	}
 }
 
+// Console returns what the kernel has printed so far: on the console of a VM, or in the log of this machine.
+func (l *Lab) Console() []byte {
+	if l.console == nil {
+		return l.Log.here()
+	}
+	return l.console()
+}
+
 // Close ends the machine in any case, and removes what was installed on this machine. It
 // can be called again.
 func (l *Lab) Close() {
 	l.stream.abandon(l.stop)
 	l.stop()
 	l.stream.live.End()
-	l.uninstall()
+	opening{l.Prepared, l.options, l.journal}.uninstall(l.installed)
+	l.installed = nil
 }
 
 // Evidence closes the machine and returns what the tracer recorded and the kernel logged.
@@ -275,7 +219,7 @@ func (l *Lab) Evidence() (trace evidence.Trace, console string, kernelLog []byte
 		trace.Hooks = append(trace.Hooks, hookOf(h))
 	}
 	trace.SetRecords(l.stream.records, l.Tracer.State.Lost)
-	return trace, string(l.Log.Console()), l.Log.kernelLog()
+	return trace, string(l.Console()), l.Log.kernelLog()
 }
 
 func hookOf(h wire.Hook) evidence.Hook {

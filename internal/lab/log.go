@@ -19,18 +19,17 @@ import (
 type Log struct {
 	oops.Watch // reads the console, or this machine's kernel log
 
-	here    bool
+	onHost  bool // it is this machine's, which has no console
 	journal *notify.Journal
 
-	mu      sync.Mutex
-	console func() []byte // the console of a VM so far; nil before the VM runs
-	text    []byte        // of /dev/kmsg, up to maxKernelLog
+	mu   sync.Mutex
+	text []byte // of /dev/kmsg, up to maxKernelLog
 }
 
 // maxKernelLog bounds what is kept of /dev/kmsg.
 const maxKernelLog = 1 << 20
 
-func newLog(here bool, j *notify.Journal) *Log { return &Log{here: here, journal: j} }
+func newLog(onHost bool, j *notify.Journal) *Log { return &Log{onHost: onHost, journal: j} }
 
 // Write takes bytes of the console.
 func (l *Log) Write(p []byte) (int, error) {
@@ -41,13 +40,6 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// from sets where the console of the machine is read.
-func (l *Log) from(console func() []byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.console = console
-}
-
 // kmsg takes a record of /dev/kmsg: "prio,seq,usec,flags;text".
 func (l *Log) kmsg(record string) {
 	_, text, ok := strings.Cut(record, ";")
@@ -56,7 +48,7 @@ func (l *Log) kmsg(record string) {
 	}
 	text, _, _ = strings.Cut(text, "\n") // the device's properties follow
 	line := text + "\n"
-	if l.here {
+	if l.onHost {
 		l.Watch.Write([]byte(line))
 	} else {
 		line = stamped(record) + "\n"
@@ -69,26 +61,16 @@ func (l *Log) kmsg(record string) {
 	l.journal.Kmsg(text)
 }
 
-// Console returns what the kernel has printed so far: on the console of a VM, or in the
-// log of this machine.
-func (l *Log) Console() []byte {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.here:
-		return bytes.Clone(l.text)
-	case l.console == nil:
-		return nil
-	}
-	return l.console()
-}
+// here returns this machine's kernel log, nil for a guest's.
+func (l *Log) here() []byte { return l.copy(l.onHost) }
 
-// kernelLog returns a guest's /dev/kmsg as a console would print it. On this machine
-// Console has it.
-func (l *Log) kernelLog() []byte {
+// kernelLog returns a guest's /dev/kmsg as a console would print it, nil for this machine's.
+func (l *Log) kernelLog() []byte { return l.copy(!l.onHost) }
+
+func (l *Log) copy(wanted bool) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.here {
+	if !wanted {
 		return nil
 	}
 	return bytes.Clone(l.text)

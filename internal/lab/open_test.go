@@ -23,8 +23,8 @@ func TestOpenInterrupted(t *testing.T) {
 		Options: prepare.Options{Accel: vm.TCG, CacheDir: t.TempDir(), QEMU: "/nonexistent"},
 		Kernel:  &kernel.Kernel{Release: "6.1.0", Root: t.TempDir()},
 	}
-	a := &Ahead{done: make(chan struct{}), cancel: func() {}, err: context.Canceled}
-	close(a.done)
+	a := &Ahead{done: make(chan resumed, 1), cancel: func() {}}
+	a.done <- resumed{err: context.Canceled}
 	defer a.Close()
 	booted := 0
 	j := notify.New(notify.Watcher{Phase: func(p notify.Progress) {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/leaks"
-	"github.com/kmodlab/kmodlab/internal/live"
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
 	"github.com/kmodlab/kmodlab/internal/vm"
@@ -36,60 +35,64 @@ type facts struct {
 // saveLimit bounds the saving of a snapshot, before it is stretched for TCG.
 const saveLimit = 10 * time.Second
 
-// restore takes over the machine that is being restored, or takes a snapshot first. If it
-// returns false without an error, the run must boot; an error would also fail a boot.
-func (l *Lab) restore(ctx context.Context, a *Ahead) (restored bool, err error) {
+// restore takes the machine that is being restored, or makes the snapshot first. If it returns neither a lab nor an
+// error, the run must boot; an error would also fail a boot.
+func (o opening) restore(ctx context.Context, a *Ahead) (*Lab, error) {
 	if a == nil {
-		return false, nil
+		return nil, nil
 	}
 	made := a.done == nil && a.image == nil
 	if made {
 		var err error
-		if a.image, made, err = l.shareSnapshot(ctx, a); err != nil {
+		if a.image, made, err = o.shareSnapshot(ctx, a); err != nil {
 			if errors.Is(err, snapshot.ErrUnready) {
-				return false, err
+				return nil, err
 			}
-			return false, nil
+			return nil, nil
 		}
 	}
 	if a.image != nil {
 		a.restore(ctx, a.image)
 		a.image = nil
 	}
-	done := l.journal.Phase("boot")
-	<-a.done // Resume has a deadline
-	if a.err != nil {
+	done := o.journal.Phase("boot")
+	g, release, err := a.take()
+	if err != nil {
 		if ctx.Err() == nil {
 			a.store.Remove(a.key)
-			l.journal.Log(fmt.Sprintf("the snapshot does not resume, booting instead: %v", a.err))
+			o.journal.Log(fmt.Sprintf("the snapshot does not resume, booting instead: %v", err))
 		}
-		return false, nil
+		return nil, nil
 	}
-	l.Log, l.facts = a.log, a.facts
-	g, release := a.take()
-	l.inVM(g)
-	l.stop = func() { g.Close(); release() }
-	m, was := &l.Machine, &l.facts.Machine
-	m.Warm, m.Kernel, m.CPUs, m.AccelReason = true, was.Kernel, was.CPUs, was.AccelReason
+	l := o.lab(restored(g, release, o, a.facts), a.log, a.facts, nil)
 	done("", !made)
 	if err := l.sendModules(ctx); err != nil {
 		l.stop()
-		return false, &StartError{Machine: l.Machine, Console: l.Log.Console(), Err: err}
+		return nil, &StartError{Machine: l.Machine, Console: l.Console(), Err: err}
 	}
-	return true, nil
+	return l, nil
+}
+
+// restored is the machine of a guest that was restored. What its agent said at its boot is in the facts.
+func restored(g *boot.Guest, release func(), o opening, f *facts) machine {
+	m := inVM(g, o.Kernel.Name, o.options.memory())
+	m.stop = func() { g.Close(); release() }
+	m.Machine.Warm = true
+	m.Machine.Kernel, m.Machine.CPUs, m.Machine.AccelReason = f.Machine.Kernel, f.Machine.CPUs, f.Machine.AccelReason
+	return m
 }
 
 // shareSnapshot takes a snapshot, or waits for another run of the pool to take it.
-func (l *Lab) shareSnapshot(ctx context.Context, a *Ahead) (image *boot.Image, made bool, err error) {
-	l.Shared().Saving.Lock()
-	defer l.Shared().Saving.Unlock()
+func (o opening) shareSnapshot(ctx context.Context, a *Ahead) (image *boot.Image, made bool, err error) {
+	o.Shared().Saving.Lock()
+	defer o.Shared().Saving.Unlock()
 	if image, err = a.store.Open(a.key, a.facts); !errors.Is(err, snapshot.ErrNone) {
 		return image, false, err
 	}
-	done := l.journal.Phase("save")
-	l.journal.Progress(notify.Progress{Phase: "save", Detail: "taking a snapshot, once for this kernel"})
-	take := func(d *snapshot.Draft) (*boot.Image, error) { return l.takeSnapshot(ctx, d, a.opts, a.facts) }
-	image, err = a.store.Make(ctx, a.key, int64(l.options.memory())<<20, a.facts, take)
+	done := o.journal.Phase("save")
+	o.journal.Progress(notify.Progress{Phase: "save", Detail: "taking a snapshot, once for this kernel"})
+	take := func(d *snapshot.Draft) (*boot.Image, error) { return o.takeSnapshot(ctx, d, a.opts, a.facts) }
+	image, err = a.store.Make(ctx, a.key, int64(o.options.memory())<<20, a.facts, take)
 	if err == nil {
 		done("", false)
 	}
@@ -97,17 +100,17 @@ func (l *Lab) shareSnapshot(ctx context.Context, a *Ahead) (image *boot.Image, m
 }
 
 // takeSnapshot boots another machine, makes it ready for the first module, and saves it.
-func (l *Lab) takeSnapshot(
+func (o opening) takeSnapshot(
 	ctx context.Context, draft *snapshot.Draft, opts boot.Options, f *facts,
 ) (*boot.Image, error) {
-	opts.RAM, opts.Files = draft.RAM, withPrograms(l.Host, opts.Files)
-	opts.Kmsg = nil // this run gets the log from the restored machine
-	journal := l.journal.Aside(func(line string) { f.Notes = append(f.Notes, line) })
-	s := &Lab{
-		Prepared: l.WithoutModules(), options: l.options, journal: journal,
-		Log: newLog(false, journal), stream: newStream(false, live.New(nil, nil)), Tracer: l.Tracer,
+	own := opening{
+		Prepared: o.WithoutModules(), options: o.options,
+		journal: o.journal.Aside(func(line string) { f.Notes = append(f.Notes, line) }),
 	}
-	opts.Console = s.Log
+	own.options.Record = false
+	log := newLog(false, own.journal)
+	opts.RAM, opts.Files = draft.RAM, withPrograms(o.Host, opts.Files)
+	opts.Console, opts.Kmsg = log, nil // this run gets the kernel's log from the restored machine
 	g, err := boot.Start(ctx, opts)
 	if errors.Is(err, boot.ErrSilent) || errors.Is(err, wire.ErrGarbled) {
 		return nil, fmt.Errorf("%w: %w", snapshot.ErrUnready, startError(err))
@@ -116,19 +119,19 @@ func (l *Lab) takeSnapshot(
 		return nil, err
 	}
 	defer g.Close()
-	s.inVM(g)
-	if err := s.ready(ctx); err != nil {
-		unready := &StartError{Machine: s.Machine, Console: s.Log.Console(), Err: err}
+	l := own.lab(inVM(g, o.Kernel.Name, o.options.memory()), log, nil, nil)
+	if err := l.ready(ctx); err != nil {
+		unready := &StartError{Machine: l.Machine, Console: l.Console(), Err: err}
 		return nil, fmt.Errorf("%w: %w", snapshot.ErrUnready, unready)
 	}
-	if f.Base, err = s.makeBase(ctx); err != nil {
+	if f.Base, err = l.makeBase(ctx); err != nil {
 		return nil, err
 	}
-	f.Machine, f.Trace, f.Unproved, f.Before = s.Machine, s.Tracer.State, s.Tracer.Unproved, s.Before
-	if l.Accel == vm.Auto {
-		f.Machine.AccelReason = vm.KVMState(l.CacheDir).WhyTCG()
+	f.Machine, f.Trace, f.Unproved, f.Before = l.Machine, l.Tracer.State, l.Tracer.Unproved, l.Before
+	if o.Accel == vm.Auto {
+		f.Machine.AccelReason = vm.KVMState(o.CacheDir).WhyTCG()
 	}
-	ctx, cancel := context.WithTimeout(ctx, saveLimit*s.Scale)
+	ctx, cancel := context.WithTimeout(ctx, saveLimit*l.Scale)
 	defer cancel()
 	image, err := g.Save(ctx, draft.State)
 	if err == nil {

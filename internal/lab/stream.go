@@ -23,15 +23,13 @@ type stream struct {
 	records evidence.Records      // that value
 }
 
-func newStream(record bool, l *live.Stream) *stream {
-	s := &stream{live: l}
+func newStream(port io.Reader, record bool, l *live.Stream) *stream {
+	s := &stream{port: port, live: l}
 	if record {
 		s.tape = new(evidence.Tape)
 	}
 	return s
 }
-
-func (s *stream) from(port io.Reader) { s.port = port }
 
 // read starts reading in the background.
 func (s *stream) read() {

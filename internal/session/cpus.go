@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/lab"
 	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
@@ -43,27 +45,17 @@ func (s *session) sampleCPUs() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sampleLimit)
 	defer cancel()
-	s.samples, s.code = nil, make(map[uint64][]byte)
-	for range maxSamples {
-		found, err := s.sampleOnce(ctx)
-		if err != nil {
-			s.journal.Log(err.Error())
-		}
-		if found || err != nil {
-			return
-		}
-		select {
-		case <-time.After(samplePause):
-		case <-ctx.Done():
-			return
-		}
+	p := newSampler(s.CPUs, s.Studied(), s.Read)
+	if err := p.run(ctx); err != nil {
+		s.journal.Log(err.Error())
 	}
+	s.samples, s.code = p.samples, p.code
 }
 
 // sampleLocks looks for the CPU that spins if the kernel reported another one, which
 // waits for it, as stuck.
 func (s *session) sampleLocks() {
-	crashes := oops.Parse(s.Log.Console())
+	crashes := oops.Parse(s.Console())
 	for i := range crashes {
 		oops.Blame(&crashes[i], s.Studied())
 	}
@@ -73,38 +65,68 @@ func (s *session) sampleLocks() {
 	}
 }
 
-// sampleOnce takes one sample of each CPU: its instruction, and the words on its stack
+// sampler takes samples of a guest's CPUs.
+type sampler struct {
+	cpus    lab.CPUs
+	modules []string // under study
+	read    *prepare.Files
+
+	samples []evidence.Sample
+	code    map[uint64][]byte // pages of modules' code, by address
+}
+
+func newSampler(cpus lab.CPUs, modules []string, read *prepare.Files) *sampler {
+	return &sampler{cpus: cpus, modules: modules, read: read, code: make(map[uint64][]byte)}
+}
+
+// run takes samples until one is in a module under study.
+func (p *sampler) run(ctx context.Context) error {
+	for range maxSamples {
+		found, err := p.once(ctx)
+		if found || err != nil {
+			return err
+		}
+		select {
+		case <-time.After(samplePause):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+// once takes one sample of each CPU: its instruction, and the words on its stack
 // that may be return addresses in modules. found reports whether one of these is in a
 // module under study.
-func (s *session) sampleOnce(ctx context.Context) (found bool, _ error) {
-	list, err := s.CPUs.Processors(ctx)
+func (p *sampler) once(ctx context.Context) (found bool, _ error) {
+	list, err := p.cpus.Processors(ctx)
 	if err != nil {
 		return false, err
 	}
-	for cpu, p := range list {
-		seen := evidence.Sample{CPU: cpu, At: p.Instruction}
-		if err := s.readCode(ctx, cpu, p.Instruction); err != nil {
+	for cpu, at := range list {
+		seen := evidence.Sample{CPU: cpu, At: at.Instruction}
+		if err := p.readCode(ctx, cpu, at.Instruction); err != nil {
 			return false, err
 		}
-		if p.StackPointer >= 1<<63 { // the kernel's half
-			stack, err := s.CPUs.Memory(ctx, cpu, p.StackPointer&^7, int(stackSize-p.StackPointer%stackSize))
+		if at.StackPointer >= 1<<63 { // the kernel's half
+			stack, err := p.cpus.Memory(ctx, cpu, at.StackPointer&^7, int(stackSize-at.StackPointer%stackSize))
 			if err != nil {
 				return false, err
 			}
-			if seen.Called, err = s.returns(ctx, cpu, stack); err != nil {
+			if seen.Called, err = p.returns(ctx, cpu, stack); err != nil {
 				return false, err
 			}
 		}
-		s.samples = append(s.samples, seen)
-		found = found || slices.ContainsFunc(append(seen.Called, seen.At), s.ours)
+		p.samples = append(p.samples, seen)
+		found = found || slices.ContainsFunc(append(seen.Called, seen.At), p.ours)
 	}
 	return found, nil
 }
 
 // recognize reports whether a page holds code of the modules under study.
-func (s *session) recognize(page uint64, code []byte) bool {
-	for _, name := range s.Studied() {
-		file := s.Read.Get(name)
+func (p *sampler) recognize(page uint64, code []byte) bool {
+	for _, name := range p.modules {
+		file := p.read.Get(name)
 		if file.Err != "" { // without a file there are no symbols either
 			continue
 		}
@@ -116,24 +138,24 @@ func (s *session) recognize(page uint64, code []byte) bool {
 }
 
 // ours reports whether an address is in code of the modules under study.
-func (s *session) ours(addr uint64) bool {
+func (p *sampler) ours(addr uint64) bool {
 	page := addr &^ (codePage - 1)
-	code := s.code[page]
-	return code != nil && s.recognize(page, code)
+	code := p.code[page]
+	return code != nil && p.recognize(page, code)
 }
 
 // returns finds the words of a stack that point right after a call in a module's code.
-func (s *session) returns(ctx context.Context, cpu int, stack []byte) ([]uint64, error) {
+func (p *sampler) returns(ctx context.Context, cpu int, stack []byte) ([]uint64, error) {
 	var found []uint64
 	for ; len(stack) >= 8 && len(found) < maxCalled; stack = stack[8:] {
 		addr := binary.LittleEndian.Uint64(stack)
 		if !inModules(addr) {
 			continue
 		}
-		if err := s.readCode(ctx, cpu, addr); err != nil {
+		if err := p.readCode(ctx, cpu, addr); err != nil {
 			return nil, err
 		}
-		if afterCall(s.code[addr&^(codePage-1)], addr%codePage) {
+		if afterCall(p.code[addr&^(codePage-1)], addr%codePage) {
 			found = append(found, addr)
 		}
 	}
@@ -141,14 +163,14 @@ func (s *session) returns(ctx context.Context, cpu int, stack []byte) ([]uint64,
 }
 
 // readCode reads and keeps the page of code around an address.
-func (s *session) readCode(ctx context.Context, cpu int, addr uint64) error {
+func (p *sampler) readCode(ctx context.Context, cpu int, addr uint64) error {
 	page := addr &^ (codePage - 1)
-	if !inModules(addr) || s.code[page] != nil || len(s.code) == maxPages {
+	if !inModules(addr) || p.code[page] != nil || len(p.code) == maxPages {
 		return nil
 	}
-	code, err := s.CPUs.Memory(ctx, cpu, page, codePage)
+	code, err := p.cpus.Memory(ctx, cpu, page, codePage)
 	if err == nil {
-		s.code[page] = code
+		p.code[page] = code
 	}
 	return err
 }

@@ -11,10 +11,8 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/lab"
-	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/vm"
-	"github.com/kmodlab/kmodlab/result"
 )
 
 // fakeCPUs is a machine with one CPU, a stack and a page of code.
@@ -35,9 +33,7 @@ func (f *fakeCPUs) Memory(_ context.Context, _ int, addr uint64, size int) ([]by
 	return data[:min(size, len(data))], nil
 }
 
-func withCPUs(cpus lab.CPUs) *session {
-	return &session{Lab: &lab.Lab{CPUs: cpus, Prepared: new(prepare.Prepared)}, code: make(map[uint64][]byte)}
-}
+func samplerOf(cpus lab.CPUs) *sampler { return newSampler(cpus, nil, new(prepare.Files)) }
 
 // TestSample: of the words on a stack only those count that point right after a call in
 // a module's code.
@@ -52,8 +48,8 @@ func TestSample(t *testing.T) {
 		stack = binary.LittleEndian.AppendUint64(stack, w)
 	}
 	inside := &fakeCPUs{at: 0xffffffff81000100, sp: sp, memory: map[uint64][]byte{code: page, sp: stack}}
-	r := withCPUs(inside)
-	if found, err := r.sampleOnce(t.Context()); found || err != nil {
+	r := samplerOf(inside)
+	if found, err := r.once(t.Context()); found || err != nil {
 		t.Fatal(found, err)
 	}
 	want := evidence.Sample{At: 0xffffffff81000100, Called: []uint64{code + 0x15, code + 0x32}}
@@ -67,8 +63,8 @@ func TestSample(t *testing.T) {
 
 // TestSampleProgram: a CPU that runs a program has no kernel stack.
 func TestSampleProgram(t *testing.T) {
-	r := withCPUs(&fakeCPUs{at: 0x401000, sp: 0x7ffd00001000})
-	if found, err := r.sampleOnce(t.Context()); found || err != nil {
+	r := samplerOf(&fakeCPUs{at: 0x401000, sp: 0x7ffd00001000})
+	if found, err := r.once(t.Context()); found || err != nil {
 		t.Fatal(found, err)
 	}
 	if len(r.samples) != 1 || r.samples[0].Called != nil || len(r.code) != 0 {
@@ -76,23 +72,31 @@ func TestSampleProgram(t *testing.T) {
 	}
 }
 
-// TestSampleSilent: a machine that does not answer is asked where its CPUs are, but not
-// one that was stopped because its caller's time is over.
-func TestSampleSilent(t *testing.T) {
+// TestSampleBroken: what cannot be sampled is asked once, and says why.
+func TestSampleBroken(t *testing.T) {
+	cpus := &fakeCPUs{broken: errors.New("the monitor is gone")}
+	if err := samplerOf(cpus).run(t.Context()); err != cpus.broken || cpus.asked != 1 {
+		t.Errorf("%v after %d samples, want %v after one", err, cpus.asked, cpus.broken)
+	}
+}
+
+// TestUnresponsive: a machine that does not answer is unresponsive, but not one that was stopped because its caller's
+// time is over.
+func TestUnresponsive(t *testing.T) {
 	silent := &lab.CallError{What: "modprobe m", Err: context.DeadlineExceeded}
 	over, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
-	for name, test := range map[string]struct {
+	for name, tt := range map[string]struct {
 		ctx  context.Context
-		asks bool
-	}{"silent": {t.Context(), true}, "stopped": {over, false}} {
-		cpus := &fakeCPUs{broken: errors.New("the monitor is gone")} // so that it is asked once
-		s := withCPUs(cpus)
-		s.journal = notify.New(notify.Watcher{})
-		s.journal.Keep(result.Command{Argv: []string{"modprobe", "m"}})
-		s.end(test.ctx, silent)
-		if asks := cpus.asked > 0; asks != test.asks || s.failed(evidence.Timeout) == nil {
-			t.Errorf("%s: asked %d times, %+v", name, cpus.asked, s.failures)
+		err  error
+		want bool
+	}{
+		"silent":  {t.Context(), silent, true},
+		"stopped": {over, silent, false},
+		"gone":    {t.Context(), &lab.CallError{What: "modprobe m", Err: errors.New("closed")}, false},
+	} {
+		if got := unresponsive(tt.ctx, tt.err); got != tt.want {
+			t.Errorf("%s: %t, want %t", name, got, tt.want)
 		}
 	}
 }

@@ -96,10 +96,16 @@ func (s *session) end(ctx context.Context, err error) {
 		return
 	}
 	s.fail(classify(err))
-	var call *lab.CallError
-	if ctx.Err() == nil && errors.As(err, &call) && errors.Is(call.Err, context.DeadlineExceeded) {
+	if unresponsive(ctx, err) {
 		s.sampleCPUs()
 	}
+}
+
+// unresponsive reports whether an error is that the machine did not answer in time, and not that it was stopped with
+// ctx.
+func unresponsive(ctx context.Context, err error) bool {
+	var call *lab.CallError
+	return ctx.Err() == nil && errors.As(err, &call) && errors.Is(call.Err, context.DeadlineExceeded)
 }
 
 // fail records a failure, the first of its kind.

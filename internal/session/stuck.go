@@ -47,7 +47,7 @@ func (s *session) untilCrash(ctx context.Context) (_ context.Context, stop func(
 
 // noteStuck records the tasks that made no progress.
 func (s *session) noteStuck(ended wire.ExecResult) {
-	console := slices.Concat(s.Log.Console(), []byte("\n"), ended.Running)
+	console := slices.Concat(s.Console(), []byte("\n"), ended.Running)
 	tasks := make([]hang.Task, 0, len(ended.Tasks))
 	for _, t := range ended.Tasks {
 		tasks = append(tasks, hang.Task(t))
