@@ -11,7 +11,7 @@ GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLA
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-all test-kernels test-faults test-endurance fuzz
+.PHONY: help demo build test test-all test-cache test-kernels test-faults test-endurance fuzz
 .PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows generate docs
 .PHONY: bench bench-leaks bench-warm bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
 
@@ -28,12 +28,17 @@ $(BIN): FORCE
 
 # -short leaves out what starts a VM, fetches a kernel or builds for one. The packages that start VMs do so one after
 # another, so a package's time limit holds for all of them together.
-test: setup-test lint ## run every test, VMs included, on the default kernel (about 20 minutes without KVM)
+test: setup-test lint test-cache ## run every test, VMs included, on the default kernel (about 20 minutes without KVM)
 	$(GO) test -race -short ./...
 	$(GO) test -timeout 45m ./...
 
-test-all: setup-test lint ## the same on every kernel that Debian serves, and what takes long, with the race detector
+test-all: setup-test lint test-cache ## the same on every kernel that Debian serves, and what takes long, with the race detector
 	KMODLAB_TEST_ALL=1 $(GO) test -race -timeout 120m ./...
+
+# Some tests only read a kernel's files, and take those that are in the cache.
+test-cache: setup-test build
+	$(BIN) kernel fetch debian:bookworm
+	$(BIN) kernel fetch debian:trixie
 
 # UPDATE=1 writes the table into docs/events.md; else the two are compared.
 test-kernels: setup-test ## run the demo and the lessons on every kernel, and print which hook works where

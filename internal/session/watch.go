@@ -90,7 +90,7 @@ func RunTrace(ctx context.Context, l *lab.Lab, t Trace, i *Interrupter, j *notif
 	e := w.evidence(ctx, err)
 	if missing := t.Missing(e.Trace.Events); len(missing) > 0 {
 		e.Passed += ", and nothing matched " + strings.Join(missing, ", ")
-		e.PassHint = "spell names as ps -e (a thread's first 15 characters), lsmod and kill -l do; or it did not happen"
+		e.PassHint = "spell names as ps -e (a thread's first 15 characters), lsmod and kill -l print them; otherwise it did not happen"
 	}
 	return e
 }

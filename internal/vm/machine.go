@@ -69,6 +69,7 @@ func launch(ctx context.Context, cfg Config, accel Accel, why string, onLife fun
 		return nil, fmt.Errorf("start machine: %w", err)
 	}
 	m.qmp = newQMP(m.host[1], m.event)
+	go m.qmp.read() // only now: an event asks m.qmp
 	go func() {
 		defer close(m.drained)
 		m.drainConsole(m.host[0])

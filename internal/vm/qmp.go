@@ -65,17 +65,16 @@ type qmpClient struct {
 	waiting map[uint64]chan qmpMessage
 }
 
-// newQMP reads from conn until it ends, calling onEvent on its own goroutine.
+// newQMP makes a client of conn; read must run for it.
 func newQMP(conn net.Conn, onEvent func(qmpEvent)) *qmpClient {
-	q := &qmpClient{
+	return &qmpClient{
 		conn: conn, onEvent: onEvent,
 		done: make(chan struct{}), greeted: make(chan struct{}),
 		waiting: map[uint64]chan qmpMessage{},
 	}
-	go q.read()
-	return q
 }
 
+// read reads messages until QEMU closes its end, and calls onEvent.
 func (q *qmpClient) read() {
 	defer close(q.done)
 	r := bufio.NewReaderSize(q.conn, qmpLine)
