@@ -28,11 +28,11 @@ $(BIN): FORCE
 
 # -short leaves out what starts a VM, fetches a kernel or builds for one. The packages that start VMs do so one after
 # another, so a package's time limit holds for all of them together.
-test: setup-test lint test-cache ## run every test, VMs included, on the default kernel (about 20 minutes without KVM)
+test: setup-test lint test-cache ## run every test, VMs included, on the default kernel (20 minutes without KVM)
 	$(GO) test -race -short ./...
 	$(GO) test -timeout 45m ./...
 
-test-all: setup-test lint test-cache ## the same on every kernel that Debian serves, and what takes long, with the race detector
+test-all: setup-test lint test-cache ## the same on all kernels of Debian, and what takes long, with the race detector
 	KMODLAB_TEST_ALL=1 $(GO) test -race -timeout 120m ./...
 
 # Some tests only read a kernel's files, and take those that are in the cache.
