@@ -11,7 +11,8 @@ GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLA
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-all test-cache test-kernels test-faults test-endurance fuzz
+.PHONY: help demo build test test-all test-cache test-kernels test-faults test-truth
+.PHONY: test-endurance fuzz
 .PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows generate docs
 .PHONY: bench bench-leaks bench-warm bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
 
@@ -48,6 +49,11 @@ test-kernels: setup-test ## run the demo and the lessons on every kernel, and pr
 test-faults: setup-test ## run every module of modules/faults on two kernels, and print the verdict that each got
 	KMODLAB_TEST_FAULTS=1 KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) \
 		$(GO) test -count 1 -v -run '^TestFault' -timeout 85m ./test/vm
+
+# TRUTH='ok_*' runs the cases of these names only, TRUTH_KERNEL=debian:trixie on that kernel only.
+test-truth: setup-test ## run what strangers' modules do on two kernels, and print the verdict that each got
+	KMODLAB_TEST_TRUTH=1 KMODLAB_TRUTH='$(TRUTH)' KMODLAB_TRUTH_KERNEL=$(TRUTH_KERNEL) \
+		$(GO) test -count 1 -v -run '^TestTruth' -timeout 85m ./test/vm
 
 # The same SEED gives the same faults in the same order; without, each time others.
 COUNT ?= 200

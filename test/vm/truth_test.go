@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+
+package vm
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// truth is a file modules/truth/FOLDER/NAME.json: what strangers' modules do, and the verdict that is true of it. Unlike
+// a fault it runs as a person would run it: with the limits that a run has without flags.
+type truth struct {
+	name, dir string
+
+	Why     string        `json:"why"`  // what is right, and why
+	Load    []string      `json:"load"` // as Spec.Load; the module of the file's name unless it says otherwise
+	Params  []string      `json:"params"`
+	For     string        `json:"for"`     // how long the modules run, as Go prints it
+	Timeout string        `json:"timeout"` // of a step, before it is stretched
+	Within  float64       `json:"within"`  // seconds that a load or an unload may take; stuckWithin for hung and lockup
+	Only    []string      `json:"only"`    // the kernels to which it applies; all of them unless it says otherwise
+	Want    truthWant     `json:"want"`
+	On      map[string]on `json:"on"` // what is true on another kernel, by the kernel's name
+}
+
+// on is what is true on one kernel, and why it is not the same on all.
+type on struct {
+	Why string `json:"why"`
+	truthWant
+}
+
+// truthWant is a true verdict. Parts that are empty are not compared.
+type truthWant struct {
+	Verdict  result.Class `json:"verdict"`
+	Message  []string     `json:"message"` // parts of the message
+	Hint     []string     `json:"hint"`    // parts of the hint
+	Not      []string     `json:"not"`     // must be in neither, nor in what else applies
+	Also     []string     `json:"also"`    // the classes of what else applies; nothing else may
+	Function string       `json:"function"`
+	Line     string       `json:"line"`
+}
+
+// stuckWithin is how long a step of a hung or spinning module may take, in seconds.
+const stuckWithin = 15
+
+func readTruths(t *testing.T) []truth {
+	t.Helper()
+	files, err := filepath.Glob("../../modules/truth/*/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found nothing in modules/truth: %v", err)
+	}
+	var truths []truth
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := truth{name: strings.TrimSuffix(filepath.Base(file), ".json"), dir: filepath.Dir(file)}
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&c); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if c.Why == "" || c.Want.Verdict == "" {
+			t.Fatalf("%s names no verdict, or no reason for it", file)
+		}
+		truths = append(truths, c)
+	}
+	return truths
+}
+
+// on returns what is true on a kernel.
+func (c *truth) on(kernel string) truthWant {
+	want := c.Want
+	if o, ok := c.On[kernel]; ok {
+		if o.Verdict != "" && o.Verdict != want.Verdict {
+			return o.truthWant
+		}
+		want.Function, want.Line = cmp.Or(o.Function, want.Function), cmp.Or(o.Line, want.Line)
+		for _, p := range []struct{ of, to *[]string }{
+			{&o.Message, &want.Message}, {&o.Hint, &want.Hint}, {&o.Not, &want.Not}, {&o.Also, &want.Also},
+		} {
+			if *p.of != nil {
+				*p.to = *p.of
+			}
+		}
+	}
+	return want
+}
+
+// truthSample is what make test runs.
+var truthSample = []string{"fake_report", "ok_timer"}
+
+// TestTruth runs every module of modules/truth on two kernels if KMODLAB_TEST_TRUTH is set (make test-truth), else a
+// sample on one. KMODLAB_TRUTH selects cases by a pattern of their names.
+func TestTruth(t *testing.T) {
+	needs.VM(t)
+	kernels := []string{"debian:bookworm"}
+	all := os.Getenv("KMODLAB_TEST_TRUTH") != ""
+	if all {
+		kernels = append(kernels, newestKernel)
+	}
+	if only := os.Getenv("KMODLAB_TRUTH_KERNEL"); only != "" {
+		kernels = []string{only}
+	}
+	for _, kernel := range kernels {
+		t.Run(strings.ReplaceAll(kernel, ":", "-"), func(t *testing.T) { testTruth(t, kernel, all) })
+	}
+}
+
+func testTruth(t *testing.T, kernel string, all bool) {
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "case\texpected\tgot\tseconds\tmessage")
+	right, ran := 0, 0
+	pattern := cmp.Or(os.Getenv("KMODLAB_TRUTH"), "*")
+	for _, c := range readTruths(t) {
+		if chosen, err := filepath.Match(pattern, c.name); err != nil {
+			t.Fatal(err)
+		} else if !chosen || !all && !slices.Contains(truthSample, c.name) {
+			continue
+		}
+		if len(c.Only) > 0 && !slices.Contains(c.Only, kernel) {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			start, want := time.Now(), c.on(kernel)
+			res := runVM(t, c.spec(t, kernel))
+			want.compare(t, &c, res)
+			ran++
+			if !t.Failed() {
+				right++
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%.1f\t%.110s\n", c.name, want.Verdict, res.Verdict.Class,
+				time.Since(start).Seconds(), res.Verdict.Message)
+		})
+	}
+	w.Flush()
+	t.Logf("%s: %d of %d right\n%s", kernel, right, ran, table.String())
+	if ran == 0 {
+		t.Error("no case was run")
+	}
+}
+
+func (c *truth) spec(t *testing.T, kernel string) kmodlab.Spec {
+	t.Helper()
+	spec := kmodlab.Spec{Dir: c.dir, Load: c.Load, Params: c.Params, Machine: kmodlab.Machine{Kernel: kernel}}
+	for _, d := range []struct {
+		text string
+		to   *time.Duration
+	}{{c.For, &spec.For}, {c.Timeout, &spec.StepTimeout}} {
+		if d.text == "" {
+			continue
+		}
+		var err error
+		if *d.to, err = time.ParseDuration(d.text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return spec
+}
+
+// compare compares a run with what is true of it.
+func (w truthWant) compare(t *testing.T, c *truth, res *result.Result) {
+	t.Helper()
+	v := res.Verdict
+	if v.Class != w.Verdict {
+		t.Errorf("verdict %s (%s), want %s: %s", v.Class, v.Message, w.Verdict, c.Why)
+	}
+	for _, part := range w.Message {
+		if !strings.Contains(v.Message, part) {
+			t.Errorf("the message %q lacks %q", v.Message, part)
+		}
+	}
+	for _, part := range w.Hint {
+		if !strings.Contains(v.Hint, part) {
+			t.Errorf("the hint %q lacks %q", v.Hint, part)
+		}
+	}
+	if v.Class != result.Pass && v.Hint == "" {
+		t.Error("the verdict has no hint")
+	}
+	said := []string{v.Message, v.Hint}
+	for _, a := range v.Also {
+		said = append(said, a.Message)
+		if !slices.Contains(w.Also, string(a.Class)) {
+			t.Errorf("and also %s: %s", a.Class, a.Message)
+		}
+	}
+	for _, part := range w.Not {
+		if i := slices.IndexFunc(said, func(s string) bool { return strings.Contains(s, part) }); i >= 0 {
+			t.Errorf("it says %q: %s", part, said[i])
+		}
+	}
+	fault{name: c.name, Function: w.Function, Line: w.Line}.checkPlace(t, res)
+	c.checkTime(t, w, res)
+}
+
+// checkTime checks that no step took longer than it may.
+func (c *truth) checkTime(t *testing.T, w truthWant, res *result.Result) {
+	t.Helper()
+	within := c.Within
+	if within == 0 && (w.Verdict == result.Hung || w.Verdict == result.Lockup) {
+		within = stuckWithin
+	}
+	for _, cmd := range res.Commands {
+		if within > 0 && cmd.MS > within*1000 {
+			t.Errorf("%s took %.1f s, more than %g", strings.Join(cmd.Argv, " "), cmd.MS/1000, within)
+		}
+	}
+}
