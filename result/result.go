@@ -54,13 +54,18 @@ type Result struct {
 	Hooks    []Hook    `json:"hooks"`
 	// Unknown maps the kinds of record that may be missing to the reason: nothing records them on this kernel, or the
 	// hook was not proved. The members' own Unknown says what that hides.
-	Unknown  map[string]string `json:"unknown,omitempty"`
-	Dropped  Dropped           `json:"dropped"`
-	Crashes  []Crash           `json:"crashes"`
-	Leaks    []Leftover        `json:"leaks,omitempty"`
-	Stuck    []Stuck           `json:"stuck,omitempty"`
-	Commands []Command         `json:"commands"`
-	Console  string            `json:"console"`
+	Unknown map[string]string `json:"unknown,omitempty"`
+	Dropped Dropped           `json:"dropped"`
+	Crashes []Crash           `json:"crashes"`
+	// Unrelated are reports of the kernel in which the modules took no part: from before the first step, or of a starved
+	// guest.
+	Unrelated []Crash `json:"unrelated,omitempty"`
+	// Taint says in words what the run added to the kernel's taint mask: out-of-tree module, proprietary module, …
+	Taint    []string   `json:"taint,omitempty"`
+	Leaks    []Leftover `json:"leaks,omitempty"`
+	Stuck    []Stuck    `json:"stuck,omitempty"`
+	Commands []Command  `json:"commands"`
+	Console  string     `json:"console"`
 	// Sources says where in the person's sources the places in modules are that stacks and sites name (function+0x1c
 	// [module], see Places).
 	Sources map[string]Source `json:"sources,omitempty"`

@@ -61,7 +61,8 @@ type Ledger struct {
 	dead  map[uint64]bool  // tasks that have ended and are not freed
 	names map[string]Place // where the object of that name was created
 	n     int
-	trace []byte // from which it was read
+	ran   []Place // timer functions that were called, in the order of time
+	trace []byte  // from which it was read
 	// Overrun means that the kernel's buffer was too small, so that what is still held
 	// is unknown.
 	Overrun bool
@@ -117,6 +118,9 @@ func (l *Ledger) add(pid string, at uint64, event, text string) {
 		l.give(thing{"mem", hex(f["ptr"])})
 	case "timer_expire_entry":
 		l.rest(thing{"timer", hex(f["timer"])})
+		if len(l.ran) < maxHeld {
+			l.ran = append(l.ran, place(f["function"], at))
+		}
 	case "hrtimer_expire_entry":
 		l.rest(thing{"hrtimer", hex(f["hrtimer"])})
 	case "hrtimer_start":
@@ -285,6 +289,20 @@ func (l *Ledger) rest(t thing) {
 	if list := l.held[t]; len(list) > 0 {
 		list[0].idle = true
 	}
+}
+
+// TimerAt returns the timer function that was called last before a time and may still have run then.
+func (l *Ledger) TimerAt(at uint64, name Namer) (function, module string) {
+	const longest = 20e6 // nanoseconds; a timer's function is short, and emulated
+	for _, p := range slices.Backward(l.ran) {
+		if p.AtNS <= at {
+			if at-p.AtNS > longest {
+				break
+			}
+			return p.callee(name)
+		}
+	}
+	return "", ""
 }
 
 // Namer finds the function at an address that the kernel could no longer name.

@@ -38,7 +38,7 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 	}
 	for _, failed := range e.Failures {
 		if place := f.run.Inputs.of(failed.Kind); place != nil && *place == nil {
-			*place = &failure{failed.Message, failed.Hint}
+			*place = &failure{failed.Message, failed.Hint, failed.Signal, failed.PID}
 		}
 	}
 	if e.Left.Ledger != nil {
@@ -103,7 +103,9 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 	}
 	for _, kind := range kinds {
 		if failed := *in.Inputs.of(kind); failed != nil {
-			e.Failures = append(e.Failures, evidence.Failure{Kind: kind, Message: failed.Message, Hint: failed.Hint})
+			e.Failures = append(e.Failures, evidence.Failure{
+				Kind: kind, Message: failed.Message, Hint: failed.Hint, Signal: failed.Signal, PID: failed.PID,
+			})
 		}
 	}
 	if in.Taken && len(in.Plan) > 0 {

@@ -94,7 +94,11 @@ type inputs struct {
 }
 
 // failure is an evidence.Failure under the name of its kind.
-type failure struct{ Message, Hint string }
+type failure struct {
+	Message, Hint string
+	Signal        string `json:",omitempty"`
+	PID           int    `json:",omitempty"`
+}
 
 // tracer is the state of the tracer at the end.
 type tracer struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -61,7 +62,15 @@ func oddInit(warning string, modules []result.Module) *evidence.Failure {
 
 // refusal describes a command that failed, by the report of our own commands or else by
 // what the command printed.
-func refusal(kind evidence.Kind, report kmodcmd.Report, typed string, c result.Command) *evidence.Failure {
+func refusal(
+	kind evidence.Kind, report kmodcmd.Report, typed string, c result.Command, ended wire.ExecResult,
+) *evidence.Failure {
+	if ended.Signal != "" {
+		return &evidence.Failure{
+			Kind: kind, Message: typed + " was killed by " + ended.Signal, Signal: ended.Signal, PID: ended.PID,
+			Hint: "find out who sent the signal: the story shows signals and where they were sent",
+		}
+	}
 	if e := report.Error; e != nil {
 		message := typed + ": " + e.Cause
 		// Every out-of-tree module taints the kernel: that explains nothing.

@@ -16,12 +16,8 @@ import (
 // places in the person's sources.
 func (m *maker) crashes() []result.Crash {
 	console, log := []byte(m.e.Console), m.e.KernelLog
-	crashes := oops.Merge(oops.Parse(console[min(len(console), m.e.Earlier.Console):]),
-		oops.Parse(log[min(len(log), m.e.Earlier.KernelLog):]))
-	witness := oops.Witness{
-		Answered: m.e.Finished, Tainted: m.e.Taint.AtEnd, Taint: m.e.Taint.After, Modules: m.e.Studied,
-	}
-	crashes = slices.DeleteFunc(crashes, func(c result.Crash) bool { return !witness.Believes(&c) })
+	crashes := m.believed(oops.Merge(oops.Parse(console[min(len(console), m.e.Earlier.Console):]),
+		oops.Parse(log[min(len(log), m.e.Earlier.KernelLog):])))
 	for i := range crashes {
 		c := &crashes[i]
 		c.Title = strings.ReplaceAll(c.Title, srcline.SourceDir+"/", "") // the person's file, not the build's copy of it
@@ -32,6 +28,14 @@ func (m *maker) crashes() []result.Crash {
 	}
 	nameHog(crashes)
 	return crashes
+}
+
+// believed leaves out what the kernel did not print itself.
+func (m *maker) believed(crashes []result.Crash) []result.Crash {
+	witness := oops.Witness{
+		Answered: m.e.Finished, Tainted: m.e.Taint.AtEnd, Taint: m.e.Taint.After, Modules: m.e.Studied,
+	}
+	return slices.DeleteFunc(crashes, func(c result.Crash) bool { return !witness.Believes(&c) })
 }
 
 // nameHog adds to an out-of-memory panic the module that allocated before: the task
