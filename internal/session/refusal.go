@@ -5,12 +5,11 @@ package session
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
-	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -25,7 +24,7 @@ func (s *session) note(report kmodcmd.Report) {
 		}
 	}
 	for _, w := range report.Warnings {
-		if odd := oddInit(w, s.modules); odd != nil {
+		if odd := oddInit(w); odd != nil {
 			s.fail(odd)
 			continue
 		}
@@ -36,26 +35,16 @@ func (s *session) note(report kmodcmd.Report) {
 	s.unloaded = s.unloaded || slices.ContainsFunc(report.Removed, s.studies) || len(s.Studied()) == 0 && len(report.Removed) > 0
 }
 
-// suspicious is the kernel's message about an init that returned neither 0 nor an error:
-// 'NAME'->init until 6.12, NAME: init since. It keeps the module.
-var suspicious = lazyregexp.New(`'?([\w-]+)(?:'->|: )init suspiciously returned (\d+)`)
-
-// oddInit turns such a warning into a failure, nil if it is another one, and notes the value for its module: what the
-// loader itself returns is 0.
-func oddInit(warning string, modules []result.Module) *evidence.Failure {
-	m := suspicious.FindStringSubmatch(warning)
-	if m == nil {
+// oddInit turns a warning about an init that returned neither 0 nor an error into a failure, nil if it is another one.
+func oddInit(warning string) *evidence.Failure {
+	module, ret, ok := oops.OddInit(warning)
+	if !ok {
 		return nil
-	}
-	for i := range modules {
-		if modules[i].Name == m[1] {
-			modules[i].InitRet, _ = strconv.ParseInt(m[2], 10, 64) // 0, as before, if it does not fit
-		}
 	}
 	return &evidence.Failure{
 		Kind: evidence.Load,
-		Message: fmt.Sprintf("init of %s returned %s, which is neither 0 nor a negative errno; "+
-			"the kernel warns and keeps the module", m[1], m[2]),
+		Message: fmt.Sprintf("init of %s returned %d, which is neither 0 nor a negative errno; "+
+			"the kernel warns and keeps the module", module, ret),
 		Hint: "return 0 for success and a negative errno for failure: -ENODEV, -ENOMEM",
 	}
 }

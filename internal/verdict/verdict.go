@@ -104,6 +104,12 @@ func (m *maker) trace() {
 	m.res.Threads, m.res.Requests, m.res.Signals = threads, requests, signals
 	m.nameTimers()
 	m.res.Modules = MergeModules(m.res.Modules, modules)
+	odd := oops.OddInits(append([]byte(m.e.Console), m.e.KernelLog...))
+	for i := range m.res.Modules {
+		if l := &m.res.Modules[i]; l.Loaded && l.InitRet == 0 {
+			l.InitRet = odd[l.Name]
+		}
+	}
 }
 
 // ended returns the evidence with what the records and the CPUs say about the run's end.
