@@ -3,14 +3,17 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/hints"
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
 	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -51,7 +54,7 @@ func oddInit(warning string) *evidence.Failure {
 
 // refusal describes a command that failed, by the report of our own commands or else by
 // what the command printed.
-func refusal(
+func (s *session) refusal(
 	kind evidence.Kind, report kmodcmd.Report, typed string, c result.Command, ended wire.ExecResult,
 ) *evidence.Failure {
 	if ended.Signal != "" {
@@ -60,24 +63,33 @@ func refusal(
 			Hint: "find out who sent the signal: the story shows signals and where they were sent",
 		}
 	}
-	if e := report.Error; e != nil {
-		message := typed + ": " + e.Cause
-		// Every out-of-tree module taints the kernel: that explains nothing.
-		said := slices.DeleteFunc(e.Kmsg, func(line string) bool {
-			return strings.HasSuffix(line, "taints kernel.") || strings.HasSuffix(line, "tainting kernel")
-		})
-		if len(said) > 0 {
-			message += fmt.Sprintf(" (the kernel says: %s)", strings.Join(said, "; "))
+	e := report.Error
+	if e == nil {
+		said := strings.TrimSpace(c.Output)
+		if said == "" {
+			said = fmt.Sprintf("exit status %d", c.Exit)
 		}
-		hint := e.Hint
-		if hint == "" && len(said) == 0 {
-			hint = "put a pr_err before each error return, to see which one it was"
-		}
-		return &evidence.Failure{Kind: kind, Message: message, Hint: hint}
+		return &evidence.Failure{Kind: kind, Message: typed + ": " + said}
 	}
-	said := strings.TrimSpace(c.Output)
-	if said == "" {
-		said = fmt.Sprintf("exit status %d", c.Exit)
+	message, said := typed+": "+e.Cause, s.said(e)
+	if len(said) > 0 {
+		message += fmt.Sprintf(" (the kernel says: %s)", strings.Join(said, "; "))
 	}
-	return &evidence.Failure{Kind: kind, Message: typed + ": " + said}
+	hint := cmp.Or(e.Hint, hints.OfLog(said))
+	if hint == "" && len(said) == 0 {
+		hint = hints.OfInit(e.Errno)
+	}
+	return &evidence.Failure{Kind: kind, Message: message, Hint: hint}
+}
+
+// said returns the lines of the kernel's log that belong to a refusal.
+func (s *session) said(e *kmodcmd.Error) []string {
+	if e.Kind == kmod.ErrCrashed.Error() {
+		return hints.Reported(e.Kmsg)
+	}
+	var formats []hints.Format
+	if s.Read != nil {
+		formats = hints.Formats(s.Read.Get(e.Module).Data)
+	}
+	return hints.Said(e.Kmsg, e.Module, formats)
 }
