@@ -3,6 +3,7 @@
 package hints
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,7 +144,14 @@ func userPointer(c *result.Crash) bool {
 	return a >= 16*page && a < userEnd && !says(c, fetched)
 }
 
-func errorPointer(c *result.Crash) bool { return address(c) >= firstErrno-page/4 && errnoAt(c) != "" }
+func errorPointer(c *result.Crash) bool { a := address(c); return a >= firstErrno && errnoAt(c) != "" }
+
+// errorMember is a member behind an ERR_PTR: the sum wraps around to a small address. Members of structures are at
+// multiples of four, but for short ones, and the register still holds the pointer.
+func errorMember(c *result.Crash) bool {
+	a := address(c)
+	return a < page && a%4 != 0 && errnoAt(c) != ""
+}
 
 // goneCode is code of a module whose memory was freed, or overwritten with int3. The tracer may have named the frame.
 func goneCode(c *result.Crash) bool {
@@ -165,13 +173,20 @@ func readOnly(c *result.Crash) bool {
 // ownBug is a BUG() in a module's own code.
 func ownBug(c *result.Crash) bool { f := exact(c); return f != nil && f.Module != "" }
 
-// errnoAt names the errno that a pointer holds. A member of what it should point to lies a little behind it.
+// errnoAt names the errno that the pointer holds that could not be used, "" if it holds none: one of the registers does,
+// and a member of a structure lies behind it.
 func errnoAt(c *result.Crash) string {
 	a := address(c)
-	if a < 1<<63 { // wrapped around: a member of ERR_PTR(-2) at offset 16
-		return ""
+	for _, name := range slices.Sorted(maps.Keys(c.Registers)) {
+		n, err := strconv.ParseUint(c.Registers[name], 16, 64)
+		if err == nil && n >= firstErrno && a-n < page && (a-n)%4 == 0 {
+			return "-" + errno.Name(int(-int64(n)))
+		}
 	}
-	return "-" + errno.Name(int(-int64(a)))
+	if a >= firstErrno {
+		return "-" + errno.Name(int(-int64(a)))
+	}
+	return ""
 }
 
 func nullish(c *result.Crash) bool {

@@ -104,6 +104,8 @@ func TestOfCrash(t *testing.T) {
 		{"NULL struct", "offset 0x18", report(nullAt("0000000000000018"), ofMod, "do_one_initcall+0x56/0x220")},
 		{"NULL", "pointer is NULL", report(nullAt("0000000000000000"), ofMod, "do_one_initcall+0x56/0x220")},
 		{"pointer holds an errno", "-ENOMEM", report(faultAt("fffffffffffffff4", nullPF), ofMod)},
+		{"pointer holds an errno", "-ENOENT", report(nullAt("000000000000003e")+
+			"RAX: fffffffffffffffe RBX: 0000000000000000\n", ofMod)},
 		{"user pointer", "copy_from_user", report(faultAt("00007ffd1a2b3c40",
 			"#PF: supervisor read access in kernel mode\n#PF: error_code(0x0001) - permissions violation\n"), "m_write+0x1/0x2 [m]")},
 		{"read-only", "read-only", report(faultAt("ffffffff82001000",
@@ -131,6 +133,8 @@ func TestOfCrash(t *testing.T) {
 			"lib/debugobjects.c:502 debug_print_object+0x1/0x2"), "debug_print_object+0x1/0x2", ofMod)},
 		{"work", "INIT_WORK", report(warning("", "kernel/workqueue.c:1446 __queue_work+0x36d/0x3f0"), "__queue_work+0x36d/0x3f0",
 			"queue_work_on+0x24/0x30", ofMod)},
+		{"module_put", "one put for each get", report("kernel BUG at kernel/module/main.c:656!\ninvalid opcode: 0000 [#1]",
+			"__do_sys_delete_module+0x305/0x310", "do_syscall_64+0x55/0xb0")},
 		{"module_put", "one put for each get", report(warning("", "kernel/module/main.c:838 module_put+0x6a/0x70"),
 			"module_put+0x6a/0x70", ofMod)},
 		{"deadlock", "one order", report("WARNING: possible circular locking dependency detected", "", ofMod)},

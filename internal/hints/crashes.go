@@ -55,7 +55,7 @@ var causes = []cause{
 	{name: "string overread", said: re(`detected buffer over-?read`),
 		hint: "the copy reads beyond the end of its source: compare the length with the source's size, and end strings " +
 			"with a zero byte"},
-	{name: "user copy", said: re(`usercopy: |(?:exposure|overwrite) attempt detected`),
+	{name: "user copy", said: re(`usercopy: |Buffer overflow detected \(\d+ < \d+\)|(?:exposure|overwrite) attempt detected`),
 		hint: "copy_to_user or copy_from_user was asked for more bytes than the object has: bound the length, " +
 			"min(len, sizeof(buf)), or use simple_read_from_buffer"},
 
@@ -187,6 +187,9 @@ var causes = []cause{
 	{name: "pointer holds an errno", types: faults, when: errorPointer,
 		hint: "the pointer holds an error (about {errno}), not an address: test it with IS_ERR before using it, and return " +
 			"PTR_ERR"},
+	{name: "pointer holds an errno", types: faults, when: errorMember,
+		hint: "a pointer holds an error ({errno}), not an address, and a member of what it should point to was used: test it " +
+			"with IS_ERR first, and return PTR_ERR"},
 	{name: "NULL struct", types: []string{"null-dereference"}, when: nullMember,
 		hint: "the pointer to a structure is NULL, and the member at offset {offset} was used: check what returned the " +
 			"pointer (allocations and lookups return NULL on failure)"},
@@ -238,7 +241,7 @@ var causes = []cause{
 		hint: "the hrtimer is started before hrtimer_init (hrtimer_setup since 6.15)"},
 	{name: "kthread", types: []string{"kthread-misuse"},
 		hint: "kthread_park, kthread_bind and kthread_stop are for a thread of kthread_create that has not ended"},
-	{name: "module_put", types: []string{"module-misuse"}, at: at(`module_put|__module_get|try_module_get`),
+	{name: "module_put", types: []string{"module-misuse"}, at: at(`module_put|__module_get|try_module_get|\w*sys_delete_module|try_stop_module`),
 		hint: "module_put was called more often than try_module_get: one put for each get that succeeded"},
 	{name: "free_irq", said: re(`Trying to free already-free IRQ`),
 		hint: "free_irq once, with the dev_id that request_irq got"},

@@ -15,11 +15,11 @@ const maxSaid = 3
 
 // Said chooses, from what the kernel logged while a module was being loaded or unloaded, the lines to quote in the
 // verdict: the module's own and those of the kernel about it, at most three, the last ones. formats are the module's
-// own, see Formats. Whatever else was logged just then is left out.
+// own, see Formats. Whatever else was logged just then is left out, call traces too.
 func Said(log []string, module string, formats []Format) []string {
 	var said []string
 	for _, line := range log {
-		if !taints(line) && (names(line, module) || refusal(line) || slices.ContainsFunc(formats, func(f Format) bool {
+		if !taints(line) && !strings.HasPrefix(line, " ") && (names(line, module) || refusal(line) || slices.ContainsFunc(formats, func(f Format) bool {
 			return f.fits(line)
 		})) {
 			said = append(said, line)
@@ -58,7 +58,7 @@ func names(line, module string) bool {
 			return true
 		}
 	}
-	return strings.Contains(line, "'"+module+"'") || strings.Contains(line, "["+module+"]")
+	return strings.Contains(line, "'"+module+"'")
 }
 
 func wordByte(b byte) bool {

@@ -119,7 +119,7 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 		Sources: snap.dir, Files: files, Steps: steps}
 	b := m.build(dir)
 	if len(b.Modules) == 0 {
-		return nil, noModules(snap, steps)
+		return nil, newAdviser(r.Kernel, snap, "").noModules(steps)
 	}
 	text, err := json.MarshalIndent(m, "", "\t")
 	if err == nil {

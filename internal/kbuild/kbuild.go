@@ -258,6 +258,10 @@ func judge(ctx context.Context, job Job, snap *sourceFolder, steps []Step, err e
 	if last := steps[len(steps)-1]; last.Exit != 0 {
 		return buildError(job, snap, steps)
 	}
+	if same := newAdviser(job.Kernel, snap, steps[0].Raw).sameAsPart(); same != nil {
+		same.Steps = steps
+		return same
+	}
 	return nil
 }
 
