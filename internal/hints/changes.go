@@ -84,7 +84,7 @@ func (c *Change) renew() string {
 	if c.Unexported {
 		return fmt.Sprintf("%s is in the kernel, but not exported to modules since %s: use %s", c.Was[0], c.Gone, c.New)
 	}
-	return fmt.Sprintf("%s is gone since %s: write %s", c.Old, c.Gone, c.New)
+	return fmt.Sprintf("since %s, in place of %s, write %s", c.Gone, c.Old, c.New)
 }
 
 // age is for sources that are too new for the kernel.
@@ -92,8 +92,8 @@ func (c *Change) age() string {
 	if c.Old == "" {
 		return fmt.Sprintf("%s came with %s, which is newer than this kernel", c.New, c.Added)
 	}
-	return fmt.Sprintf("%s came with %s, which is newer than this kernel: write %s, or choose by LINUX_VERSION_CODE with "+
-		"KERNEL_VERSION(%d, %d, 0)", c.New, c.Added, c.Old, c.Added.Major, c.Added.Minor)
+	return fmt.Sprintf("before %s, in place of %s, write %s; for both, compare LINUX_VERSION_CODE with "+
+		"KERNEL_VERSION(%d, %d, 0)", c.Added, c.New, c.Old, c.Added.Major, c.Added.Minor)
 }
 
 var quotes = lazyregexp.New(`['"‘<]([\w./ ]+)['"’>]|^([\w./-]+\.h):`)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
@@ -102,4 +103,106 @@ func TestChangesInHeaders(t *testing.T) {
 		}
 	}
 	t.Logf("%d statements checked", checked)
+}
+
+// page is docs/api-changes.md, and how to write it.
+const (
+	pageFile  = "../../docs/api-changes.md"
+	pageWrite = "KMODLAB_UPDATE=1 go test ./internal/hints -run TestPage"
+)
+
+// plain keeps C from being read as Markdown.
+var plain = strings.NewReplacer("*", `\*`, "<", `\<`, "|", `\|`)
+
+// TestPage compares the page with the table, and with KMODLAB_UPDATE writes it.
+func TestPage(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Changes of the kernel's interface\n\nWhat out-of-tree modules stumble over between 5.10 and 7.3. " +
+		"kmodlab's hints about builds come from the table\nin internal/hints, and so does this page (" + pageWrite +
+		").\n\nA test compares each row with the headers of Debian's 5.10, 6.1, 6.12 and 7.3; a row that these cannot show " +
+		"names its\nsource instead. *new since* is the first version in which the new way works, *old until* the first in " +
+		"which the old one\ndoes not. Stable kernels of older versions sometimes have the new way too.\n\n" +
+		"| old | new | new since | old until | seen in |\n|---|---|---:|---:|---|\n")
+	for _, c := range Changes() {
+		in := "`" + strings.ReplaceAll(c.In, "|", "`, `") + "`"
+		if c.In == "" {
+			in = c.Source
+		}
+		since := c.Added.String()
+		if c.Added.Before(Version{5, 0}) {
+			since = "before 5.0"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", plain.Replace(c.Old), plain.Replace(c.New), since, c.Gone, in)
+	}
+	got := b.String()
+	if os.Getenv("KMODLAB_UPDATE") != "" {
+		if err := os.WriteFile(pageFile, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(pageFile)
+	if err != nil || string(want) != got {
+		t.Errorf("the page is not what the table says (%v); type: %s", err, pageWrite)
+	}
+}
+
+// TestTableOfChanges: each row can be found by what a compiler says, has words, and names where it comes from.
+func TestTableOfChanges(t *testing.T) {
+	all := Changes()
+	if len(all) < 60 {
+		t.Errorf("only %d rows", len(all))
+	}
+	for _, c := range all {
+		if c.New == "" || c.Old == "" || c.Gone.Before(c.Added) || c.Gone == (Version{}) {
+			t.Errorf("%+v: no words, or no versions", c)
+		}
+		if c.In == "" && c.Source == "" || c.In != "" && c.OldIn == "" && c.NewIn == "" {
+			t.Errorf("%s: nothing shows it", c.Old)
+		}
+		if len(c.Was) == 0 && c.SaysOld == nil {
+			t.Errorf("%s: nothing finds it", c.Old)
+		}
+		for _, r := range []*lazyregexp.Regexp{c.SaysOld, c.SaysNew} {
+			if r != nil && r.MatchString("'x' undeclared") {
+				t.Errorf("%s fits every complaint", c.Old)
+			}
+		}
+	}
+}
+
+// TestOfChange has complaints of real compilers.
+func TestOfChange(t *testing.T) {
+	for _, c := range []struct{ version, said, want string }{
+		{"6.1", `macro "class_create" requires 2 arguments, but only 1 given`, "class_create(THIS_MODULE, name)"},
+		{"6.4", `too many arguments to function 'class_create'`, "write class_create(name)"},
+		{"6.3", `too many arguments to function 'class_create'`, "class_create(THIS_MODULE, name)"},
+		{"7.3", "implicit declaration of function 'del_timer_sync' [-Wimplicit-function-declaration]", "timer_delete_sync"},
+		{"6.12", "implicit declaration of function 'del_timer_sync' [-Wimplicit-function-declaration]", ""},
+		{"7.3", "implicit declaration of function 'from_timer'; did you mean 'mod_timer'? [-Wimplicit-function-declaration]",
+			"timer_container_of"},
+		{"6.1", "implicit declaration of function 'timer_container_of'", "from_timer"},
+		{"7.3", "implicit declaration of function 'strlcpy'; did you mean 'strncpy'?", "strscpy"},
+		{"6.12", "asm/unaligned.h: No such file or directory", "<linux/unaligned.h>"},
+		{"6.1", "linux/unaligned.h: No such file or directory", "<asm/unaligned.h>"},
+		{"6.1", "passing argument 4 of 'proc_create' from incompatible pointer type [-Werror=incompatible-pointer-types]",
+			"struct proc_ops"},
+		{"7.3", "initialization of 'void (*)(struct platform_device *)' from incompatible pointer type " +
+			"'int (*)(struct platform_device *)' [-Wincompatible-pointer-types]", "void remove"},
+		{"6.1", "initialization of 'int (*)(struct platform_device *)' from incompatible pointer type " +
+			"'void (*)(struct platform_device *)' [-Werror=incompatible-pointer-types]", "int remove"},
+		{"7.3", "'MYLAB' undeclared here (not in a function) in expansion of macro 'MODULE_IMPORT_NS' ", "with quotes"},
+		{"6.1", "'struct task_struct' has no member named 'state'", "READ_ONCE(task->__state)"},
+		{"6.1", "'struct mine' has no member named 'state'", ""},
+		{"6.12", "'struct file_operations' has no member named 'iterate'", "iterate_shared"},
+		{"6.12", "'no_llseek' undeclared here (not in a function); did you mean 'noop_llseek'?", "leave the line out"},
+		{"6.12", "assignment of read-only member 'vm_flags'", "vm_flags_set"},
+		{"6.1", `"kallsyms_lookup_name"`, "not exported to modules since 5.7"},
+		{"6.1", "'mine' undeclared (first use in this function)", ""},
+		{"garbage", "'mine' undeclared", ""},
+	} {
+		v, _ := ParseVersion(c.version)
+		if got := OfChange(c.said, v); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s on %s: %q, want %q in it", c.said, c.version, got, c.want)
+		}
+	}
 }

@@ -76,7 +76,7 @@ func matches(path string, want file) bool {
 
 // build describes the entry in dir.
 func (m *meta) build(dir string) *Build {
-	b := &Build{Dir: dir, Where: m.Where, ID: m.ID, Steps: m.Steps}
+	b := &Build{Dir: dir, Where: m.Where, ID: m.ID, Steps: m.Steps, src: m.SeenAs + "/src"}
 	for i := range b.Steps {
 		b.Steps[i].Output = clean(b.Steps[i].Raw, m.SeenAs)
 	}

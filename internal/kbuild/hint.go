@@ -135,11 +135,7 @@ func (a *adviser) noTarget(target string) string {
 	case !ok:
 		return ""
 	case a.snap.has(base + ".rs"):
-		why := "kmodlab builds modules in C only"
-		if !a.hasOption("CONFIG_RUST") {
-			why = "this kernel is built without CONFIG_RUST, and " + why
-		}
-		return fmt.Sprintf("%s.rs is Rust: %s", base, why)
+		return fmt.Sprintf("%s.rs is Rust: %s", base, a.rust())
 	case a.snap.leftOut(target):
 		return fmt.Sprintf("%[1]s has no source, and objects are left out as leftovers of an earlier build: "+
 			"rename it to %[1]s_shipped, from which make copies it", target)
@@ -160,12 +156,16 @@ func (a *adviser) noTarget(target string) string {
 	return hint
 }
 
-// circular is a module that has the name of one of its parts: make drops that part, and what is built lacks it.
-var circular = lazyregexp.New(`(?m)^make(?:\[\d+\])?: Circular (\S+)\.o <- (\S+)\.o dependency dropped\.$`)
+var (
+	// A module that has the name of one of its parts: make drops that part, and what is built lacks it.
+	reCircular = lazyregexp.New(`(?m)^make(?:\[\d+\])?: Circular (\S+)\.o <- (\S+)\.o dependency dropped\.$`)
+	reConflict = lazyregexp.New(`(?m)^error: the following would cause module name conflict:\n +(\S+)\n +(\S+)$`)
+	reRust     = lazyregexp.New(`(?m)^ +RUSTC .*?(\S+)\.o$`)
+)
 
-// sameAsPart finds such a module in what make printed; nil if there is none.
-func (a *adviser) sameAsPart() *Error {
-	for _, m := range circular.FindAllStringSubmatch(a.log, -1) {
+// known finds in what make printed a cause that no single complaint of a tool names; nil if there is none.
+func (a *adviser) known() *Error {
+	for _, m := range reCircular.FindAllStringSubmatch(a.log, -1) {
 		if m[1] != m[2] {
 			continue
 		}
@@ -177,7 +177,22 @@ func (a *adviser) sameAsPart() *Error {
 			Hint: fmt.Sprintf("give the module another name than its parts: obj-m := %[1]s_mod.o and %[1]s_mod-y := %[1]s.o …",
 				name)}
 	}
+	if m := reConflict.FindStringSubmatch(a.log); m != nil {
+		return sameName(moduleName(m[1]), m[1], m[2])
+	}
+	if m := reRust.FindStringSubmatch(a.log); m != nil && a.snap.has(m[1]+".rs") {
+		return &Error{Kind: ErrCompile, Message: m[1] + ".rs is Rust, which cannot be built here", Hint: a.rust()}
+	}
 	return nil
+}
+
+// rust says why there is no module in Rust.
+func (a *adviser) rust() string {
+	const only = "kmodlab builds modules in C only"
+	if a.config() != "" && !a.hasOption("CONFIG_RUST") {
+		return "this kernel is built without CONFIG_RUST, and " + only
+	}
+	return only + ": its kernels come without rustc"
 }
 
 // hasOption reports whether the kernel is built with an option, as far as its configuration can be read.

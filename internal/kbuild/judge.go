@@ -28,9 +28,9 @@ func buildError(job Job, snap *sourceFolder, steps []Step) *Error {
 		return full
 	}
 	d, a := first(e.Diagnostics, own), newAdviser(job.Kernel, snap, last.Raw)
-	if same := a.sameAsPart(); same != nil {
-		same.Steps, same.Diagnostics = steps, e.Diagnostics
-		return same
+	if known := a.known(); known != nil {
+		known.Steps, known.Diagnostics = steps, e.Diagnostics
+		return known
 	}
 	if m := missingTool(last); m != "" && (d == nil || !own[d.File]) {
 		e.Kind, e.Message = ErrNoTools, fmt.Sprintf("%s is missing where the build runs", m)

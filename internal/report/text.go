@@ -48,6 +48,7 @@ func Text(w io.Writer, r *result.Result, opt TextOptions) error {
 	p.taint(r.Taint)
 	p.stuck(r.Stuck)
 	p.console(r)
+	p.warnings(r.Warnings)
 	p.summary(r)
 	p.verdict(&r.Verdict)
 	if err := buf.Flush(); err != nil {

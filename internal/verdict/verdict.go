@@ -54,6 +54,7 @@ func newMaker(e *evidence.Evidence) *maker {
 		res: &result.Result{
 			Schema: result.Schema, Machine: e.Machine, Console: e.Console,
 			Phases: slices.Clone(e.Phases), Commands: slices.Clone(e.Commands), Modules: slices.Clone(e.Modules),
+			Warnings: slices.Clone(e.Warnings),
 		},
 	}
 }
