@@ -11,7 +11,8 @@ import (
 func TestName(t *testing.T) {
 	for n, want := range map[int]string{
 		1: "EPERM", 12: "ENOMEM", 19: "ENODEV", 95: "EOPNOTSUPP", 133: "EHWPOISON", 512: "ERESTARTSYS", 517: "EPROBE_DEFER",
-		524: "ENOTSUPP", 531: "ENOGRACE", 134: "EFTYPE", 0: "0", -1: "-1", 41: "41", 520: "520", 135: "135", 532: "532", 1 << 30: "1073741824",
+		524: "ENOTSUPP", 531: "ENOGRACE", 134: "EFTYPE", 0: "0", -1: "-1", 41: "41", 520: "520",
+		135: "135", 532: "532", 1 << 30: "1073741824",
 	} {
 		if got := Name(n); got != want {
 			t.Errorf("Name(%d) = %s, want %s", n, got, want)

@@ -140,7 +140,11 @@ var changesOfDrivers = []Change{
 		NewIn: `PCI_IRQ_INTX`,
 	},
 	{
-		Was:   []string{"pci_alloc_consistent", "pci_free_consistent", "pci_map_single", "pci_unmap_single", "pci_map_page", "pci_unmap_page", "pci_map_sg", "pci_unmap_sg", "pci_dma_mapping_error", "pci_set_dma_mask", "pci_set_consistent_dma_mask"},
+		Was: []string{
+			"pci_alloc_consistent", "pci_free_consistent", "pci_map_single", "pci_unmap_single",
+			"pci_map_page", "pci_unmap_page", "pci_map_sg", "pci_unmap_sg",
+			"pci_dma_mapping_error", "pci_set_dma_mask", "pci_set_consistent_dma_mask",
+		},
 		Is:    []string{"dma_alloc_coherent"},
 		Added: Version{5, 0}, Gone: Version{5, 18},
 		Old:     "pci_alloc_consistent and its kin",

@@ -173,8 +173,8 @@ func readOnly(c *result.Crash) bool {
 // ownBug is a BUG() in a module's own code.
 func ownBug(c *result.Crash) bool { f := exact(c); return f != nil && f.Module != "" }
 
-// errnoAt names the errno that the pointer holds that could not be used, "" if it holds none: one of the registers does,
-// and a member of a structure lies behind it.
+// errnoAt names the errno in the pointer that could not be used, "" if it holds none: one of the registers does, and a
+// member of a structure lies behind it.
 func errnoAt(c *result.Crash) string {
 	a := address(c)
 	for _, name := range slices.Sorted(maps.Keys(c.Registers)) {

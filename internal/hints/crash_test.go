@@ -95,8 +95,10 @@ func TestOfCrash(t *testing.T) {
 		{"sleep while waiting", "wait_event", report(warning("do not call blocking ops when !TASK_RUNNING; state=1 set at [<0>]",
 			"kernel/sched/core.c:9908 __might_sleep+0x61/0x70"), "__might_sleep+0x61/0x70", ofMod)},
 		{"uninitialised lock", "spin_lock_init", report("BUG: spinlock bad magic on CPU#0, modprobe/77\n lock: 0xffff8881", "", ofMod)},
-		{"uninitialised lock", "mutex_init", report(nullAt("0000000000000000"), "__mutex_lock.constprop.0+0x1a/0x6e0", ofMod)},
-		{"uninitialised wait queue", "init_waitqueue_head", report(nullAt("0000000000000000"), "__wake_up_common+0x4c/0x180", ofMod)},
+		{"uninitialised lock", "mutex_init", report(nullAt("0000000000000000"),
+			"__mutex_lock.constprop.0+0x1a/0x6e0", ofMod)},
+		{"uninitialised wait queue", "init_waitqueue_head", report(nullAt("0000000000000000"),
+			"__wake_up_common+0x4c/0x180", ofMod)},
 		{"stack overflow", "16 KiB", report("BUG: TASK stack guard page was hit at 00000000deadbeef (stack is 1..2)\n"+
 			"stack guard page: 0000 [#1]", "deeper+0x29/0x40 [m]", ofMod)},
 		{"NULL function", "function pointer is NULL", report("BUG: kernel NULL pointer dereference, address: 0000000000000000\n"+
@@ -121,7 +123,8 @@ func TestOfCrash(t *testing.T) {
 		{"cache with objects", "kmem_cache_free", report(warning("kmem_cache_destroy lab: Slab cache still has objects when called "+
 			"from m_exit+0x10/0x20 [m]", "mm/slab_common.c:520 kmem_cache_destroy+0xfb/0x110"), "kmem_cache_destroy+0xfb/0x110",
 			"m_exit+0x10/0x20 [m]")},
-		{"proc entry", "name that does not exist", report(warning("name 'nothere'", "fs/proc/generic.c:716 remove_proc_entry+0x187/0x1a0"),
+		{"proc entry", "name that does not exist", report(warning("name 'nothere'",
+			"fs/proc/generic.c:716 remove_proc_entry+0x187/0x1a0"),
 			"remove_proc_entry+0x187/0x1a0", ofMod)},
 		{"proc name twice", "name is taken", report(warning("proc_dir_entry '/proc/lab' already registered",
 			"fs/proc/generic.c:382 proc_register+0x1/0x2"), "proc_register+0x1/0x2", ofMod)},
@@ -131,14 +134,16 @@ func TestOfCrash(t *testing.T) {
 			"mm/vmalloc.c:2705 __vunmap+0x1/0x2"), "__vunmap+0x1/0x2", ofMod)},
 		{"freed while active", "before kfree", report(warning("ODEBUG: free active (active state 0) object type: timer_list",
 			"lib/debugobjects.c:502 debug_print_object+0x1/0x2"), "debug_print_object+0x1/0x2", ofMod)},
-		{"work", "INIT_WORK", report(warning("", "kernel/workqueue.c:1446 __queue_work+0x36d/0x3f0"), "__queue_work+0x36d/0x3f0",
+		{"work", "INIT_WORK", report(warning("", "kernel/workqueue.c:1446 __queue_work+0x36d/0x3f0"),
+			"__queue_work+0x36d/0x3f0",
 			"queue_work_on+0x24/0x30", ofMod)},
 		{"module_put", "one put for each get", report("kernel BUG at kernel/module/main.c:656!\ninvalid opcode: 0000 [#1]",
 			"__do_sys_delete_module+0x305/0x310", "do_syscall_64+0x55/0xb0")},
 		{"module_put", "one put for each get", report(warning("", "kernel/module/main.c:838 module_put+0x6a/0x70"),
 			"module_put+0x6a/0x70", ofMod)},
 		{"deadlock", "one order", report("WARNING: possible circular locking dependency detected", "", ofMod)},
-		{"free_irq", "dev_id", report(warning("Trying to free already-free IRQ 7", "kernel/irq/manage.c:1905 __free_irq+0x1/0x2"),
+		{"free_irq", "dev_id", report(warning("Trying to free already-free IRQ 7",
+			"kernel/irq/manage.c:1905 __free_irq+0x1/0x2"),
 			"__free_irq+0x1/0x2", ofMod)},
 		{"", "", report(warning("something else", "drivers/base/x.c:5 f+0x1/0x2"), "f+0x1/0x2", ofMod)},
 		{"", "", report("watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [modprobe:77]", ofMod)},
@@ -153,7 +158,8 @@ func TestOfCrash(t *testing.T) {
 			got = k.name
 		}
 		if hint := OfCrash(&crashes[0]); got != c.cause || !strings.Contains(hint, c.hint) {
-			t.Errorf("%s (%s): row %q, hint %q; want row %q with %q", crashes[0].Title, crashes[0].Type, got, hint, c.cause, c.hint)
+			t.Errorf("%s (%s): row %q, hint %q; want row %q with %q", crashes[0].Title, crashes[0].Type, got, hint,
+				c.cause, c.hint)
 		}
 	}
 }

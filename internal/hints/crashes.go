@@ -79,7 +79,8 @@ var causes = []cause{
 			"kref_init first"},
 
 	// Lists.
-	{name: "uninitialised list", types: listTypes, said: re(`list_(?:add|del) corruption.* (?:is NULL|but was ` + null + `)`),
+	{name: "uninitialised list", types: listTypes,
+		said: re(`list_(?:add|del) corruption.* (?:is NULL|but was ` + null + `)`),
 		hint: freshList},
 	{name: "uninitialised list", types: faults, at: at(`__list_(?:add|del_entry)_valid(?:_or_report)?`), when: nullish,
 		hint: freshList},

@@ -19,9 +19,11 @@ const maxSaid = 3
 func Said(log []string, module string, formats []Format) []string {
 	var said []string
 	for _, line := range log {
-		if !taints(line) && !strings.HasPrefix(line, " ") && (names(line, module) || refusal(line) || slices.ContainsFunc(formats, func(f Format) bool {
-			return f.fits(line)
-		})) {
+		printed := func(f Format) bool { return f.fits(line) }
+		if taints(line) || strings.HasPrefix(line, " ") { // a line of a call trace
+			continue
+		}
+		if names(line, module) || refusal(line) || slices.ContainsFunc(formats, printed) {
 			said = append(said, line)
 		}
 	}
@@ -65,8 +67,8 @@ func wordByte(b byte) bool {
 	return b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
 }
 
-// complaint is what a part of the kernel prints when it refuses a call of a module's init, and what mends it. Not all of
-// these name the module.
+// complaint is what a part of the kernel prints when it refuses a call of a module's init, and what mends it. Not all
+// of these name the module.
 type complaint struct {
 	said *lazyregexp.Regexp
 	hint string

@@ -58,7 +58,8 @@ func write(file, old, with string) func(*testing.T, string, files) {
 
 // code is a module whose init has these lines.
 func code(include, body string) string {
-	return "#include <linux/module.h>\n" + include + "\nstatic int __init m_init(void)\n{\n" + body + "\n\treturn 0;\n}\n" +
+	return "#include <linux/module.h>\n" + include + "\nstatic int __init m_init(void)\n{\n" + body +
+		"\n\treturn 0;\n}\n" +
 		"static void __exit m_exit(void)\n{\n}\nmodule_init(m_init);\nmodule_exit(m_exit);\nMODULE_LICENSE(\"GPL\");\n"
 }
 
@@ -83,8 +84,9 @@ func advices() []advice {
 			follow: addLine("Kbuild")},
 		{name: "deep below", files: files{"x/y/Kbuild": "obj-m := m.o\n", "x/y/m.c": object}, say: "no Kbuild or Makefile",
 			follow: addLine("Kbuild")},
-		{name: "rules for folders", files: files{"liba/Makefile": "obj-m := m.o\n", "liba/m.c": object, "Makefile": "KDIR ?= /x\n" +
-			"all:\n\t$(MAKE) -C $(KDIR) M=$(CURDIR)/liba modules\n"}, say: "(liba)", follow: addLine("Makefile")},
+		{name: "rules for folders", files: files{"liba/Makefile": "obj-m := m.o\n", "liba/m.c": object,
+			"Makefile": "KDIR ?= /x\n" +
+				"all:\n\t$(MAKE) -C $(KDIR) M=$(CURDIR)/liba modules\n"}, say: "(liba)", follow: addLine("Makefile")},
 		{name: "unset option", files: files{"Makefile": "lab-y := m.o\nobj-$(CONFIG_MYLAB) := lab.o\n", "m.c": object},
 			say: "nothing sets CONFIG_MYLAB", follow: func(t *testing.T, hint string, f files) {
 				_, line, ok := strings.Cut(hint, "at the top of Makefile: ")
@@ -111,7 +113,8 @@ func advices() []advice {
 		{name: "the folder above", files: files{"drv/Makefile": "obj-m := m.o\n", "common/lab.h": "#define LAB 1\n",
 			"drv/m.c": "#include \"../common/lab.h\"\n" + object}, below: "drv", say: "../common/lab.h",
 			hint: "obj-m += drv/", follow: addLine("Kbuild"), gives: "."},
-		{name: "header in a folder", files: with(files{"m.c": "#include <mine.h>\n" + object, "inc/mine.h": "#define MINE 1\n"}),
+		{name: "header in a folder", files: with(files{"m.c": "#include <mine.h>\n" + object,
+			"inc/mine.h": "#define MINE 1\n"}),
 			say: "mine.h: No such file", follow: addLine("Makefile")},
 		{name: "built object", files: files{"Makefile": "obj-m := lab.o\nlab-y := m.o blob.o\n", "m.c": object,
 			"blob.o": "!"}, say: "blob.o", hint: "blob.o_shipped", ends: true},
@@ -139,7 +142,8 @@ func advices() []advice {
 		{name: "class_create", kernel: newest, files: with(files{"m.c": code("#include <linux/device.h>",
 			"\tclass_destroy(class_create(THIS_MODULE, \"lab\"));")}), say: "class_create",
 			follow: write("m.c", `class_create(THIS_MODULE, "lab")`, `class_create(`), ends: true},
-		{name: "del_timer_sync", kernel: newest, files: with(files{"m.c": code("#include <linux/timer.h>\nstatic struct timer_list t;",
+		{name: "del_timer_sync", kernel: newest, files: with(files{"m.c": code("#include <linux/timer.h>\n"+
+			"static struct timer_list t;",
 			"\ttimer_setup(&t, NULL, 0);\n\tdel_timer_sync(&t);")}), say: "del_timer_sync",
 			follow: write("m.c", "del_timer_sync", "timer_delete_sync")},
 		{name: "flags", kernel: newest, files: files{"Makefile": "EXTRA_CFLAGS := -I$(src)/inc\nobj-m := m.o\n",
