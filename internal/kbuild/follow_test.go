@@ -125,7 +125,7 @@ func advices() []advice {
 			say: "kfre", hint: "did you mean kfree", follow: func(_ *testing.T, _ string, f files) {
 				f["m.c"] = code("#include <linux/slab.h>", "\tkfree(NULL);")
 			}},
-		{name: "no include", files: with(files{"m.c": code("", "\tkfree_const(NULL);")}), say: "kfree_const",
+		{name: "no include", files: with(files{"m.c": code("", "\tproc_remove(NULL);")}), say: "proc_remove",
 			follow: func(t *testing.T, hint string, f files) {
 				_, line, ok := strings.Cut(hint, "to the source: ")
 				if !ok {

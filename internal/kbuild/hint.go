@@ -178,10 +178,14 @@ func (a *adviser) known() *Error {
 				name)}
 	}
 	if m := reConflict.FindStringSubmatch(a.log); m != nil {
-		return sameName(moduleName(m[1]), m[1], m[2])
+		one, other := strings.TrimPrefix(m[1], SourceDir+"/"), strings.TrimPrefix(m[2], SourceDir+"/")
+		return sameName(moduleName(one), one, other)
 	}
-	if m := reRust.FindStringSubmatch(a.log); m != nil && a.snap.has(m[1]+".rs") {
-		return &Error{Kind: ErrCompile, Message: m[1] + ".rs is Rust, which cannot be built here", Hint: a.rust()}
+	if m := reRust.FindStringSubmatch(a.log); m != nil {
+		file := strings.TrimPrefix(m[1], SourceDir+"/") + ".rs"
+		if a.snap.has(file) {
+			return &Error{Kind: ErrCompile, Message: file + " is Rust, which cannot be built here", Hint: a.rust()}
+		}
 	}
 	return nil
 }

@@ -92,7 +92,8 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 	e := &evidence.Evidence{
 		Program: in.Program, KernelID: in.KernelID,
 		Machine: in.Result.Machine, Phases: in.Result.Phases, Commands: in.Result.Commands, Modules: in.Result.Modules,
-		Warnings: in.Result.Warnings, Studied: in.Studied, Unmet: in.Inputs.Unmet, Stuck: in.Inputs.Stuck,
+		Warnings: in.Result.Warnings,
+		Studied:  in.Studied, Unmet: in.Inputs.Unmet, Stuck: in.Inputs.Stuck,
 		Finished: in.Inputs.Finished, Unloaded: in.Inputs.Unloaded, Passed: in.Inputs.Passed, PassHint: in.PassHint,
 		Console: string(f.console), Samples: in.Samples, Code: in.Code, EndedAt: in.EndedAt,
 		Left:  evidence.Left{Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining, Others: in.Others},
