@@ -118,8 +118,8 @@ var plain = strings.NewReplacer("*", `\*`, "<", `\<`, "|", `\|`)
 func TestPage(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Changes of the kernel's interface\n\nWhat out-of-tree modules stumble over between 5.10 and 7.3. " +
-		"kmodlab's hints about builds come from the table\nin internal/hints, and so does this page (" + pageWrite +
-		").\n\nA test compares each row with the headers of Debian's 5.10, 6.1, 6.12 and 7.3; a row that these cannot show " +
+		"kmodlab's hints about builds come from the table\nin internal/hints, and so does this page:\n\n    " + pageWrite +
+		"\n\nA test compares each row with the headers of Debian's 5.10, 6.1, 6.12 and 7.3; a row that these cannot show " +
 		"names its\nsource instead. *new since* is the first version in which the new way works, *old until* the first in " +
 		"which the old one\ndoes not. Stable kernels of older versions sometimes have the new way too.\n\n" +
 		"| old | new | new since | old until | seen in |\n|---|---|---:|---:|---|\n")

@@ -173,7 +173,7 @@ var rooms = []room{
 		path:  "internal/hints",
 		does:  "tables of what to do: about a kernel report, a line of the log, a symbol or interface that is gone (pure)",
 		may:   []string{"internal/errno", "internal/lazyregexp", "result"},
-		never: []never{noPrograms, noNet, noFiles},
+		never: []never{noPrograms, noNet},
 	},
 	{
 		path:  "internal/filelock",
