@@ -123,6 +123,8 @@ func TestOfCrash(t *testing.T) {
 		{"cache with objects", "kmem_cache_free", report(warning("kmem_cache_destroy lab: Slab cache still has objects when called "+
 			"from m_exit+0x10/0x20 [m]", "mm/slab_common.c:520 kmem_cache_destroy+0xfb/0x110"), "kmem_cache_destroy+0xfb/0x110",
 			"m_exit+0x10/0x20 [m]")},
+		{"cache with objects", "kmem_cache_free", report("BUG lab (Tainted: G           OE     ): Objects remaining on "+
+			"__kmem_cache_shutdown()", "", "slab_err+0xae/0xb0", "kmem_cache_destroy+0xfb/0x110")},
 		{"proc entry", "name that does not exist", report(warning("name 'nothere'",
 			"fs/proc/generic.c:716 remove_proc_entry+0x187/0x1a0"),
 			"remove_proc_entry+0x187/0x1a0", ofMod)},

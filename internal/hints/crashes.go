@@ -93,7 +93,8 @@ var causes = []cause{
 			"kfree, and hold one lock for every change"},
 
 	// Slabs, pages and other memory.
-	{name: "cache with objects", said: re(`Slab cache still has objects|Objects remaining in .* on __kmem_cache_shutdown`),
+	{name: "cache with objects",
+		said: re(`Slab cache still has objects|Objects remaining (?:in \S+ )?on __kmem_cache_shutdown`),
 		hint: "kmem_cache_destroy needs an empty cache: kmem_cache_free every object before"},
 	{name: "wrong cache", said: re(`Wrong slab cache|cache_from_obj`),
 		hint: "the object came from another cache: free it with the kmem_cache that it was allocated from, or with kfree"},

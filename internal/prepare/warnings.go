@@ -21,11 +21,11 @@ func (p *Prepared) Warnings() []result.Warning {
 			continue
 		}
 		license := m.Module.Info.Get("license")
-		text := fmt.Sprintf("MODULE_LICENSE(%q) taints the kernel: it is a proprietary module to it, and gets no GPL-only symbol",
-			license)
-		if license == "" {
-			text = "no MODULE_LICENSE, which taints the kernel: it is a proprietary module to it, and gets no GPL-only symbol"
+		text := "there is no MODULE_LICENSE"
+		if license != "" {
+			text = fmt.Sprintf("MODULE_LICENSE(%q) is not compatible with the GPL", license)
 		}
+		text += ": the kernel treats the module as proprietary, which taints it, and gives it no GPL-only symbol"
 		list = append(list, result.Warning{File: m.Name + ".ko", Text: text})
 	}
 	return list
