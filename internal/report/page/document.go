@@ -13,6 +13,9 @@ import (
 
 // document is what the page's code reads.
 type document struct {
+	Title    string            `json:"title"`
+	Folder   string            `json:"folder"`
+	Date     string            `json:"date"`
 	Story    *lanes.Story      `json:"story"`
 	Verdict  result.Verdict    `json:"verdict"`
 	Machine  result.Machine    `json:"machine"`
@@ -48,7 +51,8 @@ const (
 
 func newDocument(r *result.Result) *document {
 	d := &document{
-		Story: lanes.Build(r), Verdict: r.Verdict, Machine: r.Machine, Phases: r.Phases, Crashes: r.Crashes, Leaks: r.Leaks,
+		Title: r.Title, Folder: r.Folder, Date: r.Date, Story: lanes.Build(r), Verdict: r.Verdict,
+		Machine: r.Machine, Phases: r.Phases, Crashes: r.Crashes, Leaks: r.Leaks,
 		Stuck: r.Stuck, Hooks: r.Hooks, Unknown: r.Unknown, Dropped: r.Dropped,
 	}
 	for i := range r.Modules {
@@ -60,6 +64,14 @@ func newDocument(r *result.Result) *document {
 	d.Story = nil // already plain
 	plain(reflect.ValueOf(d).Elem())
 	d.Story = story
+	for i := range d.Crashes { // plain made all these lists anew
+		for j := range d.Crashes[i].Frames {
+			for k := range d.Crashes[i].Frames[j].Source {
+				line := &d.Crashes[i].Frames[j].Source[k]
+				line.Text = lanes.Untab(line.Text)
+			}
+		}
+	}
 	for _, c := range r.Commands[:min(len(r.Commands), maxList)] {
 		d.Commands = append(d.Commands, result.Command{
 			Argv: []string{lanes.Plain(strings.Join(c.Argv, " "))}, Output: lanes.Lines(c.Output, maxLog), Exit: c.Exit,

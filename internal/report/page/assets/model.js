@@ -54,7 +54,7 @@ function textOf(model, i) {
 		const e = events[i], s = subjects[e.subject];
 		if (s.text === undefined) {
 			const stacks = s.stacks.flatMap((k) => k.places.map((p) => `${places[p].text} ${places[p].file}`));
-			s.text = [s.kind, s.name, ...s.fields.map((f) => `${f.Name} ${f.Value}`), ...stacks].join("\n").toLowerCase();
+			s.text = [s.kind, s.name, ...s.fields.map((f) => `${f.words} ${f.name} ${f.value}`), ...stacks].join("\n").toLowerCase();
 		}
 		model.text[i] = `${e.who}\n${e.what}\n${e.how}\n${e.tone}\n`.toLowerCase() + s.text;
 	}
