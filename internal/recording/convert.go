@@ -24,7 +24,8 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 			Program: e.Program, KernelID: e.KernelID, Here: e.Machine.Name == onThisMachine,
 			Booted: e.Trace.AgentPID != 0, AgentPID: e.Trace.AgentPID, MarkNS: e.Trace.MarkNS,
 			Result: &result.Result{
-				Schema: result.Schema, Title: e.Title, Folder: e.Folder, Date: e.Date, Machine: e.Machine, Phases: e.Phases, Commands: e.Commands, Modules: e.Modules,
+				Schema: result.Schema, Title: e.Title, Folder: e.Folder, Date: e.Date,
+				Machine: e.Machine, Phases: e.Phases, Commands: e.Commands, Modules: e.Modules,
 			},
 			Inputs:   inputs{Finished: e.Finished, Unloaded: e.Unloaded, Passed: e.Passed, Stuck: e.Stuck, Unmet: e.Unmet},
 			PassHint: e.PassHint, Tracer: tracer{Hooks: e.Trace.Hooks, Lost: e.Trace.Lost}, Studied: e.Studied,

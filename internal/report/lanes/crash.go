@@ -32,7 +32,7 @@ func meaning(c *result.Crash) report {
 
 // crash marks the task that a kernel report names, in the task's own lane. The report itself is shown elsewhere. The
 // console's clock is not the trace's clock: the end of a killed thread is the one moment that both share, and where
-// there is none the mark stands at the end of the story.
+// there is none the mark stands where the task was seen last.
 func (b *builder) crash(c *result.Crash) {
 	if c.Task == nil || c.Task.PID == 0 && c.Task.Comm == "" {
 		return
@@ -52,14 +52,13 @@ func (b *builder) crash(c *result.Crash) {
 	if exit := b.exitOf(lane); exit != nil && means.mark == "crashed" {
 		at, how = *exit, "the kernel killed it"
 	} else {
-		at, how = end, "the trace did not see when"
+		at, how = b.lastOf(lane, end), "the trace did not see when"
 	}
 	subject := b.subject("crash", kind, struct {
-		Type  string       `json:"type"`
 		Task  *result.Task `json:"task"`
 		CPU   *int         `json:"cpu"`
 		Taint []string     `json:"taint"`
-	}{strings.ReplaceAll(c.Type, "-", " "), c.Task, c.CPU, c.Taint})
+	}{c.Task, c.CPU, c.Taint})
 	b.point(b.event(Event{At: at, Lane: lane, Subject: subject, Moment: "crash", What: means.what,
 		How: join(", ", kind, how), Tone: Bad}))
 }
@@ -96,6 +95,27 @@ func (b *builder) leader(t *result.Task) int {
 		}
 	}
 	return best
+}
+
+// lastOf is when something was last seen in a lane; of what has no end, and of a lane without anything, that is end.
+func (b *builder) lastOf(lane int, end int64) int64 {
+	l := &b.story.Lanes[lane]
+	if !l.seen {
+		return end
+	}
+	last := l.first
+	for _, s := range l.Segments {
+		if s.Open {
+			return end
+		}
+		last = max(last, s.End)
+	}
+	for i := range b.story.Events {
+		if e := &b.story.Events[i]; e.Lane == lane {
+			last = max(last, e.At)
+		}
+	}
+	return last
 }
 
 // lastMoment is the end of the story so far.

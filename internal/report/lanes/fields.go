@@ -72,7 +72,11 @@ func (b *builder) list(s *Subject, path string, v reflect.Value) {
 			b.stack(s, path, words)
 			return
 		}
-		s.add(path, strings.Join(words, " "))
+		sep := ", "
+		if strings.HasSuffix(path, "argv") || strings.HasSuffix(path, "env") {
+			sep = " "
+		}
+		s.add(path, strings.Join(words, sep))
 		return
 	}
 	for i := range min(v.Len(), maxItems) {

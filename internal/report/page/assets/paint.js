@@ -449,14 +449,20 @@ function paintGrid(f) {
 	for (const t of f.ticks()) f.ctx.fillRect(Math.round(f.x(t)), sizes.axis, 1, f.height);
 }
 
-/** paintCursor marks the selected event. */
+/** paintCursorLine marks the moment of the selected event, below the bars and their names. */
+function paintCursorLine(f) {
+	const x = f.selected ? f.x(f.selected.at) : -1;
+	if (x < f.left || x > f.width) return;
+	f.ctx.fillStyle = f.colour("accent");
+	f.ctx.fillRect(Math.round(x) - 0.5, sizes.axis - 8, 1.5, f.height);
+}
+
+/** paintCursor marks the selected event in its lane. */
 function paintCursor(f) {
 	const {ctx} = f, e = f.selected;
 	if (!e) return;
 	const x = f.x(e.at);
 	if (x < f.left || x > f.width) return;
-	ctx.fillStyle = f.colour("accent");
-	ctx.fillRect(Math.round(x) - 0.5, sizes.axis - 8, 1.5, f.height);
 	const lane = e.lane >= 0 ? f.laneOf(e.lane) : null;
 	if (!lane) return;
 	const y = f.y(pointPlace(lane, e));

@@ -153,6 +153,7 @@ class Timeline {
 		paintBands(f);
 		paintGrid(f);
 		paintLives(f);
+		paintCursorLine(f);
 		paintArrows(f);
 		paintSegments(f);
 		paintPoints(f);
