@@ -22,6 +22,8 @@ type document struct {
 	Phases   []result.Phase    `json:"phases"`
 	Modules  []module          `json:"modules"`
 	Crashes  []result.Crash    `json:"crashes"`
+	Others   []result.Crash    `json:"others"` // reports in which the modules took no part
+	Taint    []string          `json:"taint"`
 	Leaks    []result.Leftover `json:"leaks"`
 	Stuck    []result.Stuck    `json:"stuck"`
 	Commands []result.Command  `json:"commands"`
@@ -53,7 +55,7 @@ func newDocument(r *result.Result) *document {
 	d := &document{
 		Title: r.Title, Folder: r.Folder, Date: r.Date, Story: lanes.Build(r), Verdict: r.Verdict,
 		Machine: r.Machine, Phases: r.Phases, Crashes: r.Crashes, Leaks: r.Leaks,
-		Stuck: r.Stuck, Hooks: r.Hooks, Unknown: r.Unknown, Dropped: r.Dropped,
+		Others: r.Unrelated, Taint: r.Taint, Stuck: r.Stuck, Hooks: r.Hooks, Unknown: r.Unknown, Dropped: r.Dropped,
 	}
 	for i := range r.Modules {
 		m := &r.Modules[i]

@@ -172,3 +172,15 @@ func TestSourceOnPhone(t *testing.T) {
 	want(tb, "document.querySelector('#verdict .source').textContent.includes("+
 		fmt.Sprintf("%q", "  "+lanes.Untab("\tif (x)"))+")", true)
 }
+
+// TestOthersReports: what the kernel reported without the modules stands apart from the verdict.
+func TestOthersReports(t *testing.T) {
+	r := golden(t, "demo")
+	r.Unrelated = []result.Crash{{Title: "BUG: soft lockup", Task: &result.Task{Comm: "init", PID: 1},
+		Log: []string{"a line"}}}
+	r.Taint = []string{"out-of-tree module", "warning"}
+	tb := open(t, r, wide, tall)
+	want(tb, "document.querySelectorAll('.report').length", 0)
+	want(tb, "document.getElementById('sections').textContent.includes('BUG: soft lockupin init[1]a line')", true)
+	want(tb, "document.getElementById('sections').textContent.includes('tainted the kernel: out-of-tree module, warning')", true)
+}
