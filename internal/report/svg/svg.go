@@ -64,10 +64,12 @@ type picture struct {
 	shown  []laid      // the lanes, from top to bottom
 	at     map[int]int // index in shown of each lane of the story
 	hidden int         // lanes that did not fit
-	scale  scale
-	top    float64 // of the first lane
-	right  float64 // end of the axis
-	bottom float64
+	// crashes are when the lanes' tasks crashed.
+	crashes map[*lanes.Lane]int64
+	scale   scale
+	top     float64 // of the first lane
+	right   float64 // end of the axis
+	bottom  float64
 }
 
 // laid is a lane with its place.
@@ -77,7 +79,13 @@ type laid struct {
 }
 
 func newPicture(w *bufio.Writer, s *lanes.Story) *picture {
-	p := &picture{canvas: canvas{w: w}, story: s, at: map[int]int{}, top: head + axis}
+	p := &picture{canvas: canvas{w: w}, story: s, at: map[int]int{}, top: head + axis,
+		crashes: map[*lanes.Lane]int64{}}
+	for _, e := range s.Events {
+		if e.Moment == "crash" && e.Lane >= 0 {
+			p.crashes[&s.Lanes[e.Lane]] = e.At
+		}
+	}
 	named := map[int]bool{} // lanes that need room for the names of arrows
 	for i := range s.Arrows {
 		if a := &s.Arrows[i]; a.To.Lane > a.From.Lane && len(arrowWords(a)) > 0 {
@@ -292,7 +300,11 @@ func (p *picture) segments() {
 			width := max(1.5, x2-x1-1)
 			p.titled(g.Name+", "+lanes.Moment(g.End-g.Begin), func() {
 				p.rect("stage-"+string(g.Stage), x1, y, width, row, min(4, width/2))
-				p.text("ink", x1+6, y+row/2+4.2, 12, plain, label(&g, width-11))
+				indent := 6.0
+				if at, ok := p.crashes[l.Lane]; ok && at == g.Begin { // beside the mark of a crash
+					indent = 14
+				}
+				p.text("ink", x1+indent, y+row/2+4.2, 12, plain, label(&g, width-indent-5))
 			})
 		}
 	}

@@ -19,6 +19,7 @@ function readModel() {
 		e.index = i;
 		e.who = e.lane >= 0 ? story.lanes[e.lane].title : "?";
 		story.subjects[e.subject].events.push(i);
+		if (e.moment === "crash" && e.lane >= 0) story.lanes[e.lane].crashAt ??= e.at;
 	});
 	return {data, story, text: new Array(story.events.length)};
 }

@@ -140,7 +140,8 @@ function paintSegments(f) {
 				ctx.lineWidth = 1.5;
 				ctx.stroke();
 			}
-			label(f, s, Math.max(x1, f.left) + 6, y + sizes.row / 2 + 0.5, Math.min(x2, f.width) - Math.max(x1, f.left) - 11);
+			const from = Math.max(x1, f.left) + (s.begin === lane.crashAt ? 14 : 6); // beside the mark of a crash
+			label(f, s, from, y + sizes.row / 2 + 0.5, Math.min(x2, f.width) - from - 5);
 			ctx.globalAlpha = 1;
 		}
 	});
