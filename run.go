@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
@@ -35,6 +36,7 @@ func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Tur
 	if err != nil {
 		return nil, err
 	}
+	what := spec.about(time.Now())
 	j := notify.New(spec.Watch.watcher())
 	l, e, err := open(ctx, prepareOptions(spec), labOptions(spec), shared, j)
 	if err != nil {
@@ -43,6 +45,7 @@ func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Tur
 	if l != nil {
 		e = session.RunScript(ctx, l, spec.script(turns), j)
 	}
+	what.note(e)
 	return conclude(ctx, e, spec.Record)
 }
 

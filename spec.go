@@ -44,6 +44,8 @@ type Spec struct {
 
 // Observe says what is kept and told of a run or a trace besides its result.
 type Observe struct {
+	// Title is what reports call the run; empty: the folder's name, the files', or the command of a trace.
+	Title string
 	// Record keeps all that the result is made of, however the run ends: see Conclusion. It costs the memory of the
 	// records, compressed.
 	Record bool

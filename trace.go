@@ -139,6 +139,7 @@ func Trace(ctx context.Context, spec TraceSpec) (*Conclusion, error) {
 	}
 	work, interrupter, release := session.Interruptible(ctx)
 	defer release()
+	what := spec.about(time.Now())
 	j := notify.New(spec.Watch.watcher())
 	options := prepareOptions(spec.spec())
 	options.NoProbe = spec.Here && !spec.Probe
@@ -149,6 +150,7 @@ func Trace(ctx context.Context, spec TraceSpec) (*Conclusion, error) {
 	if l != nil {
 		e = session.RunTrace(work, l, spec.trace(), interrupter, j)
 	}
+	what.note(e)
 	return conclude(work, e, spec.Record)
 }
 

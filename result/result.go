@@ -45,7 +45,12 @@ func (c Class) ExitStatus() int {
 // under study (those of Background members may be negative); a null time means "not seen". Slices are never null in
 // JSON: see Normalize.
 type Result struct {
-	Schema   string    `json:"schema"`
+	Schema string `json:"schema"`
+	// Title is what the run is called: the folder's name, the modules', or the command of a trace.
+	Title string `json:"title,omitempty"`
+	// Folder is that of the sources, as it was named; of a path out of the working folder, the last part.
+	Folder   string    `json:"folder,omitempty"`
+	Date     string    `json:"date,omitempty"` // when the run began: RFC 3339, UTC
 	Verdict  Verdict   `json:"verdict"`
 	Machine  Machine   `json:"machine"`
 	Phases   []Phase   `json:"phases"`

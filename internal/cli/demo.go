@@ -5,6 +5,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,15 +25,16 @@ output. Then comes the story of the kernel threads, the module request and the s
 as the trace saw them.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			dir, err := os.MkdirTemp("", "kmodlab-demo-")
+			temp, err := os.MkdirTemp("", "kmodlab-demo-")
 			if err != nil {
 				return fmt.Errorf("create a folder for the demo: %w", err)
 			}
-			defer os.RemoveAll(dir)
+			defer os.RemoveAll(temp)
+			dir := filepath.Join(temp, "signals") // reports name it
 			if err := os.CopyFS(dir, modules.Signals()); err != nil {
 				return fmt.Errorf("write the demo's sources: %w", err)
 			}
-			o.spec.Dir = dir
+			o.spec.Dir, o.spec.Title = dir, "demo"
 			return o.run(c)
 		},
 	}

@@ -57,10 +57,7 @@ func newKernelList() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, k := range kernels {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", k.Name, k.Release, k.Version)
-			}
-			if err := w.Flush(); err != nil {
+			if err := listKernels(w, s, kernels); err != nil {
 				return err
 			}
 			if len(kernels) == 0 {
@@ -73,6 +70,25 @@ func newKernelList() *cobra.Command {
 			return w.Flush()
 		},
 	}
+}
+
+func listKernels(w *tabwriter.Writer, s *kernel.Store, kernels []kernel.Kernel) error {
+	if len(kernels) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "KERNEL\tRELEASE\tPACKAGE\tON DISK")
+	for i := range kernels {
+		k := &kernels[i]
+		size, err := s.Size(k)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.Name, k.Release, k.Version, mebibytes(size))
+	}
+	return w.Flush()
 }
 
 func newKernelFetch() *cobra.Command {

@@ -83,6 +83,24 @@ func endings() string {
 type outputs struct {
 	files []string
 	json  string // of --json; - is standard output
+	// ours are the files whose folder is made where it is missing: their names had a {}.
+	ours map[string]bool
+}
+
+// named puts a folder's name where the placeholder is.
+func (o *outputs) named(file, folder string) string {
+	filled := strings.ReplaceAll(file, placeholder, folder)
+	if filled != file {
+		o.own(filled)
+	}
+	return filled
+}
+
+func (o *outputs) own(file string) {
+	if o.ours == nil {
+		o.ours = make(map[string]bool)
+	}
+	o.ours[file] = true
 }
 
 func (o *outputs) flags(f *pflag.FlagSet) {
@@ -93,7 +111,7 @@ func (o *outputs) flags(f *pflag.FlagSet) {
 // check finds out now, not after minutes of work, that a file cannot be written.
 func (o *outputs) check() error {
 	if o.json != "" && o.json != "-" {
-		if err := checkPlace("--json", o.json); err != nil {
+		if err := o.checkPlace("--json", o.json); err != nil {
 			return err
 		}
 	}
@@ -107,15 +125,18 @@ func (o *outputs) check() error {
 			return &kmodlab.UsageError{Text: fmt.Sprintf("-o %s: named twice", name)}
 		}
 		seen[filepath.Clean(name)] = true
-		if err := checkPlace("-o", name); err != nil {
+		if err := o.checkPlace("-o", name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkPlace(flag, name string) error {
+func (o *outputs) checkPlace(flag, name string) error {
 	dir := filepath.Dir(name)
+	if o.ours[name] {
+		dir = existing(dir)
+	}
 	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
 		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: %s is a file, not a folder", flag, name, dir)}
 	}
@@ -126,6 +147,17 @@ func checkPlace(flag, name string) error {
 		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: that is a folder: name a file", flag, name)}
 	}
 	return nil
+}
+
+// existing is the innermost folder of a path that exists.
+func existing(dir string) string {
+	for {
+		up := filepath.Dir(dir)
+		if _, err := os.Lstat(dir); err == nil || up == dir {
+			return dir
+		}
+		dir = up
+	}
 }
 
 // recording reports whether a recording is wanted, and so must be kept during the run.
@@ -145,7 +177,7 @@ func (o *outputs) write(out io.Writer, res *result.Result, rec *kmodlab.Recordin
 	if o.json == "-" {
 		failed = append(failed, report.JSON(out, res))
 	} else if o.json != "" {
-		failed = append(failed, writeFile(o.json, func(w io.Writer) error { return report.JSON(w, res) }))
+		failed = append(failed, o.writeFile(o.json, func(w io.Writer) error { return report.JSON(w, res) }))
 	}
 	for _, name := range o.files {
 		write := func(w io.Writer) error {
@@ -155,9 +187,19 @@ func (o *outputs) write(out io.Writer, res *result.Result, rec *kmodlab.Recordin
 			_, err := rec.WriteTo(w)
 			return err
 		}
-		failed = append(failed, writeFile(name, write))
+		failed = append(failed, o.writeFile(name, write))
 	}
 	return errors.Join(failed...)
+}
+
+// writeFile writes a file, and its folder before it where that is ours to make.
+func (o *outputs) writeFile(name string, write func(io.Writer) error) error {
+	if o.ours[name] {
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			return fmt.Errorf("write %s: make folder %s: %w", name, filepath.Dir(name), bare(err))
+		}
+	}
+	return writeFile(name, write)
 }
 
 // writeFile leaves either the whole new file under its name or what was there before: it writes another file in the

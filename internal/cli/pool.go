@@ -134,7 +134,7 @@ func (m *many) specs(dirs []string) []kmodlab.Spec {
 	var specs []kmodlab.Spec
 	for i, dir := range dirs {
 		s := m.spec
-		s.Dir = dir
+		s.Dir, s.Title = dir, m.names[i]
 		s.HookStats = m.verbose
 		s.Record = m.outputs.recording()
 		s.Watch = kmodlab.Watch{

@@ -42,7 +42,7 @@ func (o *outputs) forMany(names []string) (manyOutputs, error) {
 			continue
 		}
 		for i, n := range fileNames(names) {
-			m.each[i].files = append(m.each[i].files, strings.ReplaceAll(name, placeholder, n))
+			m.each[i].files = append(m.each[i].files, m.each[i].named(name, n))
 		}
 	}
 	switch {
@@ -50,12 +50,15 @@ func (o *outputs) forMany(names []string) (manyOutputs, error) {
 		m.all.json = o.json
 	default:
 		for i, n := range fileNames(names) {
-			m.each[i].json = strings.ReplaceAll(o.json, placeholder, n)
+			m.each[i].json = m.each[i].named(o.json, n)
 		}
 	}
 	every.files = slices.Clone(m.all.files)
 	for _, e := range m.each {
 		every.files = append(every.files, e.files...)
+		for name := range e.ours {
+			every.own(name)
+		}
 		if err := e.check(); err != nil {
 			return m, err
 		}
@@ -82,9 +85,9 @@ func fileNames(names []string) []string {
 // fill puts a folder's name where the placeholder is.
 func (o *outputs) fill(name string) {
 	for i := range o.files {
-		o.files[i] = strings.ReplaceAll(o.files[i], placeholder, name)
+		o.files[i] = o.named(o.files[i], name)
 	}
-	o.json = strings.ReplaceAll(o.json, placeholder, name)
+	o.json = o.named(o.json, name)
 }
 
 func (m *manyOutputs) recording() bool { return len(m.each) > 0 && m.each[0].recording() }

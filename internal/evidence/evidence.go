@@ -19,6 +19,10 @@ type Evidence struct {
 	Program  string // the kmodlab that gathered it
 	KernelID string // the kernel's package, version and hash, as in the cache; "" without one
 
+	Title  string // what the run is called
+	Folder string // of the sources, without the path to it from the root; "" for .ko files
+	Date   string // when the run began: RFC 3339, UTC
+
 	Machine  result.Machine
 	Phases   []result.Phase
 	Commands []result.Command

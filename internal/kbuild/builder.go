@@ -64,7 +64,9 @@ func (r VMRunner) resume(ctx context.Context, opts boot.Options) *boot.Guest {
 	if err != nil {
 		return nil // the boot will say why
 	}
-	var facts struct{} // there is nothing to record
+	facts := snapshot.About{Builds: true} // for the list of snapshots
+	facts.Machine.Name, facts.Machine.Kernel = opts.Kernel.Name, opts.Kernel.Release
+	facts.Machine.CPUs, facts.Machine.MemoryMiB = opts.CPUs, opts.MemoryMiB
 	image, err := store.Find(key, &facts)
 	if errors.Is(err, snapshot.ErrNone) {
 		image, err = store.Make(ctx, key, int64(opts.MemoryMiB)<<20, &facts, func(d *snapshot.Draft) (*boot.Image, error) {

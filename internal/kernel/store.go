@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodlab/kmodlab/internal/filelock"
 )
 
@@ -127,6 +129,30 @@ func (s *Store) List() ([]Kernel, error) {
 	}
 	slices.SortFunc(list, func(a, b Kernel) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
+}
+
+// Size is how much of the disk a kernel in the cache takes, in bytes.
+func (s *Store) Size(k *Kernel) (int64, error) {
+	var sum int64
+	seen := make(map[uint64]bool) // a file with several names takes its room once
+	err := filepath.WalkDir(filepath.Dir(k.Root), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(path, &st); err != nil {
+			return &fs.PathError{Op: "lstat", Path: path, Err: err}
+		}
+		if !seen[st.Ino] {
+			sum += 512 * st.Blocks
+		}
+		seen[st.Ino] = true
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("measure kernel %s: %w", k.Name, err)
+	}
+	return sum, nil
 }
 
 // Remove deletes a Debian kernel from the cache, and what an interrupted fetch of it left. A name that is not in the

@@ -167,6 +167,9 @@ func (h *Host) OnTCG() bool {
 // MachineDir is the folder of snapshots, below the cache folder.
 const MachineDir = "machines"
 
+// BuildDir is the folder of builds, below the cache folder.
+const BuildDir = "build"
+
 // Snapshots is the folder of snapshots.
 func (h *Host) Snapshots() string { return filepath.Join(h.CacheDir, MachineDir) }
 

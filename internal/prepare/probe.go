@@ -43,7 +43,7 @@ func (h *Host) makeProbe(ctx context.Context) (*kbuild.Build, error) {
 		return nil, fmt.Errorf("write the probe module's sources: %w", err)
 	}
 	return kbuild.Run(ctx, kbuild.Request{
-		Kernel: h.Kernel, Sources: dir, CacheDir: filepath.Join(h.CacheDir, "build"), Learn: true,
+		Kernel: h.Kernel, Sources: dir, CacheDir: filepath.Join(h.CacheDir, BuildDir), Learn: true,
 		Runner: announced{h.probeRunner(ctx), func() {
 			h.journal.Progress(notify.Progress{Phase: "probe", Detail: "building the probe module, once for this kernel"})
 		}},

@@ -24,7 +24,8 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 			Program: e.Program, KernelID: e.KernelID, Here: e.Machine.Name == onThisMachine,
 			Booted: e.Trace.AgentPID != 0, AgentPID: e.Trace.AgentPID, MarkNS: e.Trace.MarkNS,
 			Result: &result.Result{
-				Schema: result.Schema, Machine: e.Machine, Phases: e.Phases, Commands: e.Commands, Modules: e.Modules,
+				Schema: result.Schema, Title: e.Title, Folder: e.Folder, Date: e.Date,
+				Machine: e.Machine, Phases: e.Phases, Commands: e.Commands, Modules: e.Modules,
 				Warnings: e.Warnings,
 			},
 			Inputs:   inputs{Finished: e.Finished, Unloaded: e.Unloaded, Passed: e.Passed, Stuck: e.Stuck, Unmet: e.Unmet},
@@ -91,6 +92,7 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 	in := &f.run
 	e := &evidence.Evidence{
 		Program: in.Program, KernelID: in.KernelID,
+		Title: in.Result.Title, Folder: in.Result.Folder, Date: in.Result.Date,
 		Machine: in.Result.Machine, Phases: in.Result.Phases, Commands: in.Result.Commands, Modules: in.Result.Modules,
 		Warnings: in.Result.Warnings,
 		Studied:  in.Studied, Unmet: in.Inputs.Unmet, Stuck: in.Inputs.Stuck,

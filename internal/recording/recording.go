@@ -54,7 +54,7 @@ type run struct {
 	AgentPID uint32 `json:"agent_pid"`
 	MarkNS   uint64 `json:"mark_ns"` // records before it are the self-test's
 
-	// Result has what the host recorded during the run: machine, phases, commands, and the
+	// Result has what the host recorded during the run: title, folder, date, machine, phases, commands, and the
 	// modules as they were planned. The console is a part of its own.
 	Result   *result.Result `json:"result"`
 	Inputs   inputs         `json:"inputs"`

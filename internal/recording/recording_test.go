@@ -42,6 +42,7 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 	ten, four := int64(10), 4
 	e := &evidence.Evidence{
 		Program: "kmodlab test", KernelID: "linux-image 6.1",
+		Title: "m", Folder: "labs/m", Date: "2026-11-29T16:30:05Z",
 		Machine: result.Machine{Kernel: "6.1", Name: "debian:bookworm"}, Phases: []result.Phase{{Name: "boot", MS: 1.5}},
 		Commands: []result.Command{{Argv: []string{"lsmod"}, Output: "out"}},
 		Modules:  []result.Module{{Name: "m", LoadedNS: &ten}}, Studied: []string{"m"},

@@ -99,7 +99,9 @@ var wrongWords = map[event.Kind][]string{
 	event.ThreadParkReturned: {"kthread_park did not return"},
 }
 
-func hiddenWords(kind event.Kind) string { return unknownWords(map[string]string{kind.String(): ""}) }
+func hiddenWords(kind event.Kind) string {
+	return strings.Join(unknownWords(map[string]string{kind.String(): ""}), ", ")
+}
 
 // members are the result's claims in the form of JSON, each member under a name that does not depend on any one kind of
 // record.

@@ -12,10 +12,9 @@ import (
 // check is one question that every run answers, in the form of test reports. The list is the same for every run, so
 // that many runs can be compared.
 type check struct {
-	name   result.Class // the verdict that a failure would be
-	state  checkState
-	text   string   // why it failed or was skipped, made harmless
-	detail []string // lines of evidence, made harmless
+	name  result.Class // the verdict that a failure would be
+	state checkState
+	text  string // why it was skipped
 }
 
 type checkState int
@@ -50,16 +49,67 @@ func checks(r *result.Result) []check {
 }
 
 func (c *check) fail(v *result.Verdict) {
-	c.state, c.text = checkFailed, clean(v.Message)
+	c.state = checkFailed
 	if v.Class.ExitStatus() != 1 {
 		c.state = checkBroken
 	}
+}
+
+// checkSummary says in a line each which checks failed, which passed, and which had no answer and why.
+func checkSummary(list []check) []string {
+	names := make(map[string][]string)
+	heads := []string{"failed", "passed"}
+	for _, c := range list {
+		head := "passed"
+		switch c.state {
+		case checkFailed, checkBroken:
+			head = "failed"
+		case checkSkipped:
+			head = "not checked (" + c.text + ")"
+		}
+		if names[head] = append(names[head], string(c.name)); !slices.Contains(heads, head) {
+			heads = append(heads, head)
+		}
+	}
+	var lines []string
+	for _, head := range heads {
+		if len(names[head]) > 0 {
+			lines = append(lines, head+": "+strings.Join(names[head], ", "))
+		}
+	}
+	return lines
+}
+
+// verdictLines is a verdict in lines: what happened, the hint, the evidence, the other verdicts. They are harmless.
+func verdictLines(v *result.Verdict) []string {
+	lines := []string{clean(string(v.Class) + ": " + v.Message)}
 	if v.Hint != "" {
-		c.detail = append(c.detail, "hint: "+clean(v.Hint))
+		lines = append(lines, "hint: "+clean(v.Hint))
+	}
+	for _, also := range v.Also {
+		lines = append(lines, "also: "+clean(string(also.Class)+": "+also.Message))
 	}
 	for _, line := range v.Evidence {
-		c.detail = append(c.detail, clean(strings.TrimRight(line, "\r ")))
+		lines = append(lines, clean(strings.TrimRight(line, "\r ")))
 	}
+	return lines
+}
+
+// runName is what a run is called: its title, or the modules under study where an older recording has none.
+func runName(r *result.Result) string {
+	if r.Title != "" {
+		return r.Title
+	}
+	var names []string
+	for i := range r.Modules {
+		if !r.Modules[i].Background {
+			names = append(names, r.Modules[i].Name)
+		}
+	}
+	if len(names) == 0 {
+		return "run"
+	}
+	return strings.Join(names, ", ")
 }
 
 // skipped says why a question has no answer, "" if it has one.
@@ -88,6 +138,23 @@ func skipped(r *result.Result, found []result.Verdict, class result.Class) strin
 		return "nothing was booted"
 	case has(result.Host, result.Timeout, result.Lost):
 		return "the run did not finish"
+	case class == result.Leak && !unloaded(r):
+		return "not all modules were unloaded"
 	}
 	return ""
+}
+
+// unloaded reports whether all modules under study went, for only then something can have been left behind.
+func unloaded(r *result.Result) bool {
+	studied := 0
+	for i := range r.Modules {
+		m := &r.Modules[i]
+		if m.Background {
+			continue
+		}
+		if studied++; !m.Unloaded {
+			return false
+		}
+	}
+	return studied > 0
 }

@@ -18,17 +18,25 @@ const (
 
 // crashes shows the first report in full and only the titles of the others; if Verbose, it shows all in full.
 func (p *printer) crashes(crashes []result.Crash) {
-	for i := range crashes {
+	for i := 0; i < len(crashes); i++ {
 		c := &crashes[i]
 		if i > 0 && !p.opt.Verbose {
-			p.para("then: ", clean(c.Title))
+			n := 1
+			for ; i+1 < len(crashes) && crashes[i+1].Title == c.Title; i++ {
+				n++
+			}
+			times := ""
+			if n > 1 {
+				times = fmt.Sprintf(" (%d times)", n)
+			}
+			p.para("then: ", clean(c.Title)+times)
 			continue
 		}
 		p.title("What the kernel complained about: " + clean(c.Title))
 		p.crashFacts(c)
 		p.trace(c)
 		p.title("In the kernel's own words")
-		p.lines(c.Log, crashLines, true)
+		p.crashLog(c.Log)
 	}
 }
 
@@ -42,7 +50,7 @@ func (p *printer) unrelated(crashes []result.Crash) {
 		}
 		p.para("the kernel also reported, without the modules taking part: ", text)
 		if p.opt.Verbose {
-			p.lines(c.Log, crashLines, true)
+			p.lines(c.Log)
 		}
 	}
 }
@@ -58,6 +66,27 @@ func (p *printer) taint(words []string) {
 	if len(words) > 0 {
 		p.para("the run tainted the kernel: ", clean(strings.Join(words, ", ")))
 	}
+}
+
+// crashLog prints the first lines of a report. Registers and instruction bytes, which few can read, are a third of it
+// and left out unless Verbose.
+func (p *printer) crashLog(log []string) {
+	shown := log
+	if !p.opt.Verbose {
+		shown = slices.DeleteFunc(slices.Clone(log), registerLine)
+		shown = shown[:min(len(shown), crashLines)]
+	}
+	p.lines(shown)
+	p.more(len(log) - len(shown))
+}
+
+// registers are how lines begin that hold the CPU's registers, or the bytes of the code that it executed.
+var registers = []string{"RSP:", "RAX:", "RDX:", "RBP:", "R10:", "R13:", "FS:", "CS:", "CR2:", "DR0:", "DR3:", "PKRU:",
+	"EFLAGS:", "Code:"}
+
+func registerLine(line string) bool {
+	line = strings.TrimSpace(line)
+	return slices.ContainsFunc(registers, func(r string) bool { return strings.HasPrefix(line, r) })
 }
 
 // crashFacts says which task it was, and how far the report can be trusted.

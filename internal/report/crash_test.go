@@ -3,6 +3,7 @@
 package report
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -80,5 +81,68 @@ func TestCrashFarDown(t *testing.T) {
 		if got := string(text(t, r, TextOptions{Verbose: true})); !strings.Contains(got, absent) {
 			t.Errorf("guilty %d: -v leaves out %s:\n%s", guilty, absent, got)
 		}
+	}
+}
+
+// TestRegistersBehindVerbose: the registers of a report and its instruction bytes are printed only with -v, and without
+// it nothing else of the report's beginning is lost.
+func TestRegistersBehindVerbose(t *testing.T) {
+	log := []string{"BUG: unable to handle page fault", "RIP: 0010:f+0x13/0x50 [m]", "Code: cc cc <8b> 34",
+		"RSP: 0018:ffffc900030dfee8 EFLAGS: 00000246", "RAX: 0000000000000000 RBX: 1", "RDX: 0", "RBP: 0", "R10: 0",
+		"R13: 0 R14: 0", "FS:  0000(0000) GS:ffff", "CS:  0010 DS: 0000", "CR2: 0000000000000004 CR3: 0", "DR0: 0", "DR3: 0",
+		"PKRU: 55555554", "Call Trace:", " kthread+0xe5/0x120"}
+	r := &result.Result{Verdict: result.Verdict{Class: result.Oops, Message: "m"},
+		Crashes: []result.Crash{{Title: "BUG", Log: log}}}
+	short, long := string(text(t, r, TextOptions{})), string(text(t, r, TextOptions{Verbose: true}))
+	for i, line := range log {
+		hidden := i >= 2 && i <= 14
+		if strings.Contains(short, strings.TrimSpace(line)) == hidden {
+			t.Errorf("without -v, %q is shown: %v", line, !hidden)
+		}
+		if !strings.Contains(long, strings.TrimSpace(line)) {
+			t.Errorf("-v leaves out %q", line)
+		}
+	}
+	if !strings.Contains(short, "… 13 lines more, see --json or -v") || strings.Contains(long, "more, see") {
+		t.Errorf("the lines left out are not counted:\n%s", short)
+	}
+}
+
+// TestSameCrashAgain: a report that comes many times takes one line.
+func TestSameCrashAgain(t *testing.T) {
+	r := &result.Result{Verdict: result.Verdict{Class: result.Oops, Message: "m"}}
+	for _, title := range []string{"one", "two", "two", "two", "three"} {
+		r.Crashes = append(r.Crashes, result.Crash{Title: title, Log: []string{title}})
+	}
+	if got := string(text(t, r, TextOptions{})); !strings.Contains(got, "\nthen: two (3 times)\nthen: three\n") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// TestUnprovedInOneLine: however much is not known, it stands in one line between the crash and the verdict.
+func TestUnprovedInOneLine(t *testing.T) {
+	r := &result.Result{Verdict: result.Verdict{Class: result.Oops, Message: "m"}, Unknown: map[string]string{}}
+	r.Machine.Kernel = "6.1"
+	r.Hooks = []result.Hook{{Name: "proof", Attached: true, Proved: true}}
+	for _, h := range hidden {
+		r.Unknown[h.kind] = "no"
+		r.Hooks = append(r.Hooks, result.Hook{Name: h.kind, Attached: true, Kinds: []string{h.kind}})
+	}
+	n := len(hidden)
+	want := fmt.Sprintf("\n%d of %d hooks not proved, so %d kinds of events not known (-v lists them)\n", n, n+1, n)
+	for _, width := range []int{80, 120} {
+		if got := string(text(t, r, TextOptions{Width: width})); !strings.Contains(got, want) {
+			t.Errorf("%d columns: want %q in\n%s", width, want, got)
+		}
+	}
+	got := strings.Join(strings.Fields(string(text(t, r, TextOptions{Verbose: true}))), " ")
+	for _, h := range hidden {
+		if !strings.Contains(got, h.words) || !strings.Contains(got, h.kind) {
+			t.Errorf("-v leaves out %s", h.kind)
+		}
+	}
+	r.Hooks, r.Unknown = r.Hooks[:2], map[string]string{hidden[0].kind: "no"}
+	if got := string(text(t, r, TextOptions{})); !strings.Contains(got, "so it is not known "+hidden[0].words+" (-v)\n") {
+		t.Errorf("what has room is not said:\n%s", got)
 	}
 }

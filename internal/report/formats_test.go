@@ -115,8 +115,8 @@ func TestHostileJUnit(t *testing.T) {
 		if err := xml.Unmarshal(got, &again); err != nil {
 			t.Fatal(err)
 		}
-		if want := len(checks(r)); len(again.Suites[0].Cases) != want || again.Tests != want {
-			t.Errorf("%d test cases, want %d", len(again.Suites[0].Cases), want)
+		if len(again.Suites) != 1 || len(again.Suites[0].Cases) != 1 || again.Tests != 1 {
+			t.Errorf("%d suites, %d tests, want one of one case", len(again.Suites), again.Tests)
 		}
 	})
 }
@@ -125,53 +125,105 @@ func TestHostileKTAP(t *testing.T) {
 	eachHostile(t, func(t *testing.T, r *result.Result) {
 		got := written(t, KTAP, r)
 		checkHarmless(t, got)
-		checkKTAP(t, got, checks(r))
+		checkKTAP(t, got, r)
 	})
 }
 
-// checkKTAP checks that the kernel's parser understands what was meant, and nothing else.
-func checkKTAP(t *testing.T, got []byte, list []check) {
+// checkKTAP checks that the kernel's parser sees one test with the run's outcome, and nothing else.
+func checkKTAP(t *testing.T, got []byte, r *result.Result) {
 	t.Helper()
 	parsed := foreign.KTAP(t, got)
-	if parsed.Errors != 0 || len(parsed.Tests) != len(list) {
-		t.Fatalf("%d tests with %d errors, want %d without", len(parsed.Tests), parsed.Errors, len(list))
+	if parsed.Errors != 0 || len(parsed.Tests) != 1 {
+		t.Fatalf("%d tests with %d errors, want one without, in\n%s", len(parsed.Tests), parsed.Errors, got)
 	}
-	for i, c := range list {
-		want := map[checkState]string{checkPassed: "SUCCESS", checkFailed: "FAILURE", checkBroken: "FAILURE",
-			checkSkipped: "SKIPPED"}[c.state]
-		if p := parsed.Tests[i]; p.Name != string(c.name) || p.Status != want || p.Errors != 0 || len(p.Tests) != 0 {
-			t.Errorf("test %d is %s %s (%d errors, %d parts), want %s %s", i+1, p.Name, p.Status, p.Errors, len(p.Tests),
-				c.name, want)
-		}
+	want := "FAILURE"
+	if r.Verdict.Class == result.Pass {
+		want = "SUCCESS"
+	}
+	if p := parsed.Tests[0]; p.Name != ktapName(runName(r)) || p.Status != want || p.Errors != 0 || len(p.Tests) != 0 {
+		t.Errorf("the test is %q %s (%d errors, %d parts), want %q %s", p.Name, p.Status, p.Errors, len(p.Tests),
+			ktapName(runName(r)), want)
 	}
 }
 
-func TestKTAPOfVerdicts(t *testing.T) {
+// TestVerdictsAsTests: whatever the verdict, a test report has one test, which passes or fails as the run did, and says
+// what was checked.
+func TestVerdictsAsTests(t *testing.T) {
 	for _, class := range []result.Class{result.Pass, result.Build, result.Preflight, result.Host, result.Lost,
-		result.Timeout, result.Leak, result.Panic} {
+		result.Timeout, result.Leak, result.Panic, result.Oops} {
 		r := resultOf(demoEvents(), done)
-		r.Verdict = result.Verdict{Class: class, Message: "m"}
+		r.Verdict = result.Verdict{Class: class, Message: "m", Hint: "h"}
+		r.Title, r.Date = "one # two", "2026-11-29T16:30:05Z"
 		if class == result.Build || class == result.Preflight {
 			r.Machine = result.Machine{}
 		}
-		checkKTAP(t, written(t, KTAP, r), checks(r))
-		foreign.JUnit(t, written(t, JUnit, r))
-		failed, passed := 0, 0
+		checkKTAP(t, written(t, KTAP, r), r)
+		checkJUnit(t, written(t, JUnit, r), r)
+		counts := map[checkState]int{}
 		for _, c := range checks(r) {
-			if c.state == checkFailed || c.state == checkBroken {
-				failed++
-			}
-			if c.state == checkPassed {
-				passed++
-			}
+			counts[c.state]++
 			if c.name == result.Leak && c.state == checkPassed &&
 				(class == result.Build || class == result.Lost || class == result.Preflight) {
 				t.Errorf("%s: that nothing leaked is not known", class)
 			}
 		}
-		if class != result.Pass && failed != 1 || class == result.Pass && (failed != 0 || passed != len(checks(r))) {
-			t.Errorf("%s: %d failed, %d passed", class, failed, passed)
+		failed := counts[checkFailed] + counts[checkBroken]
+		if class != result.Pass && failed != 1 || class == result.Pass && counts[checkPassed] != len(checks(r)) {
+			t.Errorf("%s: %d failed, %d passed", class, failed, counts[checkPassed])
 		}
+	}
+}
+
+// TestCheckSummary: what the run did not reach is not said to have passed.
+func TestCheckSummary(t *testing.T) {
+	r := resultOf(demoEvents(), done)
+	r.Verdict = result.Verdict{Class: result.Oops, Message: "m"}
+	for i := range r.Modules {
+		r.Modules[i].Unloaded = false
+	}
+	got := strings.Join(checkSummary(checks(r)), "\n")
+	const want = "failed: oops\n" +
+		"passed: host, build, preflight, load, expectation, panic, lockup, hung, timeout, lost\n" +
+		"not checked (not all modules were unloaded): leak"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	r.Modules = nil // a trace loads nothing, and looks for no leaks
+	if got := checks(r); got[5].name != result.Leak || got[5].state != checkSkipped {
+		t.Errorf("a run without modules: %+v", got[5])
+	}
+}
+
+// checkJUnit checks that the one test case says how the run went.
+func checkJUnit(t *testing.T, got []byte, r *result.Result) {
+	t.Helper()
+	foreign.JUnit(t, got)
+	var again junitSuites
+	if err := xml.Unmarshal(got, &again); err != nil {
+		t.Fatal(err)
+	}
+	suite := again.Suites[0]
+	c, class := suite.Cases[0], r.Verdict.Class
+	if c.Name != r.Title || suite.Timestamp != "2026-11-29T16:30:05" {
+		t.Errorf("%s: the test is %q of %q", class, c.Name, suite.Timestamp)
+	}
+	fault := c.Failure
+	if class.ExitStatus() == 3 {
+		fault = c.Error
+	}
+	switch {
+	case class == result.Pass:
+		if again.Failures+again.Errors != 0 || c.Failure != nil || c.Error != nil {
+			t.Errorf("pass: %d failures, %d errors", again.Failures, again.Errors)
+		}
+	case again.Failures+again.Errors != 1 || fault == nil:
+		t.Errorf("%s: %d failures, %d errors", class, again.Failures, again.Errors)
+	case fault.Type != string(class) || fault.Message != "m" || !strings.Contains(fault.Text, "hint: h"):
+		t.Errorf("%s: the fault is %+v", class, fault)
+	}
+	if head, _, _ := strings.Cut(c.Out, "\n\n"); !strings.Contains(head, "ed: ") ||
+		strings.Contains(head, "failed: "+string(class)) == (class == result.Pass) {
+		t.Errorf("%s: the checks are %q", class, head)
 	}
 }
 

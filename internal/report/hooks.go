@@ -61,7 +61,8 @@ func perCall(h result.Hook) string {
 	return fmt.Sprint(h.RunNS / h.Runs)
 }
 
-// unproved lists in one paragraph the hooks that record nothing, and what is unknown because of that.
+// unproved says what is unknown because hooks record nothing. Where many are silent, as after an early crash, the names
+// would fill half a screen between the crash and the verdict, so there is only their number.
 func (p *printer) unproved(r *result.Result) {
 	var silent []string
 	for _, h := range r.Hooks {
@@ -70,23 +71,39 @@ func (p *printer) unproved(r *result.Result) {
 		}
 	}
 	lost := unknownWords(r.Unknown)
-	if len(silent) == 0 && lost == "" {
+	if len(silent) == 0 && len(lost) == 0 {
 		return
 	}
 	words := ""
 	if len(silent) > 0 {
 		words = "not proved: " + strings.Join(silent, ", ")
 	}
-	if lost != "" {
-		words = join("; ", words, "so it is not known "+lost)
+	if len(lost) > 0 {
+		what := strings.Join(lost, ", ")
+		words = join("; ", words, "so it is not known "+what)
 		if len(silent) == 0 {
-			words = "not known: " + lost
+			words = "not known: " + what
 		}
 	}
 	if !p.opt.Verbose {
 		words += " (-v)"
+		if cells(words) > p.opt.Width {
+			words = unprovedCount(len(silent), len(r.Hooks), len(lost))
+		}
 	}
 	p.para("", words)
+}
+
+// unprovedCount is unproved in one line.
+func unprovedCount(silent, hooks, lost int) string {
+	kinds := plural(uint64(lost), "kind of event", "kinds of events")
+	switch {
+	case silent == 0:
+		return fmt.Sprintf("%s not known (-v lists them)", kinds)
+	case lost == 0:
+		return fmt.Sprintf("%d of %d hooks not proved (-v lists them)", silent, hooks)
+	}
+	return fmt.Sprintf("%d of %d hooks not proved, so %s not known (-v lists them)", silent, hooks, kinds)
 }
 
 // hides reports whether a hook's absence hides anything: it does not if other hooks write its records too.
@@ -140,12 +157,12 @@ var hidden = []struct{ kind, words string }{
 }
 
 // unknownWords says what is not known, in the order of hidden.
-func unknownWords(unknown map[string]string) string {
+func unknownWords(unknown map[string]string) []string {
 	var parts []string
 	for _, h := range hidden {
 		if _, ok := unknown[h.kind]; ok {
 			parts = append(parts, h.words)
 		}
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -30,18 +31,20 @@ type (
 		Suites   []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
-		XMLName    xml.Name        `xml:"testsuite"`
-		Name       string          `xml:"name,attr"`
-		Tests      int             `xml:"tests,attr"`
-		Failures   int             `xml:"failures,attr"`
-		Errors     int             `xml:"errors,attr"`
-		Skipped    int             `xml:"skipped,attr"`
-		Time       string          `xml:"time,attr"`
-		Properties []junitProperty `xml:"properties>property,omitempty"`
-		Cases      []junitCase     `xml:"testcase"`
-		Out        string          `xml:"system-out"`
-		Err        string          `xml:"system-err"`
+		XMLName    xml.Name         `xml:"testsuite"`
+		Name       string           `xml:"name,attr"`
+		Tests      int              `xml:"tests,attr"`
+		Failures   int              `xml:"failures,attr"`
+		Errors     int              `xml:"errors,attr"`
+		Skipped    int              `xml:"skipped,attr"`
+		Time       string           `xml:"time,attr"`
+		Timestamp  string           `xml:"timestamp,attr,omitempty"`
+		Properties *junitProperties `xml:"properties"`
+		Cases      []junitCase      `xml:"testcase"`
 		ms         float64
+	}
+	junitProperties struct {
+		List []junitProperty `xml:"property"`
 	}
 	junitProperty struct {
 		Name  string `xml:"name,attr"`
@@ -51,9 +54,10 @@ type (
 		Name    string      `xml:"name,attr"`
 		Class   string      `xml:"classname,attr"`
 		Time    string      `xml:"time,attr"`
-		Skipped *string     `xml:"skipped"`
 		Error   *junitFault `xml:"error"`
 		Failure *junitFault `xml:"failure"`
+		Out     string      `xml:"system-out"`
+		Err     string      `xml:"system-err"`
 	}
 	junitFault struct {
 		Type    string `xml:"type,attr"`
@@ -62,49 +66,24 @@ type (
 	}
 )
 
-// JUnit writes the result as JUnit XML, with a test case for each verdict class except pass. The story becomes standard
-// output, the console standard error.
+// JUnit writes the result as JUnit XML: one test case, which fails with the verdict. The checks and the story become
+// its standard output, the console its standard error.
 func JUnit(w io.Writer, r *result.Result) error {
-	suite, err := newSuite("kmodlab "+clean(r.Machine.Name), r)
-	if err != nil {
-		return err
-	}
-	return writeSuites(w, []junitSuite{suite})
+	return JUnitAll(w, []Named{{Name: runName(r), Took: phasesTime(r), Result: r}})
 }
 
-func newSuite(name string, r *result.Result) (junitSuite, error) {
-	suite := junitSuite{Name: name}
-	for _, p := range r.Phases {
-		suite.ms += p.MS
+// JUnitAll writes a test suite with a test case for each run.
+func JUnitAll(w io.Writer, runs []Named) error {
+	suite := junitSuite{Name: "kmodlab"}
+	for _, r := range runs {
+		if err := suite.add(r); err != nil {
+			return fmt.Errorf("write JUnit report: %w", err)
+		}
 	}
+	suite.about(runs)
 	suite.Time = seconds(suite.ms)
-	suite.Properties = []junitProperty{
-		{"verdict", cut(clean(string(r.Verdict.Class)))}, {"kernel", cut(clean(r.Machine.Kernel))},
-		{"accel", cut(clean(r.Machine.Accel))}, {"qemu", cut(clean(r.Machine.QEMU))},
-		{"lost_records", fmt.Sprint(r.Dropped.Total)},
-	}
-	for _, c := range checks(r) {
-		suite.add(c, r.Phases)
-	}
-	var story bytes.Buffer
-	if err := Text(&story, r, TextOptions{}); err != nil {
-		return suite, err
-	}
-	suite.Out = lastLines(story.String())
-	suite.Err = lastLines(cleanLines(r.Console))
-	return suite, nil
-}
-
-func writeSuites(w io.Writer, suites []junitSuite) error {
-	all := junitSuites{Name: "kmodlab", Suites: suites}
-	var ms float64
-	for _, s := range suites {
-		all.Tests += s.Tests
-		all.Failures += s.Failures
-		all.Errors += s.Errors
-		ms += s.ms
-	}
-	all.Time = seconds(ms)
+	all := junitSuites{Name: "kmodlab", Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors,
+		Time: suite.Time, Suites: []junitSuite{suite}}
 	io.WriteString(w, xml.Header)
 	enc := xml.NewEncoder(w)
 	enc.Indent("", "  ")
@@ -117,28 +96,58 @@ func writeSuites(w io.Writer, suites []junitSuite) error {
 	return nil
 }
 
-func (s *junitSuite) add(c check, phases []result.Phase) {
-	t := junitCase{Name: string(c.name), Class: "kmodlab", Time: seconds(0)}
-	for _, p := range phases {
-		if p.Name == string(c.name) { // only the build is also a phase
-			t.Time = seconds(p.MS)
+// about says where and when the runs took place, as the first run that booted has it.
+func (s *junitSuite) about(runs []Named) {
+	for _, r := range runs {
+		m := &r.Result.Machine
+		if s.Timestamp == "" { // in UTC, without a zone, as other writers have it
+			s.Timestamp = strings.TrimSuffix(cut(clean(r.Result.Date)), "Z")
+		}
+		if m.Kernel == "" {
+			continue
+		}
+		s.Name = "kmodlab " + cut(clean(m.Name))
+		s.Properties = &junitProperties{[]junitProperty{
+			{"kernel", cut(clean(m.Kernel))}, {"accel", cut(clean(m.Accel))}, {"qemu", cut(clean(m.QEMU))},
+		}}
+		return
+	}
+}
+
+// add adds a run as a test case.
+func (s *junitSuite) add(r Named) error {
+	t := junitCase{Name: cut(clean(r.Name)), Class: "kmodlab", Time: seconds(float64(r.Took.Microseconds()) / 1000)}
+	s.Tests++
+	s.ms += float64(r.Took.Microseconds()) / 1000
+	v := &r.Result.Verdict
+	if v.Class != result.Pass {
+		fault := &junitFault{Type: cut(clean(string(v.Class))), Message: cut(clean(v.Message)),
+			Text: lastLines(strings.Join(verdictLines(v), "\n"))}
+		if v.Class.ExitStatus() == 1 {
+			t.Failure = fault
+			s.Failures++
+		} else {
+			t.Error = fault
+			s.Errors++
 		}
 	}
-	s.Tests++
-	fault := &junitFault{Type: string(c.name), Message: cut(c.text),
-		Text: lastLines(strings.Join(append([]string{c.text}, c.detail...), "\n"))}
-	switch c.state {
-	case checkFailed:
-		t.Failure = fault
-		s.Failures++
-	case checkBroken:
-		t.Error = fault
-		s.Errors++
-	case checkSkipped:
-		t.Skipped = &c.text
-		s.Skipped++
+	var story bytes.Buffer
+	if err := Text(&story, r.Result, TextOptions{}); err != nil {
+		return err
 	}
+	t.Out = strings.Join(checkSummary(checks(r.Result)), "\n") + "\n\n" + lastLines(story.String())
+	t.Err = lastLines(cleanLines(r.Result.Console))
 	s.Cases = append(s.Cases, t)
+	return nil
+}
+
+// phasesTime is how long a run took, by the host's clock.
+func phasesTime(r *result.Result) time.Duration {
+	var ms float64
+	for _, p := range r.Phases {
+		ms += p.MS
+	}
+	return time.Duration(ms * float64(time.Millisecond))
 }
 
 func seconds(ms float64) string { return fmt.Sprintf("%.3f", ms/1000) }

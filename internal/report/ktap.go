@@ -11,34 +11,32 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// KTAP writes the result in the format of the kernel's own tests (version 1, Documentation/dev-tools/ktap.rst), with a
-// test for each verdict class except pass. Text from the guest follows "#   ", where it cannot pass for a result.
+// KTAP writes the result in the format of the kernel's own tests (version 1, Documentation/dev-tools/ktap.rst), as one
+// test. Text from the guest follows "#   ", where it cannot pass for a result.
 func KTAP(w io.Writer, r *result.Result) error {
+	return KTAPAll(w, []Named{{Name: runName(r), Result: r}})
+}
+
+// KTAPAll writes a test for each run. What was checked goes into comments: as subtests, the kernel's parser would count
+// each of them, and a crash would be one failure among many tests that passed.
+func KTAPAll(w io.Writer, runs []Named) error {
 	buf := bufio.NewWriter(w)
-	list := checks(r)
-	fmt.Fprintf(buf, "KTAP version 1\n1..%d\n", len(list))
-	writeChecks(buf, "", list)
+	fmt.Fprintf(buf, "KTAP version 1\n1..%d\n", len(runs))
+	for i, r := range runs {
+		ok, v := "ok", &r.Result.Verdict
+		var lines []string
+		if v.Class != result.Pass {
+			ok, lines = "not ok", verdictLines(v)
+		}
+		for _, line := range append(lines, checkSummary(checks(r.Result))...) {
+			fmt.Fprintf(buf, "#   %s\n", ktapText(line))
+		}
+		fmt.Fprintf(buf, "%s %d %s\n", ok, i+1, ktapName(r.Name))
+	}
 	if err := buf.Flush(); err != nil {
 		return fmt.Errorf("write KTAP report: %w", err)
 	}
 	return nil
-}
-
-func writeChecks(buf *bufio.Writer, indent string, list []check) {
-	for i, c := range list {
-		if c.state == checkSkipped {
-			fmt.Fprintf(buf, indent+"ok %d %s # SKIP %s\n", i+1, c.name, c.text)
-			continue
-		}
-		ok := "ok"
-		if c.state != checkPassed {
-			ok = "not ok"
-			for _, line := range append([]string{c.text}, c.detail...) {
-				fmt.Fprintf(buf, indent+"#   %s\n", ktapText(line))
-			}
-		}
-		fmt.Fprintf(buf, indent+"%s %d %s\n", ok, i+1, c.name)
-	}
 }
 
 // The kernel's parser takes these for the end of the log wherever they occur on a line, and a crash may well print one.

@@ -3,7 +3,6 @@
 package report
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -37,43 +36,6 @@ func JSONAll(w io.Writer, runs []Named) error {
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(list); err != nil {
 		return fmt.Errorf("write JSON report: %w", err)
-	}
-	return nil
-}
-
-// JUnitAll writes a test suite for each run.
-func JUnitAll(w io.Writer, runs []Named) error {
-	var suites []junitSuite
-	for _, r := range runs {
-		suite, err := newSuite(clean(r.Name), r.Result)
-		if err != nil {
-			return err
-		}
-		for i := range suite.Cases {
-			suite.Cases[i].Class = suite.Name // CI servers group by it
-		}
-		suites = append(suites, suite)
-	}
-	return writeSuites(w, suites)
-}
-
-// KTAPAll writes a test for each run, with the verdict classes as its subtests.
-func KTAPAll(w io.Writer, runs []Named) error {
-	buf := bufio.NewWriter(w)
-	fmt.Fprintf(buf, "KTAP version 1\n1..%d\n", len(runs))
-	for i, r := range runs {
-		name := ktapName(r.Name)
-		fmt.Fprintf(buf, "    KTAP version 1\n    # Subtest: %s\n", name)
-		list := checks(r.Result)
-		writeChecks(buf, "    ", list)
-		ok := "ok"
-		if slices.ContainsFunc(list, func(c check) bool { return c.state == checkFailed || c.state == checkBroken }) {
-			ok = "not ok"
-		}
-		fmt.Fprintf(buf, "%s %d %s\n", ok, i+1, name)
-	}
-	if err := buf.Flush(); err != nil {
-		return fmt.Errorf("write KTAP report: %w", err)
 	}
 	return nil
 }

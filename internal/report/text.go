@@ -122,29 +122,23 @@ func (p *printer) console(r *result.Result) {
 	if p.opt.Verbose {
 		most = consoleMost
 	}
-	p.lines(strings.Split(strings.TrimRight(r.Console, "\r\n"), "\n"), most, false)
+	all := strings.Split(strings.TrimRight(r.Console, "\r\n"), "\n")
+	last := all[max(0, len(all)-most):]
+	p.more(len(all) - len(last))
+	p.lines(last)
 }
 
-// lines prints the first or the last of many lines, and says how many it left out.
-func (p *printer) lines(all []string, most int, first bool) {
-	left := 0
-	if len(all) > most && (!p.opt.Verbose || !first) {
-		left = len(all) - most
-		if first {
-			all = all[:most]
-		} else {
-			all = all[left:]
-		}
-	}
-	note := fmt.Sprintf("… %s more, see --json or -v", plural(uint64(left), "line", "lines"))
-	if left > 0 && !first {
-		p.para("  ", note)
-	}
-	for _, line := range all {
+// lines prints lines from the guest.
+func (p *printer) lines(lines []string) {
+	for _, line := range lines {
 		p.para("  ", clean(strings.TrimRight(line, "\r ")))
 	}
-	if left > 0 && first {
-		p.para("  ", note)
+}
+
+// more says how many lines are left out.
+func (p *printer) more(left int) {
+	if left > 0 {
+		p.para("  ", "… "+plural(uint64(left), "line", "lines")+" more, see --json or -v")
 	}
 }
 

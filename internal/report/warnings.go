@@ -17,7 +17,13 @@ func (p *printer) warnings(all []result.Warning) {
 		return
 	}
 	p.title("Warnings")
-	p.lines(warningTexts(all), warningLines, true)
+	texts := warningTexts(all)
+	shown := texts
+	if !p.opt.Verbose {
+		shown = texts[:min(len(texts), warningLines)]
+	}
+	p.lines(shown)
+	p.more(len(texts) - len(shown))
 }
 
 func warningTexts(all []result.Warning) []string {

@@ -326,8 +326,21 @@ func (d *Draft) Discard() {
 // Image is one of Images.
 type Image struct {
 	Key     string
+	About   About
 	Bytes   int64 // on the disk
 	LastUse time.Time
+}
+
+// About is the part of an image's facts that says what the image is of. Facts of any type have it if their JSON has
+// these names; what they lack stays empty.
+type About struct {
+	Machine struct {
+		Name      string `json:"name"`   // of the kernel, as requested
+		Kernel    string `json:"kernel"` // its release
+		CPUs      int    `json:"cpus"`
+		MemoryMiB int    `json:"memory_mib"`
+	}
+	Builds bool // the machine builds modules, and runs none
 }
 
 // Images lists the images, the least recently used first.
@@ -345,8 +358,19 @@ func (s Store) Images() ([]Image, error) {
 		if err != nil || !e.IsDir() || strings.HasSuffix(e.Name(), fresh) {
 			continue
 		}
-		images = append(images, Image{Key: e.Name(), Bytes: diskUse(s.path(e.Name())), LastUse: st.ModTime()})
+		images = append(images, Image{Key: e.Name(), About: s.about(e.Name()), Bytes: diskUse(s.path(e.Name())),
+			LastUse: st.ModTime()})
 	}
 	sortByUse(images)
 	return images, nil
+}
+
+// about reads what an image is of. It is only shown, so an image that does not say it is listed without.
+func (s Store) about(key string) About {
+	var m saved
+	var a About
+	if data, err := os.ReadFile(filepath.Join(s.path(key), factsFile)); err == nil && json.Unmarshal(data, &m) == nil {
+		json.Unmarshal(m.Facts, &a)
+	}
+	return a
 }

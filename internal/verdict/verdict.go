@@ -52,7 +52,7 @@ func newMaker(e *evidence.Evidence) *maker {
 	return &maker{
 		e: e, table: table, locator: newLocator(e, table),
 		res: &result.Result{
-			Schema: result.Schema, Machine: e.Machine, Console: e.Console,
+			Schema: result.Schema, Title: e.Title, Folder: e.Folder, Date: e.Date, Machine: e.Machine, Console: e.Console,
 			Phases: slices.Clone(e.Phases), Commands: slices.Clone(e.Commands), Modules: slices.Clone(e.Modules),
 			Warnings: slices.Clone(e.Warnings),
 		},

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -137,6 +138,7 @@ func (b *builder) kthreadd(at int64, background bool) int {
 // event adds a moment and returns its index.
 func (b *builder) event(e Event) int {
 	b.touch(e.Lane, e.At)
+	e.Label = label(e.Moment)
 	b.story.Events = append(b.story.Events, e)
 	return len(b.story.Events) - 1
 }
@@ -156,7 +158,7 @@ func (b *builder) segment(lane int, stage Stage, name string, begin int64, end *
 	if lane < 0 {
 		return
 	}
-	s := Segment{Stage: stage, Name: name, Begin: begin, Event: event, Open: end == nil}
+	s := Segment{Stage: stage, Name: name, Brief: brief(stage, name), Begin: begin, Event: event, Open: end == nil}
 	if end != nil {
 		s.End = max(begin, *end)
 	}
@@ -165,6 +167,28 @@ func (b *builder) segment(lane int, stage Stage, name string, begin int64, end *
 		l.first = begin
 	}
 	l.Segments = append(l.Segments, s)
+}
+
+// brief is the part of a segment's name that its colour does not say.
+func brief(stage Stage, name string) string {
+	short := ""
+	switch stage {
+	case Create, Stop, Park, Load: // create K1
+		_, short, _ = strings.Cut(name, " ")
+	case Function, Work: // inc_func [signal_handling]
+		short, _, _ = strings.Cut(name, " [")
+	case Ask: // request_module("send_signal")
+		_, short, _ = strings.Cut(name, "(")
+		short = strings.TrimSuffix(short, ")")
+	case Created:
+		short = "asleep"
+	case Ended:
+		short = "ended"
+	}
+	if short == name {
+		return ""
+	}
+	return short
 }
 
 // arrow adds an arrow between two tasks that are known and differ.

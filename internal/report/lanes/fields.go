@@ -4,6 +4,7 @@ package lanes
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -21,6 +22,9 @@ func (b *builder) describe(s *Subject, v any) {
 	b.walk(s, "", reflect.ValueOf(v))
 }
 
+// dull are fields that tell a person nothing: the same is said in words, or it is so of nearly everything.
+var dull = map[string]bool{"ending": true, "background": true}
+
 func (b *builder) walk(s *Subject, path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -37,6 +41,9 @@ func (b *builder) walk(s *Subject, path string, v reflect.Value) {
 			if strings.Contains(options, "omitempty") && v.Field(i).IsZero() {
 				continue
 			}
+			if path == "" && dull[name] && (v.Field(i).IsZero() || name == "ending") {
+				continue
+			}
 			b.walk(s, dotted(path, name), v.Field(i))
 		}
 	case reflect.Slice:
@@ -49,8 +56,10 @@ func (b *builder) walk(s *Subject, path string, v reflect.Value) {
 			return
 		}
 		s.add(path, strconv.FormatInt(v.Int(), 10))
-	case reflect.Float64:
-		s.add(path, strconv.FormatFloat(v.Float(), 'f', -1, 64))
+	case reflect.Float64: // the only ones are durations
+		s.add(path, Moment(int64(min(max(0, v.Float()*1e6), math.MaxInt64/4))))
+	case reflect.Bool:
+		s.add(path, map[bool]string{true: "yes", false: "no"}[v.Bool()])
 	default:
 		s.add(path, fmt.Sprint(v.Interface()))
 	}
@@ -63,7 +72,11 @@ func (b *builder) list(s *Subject, path string, v reflect.Value) {
 			b.stack(s, path, words)
 			return
 		}
-		s.add(path, strings.Join(words, " "))
+		sep := ", "
+		if strings.HasSuffix(path, "argv") || strings.HasSuffix(path, "env") {
+			sep = " "
+		}
+		s.add(path, strings.Join(words, sep))
 		return
 	}
 	for i := range min(v.Len(), maxItems) {
@@ -78,7 +91,7 @@ func (b *builder) stack(s *Subject, path string, places []string) {
 	if len(places) == 0 {
 		return
 	}
-	st := Stack{Name: path}
+	st := Stack{Name: stackWords(s.Kind, path)}
 	for _, p := range places {
 		st.Places = append(st.Places, b.place(p))
 	}
@@ -87,7 +100,7 @@ func (b *builder) stack(s *Subject, path string, places []string) {
 
 func (s *Subject) add(name, value string) {
 	if value != "" {
-		s.Fields = append(s.Fields, Field{name, Plain(value)})
+		s.Fields = append(s.Fields, Field{Name: name, Words: fieldWords(s.Kind, name), Value: Plain(value)})
 	}
 }
 

@@ -47,6 +47,7 @@ type Lane struct {
 	PID        int       `json:"pid"`  // 0 for modules
 	Kind       Kind      `json:"kind"`
 	Background bool      `json:"background"` // nothing in it concerns the modules under study
+	Mark       string    `json:"mark"`       // crashed, hangs, …: what the kernel reported about it; "" if nothing
 	Segments   []Segment `json:"segments"`   // in order of Begin
 	Rows       int       `json:"rows"`       // at least 1
 	Subject    int       `json:"subject"`    // the thread, request or module that lives here, or -1
@@ -95,6 +96,7 @@ const (
 type Segment struct {
 	Stage Stage  `json:"stage"`
 	Name  string `json:"name"`
+	Brief string `json:"brief"` // the part of Name to show where it has no room; "" if there is none
 	Begin int64  `json:"begin"`
 	End   int64  `json:"end"`
 	Open  bool   `json:"open"` // continues after End: the trace saw no end
@@ -119,6 +121,7 @@ type Event struct {
 	Lane    int    `json:"lane"` // whose action it is, or -1
 	Subject int    `json:"subject"`
 	Moment  string `json:"moment"` // of the subject, by its name in the contract: picked_up, sent_ns
+	Label   string `json:"label"`  // the moment in words: taken by kthreadd
 	What    string `json:"what"`
 	How     string `json:"how"`
 	Tone    Tone   `json:"tone"`
@@ -169,11 +172,15 @@ type Subject struct {
 }
 
 // Field is one fact.
-type Field struct{ Name, Value string }
+type Field struct {
+	Name  string `json:"name"`  // by the contract: stages_ns.picked_up
+	Words string `json:"words"` // the name for people: taken by kthreadd
+	Value string `json:"value"`
+}
 
 // Stack is a list of places, innermost first, as indexes of Story.Places.
 type Stack struct {
-	Name   string `json:"name"` // by its name in the contract: stack, stop_calls[0].stack
+	Name   string `json:"name"` // in words: stack of the requester
 	Places []int  `json:"places"`
 }
 

@@ -13,12 +13,17 @@ import (
 
 // document is what the page's code reads.
 type document struct {
+	Title    string            `json:"title"`
+	Folder   string            `json:"folder"`
+	Date     string            `json:"date"`
 	Story    *lanes.Story      `json:"story"`
 	Verdict  result.Verdict    `json:"verdict"`
 	Machine  result.Machine    `json:"machine"`
 	Phases   []result.Phase    `json:"phases"`
 	Modules  []module          `json:"modules"`
 	Crashes  []result.Crash    `json:"crashes"`
+	Others   []result.Crash    `json:"others"` // reports in which the modules took no part
+	Taint    []string          `json:"taint"`
 	Leaks    []result.Leftover `json:"leaks"`
 	Stuck    []result.Stuck    `json:"stuck"`
 	Commands []result.Command  `json:"commands"`
@@ -48,8 +53,9 @@ const (
 
 func newDocument(r *result.Result) *document {
 	d := &document{
-		Story: lanes.Build(r), Verdict: r.Verdict, Machine: r.Machine, Phases: r.Phases, Crashes: r.Crashes, Leaks: r.Leaks,
-		Stuck: r.Stuck, Hooks: r.Hooks, Unknown: r.Unknown, Dropped: r.Dropped,
+		Title: r.Title, Folder: r.Folder, Date: r.Date, Story: lanes.Build(r), Verdict: r.Verdict,
+		Machine: r.Machine, Phases: r.Phases, Crashes: r.Crashes, Leaks: r.Leaks,
+		Others: r.Unrelated, Taint: r.Taint, Stuck: r.Stuck, Hooks: r.Hooks, Unknown: r.Unknown, Dropped: r.Dropped,
 	}
 	for i := range r.Modules {
 		m := &r.Modules[i]
@@ -60,6 +66,14 @@ func newDocument(r *result.Result) *document {
 	d.Story = nil // already plain
 	plain(reflect.ValueOf(d).Elem())
 	d.Story = story
+	for i := range d.Crashes { // plain made all these lists anew
+		for j := range d.Crashes[i].Frames {
+			for k := range d.Crashes[i].Frames[j].Source {
+				line := &d.Crashes[i].Frames[j].Source[k]
+				line.Text = lanes.Untab(line.Text)
+			}
+		}
+	}
 	for _, c := range r.Commands[:min(len(r.Commands), maxList)] {
 		d.Commands = append(d.Commands, result.Command{
 			Argv: []string{lanes.Plain(strings.Join(c.Argv, " "))}, Output: lanes.Lines(c.Output, maxLog), Exit: c.Exit,

@@ -10,6 +10,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -42,8 +43,8 @@ func HTML(w io.Writer, r *result.Result) error {
 func write(w io.Writer, r *result.Result) error {
 	style, script := style(), script()
 	title := "kmodlab: " + string(r.Verdict.Class)
-	if names := studied(r); names != "" {
-		title += ", " + names
+	if name := cmp.Or(r.Title, studied(r)); name != "" {
+		title = name + ": " + string(r.Verdict.Class) + " (kmodlab)"
 	}
 	before, after, _ := strings.Cut(asset("page.html"), "{{data}}")
 	head := strings.NewReplacer(

@@ -60,7 +60,7 @@ func TestRealRuns(t *testing.T) {
 				want(tb, "kmodlab.view.events.length", len(foreground(r)))
 				want(tb, "Number(document.querySelector('#rows .row').getAttribute('aria-setsize'))", len(foreground(r)))
 				want(tb, "document.getElementById('verdict-message').textContent", lanes.Plain(r.Verdict.Message))
-				want(tb, "document.querySelectorAll('#crashes details.crash').length", len(r.Crashes))
+				want(tb, "document.querySelectorAll('.report').length", len(r.Crashes))
 				want(tb, "document.documentElement.scrollWidth", int(width))
 				want(tb, "document.documentElement.scrollHeight > 900", true)
 				if n := colours(t, tb.screenshot(false)); n < 12 {
@@ -171,9 +171,10 @@ func TestHoverShowsEverything(t *testing.T) {
 	tb.wait("!document.getElementById('tip').hidden")
 	text := eval[string](tb, "document.getElementById('detail').textContent")
 	for _, s := range []string{
-		"requester", "modprobe[114] in startup+0x3a [signal_handling]", "stages_ns.picked_up", "273.9 µs", "flags",
-		"PF_KTHREAD", "create_ret",
-		"stop_calls[0].by", "ended", "returned 0", "do_one_initcall+0x59", "kthread_stop+0x108", "signal_handling.c:97",
+		"requested by", "modprobe[114] in startup+0x3a [signal_handling]", "taken by kthreadd", "273.9 µs", "task flags",
+		"PF_KTHREAD", "kthread_create gave",
+		"stop 1: called by", "how it ended", "returned 0", "do_one_initcall+0x59", "kthread_stop+0x108",
+		"signal_handling.c:97",
 		"kthread_run(inc_func",
 	} {
 		if !strings.Contains(text, s) {

@@ -80,14 +80,6 @@ func (c canvas) text(colour string, x, y float64, size, weight int, text string)
 	}
 }
 
-// halo writes a text on its own background.
-func (c canvas) halo(colour string, x, y float64, size int, text string) {
-	fmt.Fprintf(c.w,
-		`<text class="f-ground s-ground" fill="%s" stroke="%[1]s" stroke-width="4" stroke-linejoin="round" x="%.1f" y="%.1f" font-size="%d" aria-hidden="true">%s</text>`+"\n",
-		light["ground"], x, y, size, escape(text))
-	c.text(colour, x, y, size, plain, text)
-}
-
 // titled gives what draw draws a title, which viewers show when the pointer is on it.
 func (c canvas) titled(title string, draw func()) {
 	c.w.WriteString("<g>")

@@ -18,7 +18,8 @@ type scale struct {
 	right float64
 }
 
-func newScale(moments []int64, left float64) scale {
+// newScale makes a scale that begins at left. It is least pixels wide, or wider if there are many moments.
+func newScale(moments []int64, left, least float64) scale {
 	slices.Sort(moments)
 	s := scale{at: slices.Compact(moments)}
 	units := 0.0
@@ -28,7 +29,7 @@ func newScale(moments []int64, left float64) scale {
 		}
 		s.place = append(s.place, units)
 	}
-	width := min(max(units*perUnit, minAxis), maxAxis)
+	width := min(max(units*perUnit, least), maxAxis)
 	for i := range s.place {
 		s.place[i] = left + s.place[i]/max(units, 1)*width
 	}

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/kmodlab/kmodlab/internal/report/lanes"
 	"github.com/kmodlab/kmodlab/result"
@@ -28,10 +30,17 @@ const (
 	rowGap   = 3
 	pad      = 14
 	least    = 48 // height of a lane
-	perUnit  = 17 // of the axis
-	minAxis  = 700
+	nameRoom = 14 // more where arrows with names begin
+	perUnit  = 8  // of the axis
 	maxAxis  = 6000
-	openRoom = 120 // after the last moment, for what continues
+	openRoom = 60 // after the last moment, for what continues
+)
+
+// readable is how wide a picture is, unless so much happens that it needs more room. A README shows it some 800 pixels
+// wide, and its texts, of which the smallest has 11 pixels, must remain readable there.
+const (
+	readable  = 880
+	smallText = 11
 )
 
 // maxLanes bounds the picture; the HTML report shows all lanes.
@@ -55,10 +64,12 @@ type picture struct {
 	shown  []laid      // the lanes, from top to bottom
 	at     map[int]int // index in shown of each lane of the story
 	hidden int         // lanes that did not fit
-	scale  scale
-	top    float64 // of the first lane
-	right  float64 // end of the axis
-	bottom float64
+	// crashes are when the lanes' tasks crashed.
+	crashes map[*lanes.Lane]int64
+	scale   scale
+	top     float64 // of the first lane
+	right   float64 // end of the axis
+	bottom  float64
 }
 
 // laid is a lane with its place.
@@ -68,7 +79,19 @@ type laid struct {
 }
 
 func newPicture(w *bufio.Writer, s *lanes.Story) *picture {
-	p := &picture{canvas: canvas{w: w}, story: s, at: map[int]int{}, top: head + axis}
+	p := &picture{canvas: canvas{w: w}, story: s, at: map[int]int{}, top: head + axis,
+		crashes: map[*lanes.Lane]int64{}}
+	for _, e := range s.Events {
+		if e.Moment == "crash" && e.Lane >= 0 {
+			p.crashes[&s.Lanes[e.Lane]] = e.At
+		}
+	}
+	named := map[int]bool{} // lanes that need room for the names of arrows
+	for i := range s.Arrows {
+		if a := &s.Arrows[i]; a.To.Lane > a.From.Lane && len(arrowWords(a)) > 0 {
+			named[a.From.Lane] = true
+		}
+	}
 	y := p.top
 	for i := range s.Lanes {
 		l := &s.Lanes[i]
@@ -80,16 +103,21 @@ func newPicture(w *bufio.Writer, s *lanes.Story) *picture {
 			continue
 		}
 		height := max(least, float64(2*pad+l.Rows*(row+rowGap)-rowGap))
+		if named[i] {
+			height += nameRoom
+		}
 		p.at[i] = len(p.shown)
 		p.shown = append(p.shown, laid{l, y, height})
 		y += height
 	}
 	p.bottom = y
-	p.scale = newScale(p.moments(), gutter+margin/2)
-	p.right = p.scale.right + margin
+	after := float64(margin)
 	if p.continues() {
-		p.right += openRoom
+		after += openRoom
 	}
+	left := float64(gutter + margin/2)
+	p.scale = newScale(p.moments(), left, readable-left-after)
+	p.right = p.scale.right + after
 	return p
 }
 
@@ -178,7 +206,11 @@ func (p *picture) verdict(r *result.Result) {
 		p.text("ground", margin+13, 35.5, 13, bold, class)
 		x += width + 14
 	}
-	p.text("ink", x, 36.5, 15, bold, fit(lanes.Short(r.Verdict.Message), 15, p.right-x-margin))
+	message, size := lanes.Short(r.Verdict.Message), 15
+	for size > 12 && measureBold(message, size) > p.right-x-margin {
+		size--
+	}
+	p.text("ink", x, 36.5, size, bold, fit(message, size, p.right-x-margin))
 }
 
 func (p *picture) foot(r *result.Result, height float64) {
@@ -238,11 +270,19 @@ func (p *picture) names() {
 		l := &p.shown[i]
 		y := l.y + min(l.height/2, 32)
 		name := fit(l.Name, 13, gutter-60)
-		p.text("ink", margin, y-2, 13, bold, name)
+		colour := "ink"
+		if l.Mark != "" {
+			colour = "bad"
+		}
+		p.text(colour, margin, y-2, 13, bold, name)
 		if l.Kind != lanes.Module {
 			p.text("soft", margin+measureBold(name, 13)+6, y-2, 11, plain, fmt.Sprint(l.PID))
 		}
-		p.text("soft", margin, y+13, 11, plain, kindWords[l.Kind])
+		if l.Mark != "" {
+			p.text("bad", margin, y+13, smallText, plain, fit("✕ "+l.Mark, smallText, gutter-margin-12))
+		} else {
+			p.text("soft", margin, y+13, smallText, plain, kindWords[l.Kind])
+		}
 	}
 }
 
@@ -255,26 +295,49 @@ func (p *picture) segments() {
 	for i := range p.shown {
 		l := &p.shown[i]
 		for _, g := range l.Segments {
-			x1, x2 := p.scale.x(g.Begin), p.scale.x(g.End)
-			if g.Open {
-				x2 = p.right
-			}
+			x1, x2 := p.span(&g)
 			y := p.rowTop(l, g.Row)
 			width := max(1.5, x2-x1-1)
 			p.titled(g.Name+", "+lanes.Moment(g.End-g.Begin), func() {
 				p.rect("stage-"+string(g.Stage), x1, y, width, row, min(4, width/2))
-				if text := fit(g.Name, 12, width-11); len(text) > 4 || text == g.Name {
-					p.text("ink", x1+6, y+row/2+4.2, 12, plain, text)
+				indent := 6.0
+				if at, ok := p.crashes[l.Lane]; ok && at == g.Begin { // beside the mark of a crash
+					indent = 14
 				}
+				p.text("ink", x1+indent, y+row/2+4.2, 12, plain, label(&g, width-indent-5))
 			})
 		}
 	}
+}
+
+// span is from where to where a segment is drawn.
+func (p *picture) span(g *lanes.Segment) (x1, x2 float64) {
+	if g.Open {
+		return p.scale.x(g.Begin), p.right
+	}
+	return p.scale.x(g.Begin), p.scale.x(g.End)
+}
+
+// label is a segment's name, or what of it has room.
+func label(g *lanes.Segment, room float64) string {
+	text := fit(g.Name, 12, room)
+	if text != g.Name && g.Brief != "" {
+		text = fit(g.Brief, 12, room)
+	}
+	if utf8.RuneCountInString(text) < 7 && strings.HasSuffix(text, "…") {
+		return ""
+	}
+	return text
 }
 
 func (p *picture) points() {
 	for _, e := range p.story.Events {
 		l := p.lane(e.Lane)
 		if l == nil || !e.Point || e.Background {
+			continue
+		}
+		if e.Moment == "crash" {
+			p.titled(e.What+", "+e.How, func() { p.crash(p.scale.x(e.At), p.rowTop(l, 0)+row/2) })
 			continue
 		}
 		colour, radius := string(e.Tone), 3.0
@@ -286,4 +349,11 @@ func (p *picture) points() {
 		}
 		p.titled(e.What+", "+e.How, func() { p.circle(colour, p.scale.x(e.At), p.rowTop(l, 0)+row+1, radius) })
 	}
+}
+
+// crash is the mark of a task that the kernel complained about, on its bar.
+func (p *picture) crash(x, y float64) {
+	p.circle("bad", x, y, 8)
+	p.line("ground", x-3.2, y-3.2, x+3.2, y+3.2, 2)
+	p.line("ground", x-3.2, y+3.2, x+3.2, y-3.2, 2)
 }

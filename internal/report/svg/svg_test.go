@@ -3,6 +3,7 @@
 package svg
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
@@ -288,4 +289,101 @@ func contrast(t *testing.T, a, b string) float64 {
 	}
 	x, y := luminance(a), luminance(b)
 	return (math.Max(x, y) + 0.05) / (math.Min(x, y) + 0.05)
+}
+
+// TestReadableAt800: a README shows its pictures some 800 pixels wide; even there no letter is smaller than ten pixels.
+func TestReadableAt800(t *testing.T) {
+	for _, g := range gallery {
+		r := golden(t, g.run)
+		g.part(r)
+		all := elements(t, paint(t, r))
+		width := all[0].number(t, "width")
+		texts := 0
+		for _, e := range all {
+			if e.name != "text" {
+				continue
+			}
+			texts++
+			if size := e.number(t, "font-size") * 800 / max(800, width); size < 10 {
+				t.Errorf("%s: %q has %.1f pixels", g.name, e.text, size)
+			}
+		}
+		if texts < 10 {
+			t.Errorf("%s has only %d texts", g.name, texts)
+		}
+	}
+}
+
+// TestNamesNotStruck: no arrow goes through a name of an arrow.
+func TestNamesNotStruck(t *testing.T) {
+	names := 0
+	for _, name := range real {
+		p := newPicture(bufio.NewWriter(io.Discard), lanes.Build(golden(t, name)))
+		var flights []flight
+		for i := range p.story.Arrows {
+			if f, ok := p.flight(&p.story.Arrows[i]); ok {
+				flights = append(flights, f)
+			}
+		}
+		for _, e := range inside(t, paint(t, golden(t, name))) {
+			class, _, _ := strings.Cut(strings.TrimPrefix(e.attrs["class"], "f-"), " ")
+			if e.name != "text" || !strings.HasPrefix(class, "link-") && class != "good" && class != "warn" && class != "bad" ||
+				e.number(t, "font-size") != smallText || e.number(t, "x") < gutter || e.number(t, "y") < p.top {
+				continue
+			}
+			names++
+			x, y := e.number(t, "x"), e.number(t, "y")
+			letters := box{x, y - 8, x + measure(e.text, smallText), y}
+			for _, f := range flights {
+				if f.crosses(letters) {
+					t.Errorf("%s: an arrow goes through %q", name, e.text)
+				}
+			}
+		}
+	}
+	if names < 4 {
+		t.Errorf("only %d arrows have names", names)
+	}
+}
+
+// TestCrosses: an arrow goes through what lies on its way, and not through what lies beside it.
+func TestCrosses(t *testing.T) {
+	down, up := flight{100, 50, 300, 250}, flight{300, 250, 100, 50}
+	for _, c := range []struct {
+		b    box
+		want bool
+	}{
+		{box{190, 140, 210, 160}, true}, {box{95, 60, 130, 72}, true}, {box{280, 230, 320, 240}, true},
+		{box{110, 52, 150, 60}, false}, {box{200, 60, 300, 90}, false}, {box{100, 200, 180, 240}, false},
+		{box{0, 0, 90, 300}, false}, {box{100, 260, 300, 300}, false},
+	} {
+		for _, f := range []flight{down, up} {
+			if f.crosses(c.b) != c.want {
+				t.Errorf("%+v through %+v: %v", f, c.b, !c.want)
+			}
+		}
+	}
+}
+
+// TestCrashOnItsBar: the mark lies on the bar of the thread that crashed, and its lane says so.
+func TestCrashOnItsBar(t *testing.T) {
+	var mark *element
+	texts := map[string]int{}
+	for _, e := range inside(t, paint(t, golden(t, "null_thread"))) {
+		if e.name == "circle" && e.number(t, "r") == 8 {
+			mark = &e
+		}
+		texts[e.text]++
+	}
+	if mark == nil || !strings.Contains(mark.attrs["class"], "f-bad") || texts["✕ crashed"] != 1 {
+		t.Fatalf("mark %+v, %d words", mark, texts["✕ crashed"])
+	}
+	p := newPicture(bufio.NewWriter(io.Discard), lanes.Build(golden(t, "null_thread")))
+	for i := range p.shown {
+		if l := &p.shown[i]; l.Mark != "" {
+			if y := mark.number(t, "cy"); y != p.rowTop(l, 0)+row/2 {
+				t.Errorf("the mark is at %.0f, the bar at %.0f", y, p.rowTop(l, 0))
+			}
+		}
+	}
 }

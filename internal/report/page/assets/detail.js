@@ -42,7 +42,7 @@ class Detail {
 			const e = events[k], before = n > 0 ? events[subject.events[first + n - 1]] : null;
 			return element("li", {}, before ? element("span", {class: "took"}, "+" + span(e.at - before.at)) : null,
 				element("button", {type: "button", class: k === i ? "now" : "", "aria-current": k === i ? "true" : null, onclick: () => this.on.select(k)},
-					isolated(momentWords(e.moment))));
+					isolated(e.label)));
 		});
 		return element("ol", {class: "chain", "aria-label": `Moments of this ${subject.kind}`}, items);
 	}
@@ -50,7 +50,7 @@ class Detail {
 	fields(subject) {
 		return element("div", {class: "fields"},
 			element("h4", {}, subject.kind, " ", isolated(subject.name)),
-			element("dl", {}, subject.fields.map((f) => [element("dt", {}, isolated(f.Name)), element("dd", {}, isolated(f.Value))])));
+			element("dl", {}, subject.fields.map((f) => [element("dt", {}, isolated(f.words)), element("dd", {}, isolated(f.value))])));
 	}
 
 	stacks(subject) {
@@ -67,17 +67,12 @@ class Detail {
 	}
 }
 
-/** momentWords turns a name from the contract into words. */
-function momentWords(name) {
-	return name.replace(/_ns$/, "").replace(/_calls\b/, "").replaceAll("_", " ");
-}
-
 /** position is file:line, or only the file if the line is not known. */
 function position(p) {
 	return p.line ? `${p.file}:${p.line}` : p.file;
 }
 
 function sourceLines(lines, at) {
-	return element("pre", {class: "source"}, lines.map((l) =>
+	return element("pre", {class: "source", tabindex: "0"}, lines.map((l) =>
 		element("span", {class: l.number === at ? "hit" : ""}, String(l.number).padStart(5), "  ", isolated(l.text))));
 }

@@ -92,6 +92,7 @@ function main() {
 	document.getElementById("background-label").hidden = !events.some((e) => e.background);
 	background.addEventListener("change", () => {
 		timeline.show(background.checked);
+		showLegend(timeline.view);
 		find();
 	});
 
@@ -99,7 +100,7 @@ function main() {
 	watchPrinter(timeline, list);
 	showVerdict(model);
 	showCrashes(model);
-	showLegend(model);
+	showLegend(timeline.view);
 	showSections(model);
 	if (timeline.view.lanes.length === 0) document.getElementById("story").classList.add("empty");
 	find();
@@ -146,4 +147,4 @@ function watchPrinter(timeline, list) {
 }
 
 // For use from the browser console, and for the tests.
-globalThis.kmodlab = Object.assign(main(), {rowTop, ends, shaft, between, reaches});
+globalThis.kmodlab = Object.assign(main(), {rowTop, crosses, segmentBoxes, meets, inSight, ends, shaft, between, reaches});

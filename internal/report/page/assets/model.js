@@ -19,6 +19,7 @@ function readModel() {
 		e.index = i;
 		e.who = e.lane >= 0 ? story.lanes[e.lane].title : "?";
 		story.subjects[e.subject].events.push(i);
+		if (e.moment === "crash" && e.lane >= 0) story.lanes[e.lane].crashAt ??= e.at;
 	});
 	return {data, story, text: new Array(story.events.length)};
 }
@@ -54,7 +55,7 @@ function textOf(model, i) {
 		const e = events[i], s = subjects[e.subject];
 		if (s.text === undefined) {
 			const stacks = s.stacks.flatMap((k) => k.places.map((p) => `${places[p].text} ${places[p].file}`));
-			s.text = [s.kind, s.name, ...s.fields.map((f) => `${f.Name} ${f.Value}`), ...stacks].join("\n").toLowerCase();
+			s.text = [s.kind, s.name, ...s.fields.map((f) => `${f.words} ${f.name} ${f.value}`), ...stacks].join("\n").toLowerCase();
 		}
 		model.text[i] = `${e.who}\n${e.what}\n${e.how}\n${e.tone}\n`.toLowerCase() + s.text;
 	}

@@ -28,6 +28,11 @@ function pointTop(lane) {
 	return rowTop(lane, 0) + sizes.row + 1;
 }
 
+/** pointPlace is where an event without a segment is drawn: what happened to the task itself, on its bar. */
+function pointPlace(lane, e) {
+	return e.moment === "crash" ? rowTop(lane, 0) + sizes.row / 2 : pointTop(lane);
+}
+
 function paintGround(f) {
 	f.ctx.fillStyle = f.colour("ground");
 	f.ctx.fillRect(0, 0, f.width, f.height);
@@ -65,36 +70,38 @@ function paintNames(f) {
 		ctx.fillRect(f.left - 1, 0, 1, f.height);
 	}
 	ctx.textBaseline = "alphabetic";
-	f.eachLane((lane, i) => {
-		const x = f.narrow ? 8 : 12;
-		const y = f.y(lane.top) + (f.narrow ? 15 : Math.min(lane.height / 2, 30) - 2);
-		ctx.font = f.bold;
-		ctx.fillStyle = f.colour(i === f.lane ? "accent" : "ink");
-		const pid = lane.kind === "module" ? "" : ` ${lane.pid}`;
-		ctx.font = f.small;
-		const pidWidth = ctx.measureText(pid).width;
-		ctx.font = f.bold;
-		const room = (f.narrow ? f.width / 2 : f.left - 22) - pidWidth;
-		const name = fit(ctx, lane.name, room);
-		halo(f, name, x, y);
-		ctx.fillText(name, x, y);
-		const end = x + ctx.measureText(name).width;
-		ctx.font = f.small;
-		halo(f, pid, end, y);
-		if (f.narrow) halo(f, laneWords[lane.kind], end + pidWidth + 8, y);
-		ctx.fillStyle = f.colour("soft");
-		ctx.fillText(pid, end, y);
-		if (f.narrow) ctx.fillText(laneWords[lane.kind], end + pidWidth + 8, y);
-		else ctx.fillText(laneWords[lane.kind], x, y + 15);
-	});
+	f.eachLane((lane, i) => paintName(f, lane, i));
 }
 
-/** halo clears the background around a text of arrows. */
-function halo(f, text, x, y) {
-	f.ctx.lineWidth = 4;
-	f.ctx.lineJoin = "round";
-	f.ctx.strokeStyle = f.colour("ground");
-	f.ctx.strokeText(text, x, y);
+function paintName(f, lane, i) {
+	const {ctx} = f;
+	const x = f.narrow ? 8 : 12;
+	const y = f.y(lane.top) + (f.narrow ? 15 : Math.min(lane.height / 2, 30) - 2);
+	const pid = lane.kind === "module" ? "" : ` ${lane.pid}`, kind = laneWords[lane.kind];
+	ctx.font = f.small;
+	const pidWidth = ctx.measureText(pid).width, kindWidth = ctx.measureText(kind).width;
+	const mark = lane.mark && `\u2715 ${lane.mark}`, markWidth = ctx.measureText(mark).width;
+	ctx.font = f.bold;
+	const name = fit(ctx, lane.name, (f.narrow ? f.width / 2 : f.left - 22) - pidWidth);
+	const end = x + ctx.measureText(name).width;
+	const after = end + pidWidth + 8;
+	if (f.narrow) plate(f, i, x - 4, y - 13, after + kindWidth + (mark ? markWidth + 8 : 0) - x + 8, 17);
+	ctx.fillStyle = f.colour(lane.mark ? "bad" : i === f.lane ? "accent" : "ink");
+	ctx.fillText(name, x, y);
+	ctx.font = f.small;
+	ctx.fillStyle = f.colour("soft");
+	ctx.fillText(pid, end, y);
+	ctx.fillText(kind, f.narrow ? after : x, f.narrow ? y : y + 15);
+	if (!mark) return;
+	ctx.fillStyle = f.colour("bad");
+	if (f.narrow) ctx.fillText(mark, after + kindWidth + 8, y);
+	else if (x + kindWidth + 8 + markWidth < f.left - 4) ctx.fillText(mark, x + kindWidth + 8, y + 15);
+}
+
+/** plate hides what lies below a text: arrows end at it and go on behind it. */
+function plate(f, i, x, y, width, height) {
+	f.ctx.fillStyle = f.colour(i % 2 === 1 ? "band" : "ground");
+	f.ctx.fillRect(x, y, width, height);
 }
 
 /** paintLives draws a hairline where a task without segments was seen. */
@@ -133,18 +140,22 @@ function paintSegments(f) {
 				ctx.lineWidth = 1.5;
 				ctx.stroke();
 			}
-			label(f, s.name, Math.max(x1, f.left) + 6, y + sizes.row / 2 + 0.5, Math.min(x2, f.width) - Math.max(x1, f.left) - 11);
+			const from = Math.max(x1, f.left) + (s.begin === lane.crashAt ? 14 : 6); // beside the mark of a crash
+			label(f, s, from, y + sizes.row / 2 + 0.5, Math.min(x2, f.width) - from - 5);
 			ctx.globalAlpha = 1;
 		}
 	});
 }
 
-function label(f, text, x, y, room) {
-	if (room < 14) return;
-	const shown = fit(f.ctx, text, room);
-	if (shown === "…" || shown.length < Math.min(4, text.length)) return;
-	f.ctx.fillStyle = f.colour("ink");
-	f.ctx.fillText(shown, x, y);
+/** label writes a segment's name, or what of it has room. */
+function label(f, s, x, y, room) {
+	if (room < 8) return;
+	const {ctx} = f;
+	let shown = fit(ctx, s.name, room);
+	if (shown !== s.name && s.brief) shown = fit(ctx, s.brief, room);
+	if (shown.endsWith("\u2026") && shown.length < 7) return;
+	ctx.fillStyle = f.colour("ink");
+	ctx.fillText(shown, x, y);
 }
 
 function box(ctx, x, y, width, height, radius) {
@@ -283,28 +294,70 @@ function paintTip(f, e) {
 	ctx.fill();
 }
 
-/** paintArrowNames writes the names of arrows at their tails, if there is room. */
+const mostNamed = 300; // arrows; among more, a name would belong to none that a reader can see
+
+/** paintArrowNames writes the names of arrows at one of their ends, where no other line or text is. */
 function paintArrowNames(f) {
-	const {ctx} = f;
+	const {ctx} = f, arrows = inSight(f);
+	f.named = [];
+	if (arrows.length > mostNamed) return;
 	ctx.font = f.small;
 	ctx.textBaseline = "middle";
-	const taken = [];
-	for (const [a, e] of inSight(f)) {
-		const y = e.y1 + (e.down ? 7 : -6);
-		if (y < 0 || y > f.height + 12) continue;
-		const name = `${a.name} ${a.outcome}`.trim().replaceAll("-", " ");
-		if (!name) continue;
-		const text = fit(ctx, name, 190), width = ctx.measureText(text).width;
-		let x = e.x1 + 6;
-		if (x + width > f.width - 4) x = e.x1 - 6 - width;
-		if (x < f.left || taken.some((t) => Math.abs(t.y - y) < 12 && x < t.x2 + 4 && x + width > t.x1 - 4)) continue;
-		taken.push({y, x1: x, x2: x + width});
-		ctx.globalAlpha = f.dimmed(a.event) ? 0.25 : 1;
-		halo(f, text, x, y);
-		ctx.fillStyle = linkColour(f, a);
-		ctx.fillText(text, x, y);
-		ctx.globalAlpha = 1;
+	const shafts = arrows.map(([, e]) => shaft(f, e)), boxes = segmentBoxes(f);
+	for (const [a, e] of arrows) {
+		const free = (r) => r.x1 >= f.left && r.x2 <= f.width - 4 && r.y1 >= sizes.axis && r.y2 <= f.height &&
+			!f.named.some((t) => meets(r, t)) && !boxes.some((t) => meets(r, t)) && !shafts.some((s) => crosses(s, r));
+		for (const text of arrowWords(ctx, a)) {
+			const place = places(e, ctx.measureText(text).width).find(free);
+			if (!place) continue;
+			f.named.push(place);
+			ctx.globalAlpha = f.dimmed(a.event) ? 0.25 : 1;
+			ctx.fillStyle = linkColour(f, a);
+			ctx.fillText(text, place.x1 + 3, (place.y1 + place.y2) / 2);
+			ctx.globalAlpha = 1;
+			break;
+		}
 	}
+}
+
+/** arrowWords are an arrow's name, and what of it to write where that has no room; none for most arrows. */
+function arrowWords(ctx, a) {
+	const outcome = a.outcome.replaceAll("-", " "), name = `${a.name} ${outcome}`.trim();
+	return name === "" ? [] : a.name && outcome ? [fit(ctx, name, 190), outcome] : [fit(ctx, name, 190)];
+}
+
+/** places are where an arrow's name may stand: beside its tail, its head, and its middle. */
+function places(e, width) {
+	const all = [], half = 6, off = e.down ? 7 : -7;
+	for (const [x, y] of [[e.x1, e.y1 + off], [e.x2, e.y2 - 2 * off], [(e.x1 + e.x2) / 2, (e.y1 + e.y2) / 2]]) {
+		all.push({x1: x + 4, x2: x + 8 + width, y1: y - half, y2: y + half}, {x1: x - 8 - width, x2: x - 4, y1: y - half, y2: y + half});
+	}
+	return all;
+}
+
+function meets(a, b) {
+	return a.x1 < b.x2 && a.x2 > b.x1 && a.y1 < b.y2 && a.y2 > b.y1;
+}
+
+/** crosses reports whether an arrow's curve goes through a box. Its y grows or falls steadily, and so does its x. */
+function crosses(s, r) {
+	const low = Math.min(s.y[0], s.y[3]), high = Math.max(s.y[0], s.y[3]);
+	if (high < r.y1 || low > r.y2) return false;
+	const at = (y) => between(s.x, reaches(s.y, Math.min(Math.max(y, low), high)));
+	const a = at(r.y1), b = at(r.y2);
+	return Math.max(a, b) > r.x1 - 2 && Math.min(a, b) < r.x2 + 2;
+}
+
+/** segmentBoxes are the bars that are visible. */
+function segmentBoxes(f) {
+	const boxes = [];
+	f.eachLane((lane) => {
+		for (const s of lane.segments) {
+			const y = f.y(rowTop(lane, s.row)), x1 = f.x(s.begin), x2 = s.open ? f.width : f.x(s.end);
+			if (x2 >= f.left && x1 <= f.width) boxes.push({x1, x2, y1: y, y2: y + sizes.row});
+		}
+	});
+	return boxes;
 }
 
 /** paintPoints draws the events at which no segment begins or ends. */
@@ -315,10 +368,14 @@ function paintPoints(f) {
 		if (!e.point || e.lane < 0) continue;
 		const lane = f.laneOf(e.lane);
 		if (!lane) continue;
-		const y = f.y(pointTop(lane));
+		const y = f.y(pointPlace(lane, e));
 		if (y < 0 || y > f.height + 6) continue;
 		const x = f.x(e.at);
 		if (x < f.left || x > f.width) continue;
+		if (e.moment === "crash") {
+			paintCrash(f, x, y);
+			continue;
+		}
 		const key = `${Math.round(x)} ${y}`;
 		if (key === last && !e.tone) continue;
 		last = key;
@@ -332,6 +389,24 @@ function paintPoints(f) {
 		ctx.stroke();
 		ctx.globalAlpha = 1;
 	}
+}
+
+/** paintCrash is the mark of a task that the kernel complained about, on its bar. */
+function paintCrash(f, x, y) {
+	const {ctx} = f, r = 8;
+	ctx.beginPath();
+	ctx.arc(x, y, r, 0, 2 * Math.PI);
+	ctx.fillStyle = f.colour("bad");
+	ctx.fill();
+	ctx.strokeStyle = f.colour("ground");
+	ctx.lineWidth = 2;
+	ctx.stroke();
+	ctx.beginPath();
+	for (const s of [-1, 1]) {
+		ctx.moveTo(x - 3.2, y - 3.2 * s);
+		ctx.lineTo(x + 3.2, y + 3.2 * s);
+	}
+	ctx.stroke();
 }
 
 /** paintAxis writes the moments at the top, and the time between them. */
@@ -375,18 +450,25 @@ function paintGrid(f) {
 	for (const t of f.ticks()) f.ctx.fillRect(Math.round(f.x(t)), sizes.axis, 1, f.height);
 }
 
-/** paintCursor marks the selected event. */
+/** paintCursorLine marks the moment of the selected event, below the bars and their names. */
+function paintCursorLine(f) {
+	const x = f.selected ? f.x(f.selected.at) : -1;
+	if (x < f.left || x > f.width) return;
+	f.ctx.fillStyle = f.colour("accent");
+	f.ctx.fillRect(Math.round(x) - 0.5, sizes.axis - 8, 1.5, f.height);
+}
+
+/** paintCursor marks the selected event in its lane. */
 function paintCursor(f) {
 	const {ctx} = f, e = f.selected;
 	if (!e) return;
 	const x = f.x(e.at);
 	if (x < f.left || x > f.width) return;
-	ctx.fillStyle = f.colour("accent");
-	ctx.fillRect(Math.round(x) - 0.5, sizes.axis - 8, 1.5, f.height);
 	const lane = e.lane >= 0 ? f.laneOf(e.lane) : null;
 	if (!lane) return;
-	const y = f.y(pointTop(lane));
+	const y = f.y(pointPlace(lane, e));
 	if (y < sizes.axis) return;
+	if (e.moment === "crash") return paintCrash(f, x, y);
 	ctx.beginPath();
 	ctx.arc(x, y, 4.5, 0, 2 * Math.PI);
 	ctx.lineWidth = 2;

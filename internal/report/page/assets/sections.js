@@ -19,32 +19,50 @@ function showVerdict(model) {
 		count(kinds("signal"), "signal"), dropped.total > 0 ? count(dropped.total, "record lost", "records lost") : "no record lost",
 	];
 	const where = [m.name, m.kernel && "Linux " + m.kernel, m.qemu && "QEMU " + m.qemu, m.accel, m.cpus && count(m.cpus, "CPU"), m.memory_mib && m.memory_mib + " MiB"];
+	const crash = (model.data.crashes ?? [])[told(model)];
 	box.append(
 		element("p", {class: "class"}, v.class),
-		element("div", {},
+		element("div", {class: "words"},
+			about(model.data),
 			element("h1", {id: "verdict-message"}, isolated(v.message)),
 			v.hint ? element("p", {class: "hint"}, "Hint: ", isolated(v.hint)) : null,
 			(v.also ?? []).map((a) => element("p", {class: "also"}, "also ", element("strong", {}, a.class), ": ", isolated(a.message), a.hint ? [" (", isolated(a.hint), ")"] : null)),
 			element("p", {class: "facts-line"}, facts.join(" · ")),
-			element("p", {class: "facts-line"}, isolated(where.filter(Boolean).join(" · ")))));
+			element("p", {class: "facts-line"}, isolated(where.filter(Boolean).join(" · "))),
+			crash ? report(crash) : null));
+}
+
+/** about is what was run, where it was, and when. */
+function about({title, folder, date}) {
+	const parts = [title && element("strong", {}, isolated(title)), folder && folder !== title && isolated(folder),
+		date && element("time", {datetime: date}, day(date))].filter(Boolean);
+	return parts.length === 0 ? null : element("p", {class: "about"}, parts.map((p, i) => [i > 0 ? " · " : "", p]));
+}
+
+/** told is the index of the crash that the verdict tells of, so that it is not told again; -1 if there is none. */
+function told(model) {
+	return (model.data.crashes ?? []).findIndex((c) => c.title && model.data.verdict.message.startsWith(c.title));
 }
 
 function showCrashes(model) {
-	const crashes = model.data.crashes ?? [];
+	const others = (model.data.crashes ?? []).filter((_, i) => i !== told(model));
 	const box = document.getElementById("crashes");
-	box.hidden = crashes.length === 0;
-	box.append(...crashes.map((c, i) => crash(c, i === 0)));
+	box.hidden = others.length === 0;
+	box.append(...others.map((c, i) => element("details", {class: "crash", open: told(model) < 0 && i === 0},
+		element("summary", {}, element("span", {class: "class"}, c.class), " ", isolated(c.title)), report(c))));
 }
 
-function crash(c, open) {
+/** report is all of a crash but its title. */
+function report(c) {
 	const guilty = c.guilty !== null && c.guilty >= 0 ? c.frames?.[c.guilty] : null;
-	const facts = [c.task && `in ${c.task.comm}[${c.task.pid}]`, c.cpu !== null && `CPU ${c.cpu}`, c.type, c.truncated && "its end is missing", c.mixed && "two reports are mixed", c.note];
-	return element("details", {class: "crash", open},
-		element("summary", {}, element("span", {class: "class"}, c.class), " ", isolated(c.title)),
+	const facts = [c.task && `in ${c.task.comm}[${c.task.pid}]`, c.cpu !== null && `CPU ${c.cpu}`, c.type?.replaceAll("-", " "), c.truncated && "its end is missing", c.mixed && "two reports are mixed", c.note];
+	return element("div", {class: "report"},
 		element("p", {class: "facts-line"}, isolated(facts.filter(Boolean).join(" · "))),
-		guilty?.source ? [element("h4", {}, isolated(position(guilty))), sourceLines(guilty.source, guilty.line)] : null,
-		element("h4", {}, "Call trace, innermost first"),
-		element("ol", {class: "stack frames", tabindex: "0"}, (c.frames ?? []).map((f, i) => frame(f, f === guilty, i))),
+		element("div", {class: "places"},
+			guilty?.source ? element("div", {}, element("h4", {}, isolated(position(guilty))), sourceLines(guilty.source, guilty.line)) : null,
+			element("div", {},
+				element("h4", {}, "Call trace, innermost first"),
+				element("ol", {class: "stack frames", tabindex: "0"}, (c.frames ?? []).map((f, i) => frame(f, f === guilty, i))))),
 		registers(c),
 		folded("In the kernel's own words", count((c.log ?? []).length, "line"), log((c.log ?? []).join("\n"))));
 }
@@ -90,8 +108,11 @@ function showSections(model) {
 		d.leaks?.length && section("Left behind", table(["kind", "what", "where it was acquired"], d.leaks.map((l) => [l.kind, l.what, l.site]))),
 		d.stuck?.length && section("Made no progress", d.stuck.map((s) => folded(`${s.comm}[${s.pid}]`, [s.state, s.wait, s.site && "in " + s.site].filter(Boolean).join(" · "),
 			element("ol", {class: "stack"}, (s.stack ?? []).map((p) => element("li", {class: p.endsWith("]") ? "ours" : ""}, isolated(p))))))),
-		d.modules?.length && section("Modules", modulesTable(d.modules)),
-		d.verdict.evidence?.length && folded("What the verdict rests on", count(d.verdict.evidence.length, "line"), log(d.verdict.evidence.join("\n"))),
+		d.others?.length && section("The kernel also reported, without the modules taking part", d.others.map((c) => folded(c.title,
+			c.task?.comm ? `in ${c.task.comm}[${c.task.pid}]` : "", log((c.log ?? []).join("\n"))))),
+		d.modules?.length && section("Modules", modulesTable(d.modules),
+			d.taint?.length ? element("p", {class: "facts-line"}, "The run tainted the kernel: ", isolated(d.taint.join(", "))) : null),
+		evidence(model).length > 0 && folded("What the verdict rests on", count(evidence(model).length, "line"), log(evidence(model).join("\n"))),
 		d.phases?.length && section("Phases", phasesTable(d.phases)),
 		d.commands?.length && section("Commands", d.commands.map((c) => folded((c.argv ?? []).join(" "), [c.exit ? `exit ${c.exit}` : "", c.cached ? "not run this time" : ""].filter(Boolean).join(", "), log(c.output || "(no output)")))),
 		d.console && folded("Guest console", count(d.console.split("\n").length, "line"), log(d.console)),
@@ -100,9 +121,17 @@ function showSections(model) {
 	document.getElementById("sections").append(...all.filter(Boolean));
 }
 
+/** evidence are the lines that the verdict rests on, unless they are those of a report that is shown. */
+function evidence(model) {
+	const lines = model.data.verdict.evidence ?? [];
+	const shown = new Set((model.data.crashes ?? []).flatMap((c) => c.log ?? []));
+	return lines.every((l) => shown.has(l)) ? [] : lines;
+}
+
 function modulesTable(modules) {
-	return table(["module", "init", "returned", "needs", "at the end"], modules.filter((m) => !m.background).map((m) => [
-		m.name, m.init_ms ? span(m.init_ms * 1e6) : "", String(m.init_ret), (m.depends ?? []).join(" "),
+	const rows = modules.filter((m) => !m.background), needs = rows.some((m) => m.depends?.length);
+	return table(["module", "init", "returned", ...(needs ? ["needs"] : []), "at the end"], rows.map((m) => [
+		m.name, m.init_ms ? span(m.init_ms * 1e6) : "", String(m.init_ret), ...(needs ? [(m.depends ?? []).join(" ")] : []),
 		m.unloaded ? "unloaded" : m.loaded ? "still loaded" + (m.refcount ? `, ${count(m.refcount, "reference")}` : "") : "not loaded",
 	]), [1, 2]);
 }
@@ -130,12 +159,17 @@ function hooksSection(d) {
 				[h.missed ? `${h.missed} missed` : "", h.fallback && "fallback: " + h.fallback, h.note].filter(Boolean).join("; ")]), [4])) : null);
 }
 
-function showLegend(model) {
-	const {story} = model;
-	const stages = [...new Set(story.lanes.flatMap((l) => l.segments.map((s) => s.stage)))];
-	const links = [...new Set(story.arrows.map((a) => a.link))];
-	const inOrder = (words, found) => Object.keys(words).filter((k) => found.includes(k));
-	document.getElementById("legend").append(
-		...inOrder(stageWords, stages).map((s) => element("span", {class: "key"}, element("i", {class: "swatch stage-" + s, "aria-hidden": "true"}), stageWords[s])),
-		...inOrder(linkWords, links).map((l) => element("span", {class: "key"}, element("i", {class: "stroke link-" + l, "aria-hidden": "true"}), linkWords[l])));
+/** showLegend explains the colours of what the timeline shows, and no others. */
+function showLegend(view) {
+	const inOrder = (words, found) => Object.keys(words).filter((k) => found.has(k));
+	const stages = new Set(view.lanes.flatMap((l) => l.segments.map((s) => s.stage)));
+	const links = new Set(view.arrows.filter((a) => a.link !== "signal" || !a.tone).map((a) => a.link));
+	const tones = new Set(view.arrows.filter((a) => a.link === "signal").map((a) => a.tone));
+	const key = (sample, words) => element("span", {class: "key"}, element("i", {class: sample, "aria-hidden": "true"}), words);
+	document.getElementById("legend").replaceChildren(
+		...inOrder(stageWords, stages).map((s) => key("swatch stage-" + s, stageWords[s])),
+		...inOrder(linkWords, links).map((l) => key("stroke link-" + l, linkWords[l])),
+		...inOrder(toneWords, tones).map((t) => key("stroke " + t, toneWords[t])),
+		...(view.events.some((e) => e.point && e.moment !== "crash") ? [key("spot", "event")] : []),
+		...(view.lanes.some((l) => l.mark) ? [key("cross", "what the kernel reports")] : []));
 }

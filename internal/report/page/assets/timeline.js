@@ -153,6 +153,7 @@ class Timeline {
 		paintBands(f);
 		paintGrid(f);
 		paintLives(f);
+		paintCursorLine(f);
 		paintArrows(f);
 		paintSegments(f);
 		paintPoints(f);
@@ -219,10 +220,10 @@ class Timeline {
 	at(x, y) {
 		const f = this.frame();
 		if (y < sizes.axis || x < this.left) return -1;
-		let best = -1, distance = 6;
+		let best = -1, distance = 7;
 		for (const e of this.view.events) {
 			if (!e.point || e.lane < 0) continue;
-			const lane = f.laneOf(e.lane), d = Math.hypot(f.x(e.at) - x, f.y(pointTop(lane)) - y);
+			const lane = f.laneOf(e.lane), d = Math.hypot(f.x(e.at) - x, f.y(pointPlace(lane, e)) - y);
 			if (d < distance) [best, distance] = [e.index, d];
 		}
 		if (best >= 0) return best;

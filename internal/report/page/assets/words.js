@@ -52,6 +52,13 @@ function number(value, digits) {
 	return (digits > 0 ? s.replace(/\.?0+$/, "") : s).replace("-", "−");
 }
 
+/** day prints a date of the contract, in UTC, the same everywhere. */
+function day(date) {
+	const at = new Date(date);
+	if (Number.isNaN(at.getTime())) return date;
+	return at.toLocaleString("en-GB", {day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC"}).replace(" at ", ", ") + " UTC";
+}
+
 function count(n, one, many) {
 	return `${n.toLocaleString("en")} ${n === 1 ? one : (many ?? one + "s")}`;
 }
@@ -66,6 +73,8 @@ const stageWords = {
 const linkWords = {
 	ask: "asks", fork: "creates", answer: "answers", wake: "wakes", signal: "signal", stop: "stops", park: "parks", work: "queues work",
 };
+
+const toneWords = {good: "signal taken", warn: "signal not taken", bad: "signal lost"};
 
 const laneWords = {
 	process: "task", kthreadd: "creates kernel threads", kthread: "kernel thread", helper: "usermode helper", module: "module",
