@@ -17,11 +17,26 @@ func KTAP(w io.Writer, r *result.Result) error {
 	buf := bufio.NewWriter(w)
 	list := checks(r)
 	fmt.Fprintf(buf, "KTAP version 1\n1..%d\n", len(list))
+	writeMessages(buf, "", r.Messages)
 	writeChecks(buf, "", list)
 	if err := buf.Flush(); err != nil {
 		return fmt.Errorf("write KTAP report: %w", err)
 	}
 	return nil
+}
+
+// maxKTAPMessages bounds the messages of a run; whoever wants more is better served by another format.
+const maxKTAPMessages = 100
+
+// writeMessages writes what the modules printed as diagnostic lines.
+func writeMessages(buf *bufio.Writer, indent string, list []result.Message) {
+	for i := range list {
+		if i == maxKTAPMessages {
+			fmt.Fprintf(buf, indent+"#   … %d more messages\n", len(list)-i)
+			return
+		}
+		fmt.Fprintf(buf, indent+"#   %s\n", ktapText(messageLine(&list[i])))
+	}
 }
 
 func writeChecks(buf *bufio.Writer, indent string, list []check) {

@@ -65,6 +65,7 @@ func KTAPAll(w io.Writer, runs []Named) error {
 		name := ktapName(r.Name)
 		fmt.Fprintf(buf, "    KTAP version 1\n    # Subtest: %s\n", name)
 		list := checks(r.Result)
+		writeMessages(buf, "    ", r.Result.Messages)
 		writeChecks(buf, "    ", list)
 		ok := "ok"
 		if slices.ContainsFunc(list, func(c check) bool { return c.state == checkFailed || c.state == checkBroken }) {
