@@ -51,7 +51,8 @@ var ofKernel = lazyregexp.New(`^(?:` +
 	`)`)
 
 // hexDump is what print_hex_dump prints after its prefix: an address or an offset and values, or several values.
-var hexDump = lazyregexp.New(`^(?:.*\W)?(?:(?:[0-9a-f]{16}|[0-9a-f]{8}): ` + hexValue + `|` + hexValue + ` ` + hexValue + `)` +
+var hexDump = lazyregexp.New(`^(?:.*\W)?` +
+	`(?:(?:[0-9a-f]{16}|[0-9a-f]{8}): ` + hexValue + `|` + hexValue + ` ` + hexValue + `)` +
 	`(?: ` + hexValue + `)*(?:  .*)?$`)
 
 const hexValue = `(?:[0-9a-f]{16}|[0-9a-f]{8}|[0-9a-f]{4}|[0-9a-f]{2})`
