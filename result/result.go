@@ -58,12 +58,15 @@ type Result struct {
 	Threads  []Thread  `json:"threads"`
 	Requests []Request `json:"requests"`
 	Signals  []Signal  `json:"signals"`
+	Messages []Message `json:"messages,omitempty"`
 	Hooks    []Hook    `json:"hooks"`
 	// Unknown maps the kinds of record that may be missing to the reason: nothing records them on this kernel, or the
 	// hook was not proved. The members' own Unknown says what that hides.
 	Unknown map[string]string `json:"unknown,omitempty"`
 	Dropped Dropped           `json:"dropped"`
-	Crashes []Crash           `json:"crashes"`
+	// LogLost counts lines of the kernel's log that could not be read in time, or were too many to keep.
+	LogLost int     `json:"log_lost,omitempty"`
+	Crashes []Crash `json:"crashes"`
 	// Unrelated are reports of the kernel in which the modules took no part: from before the first step, or of a starved
 	// guest.
 	Unrelated []Crash `json:"unrelated,omitempty"`
@@ -393,6 +396,32 @@ type Siginfo struct {
 	PID  int    `json:"pid"`
 	UID  int    `json:"uid"`
 }
+
+// Message is one line that a module under study printed. Of a module that prints without end, the first and the last
+// lines are kept.
+type Message struct {
+	AtNS  *int64 `json:"at_ns"`
+	Level string `json:"level"` // a level of the log, or default: printk without one; empty if it is not known
+	// Module is empty if several modules under study print the same.
+	Module string `json:"module"`
+	Task   *Task  `json:"task"` // who printed it; nil if it is not known
+	Text   string `json:"text"`
+	// Omitted is how many lines of the module, after this one, are not kept.
+	Omitted int `json:"omitted,omitempty"`
+}
+
+// The levels of messages, from the most to the least severe.
+const (
+	LevelEmerg   = "emerg"
+	LevelAlert   = "alert"
+	LevelCrit    = "crit"
+	LevelErr     = "err"
+	LevelWarning = "warning"
+	LevelNotice  = "notice"
+	LevelInfo    = "info"
+	LevelDebug   = "debug"
+	LevelDefault = "default" // printk without a level, which the kernel logs as a warning
+)
 
 // Hook is one place where the tracer listened.
 type Hook struct {

@@ -43,7 +43,7 @@ type Evidence struct {
 	Taint Taint
 
 	Console   string // every byte of the guest's console, or the kernel's log of this machine
-	KernelLog []byte // of a guest: /dev/kmsg, as a console would print it
+	KernelLog []byte // /dev/kmsg, as a console would print it, with the levels (package printk)
 	// Earlier is how much of both came before the first step, in bytes. What the kernel reports there is not about the
 	// modules.
 	Earlier Earlier

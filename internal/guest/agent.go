@@ -30,6 +30,7 @@ type Agent struct {
 
 	standbys standbys
 	names    names
+	kmsg     kmsgState
 }
 
 // serve says hello and answers calls until the host goes away.

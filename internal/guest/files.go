@@ -11,9 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/kmod"
@@ -146,73 +143,4 @@ func taint() uint64 {
 	}
 	mask, _ := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
 	return mask
-}
-
-// followKmsg sends the kernel's log, record by record as /dev/kmsg gives it. A record that was overwritten before it
-// was read shows as a gap in the numbers. Only part of a flood is sent: all of it would leave the agent no time for
-// anything else.
-func (a *Agent) followKmsg() {
-	f, err := openKmsg()
-	if err != nil {
-		a.server.Note(wire.NoteKmsg, nil, []byte("3,0,0,-;kmodlab: "+err.Error()))
-		return
-	}
-	buf := make([]byte, 8<<10) // CONSOLE_EXT_LOG_MAX: no record is longer
-	flood := pace{left: kmsgBurst}
-	for {
-		time.Sleep(flood.pause(time.Now()))
-		n, err := unix.Read(f.fd, buf)
-		if err == unix.EPIPE || err == unix.EINTR {
-			continue
-		}
-		if err != nil || n == 0 {
-			return
-		}
-		if a.server.Note(wire.NoteKmsg, nil, buf[:n]) != nil {
-			return
-		}
-	}
-}
-
-// As many records as a boot or a dozen reports produce are sent at once; after that, about as many a second as a person
-// could read.
-const (
-	kmsgBurst = 4000
-	kmsgPause = 5 * time.Millisecond
-)
-
-// pace allows kmsgBurst records at once, and then one per kmsgPause.
-type pace struct {
-	left int // records
-	last time.Time
-}
-
-// pause is how long the next record has to wait.
-func (p *pace) pause(now time.Time) time.Duration {
-	if !p.last.IsZero() {
-		earned := now.Sub(p.last) / kmsgPause
-		p.left = int(min(kmsgBurst, time.Duration(p.left)+earned))
-		p.last = p.last.Add(earned * kmsgPause)
-	} else {
-		p.last = now
-	}
-	if p.left > 0 {
-		p.left--
-		return 0
-	}
-	return kmsgPause
-}
-
-// openKmsg starts at the end of the log on a real machine, whose past is not ours, and at its beginning in a VM.
-func openKmsg() (*rawFile, error) {
-	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open /dev/kmsg: %w", err)
-	}
-	if os.Getpid() != 1 {
-		if _, err := unix.Seek(fd, 0, io.SeekEnd); err != nil {
-			return nil, fmt.Errorf("seek in /dev/kmsg: %w", err)
-		}
-	}
-	return &rawFile{fd}, nil
 }

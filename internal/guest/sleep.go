@@ -71,6 +71,7 @@ func (a *Agent) wake(call *wire.Message, _ func([]byte) error) (any, []byte, err
 	if err := reseed(args.Seed); err != nil {
 		return nil, nil, err
 	}
+	markClock()
 	now, err := monotonic()
 	if err != nil {
 		return nil, nil, err

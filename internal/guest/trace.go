@@ -110,6 +110,7 @@ func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte
 	case <-time.After(stopDeadline):
 		return nil, nil, errors.New("the host does not read the records")
 	}
+	a.flushKmsg()
 	// Counted when nothing is recorded any more, so that no loss escapes.
 	result, err := report(t)
 	if args.Detach && err == nil {

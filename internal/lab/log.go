@@ -11,6 +11,8 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/internal/printk"
+	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
 // Log is what a machine's kernel prints: the bytes of its console as they come, and the
@@ -22,8 +24,10 @@ type Log struct {
 	onHost  bool // it is this machine's, which has no console
 	journal *notify.Journal
 
-	mu   sync.Mutex
-	text []byte // of /dev/kmsg, up to maxKernelLog
+	mu     sync.Mutex
+	plain  []byte // this machine's log without stamps, up to maxKernelLog
+	kept   keptLog
+	number uint64 // of the last record, plus one; 0 before the first
 }
 
 // maxKernelLog bounds what is kept of /dev/kmsg.
@@ -47,54 +51,124 @@ func (l *Log) kmsg(record string) {
 		return
 	}
 	text, _, _ = strings.Cut(text, "\n") // the device's properties follow
-	line := text + "\n"
-	if l.onHost {
-		l.Watch.Write([]byte(line))
-	} else {
-		line = stamped(record) + "\n"
-	}
+	text = printk.Unescape(text)
 	l.mu.Lock()
-	if len(l.text)+len(line) <= maxKernelLog {
-		l.text = append(l.text, line...)
+	l.kept.gap(l.skipped(record))
+	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+		l.kept.add(stamped(record, line))
 	}
 	l.mu.Unlock()
-	l.journal.Kmsg(text)
+	if strings.HasPrefix(text, wire.ClockMark) {
+		return // ours
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		l.journal.Kmsg(line)
+	}
+	if l.onHost {
+		l.Watch.Write([]byte(text + "\n"))
+		l.mu.Lock()
+		if len(l.plain)+len(text) < maxKernelLog {
+			l.plain = append(l.plain, text+"\n"...)
+		}
+		l.mu.Unlock()
+	}
 }
 
-// here returns this machine's kernel log, nil for a guest's.
-func (l *Log) here() []byte { return l.copy(l.onHost) }
+// skipped returns how many records are missing before this one.
+func (l *Log) skipped(record string) int {
+	fields := strings.SplitN(record, ",", 3)
+	if len(fields) < 3 {
+		return 0
+	}
+	n, err := strconv.ParseUint(fields[1], 10, 62)
+	if err != nil {
+		return 0
+	}
+	before := l.number
+	l.number = n + 1
+	if before == 0 || n <= before {
+		return 0
+	}
+	return int(min(n-before, 1<<30))
+}
 
-// kernelLog returns a guest's /dev/kmsg as a console would print it, nil for this machine's.
-func (l *Log) kernelLog() []byte { return l.copy(!l.onHost) }
-
-// size is the length of what kernelLog returns.
+// size is the length of what kernelLog returns, before anything of it is dropped.
 func (l *Log) size() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.text)
+	return len(l.kept.first) + l.kept.size
 }
 
-func (l *Log) copy(wanted bool) []byte {
+// here returns this machine's kernel log without stamps, nil for a guest's.
+func (l *Log) here() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !wanted {
-		return nil
-	}
-	return bytes.Clone(l.text)
+	return bytes.Clone(l.plain)
 }
 
-// stamped prints a record of /dev/kmsg ("prio,seq,usec,flags,caller=T1;text") as a
-// console would.
-func stamped(record string) string {
-	head, text, _ := strings.Cut(record, ";")
-	text, _, _ = strings.Cut(text, "\n")
+// kernelLog returns /dev/kmsg as a console would print it, with the levels.
+func (l *Log) kernelLog() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.kept.bytes()
+}
+
+// keptLog keeps the beginning and the end of a log.
+type keptLog struct {
+	first   []byte
+	last    []string // not in first
+	size    int      // of last
+	dropped int      // lines between them
+}
+
+func (k *keptLog) add(line string) {
+	line += "\n"
+	if k.size == 0 && len(k.first)+len(line) <= maxKernelLog/2 {
+		k.first = append(k.first, line...)
+		return
+	}
+	k.last = append(k.last, line)
+	k.size += len(line)
+	for k.size > maxKernelLog/2 {
+		k.size -= len(k.last[0])
+		k.last = k.last[1:]
+		k.dropped++
+	}
+}
+
+// gap notes that lines are missing here.
+func (k *keptLog) gap(lines int) {
+	if lines > 0 {
+		k.add(printk.Missing(lines))
+	}
+}
+
+func (k *keptLog) bytes() []byte {
+	all := bytes.Clone(k.first)
+	if k.dropped > 0 {
+		all = append(all, printk.Missing(k.dropped)+"\n"...)
+	}
+	for _, line := range k.last {
+		all = append(all, line...)
+	}
+	return all
+}
+
+// stamped prints a line of a record of /dev/kmsg ("prio,seq,usec,flags,caller=T1;text") as
+// dmesg --raw would.
+func stamped(record, line string) string {
+	head, _, _ := strings.Cut(record, ";")
 	fields := strings.Split(head, ",")
 	if len(fields) < 3 {
-		return text
+		return line
 	}
 	us, err := strconv.ParseUint(fields[2], 10, 63)
 	if err != nil {
-		return text
+		return line
+	}
+	level := ""
+	if prio, err := strconv.ParseUint(fields[0], 10, 8); err == nil {
+		level = fmt.Sprintf("<%d>", prio)
 	}
 	caller := ""
 	for _, f := range fields[3:] {
@@ -102,5 +176,5 @@ func stamped(record string) string {
 			caller = "[" + c + "]"
 		}
 	}
-	return fmt.Sprintf("[%5d.%06d]%s %s", us/1e6, us%1e6, caller, text)
+	return fmt.Sprintf("%s[%5d.%06d]%s %s", level, us/1e6, us%1e6, caller, line)
 }

@@ -102,9 +102,7 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 		Taint: in.Taint, Earlier: in.Earlier,
 		Files: make(map[string]evidence.File), Sources: make(map[string]evidence.Source),
 	}
-	if !in.Here { // on this machine the log is the console
-		e.KernelLog = f.kernelLog
-	}
+	e.KernelLog = f.kernelLog
 	for _, kind := range kinds {
 		if failed := *in.Inputs.of(kind); failed != nil {
 			e.Failures = append(e.Failures, evidence.Failure{

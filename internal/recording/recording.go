@@ -13,8 +13,7 @@
 //	kallsyms       the kernel's symbols that name addresses
 //	modules/N.ko   the modules' files, debug information included
 //	console        every byte of the guest's console
-//	kernel.log     its /dev/kmsg, as a console would print it
-//	here.log       the same of a run on the machine itself
+//	kernel.log     its /dev/kmsg, as a console would print it, with the levels
 //	takings        the kernel's own trace of what modules took and gave back
 //
 // The sources are not in it: only those lines of a person's files are kept, within

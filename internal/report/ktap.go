@@ -28,6 +28,7 @@ func KTAPAll(w io.Writer, runs []Named) error {
 		if v.Class != result.Pass {
 			ok, lines = "not ok", verdictLines(v)
 		}
+		writeMessages(buf, r.Result.Messages)
 		for _, line := range append(lines, checkSummary(checks(r.Result))...) {
 			fmt.Fprintf(buf, "#   %s\n", ktapText(line))
 		}
@@ -37,6 +38,20 @@ func KTAPAll(w io.Writer, runs []Named) error {
 		return fmt.Errorf("write KTAP report: %w", err)
 	}
 	return nil
+}
+
+// maxKTAPMessages bounds the messages of a run; whoever wants more is better served by another format.
+const maxKTAPMessages = 100
+
+// writeMessages writes what the modules printed as diagnostic lines.
+func writeMessages(buf *bufio.Writer, list []result.Message) {
+	for i := range list {
+		if i == maxKTAPMessages {
+			fmt.Fprintf(buf, "#   … %d more messages\n", len(list)-i)
+			return
+		}
+		fmt.Fprintf(buf, "#   %s\n", ktapText(messageLine(&list[i])))
+	}
 }
 
 // The kernel's parser takes these for the end of the log wherever they occur on a line, and a crash may well print one.

@@ -41,7 +41,7 @@ func (p *printer) story(rows []row) {
 		rest := p.opt.Width - timeWidth - who - 4
 		switch {
 		case r.how == "":
-			columns = append(columns, column{text: r.what, width: rest})
+			columns = append(columns, column{text: r.what, width: rest, color: r.color})
 		case p.opt.Width < narrow:
 			columns = append(columns, column{text: r.what + ": " + r.how, width: rest, color: r.color})
 		default:

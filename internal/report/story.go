@@ -52,6 +52,7 @@ func story(r *result.Result, background bool) []row {
 	for i := range r.Signals {
 		add(r.Signals[i].Background, []entry{signalEntry(&r.Signals[i], background)})
 	}
+	add(false, messageEntries(r, background))
 	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Compare(a.at, b.at) })
 	var rows []row
 	for _, e := range all {

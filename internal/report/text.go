@@ -164,6 +164,9 @@ func (p *printer) summary(r *result.Result) {
 	if r.Dropped.Total > 0 {
 		lost = plural(r.Dropped.Total, "RECORD LOST", "RECORDS LOST") + lostKinds(r.Dropped.ByKind)
 	}
+	if r.LogLost > 0 {
+		lost += ", " + plural(uint64(r.LogLost), "line of the kernel's log", "lines of the kernel's log") + " not read"
+	}
 	fmt.Fprintln(p.w)
 	p.para("", strings.Join(append(parts, lost), ", "))
 	p.unproved(r)

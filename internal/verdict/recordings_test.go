@@ -78,6 +78,13 @@ func summary(r *result.Result) string {
 	for _, l := range r.Leaks {
 		fmt.Fprintf(&b, "left: %s, %s, %s:%d\n", l.What, l.Site, l.File, l.Line)
 	}
+	for i, m := range r.Messages {
+		if i == 12 {
+			fmt.Fprintf(&b, "says: %d more\n", len(r.Messages)-i)
+			break
+		}
+		fmt.Fprintf(&b, "says: %s%s: %s\n", speaker(&m), m.Level, m.Text)
+	}
 	threads, signals := 0, 0
 	for _, t := range r.Threads {
 		if !t.Background {
@@ -91,4 +98,16 @@ func summary(r *result.Result) string {
 	}
 	fmt.Fprintf(&b, "%d modules, %d threads, %d signals\n", len(r.Modules), threads, signals)
 	return b.String()
+}
+
+// speaker is who printed a message, and when, if that is known.
+func speaker(m *result.Message) string {
+	who := ""
+	if m.AtNS != nil {
+		who = fmt.Sprintf("%.1f ms, ", float64(*m.AtNS)/1e6)
+	}
+	if m.Task != nil {
+		who += m.Task.Comm + ", "
+	}
+	return who
 }

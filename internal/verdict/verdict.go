@@ -66,6 +66,7 @@ func (m *maker) make() *result.Result {
 	}
 	m.res.Crashes, m.res.Unrelated = m.splitUnrelated(m.crashes())
 	endCrashed(m.res.Threads, m.res.Crashes)
+	m.res.Messages = m.messages()
 	m.res.Sources = m.locator.locateAll(m.res.Places())
 	if m.e.Trace.AgentPID != 0 {
 		m.res.Leaks = m.left()

@@ -22,6 +22,10 @@ const (
 	NoteKmsg  = "kmsg"  // blob: one record of /dev/kmsg as the kernel wrote it
 )
 
+// ClockMark begins a line that the agent writes to /dev/kmsg now and then; CLOCK_MONOTONIC just before follows, in
+// nanoseconds. So the host can place the log, which the kernel stamps with another clock, among the tracer's records.
+const ClockMark = "kmodlab: CLOCK_MONOTONIC "
+
 // Progress of a call.
 const OpOutput = "output" // blob: bytes of a file, or of a command's output
 

@@ -246,6 +246,12 @@ var rooms = []room{
 		never: []never{noMachine, noPrograms},
 	},
 	{
+		path:  "internal/printk",
+		does:  "the kernel's log and the formats in modules' files to what modules printed, and when (pure)",
+		may:   []string{"internal/lazyregexp"},
+		never: []never{noWire, noMachine, noPrograms},
+	},
+	{
 		path:  "internal/srcline",
 		does:  "a .ko's DWARF: place in a module to file and line (pure)",
 		may:   []string{"internal/lazyregexp"},
@@ -283,8 +289,8 @@ var rooms = []room{
 		does: "a machine that is ready: booted, restored or this one; tracer attached, search for leaks armed",
 		may: []string{
 			"internal/boot", "internal/evidence", "internal/leaks", "internal/live", "internal/notify", "internal/oops",
-			"internal/prepare", "internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "kmod",
-			"kmod/depmod", "result", "tracer/event", "tracer/symbols",
+			"internal/prepare", "internal/printk", "internal/snapshot", "internal/srcline", "internal/vm", "internal/wire",
+			"kmod", "kmod/depmod", "result", "tracer/event", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/session", "a session works on a lab"}, noVerdict},
 	},
@@ -310,9 +316,8 @@ var rooms = []room{
 		path: "internal/verdict",
 		does: "evidence to result.Result: the same for a run and for a recording (pure)",
 		may: []string{
-			"internal/evidence", "internal/hints", "internal/lazyregexp", "internal/leaks", "internal/oops", "internal/srcline",
-			"result",
-			"tracer/event", "tracer/symbols", "tracer/timeline",
+			"internal/evidence", "internal/hints", "internal/lazyregexp", "internal/leaks", "internal/oops",
+			"internal/printk", "internal/srcline", "result", "tracer/event", "tracer/symbols", "tracer/timeline",
 		},
 		never: []never{
 			noWire, noMachine, noPrograms, noNet, noTracing,

@@ -51,6 +51,10 @@ type truthWant struct {
 	Also     []string     `json:"also"`    // the classes of what else applies; nothing else may
 	Function string       `json:"function"`
 	Line     string       `json:"line"`
+	// Says are parts of "module: task: level: text" that the messages have in this order, each in another message; SaysNot
+	// are parts that none of them has.
+	Says    []string `json:"says"`
+	SaysNot []string `json:"says_not"`
 }
 
 // stuckWithin is how long a step of a hung or spinning module may take, in seconds.
@@ -92,6 +96,7 @@ func (c *truth) on(kernel string) truthWant {
 		want.Function, want.Line = cmp.Or(o.Function, want.Function), cmp.Or(o.Line, want.Line)
 		for _, p := range []struct{ of, to *[]string }{
 			{&o.Message, &want.Message}, {&o.Hint, &want.Hint}, {&o.Not, &want.Not}, {&o.Also, &want.Also},
+			{&o.Says, &want.Says}, {&o.SaysNot, &want.SaysNot},
 		} {
 			if *p.of != nil {
 				*p.to = *p.of
@@ -207,6 +212,34 @@ func (w truthWant) compare(t *testing.T, c *truth, res *result.Result) {
 	}
 	fault{name: c.name, Function: w.Function, Line: w.Line}.checkPlace(t, res)
 	c.checkTime(t, w, res)
+	w.checkSays(t, res)
+}
+
+// checkSays checks what the modules printed.
+func (w truthWant) checkSays(t *testing.T, res *result.Result) {
+	t.Helper()
+	var said []string
+	for _, m := range res.Messages {
+		task := ""
+		if m.Task != nil {
+			task = m.Task.Comm
+		}
+		said = append(said, fmt.Sprintf("%s: %s: %s: %s", m.Module, task, m.Level, m.Text))
+	}
+	next := 0
+	for _, part := range w.Says {
+		i := slices.IndexFunc(said[next:], func(s string) bool { return strings.Contains(s, part) })
+		if i < 0 {
+			t.Errorf("no message has %q in its place; they are\n%s", part, strings.Join(said, "\n"))
+			return
+		}
+		next += i + 1
+	}
+	for _, part := range w.SaysNot {
+		if i := slices.IndexFunc(said, func(s string) bool { return strings.Contains(s, part) }); i >= 0 {
+			t.Errorf("a message has %q: %s", part, said[i])
+		}
+	}
 }
 
 // checkTime checks that no step took longer than it may.

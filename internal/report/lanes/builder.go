@@ -23,6 +23,7 @@ type builder struct {
 	spans   []lifeSpan
 	byPID   map[int][]int // the lives that a pid may belong to, as indexes into spans
 	other   map[taskKey]int
+	modules map[string]int // the lane of each module, by its short name
 }
 
 // taskKey identifies a task that has no life of its own.

@@ -163,9 +163,9 @@ type Arrow struct {
 	Event   int    `json:"event"` // the event that begins it
 }
 
-// Subject is what events are about: one thread, request, signal, module or crash.
+// Subject is what events are about: one thread, request, signal, module, crash or message.
 type Subject struct {
-	Kind   string  `json:"kind"` // thread, request, signal, module, crash
+	Kind   string  `json:"kind"` // thread, request, signal, module, crash, message
 	Name   string  `json:"name"`
 	Fields []Field `json:"fields"` // everything the result says about it, by the names of the contract
 	Stacks []Stack `json:"stacks"`
@@ -201,6 +201,8 @@ func Build(r *result.Result) *Story {
 		places: map[string]int{},
 		byPID:  map[int][]int{},
 		other:  map[taskKey]int{},
+
+		modules: map[string]int{},
 	}
 	b.openLives(r)
 	for i := range r.Modules {
@@ -217,6 +219,9 @@ func Build(r *result.Result) *Story {
 	}
 	for i := range r.Crashes {
 		b.crash(&r.Crashes[i])
+	}
+	for i := range r.Messages {
+		b.message(&r.Messages[i])
 	}
 	b.bounds()
 	b.closeOpen()

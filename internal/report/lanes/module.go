@@ -20,6 +20,7 @@ func (b *builder) module(m *result.Module) {
 	name := Short(m.Name)
 	subject := b.subject("module", name, m)
 	lane := b.lane(name, 0, Module, m.Background)
+	b.modules[name] = lane
 	b.story.Lanes[lane].Subject = subject
 	moment := func(at *int64, who int, moment, what, how string, tone Tone) int {
 		return b.event(Event{At: *at, Lane: who, Subject: subject, Moment: moment, What: what, How: how, Tone: tone,

@@ -236,3 +236,16 @@ func (b *builder) signal(s *result.Signal) {
 			word("site", s.Site)))
 	}
 }
+
+// message is an instant on the module's track.
+func (b *builder) message(m *result.Message) {
+	if m.AtNS == nil {
+		return
+	}
+	line := b.track(trackKey{kind: moduleKind, name: m.Module}, m.Module)
+	fields := []field{word("text", m.Text), word("level", m.Level)}
+	if m.Task != nil {
+		fields = append(fields, word("task", fmt.Sprintf("%s[%d]", m.Task.Comm, m.Task.PID)))
+	}
+	b.instant(line, *m.AtNS, "prints "+m.Text, fields...)
+}

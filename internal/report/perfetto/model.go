@@ -223,6 +223,9 @@ func build(r *result.Result) *model {
 	for i := range r.Signals {
 		b.signal(&r.Signals[i])
 	}
+	for i := range r.Messages {
+		b.message(&r.Messages[i])
+	}
 	v := &r.Verdict
 	b.instant(m.track(trackKey{kind: runKind}, "verdict"), m.end, string(v.Class)+": "+v.Message,
 		word("class", string(v.Class)), word("message", v.Message), word("hint", v.Hint), word("kernel", r.Machine.Kernel),

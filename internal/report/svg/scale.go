@@ -37,13 +37,19 @@ func newScale(moments []int64, left, least float64) scale {
 	return s
 }
 
-// x is the place of one of the moments that the scale was made from.
+// x is the place of a moment. Between two of the moments that the scale was made from, time passes evenly.
 func (s *scale) x(t int64) float64 {
 	i, ok := slices.BinarySearch(s.at, t)
-	if !ok {
+	switch {
+	case ok:
+		return s.place[i]
+	case i == len(s.at):
 		return s.right
+	case i == 0:
+		return s.place[0]
 	}
-	return s.place[i]
+	from, to := s.at[i-1], s.at[i]
+	return s.place[i-1] + (s.place[i]-s.place[i-1])*(float64(t)-float64(from))/(float64(to)-float64(from))
 }
 
 // tick prints a moment to five digits.

@@ -130,9 +130,13 @@ func (p *picture) continues() bool {
 
 // moments are all times at which something shown begins or ends.
 func (p *picture) moments() []int64 {
-	var all []int64
+	var all, said []int64
 	for _, e := range p.story.Events {
-		if p.lane(e.Lane) != nil && !e.Background {
+		switch {
+		case p.lane(e.Lane) == nil || e.Background:
+		case p.story.Subjects[e.Subject].Kind == "message":
+			said = append(said, e.At)
+		default:
 			all = append(all, e.At)
 		}
 	}
@@ -141,7 +145,17 @@ func (p *picture) moments() []int64 {
 			all = append(all, g.Begin, g.End)
 		}
 	}
-	return all
+	return append(all, outside(said, all)...)
+}
+
+// outside returns those of some moments that do not lie between others. A module may print a lot; messages get no room
+// of their own.
+func outside(some, others []int64) []int64 {
+	if len(others) == 0 {
+		return some
+	}
+	first, last := slices.Min(others), slices.Max(others)
+	return slices.DeleteFunc(some, func(t int64) bool { return t >= first && t <= last })
 }
 
 // lane returns where a lane of the story lies, nil if it is not shown.
