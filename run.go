@@ -137,7 +137,9 @@ func labOptions(s Spec) lab.Options {
 }
 
 func (s Spec) script(turns *pool.Turns) session.Script {
-	script := session.Script{Options: session.Options{StepTimeout: s.StepTimeout, Turns: turns}, For: s.For}
+	script := session.Script{
+		Options: session.Options{StepTimeout: s.StepTimeout, Patience: s.patience, Turns: turns}, For: s.For,
+	}
 	if s.Script == nil {
 		return script
 	}

@@ -29,6 +29,7 @@ type Agent struct {
 	slept   sleepState
 
 	standbys standbys
+	programs programs
 	names    names
 }
 
@@ -44,6 +45,7 @@ func (a *Agent) serve() error {
 		wire.OpList:       a.list,
 		wire.OpModules:    a.modules,
 		wire.OpTasks:      a.tasks,
+		wire.OpExpire:     a.expire,
 		wire.OpSnapshot:   a.snapshot,
 		wire.OpTraceStart: a.traceStart,
 		wire.OpTraceProve: a.traceProve,

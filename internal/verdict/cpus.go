@@ -41,7 +41,7 @@ func (m *maker) stuck() []result.Stuck {
 		if caller, ok := m.stopCaller(s.PID); ok && s.Site == "" && strings.HasPrefix(s.Wait, "kthread_stop+") {
 			s.Site = caller.Place() // hidden as in a crash: see unhide
 		}
-		runs := s.State == result.Running && (len(s.Stack) == 0 || s.Stack[0] == s.Site)
+		runs := s.State == result.Running && (len(s.Stack) == 0 || s.Stack[0] == s.Site) || s.Of != "" // an instruction
 		s.File, s.Line = m.locator.position(s.Site, runs)
 	}
 	return stuck
