@@ -28,9 +28,10 @@ type Agent struct {
 	trace   traceState
 	slept   sleepState
 
-	standbys standbys
-	programs programs
-	names    names
+	standbys   standbys
+	programs   programs
+	bystanders bystanders
+	names      names
 }
 
 // serve says hello and answers calls until the host goes away.

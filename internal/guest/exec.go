@@ -52,6 +52,7 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		defer close(outputDone)
 		forward(run.output, progress)
 	}()
+	a.bystanders.forget()
 	defer a.programs.add(run)()
 	result := run.wait(time.Duration(args.TimeoutMS)*time.Millisecond, a.server.Ended())
 	if !result.Stuck {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,13 +21,46 @@ import (
 // maxTasks bounds how many tasks we report if a module starts threads without end.
 const maxTasks = 400
 
-// tasks reads every task once. The host asks for it again and again while a step is slow, and compares.
+// tasks reads every task. The host asks for it again and again while a step is slow, and compares.
 func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
+	a.bystanders.mu.Lock()
+	defer a.bystanders.mu.Unlock()
 	result := new(wire.TasksResult)
-	for _, t := range readTasks() {
+	known := a.bystanders.known
+	a.bystanders.known = make(map[int]task)
+	for _, t := range readTasks(known) {
+		if a.standsBy(&t) {
+			a.bystanders.known[t.PID] = t
+		}
 		result.Tasks = append(result.Tasks, t.TaskState)
 	}
 	return result, nil, nil
+}
+
+// bystanders are tasks that have nothing to do with the step that runs. They are read once a step: under emulation each
+// of them takes some milliseconds.
+type bystanders struct {
+	mu    sync.Mutex
+	known map[int]task // by thread
+}
+
+func (b *bystanders) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.known = nil
+}
+
+// standsBy reports whether a task sleeps outside all modules, and will not come into one: the kernel's own threads, but
+// not its workers, and processes that are not the step's.
+func (a *Agent) standsBy(t *task) bool {
+	inModule := func(frame string) bool { return strings.HasSuffix(frame, "]") || strings.Contains(frame, "module") }
+	if t.State != "S" && t.State != "I" || len(t.Stack) == 0 || slices.ContainsFunc(t.Stack, inModule) {
+		return false
+	}
+	if t.Kernel {
+		return !strings.HasPrefix(t.Comm, "kworker")
+	}
+	return t.Comm == standbyCommand && !slices.Contains(a.programs.pids(), t.TGID)
 }
 
 // A running task may only just have been woken. A task that spins takes at least spinTicks of processor time, in 1/100
@@ -65,11 +99,11 @@ func lookAround(runs bool, again time.Duration) (tasks []wire.TaskState, running
 // in the processors' backtraces; missed says that another task may spin.
 func lookAtTasks(shown map[int]bool) (tasks []wire.TaskState, missed bool) {
 	before := make(map[int]task)
-	for _, t := range readTasks() {
+	for _, t := range readTasks(nil) {
 		before[t.PID] = t
 	}
 	time.Sleep(spinTime)
-	for _, t := range readTasks() {
+	for _, t := range readTasks(nil) {
 		was, known := before[t.PID]
 		missed = missed || t.State == "R" && was.State == "R" && !shown[t.PID]
 		if t.State == "R" && known && !t.runsOn(was, shown[t.PID]) {
@@ -127,7 +161,8 @@ func (t *task) count(status []byte) {
 	}
 }
 
-func readTasks() []task {
+// readTasks reads every task but those that are known.
+func readTasks(known map[int]task) []task {
 	var tasks []task
 	for _, pid := range pids() {
 		if len(tasks) >= maxTasks {
@@ -139,6 +174,10 @@ func readTasks() []task {
 		// Every thread: the one that uses the CPU need not be its process's first.
 		threads := path.Join("/proc", strconv.Itoa(pid), "task")
 		for _, tid := range numbersIn(threads) {
+			if t, ok := known[tid]; ok && t.TGID == pid {
+				tasks = append(tasks, t)
+				continue
+			}
 			if t, ok := lookAtTask(path.Join(threads, strconv.Itoa(tid))); ok {
 				t.PID, t.TGID = tid, pid
 				tasks = append(tasks, t)

@@ -29,6 +29,16 @@ func (p *programs) add(r *running) (remove func()) {
 	}
 }
 
+func (p *programs) pids() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []int
+	for _, r := range p.list {
+		list = append(list, r.cmd.Process.Pid)
+	}
+	return list
+}
+
 // expire ends the time of the programs that run, as if their limit were over.
 func (a *Agent) expire(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
 	var args wire.ExpireArgs

@@ -12,7 +12,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/lab"
 	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/prepare"
-	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
@@ -76,7 +75,7 @@ type sampler struct {
 	code    map[uint64][]byte // pages of modules' code, by address
 	places  *symbols.Table    // of the modules' code in these pages
 	states  []string          // the registers of each sample
-	last    []vm.Processor    // the CPUs, at the last sample
+	last    []lab.Processor   // the CPUs, at the last sample
 }
 
 func newSampler(cpus lab.CPUs, modules []string, read *prepare.Files) *sampler {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,8 +41,8 @@ func (o *slow) word(ctx context.Context, addr uint64) uint64 {
 	return binary.LittleEndian.Uint64(data)
 }
 
-// taskSize is how much of a task is searched for its numbers and its name, in two readings; QEMU bounds one.
-const taskSize = 8 << 10
+// taskSize is how much of a task is searched for its numbers and its name. The next task begins later.
+const taskSize = 4 << 10
 
 // taskAt names the task that the kernel keeps at an address. Where its members are depends on the kernel, so it is
 // recognized by what it must hold: the numbers and the name of one of the tasks that were seen.
@@ -49,13 +50,9 @@ func (o *slow) taskAt(ctx context.Context, addr uint64) (comm string, pid int) {
 	if addr < kernelHalf {
 		return "", 0
 	}
-	var data []byte
-	for i := range uint64(2) {
-		part, err := o.s.CPUs.Memory(ctx, 0, addr+i*taskSize, taskSize)
-		if err != nil {
-			break
-		}
-		data = append(data, part...)
+	data, err := o.s.CPUs.Memory(ctx, 0, addr, taskSize)
+	if err != nil {
+		return "", 0
 	}
 	step := hang.Task{TGID: o.watch.Step.PID, Comm: o.step.Argv[0]}
 	return whoseTask(data, o.watch.Last(), step)
@@ -63,22 +60,18 @@ func (o *slow) taskAt(ctx context.Context, addr uint64) (comm string, pid int) {
 
 // whoseTask finds the task that has its numbers and its name in data; threads of the step may be new.
 func whoseTask(data []byte, tasks []hang.Task, step hang.Task) (comm string, pid int) {
+	const threads = 64 // with numbers soon after the first's
+	if step.TGID > 0 {
+		tasks = slices.Clone(tasks)
+		for i := range threads {
+			tasks = append(tasks, hang.Task{PID: step.TGID + i, TGID: step.TGID, Comm: step.Comm})
+		}
+	}
 	for _, t := range tasks {
 		numbers := binary.LittleEndian.AppendUint32(nil, uint32(t.PID))
 		numbers = binary.LittleEndian.AppendUint32(numbers, uint32(t.TGID))
-		if aligned(data, numbers) >= 0 && named(data, t.Comm) {
+		if aligned(data, numbers) && named(data, t.Comm) {
 			return t.Comm, t.PID
-		}
-	}
-	if step.TGID == 0 || !named(data, step.Comm) {
-		return "", 0
-	}
-	const threads = 64 // with numbers soon after the first's
-	for pid := step.TGID; pid < step.TGID+threads; pid++ {
-		numbers := binary.LittleEndian.AppendUint32(nil, uint32(pid))
-		numbers = binary.LittleEndian.AppendUint32(numbers, uint32(step.TGID))
-		if aligned(data, numbers) >= 0 {
-			return step.Comm, pid
 		}
 	}
 	return "", 0
@@ -87,14 +80,14 @@ func whoseTask(data []byte, tasks []hang.Task, step hang.Task) (comm string, pid
 // named reports whether data holds a task's name.
 func named(data []byte, comm string) bool { return bytes.Contains(data, append([]byte(comm), 0)) }
 
-// aligned finds a word of eight bytes.
-func aligned(data, word []byte) int {
+// aligned reports whether data holds a word of eight bytes.
+func aligned(data, word []byte) bool {
 	for at := 0; at+8 <= len(data); at += 8 {
 		if bytes.Equal(data[at:at+8], word) {
-			return at
+			return true
 		}
 	}
-	return -1
+	return false
 }
 
 // spinning describes the tasks on the CPUs that make no progress.

@@ -29,8 +29,8 @@ import (
 var errStuck = errors.New("the step makes no progress")
 
 const (
-	// lookLimit is how long a guest may take to say what its tasks do; lastLook how long a real machine may take to end a
-	// command and say where each task is.
+	// lookLimit bounds single questions about what was seen; lastLook is how long a real machine may take to end a command
+	// and say where each task is.
 	lookLimit = 2500 * time.Millisecond
 	lastLook  = 8 * time.Second
 
@@ -97,6 +97,8 @@ func (o *slow) run(ctx context.Context, cancel context.CancelCauseFunc) {
 		return
 	}
 	o.watch.Step.PID = int(o.pid.Load())
+	looking, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	looked := make(chan look, 1)
 	var asked time.Time // when the tasks were last asked for; zero: they have answered
 	var next time.Time
@@ -106,7 +108,7 @@ func (o *slow) run(ctx context.Context, cancel context.CancelCauseFunc) {
 		if asked.IsZero() && !time.Now().Before(next) {
 			asked = time.Now()
 			next = asked.Add(hang.Pause)
-			go func() { looked <- o.look(ctx) }()
+			go func() { looked <- o.look(looking) }()
 		}
 		select {
 		case seen := <-looked:
@@ -121,8 +123,8 @@ func (o *slow) run(ctx context.Context, cancel context.CancelCauseFunc) {
 			return
 		}
 		if time.Since(o.began) >= o.s.patience() && o.judge(ctx) {
-			if !asked.IsZero() {
-				o.add(<-looked)
+			if giveUp(); !asked.IsZero() {
+				<-looked
 			}
 			o.end(ctx, cancel)
 			return
@@ -152,12 +154,10 @@ type look struct {
 // patience is how long a step that only waits may take.
 func (s *session) patience() time.Duration { return max(hang.Patience, s.options.Patience) }
 
-// look asks the guest what its tasks do.
+// look asks the guest what its tasks do. However long it takes, another one would only take longer.
 func (o *slow) look(ctx context.Context) look {
-	call, cancel := context.WithTimeout(ctx, lookLimit)
-	defer cancel()
 	var seen look
-	seen.ok = o.s.Call(call, wire.OpTasks, nil, &seen.tasks) == nil // else the CPUs may tell
+	seen.ok = o.s.Call(ctx, wire.OpTasks, nil, &seen.tasks) == nil // else the CPUs may tell
 	if seen.ok && o.first.CompareAndSwap(false, true) {
 		seen.armed = o.readArmed(ctx)
 	}
