@@ -34,5 +34,6 @@ static void __exit hang_msleep_loop_exit(void)
 
 module_init(hang_msleep_loop_init);
 module_exit(hang_msleep_loop_exit);
-MODULE_DESCRIPTION("a thread that sleeps again and again, and never looks if it should stop");
+MODULE_DESCRIPTION(
+	"a thread that sleeps again and again, and never looks if it should stop");
 MODULE_LICENSE("GPL");

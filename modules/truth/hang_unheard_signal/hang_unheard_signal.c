@@ -35,5 +35,6 @@ static void __exit hang_unheard_signal_exit(void)
 
 module_init(hang_unheard_signal_init);
 module_exit(hang_unheard_signal_exit);
-MODULE_DESCRIPTION("exit sends a signal that the thread has not allowed, and waits for it");
+MODULE_DESCRIPTION(
+	"exit sends a signal that the thread has not allowed, and waits for it");
 MODULE_LICENSE("GPL");

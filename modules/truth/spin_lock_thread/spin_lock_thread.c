@@ -37,5 +37,6 @@ static void __exit spin_lock_thread_exit(void)
 
 module_init(spin_lock_thread_init);
 module_exit(spin_lock_thread_exit);
-MODULE_DESCRIPTION("a thread waits for a spinlock that init has never given back");
+MODULE_DESCRIPTION(
+	"a thread waits for a spinlock that init has never given back");
 MODULE_LICENSE("GPL");
