@@ -138,7 +138,7 @@ func labOptions(s Spec) lab.Options {
 
 func (s Spec) script(turns *pool.Turns) session.Script {
 	script := session.Script{
-		Options: session.Options{StepTimeout: s.StepTimeout, Patience: s.patience, Turns: turns}, For: s.For,
+		Options: session.Options{StepTimeout: s.StepTimeout, Patience: s.patience, Turns: turns}, For: max(s.For, 0),
 	}
 	if s.Script == nil {
 		return script

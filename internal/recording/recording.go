@@ -77,6 +77,10 @@ type run struct {
 	Taken     bool              `json:"taken"`
 	Plan      json.RawMessage   `json:"plan,omitempty"`
 	Remaining []evidence.Loaded `json:"remaining"` // modules at the end
+
+	Others  []string         `json:"others,omitempty"`
+	Taint   evidence.Taint   `json:"taint"`
+	Earlier evidence.Earlier `json:"earlier"`
 }
 
 // inputs are what a verdict depends on besides the records and the console.

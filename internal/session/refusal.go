@@ -5,6 +5,7 @@ package session
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
@@ -23,7 +24,7 @@ func (s *session) note(report kmodcmd.Report) {
 		}
 	}
 	for _, w := range report.Warnings {
-		if odd := oddInit(w); odd != nil {
+		if odd := oddInit(w, s.modules); odd != nil {
 			s.fail(odd)
 			continue
 		}
@@ -31,17 +32,24 @@ func (s *session) note(report kmodcmd.Report) {
 		// it expected an effect.
 		s.unmet = append(s.unmet, w)
 	}
-	s.unloaded = s.unloaded || len(report.Removed) > 0
+	s.unloaded = s.unloaded || slices.ContainsFunc(report.Removed, s.studies) || len(s.Studied()) == 0 && len(report.Removed) > 0
 }
 
 // suspicious is the kernel's message about an init that returned neither 0 nor an error:
 // 'NAME'->init until 6.12, NAME: init since. It keeps the module.
 var suspicious = lazyregexp.New(`'?([\w-]+)(?:'->|: )init suspiciously returned (\d+)`)
 
-func oddInit(warning string) *evidence.Failure {
+// oddInit turns such a warning into a failure, nil if it is another one, and notes the value for its module: what the
+// loader itself returns is 0.
+func oddInit(warning string, modules []result.Module) *evidence.Failure {
 	m := suspicious.FindStringSubmatch(warning)
 	if m == nil {
 		return nil
+	}
+	for i := range modules {
+		if modules[i].Name == m[1] {
+			modules[i].InitRet, _ = strconv.ParseInt(m[2], 10, 64) // 0, as before, if it does not fit
+		}
 	}
 	return &evidence.Failure{
 		Kind: evidence.Load,

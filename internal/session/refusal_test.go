@@ -5,6 +5,8 @@ package session
 import (
 	"strings"
 	"testing"
+
+	"github.com/kmodlab/kmodlab/result"
 )
 
 func TestOddInit(t *testing.T) {
@@ -12,12 +14,16 @@ func TestOddInit(t *testing.T) {
 		"do_init_module: 'my_mod'->init suspiciously returned 7, it should follow 0/-E convention",
 		"my_mod: init suspiciously returned 7, it should follow 0/-E convention",
 	} {
-		odd := oddInit(said)
+		modules := []result.Module{{Name: "my_mod"}}
+		odd := oddInit(said, modules)
+		if modules[0].InitRet != 7 {
+			t.Errorf("%q: the module's init returned %d", said, modules[0].InitRet)
+		}
 		if odd == nil || !strings.HasPrefix(odd.Message, "init of my_mod returned 7,") || odd.Hint == "" {
 			t.Errorf("%q: %+v", said, odd)
 		}
 	}
-	if odd := oddInit("m: unknown parameter 'x' ignored"); odd != nil {
+	if odd := oddInit("m: unknown parameter 'x' ignored", nil); odd != nil {
 		t.Errorf("%+v of another warning", odd)
 	}
 }

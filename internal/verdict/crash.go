@@ -3,6 +3,7 @@
 package verdict
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
@@ -14,7 +15,13 @@ import (
 // crashes finds the kernel's reports on the console and in its log, and adds their
 // places in the person's sources.
 func (m *maker) crashes() []result.Crash {
-	crashes := oops.Merge(oops.Parse([]byte(m.e.Console)), oops.Parse(m.e.KernelLog))
+	console, log := []byte(m.e.Console), m.e.KernelLog
+	crashes := oops.Merge(oops.Parse(console[min(len(console), m.e.Earlier.Console):]),
+		oops.Parse(log[min(len(log), m.e.Earlier.KernelLog):]))
+	witness := oops.Witness{
+		Answered: m.e.Finished, Tainted: m.e.Taint.AtEnd, Taint: m.e.Taint.After, Modules: m.e.Studied,
+	}
+	crashes = slices.DeleteFunc(crashes, func(c result.Crash) bool { return !witness.Believes(&c) })
 	for i := range crashes {
 		c := &crashes[i]
 		c.Title = strings.ReplaceAll(c.Title, srcline.SourceDir+"/", "") // the person's file, not the build's copy of it

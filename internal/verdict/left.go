@@ -3,6 +3,7 @@
 package verdict
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
@@ -21,6 +22,9 @@ func (m *maker) left() []result.Leftover {
 		named := leaks.Added(&known.Before, &known.After)
 		if known.Ledger != nil {
 			known.Ledger.Made(named, m.e.Studied, m.placeOf)
+		}
+		if len(known.Others) > 0 { // what nobody is seen to have made may be theirs
+			named = slices.DeleteFunc(named, func(l result.Leftover) bool { return l.Site == "" })
 		}
 		left = append(left, named...)
 		if known.Ledger != nil {

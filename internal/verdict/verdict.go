@@ -62,6 +62,7 @@ func (m *maker) make() *result.Result {
 		m.placeCode()
 	}
 	m.res.Crashes = m.crashes()
+	endCrashed(m.res.Threads, m.res.Crashes)
 	m.res.Sources = m.locator.locateAll(m.res.Places())
 	if m.e.Trace.AgentPID != 0 {
 		m.res.Leaks = m.left()
