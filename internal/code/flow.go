@@ -265,7 +265,7 @@ func (w *walker) call(p place, inst x86asm.Inst, after place) *step {
 	case slices.Contains(ends, s.call):
 		w.leaves, s.next = true, nil
 	case strings.HasPrefix(s.call, "schedule_timeout"):
-		s.counts = !constant(w.m.sections[p.section].data[w.f.at:], p.at-w.f.at)
+		s.counts = !constant(w.m.sections[p.section].data, p.at)
 	case slices.Contains(stateless, s.call):
 	default:
 		s.counts = w.local(s.call, &w.leaves)

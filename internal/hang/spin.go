@@ -66,29 +66,49 @@ func (s *Study) spins(list []Sample) (Spin, bool) {
 	if len(list) < spinSamples || len(list)*10 < all*6 || list[len(list)-1].At-list[0].At < spinSpread {
 		return Spin{}, false
 	}
-	states := make(map[string]bool)
-	var loops, places []Spin
+	var loops []Spin
+	places := make(map[string][]Spin) // by the innermost function
+	states := make(map[string][]string)
 	for _, at := range list {
-		states[at.State] = true
 		if site, ok := s.neverEnds(at); ok {
 			loops = append(loops, Spin{CPU: at.CPU, Site: site, Called: site != at.Place})
 		}
-		if innermost := at.frames()[0]; function(innermost) == function(list[0].frames()[0]) {
-			places = append(places, Spin{CPU: at.CPU, Site: innermost, Called: innermost != at.Place})
-		}
+		innermost := at.frames()[0]
+		in := function(innermost)
+		places[in] = append(places[in], Spin{CPU: at.CPU, Site: innermost, Called: innermost != at.Place})
+		states[in] = append(states[in], at.State)
 	}
 	first := func(a, b Spin) int { return cmp.Compare(placeOf(a.Site).offset, placeOf(b.Site).offset) }
 	var spin Spin
-	switch {
-	case len(loops) == len(list):
+	if most(len(loops), len(list)) {
 		spin = slices.MinFunc(loops, first)
-	case len(places) == len(list) && len(states) <= spinStates:
-		spin = slices.MinFunc(places, first)
-	default:
-		return Spin{}, false
+	}
+	for in := range places {
+		if spin.Site == "" && most(len(places[in]), len(list)) && most(repeated(states[in]), len(states[in])) {
+			spin = slices.MinFunc(places[in], first)
+		}
 	}
 	spin.Task = mostly(list)
-	return spin, true
+	return spin, spin.Site != ""
+}
+
+// most is four of five: an interrupt, or another task that was on the CPU, does not count.
+func most(n, of int) bool { return n*5 >= of*4 }
+
+// repeated is how many samples have one of the few commonest states.
+func repeated(states []string) int {
+	count := make(map[string]int)
+	for _, state := range states {
+		count[state]++
+	}
+	numbers := slices.Sorted(maps.Values(count))
+	sum := 0
+	for _, n := range numbers[max(0, len(numbers)-spinStates):] {
+		if n > 1 {
+			sum += n
+		}
+	}
+	return sum
 }
 
 // mostly is the task of most samples.

@@ -77,8 +77,17 @@ func whoseTask(data []byte, tasks []hang.Task, step hang.Task) (comm string, pid
 	return "", 0
 }
 
-// named reports whether data holds a task's name.
-func named(data []byte, comm string) bool { return bytes.Contains(data, append([]byte(comm), 0)) }
+// named reports whether data holds a task's name, as the task itself has it: 15 bytes, and of a worker without its
+// queue.
+func named(data []byte, comm string) bool {
+	if strings.HasPrefix(comm, "kworker/") {
+		comm, _, _ = strings.Cut(comm, "+")
+		if place, queue, ok := strings.Cut(comm, "-"); ok && queue != "" {
+			comm = place
+		}
+	}
+	return bytes.Contains(data, append([]byte(comm[:min(len(comm), 15)]), 0))
+}
 
 // aligned reports whether data holds a word of eight bytes.
 func aligned(data, word []byte) bool {
