@@ -130,12 +130,8 @@ func (o *slow) holder(ctx context.Context, t *result.Stuck) string {
 		return ""
 	}
 	object := c.Object(function, offset)
-	data, err := boot.ReadFile(ctx, o.s.Client, "/sys/module/"+module+"/sections/"+object.Section, 64)
-	if err != nil {
-		return ""
-	}
-	base, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(string(data)), "0x"), 16, 64)
-	if err != nil || base < kernelHalf {
+	base := o.s.sectionAt(ctx, module, object.Section)
+	if base == 0 {
 		return ""
 	}
 	owner := o.word(ctx, base+object.Offset+at) &^ 7 // the lowest bits are flags
@@ -147,6 +143,19 @@ func (o *slow) holder(ctx context.Context, t *result.Stuck) string {
 		return result.Itself
 	}
 	return fmt.Sprintf("%s[%d]", comm, pid)
+}
+
+// sectionAt is where the kernel has a section of a module, 0 if that is unknown.
+func (s *session) sectionAt(ctx context.Context, module, section string) uint64 {
+	data, err := boot.ReadFile(ctx, s.Client, "/sys/module/"+module+"/sections/"+section, 64)
+	if err != nil {
+		return 0
+	}
+	addr, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(string(data)), "0x"), 16, 64)
+	if err != nil || addr < kernelHalf {
+		return 0
+	}
+	return addr
 }
 
 // ownerIn is where a lock notes who holds it, by the function that waits for the lock.

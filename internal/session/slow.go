@@ -23,6 +23,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
+	"github.com/kmodlab/kmodlab/tracer/event"
+	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
 
 // errStuck ends the wait for a command that makes no progress.
@@ -54,7 +56,8 @@ type slow struct {
 	perTask uint64            // where each CPU has the address of its task
 	found   []result.Stuck    // once the step was judged
 	pid     atomic.Int64      // of the step's program
-	first   atomic.Bool       // the first look was taken
+	first   atomic.Bool       // armed was read
+	texts   atomic.Bool       // the places of the modules' code were asked for
 	armed   map[string]uint64 // timers and work items that were to come at the first look
 }
 
@@ -149,6 +152,7 @@ type look struct {
 	ok    bool
 	tasks wire.TasksResult
 	armed map[string]uint64
+	texts []event.Event // where the modules' code is
 }
 
 // patience is how long a step that only waits may take.
@@ -158,15 +162,38 @@ func (s *session) patience() time.Duration { return max(hang.Patience, s.options
 func (o *slow) look(ctx context.Context) look {
 	var seen look
 	seen.ok = o.s.Call(ctx, wire.OpTasks, nil, &seen.tasks) == nil // else the CPUs may tell
-	if seen.ok && o.first.CompareAndSwap(false, true) {
+	if seen.ok && o.sampler != nil && !o.texts.Load() {
+		seen.texts = o.readTexts(ctx)
+		o.texts.Store(true)
+	}
+	if seen.ok && o.armable() && !o.first.Load() {
 		seen.armed = o.readArmed(ctx)
+		o.first.Store(seen.armed != nil)
 	}
 	return seen
+}
+
+// readTexts asks where the code of the modules is: one that is very small is not recognized by its code.
+func (o *slow) readTexts(ctx context.Context) []event.Event {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	var texts []event.Event
+	for _, name := range o.s.Studied() {
+		at := event.Event{Text: name}
+		at.Func, at.Data = o.s.sectionAt(ctx, name, ".text"), o.s.sectionAt(ctx, name, ".init.text")
+		if at.Func%codePage == 0 && at.Data%codePage == 0 { // as the kernel lays them out: first in their memory
+			texts = append(texts, at)
+		}
+	}
+	return texts
 }
 
 func (o *slow) add(seen look) {
 	if !seen.ok {
 		return
+	}
+	for i := range seen.texts {
+		o.sampler.places.Place(&seen.texts[i], symbols.OfModule(o.s.Read.Get(seen.texts[i].Text).Data))
 	}
 	o.watch.Add(time.Since(o.began), tasksOf(seen.tasks.Tasks))
 	if seen.armed != nil {
@@ -227,13 +254,17 @@ func (o *slow) forget() {
 func (o *slow) placed(seen evidence.Sample, state string) hang.Sample {
 	at := hang.Sample{CPU: seen.CPU, At: time.Since(o.began), State: state}
 	if o.sampler.ours(seen.At) {
-		site := o.sampler.places.Site(seen.At+1, 0)
-		site.Offset--
-		at.Place = site.String()
+		if site := o.sampler.places.Site(seen.At+1, 0); site.Symbol != "" {
+			site.Offset--
+			at.Place = site.String()
+		}
 	}
 	for _, addr := range seen.Called {
-		if o.sampler.ours(addr) {
-			at.Called = append(at.Called, o.sampler.places.Site(addr, 0).String())
+		if !o.sampler.ours(addr) {
+			continue
+		}
+		if site := o.sampler.places.Site(addr, 0); site.Symbol != "" {
+			at.Called = append(at.Called, site.String())
 		}
 	}
 	return at
@@ -247,10 +278,17 @@ func (o *slow) judge(ctx context.Context) bool {
 	return o.watch.Judge(false) == hang.Hung && o.watch.Judge(o.stillArmed(ctx)) == hang.Hung
 }
 
-// stillArmed reports whether a timer or a work item of the modules is still to come that already was at the first look:
-// it may end the wait. One that is set again and again has run in between.
+// stillArmed reports whether a timer or a work item of the modules is still to come that already was at an early look:
+// it may end the wait. One that is set again and again has run in between. If that cannot be read, one may be.
 func (o *slow) stillArmed(ctx context.Context) bool {
-	for key, since := range o.readArmed(ctx) {
+	if !o.armable() {
+		return false
+	}
+	now := o.readArmed(ctx)
+	if now == nil || o.armed == nil {
+		return true
+	}
+	for key, since := range now {
 		if was, ok := o.armed[key]; ok && was == since {
 			return true
 		}
@@ -258,18 +296,25 @@ func (o *slow) stillArmed(ctx context.Context) bool {
 	return false
 }
 
-// readArmed reads the timers and work items that are still to come.
+// armable reports whether the kernel traces the timers and work items of the modules.
+func (o *slow) armable() bool { return o.s.Watched != nil && len(o.s.Watched.Settings) > 0 }
+
+// readLimit bounds the reading of the kernel's trace.
+const readLimit = 10 * time.Second
+
+// readArmed reads the timers and work items that are still to come; nil if that is unknown.
 func (o *slow) readArmed(ctx context.Context) map[string]uint64 {
-	if o.s.Watched == nil || len(o.s.Watched.Settings) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	trace, err := boot.ReadFile(ctx, o.s.Client, leaks.Instance+"/trace", maxTraceText)
 	if err != nil {
 		return nil
 	}
-	return leaks.Read(o.s.Watched, trace).Armed(o.s.Studied())
+	ledger := leaks.Read(o.s.Watched, trace)
+	if ledger.Overrun {
+		return nil
+	}
+	return ledger.Armed(o.s.Studied())
 }
 
 // end ends the wait for the step. A VM is not needed any more; on a real machine the agent ends the command first.
