@@ -103,7 +103,7 @@ func aligned(data, word []byte) bool {
 func (o *slow) spinning(ctx context.Context) []result.Stuck {
 	var stuck []result.Stuck
 	for _, spin := range o.spins {
-		t := result.Stuck{Comm: fmt.Sprintf("CPU %d", spin.CPU), State: result.Running, Site: spin.Site}
+		t := result.Stuck{Comm: "a CPU", State: result.Running, Site: spin.Site} // which one, differs from run to run
 		if comm, pid := o.taskAt(ctx, spin.Task); comm != "" {
 			t.Comm, t.PID = comm, pid
 			t.Step = t.Comm == o.step.Argv[0]

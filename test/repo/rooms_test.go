@@ -287,7 +287,8 @@ var rooms = []room{
 		may: []string{
 			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/kmodcmd", "internal/lab",
 			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/pool",
-			"internal/prepare", "internal/srcline", "internal/version", "internal/wire", "kmod", "result", "tracer/event", "tracer/symbols",
+			"internal/prepare", "internal/srcline", "internal/version", "internal/wire", "kmod", "result",
+			"tracer/event", "tracer/symbols",
 		},
 		never: []never{
 			noTracer, noGuest, noVerdict, {"internal/recording", "whoever wants a file writes the evidence"},

@@ -9,6 +9,7 @@ static int __init spin_count_init(void)
 {
 	unsigned long n = 0;
 
+	pr_info("spin_count: one, two, three\n");
 	for (;;)
 		WRITE_ONCE(n, n + 1);
 	return 0;
