@@ -61,7 +61,7 @@ func (s *Study) Spins(samples []Sample) []Spin {
 // spins judges the samples of one CPU. Of the places in its loop it names the first, so that it names the same each time.
 func (s *Study) spins(list []Sample) (Spin, bool) {
 	all := len(list)
-	list = slices.DeleteFunc(slices.Clone(list), func(at Sample) bool { return at.Place == "" && len(at.Called) == 0 })
+	list = slices.DeleteFunc(slices.Clone(list), func(at Sample) bool { return len(at.frames()) == 0 || s.naps(at) })
 	// The rest are of interrupts, and of other tasks, which get their share of the CPU.
 	if len(list) < spinSamples || len(list)*10 < all*6 || list[len(list)-1].At-list[0].At < spinSpread {
 		return Spin{}, false
@@ -152,6 +152,20 @@ func (s *Study) neverEnds(at Sample) (site string, ok bool) {
 		return "", false
 	}
 	return frames[i], true
+}
+
+// naps reports whether a CPU is in a call that sleeps: on its way there, or back.
+func (s *Study) naps(at Sample) bool {
+	if at.Place != "" {
+		return false
+	}
+	p := placeOf(at.Called[0])
+	c := s.code(p.module)
+	if c == nil {
+		return false
+	}
+	callee := c.Callee(p.function, p.offset)
+	return ending(callee) || endless(callee)
 }
 
 func naps(flow code.Flow) bool {

@@ -193,6 +193,7 @@ func TestSpins(t *testing.T) {
 		"mostly something else":    {place: every(2, "", "start+0x3 [m]"), states: 2, n: 28},
 		"two functions in turns":   {place: every(2, "deaf+0x3 [m]", "start+0x3 [m]"), states: 2, n: 28},
 		"a loop that sleeps":       {place: always(""), called: frames(after(t, of, "endless", "msleep")), states: 28, n: 28},
+		"a thread that naps":       {place: always(""), called: frames(after(t, of, "deaf", "msleep")), states: 1, n: 28},
 		"a CPU outside the module": {place: always(""), states: 1, n: 28},
 	} {
 		var samples []Sample
