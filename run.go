@@ -140,7 +140,9 @@ func labOptions(s Spec) lab.Options {
 }
 
 func (s Spec) script(turns *pool.Turns) session.Script {
-	script := session.Script{Options: session.Options{StepTimeout: s.StepTimeout, Turns: turns}, For: max(s.For, 0)}
+	script := session.Script{
+		Options: session.Options{StepTimeout: s.StepTimeout, Patience: s.patience, Turns: turns}, For: max(s.For, 0),
+	}
 	if s.Script == nil {
 		return script
 	}

@@ -31,7 +31,8 @@ type Spec struct {
 	Script []Step
 	// Build is where Dir is built.
 	Build Build
-	// StepTimeout bounds each command in the guest, before it is stretched for TCG; 0 is 30 s.
+	// StepTimeout bounds each command in the guest, before it is stretched for TCG; 0 is 30 s. A command that only waits,
+	// for what cannot come any more, ends after 10 s, or after this time if it is longer, whatever the accelerator.
 	StepTimeout time.Duration
 	// NoLeaks leaves out the search for what stays behind after unload. The search costs some hundredths of a run; a
 	// benchmark measures them this way.
@@ -40,6 +41,8 @@ type Spec struct {
 	Machine
 	Tools
 	Observe
+
+	patience time.Duration // StepTimeout as the caller set it, 0 if it was left out
 }
 
 // Observe says what is kept and told of a run or a trace besides its result.
@@ -154,10 +157,11 @@ func (s Spec) check(what string) error {
 
 // fill replaces those zero values that stand for the same in a run and in a trace.
 func (s Spec) fill() (Spec, error) {
+	s.StepTimeout = min(s.StepTimeout, maxStep)
+	s.patience = s.StepTimeout
 	if s.StepTimeout == 0 {
 		s.StepTimeout = defaultStep
 	}
-	s.StepTimeout = min(s.StepTimeout, maxStep)
 	var err error
 	s.Tools, err = s.Tools.complete()
 	return s, err

@@ -145,13 +145,23 @@ type Stuck struct {
 	File  string `json:"file,omitempty"` // of the site
 	Line  int    `json:"line,omitempty"`
 	// Wait is the kernel function that the task waits in, "" while it runs.
-	Wait  string   `json:"wait,omitempty"`
-	Stack []string `json:"stack,omitempty"` // innermost first
-	Step  bool     `json:"step,omitempty"`  // this is the command that did not end
+	Wait string `json:"wait,omitempty"`
+	// Of is init or exit if the site is the last call of that function: it became a jump and is not in the stack.
+	Of string `json:"of,omitempty"`
+	// Object is the variable that it waits for, and Holder the task that holds it, if they are known.
+	Object string   `json:"object,omitempty"`
+	Holder string   `json:"holder,omitempty"`
+	Ends   bool     `json:"ends,omitempty"`  // the wait ends by itself, after a time
+	Note   string   `json:"note,omitempty"`  // more about the task, in words
+	Stack  []string `json:"stack,omitempty"` // innermost first
+	Step   bool     `json:"step,omitempty"`  // this is the command that did not end
 }
 
 // Running is the state of a task that waits for nothing.
 const Running = "running"
+
+// Itself is the holder of what a task waits for and holds already.
+const Itself = "itself"
 
 // Machine says where the run took place.
 type Machine struct {

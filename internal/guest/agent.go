@@ -28,9 +28,11 @@ type Agent struct {
 	trace   traceState
 	slept   sleepState
 
-	standbys standbys
-	names    names
-	kmsg     kmsgState
+	standbys   standbys
+	programs   programs
+	bystanders bystanders
+	names      names
+	kmsg       kmsgState
 }
 
 // serve says hello and answers calls until the host goes away.
@@ -46,6 +48,7 @@ func (a *Agent) serve() error {
 		wire.OpModules:    a.modules,
 		wire.OpClock:      a.clock,
 		wire.OpTasks:      a.tasks,
+		wire.OpExpire:     a.expire,
 		wire.OpSnapshot:   a.snapshot,
 		wire.OpTraceStart: a.traceStart,
 		wire.OpTraceProve: a.traceProve,

@@ -24,7 +24,7 @@ const (
 	outputChunk = 32 << 10
 	maxReport   = 256 << 10
 	// killGrace is how long a process may take to die of SIGKILL before it counts as hanging in the kernel.
-	killGrace = 3 * time.Second
+	killGrace = 1500 * time.Millisecond
 )
 
 // exec runs a program in its own process group. Modules are loaded this way too: an init function that oopses kills its
@@ -37,12 +37,14 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 	if len(args.Argv) == 0 {
 		return nil, nil, errors.New("no program given")
 	}
-	run := a.takeStandby(args)
+	started := func(pid int) { a.server.Progress(call, wire.OpStarted, wire.Started{PID: pid}) }
+	run := a.takeStandby(args, started)
 	if run == nil {
 		var err error
 		if run, err = startWith(a.command(args), args.Report, nil); err != nil {
 			return nil, nil, err
 		}
+		started(run.cmd.Process.Pid)
 	}
 	defer run.close()
 	outputDone := make(chan struct{})
@@ -50,6 +52,8 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		defer close(outputDone)
 		forward(run.output, progress)
 	}()
+	a.bystanders.forget()
+	defer a.programs.add(run)()
 	result := run.wait(time.Duration(args.TimeoutMS)*time.Millisecond, a.server.Ended())
 	if !result.Stuck {
 		// A child of the program may hold the pipe open: what was printed so far is enough.
@@ -99,11 +103,12 @@ type running struct {
 	report  *os.File
 	orders  *os.File // for a process that stands by
 	started time.Time
+	expire  chan bool // it has no more time; whether some task runs
 }
 
 // startWith starts a program. Its descriptor 3 is the writing end of its report, followed by extra, if any.
 func startWith(cmd *exec.Cmd, report bool, extra *os.File) (*running, error) {
-	r := &running{cmd: cmd}
+	r := &running{cmd: cmd, expire: make(chan bool, 1)}
 	output, err := r.pipe(&r.output)
 	if err != nil {
 		return nil, err
@@ -167,12 +172,17 @@ func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.Ex
 		defer timer.Stop()
 		expired = timer.C
 	}
+	timedOut := func(runs bool, again time.Duration) {
+		result.TimedOut = true
+		result.Tasks, result.Running = lookAround(runs, again) // before the kill, which may release one of them
+		result.Stuck = !r.kill(exited)
+	}
 	select {
 	case <-exited:
 	case <-expired:
-		result.TimedOut = true
-		result.Tasks, result.Running = lookAround() // before the kill, which may release one of them
-		result.Stuck = !r.kill(exited)
+		timedOut(true, lookAgain)
+	case runs := <-r.expire:
+		timedOut(runs, lookAgainSoon)
 	case <-hostGone:
 		result.Stuck = !r.kill(exited)
 	}

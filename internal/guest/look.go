@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,9 +21,46 @@ import (
 // maxTasks bounds how many tasks we report if a module starts threads without end.
 const maxTasks = 400
 
+// tasks reads every task. The host asks for it again and again while a step is slow, and compares.
 func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
-	tasks, _ := lookAtTasks(nil)
-	return &wire.TasksResult{Tasks: tasks}, nil, nil
+	a.bystanders.mu.Lock()
+	defer a.bystanders.mu.Unlock()
+	result := new(wire.TasksResult)
+	known := a.bystanders.known
+	a.bystanders.known = make(map[int]task)
+	for _, t := range readTasks(known) {
+		if a.standsBy(&t) {
+			a.bystanders.known[t.PID] = t
+		}
+		result.Tasks = append(result.Tasks, t.TaskState)
+	}
+	return result, nil, nil
+}
+
+// bystanders are tasks that have nothing to do with the step that runs. They are read once a step: under emulation each
+// of them takes some milliseconds.
+type bystanders struct {
+	mu    sync.Mutex
+	known map[int]task // by thread
+}
+
+func (b *bystanders) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.known = nil
+}
+
+// standsBy reports whether a task sleeps outside all modules, and will not come into one: the kernel's own threads, but
+// not its workers, and processes that are not the step's.
+func (a *Agent) standsBy(t *task) bool {
+	inModule := func(frame string) bool { return strings.HasSuffix(frame, "]") || strings.Contains(frame, "module") }
+	if t.State != "S" && t.State != "I" || len(t.Stack) == 0 || slices.ContainsFunc(t.Stack, inModule) {
+		return false
+	}
+	if t.Kernel {
+		return !strings.HasPrefix(t.Comm, "kworker")
+	}
+	return t.Comm == standbyCommand && !slices.Contains(a.programs.pids(), t.TGID)
 }
 
 // A running task may only just have been woken. A task that spins takes at least spinTicks of processor time, in 1/100
@@ -33,17 +71,25 @@ const (
 	spinTicks = 10
 )
 
-// lookAgain is how long after the first look another one may begin.
-const lookAgain = 3 * time.Second
+// lookAgain is how long after the first look another one may begin, and lookAgainSoon the same if the host has looked
+// several times already.
+const (
+	lookAgain     = 3 * time.Second
+	lookAgainSoon = time.Second
+)
 
-// lookAround samples the CPUs: it reads every task, and where the running ones are. A task that spins may be off its
+// lookAround reads every task, and if some run it samples the CPUs: where are these? A task that spins may be off its
 // processor just when all are shown: on 7.3 the console's printer is a thread, and prefers itself. In that case all are
 // shown again.
-func lookAround() (tasks []wire.TaskState, running []byte) {
+func lookAround(runs bool, again time.Duration) (tasks []wire.TaskState, running []byte) {
+	if !runs {
+		tasks, _ := lookAtTasks(nil)
+		return tasks, nil
+	}
 	for start := time.Now(); ; {
 		running = append(running, showRunning()...)
 		tasks, missed := lookAtTasks(shownTasks(running))
-		if !missed || time.Since(start) > lookAgain {
+		if !missed || time.Since(start) > again {
 			return tasks, running
 		}
 	}
@@ -53,11 +99,11 @@ func lookAround() (tasks []wire.TaskState, running []byte) {
 // in the processors' backtraces; missed says that another task may spin.
 func lookAtTasks(shown map[int]bool) (tasks []wire.TaskState, missed bool) {
 	before := make(map[int]task)
-	for _, t := range readTasks() {
+	for _, t := range readTasks(nil) {
 		before[t.PID] = t
 	}
 	time.Sleep(spinTime)
-	for _, t := range readTasks() {
+	for _, t := range readTasks(nil) {
 		was, known := before[t.PID]
 		missed = missed || t.State == "R" && was.State == "R" && !shown[t.PID]
 		if t.State == "R" && known && !t.runsOn(was, shown[t.PID]) {
@@ -71,25 +117,20 @@ func lookAtTasks(shown map[int]bool) (tasks []wire.TaskState, missed bool) {
 // task is a task with the processor time that it has used and, if it is running, how often it has left a processor.
 type task struct {
 	wire.TaskState
-	ticks uint64
-	left  switches
+	counted bool // its status says how often it left a processor
 }
-
-// switches are the numbers of a task's status: how often it slept or waited, and how often it had to make room for
-// another task.
-type switches struct{ voluntary, involuntary string }
 
 // runsOn compares a running task with what it was spinTime earlier. shown says that the kernel had shown it on a
 // processor before that. A task to which others leave little time, as the console's printer does, has never slept but
 // had to make room.
 func (t *task) runsOn(was task, shown bool) bool {
-	if t.ticks-was.ticks >= spinTicks {
+	if t.Ticks-was.Ticks >= spinTicks {
 		return true
 	}
-	if was.State != "R" || t.left.voluntary == "" || t.left.voluntary != was.left.voluntary {
+	if was.State != "R" || !t.counted || t.Slept != was.Slept {
 		return false
 	}
-	return shown || t.ticks > was.ticks || t.left.involuntary != was.left.involuntary
+	return shown || t.Ticks > was.Ticks || t.Pushed != was.Pushed
 }
 
 // shownTasks are the tasks in the processors' backtraces.
@@ -106,20 +147,22 @@ func shownTasks(running []byte) map[int]bool {
 	return shown
 }
 
-func switchesIn(status []byte) (left switches) {
-	for line := range strings.Lines(string(status)) {
-		name, number, _ := strings.Cut(line, ":")
-		switch name {
-		case "voluntary_ctxt_switches":
-			left.voluntary = strings.TrimSpace(number)
-		case "nonvoluntary_ctxt_switches":
-			left.involuntary = strings.TrimSpace(number)
+// count reads the numbers of a task's status: how often it waited, and how often it had to make room.
+func (t *task) count(status []byte) {
+	for line := range bytes.Lines(status) {
+		name, number, _ := bytes.Cut(line, []byte(":"))
+		to := map[string]*uint64{"voluntary_ctxt_switches": &t.Slept, "nonvoluntary_ctxt_switches": &t.Pushed}[string(name)]
+		if to == nil {
+			continue
 		}
+		var err error
+		*to, err = strconv.ParseUint(string(bytes.TrimSpace(number)), 10, 64)
+		t.counted = err == nil
 	}
-	return left
 }
 
-func readTasks() []task {
+// readTasks reads every task but those that are known.
+func readTasks(known map[int]task) []task {
 	var tasks []task
 	for _, pid := range pids() {
 		if len(tasks) >= maxTasks {
@@ -131,6 +174,10 @@ func readTasks() []task {
 		// Every thread: the one that uses the CPU need not be its process's first.
 		threads := path.Join("/proc", strconv.Itoa(pid), "task")
 		for _, tid := range numbersIn(threads) {
+			if t, ok := known[tid]; ok && t.TGID == pid {
+				tasks = append(tasks, t)
+				continue
+			}
 			if t, ok := lookAtTask(path.Join(threads, strconv.Itoa(tid))); ok {
 				t.PID, t.TGID = tid, pid
 				tasks = append(tasks, t)
@@ -170,10 +217,8 @@ func lookAtTask(dir string) (task, bool) {
 	// Root may read it; a kernel without such a file has no stack to show.
 	stack, _ := os.ReadFile(path.Join(dir, "stack"))
 	t.Stack = parseStack(stack)
-	if t.State == "R" {
-		status, _ := os.ReadFile(path.Join(dir, "status")) // if it is missing, only ticks tell
-		t.left = switchesIn(status)
-	}
+	status, _ := os.ReadFile(path.Join(dir, "status")) // if it is missing, only ticks tell
+	t.count(status)
 	return t, true
 }
 
@@ -199,7 +244,8 @@ func parseStat(stat []byte) (task, bool) {
 		n, _ := strconv.ParseUint(fields[i], 10, 64)
 		return n
 	}
-	t := task{ticks: number(statUtime) + number(statStime)}
+	var t task
+	t.Ticks = number(statUtime) + number(statStime)
 	t.Comm, t.State, t.Kernel = string(stat[open+1:end]), fields[statState], number(statFlags)&pfKthread != 0
 	return t, true
 }

@@ -12,7 +12,7 @@ func TestParseStat(t *testing.T) {
 	const rest = " R 2 0 0 0 -1 2129984 0 0 0 0 3 40 0 0 20 0 1 0 35 0 0"
 	for name, stat := range map[string]string{"K1": "89 (K1)", "a) R (b": "89 (a) R (b)"} {
 		got, ok := parseStat([]byte(stat + rest))
-		if !ok || got.Comm != name || got.State != "R" || !got.Kernel || got.ticks != 43 {
+		if !ok || got.Comm != name || got.State != "R" || !got.Kernel || got.Ticks != 43 {
 			t.Errorf("%q: %+v, %v", stat, got, ok)
 		}
 	}
@@ -26,8 +26,9 @@ func TestParseStat(t *testing.T) {
 // TestRunsOn: by ticks if the clock counts, else by being where the kernel saw it.
 func TestRunsOn(t *testing.T) {
 	state := func(letter string, ticks uint64, voluntary, involuntary string) task {
-		one := task{ticks: ticks, left: switches{voluntary, involuntary}}
-		one.State = letter
+		var one task
+		one.count([]byte("voluntary_ctxt_switches:\t" + voluntary + "\nnonvoluntary_ctxt_switches:\t" + involuntary + "\n"))
+		one.State, one.Ticks = letter, ticks
 		return one
 	}
 	for name, tt := range map[string]struct {
@@ -59,10 +60,11 @@ func TestShownTasks(t *testing.T) {
 	}
 }
 
-func TestSwitchesIn(t *testing.T) {
-	got := switchesIn([]byte("Name:\tx\nvoluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t12\n"))
-	if want := (switches{"3", "12"}); got != want {
-		t.Errorf("%q, want %q", got, want)
+func TestCount(t *testing.T) {
+	var got task
+	got.count([]byte("Name:\tx\nvoluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t12\n"))
+	if !got.counted || got.Slept != 3 || got.Pushed != 12 {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -79,7 +79,8 @@ func (a *Agent) standby() (*running, error) {
 }
 
 // takeStandby gives a waiting process its arguments; it returns nil if none waits, or if the command is another one.
-func (a *Agent) takeStandby(args wire.ExecArgs) *running {
+// started is told its pid before: what it loads may leave no time for that.
+func (a *Agent) takeStandby(args wire.ExecArgs, started func(pid int)) *running {
 	if args.Argv[0] != standbyCommand || !args.Report || args.Root != "" || args.Env != nil || args.Dir != "" {
 		return nil
 	}
@@ -90,6 +91,7 @@ func (a *Agent) takeStandby(args wire.ExecArgs) *running {
 	}
 	r := a.standbys.idle[0]
 	a.standbys.idle = a.standbys.idle[1:]
+	started(r.cmd.Process.Pid)
 	r.started = time.Now()
 	_, err := io.WriteString(r.orders, strings.Join(args.Argv[1:], "\x00"))
 	if err = errors.Join(err, r.orders.Close()); err != nil { // it was killed, which modules can do

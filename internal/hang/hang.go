@@ -6,6 +6,7 @@
 package hang
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,36 +28,55 @@ type Task struct {
 	// Stack is /proc/PID/stack, innermost first: function+offset [module]. It is
 	// empty while the task runs.
 	Stack []string
+	// Ticks are the processor time that it has used, in 1/100 s; Slept and Pushed are how often it waited, and how often
+	// it had to make room for another task.
+	Ticks, Slept, Pushed uint64
 }
 
-// Find returns the tasks that involve the modules: those with a frame in one of them,
-// and those that load or unload a module. step is the process that did not end.
-func Find(tasks []Task, console []byte, step int, modules []string) []result.Stuck {
+// Find returns the tasks that involve the modules: those with a frame in one of them, and those that load or unload a
+// module; the step that did not end comes first, the others in the order of their names.
+func (s *Study) Find(tasks []Task, console []byte) []result.Stuck {
 	running := backtraces(console)
 	var stuck []result.Stuck
 	for _, t := range tasks {
-		stack := t.Stack
 		if t.State == "R" {
 			if seen, ok := running[t.PID]; ok {
-				stack = seen
+				t.Stack = seen
 			}
 		}
-		s := result.Stuck{Comm: t.Comm, PID: t.PID, State: stateWords(t.State), Stack: stack}
-		i := slices.IndexFunc(stack, func(frame string) bool { return inside(frame, modules) })
-		if i >= 0 {
-			s.Site = stack[i]
-		}
-		if i != 0 && len(stack) > 0 && s.State != result.Running {
-			s.Wait = stack[0]
-		}
-		// Of the step's own process only the thread that is in its system call counts: the
-		// others wait for work.
-		s.Step = t.TGID == step && (s.Site != "" || loads(t))
-		if (s.Site != "" || loads(t)) && len(stuck) < maxStuck {
-			stuck = append(stuck, s)
+		i := slices.IndexFunc(t.Stack, func(frame string) bool { return inside(frame, s.Modules) })
+		if (i >= 0 || loads(t)) && len(stuck) < maxStuck {
+			stuck = append(stuck, s.stuck(&t, i))
 		}
 	}
+	slices.SortStableFunc(stuck, func(a, b result.Stuck) int {
+		if a.Step != b.Step {
+			return map[bool]int{true: -1, false: 1}[a.Step]
+		}
+		return cmp.Or(cmp.Compare(a.Comm, b.Comm), cmp.Compare(a.PID, b.PID))
+	})
 	return stuck
+}
+
+// stuck describes one task; i is its first frame in a module, -1 if it has none.
+func (s *Study) stuck(t *Task, i int) result.Stuck {
+	// Of the step's own process only the thread that is in its system call counts: the others wait for work.
+	found := result.Stuck{
+		Comm: t.Comm, PID: t.PID, State: stateWords(t.State), Stack: t.Stack, Step: t.TGID == s.Step.PID,
+	}
+	if i >= 0 {
+		found.Site = t.Stack[i]
+	}
+	if found.State == result.Running {
+		return found
+	}
+	w := s.waitOf(t)
+	found.Site, found.Wait, found.Of, found.Object, found.Ends = w.site, w.call, w.of, w.object, w.ends
+	if found.Step || !t.Kernel || !s.deaf(t) {
+		return found
+	}
+	found.Note = "in a loop that does not look at kthread_should_stop()"
+	return found
 }
 
 // Unseen reports whether some running task has no backtrace on the console.

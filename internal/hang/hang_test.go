@@ -43,12 +43,12 @@ func TestFindRunning(t *testing.T) {
 		},
 	}
 	want := []result.Stuck{
-		{Comm: "spin_thread", PID: 114, State: result.Running, Site: "spin_fn+0x9 [spin_thread]",
-			Stack: []string{"spin_fn+0x9 [spin_thread]", "kthread+0xda", "ret_from_fork+0x22"}},
 		{Comm: "modprobe", PID: 115, State: "uninterruptible", Wait: "kthread_stop+0x66", Step: true,
 			Stack: []string{"kthread_stop+0x66", "__do_sys_delete_module+0x1b9"}},
+		{Comm: "spin_thread", PID: 114, State: result.Running, Site: "spin_fn+0x9 [spin_thread]",
+			Stack: []string{"spin_fn+0x9 [spin_thread]", "kthread+0xda", "ret_from_fork+0x22"}},
 	}
-	if diff := cmp.Diff(want, Find(tasks, []byte(console), 113, []string{"spin_thread"})); diff != "" {
+	if diff := cmp.Diff(want, study(113, []string{"spin_thread"}).Find(tasks, []byte(console))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -70,7 +70,7 @@ func TestFindTruncated(t *testing.T) {
 	spins := []Task{{PID: 114, Comm: "spin_thread", State: "R", Kernel: true}}
 	again := console + "[   34.0] NMI backtrace for cpu 1\n" +
 		"[   34.0] CPU: 1 PID: 114 Comm: spin_thread Tainted: G\n[   34.1] flood\n"
-	got := Find(spins, []byte(again), 1, []string{"spin_thread"})
+	got := study(1, []string{"spin_thread"}).Find(spins, []byte(again))
 	if len(got) != 1 || got[0].Site != "spin_fn+0x9 [spin_thread]" {
 		t.Errorf("got %+v", got)
 	}
@@ -90,15 +90,15 @@ func TestFindWaiting(t *testing.T) {
 		{PID: 115, Comm: "modprobe", State: "S", Stack: []string{"load_module+0x8d4", "__do_sys_finit_module+0xac"}},
 		{PID: 116, Comm: "held", State: "D", Kernel: true, Stack: []string{"held_fn+0x4 [request_init]", "kthread+0xda"}},
 	}
-	got := Find(tasks, nil, 110, []string{"request_init"})
+	got := study(110, []string{"request_init"}).Find(tasks, nil)
 	var words []string
 	for _, s := range got {
 		words = append(words, s.Comm+" "+s.State+" "+s.Wait+" "+s.Site)
 	}
 	want := []string{
 		"modprobe uninterruptible call_usermodehelper_exec+0x14a request_init+0x16 [request_init]",
-		"modprobe interruptible load_module+0x8d4 ",
 		"held uninterruptible  held_fn+0x4 [request_init]",
+		"modprobe interruptible load_module+0x8d4 ",
 	}
 	if diff := cmp.Diff(want, words); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -113,7 +113,7 @@ func TestBounds(t *testing.T) {
 	}
 	noise := strings.Repeat("NMI backtrace for cpu 0\n"+
 		"CPU: 0 PID: 99999999999999999999 Comm: x\nRIP: 0010:\x00/0x1 [\n Call Trace:\n", 50)
-	if n := len(Find(tasks, []byte(noise), 0, []string{"m"})); n != maxStuck {
+	if n := len(study(0, []string{"m"}).Find(tasks, []byte(noise))); n != maxStuck {
 		t.Errorf("%d tasks, want %d", n, maxStuck)
 	}
 }
@@ -127,4 +127,8 @@ func FuzzBacktraces(f *testing.F) {
 			}
 		}
 	})
+}
+
+func study(pid int, modules []string) *Study {
+	return &Study{Modules: modules, Step: Command{PID: pid}}
 }

@@ -34,6 +34,9 @@ type CPUs interface {
 	Memory(ctx context.Context, cpu int, addr uint64, size int) ([]byte, error)
 }
 
+// Processor is a sample of one CPU.
+type Processor = vm.Processor
+
 // inVM is the machine of a guest that answers. kernel is the name by which it was asked for, memory in MiB.
 func inVM(g *boot.Guest, kernel string, memory int) machine {
 	accel, why := g.Machine.Accel()

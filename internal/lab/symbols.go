@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
@@ -68,4 +69,36 @@ func readSymbolsFile(path string) (*symbols.Kernel, error) {
 		return nil, err
 	}
 	return symbols.ReadKernel(bytes.NewReader(data))
+}
+
+// Variable returns the address of one of the kernel's variables, as its symbols have it; 0 if that is unknown.
+func (l *Lab) Variable(name string) uint64 {
+	path := l.symbolsFile()
+	if path == "" {
+		return 0
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	before, _, ok := bytes.Cut(data, []byte(" "+name+"\n"))
+	if !ok {
+		return 0
+	}
+	line := before[bytes.LastIndexByte(before, '\n')+1:]
+	digits, _, _ := bytes.Cut(line, []byte(" "))
+	addr, err := strconv.ParseUint(string(digits), 16, 64)
+	if err != nil {
+		return 0
+	}
+	return addr
+}
+
+// Function names the place in the kernel's own code at an address; "" if that is unknown.
+func (l *Lab) Function(addr uint64) string {
+	l.cachedSymbols()
+	if l.kernel == nil {
+		return ""
+	}
+	return symbols.New(l.kernel, nil, nil).Site(addr+1, 0).Symbol
 }

@@ -73,10 +73,15 @@ type sampler struct {
 
 	samples []evidence.Sample
 	code    map[uint64][]byte // pages of modules' code, by address
+	places  *symbols.Table    // of the modules' code in these pages
+	states  []string          // the registers of each sample
+	last    []lab.Processor   // the CPUs, at the last sample
 }
 
 func newSampler(cpus lab.CPUs, modules []string, read *prepare.Files) *sampler {
-	return &sampler{cpus: cpus, modules: modules, read: read, code: make(map[uint64][]byte)}
+	return &sampler{
+		cpus: cpus, modules: modules, read: read, code: make(map[uint64][]byte), places: symbols.New(nil, nil, nil),
+	}
 }
 
 // run takes samples until one is in a module under study.
@@ -103,6 +108,7 @@ func (p *sampler) once(ctx context.Context) (found bool, _ error) {
 	if err != nil {
 		return false, err
 	}
+	p.last = list
 	for cpu, at := range list {
 		seen := evidence.Sample{CPU: cpu, At: at.Instruction}
 		if err := p.readCode(ctx, cpu, at.Instruction); err != nil {
@@ -118,19 +124,20 @@ func (p *sampler) once(ctx context.Context) (found bool, _ error) {
 			}
 		}
 		p.samples = append(p.samples, seen)
+		p.states = append(p.states, at.Registers)
 		found = found || slices.ContainsFunc(append(seen.Called, seen.At), p.ours)
 	}
 	return found, nil
 }
 
-// recognize reports whether a page holds code of the modules under study.
+// recognize reports whether a page holds code of the modules under study, and learns the places in it.
 func (p *sampler) recognize(page uint64, code []byte) bool {
 	for _, name := range p.modules {
 		file := p.read.Get(name)
 		if file.Err != "" { // without a file there are no symbols either
 			continue
 		}
-		if known, _ := symbols.New(nil, nil, nil).Recognize(name, file.Data, code, page); known {
+		if known, _ := p.places.Recognize(name, file.Data, code, page); known {
 			return true
 		}
 	}
@@ -139,6 +146,9 @@ func (p *sampler) recognize(page uint64, code []byte) bool {
 
 // ours reports whether an address is in code of the modules under study.
 func (p *sampler) ours(addr uint64) bool {
+	if p.places.Site(addr+1, 0).Module != "" {
+		return true
+	}
 	page := addr &^ (codePage - 1)
 	code := p.code[page]
 	return code != nil && p.recognize(page, code)

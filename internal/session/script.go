@@ -213,35 +213,46 @@ func (s *session) command(ctx context.Context, step Step) error {
 	defer cancel()
 	ctx, stop := s.untilCrash(ctx)
 	defer stop()
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	observed, leave := s.observe(ctx, step, giveUp)
+	defer leave()
 	var out []byte
 	var ended wire.ExecResult
-	_, err := s.Stream(ctx, wire.OpExec, args, nil, &ended, func(b []byte) {
-		out = append(out, b[:min(len(b), maxOutput-len(out))]...)
+	_, err := s.Follow(ctx, wire.OpExec, args, nil, &ended, func(m *wire.Message) {
+		if observed.started(m) {
+			return
+		}
+		out = append(out, m.Blob[:min(len(m.Blob), maxOutput-len(out))]...)
 		if w := s.journal.Output(); w != nil {
-			w.Write(b)
+			w.Write(m.Blob)
 		}
 	})
+	leave()
 	stop()
 	if err != nil {
 		ended.Exit = -1 // it has not ended, or that is unknown
+		ended.MS = float64(time.Since(observed.began).Microseconds()) / 1000
 	}
 	c := result.Command{Argv: step.Argv, Output: string(out), Exit: ended.Exit, MS: ended.MS}
 	s.journal.Keep(c)
 	typed := strings.Join(step.Argv, " ")
 	if errors.Is(context.Cause(ctx), errCrashed) {
-		s.sampleLocks()
-		return nil // the command will not end; the kernel's report says why
+		return s.noteCrashed(observed) // the command will not end; the kernel's report says why
+	}
+	if errors.Is(context.Cause(ctx), errStuck) {
+		return s.noteJudged(observed)
 	}
 	if err != nil {
 		return s.Failed(typed, err)
 	}
 	s.taint.After = ended.Taint
 	s.journal.Ended(c)
-	return s.judge(step, ended, c)
+	return s.judge(step, ended, c, observed)
 }
 
 // judge turns the end of a command into evidence.
-func (s *session) judge(step Step, ended wire.ExecResult, c result.Command) error {
+func (s *session) judge(step Step, ended wire.ExecResult, c result.Command, observed *slow) error {
 	var report kmodcmd.Report
 	if len(ended.Report) > 0 {
 		if err := json.Unmarshal(ended.Report, &report); err != nil {
@@ -251,7 +262,7 @@ func (s *session) judge(step Step, ended wire.ExecResult, c result.Command) erro
 	s.note(report)
 	typed := strings.Join(step.Argv, " ")
 	if ended.TimedOut {
-		s.noteStuck(ended)
+		s.noteStuck(ended, observed)
 	}
 	switch {
 	case ended.Stuck:

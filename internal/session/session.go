@@ -22,6 +22,7 @@ import (
 // Options hold for a script and for a trace.
 type Options struct {
 	StepTimeout time.Duration // bounds each command, before it is stretched for TCG
+	Patience    time.Duration // with a step that only waits, if it is longer than the usual one
 	Turns       *pool.Turns   // with the other runs of a pool; nil for a single run
 }
 

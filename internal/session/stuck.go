@@ -6,10 +6,13 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/hang"
+	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -45,16 +48,37 @@ func (s *session) untilCrash(ctx context.Context) (_ context.Context, stop func(
 	})
 }
 
-// noteStuck records the tasks that made no progress.
-func (s *session) noteStuck(ended wire.ExecResult) {
+// noteStuck records the tasks that made no progress. o observed the step.
+func (s *session) noteStuck(ended wire.ExecResult, o *slow) {
 	console := slices.Concat(s.Console(), []byte("\n"), ended.Running)
-	tasks := make([]hang.Task, 0, len(ended.Tasks))
-	for _, t := range ended.Tasks {
-		tasks = append(tasks, hang.Task(t))
-	}
-	s.stuck = hang.Find(tasks, console, ended.PID, s.Studied())
+	study := o.watch.Study
+	study.Step.PID = ended.PID
+	tasks := o.watch.Settle(tasksOf(ended.Tasks))
+	s.stuck = study.Find(tasks, console)
 	spins := slices.ContainsFunc(s.stuck, func(t result.Stuck) bool { return t.State == result.Running && t.Site != "" })
 	if len(s.stuck) == 0 || !spins && hang.Unseen(tasks, console) {
 		s.sampleCPUs()
+	}
+}
+
+// noteJudged records what is known of a step that was judged before it ended.
+func (s *session) noteJudged(o *slow) error {
+	s.stuck = o.found
+	return &evidence.Failure{Kind: evidence.Timeout, Message: strings.Join(o.step.Argv, " ") + " does not end"}
+}
+
+// noteCrashed records a step that did not end after the kernel had printed a report. If that can no longer be read, as
+// in a flood of other lines, the step's end is unknown.
+func (s *session) noteCrashed(o *slow) error {
+	if len(o.spins) > 0 {
+		s.stuck = o.found
+	}
+	s.sampleLocks()
+	if len(oops.Parse(s.Console())) > 0 {
+		return nil
+	}
+	return &evidence.Failure{
+		Kind:    evidence.Timeout,
+		Message: strings.Join(o.step.Argv, " ") + " did not end after a report of the kernel, which was lost between other lines",
 	}
 }

@@ -38,13 +38,27 @@ func (m *maker) stuck() []result.Stuck {
 	stuck := append(m.spinning(), m.e.Stuck...)
 	for i := range stuck {
 		s := &stuck[i]
+		m.nameThread(s)
 		if caller, ok := m.stopCaller(s.PID); ok && s.Site == "" && strings.HasPrefix(s.Wait, "kthread_stop+") {
 			s.Site = caller.Place() // hidden as in a crash: see unhide
 		}
-		runs := s.State == result.Running && (len(s.Stack) == 0 || s.Stack[0] == s.Site)
+		runs := s.State == result.Running && (len(s.Stack) == 0 || s.Stack[0] == s.Site) || s.Of != "" // an instruction
 		s.File, s.Line = m.locator.position(s.Site, runs)
 	}
 	return stuck
+}
+
+// nameThread names the task of a CPU that spins in the function of a kernel thread, if there was one such thread.
+func (m *maker) nameThread(s *result.Stuck) {
+	var of []result.Thread
+	for _, t := range m.res.Threads {
+		if t.PID != 0 && t.Function == withoutOffset(s.Site) {
+			of = append(of, t)
+		}
+	}
+	if s.PID == 0 && s.State == result.Running && len(of) == 1 {
+		s.Comm, s.PID = of[0].Name, of[0].PID
+	}
 }
 
 // spinning returns the places in the modules at which the CPUs of an unresponsive

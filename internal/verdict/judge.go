@@ -20,8 +20,9 @@ import (
 //  1. build, preflight: nothing was booted
 //  2. what the kernel itself reported (panic, oops, lockup, hung: the first report
 //     that is more than a WARNING), whatever broke because of it
-//  3. a task that was spinning (lockup) or blocked (hung) when a deadline passed; a
-//     task that spins comes before a lockup that the kernel found outside the modules
+//  3. a task that was spinning (lockup) or blocked (hung) when a step was given up; it comes
+//     before what the kernel's own watchdogs say of the same, and a task that spins also
+//     before a lockup that the kernel found outside the modules
 //  4. host, then lost, then timeout: the run did not end, so the rest of the
 //     evidence is incomplete
 //  5. load: init failed, or returned neither 0 nor an error
@@ -59,7 +60,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		}
 	}
 	all, stuck := judgeCrashes(res.Crashes), judgeStuck(res.Stuck)
-	if len(stuck) > 0 && stuck[0].Class == result.Lockup && victim(res.Crashes) {
+	if len(stuck) > 0 && (stuck[0].Class == result.Lockup && victim(res.Crashes) || watchdog(res.Crashes, stuck[0].Class)) {
 		all = append(stuck, all...)
 	} else {
 		all = append(all, stuck...)
@@ -135,6 +136,13 @@ func failed(f *evidence.Failure) result.Verdict {
 func victim(crashes []result.Crash) bool {
 	i := oops.Decisive(crashes)
 	return i >= 0 && crashes[i].Class == result.Lockup && crashes[i].Guilty == nil
+}
+
+// watchdog reports whether the kernel's own watchdogs say the same as we do of the tasks that make no progress: of a
+// task that waits, or of a CPU. Our sentence has the task, its place and who it waits for.
+func watchdog(crashes []result.Crash, class result.Class) bool {
+	i := oops.Decisive(crashes)
+	return i >= 0 && crashes[i].Class == class && (class == result.Hung || class == result.Lockup)
 }
 
 // judgeCrashes returns a verdict for each class of report, the decisive one first.

@@ -232,6 +232,7 @@ func TestJudgeVictim(t *testing.T) {
 		Class: result.Lockup, Type: "soft-lockup", Title: "BUG: soft lockup in out+0x1 [spin]", Guilty: &zero,
 		Frames: []result.Frame{{Function: "out", Module: "spin"}},
 	}
+	late := result.Crash{Class: result.Hung, Type: "hung-task", Title: "INFO: task modprobe:7 blocked"}
 	bug := result.Crash{Class: result.Oops, Type: "bug", Title: "kernel BUG at a.c:1"}
 	for name, tt := range map[string]struct {
 		crash result.Crash
@@ -241,7 +242,10 @@ func TestJudgeVictim(t *testing.T) {
 		"waits for the one that spins": {soft, spins, "CPU 1 spins in"},
 		"nobody else spins":            {soft, nil, soft.Title},
 		"somebody waits":               {soft, waits, soft.Title},
-		"is the module itself":         {ours, spins, ours.Title},
+		"is the module itself":         {ours, spins, "CPU 1 spins in"},
+		"its task is not known":        {ours, nil, ours.Title},
+		"waits, as the kernel says":    {late, waits, "modprobe[7] waits"},
+		"waits for what crashed":       {bug, waits, bug.Title},
 		"an oops goes first":           {bug, spins, bug.Title},
 	} {
 		v := inputs{Crashes: []result.Crash{tt.crash}, Stuck: tt.stuck}.judge()

@@ -5,6 +5,7 @@ package verdict
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -21,22 +22,45 @@ func judgeStuck(stuck []result.Stuck) []result.Verdict {
 			}}
 		}
 	}
-	i := slices.IndexFunc(stuck, func(s result.Stuck) bool { return s.Step && s.State != result.Running })
+	i := slices.IndexFunc(stuck, func(s result.Stuck) bool { return s.Step && s.State != result.Running && !s.Ends })
 	if i < 0 {
 		return nil
 	}
-	v := result.Verdict{
-		Class: result.Hung, Message: waits(&stuck[i]), Evidence: stackOf(&stuck[i]),
-		Hint: "find out who should wake it: a thread must check kthread_should_stop(), every lock needs its unlock, " +
-			"and init must not wait for another module to load",
-	}
+	v := result.Verdict{Class: result.Hung, Message: waits(&stuck[i]), Evidence: stackOf(&stuck[i]), Hint: hungHint(stuck)}
 	for j, s := range stuck {
 		if j != i && s.State != result.Running {
 			v.Message += "; " + waits(&s)
 			v.Evidence = append(v.Evidence, stackOf(&s)...)
 		}
 	}
+	if both := deadlock(stuck); both != "" {
+		v.Message = both + ": " + v.Message
+	}
 	return []result.Verdict{v}
+}
+
+func hungHint(stuck []result.Stuck) string {
+	switch {
+	case deadlock(stuck) != "":
+		return "take the locks in the same order everywhere"
+	case slices.ContainsFunc(stuck, func(s result.Stuck) bool { return s.Note != "" }):
+		return "let the thread check kthread_should_stop() in its loop, and return when it is true"
+	}
+	return "find out who should wake it: a thread must check kthread_should_stop(), every lock needs its unlock, " +
+		"and init must not wait for another module to load"
+}
+
+// deadlock names two tasks that hold what the other one waits for.
+func deadlock(stuck []result.Stuck) string {
+	for i, a := range stuck {
+		for _, b := range stuck[i+1:] {
+			if a.Holder != "" && a.Holder == stuckName(&b) && b.Holder == stuckName(&a) {
+				return fmt.Sprintf("deadlock: %s holds %s and waits for %s, %s holds %s and waits for %s",
+					stuckName(&a), b.Object, a.Object, stuckName(&b), a.Object, b.Object)
+			}
+		}
+	}
+	return ""
 }
 
 func stuckName(s *result.Stuck) string {
@@ -58,16 +82,50 @@ func withLine(site, file string, line int, before, after string) string {
 
 func waits(s *result.Stuck) string {
 	text := stuckName(s) + " waits (" + s.State + ")"
-	if s.State == result.Running {
+	switch {
+	case s.State == result.Running:
 		text = stuckName(s) + " runs"
+	case s.Ends:
+		text = stuckName(s) + " sleeps"
 	}
 	switch {
+	case s.Wait != "" && s.Of != "":
+		function, module, _ := strings.Cut(withoutOffset(s.Site), " [")
+		at := ""
+		if s.File != "" && s.Line != 0 {
+			at = fmt.Sprintf(", %s:%d", s.File, s.Line)
+		}
+		text += fmt.Sprintf(" in %s, called by the %s function of %s (%s%s)",
+			s.Wait, s.Of, strings.TrimSuffix(module, "]"), function, at)
 	case s.Wait != "" && s.Site != "":
-		return text + " in " + s.Wait + ", called by " + stuckPlace(s)
+		text += " in " + s.Wait + ", called by " + stuckPlace(s)
 	case s.Wait != "" || s.Site != "":
-		return text + " in " + s.Wait + stuckPlace(s)
+		text += " in " + s.Wait + stuckPlace(s)
+	}
+	if s.Object != "" {
+		text += ", for " + s.Object
+		switch s.Holder {
+		case "":
+		case result.Itself:
+			text += ", which it holds itself"
+		default:
+			text += ", which " + s.Holder + " holds"
+		}
+	}
+	if s.Note != "" {
+		text += ", " + s.Note
 	}
 	return text
+}
+
+// withoutOffset is function [module] of function+0x1 [module].
+func withoutOffset(site string) string {
+	function, rest, _ := strings.Cut(site, "+")
+	_, module, ok := strings.Cut(rest, " ")
+	if !ok {
+		return function
+	}
+	return function + " " + module
 }
 
 func stackOf(s *result.Stuck) []string {

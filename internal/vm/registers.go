@@ -19,10 +19,16 @@ const maxProcessors = 255
 var (
 	ripOf = lazyregexp.New(`\bRIP=([0-9a-f]{16})\b`)
 	rspOf = lazyregexp.New(`\bRSP=([0-9a-f]{16})\b`)
+	gsOf  = lazyregexp.New(`\bGS =[0-9a-f]{4} ([0-9a-f]{16})\b`)
+	cpuOf = lazyregexp.New(`CPU#(\d+)\s`)
 )
 
 // Processor is where one of a guest's processors is.
-type Processor struct{ Instruction, StackPointer uint64 }
+type Processor struct {
+	Instruction, StackPointer uint64
+	Registers                 string // its general registers, as QEMU prints them
+	PerCPU                    uint64 // where the kernel has its variables, while the processor is in the kernel
+}
 
 // Processors tells where each processor is, in order. It asks QEMU and not the guest, so it works even if the guest's
 // kernel is unresponsive.
@@ -65,10 +71,18 @@ func (m *Machine) monitor(ctx context.Context, cpu int, command string) (text st
 func processors(text string) []Processor {
 	var list []Processor
 	stacks := rspOf.FindAllStringSubmatch(text, maxProcessors)
-	for i, match := range ripOf.FindAllStringSubmatch(text, maxProcessors) {
-		p := Processor{Instruction: hexOf(match[1])}
+	gs := gsOf.FindAllStringSubmatch(text, maxProcessors)
+	starts := cpuOf.FindAllStringSubmatchIndex(text, maxProcessors)
+	for i, at := range ripOf.FindAllStringSubmatchIndex(text, maxProcessors) {
+		p := Processor{Instruction: hexOf(text[at[2]:at[3]])}
 		if i < len(stacks) {
 			p.StackPointer = hexOf(stacks[i][1])
+		}
+		if i < len(gs) {
+			p.PerCPU = hexOf(gs[i][1])
+		}
+		if i < len(starts) && starts[i][1] < at[0] {
+			p.Registers = strings.Join(strings.Fields(text[starts[i][1]:at[0]]), " ")
 		}
 		list = append(list, p)
 	}

@@ -128,6 +128,17 @@ func (c *Client) Call(ctx context.Context, op string, args, result any) error {
 func (c *Client) Stream(
 	ctx context.Context, op string, args any, blob []byte, result any, output func([]byte),
 ) ([]byte, error) {
+	return c.Follow(ctx, op, args, blob, result, func(m *Message) {
+		if output != nil && m.Op == OpOutput {
+			output(m.Blob)
+		}
+	})
+}
+
+// Follow is Stream for a call whose progress has messages of several kinds; each is given to progress as it arrives.
+func (c *Client) Follow(
+	ctx context.Context, op string, args any, blob []byte, result any, progress func(*Message),
+) ([]byte, error) {
 	id, call := c.register()
 	defer c.forget(id)
 	m := &Message{ID: id, Op: op, Blob: blob}
@@ -145,9 +156,7 @@ func (c *Client) Stream(
 		select {
 		case m := <-call.replies:
 			if !m.Done {
-				if output != nil {
-					output(m.Blob)
-				}
+				progress(m)
 				continue
 			}
 			return m.Blob, decodeReply(op, m, result)

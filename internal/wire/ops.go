@@ -27,7 +27,10 @@ const (
 const ClockMark = "kmodlab: CLOCK_MONOTONIC "
 
 // Progress of a call.
-const OpOutput = "output" // blob: bytes of a file, or of a command's output
+const (
+	OpOutput  = "output"  // blob: bytes of a file, or of a command's output
+	OpStarted = "started" // Started: a program of OpExec runs, or is about to
+)
 
 // Calls.
 const (
@@ -39,6 +42,7 @@ const (
 	OpSet        = "set"         // SetArgs, SetResult
 	OpList       = "list"        // ListArgs, ListResult
 	OpTasks      = "tasks"       // none, TasksResult
+	OpExpire     = "expire"      // ExpireArgs, none: the programs of OpExec that run have no more time
 	OpSnapshot   = "snapshot"    // SnapshotArgs or none, SnapshotResult
 	OpModules    = "modules"     // none, ModulesResult
 	OpClock      = "clock"       // none, ClockResult
@@ -88,7 +92,17 @@ type ExecResult struct {
 	Running []byte `json:"running,omitempty"`
 }
 
-// TasksResult holds the tasks, without those that just sleep in their usual place.
+// Started is the program of an OpExec.
+type Started struct {
+	PID int `json:"pid"`
+}
+
+// ExpireArgs say what the host has seen. Backtraces of the CPUs are needed if some task Runs.
+type ExpireArgs struct {
+	Runs bool `json:"runs,omitempty"`
+}
+
+// TasksResult holds the tasks of the machine.
 type TasksResult struct {
 	Tasks []TaskState `json:"tasks"`
 }
@@ -103,6 +117,11 @@ type TaskState struct {
 	// Stack is /proc/PID/stack, innermost first: function+offset [module].
 	// It is empty while the task runs.
 	Stack []string `json:"stack,omitempty"`
+	// Ticks are the processor time that it has used, in 1/100 s. Slept and Pushed are how often it waited, and how often
+	// it had to make room for another task. Only OpTasks reads them all.
+	Ticks  uint64 `json:"ticks,omitempty"`
+	Slept  uint64 `json:"slept,omitempty"`
+	Pushed uint64 `json:"pushed,omitempty"`
 }
 
 // SnapshotArgs ask for all names, or only for those that are new since all were asked for.

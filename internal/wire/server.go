@@ -39,6 +39,15 @@ func (s *Server) Note(op string, body any, blob []byte) error {
 	return s.send(m)
 }
 
+// Progress sends news of a call ahead of its reply.
+func (s *Server) Progress(call *Message, op string, body any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", op, err)
+	}
+	return s.send(&Message{ID: call.ID, Op: op, Body: b})
+}
+
 func (s *Server) send(m *Message) error {
 	s.write.Lock()
 	defer s.write.Unlock()

@@ -258,9 +258,14 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path:  "internal/code",
+		does:  "a .ko's machine code: what a place calls, and whether its loop can end (pure)",
+		never: []never{noPrograms, noNet},
+	},
+	{
 		path:  "internal/hang",
-		does:  "tasks' stacks to who waits for what, or spins where (pure)",
-		may:   []string{"internal/lazyregexp", "result"},
+		does:  "tasks' stacks, look after look, to who waits for what, or spins where (pure)",
+		may:   []string{"internal/code", "internal/lazyregexp", "result"},
 		never: []never{noWire, noMachine, noPrograms},
 	},
 	{
@@ -298,9 +303,11 @@ var rooms = []room{
 		path: "internal/session",
 		does: "a script or a trace on a lab; gathers the evidence; one classify() turns errors into failures",
 		may: []string{
-			"internal/boot", "internal/evidence", "internal/hang", "internal/hints", "internal/kmodcmd", "internal/lab",
+			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints", "internal/kmodcmd",
+			"internal/lab",
 			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/pool",
-			"internal/prepare", "internal/version", "internal/wire", "kmod", "result", "tracer/event", "tracer/symbols",
+			"internal/prepare", "internal/srcline", "internal/version", "internal/wire", "kmod", "result",
+			"tracer/event", "tracer/symbols",
 		},
 		never: []never{
 			noTracer, noGuest, noVerdict, {"internal/recording", "whoever wants a file writes the evidence"},

@@ -26,15 +26,20 @@ func (t *Table) Recognize(name string, ko, page []byte, addr uint64) (bool, erro
 	if err != nil {
 		return false, err
 	}
+	// A short text may begin like another one, with padding: the one of which the most is there is meant.
+	var best placed
+	most := 0
 	for _, i := range images {
 		for at := uint64(0); at < uint64(len(i.code)); at += pageSize {
-			if addr >= at && i.matches(at, page) {
-				t.modules = append(t.modules, placed{name: name, lo: addr - at, hi: addr - at + i.text.size, text: i.text})
-				return true, nil
+			if same := i.matches(at, page); addr >= at && same > most {
+				best, most = placed{name: name, lo: addr - at, hi: addr - at + i.text.size, text: i.text}, same
 			}
 		}
 	}
-	return false, nil
+	if most > 0 {
+		t.modules = append(t.modules, best)
+	}
+	return most > 0, nil
 }
 
 // image is a text as the file has it. What the kernel changes when loading it is marked as unknown.
@@ -124,9 +129,9 @@ func (i *image) opcode(at uint64) uint64 {
 	return 0
 }
 
-// matches compares what is known of a page. A few bytes may differ: the kernel replaces some instructions by better
-// ones for the processor.
-func (i *image) matches(at uint64, page []byte) bool {
+// matches compares what is known of a page, and returns how many bytes are the same, 0 if it is another page. A few may
+// differ: the kernel replaces some instructions by better ones for the processor.
+func (i *image) matches(at uint64, page []byte) int {
 	const least = 8 // bytes that suffice, at this place in a page
 	same, all := 0, 0
 	for n := 0; n < len(page) && at+uint64(n) < uint64(len(i.code)); n++ {
@@ -138,5 +143,8 @@ func (i *image) matches(at uint64, page []byte) bool {
 			same++
 		}
 	}
-	return same >= least && same*8 >= all*7
+	if same < least || same*8 < all*7 {
+		return 0
+	}
+	return same
 }

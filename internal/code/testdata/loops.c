@@ -1,0 +1,128 @@
+/* Loops of a module, without the kernel's headers. */
+extern void msleep(unsigned int ms);
+extern int kthread_should_stop(void);
+extern long schedule_timeout(long timeout);
+extern long schedule_timeout_idle(long timeout);
+extern void wait_for_completion(void *done);
+extern void mutex_lock(void *lock);
+extern int _printk(const char *format, ...);
+extern void do_exit(long code);
+extern void may_do_anything(void);
+extern unsigned long volatile jiffies;
+
+static int volatile done;
+static long never[4] = { 1 };
+long lock[4] = { 1 };
+
+int endless(void *unused)
+{
+	for (;;)
+		msleep(20);
+}
+
+int counting(void *unused)
+{
+	int volatile n = 0;
+
+	for (;;) {
+		n++;
+		msleep(20);
+	}
+}
+
+int heeding(void *unused)
+{
+	while (!kthread_should_stop())
+		msleep(20);
+	return 0;
+}
+
+int deaf(void *unused)
+{
+	while (!done)
+		msleep(20);
+	return 0;
+}
+
+int bounded(void *unused)
+{
+	int i;
+
+	for (i = 0; i < 600; i++)
+		msleep(20);
+	return 0;
+}
+
+int timed(void *unused)
+{
+	unsigned long end = jiffies + 1000;
+
+	while ((long)(jiffies - end) < 0)
+		msleep(20);
+	return 0;
+}
+
+int shrinking(void *unused)
+{
+	long left = 1000;
+
+	while (left)
+		left = schedule_timeout(left);
+	return 0;
+}
+
+int steady(void *unused)
+{
+	while (!done)
+		schedule_timeout_idle(25);
+	return 0;
+}
+
+int exiting(void *unused)
+{
+	for (;;) {
+		msleep(20);
+		if (done)
+			do_exit(0);
+	}
+}
+
+static __attribute__((noinline)) void leave(void)
+{
+	if (done)
+		do_exit(0);
+	done = 0;
+}
+
+int exiting_below(void *unused)
+{
+	for (;;) {
+		msleep(20);
+		leave();
+	}
+}
+
+int unknown(void *unused)
+{
+	while (!done) {
+		msleep(20);
+		may_do_anything();
+	}
+	return 0;
+}
+
+int init_module(void) __attribute__((alias("start")));
+void cleanup_module(void) __attribute__((alias("finish")));
+
+int start(void)
+{
+	mutex_lock(lock);
+	mutex_lock(never);
+	return 0;
+}
+
+void finish(void)
+{
+	_printk("going\n");
+	wait_for_completion(never);
+}

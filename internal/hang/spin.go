@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+
+package hang
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/code"
+)
+
+// Sample is what a CPU does at one moment.
+type Sample struct {
+	CPU    int
+	At     time.Duration // since the step began
+	Place  string        // function+offset [module], if the CPU executes a module's code
+	Called []string      // places in modules to which it will return, innermost first
+	State  string        // its general registers
+	Task   uint64        // where the kernel keeps its task, 0 if that is unknown
+}
+
+const (
+	spinWindow  = 7 * time.Second // that is looked back
+	spinSpread  = 5 * time.Second // at least between the first and the last sample
+	spinSamples = 12
+	spinStates  = 4 // different contents of the registers; a loop that only waits has few
+)
+
+// Spin is a CPU on which a module's code makes no progress.
+type Spin struct {
+	CPU    int
+	Site   string // in the module
+	Called bool   // the module called the function that the CPU is in: Site is where that returns to
+	Task   uint64 // that most samples have
+}
+
+// Spins finds the CPUs on which a module's code makes no progress: a loop that no path leaves, or one whose registers are
+// the same again and again. A long computation has ever new registers, and a way out of its loops.
+func (s *Study) Spins(samples []Sample) []Spin {
+	if len(samples) == 0 {
+		return nil
+	}
+	last := samples[len(samples)-1].At
+	of := make(map[int][]Sample)
+	for _, sample := range samples {
+		if last-sample.At <= spinWindow {
+			of[sample.CPU] = append(of[sample.CPU], sample)
+		}
+	}
+	var spins []Spin
+	for _, cpu := range slices.Sorted(maps.Keys(of)) {
+		if spin, ok := s.spins(of[cpu]); ok {
+			spins = append(spins, spin)
+		}
+	}
+	return spins
+}
+
+// spins judges the samples of one CPU. Of the places in its loop it names the first, so that it names the same each time.
+func (s *Study) spins(list []Sample) (Spin, bool) {
+	all := len(list)
+	list = slices.DeleteFunc(slices.Clone(list), func(at Sample) bool { return len(at.frames()) == 0 || s.naps(at) })
+	// The rest are of interrupts, and of other tasks, which get their share of the CPU.
+	if len(list) < spinSamples || len(list)*10 < all*6 || list[len(list)-1].At-list[0].At < spinSpread {
+		return Spin{}, false
+	}
+	var loops []Spin
+	places := make(map[string][]Spin) // by the innermost function
+	states := make(map[string][]string)
+	for _, at := range list {
+		if site, ok := s.neverEnds(at); ok {
+			loops = append(loops, Spin{CPU: at.CPU, Site: site, Called: site != at.Place})
+		}
+		innermost := at.frames()[0]
+		in := function(innermost)
+		places[in] = append(places[in], Spin{CPU: at.CPU, Site: innermost, Called: innermost != at.Place})
+		states[in] = append(states[in], at.State)
+	}
+	first := func(a, b Spin) int { return cmp.Compare(placeOf(a.Site).offset, placeOf(b.Site).offset) }
+	var spin Spin
+	if most(len(loops), len(list)) {
+		spin = slices.MinFunc(loops, first)
+	}
+	for in := range places {
+		if spin.Site == "" && most(len(places[in]), len(list)) && most(repeated(states[in]), len(states[in])) {
+			spin = slices.MinFunc(places[in], first)
+		}
+	}
+	spin.Task = mostly(list)
+	return spin, spin.Site != ""
+}
+
+// most is four of five: an interrupt, or another task that was on the CPU, does not count.
+func most(n, of int) bool { return n*5 >= of*4 }
+
+// repeated is how many samples have one of the few commonest states.
+func repeated(states []string) int {
+	count := make(map[string]int)
+	for _, state := range states {
+		count[state]++
+	}
+	numbers := slices.Sorted(maps.Values(count))
+	sum := 0
+	for _, n := range numbers[max(0, len(numbers)-spinStates):] {
+		if n > 1 {
+			sum += n
+		}
+	}
+	return sum
+}
+
+// mostly is the task of most samples.
+func mostly(list []Sample) uint64 {
+	count := make(map[uint64]int)
+	most := uint64(0)
+	for _, at := range list {
+		if count[at.Task]++; at.Task != 0 && count[at.Task] > count[most] || most == 0 {
+			most = at.Task
+		}
+	}
+	return most
+}
+
+// function is that of a frame.
+func function(frame string) string {
+	p := placeOf(frame)
+	return p.function + " " + p.module
+}
+
+func (at *Sample) frames() []string {
+	if at.Place != "" {
+		return append([]string{at.Place}, at.Called...)
+	}
+	return at.Called
+}
+
+// neverEnds finds the place of a CPU in a loop that no path leaves, and that does not sleep.
+func (s *Study) neverEnds(at Sample) (site string, ok bool) {
+	frames := at.frames()
+	i := slices.IndexFunc(frames, func(frame string) bool {
+		p := placeOf(frame)
+		c := s.code(p.module)
+		if c == nil {
+			return false
+		}
+		flow, ok := c.Flow(p.function, p.offset)
+		return ok && flow.Endless && !naps(flow)
+	})
+	if i < 0 {
+		return "", false
+	}
+	return frames[i], true
+}
+
+// naps reports whether a CPU is in a call that sleeps: on its way there, or back.
+func (s *Study) naps(at Sample) bool {
+	if at.Place != "" {
+		return false
+	}
+	p := placeOf(at.Called[0])
+	c := s.code(p.module)
+	if c == nil {
+		return false
+	}
+	callee := c.Callee(p.function, p.offset)
+	return ending(callee) || endless(callee)
+}
+
+func naps(flow code.Flow) bool {
+	return slices.ContainsFunc(flow.Calls, func(name string) bool { return ending(name) || endless(name) })
+}

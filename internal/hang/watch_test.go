@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+
+package hang
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/code"
+	"github.com/kmodlab/kmodlab/internal/testlab/needs"
+)
+
+// loops is a module with the loops of internal/code's tests.
+func loops(t *testing.T) func(string) *code.Module {
+	t.Helper()
+	gcc := needs.Program(t, "gcc")
+	object := filepath.Join(t.TempDir(), "loops.o")
+	args := []string{
+		"-O2", "-fno-pic", "-mcmodel=kernel", "-fno-asynchronous-unwind-tables", "-fcf-protection=none", "-w",
+		"-c", "-o", object, "../code/testdata/loops.c",
+	}
+	if out, err := exec.Command(gcc, args...).CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	b, err := os.ReadFile(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := code.Open(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(module string) *code.Module {
+		if module != "m" {
+			return nil
+		}
+		return m
+	}
+}
+
+// after is the frame of a function of the module while it is in a call of another one; of several it is the last.
+func after(t *testing.T, of func(string) *code.Module, name, callee string) string {
+	t.Helper()
+	found := ""
+	for at := uint64(5); at < 200; at++ {
+		if of("m").Callee(name, at) == callee {
+			found = fmt.Sprintf("%s+0x%x [m]", name, at)
+		}
+	}
+	if found == "" {
+		t.Fatalf("%s calls no %s", name, callee)
+	}
+	return found
+}
+
+// stands is a task that does the same at each look: step of switches is what it sleeps between two looks.
+type stands struct {
+	Task
+	sleeps, ticks uint64
+}
+
+// watched looks at tasks once a second for some time.
+func watched(of func(string) *code.Module, unload bool, list []stands, last time.Duration) *Watch {
+	w := &Watch{Study: Study{Modules: []string{"m"}, Code: of, Step: Command{PID: 110, Unload: unload, Module: "m"}}}
+	for at := FirstLook; at <= last; at += Pause {
+		var tasks []Task
+		for i := range list {
+			list[i].Slept += list[i].sleeps
+			list[i].Ticks += list[i].ticks
+			tasks = append(tasks, list[i].Task)
+		}
+		w.Add(at, tasks)
+	}
+	return w
+}
+
+func modprobe(state string, stack ...string) stands {
+	return stands{Task: Task{PID: 112, TGID: 110, Comm: "modprobe", State: state, Stack: stack}}
+}
+
+func thread(pid int, sleeps uint64, stack ...string) stands {
+	t := stands{Task: Task{PID: pid, TGID: pid, Comm: "thread", State: "D", Kernel: true, Stack: stack}, sleeps: sleeps}
+	return t
+}
+
+func TestWatch(t *testing.T) {
+	of := loops(t)
+	const unloads, loading = "__do_sys_delete_module+0x1b9", "__do_sys_finit_module+0xac"
+	stopping := modprobe("D", "kthread_stop+0x66", "finish+0x9 [m]", unloads)
+	naps := func(name string) []string { return []string{"msleep+0x29", after(t, of, name, "msleep")} }
+	lock := after(t, of, "start", "mutex_lock")
+	computes := modprobe("R")
+	computes.ticks = 90
+	never := modprobe("D", "wait_for_completion+0x1", "finish+0x9 [m]", unloads)
+	for name, tt := range map[string]struct {
+		tasks []stands
+		armed bool
+		last  time.Duration
+		want  Kind
+	}{
+		"a thread that never ends":          {tasks: []stands{stopping, thread(130, 20, naps("endless")...)}, want: Hung},
+		"the same, in one long sleep":       {tasks: []stands{stopping, thread(130, 0, naps("endless")...)}, want: Hung},
+		"a thread that counts for ever":     {tasks: []stands{stopping, thread(130, 20, naps("counting")...)}, want: Hung},
+		"a thread that does not look":       {tasks: []stands{stopping, thread(130, 20, naps("deaf")...)}, want: Hung},
+		"the same, in one long sleep of it": {tasks: []stands{stopping, thread(130, 0, naps("deaf")...)}, want: Waits},
+		"a thread that will look":           {tasks: []stands{stopping, thread(130, 0, naps("heeding")...)}, want: Waits},
+		"a thread that has an end":          {tasks: []stands{stopping, thread(130, 20, naps("bounded")...)}, want: Waits},
+		"a thread that looks at the clock":  {tasks: []stands{stopping, thread(130, 20, naps("timed")...)}, want: Waits},
+		"one stuck, one that has looked": {
+			tasks: []stands{stopping, thread(130, 0, lock), thread(131, 20, naps("heeding")...)}, want: Hung,
+		},
+		"one stuck, one that may be meant": {
+			tasks: []stands{stopping, thread(130, 0, lock), thread(131, 0, naps("heeding")...)}, want: Waits,
+		},
+		"no thread is seen":        {tasks: []stands{stopping}, want: Waits},
+		"nobody else":              {tasks: []stands{never}, want: Hung},
+		"a timer is still to come": {tasks: []stands{never}, armed: true, want: Waits},
+		"too soon":                 {tasks: []stands{never}, last: 7 * time.Second, want: Waits},
+		"a lock":                   {tasks: []stands{modprobe("D", lock, loading)}, want: Hung},
+		"a lock, and a timer":      {tasks: []stands{modprobe("D", lock, loading)}, armed: true, want: Hung},
+		"a sleep":                  {tasks: []stands{modprobe("D", append(naps("bounded"), loading)...)}, want: Sleeps},
+		"a wait that is not known": {tasks: []stands{modprobe("D", "odd_wait+0x1", "start+0x1 [m]", loading)}, want: Waits},
+		"work":                     {tasks: []stands{computes}, want: Works},
+		"a command of the person":  {tasks: []stands{modprobe("S", "do_wait+0x1", "__do_sys_wait4+0x1")}, want: Works},
+		"an exit without a frame":  {tasks: []stands{modprobe("D", unloads)}, want: Hung},
+		"a helper that waits for init": {tasks: []stands{
+			modprobe("D", "call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "start+0x16 [m]", loading),
+			{Task: Task{PID: 140, TGID: 140, Comm: "modprobe", State: "S", Stack: []string{"load_module+0x8d4", loading}}},
+		}, want: Hung},
+		"a helper that works": {tasks: []stands{
+			modprobe("D", "call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "start+0x16 [m]", loading),
+		}, want: Waits},
+	} {
+		if tt.last == 0 {
+			tt.last = Patience
+		}
+		if got := watched(of, true, tt.tasks, tt.last).Judge(tt.armed); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// TestWatchWords: what a person reads while the step is slow, and what the verdict is made of.
+func TestWatchWords(t *testing.T) {
+	of := loops(t)
+	naps := thread(130, 20, "msleep+0x29", after(t, of, "endless", "msleep"))
+	stopping := modprobe("D", "kthread_stop+0x66", "finish+0x9 [m]", "__do_sys_delete_module+0x1b9")
+	w := watched(of, true, []stands{stopping, naps}, Patience)
+	where := func(site string, jump bool) string { f, _, _ := Place(site); return f + " (m.c:3)" }
+	want := "modprobe -r m waits in kthread_stop, called by finish (m.c:3); " +
+		"thread[130] sleeps in msleep, called by endless (m.c:3)"
+	if got := w.Text("modprobe -r m", where); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	napping := naps.Task
+	napping.State, napping.Stack = "S", nil // just between two naps
+	settled := w.Settle([]Task{napping})
+	if len(settled[0].Stack) == 0 || settled[0].State != "D" {
+		t.Errorf("%+v", settled)
+	}
+	stuck := w.Find([]Task{stopping.Task, settled[0]}, nil)
+	if len(stuck) != 2 || !stuck[0].Step || !stuck[1].Ends || !strings.Contains(stuck[1].Note, "kthread_should_stop") {
+		t.Errorf("%+v", stuck)
+	}
+	hidden := w.Find([]Task{modprobe("D", "__do_sys_delete_module+0x1b9").Task}, nil)
+	if len(hidden) != 1 || hidden[0].Of != "exit" || hidden[0].Wait != "wait_for_completion" ||
+		!strings.HasPrefix(hidden[0].Site, "finish+0x") {
+		t.Errorf("%+v", hidden)
+	}
+}
+
+// TestSpins: a loop without an end, or without any change, spins; a computation does not.
+func TestSpins(t *testing.T) {
+	of := loops(t)
+	s := &Study{Modules: []string{"m"}, Code: of}
+	for name, tt := range map[string]struct {
+		place  func(i int) string
+		called func(i int) []string
+		states int
+		n      int
+		want   bool
+	}{
+		"the same registers":       {place: always("start+0x3 [m]"), states: 2, n: 28, want: true},
+		"ever new registers":       {place: always("start+0x3 [m]"), states: 28, n: 28},
+		"too few samples":          {place: always("start+0x3 [m]"), states: 1, n: 8},
+		"a spinlock":               {place: always(""), called: frames("start+0x9 [m]"), states: 3, n: 28, want: true},
+		"a printer in between":     {place: every(8, "", "start+0x3 [m]"), states: 2, n: 28, want: true},
+		"mostly something else":    {place: every(2, "", "start+0x3 [m]"), states: 2, n: 28},
+		"two functions in turns":   {place: every(2, "deaf+0x3 [m]", "start+0x3 [m]"), states: 2, n: 28},
+		"a loop that sleeps":       {place: always(""), called: frames(after(t, of, "endless", "msleep")), states: 28, n: 28},
+		"a thread that naps":       {place: always(""), called: frames(after(t, of, "deaf", "msleep")), states: 1, n: 28},
+		"a CPU outside the module": {place: always(""), states: 1, n: 28},
+	} {
+		var samples []Sample
+		for i := range tt.n {
+			at := Sample{
+				CPU: 1, At: FirstLook + time.Duration(i)*250*time.Millisecond, Place: tt.place(i), Task: 7,
+				State: fmt.Sprint("RAX=", i%tt.states),
+			}
+			if tt.called != nil {
+				at.Called = tt.called(i)
+			}
+			samples = append(samples, at)
+		}
+		got := s.Spins(samples)
+		if (len(got) == 1) != tt.want || tt.want && (got[0].CPU != 1 || got[0].Task != 7 || got[0].Site == "") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func always(place string) func(int) string { return func(int) string { return place } }
+
+func every(n int, other, place string) func(int) string {
+	return func(i int) string {
+		if i%n == 0 {
+			return other
+		}
+		return place
+	}
+}
+
+func frames(list ...string) func(int) []string { return func(int) []string { return list } }
