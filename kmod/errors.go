@@ -8,9 +8,15 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"syscall"
 
+	"github.com/kmodlab/kmodlab/internal/errno"
 	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
+
+// ErrnoName is the kernel's name of an error number, such as ENOEXEC, or the number if
+// it has none. It also has the names that only the kernel uses: 517 is EPROBE_DEFER.
+func ErrnoName(e syscall.Errno) string { return errno.Name(int(e)) }
 
 // The sentinels that errors.Is finds in errors of this package.
 var (

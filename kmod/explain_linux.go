@@ -4,6 +4,7 @@ package kmod
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -27,6 +28,7 @@ type callFacts struct {
 	disabled     bool                // kernel.modules_disabled is 1
 	capable      bool                // CAP_SYS_MODULE is effective
 	noLog        bool                // /dev/kmsg could not be read
+	noModules    bool                // the kernel has no /proc/modules
 	exporter     func(string) string // module that exports a symbol, or ""
 }
 
@@ -45,7 +47,7 @@ func explain(op string, errno syscall.Errno, kmsg []string, f callFacts) explana
 	if e, ok := explainLog(errno, kmsg, f); ok {
 		return e
 	}
-	return explainErrno(errno, f)
+	return explainErrno(errno, kmsg, f)
 }
 
 // explainLog finds the line that names the cause. Some causes have a second line as
@@ -79,7 +81,10 @@ func explainLog(errno syscall.Errno, kmsg []string, f callFacts) (explanation, b
 		case strings.Contains(line, ": Unknown symbol "):
 			return symbolCause(kmsg, f), true
 		case strings.Contains(line, "' invalid for parameter `"), strings.Contains(line, "' too large for parameter `"):
-			return parameterCause(line), true
+			return parameterCause(line, errno, f), true
+		case errno == syscall.ENOENT && strings.Contains(line, ": Unknown parameter `"):
+			// Of a parameter that does not exist it only warns.
+			return setterCause(strings.Trim(after(line, ": Unknown parameter "), "`'"), errno, f), true
 		}
 	}
 	return explanation{}, false
@@ -184,10 +189,15 @@ func exportedBy(symbol string, f callFacts) string {
 	return ""
 }
 
-// parameterCause reads "x: `VALUE' invalid for parameter `NAME'".
-func parameterCause(line string) explanation {
+// parameterCause reads "x: `VALUE' invalid for parameter `NAME'", or "too large". The kernel prints these about
+// whatever error the parameter's setter returns: its own setters return EINVAL, ERANGE or ENOSPC for a value that is
+// not of their type, and one that a module brings may return anything.
+func parameterCause(line string, errno syscall.Errno, f callFacts) explanation {
 	value, rest, _ := strings.Cut(after(line, ": `"), "'")
 	name := strings.TrimSuffix(after(rest, "for parameter `"), "'")
+	if f.ownSetter(name, value, errno) {
+		return setterCause(name, errno, f)
+	}
 	why := "not a value of its type"
 	if strings.Contains(rest, "too large") {
 		why = "too long"
@@ -196,16 +206,50 @@ func parameterCause(line string) explanation {
 		"modinfo -p prints the types"}
 }
 
-// explainErrno finds a cause when the log does not name it.
-func explainErrno(errno syscall.Errno, f callFacts) explanation {
+// ownSetter reports whether a value was refused by the module's own code: the type that the module states would take
+// the value, it states none, or the error is none of the kernel's setters'.
+func (f callFacts) ownSetter(name, value string, errno syscall.Errno) bool {
+	switch errno {
+	case syscall.EINVAL, syscall.ERANGE, syscall.ENOSPC:
+	default:
+		return true
+	}
+	if f.parsed == nil {
+		return false
+	}
+	for _, p := range f.parsed.Info.Params() {
+		if p.Name == name {
+			// Of a text with a limit (module_param_string) only the kernel knows the limit.
+			return errno != syscall.ENOSPC && badValue(p.Type, value, value != "") == ""
+		}
+	}
+	return true
+}
+
+func setterCause(name string, errno syscall.Errno, f callFacts) explanation {
+	value := ""
+	for w := range cmdlineWords(f.params) {
+		if n, v, _ := strings.Cut(w, "="); strings.ReplaceAll(n, "-", "_") == strings.ReplaceAll(name, "-", "_") {
+			value = fmt.Sprintf(" for %q", strings.Trim(v, `"`))
+		}
+	}
+	return explanation{ErrParameter,
+		fmt.Sprintf("the module's own setter of parameter %s returned -%s%s", name, ErrnoName(errno), value),
+		"init did not run; give a value that the setter takes"}
+}
+
+// explainErrno finds a cause when the log does not name it. Since the kernel returns what init returned, an errno alone
+// proves nothing: each cause needs something else that shows it.
+func explainErrno(errno syscall.Errno, kmsg []string, f callFacts) explanation {
 	switch errno {
 	case syscall.EEXIST:
 		if f.state == StateLive || f.state == StateComing {
 			return alreadyLoaded(f)
 		}
-		return initCause(errno, f)
 	case syscall.ENOEXEC:
-		return formatCause(f)
+		if e, ok := formatCause(kmsg, f); ok {
+			return e
+		}
 	case syscall.EINVAL:
 		if f.size == 0 {
 			return explanation{ErrInvalidModule, "the file is empty", "build it again"}
@@ -214,33 +258,64 @@ func explainErrno(errno syscall.Errno, f callFacts) explanation {
 			return explanation{nil, fmt.Sprintf("the kernel does not know the flags %#x", f.flags), ""}
 		}
 	case syscall.ETXTBSY:
-		return writtenCause(f)
+		if len(f.writers) > 0 {
+			return writtenCause(f)
+		}
+		e := initCause(errno, f)
+		if e.hint == "" {
+			e.hint = "if it did not, some process had the file open for writing just then: load it again"
+		}
+		return e
 	case syscall.EOPNOTSUPP:
 		if f.flags&compressedFile != 0 {
 			return explanation{ErrNotCompression, "the kernel cannot decompress modules (CONFIG_MODULE_DECOMPRESS)", ""}
 		}
 	case syscall.EKEYREJECTED, syscall.ENOKEY, syscall.ENOPKG:
-		return explanation{ErrSignature, "the kernel does not trust the module's signature, or there is none", signHint}
+		if f.signed() {
+			return explanation{ErrSignature, "the kernel does not trust the module's signature", signHint}
+		}
 	case syscall.EBADMSG:
-		return explanation{ErrSignature, "the module's signature is damaged", "sign it again, or strip the signature"}
+		if f.signed() {
+			return explanation{ErrSignature, "the module's signature is damaged", "sign it again, or strip the signature"}
+		}
 	case syscall.EPERM:
 		return permissionCause(f)
 	case syscall.ENOSYS:
-		return explanation{ErrNotPermitted, "the kernel was built without loadable modules", ""}
+		if f.noModules {
+			return explanation{ErrNotPermitted, "the kernel was built without loadable modules", ""}
+		}
 	}
 	return initCause(errno, f)
 }
 
-func formatCause(f callFacts) explanation {
+// signed reports whether the file has a signature, intact or not. The kernel looks at no other module's key; where it
+// demands one of all (module.sig_enforce), its log says so.
+func (f callFacts) signed() bool { return f.parsed == nil || f.parsed.Signed }
+
+// formatCause finds what is wrong with a file. The kernel's complaints about a file that is intact are in its log.
+func formatCause(kmsg []string, f callFacts) (explanation, bool) {
 	if f.parsed != nil && f.machine != "" && MachineName(f.parsed.Machine) != f.machine {
 		return explanation{ErrWrongMachine,
 			fmt.Sprintf("it is a module for %s, the kernel is for %s", MachineName(f.parsed.Machine), f.machine),
-			"build it for this machine"}
+			"build it for this machine"}, true
 	}
 	if f.file != nil {
-		return explanation{ErrInvalidModule, f.file.Error(), "build it again"}
+		return explanation{ErrInvalidModule, f.file.Error(), "build it again"}, true
 	}
-	return explanation{ErrInvalidModule, "the kernel does not accept the file as a module", "see the kernel's log"}
+	if f.parsed == nil || slices.ContainsFunc(kmsg, aboutFile) {
+		return explanation{ErrInvalidModule, "the kernel does not accept the file as a module", "see the kernel's log"}, true
+	}
+	return explanation{}, false
+}
+
+// aboutFile reports whether a line of the kernel's log is the loader's, about a file whose parts it does not like.
+func aboutFile(line string) bool {
+	for _, word := range []string{"relocation", "ELF", "section", "no symbols (stripped?)"} {
+		if strings.Contains(line, word) {
+			return true
+		}
+	}
+	return false
 }
 
 func permissionCause(f callFacts) explanation {
@@ -264,10 +339,6 @@ func alreadyLoaded(f callFacts) explanation {
 }
 
 func writtenCause(f callFacts) explanation {
-	if len(f.writers) == 0 {
-		return explanation{ErrBusy, "the file is open for writing",
-			"wait until it is closed; fuser " + f.path + " names the writer"}
-	}
 	names := make([]string, len(f.writers))
 	for i, w := range f.writers {
 		names[i] = fmt.Sprintf("%s[%d]", w.Comm, w.PID)

@@ -39,7 +39,8 @@ func loadOpen(f *os.File, params string, flags int, exporter func(string) string
 		return nil, fmt.Errorf("load module %s: %w", f.Name(), err)
 	}
 	facts := callFacts{module: name, path: f.Name(), params: params, flags: call.flags, exporter: exporter,
-		disabled: running.modulesDisabled(), capable: running.capable(), noLog: log == nil}
+		disabled: running.modulesDisabled(), capable: running.capable(), noLog: log == nil,
+		noModules: running.noModules()}
 	facts.inspect(f)
 	facts.machine, facts.loaded = machine(), func(name string) bool { return running.state(name) == StateLive }
 	facts.state, facts.refcnt = running.state(facts.module), running.refcnt(facts.module)

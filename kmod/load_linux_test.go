@@ -51,7 +51,8 @@ var explained = []struct {
 		"does not accept the file as a module"},
 	{"empty file", opFinit, syscall.EINVAL, "", callFacts{size: 0}, ErrInvalidModule, "empty"},
 	{"flags", opFinit, syscall.EINVAL, "", callFacts{size: 9, flags: 0x40}, nil, "flags 0x40"},
-	{"open for writing", opFinit, syscall.ETXTBSY, "", callFacts{}, ErrBusy, "open for writing"},
+	{"open for writing", opFinit, syscall.ETXTBSY, "", callFacts{writers: []User{{PID: 7, Comm: "cat"}}}, ErrBusy,
+		"open for writing by cat[7]"},
 	{"no decompressor", opFinit, syscall.EOPNOTSUPP, "", callFacts{flags: compressedFile}, ErrNotCompression,
 		"CONFIG_MODULE_DECOMPRESS"},
 	{"bad parameter", opFinit, syscall.EINVAL, "x: `abc' invalid for parameter `count'", callFacts{size: 9},
@@ -64,17 +65,19 @@ var explained = []struct {
 	{"init fails, no log", opFinit, syscall.ENOENT, "", callFacts{noLog: true}, nil, "refused x, or its init"},
 	{"unsigned", opFinit, syscall.EKEYREJECTED, "Loading of unsigned module is rejected", callFacts{}, ErrSignature,
 		"loading of unsigned module"},
-	{"unsigned, no log", opFinit, syscall.EKEYREJECTED, "", callFacts{}, ErrSignature, "does not trust"},
+	{"wrong key", opFinit, syscall.EKEYREJECTED, "", callFacts{parsed: &Module{Signed: true}}, ErrSignature,
+		"does not trust"},
 	{"lockdown", opFinit, syscall.EPERM,
 		"Lockdown: insmod: unsigned module loading is restricted; see man kernel_lockdown.7", callFacts{capable: true},
 		ErrSignature, "locked down"},
-	{"broken signature", opFinit, syscall.EBADMSG, "", callFacts{}, ErrSignature, "damaged"},
+	{"broken signature", opFinit, syscall.EBADMSG, "", callFacts{parsed: &Module{Signed: true}},
+		ErrSignature, "damaged"},
 	{"kernel's blacklist", opFinit, syscall.EPERM, "Module x is blacklisted", callFacts{capable: true}, ErrBlacklisted,
 		"module_blacklist="},
 	{"modules_disabled", opFinit, syscall.EPERM, "", callFacts{disabled: true, capable: true}, ErrNotPermitted,
 		"modules_disabled is 1"},
 	{"no capability", opFinit, syscall.EPERM, "", callFacts{}, ErrNotPermitted, "CAP_SYS_MODULE"},
-	{"no modules", opFinit, syscall.ENOSYS, "", callFacts{}, ErrNotPermitted, "without loadable modules"},
+	{"no modules", opFinit, syscall.ENOSYS, "", callFacts{noModules: true}, ErrNotPermitted, "without loadable modules"},
 	{"waited for a symbol", opFinit, syscall.EBUSY,
 		"x: gave up waiting for init of module y.\nx: Unknown symbol foo (err -16)", callFacts{}, ErrBusy,
 		"gave up waiting for init of module y"},
@@ -87,6 +90,43 @@ var explained = []struct {
 	{"exit crashed", opDelete, syscall.EBUSY, "", callFacts{state: StateGoing}, ErrBusy, "being unloaded"},
 	{"not loaded", opDelete, syscall.ENOENT, "", callFacts{}, ErrNotLoaded, "x is not loaded"},
 	{"unload without capability", opDelete, syscall.EPERM, "", callFacts{}, ErrNotPermitted, "CAP_SYS_MODULE"},
+}
+
+// TestInitsOwnErrno: what init returned is not explained as a refusal of the kernel, whichever number it is, unless
+// something else shows that.
+func TestInitsOwnErrno(t *testing.T) {
+	intact := callFacts{module: "x", size: 9, parsed: &Module{Machine: 62}, machine: "x86_64", capable: true}
+	for n := syscall.Errno(1); n < 600; n++ {
+		e := explain(opFinit, n, []string{"x: loading out-of-tree module taints kernel.", "hello"}, intact)
+		if want := "the init function of x returned -" + ErrnoName(n); e.kind != ErrInit || e.cause != want {
+			t.Errorf("errno %d: %v, %q; want %q", int(n), e.kind, e.cause, want)
+		}
+	}
+}
+
+func TestSetter(t *testing.T) {
+	cb := &Module{Info: Info{{"parmtype", "count:int"}, {"parmtype", "mode:mode"}, {"parmtype", "on:bool"}}}
+	for _, tc := range []struct {
+		errno syscall.Errno
+		line  string
+		want  string
+	}{
+		{syscall.EBUSY, "x: `5' invalid for parameter `count'", "setter of parameter count returned -EBUSY"},
+		{syscall.EINVAL, "x: `abc' invalid for parameter `count'", `parameter count does not take "abc": not a value`},
+		{syscall.ERANGE, "x: `99999999999' invalid for parameter `count'", "not a value"},
+		{syscall.EINVAL, "x: `5' invalid for parameter `count'", "setter of parameter count returned -EINVAL"},
+		{syscall.EINVAL, "x: `fast' invalid for parameter `mode'", "setter of parameter mode returned -EINVAL"},
+		{syscall.EINVAL, "x: `fast' invalid for parameter `hidden'", "setter of parameter hidden returned -EINVAL"},
+		{syscall.ENOSPC, "x: `fast' too large for parameter `hidden'", "setter of parameter hidden returned -ENOSPC"},
+		{syscall.EINVAL, "x: `maybe' invalid for parameter `on'", "not a value"},
+		{syscall.ENOENT, "x: Unknown parameter `mode'", `setter of parameter mode returned -ENOENT for "fast"`},
+	} {
+		e := explain(opFinit, tc.errno, []string{tc.line},
+			callFacts{module: "x", size: 9, params: `count=5 mode="fast"`, parsed: cb})
+		if e.kind != ErrParameter || !strings.Contains(e.cause, tc.want) {
+			t.Errorf("%s: %v, %q; want %q", tc.line, e.kind, e.cause, tc.want)
+		}
+	}
 }
 
 func TestExplain(t *testing.T) {

@@ -4,7 +4,6 @@ package kmod
 
 import (
 	"fmt"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,13 +34,4 @@ func machine() string {
 		return name
 	}
 	return ""
-}
-
-// ErrnoName is an errno's symbolic name, such as ENOEXEC, or its number if it has none.
-// On other systems than Linux it is the number.
-func ErrnoName(e syscall.Errno) string {
-	if name := unix.ErrnoName(e); name != "" {
-		return name
-	}
-	return fmt.Sprint(int(e))
 }

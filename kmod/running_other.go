@@ -6,7 +6,6 @@ package kmod
 
 import (
 	"os"
-	"strconv"
 	"syscall"
 )
 
@@ -31,9 +30,6 @@ func Diagnose(name string) *Diagnosis {
 	err := supported("diagnose module")
 	return &Diagnosis{Module: CanonicalName(name), Refcnt: -1, Kind: err, Cause: err.Error()}
 }
-
-// ErrnoName is an errno's number. Only Linux has the names.
-func ErrnoName(e syscall.Errno) string { return strconv.Itoa(int(e)) }
 
 func openFile(path string) (*os.File, error) { return os.Open(path) }
 

@@ -192,6 +192,13 @@ func exporter(t *Tree) func(string) string {
 	}
 }
 
+// noModules reports a kernel without CONFIG_MODULES.
+func (k kernelState) noModules() bool {
+	_, err := os.Stat(filepath.Join(k.proc, "modules"))
+	_, mounted := os.Stat(filepath.Join(k.proc, "version"))
+	return err != nil && mounted == nil
+}
+
 func (k kernelState) modulesDisabled() bool {
 	data, err := slurp(filepath.Join(k.proc, "sys/kernel/modules_disabled"))
 	return err == nil && bytes.HasPrefix(data, []byte("1"))

@@ -4,6 +4,8 @@
 // kmodlab.result/1, docs/ARCHITECTURE.md). It is plain data, without behaviour that touches the system.
 package result
 
+import "strconv"
+
 // Schema names the JSON contract. Fields may be added under the same name; a change of meaning changes the number.
 const Schema = "kmodlab.result/1"
 
@@ -70,7 +72,10 @@ type Result struct {
 	Leaks    []Leftover `json:"leaks,omitempty"`
 	Stuck    []Stuck    `json:"stuck,omitempty"`
 	Commands []Command  `json:"commands"`
-	Console  string     `json:"console"`
+	// Warnings are what the tools said of a build that succeeded, about the person's own files, and the licences that
+	// taint the kernel.
+	Warnings []Warning `json:"warnings,omitempty"`
+	Console  string    `json:"console"`
 	// Sources says where in the person's sources the places in modules are that stacks and sites name (function+0x1c
 	// [module], see Places).
 	Sources map[string]Source `json:"sources,omitempty"`
@@ -81,6 +86,28 @@ type Source struct {
 	File   string `json:"file"` // relative to the sources' folder
 	Line   int    `json:"line"`
 	Source []Line `json:"source,omitempty"`
+}
+
+// Warning is one complaint about sources that build, or about a module that loads.
+type Warning struct {
+	File   string `json:"file,omitempty"`   // relative to the sources' folder
+	Line   int    `json:"line,omitempty"`   // from 1; 0 if unknown
+	Column int    `json:"column,omitempty"` // from 1; 0 if unknown
+	Text   string `json:"text"`
+}
+
+// String returns file:line:col: text, as editors parse it.
+func (w Warning) String() string {
+	s := w.File
+	for _, n := range []int{w.Line, w.Column} {
+		if n > 0 {
+			s += ":" + strconv.Itoa(n)
+		}
+	}
+	if s != "" {
+		s += ": "
+	}
+	return s + w.Text
 }
 
 // Verdict is the one answer of a run.

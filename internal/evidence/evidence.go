@@ -29,6 +29,8 @@ type Evidence struct {
 	Modules  []result.Module // as planned, and whether the agent loaded and unloaded them
 	Studied  []string        // the modules under study, without the kernel's own
 
+	Warnings []result.Warning // of the build, and of the modules' licences
+
 	Failures []Failure      // in the order in which they occurred
 	Unmet    []string       // expectations that were not met, a sentence each
 	Stuck    []result.Stuck // tasks that made no progress when a deadline passed

@@ -76,7 +76,7 @@ func matches(path string, want file) bool {
 
 // build describes the entry in dir.
 func (m *meta) build(dir string) *Build {
-	b := &Build{Dir: dir, Where: m.Where, ID: m.ID, Steps: m.Steps}
+	b := &Build{Dir: dir, Where: m.Where, ID: m.ID, Steps: m.Steps, src: m.SeenAs + "/src"}
 	for i := range b.Steps {
 		b.Steps[i].Output = clean(b.Steps[i].Raw, m.SeenAs)
 	}
@@ -119,7 +119,7 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 		Sources: snap.dir, Files: files, Steps: steps}
 	b := m.build(dir)
 	if len(b.Modules) == 0 {
-		return nil, noModules(snap, steps)
+		return nil, newAdviser(r.Kernel, snap, "").noModules(steps)
 	}
 	text, err := json.MarshalIndent(m, "", "\t")
 	if err == nil {

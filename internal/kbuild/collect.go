@@ -87,7 +87,7 @@ func findModules(root *os.Root, base string) ([]string, error) {
 		rel := strings.TrimPrefix(p, base+"/")
 		name := moduleName(rel)
 		if other, ok := names[name]; ok {
-			return hostile("two modules are named %s: %s and %s", name, underExtra(other), underExtra(rel))
+			return sameName(name, underExtra(other), underExtra(rel))
 		}
 		names[name] = rel
 		if found = append(found, rel); len(found) > maxModules {
@@ -96,6 +96,12 @@ func findModules(root *os.Root, base string) ([]string, error) {
 		return nil
 	})
 	return found, err
+}
+
+func sameName(name, one, other string) *Error {
+	return &Error{Kind: ErrSameName,
+		Message: fmt.Sprintf("two modules are named %s, %s and %s, and the kernel loads only one of a name", name, one, other),
+		Hint:    "rename one of them, or give only the folder of one"}
 }
 
 // underExtra drops the folder that the kernel chose to install into.

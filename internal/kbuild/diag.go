@@ -18,6 +18,8 @@ type Diagnostic struct {
 	Column   int    `json:"column,omitempty"` // from 1; 0 if unknown
 	Severity string `json:"severity"`         // error or warning
 	Text     string `json:"text"`
+
+	near string // what the notes behind it name: a macro, a member
 }
 
 // String returns file:line:col: text, as editors parse it.
@@ -35,7 +37,10 @@ func (d Diagnostic) String() string {
 }
 
 // maxDiagnostics bounds what a hostile log can produce.
-const maxDiagnostics = 200
+const (
+	maxDiagnostics = 200
+	maxNear        = 500 // bytes
+)
 
 var (
 	// gcc, clang, sparse, gas. The assembler gives no column.
@@ -111,6 +116,7 @@ func (p *diagParser) line(l string) {
 // it used, else at the include.
 func (p *diagParser) tool(d Diagnostic, severity, text string) {
 	if severity == "note" {
+		p.note(text)
 		if p.away && p.own[d.File] && strings.HasPrefix(text, "in expansion of macro") {
 			p.move(d)
 			p.away = false
@@ -127,6 +133,17 @@ func (p *diagParser) tool(d Diagnostic, severity, text string) {
 	p.away = p.add(d) && away
 	if p.away && from != nil {
 		p.move(*from)
+	}
+}
+
+// note keeps what a note adds to the last finding.
+func (p *diagParser) note(text string) {
+	named := strings.HasPrefix(text, "in expansion of macro") || strings.HasPrefix(text, "(near initialization for")
+	if len(p.found) > 0 && named {
+		last := &p.found[len(p.found)-1]
+		if len(last.near) < maxNear {
+			last.near += text + " "
+		}
 	}
 }
 

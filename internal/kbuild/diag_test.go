@@ -53,7 +53,8 @@ func TestDiagnoseRealLogs(t *testing.T) {
 			if got := d.String(); got != c.first {
 				t.Errorf("first(diagnose(%s))\n = %s\nwant %s", c.log, got, c.first)
 			}
-			if got := hint(*d, &sourceFolder{}); (c.hint == "") != (got == "") || !strings.Contains(got, c.hint) {
+			got := newAdviser(nil, &sourceFolder{}, "").hint(*d)
+			if (c.hint == "") != (got == "") || !strings.Contains(got, c.hint) {
 				t.Errorf("hint(%s) = %q, want %q in it", c.log, got, c.hint)
 			}
 		})

@@ -21,6 +21,7 @@ var (
 	ErrSources   = errors.New("cannot read sources")
 	ErrFlag      = errors.New("bad make flag")
 	ErrLost      = errors.New("build brought its VM down")
+	ErrSameName  = errors.New("two modules of one name")
 	ErrHostile   = errors.New("build left something that is not a module")
 
 	// About the machine.

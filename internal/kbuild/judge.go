@@ -4,13 +4,10 @@ package kbuild
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
-	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // buildError explains a step that failed.
@@ -30,7 +27,11 @@ func buildError(job Job, snap *sourceFolder, steps []Step) *Error {
 		full.Steps = steps
 		return full
 	}
-	d := first(e.Diagnostics, own)
+	d, a := first(e.Diagnostics, own), newAdviser(job.Kernel, snap, last.Raw)
+	if known := a.known(); known != nil {
+		known.Steps, known.Diagnostics = steps, e.Diagnostics
+		return known
+	}
 	if m := missingTool(last); m != "" && (d == nil || !own[d.File]) {
 		e.Kind, e.Message = ErrNoTools, fmt.Sprintf("%s is missing where the build runs", m)
 		e.Hint = toolHint(job.Kernel)
@@ -44,7 +45,7 @@ func buildError(job Job, snap *sourceFolder, steps []Step) *Error {
 		return e
 	}
 	e.Message = d.String()
-	e.Hint = hint(*d, snap)
+	e.Hint = a.hint(*d)
 	return e
 }
 
@@ -71,72 +72,4 @@ func toolHint(k *kernel.Kernel) string {
 		return "install the compiler: apt-get install build-essential"
 	}
 	return "fetch the kernel again: kmodlab kernel rm " + k.Name + " && kmodlab kernel fetch " + k.Name
-}
-
-var (
-	reMissing   = lazyregexp.New(`^([^\s:]+): No such file or directory`)
-	reUndefined = lazyregexp.New(`^modpost: "(\w+)" undefined!`)
-	reNoTarget  = lazyregexp.New(`^make: No rule to make target '([^']+)'`)
-	reNamespace = lazyregexp.New(`from namespace (\w+)`)
-)
-
-// hint says what usually fixes a complaint; empty if nothing is certain.
-func hint(d Diagnostic, snap *sourceFolder) string {
-	if m := reMissing.FindStringSubmatch(d.Text); m != nil {
-		for _, l := range snap.outside {
-			if strings.HasPrefix(l, m[1]+" ") || strings.HasSuffix(strings.Fields(l)[0], "/"+m[1]) {
-				return "links out of the folder are not followed (" + l + "): copy the file in"
-			}
-		}
-		if strings.HasPrefix(m[1], "../") {
-			return "only the given folder is built: copy the file into it, or give the parent folder"
-		}
-	}
-	if m := reUndefined.FindStringSubmatch(d.Text); m != nil {
-		return fmt.Sprintf("the kernel does not export %[1]s: "+
-			"build the module that has EXPORT_SYMBOL(%[1]s) in the same folder, or check the name", m[1])
-	}
-	if m := reNoTarget.FindStringSubmatch(d.Text); m != nil {
-		if base, ok := strings.CutSuffix(m[1], ".o"); ok {
-			return fmt.Sprintf("obj-m or an -objs line names %s, but there is no %s.c", m[1], base)
-		}
-	}
-	switch m := reNamespace.FindStringSubmatch(d.Text); {
-	case m != nil:
-		return fmt.Sprintf("add MODULE_IMPORT_NS(%q), without the quotes before kernel 6.13", m[1])
-	case strings.Contains(d.Text, "missing MODULE_LICENSE"):
-		return `add MODULE_LICENSE("GPL")`
-	case strings.Contains(d.Text, "missing separator"):
-		return "the lines of a recipe must begin with a tab, not with spaces"
-	}
-	return ""
-}
-
-// noModules explains a build that succeeded but made no module.
-func noModules(snap *sourceFolder, steps []Step) *Error {
-	e := &Error{Kind: ErrNoModules, Steps: steps, Message: "the build made no module"}
-	file := "Makefile"
-	if snap.has("Kbuild") {
-		file = "Kbuild" // kbuild prefers it to a Makefile beside it
-	}
-	text, _ := os.ReadFile(filepath.Join(snap.dir, file))
-	var sources []string
-	for name := range snap.files() {
-		if strings.HasSuffix(name, ".c") && !strings.Contains(name, "/") {
-			sources = append(sources, name)
-		}
-	}
-	switch subs := snap.subfolders(); {
-	case lazyregexp.New(`\bobj-m\b`).MatchString(string(text)):
-		e.Message += ": obj-m in " + file + " names no module for this kernel"
-	case len(sources) > 0:
-		e.Message += ": " + file + " sets no obj-m"
-		e.Hint = "add this line to it: " + snap.suggestKbuild(sorted(sources))
-	case len(subs) > 0:
-		e.Message += ": " + file + " sets no obj-m"
-		e.Hint = "add this line to it: obj-m := " + strings.Join(subs, "/ ") + "/"
-	default:
-		e.Message += ": " + file + " sets no obj-m"
-	}
-	return e
 }

@@ -72,8 +72,11 @@ type Build struct {
 	Steps   []Step  // make, make modules_install
 	Cached  bool    // made earlier; Steps are from that time
 	Where   Where   // where it was made
+	src     string  // the sources' folder as the tools saw it
 	ID      string  // hash of everything that went in
-	Known   string  // the file that a build with Request.Learn recorded; "" if none
+	// Warnings are the tools' complaints about the person's own files.
+	Warnings []Diagnostic
+	Known    string // the file that a build with Request.Learn recorded; "" if none
 }
 
 // Built is one module.
@@ -106,6 +109,15 @@ func Run(ctx context.Context, r Request) (*Build, error) {
 	if err := snap.checkKbuild(); err != nil {
 		return nil, err
 	}
+	b, err := find(ctx, &r, snap)
+	if err == nil {
+		b.Warnings = b.warnings(snap)
+	}
+	return b, err
+}
+
+// find returns the build from the cache, or makes it.
+func find(ctx context.Context, r *Request, snap *sourceFolder) (*Build, error) {
 	c := cache{dir: r.CacheDir, release: r.Kernel.Release}
 	ingredients := r.Flags
 	if r.Learn { // a different build from one that would not leave Build.Known
@@ -127,7 +139,7 @@ func Run(ctx context.Context, r Request) (*Build, error) {
 			return b, nil
 		}
 	}
-	return makeBuild(ctx, &r, snap, c, id)
+	return makeBuild(ctx, r, snap, c, id)
 }
 
 // makeBuild builds under the lock of id.
@@ -257,6 +269,10 @@ func judge(ctx context.Context, job Job, snap *sourceFolder, steps []Step, err e
 	}
 	if last := steps[len(steps)-1]; last.Exit != 0 {
 		return buildError(job, snap, steps)
+	}
+	if known := newAdviser(job.Kernel, snap, steps[0].Raw).known(); known != nil {
+		known.Steps = steps
+		return known
 	}
 	return nil
 }

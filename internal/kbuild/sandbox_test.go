@@ -131,8 +131,8 @@ func TestHostileResults(t *testing.T) {
 	t.Run("two of a name", func(t *testing.T) {
 		work := tree(t, map[string]string{"out/lib/modules/6.1/extra/a-b.ko": "", "out/lib/modules/6.1/updates/x/a_b.ko": "",
 			"src/": ""})
-		if _, err := collect(work, t.TempDir(), "6.1"); !errors.Is(err, ErrHostile) ||
-			!strings.Contains(err.Error(), "two modules are named a_b: a-b.ko and x/a_b.ko") {
+		if _, err := collect(work, t.TempDir(), "6.1"); !errors.Is(err, ErrSameName) ||
+			!strings.Contains(err.Error(), "two modules are named a_b, a-b.ko and x/a_b.ko") {
 			t.Errorf("collect = %v", err)
 		}
 	})

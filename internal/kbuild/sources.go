@@ -3,7 +3,6 @@
 package kbuild
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -28,6 +26,7 @@ type sourceFolder struct {
 	dir     string // absolute, links resolved
 	entries []entry
 	outside []string // links out of the folder, "name -> target"; not copied
+	objects []string // built objects, taken for leftovers; not copied
 }
 
 type entry struct {
@@ -93,6 +92,9 @@ func (s *sourceFolder) read(path string, d fs.DirEntry) (*entry, error) {
 		return nil, sourceError(path, err)
 	}
 	if leftover(d.Name(), d.IsDir()) {
+		if strings.HasSuffix(rel, ".o") {
+			s.objects = append(s.objects, rel)
+		}
 		return nil, nil
 	}
 	e := &entry{rel: rel, mode: d.Type()}
@@ -243,68 +245,6 @@ func put(h hash.Hash, list ...string) {
 	}
 }
 
-// checkKbuild demands a file that kbuild reads at the top of the folder.
-func (s *sourceFolder) checkKbuild() error {
-	var sources []string
-	other := ""
-	for _, e := range s.entries {
-		switch base := filepath.Base(e.rel); {
-		case base != e.rel || e.mode.IsDir():
-		case e.rel == "Kbuild" || e.rel == "Makefile":
-			return nil
-		case strings.EqualFold(base, "makefile") || strings.EqualFold(base, "kbuild") || base == "GNUmakefile":
-			other = base
-		case strings.HasSuffix(base, ".c"):
-			sources = append(sources, base)
-		}
-	}
-	err := &Error{Kind: ErrNoKbuild, Message: fmt.Sprintf("no Kbuild or Makefile in %s", s.dir)}
-	switch {
-	case other != "":
-		err.Hint = fmt.Sprintf("kbuild reads only these two names: mv %s Makefile", other)
-	case len(sources) > 0:
-		err.Hint = fmt.Sprintf("this Kbuild would do: %s", s.suggestKbuild(sources))
-	case len(s.subfolders()) > 0:
-		err.Hint = "these folders have one: " + strings.Join(s.subfolders(), ", ")
-	}
-	return err
-}
-
-// suggestKbuild writes the one line that builds these files; each file with its own module_init is a module.
-func (s *sourceFolder) suggestKbuild(sources []string) string {
-	var mods []string
-	for _, c := range sources {
-		text, err := os.ReadFile(filepath.Join(s.dir, c))
-		if err == nil && bytes.Contains(text, []byte("MODULE_LICENSE")) {
-			mods = append(mods, c)
-		}
-	}
-	if len(mods) == 0 {
-		mods = sources
-	}
-	line := "obj-m :="
-	for _, c := range mods {
-		line += " " + strings.TrimSuffix(c, ".c") + ".o"
-	}
-	return line
-}
-
-// subfolders lists the direct subfolders that kbuild could build.
-func (s *sourceFolder) subfolders() []string {
-	var dirs []string
-	for _, e := range s.entries {
-		dir, base := filepath.Split(e.rel)
-		dir = strings.TrimSuffix(dir, "/")
-		if dir == "" || strings.Contains(dir, "/") || (base != "Kbuild" && base != "Makefile") {
-			continue
-		}
-		if len(dirs) == 0 || dirs[len(dirs)-1] != dir {
-			dirs = append(dirs, dir)
-		}
-	}
-	return dirs
-}
-
 func tooLarge(dir string) *Error {
 	return &Error{Kind: ErrTooLarge,
 		Message: fmt.Sprintf("%s holds more than %d files or %d MiB", dir, maxSourceFiles, maxSourceBytes>>20),
@@ -318,22 +258,4 @@ func sourceError(path string, err error) error {
 	}
 	return &Error{Kind: ErrSources, Message: fmt.Sprintf("read sources: %v", err), Cause: err,
 		Hint: "make them readable: chmod -R u+rX " + path}
-}
-
-// files is the set of the folder's files, by relative name.
-func (s *sourceFolder) files() map[string]bool {
-	m := make(map[string]bool, len(s.entries))
-	for _, e := range s.entries {
-		if !e.mode.IsDir() {
-			m[e.rel] = true
-		}
-	}
-	return m
-}
-
-func (s *sourceFolder) has(rel string) bool { return s.files()[rel] }
-
-func sorted(list []string) []string {
-	slices.Sort(list)
-	return list
 }

@@ -188,7 +188,7 @@ func TestCheckKbuild(t *testing.T) {
 		{"sources", map[string]string{"b.c": lic, "a.c": lic, "helper.c": ""}, "this Kbuild would do: obj-m := a.o b.o"},
 		{"no licence", map[string]string{"a.c": ""}, "this Kbuild would do: obj-m := a.o"},
 		{"below", map[string]string{"x/Makefile": "", "y/Kbuild": "", "y/Makefile": "", "z/w/Makefile": ""},
-			"these folders have one: x, y"},
+			"obj-m += x/ y/"},
 		{"empty", map[string]string{}, "no Kbuild or Makefile in "},
 		{"folder", map[string]string{"Makefile/": ""}, "no Kbuild or Makefile in "},
 	} {

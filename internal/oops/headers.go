@@ -112,6 +112,8 @@ var refinements = []refinement{
 	{re(`\bkernel/kthread\.c:`), "kthread-misuse"},
 	{re(`^ODEBUG: `), "object-misuse"},
 	{re(`^usercopy: `), "usercopy"},
+	{re(`\bdetected (?:buffer|field-spanning|read|write) (?:overflow|over-?read|write|beyond)|\blib/string(?:_helpers)?\.c:`),
+		"string-overflow"},
 	{re(`\bmm/slub\.c:|\bmm/slab`), "slab-corruption"},
 	{re(`\bkernel/module(?:/main)?\.c:`), "module-misuse"},
 	{re(`\bkernel/time/timer\.c:|\bkernel/workqueue\.c:`), "timer-or-work-misuse"},

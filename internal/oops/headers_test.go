@@ -89,7 +89,7 @@ var headerLines = []struct {
 	{"------------[ cut here ]------------\nlist_add corruption. prev->next should be next (1), but was 2.\nWARNING: CPU: 1 PID: 8 at crasher.c:3 f+0x5/0x9", result.Oops, "list-corruption",
 		"WARNING: list_add corruption. prev->next should be next (1), but was 2 at crasher.c:3"},
 	{"list_del corruption, 1->next is NULL\n------------[ cut here ]------------\nkernel BUG at lib/list_debug.c:49!",
-		result.Oops, "list-corruption", "kernel BUG at lib/list_debug.c:49"},
+		result.Oops, "list-corruption", "BUG: list_del corruption, 1->next is NULL at lib/list_debug.c:49"},
 	{"------------[ cut here ]------------\ndo not call blocking ops when !TASK_RUNNING; state=1 set at [<0>] prepare_to_wait\nWARNING: CPU: 1 PID: 8 at kernel/sched/core.c:9 f+0x5/0x9", result.Oops, "sleeping-in-atomic",
 		"WARNING: do not call blocking ops when !TASK_RUNNING; state=1 set at [<0>] prepare_to_wait at kernel/sched/core.c:9"},
 	{"------------[ cut here ]------------\nODEBUG: free active (active state 0) object type: timer_list hint: tick+0x0/0x10 [crasher]\nWARNING: CPU: 1 PID: 8 at lib/debugobjects.c:9 f+0x5/0x9", result.Oops, "object-misuse",

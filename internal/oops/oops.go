@@ -180,6 +180,9 @@ func (p *parser) begin(h *header, l line) {
 	case c.last.text != "" && (refine(c.last.text) != "" || near && !c.seen):
 		r.message = c.last.text
 	}
+	if r.message == "" {
+		r.message = p.warnedOf(r)
+	}
 	if r.message != "" {
 		r.log = append(r.log, r.message)
 	}
@@ -194,6 +197,20 @@ func (p *parser) begin(h *header, l line) {
 	}
 	p.open = append(p.open, r)
 	r.add(l)
+}
+
+// warnedOf is the message of a WARNING that a BUG follows at once: since 6.9 FORTIFY_SOURCE warns of an overflow, with
+// the sizes, before it ends the task.
+func (p *parser) warnedOf(r *report) string {
+	const overflow = "string-overflow"
+	if len(p.all) == 0 || r.kind != "bug" || refine(r.first) != overflow {
+		return ""
+	}
+	before := p.all[len(p.all)-1]
+	if before.kind != "warning" || before.caller != r.caller || before.kindOf() != overflow {
+		return ""
+	}
+	return before.message
 }
 
 func (p *parser) close(r *report) {

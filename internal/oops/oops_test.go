@@ -172,3 +172,24 @@ func TestMutations(t *testing.T) {
 		check(t, data)
 	}
 }
+
+// TestFortify: the line that FORTIFY_SOURCE prints before its BUG is the report's message, also where it is that of a
+// WARNING just before (since 6.9).
+func TestFortify(t *testing.T) {
+	const trace = "CPU: 1 PID: 121 Comm: modprobe Tainted: G           OE       6.1.0 #1\n" +
+		"RIP: 0010:fortify_panic+0xf/0x11\nCall Trace:\n <TASK>\n m_init+0x1d/0x1000 [m]\n </TASK>\n" +
+		"---[ end trace 0000000000000000 ]---\n"
+	const cut, bug = "------------[ cut here ]------------\n", "kernel BUG at lib/string_helpers.c:1027!\ninvalid opcode: 0000 [#1]\n"
+	for _, console := range []string{
+		"detected buffer overflow in memcpy\n" + cut + bug + trace,
+		cut + "memcpy: detected buffer overflow: 40 byte write of buffer size 16\n" +
+			"WARNING: lib/string_helpers.c:1036 at __fortify_report+0x4f/0x90, CPU#1: modprobe/121\n" + trace + cut + bug + trace,
+	} {
+		all := Parse([]byte(console))
+		c := all[Decisive(all)]
+		if c.Type != "string-overflow" || !strings.HasPrefix(c.Title, "BUG: ") ||
+			!strings.Contains(c.Title, "detected buffer overflow") || !strings.Contains(c.Log[0], "detected buffer overflow") {
+			t.Errorf("%s: %s: %q", c.Type, c.Title, c.Log)
+		}
+	}
+}

@@ -14,7 +14,7 @@ type report struct {
 	*header
 	first   string // the line of the header
 	caller  string
-	message string // what a WARNING says before its header
+	message string // what a WARNING or a BUG says before its header
 	log     []string
 	cut     bool // lines beyond maxLogLines were left out
 	trace   bool // inside or past a call trace
@@ -189,6 +189,9 @@ func (r *report) titleOf() string {
 	title := string(r.line.ExpandString(nil, r.title, r.first, m))
 	if r.message != "" && strings.HasPrefix(title, "WARNING at ") {
 		title = "WARNING: " + strings.TrimRight(r.message, ".") + strings.TrimPrefix(title, "WARNING")
+	}
+	if r.message != "" && strings.HasPrefix(title, "kernel BUG at ") {
+		title = "BUG: " + strings.TrimRight(r.message, ".!") + strings.TrimPrefix(title, "kernel BUG")
 	}
 	if where := r.where(); where != "" && r.class != result.Panic {
 		title += " in " + where

@@ -57,7 +57,7 @@ func (w *Watch) Write(p []byte) (int, error) {
 func (w *Watch) line(text string) {
 	if h := headerOf(text); h != nil {
 		w.pending = h
-		if h.goesOn() {
+		if h.goesOn() || h.unsure() {
 			w.pending = nil
 		}
 		if h.class != result.Panic {
@@ -128,6 +128,10 @@ func (w *Watch) channel() chan struct{} {
 	}
 	return w.crashed
 }
+
+// unsure reports whether anything may follow the header's words, and nothing else tells of such a report: a module can
+// print that line, and a stack after it.
+func (h *header) unsure() bool { return h.kind == "bug" && taintOf(h.kind, h.title) == 0 }
 
 // goesOn is result.Crash.GoesOn, of which no more than the header is there yet.
 func (h *header) goesOn() bool { return strings.HasPrefix(h.title, "WARNING") || h.kind == "oom-kill" }

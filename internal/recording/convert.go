@@ -26,6 +26,7 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 			Result: &result.Result{
 				Schema: result.Schema, Title: e.Title, Folder: e.Folder, Date: e.Date,
 				Machine: e.Machine, Phases: e.Phases, Commands: e.Commands, Modules: e.Modules,
+				Warnings: e.Warnings,
 			},
 			Inputs:   inputs{Finished: e.Finished, Unloaded: e.Unloaded, Passed: e.Passed, Stuck: e.Stuck, Unmet: e.Unmet},
 			PassHint: e.PassHint, Tracer: tracer{Hooks: e.Trace.Hooks, Lost: e.Trace.Lost}, Studied: e.Studied,
@@ -93,7 +94,8 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 		Program: in.Program, KernelID: in.KernelID,
 		Title: in.Result.Title, Folder: in.Result.Folder, Date: in.Result.Date,
 		Machine: in.Result.Machine, Phases: in.Result.Phases, Commands: in.Result.Commands, Modules: in.Result.Modules,
-		Studied: in.Studied, Unmet: in.Inputs.Unmet, Stuck: in.Inputs.Stuck,
+		Warnings: in.Result.Warnings,
+		Studied:  in.Studied, Unmet: in.Inputs.Unmet, Stuck: in.Inputs.Stuck,
 		Finished: in.Inputs.Finished, Unloaded: in.Inputs.Unloaded, Passed: in.Inputs.Passed, PassHint: in.PassHint,
 		Console: string(f.console), Samples: in.Samples, Code: in.Code, EndedAt: in.EndedAt,
 		Left:  evidence.Left{Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining, Others: in.Others},

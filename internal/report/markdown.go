@@ -48,6 +48,7 @@ func Markdown(w io.Writer, r *result.Result) error {
 		fmt.Fprintf(buf, "\nThe kernel said: %s\n\n", code(r.Crashes[i].Title))
 		block(buf, r.Crashes[i].Log)
 	}
+	warningsBlock(buf, r.Warnings)
 	if r.Dropped.Total > 0 {
 		fmt.Fprintf(buf, "\n%s\n", plural(r.Dropped.Total, "trace record was lost.", "trace records were lost."))
 	}

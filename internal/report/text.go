@@ -48,6 +48,7 @@ func Text(w io.Writer, r *result.Result, opt TextOptions) error {
 	p.taint(r.Taint)
 	p.stuck(r.Stuck)
 	p.console(r)
+	p.warnings(r.Warnings)
 	p.summary(r)
 	p.verdict(&r.Verdict)
 	if err := buf.Flush(); err != nil {
@@ -132,6 +133,16 @@ func (p *printer) lines(lines []string) {
 	for _, line := range lines {
 		p.para("  ", clean(strings.TrimRight(line, "\r ")))
 	}
+}
+
+// first prints the first lines of a list, or all if Verbose, and says how many it left out.
+func (p *printer) first(lines []string, most int) {
+	shown := lines
+	if !p.opt.Verbose {
+		shown = lines[:min(len(lines), most)]
+	}
+	p.lines(shown)
+	p.more(len(lines) - len(shown))
 }
 
 // more says how many lines are left out.

@@ -3,15 +3,17 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/hints"
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
-	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -25,7 +27,7 @@ func (s *session) note(report kmodcmd.Report) {
 		}
 	}
 	for _, w := range report.Warnings {
-		if odd := oddInit(w, s.modules); odd != nil {
+		if odd := oddInit(w); odd != nil {
 			s.fail(odd)
 			continue
 		}
@@ -36,33 +38,23 @@ func (s *session) note(report kmodcmd.Report) {
 	s.unloaded = s.unloaded || slices.ContainsFunc(report.Removed, s.studies) || len(s.Studied()) == 0 && len(report.Removed) > 0
 }
 
-// suspicious is the kernel's message about an init that returned neither 0 nor an error:
-// 'NAME'->init until 6.12, NAME: init since. It keeps the module.
-var suspicious = lazyregexp.New(`'?([\w-]+)(?:'->|: )init suspiciously returned (\d+)`)
-
-// oddInit turns such a warning into a failure, nil if it is another one, and notes the value for its module: what the
-// loader itself returns is 0.
-func oddInit(warning string, modules []result.Module) *evidence.Failure {
-	m := suspicious.FindStringSubmatch(warning)
-	if m == nil {
+// oddInit turns a warning about an init that returned neither 0 nor an error into a failure, nil if it is another one.
+func oddInit(warning string) *evidence.Failure {
+	module, ret, ok := oops.OddInit(warning)
+	if !ok {
 		return nil
-	}
-	for i := range modules {
-		if modules[i].Name == m[1] {
-			modules[i].InitRet, _ = strconv.ParseInt(m[2], 10, 64) // 0, as before, if it does not fit
-		}
 	}
 	return &evidence.Failure{
 		Kind: evidence.Load,
-		Message: fmt.Sprintf("init of %s returned %s, which is neither 0 nor a negative errno; "+
-			"the kernel warns and keeps the module", m[1], m[2]),
+		Message: fmt.Sprintf("init of %s returned %d, which is neither 0 nor a negative errno; "+
+			"the kernel warns and keeps the module", module, ret),
 		Hint: "return 0 for success and a negative errno for failure: -ENODEV, -ENOMEM",
 	}
 }
 
 // refusal describes a command that failed, by the report of our own commands or else by
 // what the command printed.
-func refusal(
+func (s *session) refusal(
 	kind evidence.Kind, report kmodcmd.Report, typed string, c result.Command, ended wire.ExecResult,
 ) *evidence.Failure {
 	if ended.Signal != "" {
@@ -71,24 +63,33 @@ func refusal(
 			Hint: "find out who sent the signal: the story shows signals and where they were sent",
 		}
 	}
-	if e := report.Error; e != nil {
-		message := typed + ": " + e.Cause
-		// Every out-of-tree module taints the kernel: that explains nothing.
-		said := slices.DeleteFunc(e.Kmsg, func(line string) bool {
-			return strings.HasSuffix(line, "taints kernel.") || strings.HasSuffix(line, "tainting kernel")
-		})
-		if len(said) > 0 {
-			message += fmt.Sprintf(" (the kernel says: %s)", strings.Join(said, "; "))
+	e := report.Error
+	if e == nil {
+		said := strings.TrimSpace(c.Output)
+		if said == "" {
+			said = fmt.Sprintf("exit status %d", c.Exit)
 		}
-		hint := e.Hint
-		if hint == "" && len(said) == 0 {
-			hint = "put a pr_err before each error return, to see which one it was"
-		}
-		return &evidence.Failure{Kind: kind, Message: message, Hint: hint}
+		return &evidence.Failure{Kind: kind, Message: typed + ": " + said}
 	}
-	said := strings.TrimSpace(c.Output)
-	if said == "" {
-		said = fmt.Sprintf("exit status %d", c.Exit)
+	message, said := typed+": "+e.Cause, s.said(e)
+	if len(said) > 0 {
+		message += fmt.Sprintf(" (the kernel says: %s)", strings.Join(said, "; "))
 	}
-	return &evidence.Failure{Kind: kind, Message: typed + ": " + said}
+	hint := cmp.Or(e.Hint, hints.OfLog(said))
+	if hint == "" && len(said) == 0 {
+		hint = hints.OfInit(e.Errno)
+	}
+	return &evidence.Failure{Kind: kind, Message: message, Hint: hint}
+}
+
+// said returns the lines of the kernel's log that belong to a refusal.
+func (s *session) said(e *kmodcmd.Error) []string {
+	if e.Kind == kmod.ErrCrashed.Error() {
+		return hints.Reported(e.Kmsg)
+	}
+	var formats []hints.Format
+	if s.Read != nil {
+		formats = hints.Formats(s.Read.Get(e.Module).Data)
+	}
+	return hints.Said(e.Kmsg, e.Module, formats)
 }

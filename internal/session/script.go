@@ -269,10 +269,10 @@ func (s *session) judge(step Step, ended wire.ExecResult, c result.Command) erro
 		s.unmet = append(s.unmet, typed+" was expected to fail, but succeeded")
 	case step.Role == RoleRefused || step.Role == RoleTidy || ended.Exit == 0:
 	case step.Role == RoleLoad:
-		s.fail(refusal(evidence.Load, report, typed, c, ended))
+		s.fail(s.refusal(evidence.Load, report, typed, c, ended))
 	case step.Role == RoleUnload:
 		if s.failed(evidence.Load) == nil {
-			s.fail(refusal(evidence.Unload, report, typed, c, ended))
+			s.fail(s.refusal(evidence.Unload, report, typed, c, ended))
 		}
 	default:
 		s.unmet = append(s.unmet, fmt.Sprintf("%s failed with exit status %d", typed, ended.Exit))

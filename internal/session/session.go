@@ -133,7 +133,7 @@ func base(j *notify.Journal, h *prepare.Host, p *prepare.Prepared) *evidence.Evi
 	if p == nil {
 		return e
 	}
-	e.Studied, e.Files = p.Studied(), p.Read.All()
+	e.Studied, e.Files, e.Warnings = p.Studied(), p.Read.All(), p.Warnings()
 	e.Sources = prepare.ReadSources(p.SourceDirs(), e.Files, e.Studied)
 	return e
 }

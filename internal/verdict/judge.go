@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/hints"
 	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -161,10 +162,10 @@ const startAt = "start at the first line of the call trace that is in [your modu
 
 func judgeCrash(c result.Crash) result.Verdict {
 	v := result.Verdict{Class: c.Class, Message: c.Title, Evidence: c.Log[:min(len(c.Log), evidenceLines)]}
+	if v.Hint = hints.OfCrash(&c); v.Hint != "" {
+		return v
+	}
 	switch {
-	case strings.Contains(c.Title, oops.UseAfterFree):
-		v.Hint = "an object was used after its last reference was dropped: hold a reference (get_task_struct, get_pid) " +
-			"for as long as you keep the pointer"
 	case strings.HasPrefix(c.Title, "WARNING"):
 		v.Hint = "the kernel noticed misuse and carried on; " + startAt
 	case c.Class == result.Lockup:

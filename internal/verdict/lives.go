@@ -60,11 +60,8 @@ func MergeModules(known, traced []result.Module) []result.Module {
 			t.Unknown = slices.DeleteFunc(slices.Clone(t.Unknown), func(fact string) bool {
 				return fact == "loaded" && k.Loaded || fact == "unloaded" && k.Unloaded
 			})
-			switch {
-			case t.InitMS == 0 && t.InitRet == 0: // the end of its init was lost
+			if t.InitMS == 0 && t.InitRet == 0 { // the end of its init was lost
 				t.InitMS, t.InitRet = k.InitMS, k.InitRet
-			case k.InitRet > 0: // the loader warns and returns 0
-				t.InitRet = k.InitRet
 			}
 			k = t
 		}

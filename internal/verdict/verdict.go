@@ -54,6 +54,7 @@ func newMaker(e *evidence.Evidence) *maker {
 		res: &result.Result{
 			Schema: result.Schema, Title: e.Title, Folder: e.Folder, Date: e.Date, Machine: e.Machine, Console: e.Console,
 			Phases: slices.Clone(e.Phases), Commands: slices.Clone(e.Commands), Modules: slices.Clone(e.Modules),
+			Warnings: slices.Clone(e.Warnings),
 		},
 	}
 }
@@ -104,6 +105,12 @@ func (m *maker) trace() {
 	m.res.Threads, m.res.Requests, m.res.Signals = threads, requests, signals
 	m.nameTimers()
 	m.res.Modules = MergeModules(m.res.Modules, modules)
+	odd := oops.OddInits(append([]byte(m.e.Console), m.e.KernelLog...))
+	for i := range m.res.Modules {
+		if l := &m.res.Modules[i]; l.Loaded && l.InitRet == 0 {
+			l.InitRet = odd[l.Name]
+		}
+	}
 }
 
 // ended returns the evidence with what the records and the CPUs say about the run's end.

@@ -118,13 +118,13 @@ var rooms = []room{
 	{
 		path:  "tracer/timeline",
 		does:  "events to lives: Thread, Request, Signal, Load (pure)",
-		may:   []string{"tracer/event"},
+		may:   []string{"internal/errno", "tracer/event"},
 		never: []never{noPrograms, noNet, noTracing},
 	},
 	{
 		path:  "kmod",
 		does:  "module files, reading the index, resolve, plan, load, remove; all but the last two on any system",
-		may:   []string{"kmod/internal/ko", "kmod/internal/trie"},
+		may:   []string{"internal/errno", "kmod/internal/ko", "kmod/internal/trie"},
 		never: []never{{"os/exec", "install and remove commands are for the caller to run"}, noNet},
 	},
 	{
@@ -163,6 +163,17 @@ var rooms = []room{
 		path:  "internal/lazyregexp",
 		does:  "regular expressions that are compiled when first used: a modprobe must not wait for them",
 		never: []never{noFiles, noNet},
+	},
+	{
+		path:  "internal/errno",
+		does:  "the kernel's names of its error numbers, up to 531 (pure)",
+		never: []never{noPrograms, noNet, noFiles},
+	},
+	{
+		path:  "internal/hints",
+		does:  "tables of what to do: about a kernel report, a line of the log, a symbol or interface that is gone (pure)",
+		may:   []string{"internal/errno", "internal/lazyregexp", "result"},
+		never: []never{noPrograms, noNet},
 	},
 	{
 		path:  "internal/filelock",
@@ -206,7 +217,8 @@ var rooms = []room{
 		path: "internal/kbuild",
 		does: "runs the kernel's build system in a VM or a sandbox; caches by content",
 		may: []string{
-			"internal/filelock", "internal/kernel", "internal/boot", "internal/snapshot", "internal/srcline",
+			"internal/filelock", "internal/hints", "internal/kernel", "internal/boot", "internal/snapshot",
+			"internal/srcline",
 			"internal/vm", "internal/wire", "internal/lazyregexp", "kmod",
 		},
 		never: []never{noTracer, {ebpf, "a build is not traced"}},
@@ -280,7 +292,7 @@ var rooms = []room{
 		path: "internal/session",
 		does: "a script or a trace on a lab; gathers the evidence; one classify() turns errors into failures",
 		may: []string{
-			"internal/boot", "internal/evidence", "internal/hang", "internal/kmodcmd", "internal/lab",
+			"internal/boot", "internal/evidence", "internal/hang", "internal/hints", "internal/kmodcmd", "internal/lab",
 			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/pool",
 			"internal/prepare", "internal/version", "internal/wire", "kmod", "result", "tracer/event", "tracer/symbols",
 		},
@@ -298,7 +310,8 @@ var rooms = []room{
 		path: "internal/verdict",
 		does: "evidence to result.Result: the same for a run and for a recording (pure)",
 		may: []string{
-			"internal/evidence", "internal/lazyregexp", "internal/leaks", "internal/oops", "internal/srcline", "result",
+			"internal/evidence", "internal/hints", "internal/lazyregexp", "internal/leaks", "internal/oops", "internal/srcline",
+			"result",
 			"tracer/event", "tracer/symbols", "tracer/timeline",
 		},
 		never: []never{
@@ -387,6 +400,11 @@ var rooms = []room{
 		path: "internal/testlab/foreign",
 		does: "for tests: others' programs that judge our formats, hostile texts",
 		may:  []string{"internal/testlab/needs", "result"},
+	},
+	{
+		path: "internal/testlab/agree",
+		does: "for tests: what must be true of every result, so that verdict, story and JSON agree",
+		may:  []string{"internal/report", "result"},
 	},
 	{
 		path: "internal/testlab/machine",

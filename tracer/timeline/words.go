@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/errno"
 )
 
 // eRestartSys is the kernel's own "restart the call". User space never sees it, but callers of request_module do.
@@ -13,14 +15,11 @@ const eRestartSys = 512
 
 // errnoName names a negative errno ("-ENOENT"), "" for everything else.
 func errnoName(ret int64) string {
-	if ret == -eRestartSys {
-		return "-ERESTARTSYS"
-	}
 	if ret >= 0 || ret < -4095 {
 		return ""
 	}
-	name := unix.ErrnoName(unix.Errno(-ret))
-	if name == "" {
+	name := errno.Name(int(-ret))
+	if name[0] != 'E' {
 		return ""
 	}
 	return "-" + name
