@@ -135,6 +135,16 @@ func (p *printer) lines(lines []string) {
 	}
 }
 
+// first prints the first lines of a list, or all if Verbose, and says how many it left out.
+func (p *printer) first(lines []string, most int) {
+	shown := lines
+	if !p.opt.Verbose {
+		shown = lines[:min(len(lines), most)]
+	}
+	p.lines(shown)
+	p.more(len(lines) - len(shown))
+}
+
 // more says how many lines are left out.
 func (p *printer) more(left int) {
 	if left > 0 {

@@ -17,13 +17,7 @@ func (p *printer) warnings(all []result.Warning) {
 		return
 	}
 	p.title("Warnings")
-	texts := warningTexts(all)
-	shown := texts
-	if !p.opt.Verbose {
-		shown = texts[:min(len(texts), warningLines)]
-	}
-	p.lines(shown)
-	p.more(len(texts) - len(shown))
+	p.first(warningTexts(all), warningLines)
 }
 
 func warningTexts(all []result.Warning) []string {
