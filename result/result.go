@@ -58,6 +58,10 @@ type Result struct {
 	Dropped  Dropped           `json:"dropped"`
 	Crashes  []Crash           `json:"crashes"`
 	Leaks    []Leftover        `json:"leaks,omitempty"`
+	// Unpaired are calls that take something which the module has no way to give back. Unchecked says which functions the
+	// modules import of whose things nothing is known.
+	Unpaired  []Unpaired `json:"unpaired,omitempty"`
+	Unchecked []string   `json:"unchecked,omitempty"`
 	Stuck    []Stuck           `json:"stuck,omitempty"`
 	Commands []Command         `json:"commands"`
 	Console  string            `json:"console"`
@@ -87,12 +91,27 @@ type Verdict struct {
 
 // Leftover is something that existed after unload and not before load.
 type Leftover struct {
-	Kind string `json:"kind"`           // reference, memory, timer, work, file, device
+	Kind string `json:"kind"`           // reference, memory, registration, resource, timer, work, file, device
 	What string `json:"what"`           // in words: 1024 bytes, /proc/x
 	Site string `json:"site,omitempty"` // where it was acquired, if known
 	// File and Line locate the site in the person's sources, if the module has debug information.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
+	// Undo is the function that gives it back, if that is known. NoUndo means that the module does not even import it.
+	Undo   string `json:"undo,omitempty"`
+	NoUndo bool   `json:"no_undo,omitempty"`
+}
+
+// Unpaired is a call with which a module takes something, although it imports no function that gives it back. That alone
+// is no leak: the call may never be made.
+type Unpaired struct {
+	Module   string `json:"module"`
+	What     string `json:"what"`     // in words: a kprobe
+	Function string `json:"function"` // of the kernel, which is called: register_kprobe
+	Undo     string `json:"undo"`     // what would give it back: unregister_kprobe
+	Site     string `json:"site"`     // where the call returns to
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
 }
 
 // Stuck is a task that made no progress when a deadline passed.

@@ -76,6 +76,10 @@ type Left struct {
 	Compared      bool          // both were read
 	Ledger        *leaks.Ledger // nil if nothing was traced
 	Modules       []Loaded      // still loaded at the end
+
+	// What the modules import says of what they take, before any of them was loaded.
+	Unpaired  []result.Unpaired
+	Unchecked []string
 }
 
 // Loaded is a line of the guest's /proc/modules.

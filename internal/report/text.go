@@ -170,6 +170,14 @@ func (p *printer) summary(r *result.Result) {
 	fmt.Fprintln(p.w)
 	p.para("", strings.Join(append(parts, lost), ", "))
 	p.unproved(r)
+	if n := len(r.Unchecked); n > 0 {
+		more := ""
+		if n > 1 && !p.opt.Verbose {
+			more = fmt.Sprintf(", and %d more (-v)", n-1)
+			n = 1
+		}
+		p.para("not looked for: ", clean(strings.Join(r.Unchecked[:n], "; "))+more)
+	}
 }
 
 // verdict ends the report: the class, what happened, and what to do next.

@@ -85,6 +85,9 @@ func (s *session) evidence(ctx context.Context, err error) *evidence.Evidence {
 	e.Finished, e.Unloaded, e.Passed, e.PassHint = s.finished, s.unloaded, s.passed, s.passHint
 	e.Samples, e.Code, e.EndedAt = s.samples, s.code, endedAt(err)
 	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.compared, Ledger: s.ledger, Modules: s.remains}
+	if s.Watched != nil {
+		e.Left.Unpaired, e.Left.Unchecked = s.Watched.Unpaired, s.Watched.Unchecked
+	}
 	e.Trace, e.Console, e.KernelLog = s.Lab.Evidence()
 	return e
 }

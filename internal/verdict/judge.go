@@ -176,7 +176,7 @@ func judgeCrash(c result.Crash) result.Verdict {
 }
 
 func passMessage(e *evidence.Evidence, res *result.Result) string {
-	var modules, threads, unknown uint64
+	var modules, threads, unknown, alive uint64
 	for _, m := range res.Modules {
 		if !m.Background && m.Loaded {
 			modules++
@@ -187,6 +187,8 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 			threads++
 			if slices.Contains(t.Unknown, "alive") {
 				unknown++
+			} else if t.Alive {
+				alive++
 			}
 		}
 	}
@@ -198,6 +200,8 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 	switch {
 	case unknown > 0:
 		message += fmt.Sprintf(", %s born, %d of which may not have ended", born, unknown)
+	case alive > 0 && e.Unloaded:
+		message += fmt.Sprintf(", %s born, %d of which the kernel keeps", born, alive)
 	case threads > 0 && e.Unloaded:
 		message += fmt.Sprintf(", %s born and ended", born)
 	case threads > 0:

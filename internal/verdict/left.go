@@ -3,6 +3,7 @@
 package verdict
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
@@ -31,6 +32,15 @@ func (m *maker) left() []result.Leftover {
 		left[i].File, left[i].Line = m.locator.position(left[i].Site, false)
 	}
 	return left
+}
+
+// unpaired adds the source lines to what the modules have no way to give back.
+func (m *maker) unpaired() []result.Unpaired {
+	list := slices.Clone(m.e.Left.Unpaired)
+	for i := range list {
+		list[i].File, list[i].Line = m.locator.position(list[i].Site, false)
+	}
+	return list
 }
 
 // references returns the references that prevent a module's unload although no other
