@@ -85,7 +85,7 @@ var notifierPairs = []Pair{
 
 var tracingPairs = []Pair{
 	{
-		Area: "Tracing and interrupts", Class: registration, One: "a kprobe (%s)", Many: "kprobes",
+		Area: "Tracing and interrupts", Class: registration, One: "a kprobe", Many: "kprobes",
 		Take: "register_kprobe(*)=0", Give: "unregister_kprobe(*)", Moot: "unregister_kprobes",
 	},
 	{

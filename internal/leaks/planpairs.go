@@ -191,7 +191,7 @@ func (d *draft) judgeable(p *Pair, m Module) {
 	if slices.ContainsFunc(strings.Fields(p.Moot), imports) {
 		d.plan.Moot[key] = true
 	}
-	if imported || p.Own {
+	if imported || p.Own || d.plan.Moot[key] {
 		return
 	}
 	for _, c := range m.Calls {

@@ -164,7 +164,7 @@ func beside(left []result.Leftover, threads []result.Thread) []result.Leftover {
 
 // undoHint names the functions that give back what was left, where they are known.
 func undoHint(left []result.Leftover, otherwise string) string {
-	const most = 3
+	const most = 6
 	var calls, missing []string
 	for _, l := range left {
 		if l.Undo == "" {
