@@ -363,13 +363,15 @@ func (l *Ledger) Left(modules []string, name Namer) []result.Leftover {
 // blind reports whether a module may have given a thing back in a way that is not
 // traced. A task that has ended is freed with its last reference: that is traced.
 func (l *Ledger) blind(t thing, module string) bool {
-	switch t.kind {
-	case "mem":
-		return l.plan.NoMem[module] || l.plan.Hashed && l.plan.RCUMem[module]
-	case "task":
-		return l.plan.Opaque[module] && !l.dead[t.ptr]
+	switch {
+	case t.kind == "mem" && (l.plan.NoMem[module] || l.plan.Hashed && l.plan.RCUMem[module]),
+		t.kind == "task" && l.plan.Opaque[module] && !l.dead[t.ptr]:
+		return true
 	}
 	p := pairOf[t.kind]
+	if l.plan.Early && (p == nil || p.Class != registration) {
+		return true
+	}
 	return p != nil && (p.Listed || l.shown[t] || l.plan.Moot[undoKey(module, t.kind)])
 }
 

@@ -82,6 +82,9 @@ type Plan struct {
 	// Late means that code of a module may be called after unload without a trace of it:
 	// callbacks of RCU, interrupts, notifiers.
 	Late bool
+	// Early is set by the reader of the trace if a crash came before what is armed or deferred had its time: then only
+	// what is registered is claimed.
+	Early bool `json:",omitempty"`
 	// Hashed is set by the writer of the settings if HashPtr was refused.
 	Hashed bool
 

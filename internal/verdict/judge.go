@@ -57,7 +57,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 			return []result.Verdict{failed(f)}
 		}
 	}
-	all, stuck := judgeCrashes(res.Crashes), judgeStuck(res.Stuck)
+	all, stuck := addNoWayBack(judgeCrashes(res.Crashes), res), judgeStuck(res.Stuck)
 	if len(stuck) > 0 && stuck[0].Class == result.Lockup && victim(res.Crashes) {
 		all = append(stuck, all...)
 	} else {

@@ -196,3 +196,22 @@ func moduleOf(function string) string {
 	}
 	return strings.TrimSuffix(module, "]")
 }
+
+// addNoWayBack adds to the hint of a crash what modules that are gone had registered with no way to take it back: the
+// kernel may have called what is no longer there. The crash itself need not name the module.
+func addNoWayBack(crashes []result.Verdict, res *result.Result) []result.Verdict {
+	if len(crashes) == 0 {
+		return crashes
+	}
+	for _, u := range res.Unpaired {
+		gone := slices.ContainsFunc(res.Modules, func(m result.Module) bool {
+			return m.Name == u.Module && (m.FreedNS != nil || m.Unloaded)
+		})
+		if gone {
+			crashes[0].Hint += fmt.Sprintf("; %s, which is unloaded, calls %s (%s) and does not even import %s",
+				u.Module, u.Function, withLine(u.Site, u.File, u.Line, ", ", ""), u.Undo)
+			break
+		}
+	}
+	return crashes
+}
