@@ -54,17 +54,17 @@ type Result struct {
 	Hooks    []Hook    `json:"hooks"`
 	// Unknown maps the kinds of record that may be missing to the reason: nothing records them on this kernel, or the
 	// hook was not proved. The members' own Unknown says what that hides.
-	Unknown  map[string]string `json:"unknown,omitempty"`
-	Dropped  Dropped           `json:"dropped"`
-	Crashes  []Crash           `json:"crashes"`
-	Leaks    []Leftover        `json:"leaks,omitempty"`
+	Unknown map[string]string `json:"unknown,omitempty"`
+	Dropped Dropped           `json:"dropped"`
+	Crashes []Crash           `json:"crashes"`
+	Leaks   []Leftover        `json:"leaks,omitempty"`
 	// Unpaired are calls that take something which the module has no way to give back. Unchecked says which functions the
 	// modules import of whose things nothing is known.
-	Unpaired  []Unpaired `json:"unpaired,omitempty"`
-	Unchecked []string   `json:"unchecked,omitempty"`
-	Stuck    []Stuck           `json:"stuck,omitempty"`
-	Commands []Command         `json:"commands"`
-	Console  string            `json:"console"`
+	Unpaired  []Unpaired  `json:"unpaired,omitempty"`
+	Unchecked []Unchecked `json:"unchecked,omitempty"`
+	Stuck     []Stuck     `json:"stuck,omitempty"`
+	Commands  []Command   `json:"commands"`
+	Console   string      `json:"console"`
 	// Sources says where in the person's sources the places in modules are that stacks and sites name (function+0x1c
 	// [module], see Places).
 	Sources map[string]Source `json:"sources,omitempty"`
@@ -112,6 +112,14 @@ type Unpaired struct {
 	Site     string `json:"site"`     // where the call returns to
 	File     string `json:"file,omitempty"`
 	Line     int    `json:"line,omitempty"`
+}
+
+// Unchecked is something that is not looked for although a module takes it.
+type Unchecked struct {
+	Module   string `json:"module"`
+	What     string `json:"what"`     // in words: references to paths
+	Function string `json:"function"` // that the module imports: kern_path
+	Why      string `json:"why"`
 }
 
 // Stuck is a task that made no progress when a deadline passed.

@@ -79,7 +79,7 @@ type Left struct {
 
 	// What the modules import says of what they take, before any of them was loaded.
 	Unpaired  []result.Unpaired
-	Unchecked []string
+	Unchecked []result.Unchecked
 }
 
 // Loaded is a line of the guest's /proc/modules.

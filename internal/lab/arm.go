@@ -72,13 +72,19 @@ func (l *Lab) listBefore(ctx context.Context) error {
 // leakModules returns what is known of the modules before they are loaded. A file that
 // we cannot read would not load either, so it is skipped.
 func (l *Lab) leakModules() []leaks.Module {
+	planned := make(map[string]bool)
+	if l.Plan != nil {
+		for _, m := range l.Plan.Modules {
+			planned[m.Name] = true
+		}
+	}
 	var list []leaks.Module
 	for _, name := range l.Studied() {
 		file := l.Read.Get(name)
 		if file.Err != "" {
 			continue
 		}
-		module := leaks.Module{Name: name}
+		module := leaks.Module{Name: name, Planned: planned[name]}
 		module.Tasks, module.Opaque = taskRefs(file.Data, l.Kernel.Release)
 		module.Calls = calls(file.Data, l.Kernel.Release)
 		if parsed, err := kmod.ParseModule(file.Data); err == nil {

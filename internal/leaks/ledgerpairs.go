@@ -62,7 +62,7 @@ func (l *Ledger) addPair(pid string, at uint64, p *Pair, action, text string, f 
 		how, counts := l.caller(f["site"], function, at)
 		switch {
 		case action == give:
-			if !p.Own || counts || len(l.plan.Tails[function]) > 0 {
+			if !p.Own || counts || l.mayJump(f["site"], function) {
 				l.give(t)
 			}
 		case action == hold && counts:
@@ -153,23 +153,39 @@ func (l *Ledger) caller(site, function string, at uint64) (entry, bool) {
 	if !callers.MatchString(site) {
 		return entry{}, false
 	}
-	when := Meanwhile
-	switch {
-	case strings.HasPrefix(site, "do_one_initcall"):
-		when = AtInit
-	case strings.HasPrefix(site, "__") && strings.Contains(site, "delete_module"):
-		when = AtExit
-	}
+	when := calledAt(site)
 	var jumps []Tail
 	for _, t := range l.plan.Tails[function] {
 		if t.When == when && !slices.Contains(jumps, t) {
 			jumps = append(jumps, t)
 		}
 	}
+	if len(jumps) > 1 {
+		jumps = slices.DeleteFunc(jumps, func(t Tail) bool { return !t.Planned })
+	}
 	if len(jumps) != 1 {
 		return entry{}, false
 	}
 	return entry{place: Place{Name: jumps[0].Site, Module: jumps[0].Module, AtNS: at}}, true
+}
+
+// calledAt says when a function of the kernel calls a module's.
+func calledAt(site string) When {
+	switch {
+	case strings.HasPrefix(site, "do_one_initcall"):
+		return AtInit
+	case strings.HasPrefix(site, "__") && strings.Contains(site, "delete_module"):
+		return AtExit
+	}
+	return Meanwhile
+}
+
+// mayJump reports whether a call that returns to the kernel may be the last one of some module's function: which of the
+// kernel's functions call back into modules is not known, but who calls their init and exit functions is; these may jump
+// to other functions of the module in turn.
+func (l *Ledger) mayJump(site, function string) bool {
+	when := calledAt(site)
+	return slices.ContainsFunc(l.plan.Tails[function], func(t Tail) bool { return t.When == when || t.When == Meanwhile })
 }
 
 // Made adds to names that were left behind the place where the modules created them. What is found by its name is not

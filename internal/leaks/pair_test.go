@@ -215,7 +215,9 @@ func TestPairLedger(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			plan := NewPlan(nil, nil)
-			plan.Tails["register_netdevice_notifier"] = []Tail{{"m", "m_init+0x15 [m]", AtInit}}
+			plan.Tails["register_netdevice_notifier"] = []Tail{
+				{"m", "m_init+0x15 [m]", AtInit, true}, {"m", "m_exit+0x5 [m]", AtExit, true}, {"n", "n_init+0x5 [n]", AtInit, false},
+			}
 			left := Read(plan, []byte(strings.Join(tt.lines, "\n")+"\n")).Left([]string{"m"}, func(addr, _ uint64) (string, string) {
 				return "m_init+0x10 [m]", "m"
 			})

@@ -27,6 +27,7 @@ type Module struct {
 	Imports []string // the kernel's functions and variables that it uses
 	Tasks   []TaskRef
 	Calls   []CallSite // of functions that CallsWanted names
+	Planned bool       // the run will load it; others may be loaded by name
 	// Opaque means that it may drop references to tasks where no probe sees it.
 	Opaque bool
 }
@@ -96,11 +97,11 @@ type Plan struct {
 	NoMem  map[string]bool  // modules that free memory in a way that is not traced
 	RCUMem map[string]bool  // modules that free memory through RCU
 
-	Tails     map[string][]Tail `json:"tails"`      // by the kernel's function
-	Moot      map[string]bool   `json:"moot"`       // by module and kind: it may be given back where nothing sees it
-	Undo      map[string]Undo   `json:"undo"`       // by module and kind
-	Unchecked []string          `json:",omitempty"` // what modules import of which nothing is looked for
-	Unpaired  []result.Unpaired `json:",omitempty"` // what modules take and import no function for giving it back
+	Tails     map[string][]Tail  `json:"tails"`      // by the kernel's function
+	Moot      map[string]bool    `json:"moot"`       // by module and kind: it may be given back where nothing sees it
+	Undo      map[string]Undo    `json:"undo"`       // by module and kind
+	Unchecked []result.Unchecked `json:",omitempty"` // what modules import of which nothing is looked for
+	Unpaired  []result.Unpaired  `json:",omitempty"` // what modules take and import no function for giving it back
 }
 
 // What a function does with a thing.

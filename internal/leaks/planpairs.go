@@ -15,6 +15,7 @@ import (
 type Tail struct {
 	Module, Site string
 	When         When
+	Planned      bool // the run will load the module
 }
 
 // Undo is the function with which a module gives a thing back.
@@ -88,7 +89,7 @@ func (d *draft) pairs(modules []Module) {
 		for _, c := range m.Calls {
 			if c.Jump {
 				site := fmt.Sprintf("%s+0x%x [%s]", c.Symbol, c.Offset, m.Name)
-				d.plan.Tails[c.Function] = append(d.plan.Tails[c.Function], Tail{m.Name, site, c.When})
+				d.plan.Tails[c.Function] = append(d.plan.Tails[c.Function], Tail{m.Name, site, c.When, m.Planned})
 			}
 		}
 	}

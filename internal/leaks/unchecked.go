@@ -3,11 +3,11 @@
 package leaks
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/result"
 )
 
 // NotLookedFor are functions whose things are not looked for, and why.
@@ -49,7 +49,9 @@ func (d *draft) unchecked(modules []Module) {
 				return pattern.MatchString(strings.TrimSuffix(name, "_noprof"))
 			})
 			if i >= 0 {
-				d.plan.Unchecked = append(d.plan.Unchecked, fmt.Sprintf("%s of %s (%s): %s", row.What, m.Name, m.Imports[i], row.Why))
+				d.plan.Unchecked = append(d.plan.Unchecked, result.Unchecked{
+					Module: m.Name, What: row.What, Function: m.Imports[i], Why: row.Why,
+				})
 			}
 		}
 		for i := range Pairs {
@@ -74,7 +76,9 @@ func (d *draft) uncheckedPair(p *Pair, m Module) {
 		default:
 			continue
 		}
-		d.plan.Unchecked = append(d.plan.Unchecked, fmt.Sprintf("%s of %s (%s): %s", p.Many, m.Name, m.Imports[i], why))
+		d.plan.Unchecked = append(d.plan.Unchecked, result.Unchecked{
+			Module: m.Name, What: p.Many, Function: m.Imports[i], Why: why,
+		})
 		return
 	}
 }

@@ -78,9 +78,9 @@ type run struct {
 	Plan      json.RawMessage `json:"plan,omitempty"`
 
 	// What the modules' imports say, before any load.
-	Unpaired  []result.Unpaired `json:"unpaired,omitempty"`
-	Unchecked []string          `json:"unchecked,omitempty"`
-	Remaining []evidence.Loaded `json:"remaining"` // modules at the end
+	Unpaired  []result.Unpaired  `json:"unpaired,omitempty"`
+	Unchecked []result.Unchecked `json:"unchecked,omitempty"`
+	Remaining []evidence.Loaded  `json:"remaining"` // modules at the end
 }
 
 // inputs are what a verdict depends on besides the records and the console.

@@ -60,7 +60,7 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 		Left: evidence.Left{
 			Before: leaks.Objects{Files: []string{"/proc/a"}}, After: leaks.Objects{Files: []string{"/proc/b"}}, Compared: true,
 			Unpaired:  []result.Unpaired{{Module: "m", What: "a kprobe", Function: "register_kprobe", Undo: "unregister_kprobe"}},
-			Unchecked: []string{"credentials of m (prepare_creds): they are dropped by inlined code"},
+			Unchecked: []result.Unchecked{{Module: "m", What: "credentials", Function: "prepare_creds", Why: "they are dropped by inlined code"}},
 			Ledger:    leaks.Read(leaks.NewPlan(nil, nil), []byte("taken")),
 			Modules:   []evidence.Loaded{{Name: "m", Refcount: 1, State: "live"}},
 		},

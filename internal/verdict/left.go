@@ -39,11 +39,23 @@ func (m *maker) left() []result.Leftover {
 
 // unpaired adds the source lines to what the modules have no way to give back.
 func (m *maker) unpaired() []result.Unpaired {
-	list := slices.Clone(m.e.Left.Unpaired)
+	list := slices.DeleteFunc(slices.Clone(m.e.Left.Unpaired), func(u result.Unpaired) bool { return !m.loaded(u.Module) })
 	for i := range list {
 		list[i].File, list[i].Line = m.locator.position(list[i].Site, false)
 	}
 	return list
+}
+
+// unchecked returns what is not looked for of the modules that were loaded.
+func (m *maker) unchecked() []result.Unchecked {
+	return slices.DeleteFunc(slices.Clone(m.e.Left.Unchecked), func(u result.Unchecked) bool { return !m.loaded(u.Module) })
+}
+
+// loaded reports whether a module was loaded, or its init was called.
+func (m *maker) loaded(name string) bool {
+	return slices.ContainsFunc(m.res.Modules, func(l result.Module) bool {
+		return l.Name == name && (l.Loaded || l.LoadedNS != nil)
+	})
 }
 
 // references returns the references that prevent a module's unload although no other

@@ -66,7 +66,7 @@ func (m *maker) make() *result.Result {
 	if m.e.Trace.AgentPID != 0 {
 		m.res.Leaks = m.left()
 	}
-	m.res.Unpaired, m.res.Unchecked = m.unpaired(), m.e.Left.Unchecked
+	m.res.Unpaired, m.res.Unchecked = m.unpaired(), m.unchecked()
 	m.res.Stuck = m.stuck()
 	m.res.Verdict = Judge(m.ended(), m.res)
 	m.res.Normalize()

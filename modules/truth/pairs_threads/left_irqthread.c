@@ -24,6 +24,7 @@ static int __init left_irqthread_init(void)
 
 	err = request_threaded_irq(5, left_irqthread_quick, left_irqthread_slow,
 				   IRQF_SHARED, "left_irqthread", &cookie);
+	pr_info("left_irqthread: got %d\n", err);
 	if (err)
 		return err;
 	return 0;

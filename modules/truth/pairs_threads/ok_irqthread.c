@@ -24,6 +24,7 @@ static int __init ok_irqthread_init(void)
 
 	err = request_threaded_irq(5, ok_irqthread_quick, ok_irqthread_slow,
 				   IRQF_SHARED, "ok_irqthread", &cookie);
+	pr_info("ok_irqthread: got %d\n", err);
 	if (err)
 		return err;
 	return 0;
