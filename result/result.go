@@ -58,8 +58,10 @@ type Result struct {
 	Dropped Dropped           `json:"dropped"`
 	Crashes []Crash           `json:"crashes"`
 	Leaks   []Leftover        `json:"leaks,omitempty"`
+	// Misuse is what the modules did wrong according to the trace, although the kernel did not notice.
 	// Unpaired are calls that take something which the module has no way to give back. Unchecked says which functions the
 	// modules import of whose things nothing is known.
+	Misuse    []Misuse    `json:"misuse,omitempty"`
 	Unpaired  []Unpaired  `json:"unpaired,omitempty"`
 	Unchecked []Unchecked `json:"unchecked,omitempty"`
 	Stuck     []Stuck     `json:"stuck,omitempty"`
@@ -112,6 +114,18 @@ type Unpaired struct {
 	Site     string `json:"site"`     // where the call returns to
 	File     string `json:"file,omitempty"`
 	Line     int    `json:"line,omitempty"`
+}
+
+// Misuse is something that a module did wrong, according to the kernel's trace.
+type Misuse struct {
+	Kind  string `json:"kind"`  // double free
+	Site  string `json:"site"`  // where
+	First string `json:"first"` // where the memory was freed first
+	// File and Line locate the site in the person's sources, FirstFile and FirstLine the other one.
+	File      string `json:"file,omitempty"`
+	Line      int    `json:"line,omitempty"`
+	FirstFile string `json:"first_file,omitempty"`
+	FirstLine int    `json:"first_line,omitempty"`
 }
 
 // Unchecked is something that is not looked for although a module takes it.

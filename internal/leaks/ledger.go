@@ -68,6 +68,8 @@ type Ledger struct {
 	names map[string]Place    // where the object of that name was created
 	open  map[string][]opened // calls of pairs that have not returned, by the task
 	shown map[thing]bool      // found as a name, too
+	freed map[uint64]freedAt  // memory that modules freed, by its address
+	twice []uint64            // addresses that were freed twice
 	n     int
 	trace []byte // from which it was read
 	// Overrun means that the kernel's buffer was too small, so that what is still held
@@ -93,6 +95,7 @@ func Read(plan *Plan, trace []byte) *Ledger {
 		plan: plan, trace: trace, held: make(map[thing][]entry), asked: make(map[string]uint64),
 		dead: make(map[uint64]bool), names: make(map[string]Place),
 		open: make(map[string][]opened), shown: make(map[thing]bool),
+		freed: make(map[uint64]freedAt),
 	}
 	for line := range bytes.Lines(trace) {
 		line = bytes.TrimRight(line, "\n")
@@ -124,7 +127,10 @@ func (l *Ledger) add(pid string, at uint64, event, text string) {
 		if f["bytes_req"] != "0" { // ZERO_SIZE_PTR is nothing to free
 			l.take(thing{kind: "mem", ptr: hex(f["ptr"])}, entry{place: place(f["call_site"], at), bytes: size})
 		}
-	case "kfree", "kmem_cache_free":
+	case "kfree":
+		l.give(thing{kind: "mem", ptr: hex(f["ptr"])})
+		l.free(hex(f["ptr"]), place(f["call_site"], at))
+	case "kmem_cache_free":
 		l.give(thing{kind: "mem", ptr: hex(f["ptr"])})
 	case "timer_expire_entry":
 		l.rest(thing{kind: "timer", ptr: hex(f["timer"])})
@@ -249,6 +255,9 @@ func after(p Place) Place {
 func (l *Ledger) take(t thing, how entry) {
 	if t.kind == "mem" && t.ptr <= zeroSize {
 		return // an allocation that failed, or one of no bytes
+	}
+	if t.kind == "mem" && len(l.freed[t.ptr].again) == 0 {
+		delete(l.freed, t.ptr)
 	}
 	how.kind = t.kind
 	list := l.held[t]

@@ -99,6 +99,7 @@ type Plan struct {
 
 	Tails     map[string][]Tail  `json:"tails"`      // by the kernel's function
 	Moot      map[string]bool    `json:"moot"`       // by module and kind: it may be given back where nothing sees it
+	Certain   map[string]bool    `json:"certain"`    // modules whose own frees can be told to be wrong
 	Undo      map[string]Undo    `json:"undo"`       // by module and kind
 	Unchecked []result.Unchecked `json:",omitempty"` // what modules import of which nothing is looked for
 	Unpaired  []result.Unpaired  `json:",omitempty"` // what modules take and import no function for giving it back
@@ -231,10 +232,11 @@ func NewPlan(modules []Module, has Kernel) *Plan {
 		Shift: make(map[string]int64), Unseen: make(map[string]bool), Opaque: make(map[string]bool),
 		NoMem: make(map[string]bool), RCUMem: make(map[string]bool),
 		Tails: make(map[string][]Tail), Moot: make(map[string]bool), Undo: make(map[string]Undo),
+		Certain: make(map[string]bool),
 	}
 	named := make(map[string]string) // the kernel's own name by the name without suffix
 	for _, m := range modules {
-		p.Opaque[m.Name] = m.Opaque
+		p.Opaque[m.Name], p.Certain[m.Name] = m.Opaque, certain(m)
 		for _, name := range m.Imports {
 			base := strings.TrimSuffix(name, "_noprof")
 			named[base] = name

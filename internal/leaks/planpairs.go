@@ -24,6 +24,9 @@ type Undo struct {
 	Imported bool // the module imports it, or another one with that effect
 }
 
+// trimmed is a function's name without the suffix that it has since 6.10.
+func trimmed(name string) string { return strings.TrimSuffix(name, "_noprof") }
+
 func undoKey(module, kind string) string { return module + " " + kind }
 
 // CallsWanted reports whether the places matter from which modules call a function of the kernel.

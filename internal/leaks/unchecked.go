@@ -26,7 +26,7 @@ var Unlooked = []NotLookedFor{
 	{"network buffers", "they are freed in too many ways", `__alloc_skb __netdev_alloc_skb build_skb skb_clone skb_copy`},
 	{
 		"references to network devices and namespaces", "they are dropped by inlined code",
-		`dev_get_by_\w+ __dev_get_by_\w+ get_net_ns_by_\w+`,
+		`dev_get_by_\w+ get_net_ns_by_\w+`,
 	},
 	{"references to paths", "they are copied as values", `kern_path path_get vfs_path_lookup`},
 	{"references to open files", "they are dropped by inlined code", `fget\w*`},

@@ -23,7 +23,8 @@ import (
 //     task that spins comes before a lockup that the kernel found outside the modules
 //  4. host, then lost, then timeout: the run did not end, so the rest of the
 //     evidence is incomplete
-//  5. load: init failed, or returned neither 0 nor an error
+//  5. load: init failed, or returned neither 0 nor an error; misuse that only the
+//     trace shows (oops)
 //  6. leak: something stayed behind after unload, or keeps the module loaded
 //  7. load again: delete_module refused for another reason
 //  8. expectation
@@ -71,6 +72,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		}
 		all = append(all, failed(f))
 	}
+	all = append(all, judgeMisuse(res.Misuse)...)
 	if v, leaked := judgeLeaks(e, res); leaked {
 		all = append(all, v)
 	}

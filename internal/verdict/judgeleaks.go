@@ -215,3 +215,22 @@ func addNoWayBack(crashes []result.Verdict, res *result.Result) []result.Verdict
 	}
 	return crashes
 }
+
+// judgeMisuse returns the verdict of what the modules did wrong without the kernel's noticing.
+func judgeMisuse(list []result.Misuse) []result.Verdict {
+	if len(list) == 0 {
+		return nil
+	}
+	u := &list[0]
+	v := result.Verdict{Class: result.Oops, Message: fmt.Sprintf(
+		"%s in %s, of memory that was already freed in %s; the kernel did not notice", u.Kind, withLine(u.Site, u.File, u.Line, " (", ")"), withLine(u.First, u.FirstFile, u.FirstLine, " (", ")"))}
+	if n := len(list) - 1; n > 0 {
+		v.Message += fmt.Sprintf(" (and %d more)", n)
+	}
+	v.Hint = "the second kfree frees what somebody else may own by then: set the pointer to NULL after the first, or free " +
+		"in one place"
+	for _, u := range list[:min(len(list), evidenceLines)] {
+		v.Evidence = append(v.Evidence, fmt.Sprintf("%s: kfree in %s, first in %s", u.Kind, u.Site, u.First))
+	}
+	return []result.Verdict{v}
+}

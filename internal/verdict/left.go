@@ -37,6 +37,20 @@ func (m *maker) left() []result.Leftover {
 	return left
 }
 
+// misuse returns what the modules did wrong without the kernel's noticing.
+func (m *maker) misuse() []result.Misuse {
+	if m.e.Left.Ledger == nil {
+		return nil
+	}
+	list := m.e.Left.Ledger.FreedTwice(m.e.Studied, m.placeOf)
+	for i := range list {
+		u := &list[i]
+		u.File, u.Line = m.locator.position(u.Site, false)
+		u.FirstFile, u.FirstLine = m.locator.position(u.First, false)
+	}
+	return list
+}
+
 // unpaired adds the source lines to what the modules have no way to give back.
 func (m *maker) unpaired() []result.Unpaired {
 	list := slices.DeleteFunc(slices.Clone(m.e.Left.Unpaired), func(u result.Unpaired) bool { return !m.loaded(u.Module) })
