@@ -311,14 +311,17 @@ func TestOpaque(t *testing.T) {
 
 // TestMade: what is left under a name gets the place that created it.
 func TestMade(t *testing.T) {
-	text := by108 + "12.345678: name_call_1: (proc_create+0x0/0x1) name=\"mine\" site=0xffffffffc0260010\n"
+	text := by108 + "12.345678: name_call_1: (proc_create+0x0/0x1) name=\"mine\" site=0xffffffffc0260010\n" +
+		by108 + "12.345678: name_call_2: (alloc_chrdev_region+0x0/0x1) name=\"mine\" site=0xffffffffc0260010\n" +
+		by108 + "12.345678: name_call_3: (0xffffffffc0260020) name=\"made\"\n" +
+		by108 + "12.345678: name_call_4: (alloc_chrdev_region+0x0/0x1) name=\"other\" site=0xffffffffc0260010\n"
 	left := []result.Leftover{
 		{Kind: "file", What: "/proc/mine"}, {Kind: "device", What: "character device 240 mine"},
-		{Kind: "file", What: "/proc/other"},
+		{Kind: "file", What: "/proc/other"}, {Kind: "file", What: "/sys/kernel/made"},
 	}
 	made := func(addr, _ uint64) (string, string) { return "life_init+0x10 [life]", "life" }
 	Read(NewPlan(nil, nil), []byte(text)).Made(left, []string{"life"}, made)
-	if left[0].Site == "" || left[1].Site == "" || left[2].Site != "" {
+	if left[0].Site == "" || left[1].Site == "" || left[2].Site != "" || left[3].Undo != "kobject_put" {
 		t.Errorf("%+v, want the sites of what is called mine", left)
 	}
 }

@@ -65,7 +65,7 @@ type Ledger struct {
 	order []thing // in which they were first taken
 	asked map[string]uint64
 	dead  map[uint64]bool     // tasks that have ended and are not freed
-	names map[string]Place    // where the object of that name was created
+	names map[string][]naming // where the objects of that name were created
 	open  map[string][]opened // calls of pairs that have not returned, by the task
 	shown map[thing]bool      // found as a name, too
 	freed map[uint64]freedAt  // memory that modules freed, by its address
@@ -93,7 +93,7 @@ var (
 func Read(plan *Plan, trace []byte) *Ledger {
 	l := &Ledger{
 		plan: plan, trace: trace, held: make(map[thing][]entry), asked: make(map[string]uint64),
-		dead: make(map[uint64]bool), names: make(map[string]Place),
+		dead: make(map[uint64]bool), names: make(map[string][]naming),
 		open: make(map[string][]opened), shown: make(map[thing]bool),
 		freed: make(map[uint64]freedAt),
 	}
@@ -192,9 +192,7 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 	case off:
 		l.rest(thing{kind: kind, ptr: ptr})
 	case call:
-		if len(l.names) < maxHeld {
-			l.names[strings.Trim(f["name"], `"`)] = site
-		}
+		l.addName(strings.Trim(f["name"], `"`), text, site, at)
 	}
 }
 

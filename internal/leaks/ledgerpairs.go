@@ -3,6 +3,7 @@
 package leaks
 
 import (
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -188,13 +189,49 @@ func (l *Ledger) mayJump(site, function string) bool {
 	return slices.ContainsFunc(l.plan.Tails[function], func(t Tail) bool { return t.When == when || t.When == Meanwhile })
 }
 
+// naming is a call that created something with a name.
+type naming struct {
+	function string // of the kernel; "" if the probe is in the module
+	place    Place
+}
+
+// addName enters a call that creates something with a name. A probe in the module is at the call itself.
+func (l *Ledger) addName(name, text string, site Place, at uint64) {
+	m := inside.FindStringSubmatch(text)
+	if m == nil || len(l.names) == maxHeld {
+		return
+	}
+	how := naming{place: site}
+	if how.function, _, _ = strings.Cut(m[1], "+"); !site.known() {
+		how = naming{place: after(place(m[1], at))}
+	}
+	l.names[name] = append(l.names[name], how)
+}
+
+// remover is a function that gives back what others, whose names begin alike, have made.
+type remover struct {
+	made, undo string
+	device     bool // it is a number of devices, and no file
+}
+
+// removers give back what is found by its name, by the functions that make it; the first that fits.
+var removers = []remover{
+	{"register_chrdev_region", "unregister_chrdev_region", true}, {"alloc_chrdev_region", "unregister_chrdev_region", true},
+	{"__register_chrdev", "unregister_chrdev", true}, {"register_blkdev", "unregister_blkdev", true},
+	{"__register_blkdev", "unregister_blkdev", true}, {"proc_", "remove_proc_entry", false}, {"debugfs_", "debugfs_remove", false},
+	{"class_create", "class_destroy", false}, {"__class_create", "class_destroy", false}, {"", "kobject_put", false},
+}
+
 // Made adds to names that were left behind the place where the modules created them. What is found by its name is not
 // claimed a second time.
 func (l *Ledger) Made(left []result.Leftover, modules []string, name Namer) {
 	for i := range left {
-		last := lastPart(left[i].What)
-		if site, module := l.names[last].resolve(name); slices.Contains(modules, module) {
-			left[i].Site = site
+		for _, how := range l.names[lastPart(left[i].What)] {
+			site, module := how.place.resolve(name)
+			r := slices.IndexFunc(removers, func(r remover) bool { return strings.HasPrefix(how.function, r.made) })
+			if slices.Contains(modules, module) && r >= 0 && removers[r].device == (left[i].Kind == "device") {
+				left[i].Site, left[i].Undo = site, removers[r].undo
+			}
 		}
 	}
 	for i := range Pairs {
@@ -210,7 +247,7 @@ func lastPart(what string) string { return what[strings.LastIndexAny(what, "/ ")
 func (l *Ledger) show(p *Pair, left []result.Leftover, modules []string, name Namer) {
 	var names []string // different ones, in which a thing may show several times
 	for _, n := range left {
-		if p.shows(n.What) && !slices.Contains(names, lastPart(n.What)) {
+		if p.shows(n.What) && (n.Site == "" || !p.Listed) && !slices.Contains(names, lastPart(n.What)) {
 			names = append(names, lastPart(n.What))
 		}
 	}
@@ -230,9 +267,10 @@ func (l *Ledger) show(p *Pair, left []result.Leftover, modules []string, name Na
 	}
 	for i := range left {
 		if n := slices.Index(names, lastPart(left[i].What)); p.shows(left[i].What) && n >= 0 {
-			if left[i].Site == "" {
-				left[i].Site = sites[min(n, len(sites)-1)]
+			if left[i].Site != "" {
+				continue // its name says more
 			}
+			left[i].Site = sites[min(n, len(sites)-1)]
 			left[i].Undo, left[i].NoUndo = undo.Name, undo.Name != "" && !undo.Imported
 		}
 	}
@@ -242,5 +280,8 @@ func (l *Ledger) show(p *Pair, left []result.Leftover, modules []string, name Na
 }
 
 func (p *Pair) shows(what string) bool {
-	return slices.ContainsFunc(strings.Fields(p.Shows), func(dir string) bool { return strings.HasPrefix(what, dir) })
+	return slices.ContainsFunc(strings.Fields(p.Shows), func(pattern string) bool {
+		ok, err := path.Match(pattern, what)
+		return ok && err == nil
+	})
 }

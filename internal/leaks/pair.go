@@ -41,7 +41,7 @@ type Pair struct {
 	Counted bool
 	// Own things are given back by others, too, who took them: only what modules give back counts.
 	Own bool
-	// Shows are the beginnings of names in /proc and /sys with which such a thing shows.
+	// Shows are patterns of names in /proc and /sys with which such a thing shows.
 	Shows string
 	// Listed things are claimed only if such a name is left: the kernel gives them back in other ways, too.
 	Listed bool

@@ -47,7 +47,7 @@ var driverPairs = []Pair{
 	},
 	{
 		Area: "Drivers", Class: registration, One: "an input device", Many: "input devices",
-		Take: "input_register_device(*)=0", Give: "input_unregister_device(*)", Shows: "/sys/class/input/",
+		Take: "input_register_device(*)=0", Give: "input_unregister_device(*)", Shows: "/sys/class/input/*",
 	},
 	{
 		Area: "Drivers", Class: memory, One: "the memory of an input device", Many: "the memory of input devices",
@@ -67,33 +67,33 @@ var driverPairs = []Pair{
 	},
 	{
 		Area: "Drivers", Class: registration, One: "a watchdog", Many: "watchdogs",
-		Take: "watchdog_register_device(*)=0", Give: "watchdog_unregister_device(*)", Shows: "/sys/class/watchdog/",
+		Take: "watchdog_register_device(*)=0", Give: "watchdog_unregister_device(*)", Shows: "/sys/class/watchdog/*",
 	},
 	{
 		Area: "Drivers", Class: registration, One: "a hardware monitor", Many: "hardware monitors",
 		Take: "hwmon_device_register_with_info()=* hwmon_device_register_with_groups()=* hwmon_device_register()=*",
-		Give: "hwmon_device_unregister(*)", Shows: "/sys/class/hwmon/",
+		Give: "hwmon_device_unregister(*)", Shows: "/sys/class/hwmon/*",
 	},
 	{
 		Area: "Drivers", Class: registration, One: "a thermal zone (%s)", Many: "thermal zones",
 		Take: "thermal_zone_device_register(s)=* thermal_zone_device_register_with_trips(s)=* " +
 			"thermal_tripless_zone_device_register(s)=*",
-		Give: "thermal_zone_device_unregister(*)", Shows: "/sys/class/thermal/ /sys/devices/virtual/thermal/",
+		Give: "thermal_zone_device_unregister(*)", Shows: "/sys/class/thermal/* /sys/devices/virtual/thermal/*",
 	},
 	{
 		Area: "Drivers", Class: registration, One: "a cooling device (%s)", Many: "cooling devices",
 		Take: "thermal_cooling_device_register(s)=*", Give: "thermal_cooling_device_unregister(*)",
-		Shows: "/sys/class/thermal/ /sys/devices/virtual/thermal/",
+		Shows: "/sys/class/thermal/* /sys/devices/virtual/thermal/*",
 	},
 	{
 		Area: "Drivers", Class: registration, One: "a power supply", Many: "power supplies",
 		Take: "power_supply_register()=* power_supply_register_no_ws()=*", Give: "power_supply_unregister(*)",
-		Shows: "/sys/class/power_supply/ /sys/devices/virtual/power_supply/",
+		Shows: "/sys/class/power_supply/* /sys/devices/virtual/power_supply/*",
 	},
 	{
 		Area: "Drivers", Class: registration, One: "an LED", Many: "LEDs",
 		Take: "led_classdev_register_ext(_,*)=0", Give: "led_classdev_unregister(*)",
-		Shows: "/sys/class/leds/ /sys/devices/virtual/leds/",
+		Shows: "/sys/class/leds/* /sys/devices/virtual/leds/*",
 	},
 	{
 		Area: "Drivers", Class: registration, One: "an LED trigger", Many: "LED triggers",
@@ -105,7 +105,7 @@ var driverPairs = []Pair{
 	},
 	{
 		Area: "Drivers", Class: registration, One: "a PTP clock", Many: "PTP clocks",
-		Take: "ptp_clock_register()=*", Give: "ptp_clock_unregister(*)", Shows: "/sys/class/ptp/",
+		Take: "ptp_clock_register()=*", Give: "ptp_clock_unregister(*)", Shows: "/sys/class/ptp/*",
 	},
 	{
 		Area: "Drivers", Class: registration, One: "a random number generator", Many: "random number generators",
@@ -122,7 +122,7 @@ var driverPairs = []Pair{
 	{
 		Area: "Drivers", Class: registration, One: "a wakeup source (%s)", Many: "wakeup sources",
 		Take: "wakeup_source_register(_,s)=*", Give: "wakeup_source_unregister(*)",
-		Shows: "/sys/class/wakeup/ /sys/devices/virtual/wakeup/",
+		Shows: "/sys/class/wakeup/* /sys/devices/virtual/wakeup/*",
 	},
 	{
 		Area: "Drivers", Class: registration, One: "a register map", Many: "register maps",
@@ -138,46 +138,46 @@ var devicePairs = []Pair{
 	{
 		Area: "Devices", Class: registration, One: "a misc device", Many: "misc devices",
 		Take: "misc_register(*)=0", Give: "misc_deregister(*)",
-		Shows: "/sys/class/misc/ /sys/devices/virtual/misc/",
+		Shows: "/sys/class/misc/* /sys/devices/virtual/misc/*",
 	},
 	{
 		Area: "Devices", Class: registration, One: "a platform device", Many: "platform devices", Listed: true,
 		Take: "platform_device_register_full()=* platform_device_register(*)=0 platform_device_add(*)=0",
-		Give: "platform_device_unregister(*) platform_device_del(*)", Shows: "/sys/devices/platform/",
+		Give: "platform_device_unregister(*) platform_device_del(*)", Shows: "/sys/devices/platform/*",
 	},
 	{
 		Area: "Devices", Class: registration, One: "a device", Many: "devices", Listed: true,
 		Take:  "device_register(*)=0 device_add(*)=0 device_create()=* device_create_with_groups()=*",
 		Give:  "device_unregister(*) device_del(*)",
-		Shows: "/sys/class/ /sys/devices/virtual/ /sys/devices/",
+		Shows: "/sys/class/*/* /sys/devices/virtual/*/*",
 	},
 	{
 		Area: "Devices", Class: registration, One: "a root device (%s)", Many: "root devices",
 		Take: "__root_device_register(s)=*", Give: "root_device_unregister(*)",
 	},
 	{
-		Area: "Devices", Class: registration, One: "a class", Many: "classes", Shows: "/sys/class/ /sys/devices/virtual/",
+		Area: "Devices", Class: registration, One: "a class", Many: "classes", Shows: "/sys/class/* /sys/devices/virtual/*",
 		Take: "class_register(*)=0 __class_register(*)=0 class_create()=* __class_create()=*",
 		Give: "class_unregister(*) class_destroy(*)",
 	},
 	{
-		Area: "Devices", Class: registration, One: "a bus", Many: "buses", Shows: "/sys/bus/",
+		Area: "Devices", Class: registration, One: "a bus", Many: "buses", Shows: "/sys/bus/*",
 		Take: "bus_register(*)=0", Give: "bus_unregister(*)",
 	},
 	{
 		Area: "Devices", Class: registration, One: "a sysfs file", Many: "sysfs files", Listed: true,
 		Take: "sysfs_create_file_ns(*,*)=0 sysfs_create_bin_file(*,*)=0 sysfs_create_files(*,*)=0",
-		Give: "sysfs_remove_file_ns(*,*) sysfs_remove_bin_file(*,*) sysfs_remove_files(*,*)", Shows: "/sys/",
+		Give: "sysfs_remove_file_ns(*,*) sysfs_remove_bin_file(*,*) sysfs_remove_files(*,*)", Shows: "/sys/*/* /sys/*/*/* /sys/*/*/*/*",
 	},
 	{
 		Area: "Devices", Class: registration, One: "a sysfs group", Many: "sysfs groups", Listed: true,
 		Take: "sysfs_create_group(*,*)=0 sysfs_create_groups(*,*)=0",
-		Give: "sysfs_remove_group(*,*) sysfs_remove_groups(*,*)", Shows: "/sys/",
+		Give: "sysfs_remove_group(*,*) sysfs_remove_groups(*,*)", Shows: "/sys/*/* /sys/*/*/* /sys/*/*/*/*",
 	},
 	{
 		Area: "Devices", Class: registration, One: "a disk", Many: "disks", Listed: true,
 		Take: "device_add_disk(_,*)=0", Give: "del_gendisk(*)",
-		Shows: "/sys/class/block/ /sys/devices/virtual/block/ /sys/class/bdi/ /sys/devices/virtual/bdi/",
+		Shows: "/sys/class/block/* /sys/devices/virtual/block/* /sys/class/bdi/* /sys/devices/virtual/bdi/*",
 	},
 	{
 		Area: "Devices", Class: memory, One: "the memory of a disk", Many: "the memory of disks",

@@ -116,7 +116,7 @@ var tracingPairs = []Pair{
 	},
 	{
 		Area: "Tracing and interrupts", Class: registration, One: "an interrupt handler (%s)", Many: "interrupt handlers",
-		Take: "request_threaded_irq(#,_,_,_,s,*)=0", Give: "free_irq(#,*)", Shows: "/proc/irq/",
+		Take: "request_threaded_irq(#,_,_,_,s,*)=0", Give: "free_irq(#,*)", Shows: "/proc/irq/*",
 	},
 	{
 		Area: "Tracing and interrupts", Class: registration, One: "a per-CPU interrupt handler",
@@ -125,7 +125,7 @@ var tracingPairs = []Pair{
 	{
 		Area: "Tracing and interrupts", Class: registration, One: "an interrupt handler of a PCI device",
 		Many: "interrupt handlers of a PCI device", Take: "pci_request_irq(*,#)=0", Give: "pci_free_irq(*,#)",
-		Shows: "/proc/irq/",
+		Shows: "/proc/irq/*",
 	},
 	{
 		Area: "Tracing and interrupts", Class: registration, One: "an NMI handler", Many: "NMI handlers", Counted: true,

@@ -29,7 +29,7 @@ var memoryPairs = []Pair{
 		Take: "__alloc_percpu($)=* __alloc_percpu_gfp($)=* pcpu_alloc($)=*", Give: "free_percpu(*)",
 	},
 	{
-		Area: "Memory", Class: memory, One: "a slab cache (%s)", Many: "slab caches", Shows: "/sys/kernel/slab/",
+		Area: "Memory", Class: memory, One: "a slab cache (%s)", Many: "slab caches", Shows: "/sys/kernel/slab/*",
 		Take: "kmem_cache_create(s)=* kmem_cache_create_usercopy(s)=* __kmem_cache_create_args(s)=*",
 		Give: "kmem_cache_destroy(*)",
 	},

@@ -101,7 +101,7 @@ var netPairs = []Pair{
 		Area: "Network", Class: registration, One: "a network device", Many: "network devices", Listed: true,
 		Take:  "register_netdev(*)=0 register_netdevice(*)=0",
 		Give:  "unregister_netdev(*) unregister_netdevice_queue(*)",
-		Shows: "/sys/class/net/ /sys/devices/virtual/net/",
+		Shows: "/sys/class/net/* /sys/devices/virtual/net/*",
 	},
 	{
 		Area: "Network", Class: memory, One: "the memory of a network device (%s)", Many: "network devices' memory",

@@ -200,7 +200,7 @@ func moduleOf(function string) string {
 // addNoWayBack adds to the hint of a crash what modules that are gone had registered with no way to take it back: the
 // kernel may have called what is no longer there. The crash itself need not name the module.
 func addNoWayBack(crashes []result.Verdict, res *result.Result) []result.Verdict {
-	if len(crashes) == 0 {
+	if len(crashes) == 0 || strings.HasPrefix(crashes[0].Message, "WARNING") {
 		return crashes
 	}
 	for _, u := range res.Unpaired {

@@ -12,7 +12,7 @@ static int __init left_rescuer_init(void)
 {
 	int err;
 
-	queue = alloc_workqueue("truth_wq", WQ_MEM_RECLAIM, 1);
+	queue = alloc_workqueue("truth_wq", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
 	err = queue ? 0 : -ENOMEM;
 	if (err)
 		return err;
