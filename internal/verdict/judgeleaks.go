@@ -181,7 +181,7 @@ func undoHint(left []result.Leftover, otherwise string) string {
 		return otherwise
 	}
 	slices.Reverse(calls)
-	hint := "call " + strings.Join(calls, ", then ") + " in the exit function, and where init fails after this point"
+	hint := "call " + strings.Join(calls, ", then ") + " in the exit function, and in init where it fails later"
 	if len(missing) > 0 {
 		hint += "; the module does not even import " + strings.Join(missing, " and ")
 	}
