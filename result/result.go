@@ -104,8 +104,8 @@ type Leftover struct {
 	NoUndo bool   `json:"no_undo,omitempty"`
 }
 
-// Unpaired is a call with which a module takes something, although it imports no function that gives it back. That alone
-// is no leak: the call may never be made.
+// Unpaired is a call with which a module takes something, although it imports no function that gives it back. That
+// alone is no leak: the call may never be made.
 type Unpaired struct {
 	Module   string `json:"module"`
 	What     string `json:"what"`     // in words: a kprobe

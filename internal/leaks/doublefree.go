@@ -9,9 +9,9 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// handsNothing are imports that give a module no memory for kfree but what the kernel's trace records. The trace has the
-// module's own allocations and everybody's frees: if a module gets memory in another way, it may free an address twice
-// and be right both times.
+// handsNothing are imports that give a module no memory for kfree but what the kernel's trace records. The trace has
+// the module's own allocations and everybody's frees: if a module gets memory in another way, it may free an address
+// twice and be right both times.
 var handsNothing = lazyregexp.New(`^(?:` +
 	`__fentry__|__x86_\w+|__stack_chk_fail|__ubsan_\w+|__asan_\w+|__sanitizer_\w+|module_layout|__this_module|param_\w+` +
 	`|kfree|kfree_sensitive|__kmalloc(?:_cache|_large|_node)?|kmalloc_(?:trace|caches|large|node_trace)` +

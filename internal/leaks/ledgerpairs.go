@@ -85,7 +85,9 @@ func sized(how entry, f map[string]string) entry {
 }
 
 // addReturn enters the return of a pair's function, to site.
-func (l *Ledger) addReturn(pid string, at uint64, p *Pair, action, site, function string, t thing, f map[string]string) {
+func (l *Ledger) addReturn(
+	pid string, at uint64, p *Pair, action, site, function string, t thing, f map[string]string,
+) {
 	stack := l.open[pid]
 	valid := func(ptr uint64) bool { return ptr != 0 && -ptr > maxErrno }
 	switch action {
@@ -143,9 +145,9 @@ func (p *Pair) ok(function string) byte {
 	return 0
 }
 
-// caller returns the place in a module from which a function of the kernel was called, and whether it was a module. site
-// is where the call returns to. If a module's last call is a jump, that is the module's own caller: then it is the one
-// function of a module with such a jump, if there is just one that this caller may have called.
+// caller returns the place in a module from which a function of the kernel was called, and whether it was a module.
+// site is where the call returns to. If a module's last call is a jump, that is the module's own caller: then it is the
+// one function of a module with such a jump, if there is just one that this caller may have called.
 func (l *Ledger) caller(site, function string, at uint64) (entry, bool) {
 	p := place(site, at)
 	if p.inModule() {
@@ -182,8 +184,8 @@ func calledAt(site string) When {
 }
 
 // mayJump reports whether a call that returns to the kernel may be the last one of some module's function: which of the
-// kernel's functions call back into modules is not known, but who calls their init and exit functions is; these may jump
-// to other functions of the module in turn.
+// kernel's functions call back into modules is not known, but who calls their init and exit functions is; these may
+// jump to other functions of the module in turn.
 func (l *Ledger) mayJump(site, function string) bool {
 	when := calledAt(site)
 	return slices.ContainsFunc(l.plan.Tails[function], func(t Tail) bool { return t.When == when || t.When == Meanwhile })
@@ -216,9 +218,11 @@ type remover struct {
 
 // removers give back what is found by its name, by the functions that make it; the first that fits.
 var removers = []remover{
-	{"register_chrdev_region", "unregister_chrdev_region", true}, {"alloc_chrdev_region", "unregister_chrdev_region", true},
+	{"register_chrdev_region", "unregister_chrdev_region", true},
+	{"alloc_chrdev_region", "unregister_chrdev_region", true},
 	{"__register_chrdev", "unregister_chrdev", true}, {"register_blkdev", "unregister_blkdev", true},
-	{"__register_blkdev", "unregister_blkdev", true}, {"proc_", "remove_proc_entry", false}, {"debugfs_", "debugfs_remove", false},
+	{"__register_blkdev", "unregister_blkdev", true}, {"proc_", "remove_proc_entry", false},
+	{"debugfs_", "debugfs_remove", false},
 	{"class_create", "class_destroy", false}, {"__class_create", "class_destroy", false}, {"", "kobject_put", false},
 }
 

@@ -90,7 +90,8 @@ func TestPairPlan(t *testing.T) {
 			},
 		},
 		{
-			name: "a number that a pointer leads to", imports: "sock_register", has: kernelOf("sock_register", "sock_unregister"),
+			name: "a number that a pointer leads to", imports: "sock_register",
+			has:  kernelOf("sock_register", "sock_unregister"),
 			want: []string{"sockregister_begin_2 sock_register ptr=+0(%di):x32", "sock_unregister ptr=%di:x32"},
 		},
 		{
@@ -153,7 +154,8 @@ func TestPairLedger(t *testing.T) {
 			at + kind + "_give_3: (unregister_netdevice_notifier+0x4/0x50) ptr=0xffffffffc0262040" + site,
 		}},
 		{"in another task between", "a netdevice notifier", []string{
-			at + begin + site, at2 + strings.Replace(begin, "2000", "3000", 1) + " site=x+0x1/0x2", at2 + ended + "0", at + ended + "0",
+			at + begin + site, at2 + strings.Replace(begin, "2000", "3000", 1) + " site=x+0x1/0x2", at2 + ended + "0",
+			at + ended + "0",
 		}},
 		{"called by a jump", "a netdevice notifier", []string{
 			at + begin + " site=" + tail, at + kind + "_end_1: (" + tail + " <- register_netdevice_notifier) ret=0",
@@ -216,11 +218,11 @@ func TestPairLedger(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			plan := NewPlan(nil, nil)
 			plan.Tails["register_netdevice_notifier"] = []Tail{
-				{"m", "m_init+0x15 [m]", AtInit, true}, {"m", "m_exit+0x5 [m]", AtExit, true}, {"n", "n_init+0x5 [n]", AtInit, false},
+				{"m", "m_init+0x15 [m]", AtInit, true}, {"m", "m_exit+0x5 [m]", AtExit, true},
+				{"n", "n_init+0x5 [n]", AtInit, false},
 			}
-			left := Read(plan, []byte(strings.Join(tt.lines, "\n")+"\n")).Left([]string{"m"}, func(addr, _ uint64) (string, string) {
-				return "m_init+0x10 [m]", "m"
-			})
+			l := Read(plan, []byte(strings.Join(tt.lines, "\n")+"\n"))
+			left := l.Left([]string{"m"}, func(uint64, uint64) (string, string) { return "m_init+0x10 [m]", "m" })
 			switch {
 			case tt.want == "" && len(left) > 0,
 				tt.want != "" && (len(left) != 1 || left[0].What != tt.want || !strings.HasPrefix(left[0].Site, "m_init+0x1")):
@@ -328,7 +330,7 @@ func TestFreedTwice(t *testing.T) {
 	const free = at + "kfree: call_site=m_init+0x10/0x40 [m] ptr=ffff888004ebe000\n"
 	const again = at + "kfree: call_site=m_exit+0x10/0x40 [m] ptr=ffff888004ebe000\n"
 	const kernel = at + "kfree: call_site=seq_release+0x10/0x40 ptr=ffff888004ebe000\n"
-	simple := []string{"kfree", "kmalloc_trace", "kmalloc_caches", "_printk", "__fentry__", "__x86_return_thunk", "proc_create"}
+	simple := strings.Fields("kfree kmalloc_trace kmalloc_caches _printk __fentry__ __x86_return_thunk proc_create")
 	for _, tt := range []struct {
 		name, text string
 		imports    []string

@@ -199,7 +199,7 @@ func (d *draft) judgeable(p *Pair, m Module) {
 		return
 	}
 	for _, c := range m.Calls {
-		if slices.ContainsFunc(p.takes(), func(f function) bool { return f.name == strings.TrimSuffix(c.Function, "_noprof") }) {
+		if slices.ContainsFunc(p.takes(), func(f function) bool { return f.name == trimmed(c.Function) }) {
 			site := fmt.Sprintf("%s+0x%x [%s]", c.Symbol, c.Offset, m.Name)
 			d.plan.Unpaired = append(d.plan.Unpaired, result.Unpaired{
 				Module: m.Name, What: p.what(), Function: c.Function, Undo: name, Site: site,

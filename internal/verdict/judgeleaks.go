@@ -223,7 +223,8 @@ func judgeMisuse(list []result.Misuse) []result.Verdict {
 	}
 	u := &list[0]
 	v := result.Verdict{Class: result.Oops, Message: fmt.Sprintf(
-		"%s in %s, of memory that was already freed in %s; the kernel did not notice", u.Kind, withLine(u.Site, u.File, u.Line, " (", ")"), withLine(u.First, u.FirstFile, u.FirstLine, " (", ")"))}
+		"%s in %s, of memory that was already freed in %s; the kernel did not notice", u.Kind,
+		withLine(u.Site, u.File, u.Line, " (", ")"), withLine(u.First, u.FirstFile, u.FirstLine, " (", ")"))}
 	if n := len(list) - 1; n > 0 {
 		v.Message += fmt.Sprintf(" (and %d more)", n)
 	}

@@ -62,7 +62,8 @@ func (m *maker) unpaired() []result.Unpaired {
 
 // unchecked returns what is not looked for of the modules that were loaded.
 func (m *maker) unchecked() []result.Unchecked {
-	return slices.DeleteFunc(slices.Clone(m.e.Left.Unchecked), func(u result.Unchecked) bool { return !m.loaded(u.Module) })
+	list := slices.Clone(m.e.Left.Unchecked)
+	return slices.DeleteFunc(list, func(u result.Unchecked) bool { return !m.loaded(u.Module) })
 }
 
 // loaded reports whether a module was loaded, or its init was called.
