@@ -137,7 +137,7 @@ func labOptions(s Spec) lab.Options {
 }
 
 func (s Spec) script(turns *pool.Turns) session.Script {
-	script := session.Script{Options: session.Options{StepTimeout: s.StepTimeout, Turns: turns}, For: s.For}
+	script := session.Script{Options: session.Options{StepTimeout: s.StepTimeout, Turns: turns}, For: max(s.For, 0)}
 	if s.Script == nil {
 		return script
 	}

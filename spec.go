@@ -22,9 +22,10 @@ type Spec struct {
 	// Load names the modules to load; their dependencies come along, from the folder or from the kernel's own tree.
 	// Empty: all modules of the folder.
 	Load []string
-	// Params are module parameters, as "module.param=value".
+	// Params are module parameters, as "module.param=value", or "module.param" for a bool. A value with spaces is put in
+	// double quotes, as on the kernel's command line.
 	Params []string
-	// For is how long the modules run between load and unload; 0 is one second.
+	// For is how long the modules run between load and unload; 0 is one second, and NoWait unloads at once.
 	For time.Duration
 	// Script replaces "load, wait, unload".
 	Script []Step
@@ -90,6 +91,9 @@ func usage(field, format string, args ...any) error {
 	return &UsageError{Field: field, Text: fmt.Sprintf(format, args...)}
 }
 
+// NoWait is a Spec.For that unloads the modules at once.
+const NoWait time.Duration = -1
+
 // Durations that a zero Spec stands for.
 const (
 	defaultFor  = time.Second
@@ -107,6 +111,10 @@ func (s Spec) complete() (Spec, error) {
 	case s.Dir != "" && len(s.Files) > 0:
 		return s, usage("", "name a folder or .ko files, not both")
 	}
+	noWait := s.For == NoWait
+	if noWait {
+		s.For = 0
+	}
 	if err := s.check("load modules into this machine's kernel"); err != nil {
 		return s, err
 	}
@@ -116,7 +124,10 @@ func (s Spec) complete() (Spec, error) {
 	if err := checkScript(s.Script); err != nil {
 		return s, err
 	}
-	if s.For == 0 {
+	switch {
+	case noWait:
+		s.For = NoWait
+	case s.For == 0:
 		s.For = defaultFor
 	}
 	return s.fill()
@@ -190,8 +201,8 @@ func pathCause(err error) error {
 func checkParams(params []string) error {
 	for _, p := range params {
 		module, rest, ok := strings.Cut(p, ".")
-		name, _, assigned := strings.Cut(rest, "=")
-		if !ok || !assigned || module == "" || name == "" {
+		name, _, _ := strings.Cut(rest, "=")
+		if !ok || module == "" || name == "" {
 			return usage("Params", "%q is not a parameter: write module.name=value", p)
 		}
 	}

@@ -23,7 +23,7 @@ func TestUsage(t *testing.T) {
 	}{
 		"nothing to run":      {Spec{}, ""},
 		"two sources":         {Spec{Dir: dir, Files: []string{"a.ko"}}, ""},
-		"negative time":       {Spec{Dir: dir, For: -1}, "For"},
+		"negative time":       {Spec{Dir: dir, For: -time.Second}, "For"},
 		"negative limit":      {Spec{Dir: dir, StepTimeout: -time.Second}, "StepTimeout"},
 		"a place to build":    {Spec{Dir: dir, Build: "cloud"}, "Build"},
 		"CPUs":                {Spec{Dir: dir, Machine: Machine{CPUs: 256}}, "CPUs"},
@@ -59,7 +59,7 @@ func TestTraceUsage(t *testing.T) {
 			"four names":      {TraceSpec{Filter: Filter{Thread: long, From: long, To: long, Module: long}}, "Filter.Thread"},
 			"two names":       {TraceSpec{Filter: Filter{To: "a\x00", Module: long}}, "Filter.To"},
 			"signal":          {TraceSpec{Filter: Filter{Signals: []syscall.Signal{65}}}, "Filter.Signals"},
-			"negative time":   {TraceSpec{For: -1}, "For"},
+			"negative time":   {TraceSpec{For: -time.Second}, "For"},
 			"modules here":    {TraceSpec{Files: []string{"a.ko"}, Machine: Machine{Here: true}}, "Here"},
 			"a foreign word":  {TraceSpec{Argv: []string{"sh"}}, ""},
 			"an empty word":   {TraceSpec{Argv: []string{""}}, ""},

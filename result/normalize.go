@@ -22,12 +22,18 @@ func (r *Result) Normalize() {
 			h.Argv = some(h.Argv)
 		}
 	}
-	for i := range r.Crashes {
-		c := &r.Crashes[i]
-		c.Taint, c.Frames, c.Log = some(c.Taint), some(c.Frames), some(c.Log)
+	for _, list := range [][]Crash{r.Crashes, r.Unrelated} {
+		normalize(list)
 	}
 	for i := range r.Commands {
 		r.Commands[i].Argv = some(r.Commands[i].Argv)
+	}
+}
+
+func normalize(crashes []Crash) {
+	for i := range crashes {
+		c := &crashes[i]
+		c.Taint, c.Frames, c.Log = some(c.Taint), some(c.Frames), some(c.Log)
 	}
 }
 

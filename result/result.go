@@ -57,7 +57,12 @@ type Result struct {
 	Unknown map[string]string `json:"unknown,omitempty"`
 	Dropped Dropped           `json:"dropped"`
 	Crashes []Crash           `json:"crashes"`
-	Leaks   []Leftover        `json:"leaks,omitempty"`
+	// Unrelated are reports of the kernel in which the modules took no part: from before the first step, or of a starved
+	// guest.
+	Unrelated []Crash `json:"unrelated,omitempty"`
+	// Taint says in words what the run added to the kernel's taint mask: out-of-tree module, proprietary module, …
+	Taint []string   `json:"taint,omitempty"`
+	Leaks []Leftover `json:"leaks,omitempty"`
 	// Misuse is what the modules did wrong according to the trace, although the kernel did not notice.
 	// Unpaired are calls that take something which the module has no way to give back. Unchecked says which functions the
 	// modules import of whose things nothing is known.

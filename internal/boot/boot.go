@@ -58,6 +58,7 @@ type Guest struct {
 	Machine *vm.Machine
 	Events  io.Reader // the tracer's records, framed by tracer/event
 	Hello   wire.Hello
+	Woke    Reading // of a guest that resumed, as its agent woke
 
 	close   sync.Once
 	console []byte // the console up to the snapshot

@@ -187,9 +187,11 @@ func (g *Guest) wake(ctx context.Context, secret []byte, hello <-chan wire.Hello
 	rand.Read(args.Nonce)
 	rand.Read(args.Seed)
 	var answer wire.WakeResult
+	g.Woke.From = time.Now()
 	if err := g.Call(ctx, wire.OpWake, args, &answer); err != nil {
 		return errors.Join(err, context.Cause(ctx))
 	}
+	g.Woke.GuestNS, g.Woke.To = answer.BootNS, time.Now()
 	if subtle.ConstantTimeCompare(answer.Proof, wire.Proof(secret, args.Nonce)) != 1 || answer.Wakes != 1 {
 		return ErrForeign
 	}

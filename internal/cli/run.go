@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -81,6 +82,9 @@ module did not, 3 this machine or a guest failed.`,
   sudo kmodlab run --here modules/signals`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if o.spec.For == 0 {
+				o.spec.For = kmodlab.NoWait
+			}
 			if areFolders(args) {
 				return o.runMany(c, args, jobs)
 			}
@@ -95,15 +99,26 @@ module did not, 3 this machine or a guest failed.`,
 	f.IntVarP(&jobs, "jobs", "j", 0, "how many of several folders run at a time (default: one per processor)")
 	f.StringSliceVar(&o.spec.Load, "load", nil, "modules to load, with their dependencies (default: all in the folder)")
 	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
-	f.DurationVar(&o.spec.For, "for", 0, "how long the modules run before they are unloaded (default 1s)")
+	f.DurationVar(&o.spec.For, "for", time.Second, "how long the modules run before they are unloaded")
 	return c
+}
+
+// splitParams splits parameters at spaces, except within double quotes, as the kernel does.
+func splitParams(s string) []string {
+	quoted := false
+	return strings.FieldsFunc(s, func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return !quoted && unicode.IsSpace(r)
+	})
 }
 
 // source tells a folder from module files.
 func (o *options) source(args []string) error {
 	var params []string
 	for _, p := range o.spec.Params {
-		params = append(params, strings.Fields(p)...)
+		params = append(params, splitParams(p)...)
 	}
 	o.spec.Params = params
 	if st, err := os.Stat(args[0]); len(args) == 1 && (err != nil || st.IsDir()) {

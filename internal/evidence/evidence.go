@@ -34,9 +34,13 @@ type Evidence struct {
 	PassHint string         // the hint of a pass
 
 	Trace Trace
+	Taint Taint
 
 	Console   string // every byte of the guest's console, or the kernel's log of this machine
 	KernelLog []byte // of a guest: /dev/kmsg, as a console would print it
+	// Earlier is how much of both came before the first step, in bytes. What the kernel reports there is not about the
+	// modules.
+	Earlier Earlier
 
 	// Samples are of the CPUs of an unresponsive guest, and Code the pages of
 	// modules' code that they executed, by address. EndedAt has the CPUs' instructions at
@@ -49,6 +53,19 @@ type Evidence struct {
 
 	Files   map[string]File   // of modules, by the module's name
 	Sources map[string]Source // by the name that the debug information gives
+}
+
+// Taint is the kernel's taint mask, /proc/sys/kernel/tainted.
+type Taint struct {
+	Before uint64 `json:"before"` // the first step
+	After  uint64 `json:"after"`  // the last command that ended
+	AtEnd  bool   `json:"at_end"` // After was read when all was over
+}
+
+// Earlier is how much the kernel had said before the first step, in bytes.
+type Earlier struct {
+	Console   int `json:"console"`
+	KernelLog int `json:"kernel_log"`
 }
 
 // Trace is what the tracer in the guest recorded.
@@ -76,6 +93,7 @@ type Left struct {
 	Compared      bool          // both were read
 	Ledger        *leaks.Ledger // nil if nothing was traced
 	Modules       []Loaded      // still loaded at the end
+	Others        []string      // of these, those that the run brought in and that are not under study
 
 	// What the modules import says of what they take, before any of them was loaded.
 	Unpaired  []result.Unpaired

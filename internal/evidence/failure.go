@@ -23,6 +23,9 @@ type Failure struct {
 	Kind    Kind
 	Message string
 	Hint    string
+	// Signal ended the command of that process, if a signal did.
+	Signal string
+	PID    int
 }
 
 func (f *Failure) Error() string { return f.Message }

@@ -43,6 +43,7 @@ func (a *Agent) serve() error {
 		wire.OpSet:        a.set,
 		wire.OpList:       a.list,
 		wire.OpModules:    a.modules,
+		wire.OpClock:      a.clock,
 		wire.OpTasks:      a.tasks,
 		wire.OpSnapshot:   a.snapshot,
 		wire.OpTraceStart: a.traceStart,
@@ -88,6 +89,11 @@ func monotonic() (uint64, error) {
 		return 0, fmt.Errorf("read the clock: %w", err)
 	}
 	return uint64(now.Nano()), nil
+}
+
+func (a *Agent) clock(*wire.Message, func([]byte) error) (any, []byte, error) {
+	now, err := monotonic()
+	return &wire.ClockResult{MonotonicNS: now}, nil, err
 }
 
 // Here serves the host over two descriptors that it passed on, on a machine that is itself the lab. It returns when the

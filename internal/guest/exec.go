@@ -177,6 +177,7 @@ func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.Ex
 		result.Stuck = !r.kill(exited)
 	}
 	result.MS = float64(time.Since(r.started).Microseconds()) / 1000
+	result.Taint = taint()
 	if result.Stuck {
 		result.Exit = -1
 		return result

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -128,13 +129,23 @@ func (a *Agent) modules(*wire.Message, func([]byte) error) (any, []byte, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	result := &wire.ModulesResult{}
+	result := &wire.ModulesResult{Taint: taint()}
 	for _, m := range loaded {
 		result.Modules = append(result.Modules, wire.Module{
 			Name: m.Name, Refcount: m.Refcnt, Holders: m.Holders, State: string(m.State),
 		})
 	}
 	return result, nil, nil
+}
+
+// taint reads the kernel's taint mask.
+func taint() uint64 {
+	text, err := os.ReadFile("/proc/sys/kernel/tainted")
+	if err != nil {
+		return 0 // no kernel of ours lacks it
+	}
+	mask, _ := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
+	return mask
 }
 
 // followKmsg sends the kernel's log, record by record as /dev/kmsg gives it. A record that was overwritten before it

@@ -67,6 +67,13 @@ func (l *Log) here() []byte { return l.copy(l.onHost) }
 // kernelLog returns a guest's /dev/kmsg as a console would print it, nil for this machine's.
 func (l *Log) kernelLog() []byte { return l.copy(!l.onHost) }
 
+// size is the length of what kernelLog returns.
+func (l *Log) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.text)
+}
+
 func (l *Log) copy(wanted bool) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()

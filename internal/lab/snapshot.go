@@ -35,6 +35,9 @@ type facts struct {
 // saveLimit bounds the saving of a snapshot, before it is stretched for TCG.
 const saveLimit = 10 * time.Second
 
+// clockTries is how often a machine is booted anew because its clock is wrong.
+const clockTries = 3
+
 // restore takes the machine that is being restored, or makes the snapshot first. If it returns neither a lab nor an
 // error, the run must boot; an error would also fail a boot.
 func (o opening) restore(ctx context.Context, a *Ahead) (*Lab, error) {
@@ -70,7 +73,25 @@ func (o opening) restore(ctx context.Context, a *Ahead) (*Lab, error) {
 		l.stop()
 		return nil, &StartError{Machine: l.Machine, Console: l.Console(), Err: err}
 	}
+	if err := l.compareClock(ctx, g.Woke); errors.Is(err, boot.ErrClock) {
+		l.stop()
+		a.store.Remove(a.key)
+		o.journal.Log(fmt.Sprintf("%v: booting instead, and taking another snapshot next time", err))
+		return nil, nil
+	}
 	return l, nil
+}
+
+// compareClock returns boot.ErrClock if the machine's clock is wrong since an earlier reading. A machine that does not
+// answer is left to the next exchange.
+func (l *Lab) compareClock(ctx context.Context, earlier boot.Reading) error {
+	ctx, cancel := l.armDeadline(ctx)
+	defer cancel()
+	now, err := boot.ReadClock(ctx, l.Client)
+	if err != nil {
+		return err
+	}
+	return earlier.Compare(now)
 }
 
 // restored is the machine of a guest that was restored. What its agent said at its boot is in the facts.
@@ -92,7 +113,14 @@ func (o opening) shareSnapshot(ctx context.Context, a *Ahead) (image *boot.Image
 	done := o.journal.Phase("save")
 	o.journal.Progress(notify.Progress{Phase: "save", Detail: "taking a snapshot, once for this kernel"})
 	take := func(d *snapshot.Draft) (*boot.Image, error) { return o.takeSnapshot(ctx, d, a.opts, a.facts) }
-	image, err = a.store.Make(ctx, a.key, int64(o.options.memory())<<20, a.facts, take)
+	for range clockTries {
+		*a.facts = facts{}
+		image, err = a.store.Make(ctx, a.key, int64(o.options.memory())<<20, a.facts, take)
+		if !errors.Is(err, boot.ErrClock) {
+			break
+		}
+		o.journal.Log(fmt.Sprintf("no snapshot is taken of this machine: %v; this host is busy", err))
+	}
 	if err == nil {
 		done("", false)
 	}
@@ -119,6 +147,10 @@ func (o opening) takeSnapshot(
 		return nil, err
 	}
 	defer g.Close()
+	booted, err := g.ReadClock(ctx)
+	if err != nil {
+		return nil, err
+	}
 	l := own.lab(inVM(g, o.Kernel.Name, o.options.memory()), log, nil, nil)
 	if err := l.ready(ctx); err != nil {
 		unready := &StartError{Machine: l.Machine, Console: l.Console(), Err: err}
@@ -133,6 +165,13 @@ func (o opening) takeSnapshot(
 	}
 	ctx, cancel := context.WithTimeout(ctx, saveLimit*l.Scale)
 	defer cancel()
+	now, err := g.ReadClock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := booted.Compare(now); err != nil {
+		return nil, err
+	}
 	image, err := g.Save(ctx, draft.State)
 	if err == nil {
 		f.MarkNS = image.Slept.MarkNS

@@ -71,7 +71,8 @@ type Ledger struct {
 	freed map[uint64]freedAt  // memory that modules freed, by its address
 	twice []uint64            // addresses that were freed twice
 	n     int
-	trace []byte // from which it was read
+	ran   []Place // timer functions that were called, in the order of time
+	trace []byte  // from which it was read
 	// Overrun means that the kernel's buffer was too small, so that what is still held
 	// is unknown.
 	Overrun bool
@@ -134,6 +135,9 @@ func (l *Ledger) add(pid string, at uint64, event, text string) {
 		l.give(thing{kind: "mem", ptr: hex(f["ptr"])})
 	case "timer_expire_entry":
 		l.rest(thing{kind: "timer", ptr: hex(f["timer"])})
+		if len(l.ran) < maxHeld {
+			l.ran = append(l.ran, place(f["function"], at))
+		}
 	case "hrtimer_expire_entry":
 		l.rest(thing{kind: "hrtimer", ptr: hex(f["hrtimer"])})
 	case "hrtimer_start":
@@ -315,6 +319,20 @@ func (l *Ledger) rest(t thing) {
 	if list := l.held[t]; len(list) > 0 {
 		list[0].idle = true
 	}
+}
+
+// TimerAt returns the timer function that was called last before a time and may still have run then.
+func (l *Ledger) TimerAt(at uint64, name Namer) (function, module string) {
+	const longest = 20e6 // nanoseconds; a timer's function is short, and emulated
+	for _, p := range slices.Backward(l.ran) {
+		if p.AtNS <= at {
+			if at-p.AtNS > longest {
+				break
+			}
+			return p.callee(name)
+		}
+	}
+	return "", ""
 }
 
 // Namer finds the function at an address that the kernel could no longer name.

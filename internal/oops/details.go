@@ -106,6 +106,20 @@ var taints = map[rune]string{
 	'J': "firmware controlled from user space",
 }
 
+// taintLetters are the letters of the taint mask's bits, the lowest first.
+const taintLetters = "PFSRMBUDAWCIOELKXTNJ"
+
+// TaintWords names the bits of a taint mask.
+func TaintWords(mask uint64) []string {
+	var letters []rune
+	for i, l := range taintLetters {
+		if mask&(1<<i) != 0 {
+			letters = append(letters, l)
+		}
+	}
+	return taintWords(string(letters))
+}
+
 func taintWords(letters string) []string {
 	var words []string
 	for _, l := range letters {

@@ -23,6 +23,8 @@ type report struct {
 	ended   bool // the end mark was seen; only registers may follow
 	traces  int
 	bottom  bool // the last frame is where stacks begin
+	bodied  bool // more than the header was seen
+	strange bool // something else came before that
 
 	seen map[string]bool // kinds of line, by keyOf
 	// rivals are reports that began while this one was open. If this one continues after that, its lines may belong to
@@ -51,8 +53,9 @@ func (r *report) continues(h *header, l line) bool {
 	text := l.text
 	switch {
 	case h != nil:
-		// A fault has two or three headers before its trace.
-		return h.inner && !r.trace && !r.ended && r.class == result.Oops && !strings.HasPrefix(r.first, "WARNING")
+		// A fault has two or three headers before its trace, with nothing between them but details of the fault.
+		return h.inner && !r.trace && !r.ended && r.class == result.Oops && !strings.HasPrefix(r.first, "WARNING") &&
+			(r.bodied || !r.strange)
 	case isCutHere(text):
 		return false
 	case r.class == result.Panic && strings.HasPrefix(text, "---[ end Kernel panic"):
@@ -95,6 +98,10 @@ func keyOf(text string) string {
 func (r *report) add(l line) {
 	text := l.text
 	r.log = appendBounded(r.log, text, &r.cut)
+	if !r.bodied {
+		r.bodied = body.MatchString(text)
+		r.strange = r.strange || !r.bodied && headerOf(text) == nil
+	}
 	if key := keyOf(text); key != "" {
 		r.seen[key] = true
 		if l.caller == "" {

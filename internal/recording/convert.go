@@ -32,13 +32,14 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 			EndedAt: e.EndedAt, Samples: e.Samples, Code: e.Code,
 			Before: e.Left.Before, After: e.Left.After, Snapshots: e.Left.Compared, Remaining: e.Left.Modules,
 			Unpaired: e.Left.Unpaired, Unchecked: e.Left.Unchecked,
+			Others: e.Left.Others, Taint: e.Taint, Earlier: e.Earlier,
 		},
 		tape: e.Trace.Tape, kallsyms: used.Kallsyms, modules: make(map[string][]byte),
 		console: []byte(e.Console), kernelLog: e.KernelLog,
 	}
 	for _, failed := range e.Failures {
 		if place := f.run.Inputs.of(failed.Kind); place != nil && *place == nil {
-			*place = &failure{failed.Message, failed.Hint}
+			*place = &failure{failed.Message, failed.Hint, failed.Signal, failed.PID}
 		}
 	}
 	if e.Left.Ledger != nil {
@@ -95,9 +96,10 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 		Finished: in.Inputs.Finished, Unloaded: in.Inputs.Unloaded, Passed: in.Inputs.Passed, PassHint: in.PassHint,
 		Console: string(f.console), Samples: in.Samples, Code: in.Code, EndedAt: in.EndedAt,
 		Left: evidence.Left{
-			Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining,
+			Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining, Others: in.Others,
 			Unpaired: in.Unpaired, Unchecked: in.Unchecked,
 		},
+		Taint: in.Taint, Earlier: in.Earlier,
 		Files: make(map[string]evidence.File), Sources: make(map[string]evidence.Source),
 	}
 	if !in.Here { // on this machine the log is the console
@@ -105,7 +107,9 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 	}
 	for _, kind := range kinds {
 		if failed := *in.Inputs.of(kind); failed != nil {
-			e.Failures = append(e.Failures, evidence.Failure{Kind: kind, Message: failed.Message, Hint: failed.Hint})
+			e.Failures = append(e.Failures, evidence.Failure{
+				Kind: kind, Message: failed.Message, Hint: failed.Hint, Signal: failed.Signal, PID: failed.PID,
+			})
 		}
 	}
 	if in.Taken && len(in.Plan) > 0 {

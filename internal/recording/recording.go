@@ -81,6 +81,10 @@ type run struct {
 	Unpaired  []result.Unpaired  `json:"unpaired,omitempty"`
 	Unchecked []result.Unchecked `json:"unchecked,omitempty"`
 	Remaining []evidence.Loaded  `json:"remaining"` // modules at the end
+
+	Others  []string         `json:"others,omitempty"`
+	Taint   evidence.Taint   `json:"taint"`
+	Earlier evidence.Earlier `json:"earlier"`
 }
 
 // inputs are what a verdict depends on besides the records and the console.
@@ -94,7 +98,11 @@ type inputs struct {
 }
 
 // failure is an evidence.Failure under the name of its kind.
-type failure struct{ Message, Hint string }
+type failure struct {
+	Message, Hint string
+	Signal        string `json:",omitempty"`
+	PID           int    `json:",omitempty"`
+}
 
 // tracer is the state of the tracer at the end.
 type tracer struct {

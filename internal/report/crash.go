@@ -4,6 +4,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/result"
@@ -28,6 +29,34 @@ func (p *printer) crashes(crashes []result.Crash) {
 		p.trace(c)
 		p.title("In the kernel's own words")
 		p.lines(c.Log, crashLines, true)
+	}
+}
+
+// unrelated tells what the kernel reported about others.
+func (p *printer) unrelated(crashes []result.Crash) {
+	for i := range crashes {
+		c := &crashes[i]
+		text := clean(c.Title)
+		if c.Task != nil && c.Task.Comm != "" {
+			text += fmt.Sprintf(" in %s[%d]", clean(c.Task.Comm), c.Task.PID)
+		}
+		p.para("the kernel also reported, without the modules taking part: ", text)
+		if p.opt.Verbose {
+			p.lines(c.Log, crashLines, true)
+		}
+	}
+}
+
+// plainTaints are those of every module that is built outside the kernel's tree.
+var plainTaints = []string{"out-of-tree module", "unsigned module"}
+
+// taint tells what else the kernel marked itself with.
+func (p *printer) taint(words []string) {
+	if !p.opt.Verbose {
+		words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(plainTaints, w) })
+	}
+	if len(words) > 0 {
+		p.para("the run tainted the kernel: ", clean(strings.Join(words, ", ")))
 	}
 }
 

@@ -395,8 +395,12 @@ func signalEntry(s *result.Signal, verbose bool) entry {
 		how += ": " + clean(s.Reason)
 	}
 	first := row{who: who(s.From), what: what, how: how, color: outcomeColor(s.Outcome)}
-	if verbose && s.Outcome != result.NotASignal {
+	switch {
+	case s.Outcome == result.NotASignal:
+	case verbose:
 		return at(s.SentNS, first, senderRow(s)...)
+	case s.From.PID == 0 && s.Sender == string(timeline.FromModule): // not by the idle task, but in an interrupt
+		return at(s.SentNS, first, row{what: "sent " + inSite(s.From.Site)})
 	}
 	return at(s.SentNS, first)
 }

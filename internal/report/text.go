@@ -44,6 +44,8 @@ func Text(w io.Writer, r *result.Result, opt TextOptions) error {
 		p.hooks(r.Hooks)
 	}
 	p.crashes(r.Crashes)
+	p.unrelated(r.Unrelated)
+	p.taint(r.Taint)
 	p.stuck(r.Stuck)
 	p.console(r)
 	p.summary(r)

@@ -9,7 +9,8 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
-	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -31,29 +32,34 @@ func (s *session) note(report kmodcmd.Report) {
 		// it expected an effect.
 		s.unmet = append(s.unmet, w)
 	}
-	s.unloaded = s.unloaded || len(report.Removed) > 0
+	s.unloaded = s.unloaded || slices.ContainsFunc(report.Removed, s.studies) || len(s.Studied()) == 0 && len(report.Removed) > 0
 }
 
-// suspicious is the kernel's message about an init that returned neither 0 nor an error:
-// 'NAME'->init until 6.12, NAME: init since. It keeps the module.
-var suspicious = lazyregexp.New(`'?([\w-]+)(?:'->|: )init suspiciously returned (\d+)`)
-
+// oddInit turns a warning about an init that returned neither 0 nor an error into a failure, nil if it is another one.
 func oddInit(warning string) *evidence.Failure {
-	m := suspicious.FindStringSubmatch(warning)
-	if m == nil {
+	module, ret, ok := oops.OddInit(warning)
+	if !ok {
 		return nil
 	}
 	return &evidence.Failure{
 		Kind: evidence.Load,
-		Message: fmt.Sprintf("init of %s returned %s, which is neither 0 nor a negative errno; "+
-			"the kernel warns and keeps the module", m[1], m[2]),
+		Message: fmt.Sprintf("init of %s returned %d, which is neither 0 nor a negative errno; "+
+			"the kernel warns and keeps the module", module, ret),
 		Hint: "return 0 for success and a negative errno for failure: -ENODEV, -ENOMEM",
 	}
 }
 
 // refusal describes a command that failed, by the report of our own commands or else by
 // what the command printed.
-func refusal(kind evidence.Kind, report kmodcmd.Report, typed string, c result.Command) *evidence.Failure {
+func refusal(
+	kind evidence.Kind, report kmodcmd.Report, typed string, c result.Command, ended wire.ExecResult,
+) *evidence.Failure {
+	if ended.Signal != "" {
+		return &evidence.Failure{
+			Kind: kind, Message: typed + " was killed by " + ended.Signal, Signal: ended.Signal, PID: ended.PID,
+			Hint: "find out who sent the signal: the story shows signals and where they were sent",
+		}
+	}
 	if e := report.Error; e != nil {
 		message := typed + ": " + e.Cause
 		// Every out-of-tree module taints the kernel: that explains nothing.

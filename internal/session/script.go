@@ -36,6 +36,7 @@ const (
 	RoleLoad                // a failure is verdict load
 	RoleUnload              // a failure is verdict load as well: the module cannot be unloaded
 	RoleRefused             // success is an unmet expectation
+	RoleTidy                // a failure means nothing: it unloads what only served the modules
 )
 
 // Script says what to do with the modules.
@@ -59,6 +60,9 @@ func RunScript(ctx context.Context, l *lab.Lab, script Script, j *notify.Journal
 // script runs the steps. After a refused load it continues, to unload what was loaded.
 // It ends early if the machine no longer answers.
 func (s *session) script(ctx context.Context, script Script) error {
+	if err := s.baseline(ctx); err != nil {
+		return err
+	}
 	steps := script.Steps
 	if steps == nil {
 		steps = s.loadSteps(script.For)
@@ -78,6 +82,20 @@ func (s *session) script(ctx context.Context, script Script) error {
 		return nil
 	}
 	return s.unloadAll(ctx)
+}
+
+// baseline notes which modules are loaded, and what the kernel has said, before the first step.
+func (s *session) baseline(ctx context.Context) error {
+	loaded, err := s.listModules(ctx)
+	if err != nil {
+		return s.Failed("list modules", err)
+	}
+	s.present = make(map[string]bool, len(loaded))
+	for _, m := range loaded {
+		s.present[m.Name] = true
+	}
+	s.taint.Before, s.earlier = s.taint.After, s.Said()
+	return nil
 }
 
 // loadSteps loads each module by its own name, although modprobe would find the
@@ -112,27 +130,6 @@ func paramsOf(module string, params []string) []string {
 	return own
 }
 
-// unloadAll unloads, users first, those of the fresh modules that are loaded by now: one
-// may have loaded another with request_module. Their dependencies are unloaded with them.
-func (s *session) unloadAll(ctx context.Context) error {
-	for _, m := range slices.Backward(s.Fresh) {
-		loaded, err := s.listModules(ctx)
-		if err != nil {
-			return s.Failed("list modules", err)
-		}
-		if !slices.ContainsFunc(loaded, func(l evidence.Loaded) bool { return l.Name == m.Name }) {
-			continue
-		}
-		if err := s.do(ctx, Step{Argv: []string{"modprobe", "-r", m.Name}, Role: RoleUnload}); err != nil {
-			return err
-		}
-		if s.Log.HasCrashed() {
-			return nil
-		}
-	}
-	return nil
-}
-
 // listModules asks the guest for /proc/modules.
 func (s *session) listModules(ctx context.Context) ([]evidence.Loaded, error) {
 	ctx, cancel := s.Deadline(ctx)
@@ -141,6 +138,7 @@ func (s *session) listModules(ctx context.Context) ([]evidence.Loaded, error) {
 	if err := s.Call(ctx, wire.OpModules, nil, &answer); err != nil {
 		return nil, err
 	}
+	s.taint.After = answer.Taint
 	list := make([]evidence.Loaded, 0, len(answer.Modules))
 	for _, m := range answer.Modules {
 		list = append(list, evidence.Loaded(m))
@@ -148,7 +146,7 @@ func (s *session) listModules(ctx context.Context) ([]evidence.Loaded, error) {
 	return list, nil
 }
 
-var phaseOf = map[Role]string{RoleShow: "show", RoleLoad: "load", RoleUnload: "unload", RoleRefused: "show"}
+var phaseOf = map[Role]string{RoleShow: "show", RoleLoad: "load", RoleUnload: "unload", RoleRefused: "show", RoleTidy: "unload"}
 
 // do runs one step, and its wait, as a phase each.
 func (s *session) do(ctx context.Context, step Step) error {
@@ -237,6 +235,7 @@ func (s *session) command(ctx context.Context, step Step) error {
 	if err != nil {
 		return s.Failed(typed, err)
 	}
+	s.taint.After = ended.Taint
 	s.journal.Ended(c)
 	return s.judge(step, ended, c)
 }
@@ -268,12 +267,12 @@ func (s *session) judge(step Step, ended wire.ExecResult, c result.Command) erro
 		}
 	case step.Role == RoleRefused && ended.Exit == 0:
 		s.unmet = append(s.unmet, typed+" was expected to fail, but succeeded")
-	case step.Role == RoleRefused || ended.Exit == 0:
+	case step.Role == RoleRefused || step.Role == RoleTidy || ended.Exit == 0:
 	case step.Role == RoleLoad:
-		s.fail(refusal(evidence.Load, report, typed, c))
+		s.fail(refusal(evidence.Load, report, typed, c, ended))
 	case step.Role == RoleUnload:
 		if s.failed(evidence.Load) == nil {
-			s.fail(refusal(evidence.Unload, report, typed, c))
+			s.fail(refusal(evidence.Unload, report, typed, c, ended))
 		}
 	default:
 		s.unmet = append(s.unmet, fmt.Sprintf("%s failed with exit status %d", typed, ended.Exit))

@@ -126,6 +126,7 @@ func (s *session) detach(ctx context.Context) error {
 	for _, m := range s.remains {
 		still[m.Name] = true
 	}
+	s.noteOthers()
 	for i := range s.modules {
 		m := &s.modules[i]
 		m.Unloaded = m.Loaded && !still[m.Name]
@@ -133,7 +134,7 @@ func (s *session) detach(ctx context.Context) error {
 	if err := s.Detach(ctx); err != nil {
 		return err
 	}
-	s.finished = true
+	s.finished, s.taint.AtEnd = true, true
 	done("", false)
 	return nil
 }

@@ -44,6 +44,9 @@ type session struct {
 	samples  []evidence.Sample // of the CPUs
 	code     map[uint64][]byte // pages of modules' code that the CPUs executed, by address
 	after    leaks.Objects     // what was not there before
+	taint    evidence.Taint
+	earlier  evidence.Earlier
+	present  map[string]bool // the modules that were loaded before the first step
 	compared bool
 	ledger   *leaks.Ledger
 	remains  []evidence.Loaded // modules at the end
@@ -83,8 +86,10 @@ func (s *session) evidence(ctx context.Context, err error) *evidence.Evidence {
 	e.Machine, e.Modules = s.Machine, s.modules
 	e.Failures, e.Unmet, e.Stuck = s.failures, s.unmet, s.stuck
 	e.Finished, e.Unloaded, e.Passed, e.PassHint = s.finished, s.unloaded, s.passed, s.passHint
+	e.Taint, e.Earlier = s.taint, s.earlier
 	e.Samples, e.Code, e.EndedAt = s.samples, s.code, endedAt(err)
-	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.compared, Ledger: s.ledger, Modules: s.remains}
+	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.compared, Ledger: s.ledger, Modules: s.remains,
+		Others: s.others()}
 	if s.Watched != nil {
 		e.Left.Unpaired, e.Left.Unchecked = s.Watched.Unpaired, s.Watched.Unchecked
 	}

@@ -24,20 +24,20 @@ func (s Store) Find(key string, facts any) (*boot.Image, error) {
 }
 
 // Make makes an image of a machine with that much memory, in bytes, and opens it as Find
-// does. boot boots and saves the machine, and fills in facts, which are as for Publish.
+// does. machine boots and saves the machine, and fills in facts, which are as for Publish.
 // After a failure the store refuses that key for a while (ErrRefused), except after
-// ErrUnready or the end of ctx. At the end old images are removed, to stay within bounds.
+// ErrUnready, boot.ErrClock or the end of ctx. At the end old images are removed, to stay within bounds.
 func (s Store) Make(
-	ctx context.Context, key string, memory int64, facts any, boot func(*Draft) (*boot.Image, error),
+	ctx context.Context, key string, memory int64, facts any, machine func(*Draft) (*boot.Image, error),
 ) (*boot.Image, error) {
 	draft, err := s.Draft(key, memory)
 	if err != nil {
 		return nil, err
 	}
 	defer draft.Discard()
-	image, err := boot(draft)
+	image, err := machine(draft)
 	if err != nil {
-		if ctx.Err() == nil && !errors.Is(err, ErrUnready) {
+		if ctx.Err() == nil && !errors.Is(err, ErrUnready) && !errors.Is(err, boot.ErrClock) {
 			draft.Refuse(err)
 		}
 		return nil, err

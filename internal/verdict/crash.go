@@ -3,6 +3,7 @@
 package verdict
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
@@ -14,7 +15,9 @@ import (
 // crashes finds the kernel's reports on the console and in its log, and adds their
 // places in the person's sources.
 func (m *maker) crashes() []result.Crash {
-	crashes := oops.Merge(oops.Parse([]byte(m.e.Console)), oops.Parse(m.e.KernelLog))
+	console, log := []byte(m.e.Console), m.e.KernelLog
+	crashes := m.believed(oops.Merge(oops.Parse(console[min(len(console), m.e.Earlier.Console):]),
+		oops.Parse(log[min(len(log), m.e.Earlier.KernelLog):])))
 	for i := range crashes {
 		c := &crashes[i]
 		c.Title = strings.ReplaceAll(c.Title, srcline.SourceDir+"/", "") // the person's file, not the build's copy of it
@@ -25,6 +28,14 @@ func (m *maker) crashes() []result.Crash {
 	}
 	nameHog(crashes)
 	return crashes
+}
+
+// believed leaves out what the kernel did not print itself.
+func (m *maker) believed(crashes []result.Crash) []result.Crash {
+	witness := oops.Witness{
+		Answered: m.e.Finished, Tainted: m.e.Taint.AtEnd, Taint: m.e.Taint.After, Modules: m.e.Studied,
+	}
+	return slices.DeleteFunc(crashes, func(c result.Crash) bool { return !witness.Believes(&c) })
 }
 
 // nameHog adds to an out-of-memory panic the module that allocated before: the task

@@ -64,6 +64,8 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	} else {
 		all = append(all, stuck...)
 	}
+	all = append(all, judgeEarlier(e, res)...)
+	all = append(all, judgeTaint(e, res)...)
 	panicked := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class == result.Panic })
 	for _, kind := range []evidence.Kind{evidence.Host, evidence.Lost, evidence.Timeout, evidence.Load} {
 		f := e.Failed(kind)
@@ -209,7 +211,17 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 	case threads > 0:
 		message += fmt.Sprintf(", %s born", born)
 	}
+	if n := len(res.Unrelated); n > 0 {
+		return message + fmt.Sprintf(", no complaint about %s from the kernel", pronoun(modules))
+	}
 	return message + ", no complaint from the kernel"
+}
+
+func pronoun(n uint64) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
 }
 
 func plural(n uint64, one, many string) string {

@@ -31,11 +31,11 @@ type inputs struct {
 	Dropped            result.Dropped
 	Leaks              []result.Leftover
 	Stuck              []result.Stuck
-	Unmet              []string
+	Unmet, Studied     []string
 }
 
 func (in inputs) judge() result.Verdict {
-	e := &evidence.Evidence{Finished: in.Finished, Unloaded: in.Unloaded, Unmet: in.Unmet}
+	e := &evidence.Evidence{Finished: in.Finished, Unloaded: in.Unloaded, Unmet: in.Unmet, Studied: in.Studied}
 	for _, f := range []struct {
 		kind evidence.Kind
 		why  *evidence.Failure
@@ -100,7 +100,7 @@ func TestJudge(t *testing.T) {
 			result.Leak, "K1[89]",
 		},
 		{
-			"leaked module", inputs{Finished: true, Unloaded: true, Modules: stays}, result.Leak, "still loaded after unload: m",
+			"leaked module", inputs{Finished: true, Unloaded: true, Modules: stays, Studied: []string{"m"}}, result.Leak, "still loaded after unload: m",
 		},
 		{
 			"stranger's thread",

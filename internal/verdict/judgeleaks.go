@@ -83,7 +83,7 @@ func leftAlive(e *evidence.Evidence, res *result.Result) (threads, modules []str
 			continue
 		}
 		gone[m.Name] = true
-		if m.Loaded && !m.Unloaded {
+		if m.Loaded && !m.Unloaded && slices.Contains(e.Studied, m.Name) {
 			modules = append(modules, m.Name)
 		}
 	}

@@ -26,6 +26,9 @@ func (m *maker) left() []result.Leftover {
 		if known.Ledger != nil {
 			known.Ledger.Made(named, m.e.Studied, m.placeOf)
 		}
+		if len(known.Others) > 0 { // what nobody is seen to have made may be theirs
+			named = slices.DeleteFunc(named, func(l result.Leftover) bool { return l.Site == "" })
+		}
 		left = append(left, named...)
 		if known.Ledger != nil {
 			left = append(left, known.Ledger.Left(m.e.Studied, m.placeOf)...)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kmodlab/kmodlab/internal/recording"
+	"github.com/kmodlab/kmodlab/internal/testlab/agree"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -35,7 +36,11 @@ func TestRecordings(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		fmt.Fprintf(&got, "# %s\n%s\n", strings.TrimSuffix(filepath.Base(file), ".kmlab"), summary(Of(e)))
+		name, res := strings.TrimSuffix(filepath.Base(file), ".kmlab"), Of(e)
+		for _, contradiction := range agree.Contradictions(res) {
+			t.Errorf("%s contradicts itself: %s", name, contradiction)
+		}
+		fmt.Fprintf(&got, "# %s\n%s\n", name, summary(res))
 	}
 	if os.Getenv("KMODLAB_UPDATE") != "" {
 		if err := os.WriteFile(verdictsFile, []byte(got.String()), 0o644); err != nil {

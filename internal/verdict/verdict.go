@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 	"github.com/kmodlab/kmodlab/tracer/timeline"
@@ -42,6 +43,7 @@ type maker struct {
 	res     *result.Result
 	table   *symbols.Table // names for addresses
 	locator *locator       // source lines for places
+	start   uint64         // CLOCK_MONOTONIC at which the result's times begin
 }
 
 func newMaker(e *evidence.Evidence) *maker {
@@ -61,13 +63,15 @@ func (m *maker) make() *result.Result {
 		m.trace()
 		m.placeCode()
 	}
-	m.res.Crashes = m.crashes()
+	m.res.Crashes, m.res.Unrelated = m.splitUnrelated(m.crashes())
+	endCrashed(m.res.Threads, m.res.Crashes)
 	m.res.Sources = m.locator.locateAll(m.res.Places())
 	if m.e.Trace.AgentPID != 0 {
 		m.res.Leaks, m.res.Misuse = m.left(), m.misuse()
 	}
 	m.res.Unpaired, m.res.Unchecked = m.unpaired(), m.unchecked()
 	m.res.Stuck = m.stuck()
+	m.res.Taint = oops.TaintWords(added(m.e.Taint))
 	m.res.Verdict = Judge(m.ended(), m.res)
 	m.res.Normalize()
 	return m.res
@@ -96,9 +100,17 @@ func (m *maker) trace() {
 	story := timeline.Build(t.Events, m.table.Site, timeline.Options{
 		AgentTGID: t.AgentPID, Modules: m.e.Studied, Blind: blind,
 	})
+	m.start = story.Start
 	threads, requests, signals, modules := FromTimeline(story)
 	m.res.Threads, m.res.Requests, m.res.Signals = threads, requests, signals
+	m.nameTimers()
 	m.res.Modules = MergeModules(m.res.Modules, modules)
+	odd := oops.OddInits(append([]byte(m.e.Console), m.e.KernelLog...))
+	for i := range m.res.Modules {
+		if l := &m.res.Modules[i]; l.Loaded && l.InitRet == 0 {
+			l.InitRet = odd[l.Name]
+		}
+	}
 }
 
 // ended returns the evidence with what the records and the CPUs say about the run's end.
@@ -109,6 +121,7 @@ func (m *maker) ended() *evidence.Evidence {
 		// The guest reported success, but its records are not complete.
 		e.Failures = append(e.Failures, evidence.Failure{Kind: evidence.Lost, Message: e.Trace.Broken})
 	}
+	m.explainKill(e.Failures)
 	if lost := e.Failed(evidence.Lost); lost != nil {
 		m.explainEnd(lost)
 	}

@@ -37,6 +37,7 @@ const (
 	OpTasks      = "tasks"       // none, TasksResult
 	OpSnapshot   = "snapshot"    // SnapshotArgs or none, SnapshotResult
 	OpModules    = "modules"     // none, ModulesResult
+	OpClock      = "clock"       // none, ClockResult
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
 	OpTraceProve = "trace_prove" // ProveArgs, ProveResult
 	OpTraceStop  = "trace_stop"  // TraceStopArgs or none, TraceResult
@@ -76,6 +77,7 @@ type ExecResult struct {
 	PID      int     `json:"pid"`
 	MS       float64 `json:"ms"`
 	Report   []byte  `json:"report,omitempty"`
+	Taint    uint64  `json:"taint,omitempty"` // the kernel's taint mask after it
 	// Tasks are the tasks of the machine when the time was over, before anything was killed.
 	Tasks []TaskState `json:"tasks,omitempty"`
 	// Running are the backtraces of the CPUs at that time, as the kernel printed them.
@@ -179,9 +181,15 @@ type ListResult struct {
 	Files []string `json:"files"`
 }
 
-// ModulesResult is the guest's /proc/modules.
+// ClockResult is the guest's clock at that moment.
+type ClockResult struct {
+	MonotonicNS uint64 `json:"monotonic_ns"` // CLOCK_MONOTONIC
+}
+
+// ModulesResult is the guest's /proc/modules and /proc/sys/kernel/tainted.
 type ModulesResult struct {
 	Modules []Module `json:"modules"`
+	Taint   uint64   `json:"taint"`
 }
 
 // Module is one line of /proc/modules.

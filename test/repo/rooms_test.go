@@ -389,6 +389,11 @@ var rooms = []room{
 		may:  []string{"internal/testlab/needs", "result"},
 	},
 	{
+		path: "internal/testlab/agree",
+		does: "for tests: what must be true of every result, so that verdict, story and JSON agree",
+		may:  []string{"internal/report", "result"},
+	},
+	{
 		path: "internal/testlab/machine",
 		does: "for tests: real kernels, and Debian machines that run them",
 		may: []string{

@@ -15,6 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/cli"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/testlab"
+	"github.com/kmodlab/kmodlab/internal/testlab/agree"
 	"github.com/kmodlab/kmodlab/internal/testlab/machine"
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/result"
@@ -39,6 +40,9 @@ func conclude(t *testing.T, spec kmodlab.Spec) *kmodlab.Conclusion {
 	end, err := kmodlab.Run(ctx, spec)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, contradiction := range agree.Contradictions(end.Result) {
+		t.Errorf("the result contradicts itself: %s", contradiction)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -18,12 +18,14 @@ type focus struct {
 	opts    Options
 	threads map[uint32][]*Thread  // foreground, by pid
 	helpers map[uint32][]*Request // foreground, by the helper's process
+	loaders map[uint32]bool       // the processes that loaded and freed the modules under study
 }
 
 // markBackground marks what neither the modules under study nor their threads and helpers take part in. Helpers lead to
 // threads and threads to helpers, so it loops until nothing is added; each round adds a generation.
 func (b *builder) markBackground(opts Options) {
-	f := &focus{opts: opts, threads: map[uint32][]*Thread{}, helpers: map[uint32][]*Request{}}
+	f := &focus{opts: opts, threads: map[uint32][]*Thread{}, helpers: map[uint32][]*Request{},
+		loaders: map[uint32]bool{}}
 	for _, t := range b.threads.all {
 		t.Background = true
 	}
@@ -39,6 +41,9 @@ func (b *builder) markBackground(opts Options) {
 	}
 	for _, l := range b.loads.all {
 		l.Background = !f.ours(l.Name) && !f.helper(l.By, l.began())
+		if f.ours(l.Name) {
+			f.loaders[l.By.TGID], f.loaders[l.FreedBy.TGID] = true, true
+		}
 	}
 	for _, s := range b.signals.all {
 		s.Background = f.signalBackground(s)
@@ -96,6 +101,9 @@ func (f *focus) signalBackground(s *Signal) bool {
 	}
 	if f.opts.AgentTGID != 0 && (s.From.TGID == f.opts.AgentTGID || s.To.TGID == f.opts.AgentTGID) {
 		return true
+	}
+	if s.To.TGID != 0 && f.loaders[s.To.TGID] { // a module may kill its own loader
+		return false
 	}
 	return len(f.opts.Modules) != 0 && !f.helper(s.To, s.Sent) && !f.helper(s.From.Task, s.Sent)
 }

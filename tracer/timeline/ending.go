@@ -20,6 +20,7 @@ const (
 	EndStopped    Ending = "stopped"          // by kthread_stop
 	EndTwice      Ending = "stopped-twice"    // kthread_stop was called again
 	EndByItself   Ending = "by-itself"        // its function returned before any stop
+	EndCrashed    Ending = "crashed"          // the kernel ended it after a fault; only a report of the kernel tells
 	EndNeverRan   Ending = "never-ran"        // stopped before its function was called: -EINTR
 	EndKilled     Ending = "requester-killed" // the requester was killed while it waited for the thread
 	EndNotCreated Ending = "not-created"

@@ -54,9 +54,15 @@ func (l *Load) began() uint64 {
 type loadJoin struct {
 	all  []*Load
 	open map[uint64]*Load
+	// refused holds modules that were freed while their init had not returned yet, by address: of an init that refuses,
+	// do_init_module frees the module before it returns itself.
+	refused map[uint64]*Load
 }
 
 func (b *builder) addLoad(e *event.Event) {
+	if e.Kind == event.ModuleInitEnd && b.loads.endRefused(e) {
+		return
+	}
 	l := b.loads.open[e.Ptr]
 	if nameless := b.loads.open[0]; l == nil && nameless != nil && nameless.Name == e.Text && nameless.OnlyRefs() {
 		delete(b.loads.open, 0) // its references only told the name
@@ -87,7 +93,21 @@ func (b *builder) addLoad(e *event.Event) {
 		}
 		l.Freed, l.FreedBy = e.Time, e.By
 		delete(b.loads.open, e.Ptr)
+		if l.InitBegin != 0 && l.InitEnd == 0 {
+			b.loads.refused[e.Ptr] = l
+		}
 	}
+}
+
+// endRefused takes the end of an init whose module is freed already, and reports whether it was one.
+func (j *loadJoin) endRefused(e *event.Event) bool {
+	l := j.refused[e.Ptr]
+	if l == nil || j.open[e.Ptr] != nil || e.Ret >= 0 {
+		return false
+	}
+	delete(j.refused, e.Ptr)
+	l.InitEnd, l.InitRet = e.Time, e.Ret
+	return true
 }
 
 func (j *loadJoin) add(e *event.Event) *Load {

@@ -67,7 +67,7 @@ func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts 
 		works:    workJoin{queued: map[uint64]*work{}, running: map[*Thread]*work{}},
 		requests: newRequestJoin(),
 		signals:  newSignalJoin(),
-		loads:    loadJoin{open: map[uint64]*Load{}},
+		loads:    loadJoin{open: map[uint64]*Load{}, refused: map[uint64]*Load{}},
 	}
 	for i := range sorted {
 		b.add(&sorted[i])

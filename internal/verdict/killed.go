@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+
+package verdict
+
+import (
+	"fmt"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/result"
+	"github.com/kmodlab/kmodlab/tracer/event"
+	"github.com/kmodlab/kmodlab/tracer/timeline"
+)
+
+// explainKill adds to a command that a signal ended who sent that signal, and from where.
+func (m *maker) explainKill(failures []evidence.Failure) {
+	for i := range failures {
+		f := &failures[i]
+		if f.Signal == "" {
+			continue
+		}
+		threads := m.threadsOf(f.PID)
+		for j := range m.res.Signals {
+			s := &m.res.Signals[j]
+			if s.Name == f.Signal && threads[s.To.PID] && s.Outcome == result.Delivered {
+				f.Message += m.sender(s)
+				break
+			}
+		}
+	}
+}
+
+// threadsOf returns the threads of a process that the records name.
+func (m *maker) threadsOf(pid int) map[int]bool {
+	threads := map[int]bool{pid: true}
+	for i := range m.e.Trace.Events {
+		for _, t := range []event.Task{m.e.Trace.Events[i].By, m.e.Trace.Events[i].Target} {
+			if int(t.TGID) == pid && !t.Kthread {
+				threads[int(t.PID)] = true
+			}
+		}
+	}
+	return threads
+}
+
+// sender says who sent a signal: the place in code, and the task in which that code ran.
+func (m *maker) sender(s *result.Signal) string {
+	by := fmt.Sprintf("%s[%d]", s.From.Comm, s.From.PID)
+	if s.From.Site == "" {
+		return ", which " + by + " sent"
+	}
+	file, line := m.locator.position(s.From.Site, false)
+	place := withLine(s.From.Site, file, line, " (", ")")
+	if s.From.PID == 0 { // the idle task sends nothing itself
+		return fmt.Sprintf(", which %s sent in an interrupt", place)
+	}
+	return fmt.Sprintf(", which %s sent in %s", by, place)
+}
+
+// timerCallers are the functions of the kernel that call a timer's function. If its last call became a jump, that call
+// returns to them.
+var timerCallers = lazyregexp.New(`^(?:call_timer_fn|expire_timers|__run_timers)[.\w]*\+`)
+
+// nameTimers puts the timer's function in place of its caller, where a signal was sent by a jump.
+func (m *maker) nameTimers() {
+	ledger := m.e.Left.Ledger
+	if ledger == nil {
+		return
+	}
+	for i := range m.res.Signals {
+		s := &m.res.Signals[i]
+		if s.SentNS < 0 || !timerCallers.MatchString(s.From.Site) {
+			continue
+		}
+		if function, module := ledger.TimerAt(m.start+uint64(s.SentNS), m.placeOf); m.studied(module) {
+			s.From.Site, s.Sender, s.Background = function, string(timeline.FromModule), false
+		}
+	}
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+
+package verdict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// splitUnrelated takes out of crashes the reports in which the modules took no part: what the kernel said before the
+// first step, and tasks and CPUs that were stuck for a while, without code or threads of the modules, in a run that came
+// to its end. A host that starves its guest causes such reports.
+func (m *maker) splitUnrelated(crashes []result.Crash) (own, unrelated []result.Crash) {
+	for _, c := range m.earlier() {
+		c.Title += ", before the first step"
+		unrelated = append(unrelated, c)
+	}
+	for _, c := range crashes {
+		if m.unrelated(&c) {
+			unrelated = append(unrelated, c)
+		} else {
+			own = append(own, c)
+		}
+	}
+	return own, unrelated
+}
+
+// earlier returns what the kernel reported before the first step.
+func (m *maker) earlier() []result.Crash {
+	console, log := []byte(m.e.Console), m.e.KernelLog
+	crashes := oops.Merge(oops.Parse(console[:min(len(console), m.e.Earlier.Console)]),
+		oops.Parse(log[:min(len(log), m.e.Earlier.KernelLog)]))
+	return slices.DeleteFunc(crashes, func(c result.Crash) bool { return !oops.HasBody(&c) })
+}
+
+// loaders are the programs that load and unload modules: a wait of theirs is about the module.
+var loaders = []string{"modprobe", "insmod", "rmmod"}
+
+func (m *maker) unrelated(c *result.Crash) bool {
+	e := m.e
+	if c.Class != result.Lockup && c.Class != result.Hung || c.Guilty != nil ||
+		!e.Finished || e.Failed(evidence.Timeout) != nil || len(e.Stuck)+len(e.Samples) > 0 {
+		return false
+	}
+	return c.Task == nil || !slices.Contains(loaders, c.Task.Comm) && !m.ownThread(c.Task.PID)
+}
+
+// ownThread reports whether a task is a thread of the modules under study.
+func (m *maker) ownThread(pid int) bool {
+	return slices.ContainsFunc(m.res.Threads, func(t result.Thread) bool { return t.PID == pid && !t.Background })
+}
+
+// judgeEarlier returns a verdict about a kernel that was broken before the first step, if the run failed.
+func judgeEarlier(e *evidence.Evidence, res *result.Result) []result.Verdict {
+	if e.Failed(evidence.Lost) == nil && e.Failed(evidence.Timeout) == nil {
+		return nil
+	}
+	i := slices.IndexFunc(res.Unrelated, func(c result.Crash) bool { return !c.GoesOn() })
+	if i < 0 || len(res.Crashes) > 0 {
+		return nil
+	}
+	c := &res.Unrelated[i]
+	return []result.Verdict{{
+		Class: result.Host, Message: fmt.Sprintf("%s: the modules took no part in it", c.Title),
+		Hint:     "run it again; if this host is busy or its memory is full, wait until it is not",
+		Evidence: c.Log[:min(len(c.Log), evidenceLines)],
+	}}
+}
+
+// judgeTaint returns a verdict about a report that the kernel is known to have made, by its taint mask, and that nobody
+// saw: a flood of other lines may have swallowed it.
+func judgeTaint(e *evidence.Evidence, res *result.Result) []result.Verdict {
+	bits := added(e.Taint) & oops.Reported
+	if bits == 0 || len(res.Crashes)+len(res.Unrelated) > 0 {
+		return nil
+	}
+	return []result.Verdict{{
+		Class:   result.Oops,
+		Message: fmt.Sprintf("the run tainted the kernel (%s), and the report of it was not seen", strings.Join(oops.TaintWords(bits), ", ")),
+		Hint:    "kmodlab run -v shows the kernel's log; print less, so that the report stays in it",
+	}}
+}
+
+// added are the bits of the taint mask that the run set.
+func added(t evidence.Taint) uint64 { return t.After &^ t.Before }
