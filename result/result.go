@@ -71,10 +71,16 @@ type Result struct {
 	// guest.
 	Unrelated []Crash `json:"unrelated,omitempty"`
 	// Taint says in words what the run added to the kernel's taint mask: out-of-tree module, proprietary module, …
-	Taint    []string   `json:"taint,omitempty"`
-	Leaks    []Leftover `json:"leaks,omitempty"`
-	Stuck    []Stuck    `json:"stuck,omitempty"`
-	Commands []Command  `json:"commands"`
+	Taint []string   `json:"taint,omitempty"`
+	Leaks []Leftover `json:"leaks,omitempty"`
+	// Misuse is what the modules did wrong according to the trace, although the kernel did not notice.
+	// Unpaired are calls that take something which the module has no way to give back. Unchecked says which functions the
+	// modules import of whose things nothing is known.
+	Misuse    []Misuse    `json:"misuse,omitempty"`
+	Unpaired  []Unpaired  `json:"unpaired,omitempty"`
+	Unchecked []Unchecked `json:"unchecked,omitempty"`
+	Stuck     []Stuck     `json:"stuck,omitempty"`
+	Commands  []Command   `json:"commands"`
 	// Warnings are what the tools said of a build that succeeded, about the person's own files, and the licences that
 	// taint the kernel.
 	Warnings []Warning `json:"warnings,omitempty"`
@@ -127,12 +133,47 @@ type Verdict struct {
 
 // Leftover is something that existed after unload and not before load.
 type Leftover struct {
-	Kind string `json:"kind"`           // reference, memory, timer, work, file, device
+	Kind string `json:"kind"`           // reference, memory, registration, resource, timer, work, file, device
 	What string `json:"what"`           // in words: 1024 bytes, /proc/x
 	Site string `json:"site,omitempty"` // where it was acquired, if known
 	// File and Line locate the site in the person's sources, if the module has debug information.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
+	// Undo is the function that gives it back, if that is known. NoUndo means that the module does not even import it.
+	Undo   string `json:"undo,omitempty"`
+	NoUndo bool   `json:"no_undo,omitempty"`
+}
+
+// Unpaired is a call with which a module takes something, although it imports no function that gives it back. That
+// alone is no leak: the call may never be made.
+type Unpaired struct {
+	Module   string `json:"module"`
+	What     string `json:"what"`     // in words: a kprobe
+	Function string `json:"function"` // of the kernel, which is called: register_kprobe
+	Undo     string `json:"undo"`     // what would give it back: unregister_kprobe
+	Site     string `json:"site"`     // where the call returns to
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+}
+
+// Misuse is something that a module did wrong, according to the kernel's trace.
+type Misuse struct {
+	Kind  string `json:"kind"`  // double free
+	Site  string `json:"site"`  // where
+	First string `json:"first"` // where the memory was freed first
+	// File and Line locate the site in the person's sources, FirstFile and FirstLine the other one.
+	File      string `json:"file,omitempty"`
+	Line      int    `json:"line,omitempty"`
+	FirstFile string `json:"first_file,omitempty"`
+	FirstLine int    `json:"first_line,omitempty"`
+}
+
+// Unchecked is something that is not looked for although a module takes it.
+type Unchecked struct {
+	Module   string `json:"module"`
+	What     string `json:"what"`     // in words: references to paths
+	Function string `json:"function"` // that the module imports: kern_path
+	Why      string `json:"why"`
 }
 
 // Stuck is a task that made no progress when a deadline passed.

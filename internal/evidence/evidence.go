@@ -100,6 +100,10 @@ type Left struct {
 	Ledger        *leaks.Ledger // nil if nothing was traced
 	Modules       []Loaded      // still loaded at the end
 	Others        []string      // of these, those that the run brought in and that are not under study
+
+	// What the modules import says of what they take, before any of them was loaded.
+	Unpaired  []result.Unpaired
+	Unchecked []result.Unchecked
 }
 
 // Loaded is a line of the guest's /proc/modules.

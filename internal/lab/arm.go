@@ -33,7 +33,10 @@ func (l *Lab) Arm(ctx context.Context) error {
 	done := l.journal.Phase("watch")
 	ctx, cancel := l.armDeadline(ctx)
 	defer cancel()
-	plan := leaks.NewPlan(l.leakModules())
+	if err := l.readSymbols(ctx); err != nil {
+		return l.Failed("read the kernel's symbols", err)
+	}
+	plan := leaks.NewPlan(l.leakModules(), l.kernel.Has)
 	switch err := l.apply(ctx, plan); {
 	case isRefusal(err):
 		l.journal.Log(fmt.Sprintf("not searching for leaked memory and references: %v", err))
@@ -69,14 +72,21 @@ func (l *Lab) listBefore(ctx context.Context) error {
 // leakModules returns what is known of the modules before they are loaded. A file that
 // we cannot read would not load either, so it is skipped.
 func (l *Lab) leakModules() []leaks.Module {
+	planned := make(map[string]bool)
+	if l.Plan != nil {
+		for _, m := range l.Plan.Modules {
+			planned[m.Name] = true
+		}
+	}
 	var list []leaks.Module
 	for _, name := range l.Studied() {
 		file := l.Read.Get(name)
 		if file.Err != "" {
 			continue
 		}
-		module := leaks.Module{Name: name}
+		module := leaks.Module{Name: name, Planned: planned[name]}
 		module.Tasks, module.Opaque = taskRefs(file.Data, l.Kernel.Release)
+		module.Calls = calls(file.Data, l.Kernel.Release)
 		if parsed, err := kmod.ParseModule(file.Data); err == nil {
 			for _, s := range parsed.Needs {
 				module.Imports = append(module.Imports, s.Name)
@@ -117,4 +127,18 @@ func taskRefs(ko []byte, release string) (refs []leaks.TaskRef, opaque bool) {
 		refs = append(refs, ref)
 	}
 	return refs, opaque || err != nil
+}
+
+// calls finds where a module calls functions that take things or give them back. A module that cannot be read has none:
+// what it does is then not attributed to it. Where no probe may be set is left to the plan.
+func calls(ko []byte, release string) []leaks.CallSite {
+	list, err := leaks.Calls(ko, leaks.CallsWanted)
+	if err != nil || len(list) == 0 {
+		return nil
+	}
+	unprobed, err := leaks.Unprobed(ko, release)
+	for i := range list {
+		list[i].Notrace = list[i].Notrace || err != nil || unprobed[list[i].Symbol]
+	}
+	return list
 }

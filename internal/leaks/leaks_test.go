@@ -55,11 +55,11 @@ func TestLeft(t *testing.T) {
 		{Kind: "reference", What: "a reference to a pid", Site: "hog_init+0xf [hog]"},
 		{Kind: "memory", What: "16 bytes", Site: "hog_exit+0x10 [hog]"},
 	}
-	if diff := cmp.Diff(want, Read(NewPlan(nil), []byte(trace)).Left([]string{"hog"}, name)); diff != "" {
+	if diff := cmp.Diff(want, Read(NewPlan(nil, nil), []byte(trace)).Left([]string{"hog"}, name)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	bulk := Read(
-		NewPlan([]Module{{Name: "hog", Imports: []string{"kmem_cache_free_bulk"}}}), []byte(trace),
+		NewPlan([]Module{{Name: "hog", Imports: []string{"kmem_cache_free_bulk"}}}, nil), []byte(trace),
 	).Left([]string{"hog"}, name)
 	if len(bulk) != 1 || bulk[0].Kind != "reference" {
 		t.Errorf("a module that frees in bulk, which is not traced: %+v, want the reference only", bulk)
@@ -68,7 +68,7 @@ func TestLeft(t *testing.T) {
 
 // TestOverrun: nothing is claimed of what the buffer could not hold.
 func TestOverrun(t *testing.T) {
-	b := Read(NewPlan(nil), []byte("# entries-in-buffer/entries-written: 9/10   #P:2\n"+trace[len("# tracer: nop\n"):]))
+	b := Read(NewPlan(nil, nil), []byte("# entries-in-buffer/entries-written: 9/10   #P:2\n"+trace[len("# tracer: nop\n"):]))
 	hog := func(uint64, uint64) (string, string) { return "x", "hog" }
 	if left := b.Left([]string{"hog"}, hog); !b.Overrun || left != nil {
 		t.Errorf("overrun %v, left %+v", b.Overrun, left)
@@ -108,7 +108,7 @@ func TestLife(t *testing.T) {
 		{Symbol: "life_init", Offset: 16, Register: "bx", Shift: -8},
 		{Symbol: "life_exit", Offset: 32, Register: "r12", Put: true},
 	}
-	plan := NewPlan([]Module{{Name: "life", Tasks: refs}})
+	plan := NewPlan([]Module{{Name: "life", Tasks: refs}}, nil)
 	for _, tt := range []struct {
 		name, want string
 		lines      []string
@@ -270,7 +270,7 @@ func TestNumbers(t *testing.T) {
 // TestRefused: if the kernel refuses a probe for giving back, its kind is unknown; a
 // refused probe for taking, or all of them, cost what they would have found.
 func TestRefused(t *testing.T) {
-	p := NewPlan([]Module{{Name: "life", Imports: []string{"find_get_pid", "put_pid"}}})
+	p := NewPlan([]Module{{Name: "life", Imports: []string{"find_get_pid", "put_pid"}}}, nil)
 	line := []byte(by108 +
 		"12.345678: pid_take_1: (life_init+0x5/0x40 [life] <- find_get_pid) ptr=0xffff888004ec0000\n")
 	for i, definition := range []string{
@@ -293,7 +293,7 @@ func TestRefused(t *testing.T) {
 // TestOpaque: if a module's own put_task_struct may go unseen, only a task that has
 // ended and is not freed has a reference too many.
 func TestOpaque(t *testing.T) {
-	opaque := NewPlan([]Module{{Name: "life", Imports: []string{"get_pid_task"}, Opaque: true}})
+	opaque := NewPlan([]Module{{Name: "life", Imports: []string{"get_pid_task"}, Opaque: true}}, nil)
 	const at = by108 + "12.345678: "
 	lines := at + "task_take_1: (life_init+0x5/0x40 [life] <- get_pid_task) ptr=0xffff888004ec0000\n"
 	if left := Read(opaque, []byte(lines)).Left([]string{"life"}, noName); len(left) > 0 {
@@ -311,14 +311,17 @@ func TestOpaque(t *testing.T) {
 
 // TestMade: what is left under a name gets the place that created it.
 func TestMade(t *testing.T) {
-	text := by108 + "12.345678: name_call_1: (proc_create+0x0/0x1) name=\"mine\" site=0xffffffffc0260010\n"
+	text := by108 + "12.345678: name_call_1: (proc_create+0x0/0x1) name=\"mine\" site=0xffffffffc0260010\n" +
+		by108 + "12.345678: name_call_2: (alloc_chrdev_region+0x0/0x1) name=\"mine\" site=0xffffffffc0260010\n" +
+		by108 + "12.345678: name_call_3: (0xffffffffc0260020) name=\"made\"\n" +
+		by108 + "12.345678: name_call_4: (alloc_chrdev_region+0x0/0x1) name=\"other\" site=0xffffffffc0260010\n"
 	left := []result.Leftover{
 		{Kind: "file", What: "/proc/mine"}, {Kind: "device", What: "character device 240 mine"},
-		{Kind: "file", What: "/proc/other"},
+		{Kind: "file", What: "/proc/other"}, {Kind: "file", What: "/sys/kernel/made"},
 	}
 	made := func(addr, _ uint64) (string, string) { return "life_init+0x10 [life]", "life" }
-	Read(NewPlan(nil), []byte(text)).Made(left, []string{"life"}, made)
-	if left[0].Site == "" || left[1].Site == "" || left[2].Site != "" {
+	Read(NewPlan(nil, nil), []byte(text)).Made(left, []string{"life"}, made)
+	if left[0].Site == "" || left[1].Site == "" || left[2].Site != "" || left[3].Undo != "kobject_put" {
 		t.Errorf("%+v, want the sites of what is called mine", left)
 	}
 }
@@ -326,7 +329,7 @@ func TestMade(t *testing.T) {
 // TestPlan: what a module does not import is not traced.
 func TestPlan(t *testing.T) {
 	idle := Module{Name: "m", Imports: []string{"_printk", "msleep", "kthread_stop"}}
-	if p := NewPlan([]Module{idle}); len(p.Settings) != 0 || p.Late {
+	if p := NewPlan([]Module{idle}, nil); len(p.Settings) != 0 || p.Late {
 		t.Errorf("a module that takes nothing: %+v", p)
 	}
 	for imports, want := range map[string][]string{
@@ -344,7 +347,7 @@ func TestPlan(t *testing.T) {
 			"find_get_pid ptr=$retval", "put_pid ptr=%di site=$stack0:symbol", "exit_creds ptr=%di",
 		},
 	} {
-		p := NewPlan([]Module{{Name: "m", Imports: strings.Fields(imports)}})
+		p := NewPlan([]Module{{Name: "m", Imports: strings.Fields(imports)}}, nil)
 		var all strings.Builder
 		for _, s := range p.Settings {
 			all.WriteString(s.Path + " " + s.Value + "\n")
@@ -355,7 +358,7 @@ func TestPlan(t *testing.T) {
 			}
 		}
 	}
-	if p := NewPlan([]Module{{Name: "m", Imports: []string{"call_rcu"}}}); !p.Late {
+	if p := NewPlan([]Module{{Name: "m", Imports: []string{"call_rcu"}}}, nil); !p.Late {
 		t.Error("a callback of RCU may run after unload")
 	}
 }
@@ -363,6 +366,6 @@ func TestPlan(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(trace))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		Read(NewPlan(nil), b).Left([]string{"hog"}, func(uint64, uint64) (string, string) { return "", "" })
+		Read(NewPlan(nil, nil), b).Left([]string{"hog"}, func(uint64, uint64) (string, string) { return "", "" })
 	})
 }

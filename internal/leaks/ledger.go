@@ -23,6 +23,7 @@ const (
 	maxHeld  = 1 << 20 // open entries in a ledger
 	maxLeaks = 64      // reported leaks
 	maxErrno = 4095    // of an error that is returned as a pointer
+	zeroSize = 16      // ZERO_SIZE_PTR, which kmalloc(0) returns
 )
 
 // Place is a call site: named by the kernel while its module was loaded, or else an
@@ -37,19 +38,24 @@ type Place struct {
 // entry is something that was taken and not given back yet.
 type entry struct {
 	place Place
-	kind  string // mem, pid, task, timer, hrtimer, work
+	kind  string // mem, pid, task, timer, hrtimer, work; or that of a pair
 	bytes uint64
 	calls Place // the function of a timer or work item
+	label label // of a pair
 	idle  bool  // a timer or work item that is not armed now, but has a place
 }
 
 // counted reports whether one thing of a kind can be taken several times.
-func counted(kind string) bool { return kind == "pid" || kind == "task" }
+func counted(kind string) bool {
+	p := pairOf[kind]
+	return kind == "pid" || kind == "task" || p != nil && p.Counted
+}
 
 // thing is an object that can be taken.
 type thing struct {
 	kind string
 	ptr  uint64
+	and  uint64 // what else identifies a pair's thing
 }
 
 // Ledger is the record of what the modules took and gave back, according to a trace.
@@ -58,8 +64,12 @@ type Ledger struct {
 	held  map[thing][]entry
 	order []thing // in which they were first taken
 	asked map[string]uint64
-	dead  map[uint64]bool  // tasks that have ended and are not freed
-	names map[string]Place // where the object of that name was created
+	dead  map[uint64]bool     // tasks that have ended and are not freed
+	names map[string][]naming // where the objects of that name were created
+	open  map[string][]opened // calls of pairs that have not returned, by the task
+	shown map[thing]bool      // found as a name, too
+	freed map[uint64]freedAt  // memory that modules freed, by its address
+	twice []uint64            // addresses that were freed twice
 	n     int
 	ran   []Place // timer functions that were called, in the order of time
 	trace []byte  // from which it was read
@@ -70,13 +80,13 @@ type Ledger struct {
 
 var (
 	record   = lazyregexp.New(`^.{0,40}-(\d{1,10}) +\[\d+\] +\S+ +(\d{1,12})\.(\d{6}): (\w+): (.*)$`)
-	returned = lazyregexp.New(`^\((.+?) <- \S+\)`)
+	returned = lazyregexp.New(`^\((.+?) <- (\S+)\)`)
 	inside   = lazyregexp.New(`^\(([^)]+)\)`)
-	field    = lazyregexp.New(`\b([a-z_]+)=(0x[0-9a-f]+|\([^)]*\)|[^ ]+)( \[[\w-]+\])?`)
+	field    = lazyregexp.New(`\b([a-z_]+)=(0x[0-9a-f]+|\([^)]*\)|"[^"]*"|[^ ]+)( \[[\w-]+\])?`)
 	counts   = lazyregexp.New(`^# entries-in-buffer/entries-written: (\d+)/(\d+)`)
 	named    = lazyregexp.New(`^"?([A-Za-z_.$][\w.$]*)(?:\+0x([0-9a-f]+)/0x[0-9a-f]+)?(?: \[([\w-]+)\])"?$` +
 		`|^"?([A-Za-z_.$][\w.$]*)\+0x([0-9a-f]+)/0x[0-9a-f]+"?$`)
-	probe  = lazyregexp.New(`^([a-z]+)_([a-z]+)_\d+$`)
+	probe  = lazyregexp.New(`^([a-z0-9]+)_([a-z]+)_\d+$`)
 	worked = lazyregexp.New(`^work struct (?:0x)?([0-9a-f]{1,16})\b`)
 )
 
@@ -84,7 +94,9 @@ var (
 func Read(plan *Plan, trace []byte) *Ledger {
 	l := &Ledger{
 		plan: plan, trace: trace, held: make(map[thing][]entry), asked: make(map[string]uint64),
-		dead: make(map[uint64]bool), names: make(map[string]Place),
+		dead: make(map[uint64]bool), names: make(map[string][]naming),
+		open: make(map[string][]opened), shown: make(map[thing]bool),
+		freed: make(map[uint64]freedAt),
 	}
 	for line := range bytes.Lines(trace) {
 		line = bytes.TrimRight(line, "\n")
@@ -113,24 +125,34 @@ func (l *Ledger) add(pid string, at uint64, event, text string) {
 	switch event {
 	case "kmalloc", "kmalloc_node", "kmem_cache_alloc", "kmem_cache_alloc_node":
 		size, _ := strconv.ParseUint(f["bytes_req"], 10, 63)
-		l.take(thing{"mem", hex(f["ptr"])}, entry{place: place(f["call_site"], at), bytes: size})
-	case "kfree", "kmem_cache_free":
-		l.give(thing{"mem", hex(f["ptr"])})
+		if f["bytes_req"] != "0" { // ZERO_SIZE_PTR is nothing to free
+			l.take(thing{kind: "mem", ptr: hex(f["ptr"])}, entry{place: place(f["call_site"], at), bytes: size})
+		}
+	case "kfree":
+		l.give(thing{kind: "mem", ptr: hex(f["ptr"])})
+		l.free(hex(f["ptr"]), place(f["call_site"], at))
+	case "kmem_cache_free":
+		l.give(thing{kind: "mem", ptr: hex(f["ptr"])})
 	case "timer_expire_entry":
-		l.rest(thing{"timer", hex(f["timer"])})
+		l.rest(thing{kind: "timer", ptr: hex(f["timer"])})
 		if len(l.ran) < maxHeld {
 			l.ran = append(l.ran, place(f["function"], at))
 		}
 	case "hrtimer_expire_entry":
-		l.rest(thing{"hrtimer", hex(f["hrtimer"])})
+		l.rest(thing{kind: "hrtimer", ptr: hex(f["hrtimer"])})
 	case "hrtimer_start":
-		l.take(thing{"hrtimer", hex(f["hrtimer"])}, entry{calls: place(f["function"], at)})
+		l.take(thing{kind: "hrtimer", ptr: hex(f["hrtimer"])}, entry{calls: place(f["function"], at)})
 	case "workqueue_execute_start":
 		if m := worked.FindStringSubmatch(text); m != nil {
-			l.rest(thing{"work", hex(m[1])})
+			l.rest(thing{kind: "work", ptr: hex(m[1])})
 		}
 	default:
-		if m := probe.FindStringSubmatch(event); m != nil {
+		m := probe.FindStringSubmatch(event)
+		switch {
+		case m == nil:
+		case pairOf[m[1]] != nil:
+			l.addPair(pid, at, pairOf[m[1]], m[2], text, f)
+		default:
 			l.addProbe(pid, at, m, text, f)
 		}
 	}
@@ -147,32 +169,34 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 		asked := l.asked[pid]
 		delete(l.asked, pid)
 		if m := returned.FindStringSubmatch(text); m != nil && ptr != 0 && -ptr > maxErrno {
-			l.take(thing{kind, ptr}, entry{place: place(m[1], at), bytes: asked})
+			l.take(thing{kind: kind, ptr: ptr}, entry{place: place(m[1], at), bytes: asked})
 		}
 	case get:
 		if m := inside.FindStringSubmatch(text); m != nil {
-			l.take(thing{kind, ptr}, entry{place: after(place(m[1], at))})
+			l.take(thing{kind: kind, ptr: ptr}, entry{place: after(place(m[1], at))})
+		}
+	case made:
+		if m := inside.FindStringSubmatch(text); m != nil && ptr != 0 && -ptr > maxErrno {
+			l.take(thing{kind: kind, ptr: ptr}, entry{place: place(m[1], at)})
 		}
 	case give:
 		if kind != "pid" || fromAModule(f["site"]) {
-			l.give(thing{kind, ptr})
+			l.give(thing{kind: kind, ptr: ptr})
 		}
 	case dead:
 		l.dead[ptr] = len(l.dead) < maxHeld
 	case gone:
 		delete(l.dead, ptr)
-		for l.give(thing{kind, ptr}) {
+		for l.give(thing{kind: kind, ptr: ptr}) {
 		}
 	case rcu:
-		l.give(thing{kind, freed(hex(f["head"]), hex(f["func"]))})
+		l.give(thing{kind: kind, ptr: freed(hex(f["head"]), hex(f["func"]))})
 	case arm:
-		l.take(thing{kind, ptr}, entry{place: site, calls: Place{Addr: hex(f["fn"]), AtNS: at}})
+		l.take(thing{kind: kind, ptr: ptr}, entry{place: site, calls: Place{Addr: hex(f["fn"]), AtNS: at}})
 	case off:
-		l.rest(thing{kind, ptr})
+		l.rest(thing{kind: kind, ptr: ptr})
 	case call:
-		if len(l.names) < maxHeld {
-			l.names[strings.Trim(f["name"], `"`)] = site
-		}
+		l.addName(strings.Trim(f["name"], `"`), text, site, at)
 	}
 }
 
@@ -231,6 +255,12 @@ func after(p Place) Place {
 }
 
 func (l *Ledger) take(t thing, how entry) {
+	if t.kind == "mem" && t.ptr <= zeroSize {
+		return // an allocation that failed, or one of no bytes
+	}
+	if t.kind == "mem" && len(l.freed[t.ptr].again) == 0 {
+		delete(l.freed, t.ptr)
+	}
 	how.kind = t.kind
 	list := l.held[t]
 	if len(list) > 0 && !counted(t.kind) { // a wrapper and the function that it wraps, a timer that is armed again
@@ -256,7 +286,7 @@ func (t entry) or(before entry) entry {
 	if !t.calls.known() {
 		t.calls = before.calls
 	}
-	t.bytes = cmp.Or(t.bytes, before.bytes)
+	t.bytes, t.label = cmp.Or(t.bytes, before.bytes), cmp.Or(t.label, before.label)
 	return t
 }
 
@@ -339,9 +369,9 @@ func (l *Ledger) Left(modules []string, name Namer) []result.Leftover {
 			if t.idle || l.plan.Unseen[t.kind] || !slices.Contains(modules, module) || l.blind(key, module) {
 				continue
 			}
-			id := t.kind + " " + site
+			id := fmt.Sprint(t.kind, site, t.label)
 			if sums[id] == nil {
-				sums[id] = &sum{kind: t.kind, site: site, calls: calls}
+				sums[id] = &sum{kind: t.kind, site: site, calls: calls, label: t.label, undo: l.plan.Undo[undoKey(module, t.kind)]}
 				order = append(order, id)
 			}
 			sums[id].count++
@@ -355,27 +385,19 @@ func (l *Ledger) Left(modules []string, name Namer) []result.Leftover {
 	return left
 }
 
-// Made adds to names that were left behind the place where the modules created them.
-func (l *Ledger) Made(left []result.Leftover, modules []string, name Namer) {
-	for i := range left {
-		what := left[i].What
-		last := what[strings.LastIndexAny(what, "/ ")+1:]
-		if site, module := l.names[last].resolve(name); slices.Contains(modules, module) {
-			left[i].Site = site
-		}
-	}
-}
-
 // blind reports whether a module may have given a thing back in a way that is not
 // traced. A task that has ended is freed with its last reference: that is traced.
 func (l *Ledger) blind(t thing, module string) bool {
-	switch t.kind {
-	case "mem":
-		return l.plan.NoMem[module] || l.plan.Hashed && l.plan.RCUMem[module]
-	case "task":
-		return l.plan.Opaque[module] && !l.dead[t.ptr]
+	switch {
+	case t.kind == "mem" && (l.plan.NoMem[module] || l.plan.Hashed && l.plan.RCUMem[module]),
+		t.kind == "task" && l.plan.Opaque[module] && !l.dead[t.ptr]:
+		return true
 	}
-	return false
+	p := pairOf[t.kind]
+	if l.plan.Early && (p == nil || p.Class != registration) {
+		return true
+	}
+	return p != nil && (p.Listed || l.shown[t] || l.plan.Moot[undoKey(module, t.kind)])
 }
 
 func (p Place) resolve(name Namer) (site, module string) {
@@ -400,13 +422,19 @@ func (p Place) callee(name Namer) (function, module string) {
 
 type sum struct {
 	kind, site, calls string
-	count, bytes      uint64
+	label
+	count, bytes uint64
+	undo         Undo
 }
 
 // leftover says in words what was left behind: "24 bytes in 2 allocations", "a timer
 // that is still armed, for tick [m]".
 func (s *sum) leftover() result.Leftover {
-	l := result.Leftover{Site: s.site}
+	l := result.Leftover{Site: s.site, Undo: s.undo.Name, NoUndo: s.undo.Name != "" && !s.undo.Imported}
+	if p := pairOf[s.kind]; p != nil {
+		l.Kind, l.What = p.Class, p.says(s)
+		return l
+	}
 	switch s.kind {
 	case "mem":
 		l.Kind, l.What = "memory", s.memory()

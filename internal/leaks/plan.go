@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/result"
 )
 
 // The guest's own kernel trace, in an instance of our own.
@@ -25,9 +26,14 @@ type Module struct {
 	Name    string
 	Imports []string // the kernel's functions and variables that it uses
 	Tasks   []TaskRef
+	Calls   []CallSite // of functions that CallsWanted names
+	Planned bool       // the run will load it; others may be loaded by name
 	// Opaque means that it may drop references to tasks where no probe sees it.
 	Opaque bool
 }
+
+// Kernel reports whether a kernel has a function of that name in its own text.
+type Kernel func(name string) bool
 
 // TaskRef is an instruction of a module that takes or drops a reference to a task:
 // get_task_struct and put_task_struct are inlined, so there is no call to trace.
@@ -77,6 +83,9 @@ type Plan struct {
 	// Late means that code of a module may be called after unload without a trace of it:
 	// callbacks of RCU, interrupts, notifiers.
 	Late bool
+	// Early is set by the reader of the trace if a crash came before what is armed or deferred had its time: then only
+	// what is registered is claimed.
+	Early bool `json:",omitempty"`
 	// Hashed is set by the writer of the settings if HashPtr was refused.
 	Hashed bool
 
@@ -87,6 +96,13 @@ type Plan struct {
 	Unseen map[string]bool  `json:"Deaf"` // kinds whose giving back is not traced
 	NoMem  map[string]bool  // modules that free memory in a way that is not traced
 	RCUMem map[string]bool  // modules that free memory through RCU
+
+	Tails     map[string][]Tail  `json:"tails"`      // by the kernel's function
+	Moot      map[string]bool    `json:"moot"`       // by module and kind: it may be given back where nothing sees it
+	Certain   map[string]bool    `json:"certain"`    // modules whose own frees can be told to be wrong
+	Undo      map[string]Undo    `json:"undo"`       // by module and kind
+	Unchecked []result.Unchecked `json:",omitempty"` // what modules import of which nothing is looked for
+	Unpaired  []result.Unpaired  `json:",omitempty"` // what modules take and import no function for giving it back
 }
 
 // What a function does with a thing.
@@ -127,9 +143,8 @@ var (
 		"vmalloc", "vzalloc", "__vmalloc", "vmalloc_node", "vzalloc_node", "vmalloc_user", "vmalloc_32", "vmalloc_huge",
 	}
 	kvmallocs = []string{"kvmalloc_node", "__kvmalloc_node"}
-	// copiers allocate for their callers, which kmalloc's event does not name. Those in the
-	// kernel's lib folder, as kasprintf and kobject_create_and_add, are missing: that
-	// folder is built without ftrace, so that tracefs takes no probe there.
+	// copiers allocate for their callers, which kmalloc's event does not name. For those in
+	// the kernel's lib folder see library.
 	copiers = []string{"memdup_user", "memdup_user_nul", "vmemdup_user", "strndup_user"}
 )
 
@@ -172,11 +187,10 @@ var hooks = []hook{
 	{kind: "name", action: call, args: "name=+0(%di):string site=$stack0", filter: fromModule, functions: []string{
 		"proc_create", "proc_create_data", "proc_create_single_data", "proc_create_seq_private",
 		"proc_mkdir", "proc_mkdir_data", "proc_mkdir_mode",
-		"class_create", "debugfs_create_dir", "debugfs_create_file", "debugfs_create_file_full",
-		"kmem_cache_create", "kmem_cache_create_usercopy", "__kmem_cache_create_args"}},
+		"class_create", "debugfs_create_dir", "debugfs_create_file", "debugfs_create_file_full"}},
 	{
 		kind: "name", action: call, args: "name=+0(%si):string site=$stack0", filter: fromModule,
-		functions: []string{"__class_create"},
+		functions: []string{"__class_create", "register_blkdev", "__register_blkdev"},
 	},
 	{
 		kind: "name", action: call, args: "name=+0(%dx):string site=$stack0", filter: fromModule,
@@ -201,7 +215,7 @@ var also = map[string][]hook{
 
 var (
 	allocates = lazyregexp.New(`kv?malloc|kv?realloc|kzalloc|kcalloc|kstrdup|kstrndup|kmemdup|kasprintf|kvasprintf` +
-		`|memdup_user|strndup_user|kmem_cache_alloc_(?:node_)?trace`)
+		`|memdup_user|strndup_user|kmem_cache_alloc_(?:node_)?trace|bitmap_z?alloc|argv_split|match_strdup|gen_pool_create`)
 	// slabs are caches of a module's own; kmem_cache_alloc_trace is kmalloc's.
 	slabs = lazyregexp.New(`^kmem_cache_alloc(?:_lru|_node)?$`)
 	bulk  = lazyregexp.New(`^(?:kmem_cache_free_bulk|kfree_bulk)$`)
@@ -212,15 +226,17 @@ var (
 		`|nf_register_.*|kthread_(?:queue|mod)_\w*work|tracepoint_probe_register\w*)$`)
 )
 
-// NewPlan makes the plan for the modules that may be loaded.
-func NewPlan(modules []Module) *Plan {
+// NewPlan makes the plan for the modules that may be loaded into a kernel.
+func NewPlan(modules []Module, has Kernel) *Plan {
 	p := &Plan{
 		Shift: make(map[string]int64), Unseen: make(map[string]bool), Opaque: make(map[string]bool),
 		NoMem: make(map[string]bool), RCUMem: make(map[string]bool),
+		Tails: make(map[string][]Tail), Moot: make(map[string]bool), Undo: make(map[string]Undo),
+		Certain: make(map[string]bool),
 	}
 	named := make(map[string]string) // the kernel's own name by the name without suffix
 	for _, m := range modules {
-		p.Opaque[m.Name] = m.Opaque
+		p.Opaque[m.Name], p.Certain[m.Name] = m.Opaque, certain(m)
 		for _, name := range m.Imports {
 			base := strings.TrimSuffix(name, "_noprof")
 			named[base] = name
@@ -229,9 +245,11 @@ func NewPlan(modules []Module) *Plan {
 			p.RCUMem[m.Name] = p.RCUMem[m.Name] || base == "kvfree_call_rcu" || base == "kfree_call_rcu"
 		}
 	}
-	d := &draft{plan: p, named: named, kinds: make(map[string]bool)}
+	d := &draft{plan: p, named: named, kinds: make(map[string]bool), has: has}
 	d.functions()
 	d.inlined(modules)
+	d.library(modules)
+	d.pairs(modules)
 	d.events()
 	d.finish()
 	return p
@@ -257,12 +275,13 @@ func Undefine(definition string) string {
 	return "-:" + name + "\n"
 }
 
-var defines = lazyregexp.New(`^[pr]:` + group + `/([a-z]+)_([a-z]+)_\d+ `)
+var defines = lazyregexp.New(`^[pr]:` + group + `/([a-z0-9]+)_([a-z]+)_\d+ `)
 
 // draft collects the settings of a plan, apart by the order in which they are written.
 type draft struct {
 	plan    *Plan
 	named   map[string]string
+	has     Kernel
 	kinds   map[string]bool
 	defined []Setting // definitions of kprobes
 	filters []Setting

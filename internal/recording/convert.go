@@ -33,6 +33,7 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 			Files: make(map[string]moduleFile), Sources: make(map[string]source),
 			EndedAt: e.EndedAt, Samples: e.Samples, Code: e.Code,
 			Before: e.Left.Before, After: e.Left.After, Snapshots: e.Left.Compared, Remaining: e.Left.Modules,
+			Unpaired: e.Left.Unpaired, Unchecked: e.Left.Unchecked,
 			Others: e.Left.Others, Taint: e.Taint, Earlier: e.Earlier,
 		},
 		tape: e.Trace.Tape, kallsyms: used.Kallsyms, modules: make(map[string][]byte),
@@ -98,7 +99,10 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 		Studied:  in.Studied, Unmet: in.Inputs.Unmet, Stuck: in.Inputs.Stuck,
 		Finished: in.Inputs.Finished, Unloaded: in.Inputs.Unloaded, Passed: in.Inputs.Passed, PassHint: in.PassHint,
 		Console: string(f.console), Samples: in.Samples, Code: in.Code, EndedAt: in.EndedAt,
-		Left:  evidence.Left{Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining, Others: in.Others},
+		Left: evidence.Left{
+			Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining, Others: in.Others,
+			Unpaired: in.Unpaired, Unchecked: in.Unchecked,
+		},
 		Taint: in.Taint, Earlier: in.Earlier,
 		Files: make(map[string]evidence.File), Sources: make(map[string]evidence.Source),
 	}

@@ -70,12 +70,16 @@ type run struct {
 	// Before are the names that existed before the run, After those after it, or only the
 	// new ones of these; both are valid only if Snapshots is set. Taken means that the
 	// ledger was read, with Plan.
-	Before    leaks.Objects     `json:"before"`
-	After     leaks.Objects     `json:"after"`
-	Snapshots bool              `json:"snapshots"`
-	Taken     bool              `json:"taken"`
-	Plan      json.RawMessage   `json:"plan,omitempty"`
-	Remaining []evidence.Loaded `json:"remaining"` // modules at the end
+	Before    leaks.Objects   `json:"before"`
+	After     leaks.Objects   `json:"after"`
+	Snapshots bool            `json:"snapshots"`
+	Taken     bool            `json:"taken"`
+	Plan      json.RawMessage `json:"plan,omitempty"`
+
+	// What the modules' imports say, before any load.
+	Unpaired  []result.Unpaired  `json:"unpaired,omitempty"`
+	Unchecked []result.Unchecked `json:"unchecked,omitempty"`
+	Remaining []evidence.Loaded  `json:"remaining"` // modules at the end
 
 	Others  []string         `json:"others,omitempty"`
 	Taint   evidence.Taint   `json:"taint"`

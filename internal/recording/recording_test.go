@@ -60,7 +60,13 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 		Code:    map[uint64][]byte{1 << 63: {0xe8}}, EndedAt: []uint64{9},
 		Left: evidence.Left{
 			Before: leaks.Objects{Files: []string{"/proc/a"}}, After: leaks.Objects{Files: []string{"/proc/b"}}, Compared: true,
-			Ledger:  leaks.Read(leaks.NewPlan(nil), []byte("taken")),
+			Unpaired: []result.Unpaired{
+				{Module: "m", What: "a kprobe", Function: "register_kprobe", Undo: "unregister_kprobe"},
+			},
+			Unchecked: []result.Unchecked{
+				{Module: "m", What: "credentials", Function: "prepare_creds", Why: "they are dropped by inlined code"},
+			},
+			Ledger:  leaks.Read(leaks.NewPlan(nil, nil), []byte("taken")),
 			Modules: []evidence.Loaded{{Name: "m", Refcount: 1, State: "live"}},
 		},
 		Files:   map[string]evidence.File{"m": {Name: "m.ko", Data: []byte("\x7fELF…")}, "n": {Name: "n.ko", Err: "gone"}},

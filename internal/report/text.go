@@ -180,6 +180,21 @@ func (p *printer) summary(r *result.Result) {
 	fmt.Fprintln(p.w)
 	p.para("", strings.Join(append(parts, lost), ", "))
 	p.unproved(r)
+	p.unchecked(r.Unchecked)
+}
+
+// unchecked says of what nothing is known: one function, or all of them.
+func (p *printer) unchecked(list []result.Unchecked) {
+	var parts []string
+	for _, u := range list {
+		parts = append(parts, fmt.Sprintf("%s of %s (%s): %s", u.What, u.Module, u.Function, u.Why))
+	}
+	if n := len(parts); n > 1 && !p.opt.Verbose {
+		parts = []string{parts[0], fmt.Sprintf("and %d more (-v)", n-1)}
+	}
+	if len(parts) > 0 {
+		p.para("not looked for: ", clean(strings.Join(parts, "; ")))
+	}
 }
 
 // verdict ends the report: the class, what happened, and what to do next.

@@ -38,10 +38,16 @@ func (s *session) search(ctx context.Context) error {
 		return err
 	}
 	if s.maySettle() {
+		if s.ledger != nil {
+			s.Watched.Early = true
+		}
 		if err := s.wait(ctx, settle, "after unload"); err != nil {
 			return err
 		}
 		if !s.Log.HasCrashed() {
+			if s.Watched != nil {
+				s.Watched.Early = false
+			}
 			if err := s.searchOnce(ctx); err != nil {
 				return err
 			}
@@ -83,14 +89,19 @@ func (s *session) searchOnce(ctx context.Context) error {
 		})
 	}
 	g.Go(func() error { return s.Call(ctx, wire.OpSnapshot, wire.SnapshotArgs{Added: true}, &after) })
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	if err != nil {
 		stop()
-		if errors.Is(context.Cause(ctx), errCrashed) {
+		if !errors.Is(context.Cause(ctx), errCrashed) {
+			return s.Failed("list what is left after unload", err)
+		}
+		if trace == nil {
 			return nil
 		}
-		return s.Failed("list what is left after unload", err)
+		s.Watched.Early = true
+	} else {
+		s.after, s.compared = after, true
 	}
-	s.after, s.compared = after, true
 	if !traced {
 		return nil
 	}

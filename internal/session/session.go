@@ -91,6 +91,9 @@ func (s *session) evidence(ctx context.Context, err error) *evidence.Evidence {
 	e.Samples, e.Code, e.EndedAt = s.samples, s.code, endedAt(err)
 	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.compared, Ledger: s.ledger, Modules: s.remains,
 		Others: s.others()}
+	if s.Watched != nil {
+		e.Left.Unpaired, e.Left.Unchecked = s.Watched.Unpaired, s.Watched.Unchecked
+	}
 	e.Trace, e.Console, e.KernelLog = s.Lab.Evidence()
 	return e
 }

@@ -25,7 +25,8 @@ import (
 //     before a lockup that the kernel found outside the modules
 //  4. host, then lost, then timeout: the run did not end, so the rest of the
 //     evidence is incomplete
-//  5. load: init failed, or returned neither 0 nor an error
+//  5. load: init failed, or returned neither 0 nor an error; misuse that only the
+//     trace shows (oops)
 //  6. leak: something stayed behind after unload, or keeps the module loaded
 //  7. load again: delete_module refused for another reason
 //  8. expectation
@@ -59,7 +60,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 			return []result.Verdict{failed(f)}
 		}
 	}
-	all, stuck := judgeCrashes(res.Crashes), judgeStuck(res.Stuck)
+	all, stuck := addNoWayBack(judgeCrashes(res.Crashes), res), judgeStuck(res.Stuck)
 	if len(stuck) > 0 && (stuck[0].Class == result.Lockup && victim(res.Crashes) || watchdog(res.Crashes, stuck[0].Class)) {
 		all = append(stuck, all...)
 	} else {
@@ -75,6 +76,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		}
 		all = append(all, failed(f))
 	}
+	all = append(all, judgeMisuse(res.Misuse)...)
 	if v, leaked := judgeLeaks(e, res); leaked {
 		all = append(all, v)
 	}
@@ -187,7 +189,7 @@ func judgeCrash(c result.Crash) result.Verdict {
 }
 
 func passMessage(e *evidence.Evidence, res *result.Result) string {
-	var modules, threads, unknown uint64
+	var modules, threads, unknown, alive uint64
 	for _, m := range res.Modules {
 		if !m.Background && m.Loaded {
 			modules++
@@ -198,6 +200,8 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 			threads++
 			if slices.Contains(t.Unknown, "alive") {
 				unknown++
+			} else if t.Alive {
+				alive++
 			}
 		}
 	}
@@ -209,6 +213,8 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 	switch {
 	case unknown > 0:
 		message += fmt.Sprintf(", %s born, %d of which may not have ended", born, unknown)
+	case alive > 0 && e.Unloaded:
+		message += fmt.Sprintf(", %s born, %d of which the kernel keeps", born, alive)
 	case threads > 0 && e.Unloaded:
 		message += fmt.Sprintf(", %s born and ended", born)
 	case threads > 0:

@@ -18,8 +18,11 @@ const live = "live"
 // unloaded: a module that is still loaded may own them.
 func (m *maker) left() []result.Leftover {
 	left, gone := m.references()
-	if known := &m.e.Left; gone && known.Compared {
-		named := leaks.Added(&known.Before, &known.After)
+	if known := &m.e.Left; gone && (known.Compared || known.Ledger != nil) {
+		var named []result.Leftover
+		if known.Compared {
+			named = leaks.Added(&known.Before, &known.After)
+		}
 		if known.Ledger != nil {
 			known.Ledger.Made(named, m.e.Studied, m.placeOf)
 		}
@@ -35,6 +38,42 @@ func (m *maker) left() []result.Leftover {
 		left[i].File, left[i].Line = m.locator.position(left[i].Site, false)
 	}
 	return left
+}
+
+// misuse returns what the modules did wrong without the kernel's noticing.
+func (m *maker) misuse() []result.Misuse {
+	if m.e.Left.Ledger == nil {
+		return nil
+	}
+	list := m.e.Left.Ledger.FreedTwice(m.e.Studied, m.placeOf)
+	for i := range list {
+		u := &list[i]
+		u.File, u.Line = m.locator.position(u.Site, false)
+		u.FirstFile, u.FirstLine = m.locator.position(u.First, false)
+	}
+	return list
+}
+
+// unpaired adds the source lines to what the modules have no way to give back.
+func (m *maker) unpaired() []result.Unpaired {
+	list := slices.DeleteFunc(slices.Clone(m.e.Left.Unpaired), func(u result.Unpaired) bool { return !m.loaded(u.Module) })
+	for i := range list {
+		list[i].File, list[i].Line = m.locator.position(list[i].Site, false)
+	}
+	return list
+}
+
+// unchecked returns what is not looked for of the modules that were loaded.
+func (m *maker) unchecked() []result.Unchecked {
+	list := slices.Clone(m.e.Left.Unchecked)
+	return slices.DeleteFunc(list, func(u result.Unchecked) bool { return !m.loaded(u.Module) })
+}
+
+// loaded reports whether a module was loaded, or its init was called.
+func (m *maker) loaded(name string) bool {
+	return slices.ContainsFunc(m.res.Modules, func(l result.Module) bool {
+		return l.Name == name && (l.Loaded || l.LoadedNS != nil)
+	})
 }
 
 // references returns the references that prevent a module's unload although no other

@@ -69,8 +69,9 @@ func (m *maker) make() *result.Result {
 	m.res.Messages = m.messages()
 	m.res.Sources = m.locator.locateAll(m.res.Places())
 	if m.e.Trace.AgentPID != 0 {
-		m.res.Leaks = m.left()
+		m.res.Leaks, m.res.Misuse = m.left(), m.misuse()
 	}
+	m.res.Unpaired, m.res.Unchecked = m.unpaired(), m.unchecked()
 	m.res.Stuck = m.stuck()
 	m.res.Taint = oops.TaintWords(added(m.e.Taint))
 	m.res.Verdict = Judge(m.ended(), m.res)

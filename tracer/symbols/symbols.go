@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
@@ -29,6 +30,20 @@ type Kernel struct {
 	symbols []symbol
 	etext   uint64 // where the text ends; 0 if the list does not say
 	loaded  []loaded
+
+	once  sync.Once
+	names map[string]bool
+}
+
+// Has reports whether the kernel's own text has a function of that name.
+func (k *Kernel) Has(name string) bool {
+	k.once.Do(func() {
+		k.names = make(map[string]bool, len(k.symbols))
+		for _, s := range k.symbols {
+			k.names[s.name] = true
+		}
+	})
+	return k.names[name]
 }
 
 // loaded is a symbol of a module that was loaded when kallsyms was read. Data (without a name) is kept too, since it

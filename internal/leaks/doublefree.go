@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+
+package leaks
+
+import (
+	"slices"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// handsNothing are imports that give a module no memory for kfree but what the kernel's trace records. The trace has
+// the module's own allocations and everybody's frees: if a module gets memory in another way, it may free an address
+// twice and be right both times.
+var handsNothing = lazyregexp.New(`^(?:` +
+	`__fentry__|__x86_\w+|__stack_chk_fail|__ubsan_\w+|__asan_\w+|__sanitizer_\w+|module_layout|__this_module|param_\w+` +
+	`|kfree|kfree_sensitive|__kmalloc(?:_cache|_large|_node)?|kmalloc_(?:trace|caches|large|node_trace)` +
+	`|kmem_cache_alloc_trace|kmalloc_order_trace|__kmalloc_cache_node|random_kmalloc_seed|kstrdup|kstrndup|kmemdup` +
+	`|_printk|printk|__dynamic_pr_debug|__warn_printk|dump_stack|panic|mem(?:cpy|set|move|cmp|chr)\w*|str(?:n?len|n?cmp|n?casecmp|[ls]?cpy|ncpy|n?cat|lcat|r?chr|sep|n?str|pbrk|c?spn|im)` +
+	`|sized_strscpy|s[cn]*printf|vsn?printf|kstrto\w+` +
+	`|_?copy_(?:from|to)_user|__check_object_size|__get_user_\w+|__put_user_\w+|_raw_\w+|mutex_\w+|__mutex_init` +
+	`|down\w*|up|up_\w+|__init_rwsem|__list_\w+|msleep\w*|usleep_\w+|schedule\w*|__cond_resched|jiffies|jiffies_to_\w+` +
+	`|__udelay|__const_udelay|kthread_(?:create_on_node|stop|should_stop|bind)|wake_up_process|__wake_up\w*` +
+	`|prepare_to_wait\w*|finish_wait|init_wait_entry|__init_waitqueue_head|__init_swait_queue_head|complete\w*` +
+	`|wait_for_completion\w*|init_timer_key|add_timer|mod_timer|del_timer\w*|timer_delete\w*|system_\w*wq|queue_\w+_on` +
+	`|cancel_\w*work\w*|flush_\w*work\w*|delayed_work_timer_fn|proc_(?:create|mkdir|remove)\w*|remove_proc_\w+` +
+	`|seq_\w+|single_(?:open|release)|simple_(?:read_from|write_to)_buffer|__rcu_read_\w+|synchronize_rcu` +
+	`)$`)
+
+// certain reports whether a module's own frees can be told to be wrong.
+func certain(m Module) bool {
+	return !slices.ContainsFunc(m.Imports, func(name string) bool { return !handsNothing.MatchString(trimmed(name)) })
+}
+
+// freedAt is a call of kfree by a module of memory that it has not taken again since.
+type freedAt struct {
+	place Place
+	again []Place // where the same address was freed once more
+}
+
+// free enters a call of kfree. One that does not come from a module may be a module's last call, or the kernel's own:
+// then nothing is known of the address.
+func (l *Ledger) free(ptr uint64, by Place) {
+	switch f, was := l.freed[ptr]; {
+	case ptr <= zeroSize || l.plan.Hashed:
+	case !by.inModule():
+		if !was || len(f.again) == 0 {
+			delete(l.freed, ptr)
+		}
+	case was:
+		f.again = append(f.again, by)
+		l.freed[ptr] = f
+		l.twice = append(l.twice, ptr)
+	case len(l.freed) < maxHeld:
+		l.freed[ptr] = freedAt{place: by}
+	}
+}
+
+// FreedTwice returns the memory that modules freed twice, although they had not taken it again: where the second time.
+func (l *Ledger) FreedTwice(modules []string, name Namer) []result.Misuse {
+	if l.Overrun {
+		return nil
+	}
+	var list []result.Misuse
+	for _, ptr := range l.twice[:min(len(l.twice), maxLeaks)] {
+		f := l.freed[ptr]
+		if len(f.again) == 0 {
+			continue
+		}
+		first, of := f.place.resolve(name)
+		second, by := f.again[0].resolve(name)
+		if slices.Contains(modules, of) && slices.Contains(modules, by) && l.plan.Certain[of] && l.plan.Certain[by] {
+			list = append(list, result.Misuse{Kind: "double free", Site: second, First: first})
+		}
+	}
+	return list
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+
+package leaks
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// NotLookedFor are functions whose things are not looked for, and why.
+type NotLookedFor struct {
+	What, Why string
+	Functions string // patterns, a space between two
+}
+
+// Unlooked is the table of what is not looked for.
+var Unlooked = []NotLookedFor{
+	{"ftrace hooks", "kernel/trace takes no probe", `register_ftrace_\w+ register_trace_event trace_array_get_by_name`},
+	{"fprobes and uprobes", "their functions differ between kernels", `register_fprobe\w* uprobe_register\w*`},
+	{"trees of identifiers", "the lib folder takes no probe", `idr_alloc\w* ida_alloc\w* xa_store xa_insert __xa_\w+`},
+	{"hash tables", "the lib folder takes no probe", `rhashtable_init\w* rhltable_init\w* __rht_bucket_nested`},
+	{"FIFOs and tables of pages", "the lib folder takes no probe", `__kfifo_alloc sg_alloc_table\w*`},
+	{"network buffers", "they are freed in too many ways", `__alloc_skb __netdev_alloc_skb build_skb skb_clone skb_copy`},
+	{
+		"references to network devices and namespaces", "they are dropped by inlined code",
+		`dev_get_by_\w+ get_net_ns_by_\w+`,
+	},
+	{"references to paths", "they are copied as values", `kern_path path_get vfs_path_lookup`},
+	{"references to open files", "they are dropped by inlined code", `fget\w*`},
+	{"credentials", "they are dropped by inlined code", `prepare_creds prepare_kernel_cred get_task_cred`},
+	{"pinned user pages", "they are put in batches", `get_user_pages\w* pin_user_pages\w*`},
+	{"firmware images", "the address of an image is not seen", `request_firmware\w* firmware_request_\w+`},
+	{"references to other modules by a symbol", "the symbol is given back by its name", `__symbol_get`},
+	{"pages in arrays", "they are freed one by one or in batches", `alloc_pages_bulk\w*`},
+	{"mappings of PCI devices", "the lib folder takes no probe", `pci_iomap\w*`},
+	{"what the devices of another module are asked for", "its functions are not there before it is loaded",
+		`usb_alloc_urb scsi_host_alloc snd_card_new video_register_device ieee80211_alloc_hw\w* drm_dev_\w+`},
+}
+
+// unchecked says which functions the modules import of whose things nothing is known.
+func (d *draft) unchecked(modules []Module) {
+	for _, m := range modules {
+		for _, row := range Unlooked {
+			pattern := lazyregexp.New(`^(?:` + strings.ReplaceAll(row.Functions, " ", "|") + `)$`)
+			i := slices.IndexFunc(m.Imports, func(name string) bool {
+				return pattern.MatchString(strings.TrimSuffix(name, "_noprof"))
+			})
+			if i >= 0 {
+				d.plan.Unchecked = append(d.plan.Unchecked, result.Unchecked{
+					Module: m.Name, What: row.What, Function: m.Imports[i], Why: row.Why,
+				})
+			}
+		}
+		for i := range Pairs {
+			d.uncheckedPair(&Pairs[i], m)
+		}
+	}
+}
+
+// uncheckedPair says if a module takes things of a pair that the kernel does not let us see.
+func (d *draft) uncheckedPair(p *Pair, m Module) {
+	for _, f := range p.takes() {
+		i := slices.IndexFunc(m.Imports, func(name string) bool { return strings.TrimSuffix(name, "_noprof") == f.name })
+		if i < 0 {
+			continue
+		}
+		why := ""
+		switch {
+		case d.plan.Moot[undoKey(m.Name, p.Kind())]:
+			why = "it may give them back where no probe sees it"
+		case d.actual(f.name) == "" || d.plan.Unseen[p.Kind()]:
+			why = "the kernel has no such function before another module is loaded"
+		default:
+			continue
+		}
+		d.plan.Unchecked = append(d.plan.Unchecked, result.Unchecked{
+			Module: m.Name, What: p.Many, Function: m.Imports[i], Why: why,
+		})
+		return
+	}
+}

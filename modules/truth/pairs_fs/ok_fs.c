@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ok_fs - registers a file system, a key type and sysctl entries, and gives all of it back
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/key-type.h>
+#include <linux/kmsg_dump.h>
+#include <linux/module.h>
+#include <linux/nls.h>
+#include <linux/sysctl.h>
+#include <linux/version.h>
+
+static struct file_system_type fs = { .name = "ok_fs", .owner = THIS_MODULE };
+
+static int ok_fs_preparse(struct key_preparsed_payload *prep)
+{
+	return -EINVAL;
+}
+
+static struct key_type keys = { .name = "ok_fs", .preparse = ok_fs_preparse };
+static int value;
+static struct ctl_table table[] = { { .procname = "ok_fs",
+				      .data = &value,
+				      .maxlen = sizeof(value),
+				      .mode = 0644,
+				      .proc_handler = proc_dointvec },
+#if LINUX_VERSION_CODE < \
+	KERNEL_VERSION(6, 11, 0) /* they end with an empty one */
+				    {}
+#endif
+};
+static struct ctl_table_header *header;
+static struct file *file;
+
+static int __init ok_fs_init(void)
+{
+	int err;
+
+	err = register_filesystem(&fs);
+	if (err)
+		return err;
+	err = register_key_type(&keys);
+	if (err)
+		goto undo_1;
+	header = register_sysctl("kernel", table);
+	err = header ? 0 : -ENOMEM;
+	if (err)
+		goto undo_2;
+	file = filp_open("/proc/uptime", O_RDONLY, 0);
+	err = PTR_ERR_OR_ZERO(file);
+	if (err)
+		goto undo_3;
+	return 0;
+
+undo_3:
+	unregister_sysctl_table(header);
+undo_2:
+	unregister_key_type(&keys);
+undo_1:
+	unregister_filesystem(&fs);
+	return err;
+}
+
+static void __exit ok_fs_exit(void)
+{
+	filp_close(file, NULL);
+	unregister_sysctl_table(header);
+	unregister_key_type(&keys);
+	unregister_filesystem(&fs);
+}
+
+module_init(ok_fs_init);
+module_exit(ok_fs_exit);
+MODULE_DESCRIPTION("registers a file system, a key type and sysctl entries");
+MODULE_LICENSE("GPL");

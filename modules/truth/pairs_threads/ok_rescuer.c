@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ok_rescuer - makes a workqueue with a thread, and gives all of it back
+ */
+#include <linux/init.h>
+#include <linux/module.h>
+#include <linux/workqueue.h>
+
+static struct workqueue_struct *queue;
+
+static int __init ok_rescuer_init(void)
+{
+	int err;
+
+	queue = alloc_workqueue("truth_wq", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
+	err = queue ? 0 : -ENOMEM;
+	if (err)
+		return err;
+	return 0;
+}
+
+static void __exit ok_rescuer_exit(void)
+{
+	destroy_workqueue(queue);
+}
+
+module_init(ok_rescuer_init);
+module_exit(ok_rescuer_exit);
+MODULE_DESCRIPTION("makes a workqueue with a thread");
+MODULE_LICENSE("GPL");
