@@ -186,7 +186,8 @@ func (w *walker) step(p place) *step {
 
 // skip is the length of an instruction that the decoder does not know and that changes nothing that matters here.
 func skip(data []byte) uint64 {
-	for _, known := range [][]byte{{0xf3, 0x0f, 0x1e, 0xfa}, {0x0f, 0x01, 0xca}, {0x0f, 0x01, 0xcb}} { // endbr64, clac, stac
+	endbr64, clac, stac := []byte{0xf3, 0x0f, 0x1e, 0xfa}, []byte{0x0f, 0x01, 0xca}, []byte{0x0f, 0x01, 0xcb}
+	for _, known := range [][]byte{endbr64, clac, stac} {
 		if bytes.HasPrefix(data, known) {
 			return uint64(len(known))
 		}

@@ -36,8 +36,8 @@ type Spin struct {
 	Task   uint64 // that most samples have
 }
 
-// Spins finds the CPUs on which a module's code makes no progress: a loop that no path leaves, or one whose registers are
-// the same again and again. A long computation has ever new registers, and a way out of its loops.
+// Spins finds the CPUs on which a module's code makes no progress: a loop that no path leaves, or one whose registers
+// are the same again and again. A long computation has ever new registers, and a way out of its loops.
 func (s *Study) Spins(samples []Sample) []Spin {
 	if len(samples) == 0 {
 		return nil
@@ -58,7 +58,8 @@ func (s *Study) Spins(samples []Sample) []Spin {
 	return spins
 }
 
-// spins judges the samples of one CPU. Of the places in its loop it names the first, so that it names the same each time.
+// spins judges the samples of one CPU. Of the places in its loop it names the first, so that it names the same each
+// time.
 func (s *Study) spins(list []Sample) (Spin, bool) {
 	all := len(list)
 	list = slices.DeleteFunc(slices.Clone(list), func(at Sample) bool { return len(at.frames()) == 0 || s.naps(at) })

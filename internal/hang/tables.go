@@ -44,13 +44,15 @@ var waitPrefixes = []string{"__mutex_lock", "rwsem_down_", "__down_", "__rt_mute
 
 // signals are functions that end the wait of another task.
 var signals = []string{
-	"complete", "complete_all", "swake_up_one", "swake_up_all", "up", "up_read", "up_write", "mutex_unlock", "wake_up_process",
+	"complete", "complete_all", "swake_up_one", "swake_up_all", "up", "up_read", "up_write",
+	"mutex_unlock", "wake_up_process",
 	"wake_up_state", "wake_up_bit", "wake_up_var", "wake_up_var_protected", "default_wake_function",
 }
 
 // signalPrefixes are beginnings of such names: what queues work or arms a timer may end a wait later.
 var signalPrefixes = []string{
-	"__wake_up", "queue_", "mod_", "add_timer", "schedule_delayed", "kthread_queue", "tasklet_", "__tasklet_", "hrtimer_start",
+	"__wake_up", "queue_", "mod_", "add_timer", "schedule_delayed",
+	"kthread_queue", "tasklet_", "__tasklet_", "hrtimer_start",
 	"send_sig", "kill_", "rt_mutex_unlock", "irq_work", "call_rcu", "eventfd_signal",
 }
 
@@ -63,7 +65,9 @@ var loaders = []string{
 }
 
 // looking are the functions by which a thread learns that it should stop.
-var looking = []string{"kthread_should_stop", "kthread_should_park", "kthread_freezable_should_stop", "kthread_should_stop_or_park"}
+var looking = []string{
+	"kthread_should_stop", "kthread_should_park", "kthread_freezable_should_stop", "kthread_should_stop_or_park",
+}
 
 func ending(name string) bool {
 	return has(sleeps, nil, name) || strings.HasSuffix(name, "_timeout") || strings.Contains(name, "_timeout_")

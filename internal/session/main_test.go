@@ -73,6 +73,7 @@ func misbehave(deed string, control *os.File, server *wire.Server) {
 		control.Write(make([]byte, 64))
 	case "crashes": // the kernel, that is
 		server.Note(wire.NoteKmsg, nil, []byte("0,2,2,-;BUG: kernel NULL pointer dereference, address: 0000000000000000"))
+		server.Note(wire.NoteKmsg, nil, []byte("0,3,3,-;#PF: supervisor read access in kernel mode"))
 	case "dawdles":
 		time.Sleep(200 * time.Millisecond)
 	}

@@ -35,7 +35,8 @@ func (s *session) note(report kmodcmd.Report) {
 		// it expected an effect.
 		s.unmet = append(s.unmet, w)
 	}
-	s.unloaded = s.unloaded || slices.ContainsFunc(report.Removed, s.studies) || len(s.Studied()) == 0 && len(report.Removed) > 0
+	own := slices.ContainsFunc(report.Removed, s.studies)
+	s.unloaded = s.unloaded || own || len(s.Studied()) == 0 && len(report.Removed) > 0
 }
 
 // oddInit turns a warning about an init that returned neither 0 nor an error into a failure, nil if it is another one.

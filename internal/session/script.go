@@ -146,7 +146,9 @@ func (s *session) listModules(ctx context.Context) ([]evidence.Loaded, error) {
 	return list, nil
 }
 
-var phaseOf = map[Role]string{RoleShow: "show", RoleLoad: "load", RoleUnload: "unload", RoleRefused: "show", RoleTidy: "unload"}
+var phaseOf = map[Role]string{
+	RoleShow: "show", RoleLoad: "load", RoleUnload: "unload", RoleRefused: "show", RoleTidy: "unload",
+}
 
 // do runs one step, and its wait, as a phase each.
 func (s *session) do(ctx context.Context, step Step) error {

@@ -61,7 +61,8 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		}
 	}
 	all, stuck := addNoWayBack(judgeCrashes(res.Crashes), res), judgeStuck(res.Stuck)
-	if len(stuck) > 0 && (stuck[0].Class == result.Lockup && victim(res.Crashes) || watchdog(res.Crashes, stuck[0].Class)) {
+	if len(stuck) > 0 &&
+		(stuck[0].Class == result.Lockup && victim(res.Crashes) || watchdog(res.Crashes, stuck[0].Class)) {
 		all = append(stuck, all...)
 	} else {
 		all = append(all, stuck...)

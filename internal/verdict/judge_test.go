@@ -100,7 +100,8 @@ func TestJudge(t *testing.T) {
 			result.Leak, "K1[89]",
 		},
 		{
-			"leaked module", inputs{Finished: true, Unloaded: true, Modules: stays, Studied: []string{"m"}}, result.Leak, "still loaded after unload: m",
+			"leaked module", inputs{Finished: true, Unloaded: true, Modules: stays, Studied: []string{"m"}},
+			result.Leak, "still loaded after unload: m",
 		},
 		{
 			"stranger's thread",

@@ -13,8 +13,8 @@ import (
 )
 
 // splitUnrelated takes out of crashes the reports in which the modules took no part: what the kernel said before the
-// first step, and tasks and CPUs that were stuck for a while, without code or threads of the modules, in a run that came
-// to its end. A host that starves its guest causes such reports.
+// first step, and tasks and CPUs that were stuck for a while, without code or threads of the modules, in a run that
+// came to its end. A host that starves its guest causes such reports.
 func (m *maker) splitUnrelated(crashes []result.Crash) (own, unrelated []result.Crash) {
 	for _, c := range m.earlier() {
 		c.Title += ", before the first step"

@@ -95,8 +95,12 @@ func inTreeModules(t *testing.T, dir string, count int, seed uint64) []string {
 
 // accuses says why a verdict is an accusation that the kernel does not make itself, "" if it is none.
 func accuses(v result.Verdict, r *result.Result) string {
-	refused := slices.ContainsFunc(r.Commands, func(c result.Command) bool { return c.Argv[0] == "modprobe" && c.Exit != 0 })
-	tainted := slices.ContainsFunc(r.Taint, func(w string) bool { return strings.HasPrefix(w, "earlier ") || w == "bad page" })
+	refused := slices.ContainsFunc(r.Commands, func(c result.Command) bool {
+		return c.Argv[0] == "modprobe" && c.Exit != 0
+	})
+	tainted := slices.ContainsFunc(r.Taint, func(w string) bool {
+		return strings.HasPrefix(w, "earlier ") || w == "bad page"
+	})
 	switch v.Class {
 	case result.Pass:
 		return ""

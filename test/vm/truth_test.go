@@ -20,13 +20,13 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// truth is a file modules/truth/FOLDER/NAME.json: what strangers' modules do, and the verdict that is true of it. Unlike
-// a fault it runs as a person would run it: with the limits that a run has without flags.
+// truth is a file modules/truth/FOLDER/NAME.json: what strangers' modules do, and the verdict that is true of it.
+// Unlike a fault it runs as a person would run it: with the limits that a run has without flags.
 type truth struct {
 	name, dir string
 
 	Why     string        `json:"why"`  // what is right, and why
-	Load    []string      `json:"load"` // as Spec.Load; the module of the file's name unless it says otherwise
+	Load    []string      `json:"load"` // as Spec.Load
 	Params  []string      `json:"params"`
 	For     string        `json:"for"`     // how long the modules run, as Go prints it
 	Timeout string        `json:"timeout"` // of a step, before it is stretched

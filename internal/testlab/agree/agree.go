@@ -46,7 +46,8 @@ func (c *checker) pass() {
 		return
 	}
 	for name, n := range map[string]int{
-		"crashes": len(c.r.Crashes), "leaks": len(c.r.Leaks), "stuck tasks": len(c.r.Stuck), "other verdicts": len(c.r.Verdict.Also),
+		"crashes": len(c.r.Crashes), "leaks": len(c.r.Leaks), "stuck tasks": len(c.r.Stuck),
+		"other verdicts": len(c.r.Verdict.Also),
 	} {
 		if n > 0 {
 			c.says("it passes, with %d %s", n, name)
@@ -65,7 +66,7 @@ func (c *checker) classes() {
 		crash := slices.ContainsFunc(append(slices.Clone(c.r.Crashes), c.r.Unrelated...), func(x result.Crash) bool {
 			return x.Class == v.Class
 		})
-		tainted := slices.ContainsFunc(c.r.Taint, func(w string) bool { return strings.HasPrefix(w, "earlier ") || w == "bad page" })
+		tainted := slices.ContainsFunc(c.r.Taint, complains)
 		switch v.Class {
 		case result.Oops:
 			if !crash && !tainted {
@@ -90,6 +91,11 @@ func (c *checker) classes() {
 	}
 }
 
+// complains reports whether the kernel sets a taint because of something that it found.
+func complains(taint string) bool {
+	return slices.Contains([]string{"earlier oops or BUG", "earlier warning", "bad page", "earlier soft lockup"}, taint)
+}
+
 func alive(t result.Thread) bool { return t.Alive && !t.Background }
 
 func stays(m result.Module) bool { return m.Loaded && !m.Unloaded && !m.Background }
@@ -110,7 +116,8 @@ func (c *checker) inits() {
 		if refused && strings.Contains(c.text, "init did not return") && len(c.r.Modules) == 1 {
 			c.says("the verdict says that the init of %s refused, and the story that it did not return", m.Name)
 		}
-		odd := strings.Contains(c.r.Verdict.Message, "init of "+m.Name+" returned ") && strings.Contains(c.r.Verdict.Message, "neither 0")
+		odd := strings.Contains(c.r.Verdict.Message, "init of "+m.Name+" returned ") &&
+			strings.Contains(c.r.Verdict.Message, "neither 0")
 		if odd && m.InitRet <= 0 {
 			c.says("the verdict says that the init of %s returned a positive number, and the JSON says %d", m.Name, m.InitRet)
 		}
@@ -123,7 +130,7 @@ func (c *checker) threads() {
 		if t.Alive && t.Stages.Exited != nil {
 			c.says("%s[%d] is alive and has exited", t.Name, t.PID)
 		}
-		if t.Alive && !t.Background && c.r.Verdict.Class == result.Pass && strings.Contains(c.r.Verdict.Message, "born and ended") {
+		if alive(t) && c.r.Verdict.Class == result.Pass && strings.Contains(c.r.Verdict.Message, "born and ended") {
 			c.says("%s[%d] is alive, and the verdict says that all threads ended", t.Name, t.PID)
 		}
 		for i := range c.r.Crashes {
@@ -140,7 +147,8 @@ func (c *checker) threads() {
 
 // dies reports whether the kernel ends a task after such a report.
 func dies(c *result.Crash) bool {
-	return slices.Contains([]string{"null-dereference", "page-fault", "general-protection", "divide-error", "invalid-opcode"}, c.Type) ||
+	dying := []string{"null-dereference", "page-fault", "general-protection", "divide-error", "invalid-opcode"}
+	return slices.Contains(dying, c.Type) ||
 		strings.HasPrefix(c.Title, "kernel BUG at")
 }
 
@@ -150,7 +158,7 @@ func (c *checker) complaints() {
 		return
 	}
 	for _, w := range c.r.Taint {
-		if slices.Contains([]string{"earlier oops or BUG", "earlier warning", "bad page", "earlier soft lockup"}, w) {
+		if complains(w) {
 			c.says("no complaint from the kernel, and it is tainted: %s", w)
 		}
 	}

@@ -58,7 +58,8 @@ func TestContradictions(t *testing.T) {
 			Threads: []result.Thread{{Name: "K1", PID: 7, Ended: "returned 0"}},
 		}, "K1[7] crashed"},
 		"a thread that lives and ended": {result.Result{
-			Verdict: verdict(result.Pass, "1 kernel thread born and ended"), Threads: []result.Thread{{Name: "K1", PID: 7, Alive: true}},
+			Verdict: verdict(result.Pass, "1 kernel thread born and ended"),
+			Threads: []result.Thread{{Name: "K1", PID: 7, Alive: true}},
 		}, "all threads ended"},
 	} {
 		t.Run(name, func(t *testing.T) {
