@@ -72,7 +72,8 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	panicked := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class == result.Panic })
 	for _, kind := range []evidence.Kind{evidence.Host, evidence.Lost, evidence.Timeout, evidence.Load} {
 		f := e.Failed(kind)
-		if f == nil || kind == evidence.Lost && panicked { // a guest that panics ends: that is expected
+		// A guest that panics ends, and a step with a stuck task does not: that is expected.
+		if f == nil || kind == evidence.Lost && panicked || kind == evidence.Timeout && len(stuck) > 0 {
 			continue
 		}
 		all = append(all, failed(f))

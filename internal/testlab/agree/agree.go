@@ -47,7 +47,7 @@ func (c *checker) pass() {
 	}
 	for name, n := range map[string]int{
 		"crashes": len(c.r.Crashes), "leaks": len(c.r.Leaks), "stuck tasks": len(c.r.Stuck),
-		"other verdicts": len(c.r.Verdict.Also),
+		"other verdicts": len(c.r.Verdict.Also), "kinds of misuse": len(c.r.Misuse),
 	} {
 		if n > 0 {
 			c.says("it passes, with %d %s", n, name)
@@ -69,7 +69,7 @@ func (c *checker) classes() {
 		tainted := slices.ContainsFunc(c.r.Taint, complains)
 		switch v.Class {
 		case result.Oops:
-			if !crash && !tainted {
+			if !crash && !tainted && len(c.r.Misuse) == 0 {
 				c.says("verdict oops without a report of the kernel: %s", v.Message)
 			}
 		case result.Panic:
