@@ -198,6 +198,24 @@ func TestLife(t *testing.T) {
 			},
 		},
 		{
+			"a timer that armed itself while it was deleted", "",
+			[]string{
+				"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+				"timer_expire_entry: timer=ffffffffc0262000 function=tick [life] now=1 baseclk=1",
+				"timer_off_6: (timer_delete_sync+0x0/0x1) ptr=0xffffffffc0262000",
+				"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+				"timer_over_7: (life_exit+0x10/0x40 [life] <- timer_delete_sync)",
+			},
+		},
+		{
+			"a timer that is armed after it was deleted", "a timer that is still armed, for tick [life]",
+			[]string{
+				"timer_off_6: (timer_delete_sync+0x0/0x1) ptr=0xffffffffc0262000",
+				"timer_over_7: (life_exit+0x10/0x40 [life] <- timer_delete_sync)",
+				"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+			},
+		},
+		{
 			"a work item", "a work item that is still queued, for tick [life]",
 			[]string{"work_arm_5: (queue_work_on+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m},
 		},

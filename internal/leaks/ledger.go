@@ -64,15 +64,17 @@ type Ledger struct {
 	held  map[thing][]entry
 	order []thing // in which they were first taken
 	asked map[string]uint64
-	dead  map[uint64]bool     // tasks that have ended and are not freed
-	names map[string][]naming // where the objects of that name were created
-	open  map[string][]opened // calls of pairs that have not returned, by the task
-	shown map[thing]bool      // found as a name, too
-	freed map[uint64]freedAt  // memory that modules freed, by its address
-	twice []uint64            // addresses that were freed twice
-	n     int
-	ran   []Place // timer functions that were called, in the order of time
-	trace []byte  // from which it was read
+	// ending holds what a task has begun to disarm, by the task and the kind.
+	ending map[string]uint64
+	dead   map[uint64]bool     // tasks that have ended and are not freed
+	names  map[string][]naming // where the objects of that name were created
+	open   map[string][]opened // calls of pairs that have not returned, by the task
+	shown  map[thing]bool      // found as a name, too
+	freed  map[uint64]freedAt  // memory that modules freed, by its address
+	twice  []uint64            // addresses that were freed twice
+	n      int
+	ran    []Place // timer functions that were called, in the order of time
+	trace  []byte  // from which it was read
 	// Overrun means that the kernel's buffer was too small, so that what is still held
 	// is unknown.
 	Overrun bool
@@ -94,7 +96,7 @@ var (
 func Read(plan *Plan, trace []byte) *Ledger {
 	l := &Ledger{
 		plan: plan, trace: trace, held: make(map[thing][]entry), asked: make(map[string]uint64),
-		dead: make(map[uint64]bool), names: make(map[string][]naming),
+		ending: make(map[string]uint64), dead: make(map[uint64]bool), names: make(map[string][]naming),
 		open: make(map[string][]opened), shown: make(map[thing]bool),
 		freed: make(map[uint64]freedAt),
 	}
@@ -195,6 +197,14 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 		l.take(thing{kind: kind, ptr: ptr}, entry{place: site, calls: Place{Addr: hex(f["fn"]), AtNS: at}})
 	case off:
 		l.rest(thing{kind: kind, ptr: ptr})
+		if len(l.ending) < maxHeld {
+			l.ending[pid+kind] = ptr
+		}
+	case over:
+		if ptr, ok := l.ending[pid+kind]; ok {
+			l.rest(thing{kind: kind, ptr: ptr})
+			delete(l.ending, pid+kind)
+		}
 	case call:
 		l.addName(strings.Trim(f["name"], `"`), text, site, at)
 	}

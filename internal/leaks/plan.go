@@ -117,6 +117,7 @@ const (
 	arm  = "arm"
 	call = "call" // something with a name is created
 	off  = "off"
+	over = "over" // off has returned, after it has waited for the callback, which may have armed the thing once more
 )
 
 // hook is a set of functions with the same effect.
@@ -168,6 +169,8 @@ var hooks = []hook{
 			"add_timer", "add_timer_on", "add_timer_local", "add_timer_global",
 			"mod_timer", "mod_timer_pending", "timer_reduce",
 		}},
+	{kind: "timer", action: over, raw: true, functions: []string{
+		"del_timer_sync", "timer_delete_sync", "timer_shutdown_sync"}},
 	{kind: "timer", action: off, raw: true, args: "ptr=%di", functions: []string{
 		"del_timer", "del_timer_sync", "try_to_del_timer_sync", "timer_delete", "timer_delete_sync", "timer_delete_sync_try",
 		"timer_shutdown", "timer_shutdown_sync"}},
@@ -175,12 +178,15 @@ var hooks = []hook{
 		kind: "hrtimer", action: arm, raw: true, args: "ptr=%di site=$stack0", filter: fromModule,
 		functions: []string{"hrtimer_start_range_ns"},
 	},
+	{kind: "hrtimer", action: over, raw: true, functions: []string{"hrtimer_cancel"}},
 	{
 		kind: "hrtimer", action: off, raw: true, args: "ptr=%di",
 		functions: []string{"hrtimer_cancel", "hrtimer_try_to_cancel"},
 	},
 	{kind: "work", action: arm, raw: true, args: "ptr=%dx fn=+24(%dx):x64 site=$stack0", filter: ofModule,
 		functions: []string{"queue_work_on", "queue_work_node", "queue_delayed_work_on", "mod_delayed_work_on"}},
+	{kind: "work", action: over, raw: true, functions: []string{
+		"cancel_work_sync", "cancel_delayed_work_sync", "disable_work_sync", "disable_delayed_work_sync"}},
 	{kind: "work", action: off, raw: true, args: "ptr=%di", functions: []string{
 		"cancel_work", "cancel_work_sync", "cancel_delayed_work", "cancel_delayed_work_sync",
 		"disable_work", "disable_work_sync", "disable_delayed_work", "disable_delayed_work_sync"}},
@@ -259,7 +265,7 @@ func NewPlan(modules []Module, has Kernel) *Plan {
 // what is taken there is not found; if for giving back, its whole kind is unknown.
 func (p *Plan) Refused(definition string) {
 	p.refused++
-	if m := defines.FindStringSubmatch(definition); m != nil && slices.Contains([]string{give, gone, rcu, off}, m[2]) {
+	if m := defines.FindStringSubmatch(definition); m != nil && slices.Contains([]string{give, gone, rcu, off, over}, m[2]) {
 		p.Unseen[m[1]] = true
 	}
 }
@@ -333,8 +339,11 @@ func (d *draft) event(kind, action string) string {
 func (d *draft) probe(h hook, function string) {
 	event := d.event(h.kind, h.action)
 	value := "p:" + group + "/" + event + " " + function + " " + h.args
-	if h.action == take {
+	switch h.action {
+	case take:
 		value = "r:" + group + "/" + event + " " + function + " ptr=$retval"
+	case over:
+		value = "r:" + group + "/" + event + " " + function
 	}
 	d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, Value: value + "\n", Raw: h.raw})
 	if h.filter != "" {
