@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -182,6 +183,18 @@ func (m *Module) Init() string { return m.aliased("init_module") }
 
 // Exit is as Init.
 func (m *Module) Exit() string { return m.aliased("cleanup_module") }
+
+// Functions names all functions, by the authors' names, in the order of these.
+func (m *Module) Functions() []string {
+	var names []string
+	for name := range m.funcs {
+		if !isAlias(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
 
 func (m *Module) aliased(alias string) string {
 	f, ok := m.function(alias, 0)

@@ -22,6 +22,7 @@ func (m *maker) crashes() []result.Crash {
 		c := &crashes[i]
 		c.Title = strings.ReplaceAll(c.Title, srcline.SourceDir+"/", "") // the person's file, not the build's copy of it
 		m.unhide(c)
+		m.unjump(c)
 		m.locator.locate(c)
 		oops.Blame(c, m.e.Studied)
 		c.Title = titleWithLine(c)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/kmodlab/kmodlab/internal/code"
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/result"
@@ -41,16 +42,17 @@ func OfAndUsed(e *evidence.Evidence) (*result.Result, evidence.Used) {
 type maker struct {
 	e       *evidence.Evidence
 	res     *result.Result
-	table   *symbols.Table // names for addresses
-	locator *locator       // source lines for places
-	start   uint64         // CLOCK_MONOTONIC at which the result's times begin
+	table   *symbols.Table          // names for addresses
+	locator *locator                // source lines for places
+	code    map[string]*code.Module // by module; nil for one that cannot be read
+	start   uint64                  // CLOCK_MONOTONIC at which the result's times begin
 }
 
 func newMaker(e *evidence.Evidence) *maker {
 	ofModule := func(name string) *symbols.Module { return symbols.OfModule(e.Files[name].Data) }
 	table := symbols.New(e.Trace.Kernel, e.Trace.Events, ofModule)
 	return &maker{
-		e: e, table: table, locator: newLocator(e, table),
+		e: e, table: table, locator: newLocator(e, table), code: make(map[string]*code.Module),
 		res: &result.Result{
 			Schema: result.Schema, Title: e.Title, Folder: e.Folder, Date: e.Date, Machine: e.Machine, Console: e.Console,
 			Phases: slices.Clone(e.Phases), Commands: slices.Clone(e.Commands), Modules: slices.Clone(e.Modules),

@@ -323,7 +323,7 @@ var rooms = []room{
 		path: "internal/verdict",
 		does: "evidence to result.Result: the same for a run and for a recording (pure)",
 		may: []string{
-			"internal/evidence", "internal/hints", "internal/lazyregexp", "internal/leaks", "internal/oops",
+			"internal/code", "internal/evidence", "internal/hints", "internal/lazyregexp", "internal/leaks", "internal/oops",
 			"internal/printk", "internal/srcline", "result", "tracer/event", "tracer/symbols", "tracer/timeline",
 		},
 		never: []never{

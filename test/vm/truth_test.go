@@ -26,7 +26,7 @@ type truth struct {
 	name, dir string
 
 	Why     string        `json:"why"`  // what is right, and why
-	Load    []string      `json:"load"` // as Spec.Load
+	Load    []string      `json:"load"` // as Spec.Load; in a folder with several files, the module of the file's name
 	Params  []string      `json:"params"`
 	For     string        `json:"for"`     // how long the modules run, as Go prints it
 	Timeout string        `json:"timeout"` // of a step, before it is stretched
@@ -82,6 +82,13 @@ func readTruths(t *testing.T) []truth {
 			t.Fatalf("%s names no verdict, or no reason for it", file)
 		}
 		truths = append(truths, c)
+	}
+	for i := range truths {
+		c := &truths[i]
+		alone := !slices.ContainsFunc(truths, func(o truth) bool { return o.dir == c.dir && o.name != c.name })
+		if len(c.Load) == 0 && !alone {
+			c.Load = []string{c.name}
+		}
 	}
 	return truths
 }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+
+package verdict
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/code"
+	"github.com/kmodlab/kmodlab/result"
+)
+
+// unjump puts the module back into a call trace whose last call in the module became a jump: no frame of the module is
+// left then. The module's own code tells which of its functions leave with a jump to a function of the trace. Below
+// delete_module that is its exit function, below do_init_module its init, elsewhere any function, if there is one only.
+func (m *maker) unjump(c *result.Crash) {
+	if slices.ContainsFunc(c.Frames, func(f result.Frame) bool { return m.studied(f.Module) }) {
+		return
+	}
+	of := everywhere
+	for _, f := range c.Frames {
+		switch {
+		case strings.HasSuffix(f.Function, "sys_delete_module"):
+			of = exits
+		case f.Function == "do_init_module":
+			of = inits
+		}
+	}
+	at, found := -1, []result.Frame{}
+	for i, f := range c.Frames {
+		if f.Module != "" || f.Function == "" || !f.Reliable && !f.Exact {
+			continue
+		}
+		for _, jump := range m.jumpsTo(f.Function, of) {
+			if at >= 0 && at != i { // a caller of the function that was found first
+				break
+			}
+			at, found = i, append(found, jump)
+		}
+	}
+	if len(found) != 1 {
+		return
+	}
+	c.Frames = slices.Concat(c.Frames[:at+1], found, c.Frames[at+1:])
+}
+
+// Which functions of a module may have been left with a jump.
+const (
+	everywhere = iota
+	inits
+	exits
+)
+
+// jumpsTo returns the places in the modules that leave with a jump to a function of the kernel.
+func (m *maker) jumpsTo(callee string, of int) []result.Frame {
+	var frames []result.Frame
+	for _, name := range m.e.Studied {
+		c := m.codeOf(name)
+		if c == nil {
+			continue
+		}
+		functions := c.Functions()
+		switch of {
+		case inits:
+			functions = []string{c.Init()}
+		case exits:
+			functions = []string{c.Exit()}
+		}
+		for _, function := range functions {
+			for _, jump := range c.Jumps(function) {
+				if jump.Callee == callee {
+					frames = append(frames, result.Frame{
+						Function: function, Offset: jump.Offset, Module: name, Reliable: true, Exact: true,
+					})
+				}
+			}
+		}
+	}
+	return frames
+}
+
+// codeOf reads the code of a module; nil if it cannot be read.
+func (m *maker) codeOf(name string) *code.Module {
+	c, known := m.code[name]
+	if !known {
+		c, _ = code.Open(m.e.Files[name].Data)
+		m.code[name] = c
+	}
+	return c
+}
