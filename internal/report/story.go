@@ -178,7 +178,8 @@ func threadEntries(t *result.Thread, verbose bool) []entry {
 	}
 	if s.Exited != nil && (s.StopAsked == nil || *s.Exited < *s.StopAsked) {
 		end := row{who: name, what: clean(t.Ended), how: "by itself"}
-		if t.Ending == string(timeline.EndUnknown) || t.Ending == string(timeline.EndKilled) {
+		switch timeline.Ending(t.Ending) {
+		case timeline.EndUnknown, timeline.EndKilled, timeline.EndCrashed:
 			end.how = ""
 		}
 		entries = append(entries, at(*s.Exited, end))
