@@ -403,6 +403,9 @@ func (l *Ledger) blind(t thing, module string) bool {
 		t.kind == "task" && l.plan.Opaque[module] && !l.dead[t.ptr]:
 		return true
 	}
+	if l.plan.Unloading && !later(t.kind) {
+		return true
+	}
 	p := pairOf[t.kind]
 	if l.plan.Early && (p == nil || p.Class != registration) {
 		return true
@@ -480,20 +483,4 @@ func (s *sum) number(one, many string) string {
 		return one
 	}
 	return fmt.Sprintf("%d %s", s.count, many)
-}
-
-// Armed are the timers and work items of the modules that are still to come, with the times at which they were set.
-func (l *Ledger) Armed(modules []string) map[string]uint64 {
-	armed := make(map[string]uint64)
-	for key, list := range l.held {
-		if key.kind != "timer" && key.kind != "hrtimer" && key.kind != "work" {
-			continue
-		}
-		for _, t := range list {
-			if !t.idle && (t.place.Name == "" || slices.Contains(modules, t.place.Module)) {
-				armed[fmt.Sprintf("%s %x", key.kind, key.ptr)] = max(t.place.AtNS, t.calls.AtNS)
-			}
-		}
-	}
-	return armed
 }

@@ -86,6 +86,8 @@ type Plan struct {
 	// Early is set by the reader of the trace if a crash came before what is armed or deferred had its time: then only
 	// what is registered is claimed.
 	Early bool `json:",omitempty"`
+	// Unloading is set if the trace was read before the first unload, and never again.
+	Unloading bool `json:",omitempty"`
 	// Hashed is set by the writer of the settings if HashPtr was refused.
 	Hashed bool
 
@@ -265,7 +267,8 @@ func NewPlan(modules []Module, has Kernel) *Plan {
 // what is taken there is not found; if for giving back, its whole kind is unknown.
 func (p *Plan) Refused(definition string) {
 	p.refused++
-	if m := defines.FindStringSubmatch(definition); m != nil && slices.Contains([]string{give, gone, rcu, off, over}, m[2]) {
+	givesBack := []string{give, gone, rcu, off, over}
+	if m := defines.FindStringSubmatch(definition); m != nil && slices.Contains(givesBack, m[2]) {
 		p.Unseen[m[1]] = true
 	}
 }

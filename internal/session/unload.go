@@ -33,6 +33,7 @@ type unloading struct {
 	*session
 	refused map[string]evidence.Failure // the last refusal of a module under study
 	tries   map[string]int
+	armed   bool // what is armed was read
 }
 
 // unloadAll unloads what the run brought in, users first: the modules under study, what they need of the kernel's own,
@@ -132,6 +133,9 @@ func (u *unloading) try(ctx context.Context, m evidence.Loaded) error {
 		if err := u.disablePatch(ctx, m.Name); err != nil {
 			return err
 		}
+		if err := u.noteArmed(ctx); err != nil {
+			return err
+		}
 	}
 	role := RoleTidy
 	if studied {
@@ -145,6 +149,23 @@ func (u *unloading) try(ctx context.Context, m evidence.Loaded) error {
 		u.refused[m.Name] = *f
 		u.failures = slices.DeleteFunc(u.failures, func(f evidence.Failure) bool { return f.Kind == evidence.Unload })
 	}
+	return nil
+}
+
+// noteArmed reads what is armed before the first unload. A timer that is left fires in code that is gone, mostly in an
+// interrupt, and the kernel that dies of it can no longer say who had armed it.
+func (u *unloading) noteArmed(ctx context.Context) error {
+	if u.armed || u.Watched == nil || !u.Watched.Arms() {
+		return nil
+	}
+	u.armed = true
+	ctx, cancel := u.Deadline(ctx)
+	defer cancel()
+	trace, err := boot.ReadFile(ctx, u.Client, leaks.Instance+"/trace", maxTraceText)
+	if err != nil {
+		return u.Failed("read what is armed", err)
+	}
+	u.ledger = leaks.ReadUnloading(u.Watched, trace)
 	return nil
 }
 

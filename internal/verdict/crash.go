@@ -28,6 +28,7 @@ func (m *maker) crashes() []result.Crash {
 		c.Title = titleWithLine(c)
 	}
 	nameHog(crashes)
+	m.nameArmed(crashes)
 	return crashes
 }
 

@@ -4,6 +4,7 @@ package verdict
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
@@ -73,7 +74,21 @@ func (m *maker) nameTimers() {
 			continue
 		}
 		if function, module := ledger.TimerAt(m.start+uint64(s.SentNS), m.placeOf); m.studied(module) {
-			s.From.Site, s.Sender, s.Background = function, string(timeline.FromModule), false
+			s.From.Site, s.Sender, s.Background = m.jumpIn(function, module), string(timeline.FromModule), false
 		}
 	}
+}
+
+// jumpIn adds to a function of a module, "tick [m]", where it leaves with a jump, if there is one such place.
+func (m *maker) jumpIn(function, module string) string {
+	name, _, _ := strings.Cut(function, " [")
+	c := m.codeOf(module)
+	if c == nil {
+		return function
+	}
+	jumps := c.Jumps(name)
+	if len(jumps) != 1 {
+		return function
+	}
+	return fmt.Sprintf("%s+%#x [%s]", name, jumps[0].Offset+1, module) // places are return addresses
 }

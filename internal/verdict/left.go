@@ -18,7 +18,11 @@ const live = "live"
 // unloaded: a module that is still loaded may own them.
 func (m *maker) left() []result.Leftover {
 	left, gone := m.references()
-	if known := &m.e.Left; gone && (known.Compared || known.Ledger != nil) {
+	known := m.e.Left
+	if known.Ledger != nil && known.Ledger.Unloading() {
+		known.Ledger = nil
+	}
+	if gone && (known.Compared || known.Ledger != nil) {
 		var named []result.Leftover
 		if known.Compared {
 			named = leaks.Added(&known.Before, &known.After)
