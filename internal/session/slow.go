@@ -59,6 +59,8 @@ type slow struct {
 	first   atomic.Bool       // armed was read
 	texts   atomic.Bool       // the places of the modules' code were asked for
 	armed   map[string]uint64 // timers and work items that were to come at the first look
+	looks   int               // that were answered
+	idle    int               // looks until nothing was to come any more; 0 before
 }
 
 // observe begins to observe a step. cancel ends the wait for it; stop ends the observing.
@@ -195,6 +197,7 @@ func (o *slow) add(seen look) {
 	for i := range seen.texts {
 		o.sampler.places.Place(&seen.texts[i], symbols.OfModule(o.s.Read.Get(seen.texts[i].Text).Data))
 	}
+	o.looks++
 	o.watch.Add(time.Since(o.began), tasksOf(seen.tasks.Tasks))
 	if seen.armed != nil {
 		o.armed = seen.armed
@@ -275,7 +278,17 @@ func (o *slow) judge(ctx context.Context) bool {
 	if o.spins = o.watch.Spins(o.samples); len(o.spins) > 0 {
 		return true
 	}
-	return o.watch.Judge(false) == hang.Hung && o.watch.Judge(o.stillArmed(ctx)) == hang.Hung
+	if o.watch.Judge(false) != hang.Hung {
+		return false
+	}
+	if o.idle == 0 {
+		if o.watch.Judge(o.stillArmed(ctx)) == hang.Hung {
+			o.idle = max(o.looks, 1)
+		}
+		return false
+	}
+	// What was to come may have come just now, and ended the wait. The look after next began later than that.
+	return o.looks >= o.idle+2
 }
 
 // stillArmed reports whether a timer or a work item of the modules is still to come that already was at an early look:

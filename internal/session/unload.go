@@ -188,12 +188,13 @@ func (u *unloading) underWay(ctx context.Context) (bool, error) {
 		return false, u.Failed("list tasks", err)
 	}
 	return slices.ContainsFunc(list.Tasks, func(t wire.TaskState) bool {
-		return !t.Kernel && t.Comm == "modprobe" || slices.ContainsFunc(t.Stack, asksForModule)
+		return slices.ContainsFunc(t.Stack, asksForModule)
 	}), nil
 }
 
 func asksForModule(frame string) bool {
-	return strings.HasPrefix(frame, "__request_module+") || strings.HasPrefix(frame, "call_usermodehelper_exec+")
+	return slices.ContainsFunc([]string{"__request_module+", "call_usermodehelper_exec+", "load_module+"},
+		func(function string) bool { return strings.HasPrefix(frame, function) })
 }
 
 const (
