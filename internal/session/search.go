@@ -29,11 +29,15 @@ const outlived = 3 * time.Second
 // undone what it did. Anything that may still fire or vanish gets time to settle. A
 // crashed kernel is left alone: its report is the verdict.
 func (s *session) search(ctx context.Context) error {
-	if !s.SeeksLeaks() || s.Log.HasCrashed() || !s.unloaded && s.failed(evidence.Load) == nil {
+	held := s.failed(evidence.Unload) != nil // what keeps it may be known
+	if !s.SeeksLeaks() || s.Log.HasCrashed() || !s.unloaded && !held && s.failed(evidence.Load) == nil {
 		return nil
 	}
 	done := s.journal.Phase("leaks")
 	defer done("", false)
+	if held {
+		return s.searchOnce(ctx)
+	}
 	if err := s.searchOnce(ctx); err != nil {
 		return err
 	}

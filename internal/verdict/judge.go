@@ -76,7 +76,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		if f == nil || kind == evidence.Lost && panicked || kind == evidence.Timeout && len(stuck) > 0 {
 			continue
 		}
-		all = append(all, failed(f))
+		all = append(all, asleep(failed(f), res.Stuck))
 	}
 	all = append(all, judgeMisuse(res.Misuse)...)
 	if v, leaked := judgeLeaks(e, res); leaked {

@@ -10,6 +10,17 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
+// asleep adds to a step that did not end in time that its task sleeps, for a while, and where.
+func asleep(v result.Verdict, stuck []result.Stuck) result.Verdict {
+	i := slices.IndexFunc(stuck, func(s result.Stuck) bool { return s.Step && s.Ends })
+	if v.Class == result.Timeout && i >= 0 {
+		v.Message = waits(&stuck[i]) + ", and has not ended in time"
+		v.Hint = "a longer --timeout waits for it; sleep less in init and exit, the person who loads the module waits, too"
+		v.Evidence = stackOf(&stuck[i])
+	}
+	return v
+}
+
 // judgeStuck names the tasks that made no progress. A task that spins in a module is
 // the cause, also of the tasks that wait for it.
 func judgeStuck(stuck []result.Stuck) []result.Verdict {

@@ -91,10 +91,28 @@ func (m *maker) references() (left []result.Leftover, gone bool) {
 		gone = false
 		if m.e.Failed(evidence.Unload) != nil && l.Refcount > 0 && len(l.Holders) == 0 && l.State == live {
 			what := plural(uint64(l.Refcount), "reference", "references") + " to " + l.Name
-			left = append(left, result.Leftover{Kind: "reference", What: what, Site: openRef(m.res.Modules, l.Name)})
+			left = append(left, m.keeper(result.Leftover{
+				Kind: "reference", What: what, Site: openRef(m.res.Modules, l.Name),
+			}))
 		}
 	}
 	return left, gone
+}
+
+// keeper adds to a reference that the kernel took what it took it for: a file that the module itself holds open keeps
+// the module whose device it is.
+func (m *maker) keeper(l result.Leftover) result.Leftover {
+	ledger := m.e.Left.Ledger
+	if l.Site != "" || ledger == nil || ledger.Unloading() {
+		return l
+	}
+	for _, held := range ledger.Left(m.e.Studied, m.placeOf) {
+		if strings.HasPrefix(held.What, "an open file") {
+			l.What, l.Site = l.What+", by "+held.What, held.Site
+			break
+		}
+	}
+	return l
 }
 
 // openRef returns where the first reference that was never dropped was taken. Only

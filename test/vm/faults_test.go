@@ -279,6 +279,8 @@ func (f fault) checkPlace(t *testing.T, res *result.Result) {
 	for _, th := range res.Threads {
 		if th.Alive {
 			see(th.Function, "", 0)
+			at := res.Sources[th.Requester.Site]
+			see(functionOf(th.Requester.Site), at.File, at.Line)
 		}
 	}
 	if !slices.ContainsFunc(places, func(p string) bool {
