@@ -115,7 +115,7 @@ func TestMessagesInFormats(t *testing.T) {
 		"KTAP":     {func(b *bytes.Buffer) error { return KTAP(b, r) }, "#   1.0 ms: m prints \"ok 1 - I passed | <b>\"\n"},
 		"Markdown": {func(b *bytes.Buffer) error { return Markdown(b, r) }, "| `prints \"ok 1 - I passed \\| <b>\"` |"},
 		"many": {func(b *bytes.Buffer) error { return KTAPAll(b, []Named{{Name: "a", Result: r}}) },
-			"    #   1.0 ms: m prints \"ok 1 - I passed | <b>\"\n"},
+			"#   1.0 ms: m prints \"ok 1 - I passed | <b>\"\n"},
 	} {
 		var b bytes.Buffer
 		if err := c.write(&b); err != nil {
