@@ -45,7 +45,8 @@ func (m *maker) nameArmed(crashes []result.Crash) {
 // armed says who armed the first thing of the kind that a crash is about.
 func (m *maker) armed(c *result.Crash, ledger *leaks.Ledger) string {
 	for _, r := range runners {
-		if !slices.ContainsFunc(c.Frames, func(f result.Frame) bool { return f.Module == "" && r.in.MatchString(f.Function) }) {
+		inRunner := func(f result.Frame) bool { return f.Module == "" && r.in.MatchString(f.Function) }
+		if !slices.ContainsFunc(c.Frames, inRunner) {
 			continue
 		}
 		for _, l := range ledger.Left(m.e.Studied, m.placeOf) {
