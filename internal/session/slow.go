@@ -57,7 +57,6 @@ type slow struct {
 	found   []result.Stuck    // once the step was judged
 	pid     atomic.Int64      // of the step's program
 	first   atomic.Bool       // armed was read
-	texts   atomic.Bool       // the places of the modules' code were asked for
 	armed   map[string]uint64 // timers and work items that were to come at the first look
 	looks   int               // that were answered
 	idle    int               // looks until nothing was to come any more; 0 before
@@ -103,6 +102,8 @@ func (o *slow) run(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 	o.watch.Step.PID = int(o.pid.Load())
 	looking, giveUp := context.WithCancel(ctx)
+	texts, wait := o.askTexts(looking)
+	defer wait()
 	defer giveUp()
 	looked := make(chan look, 1)
 	var asked time.Time // when the tasks were last asked for; zero: they have answered
@@ -119,6 +120,8 @@ func (o *slow) run(ctx context.Context, cancel context.CancelCauseFunc) {
 		case seen := <-looked:
 			asked = time.Time{}
 			o.add(seen)
+		case at := <-texts:
+			o.place(at)
 		case <-tick.C:
 			o.sample(ctx)
 		case <-ctx.Done():
@@ -154,7 +157,6 @@ type look struct {
 	ok    bool
 	tasks wire.TasksResult
 	armed map[string]uint64
-	texts []event.Event // where the modules' code is
 }
 
 // patience is how long a step that only waits may take.
@@ -164,15 +166,21 @@ func (s *session) patience() time.Duration { return max(hang.Patience, s.options
 func (o *slow) look(ctx context.Context) look {
 	var seen look
 	seen.ok = o.s.Call(ctx, wire.OpTasks, nil, &seen.tasks) == nil // else the CPUs may tell
-	if seen.ok && o.sampler != nil && !o.texts.Load() {
-		seen.texts = o.readTexts(ctx)
-		o.texts.Store(true)
-	}
 	if seen.ok && o.armable() && !o.first.Load() {
 		seen.armed = o.readArmed(ctx)
 		o.first.Store(seen.armed != nil)
 	}
 	return seen
+}
+
+// askTexts reads where the code is beside the tasks, which may take long to read if a loop holds a CPU.
+func (o *slow) askTexts(ctx context.Context) (_ <-chan []event.Event, wait func()) {
+	texts := make(chan []event.Event, 1)
+	var reading sync.WaitGroup
+	if o.sampler != nil {
+		reading.Go(func() { texts <- o.readTexts(ctx) })
+	}
+	return texts, reading.Wait
 }
 
 // readTexts asks where the code of the modules is: one that is very small is not recognized by its code.
@@ -190,12 +198,16 @@ func (o *slow) readTexts(ctx context.Context) []event.Event {
 	return texts
 }
 
+// place takes over where the code of the modules is.
+func (o *slow) place(texts []event.Event) {
+	for i := range texts {
+		o.sampler.places.Place(&texts[i], symbols.OfModule(o.s.Read.Get(texts[i].Text).Data))
+	}
+}
+
 func (o *slow) add(seen look) {
 	if !seen.ok {
 		return
-	}
-	for i := range seen.texts {
-		o.sampler.places.Place(&seen.texts[i], symbols.OfModule(o.s.Read.Get(seen.texts[i].Text).Data))
 	}
 	o.looks++
 	o.watch.Add(time.Since(o.began), tasksOf(seen.tasks.Tasks))
