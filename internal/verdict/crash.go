@@ -3,6 +3,7 @@
 package verdict
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -28,6 +29,7 @@ func (m *maker) crashes() []result.Crash {
 		c.Title = titleWithLine(c)
 	}
 	nameHog(crashes)
+	nameCaller(crashes)
 	m.nameArmed(crashes)
 	return crashes
 }
@@ -38,6 +40,19 @@ func (m *maker) believed(crashes []result.Crash) []result.Crash {
 		Answered: m.e.Finished, Tainted: m.e.Taint.AtEnd, Taint: m.e.Taint.After, Modules: m.e.Studied,
 	}
 	return slices.DeleteFunc(crashes, func(c result.Crash) bool { return !witness.Believes(&c) })
+}
+
+// nameCaller adds to a report without a call trace the place in the modules that the same task's next report has. Since
+// 7.x the kernel prints what is wrong with a slab cache first, and the stack in a WARNING after it.
+func nameCaller(crashes []result.Crash) {
+	for i := range crashes[:max(len(crashes)-1, 0)] {
+		c, next := &crashes[i], &crashes[i+1]
+		f := next.GuiltyFrame()
+		if len(c.Frames) > 0 || f == nil || f.Position() == "" || c.Type != "slab-corruption" && c.Type != "bug" {
+			continue
+		}
+		c.Title += fmt.Sprintf(", called from %s (%s)", f.Place(), f.Position())
+	}
 }
 
 // nameHog adds to an out-of-memory panic the module that allocated before: the task
