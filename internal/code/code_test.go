@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,22 +61,53 @@ func after(t *testing.T, m *Module, name, callee string) uint64 {
 	return found
 }
 
+// round is the first offset of a function to which its code returns.
+func round(t *testing.T, m *Module, name string) uint64 {
+	t.Helper()
+	f, ok := m.function(name, 0)
+	if !ok {
+		t.Fatalf("no function %s", name)
+	}
+	for at := range f.end - f.at {
+		if flow, ok := m.Flow(name, at); ok && flow.Loops {
+			return at
+		}
+	}
+	t.Fatalf("%s has no loop", name)
+	return 0
+}
+
 // TestFlow: what a compiler makes of loops tells which of them can end.
 func TestFlow(t *testing.T) {
 	m := opened(t)
+	naps, looks := []string{"msleep"}, []string{"kthread_should_stop", "msleep"}
 	for name, want := range map[string]Flow{
-		"endless":  {Endless: true, Loops: true, Calls: []string{"msleep"}},
-		"counting": {Endless: true, Loops: true, Counts: true, Calls: []string{"msleep"}},
-		"heeding":  {Loops: true, Calls: []string{"kthread_should_stop", "msleep"}},
-		"deaf":     {Loops: true, Calls: []string{"msleep"}},
-		"bounded":  {Loops: true, Counts: true, Calls: []string{"msleep"}},
-		"timed":    {Loops: true, Counts: true, Calls: []string{"msleep"}},
-		"exiting":  {Loops: true, Calls: []string{"msleep"}},
-		"unknown":  {Loops: true, Counts: true, Calls: []string{"may_do_anything", "msleep"}},
+		"endless":  {Endless: true, Loops: true, Calls: naps, Always: naps},
+		"counting": {Endless: true, Loops: true, Counts: true, Unseen: true, Calls: naps, Always: naps},
+		"heeding":  {Loops: true, Calls: looks, Always: looks},
+		"deaf":     {Loops: true, Calls: naps, Always: naps},
+		"bounded":  {Loops: true, Counts: true, Calls: naps, Always: naps},
+		"walking":  {Loops: true, Counts: true, Calls: naps, Always: naps},
+		"timed":    {Loops: true, Counts: true, Unseen: true, Calls: naps, Always: naps},
+		"exiting":  {Loops: true, Calls: naps, Always: naps},
+		"unknown":  {Loops: true, Counts: true, Calls: []string{"may_do_anything", "msleep"}, Always: naps},
 	} {
 		got, ok := m.Flow(name, after(t, m, name, "msleep"))
 		if diff := cmp.Diff(want, got); !ok || diff != "" {
 			t.Errorf("%s: %t (-want +got):\n%s", name, ok, diff)
+		}
+	}
+	idling, ok := m.Flow("idling", after(t, m, "idling", "schedule"))
+	if !ok || !slices.Contains(idling.Always, "kthread_should_stop") {
+		t.Errorf("a wait that looks each time it is woken: %+v, %t", idling, ok)
+	}
+	draining, ok := m.Flow("draining", after(t, m, "draining", "msleep"))
+	if !ok || !slices.Contains(draining.Calls, looks[0]) || slices.Contains(draining.Always, looks[0]) {
+		t.Errorf("a loop within one that looks: %+v, %t", draining, ok)
+	}
+	for name, unseen := range map[string]bool{"spending": true, "polling": true, "watching": false} {
+		if got, ok := m.Flow(name, round(t, m, name)); !ok || !got.Loops || got.Unseen != unseen {
+			t.Errorf("%s: %+v, %t", name, got, ok)
 		}
 	}
 	if got, ok := m.Flow("exiting_below", after(t, m, "exiting_below", "msleep")); !ok || got.Endless {

@@ -19,8 +19,11 @@ type Flow struct {
 	Loops bool
 	// Counts says that it may count its rounds, or the time: then it may end by itself. It is true if that is unknown.
 	Counts bool
-	// Calls are the functions that it calls, sorted.
-	Calls []string
+	// Unseen says that it may count in memory, or that it looks at the clock: then the registers need not change.
+	Unseen bool
+	// Calls are the functions that it calls, sorted, and Always those of them that each way round calls, as far as they
+	// are stateless.
+	Calls, Always []string
 }
 
 // Flow follows the code from an offset of a function, which is where a call returns to or an instruction. ok is false
@@ -35,16 +38,27 @@ func (m *Module) Flow(name string, offset uint64) (flow Flow, ok bool) {
 		return Flow{}, false
 	}
 	flow.Endless = !w.leaves
-	round := w.round(place{f.section, f.at + offset})
+	from := place{f.section, f.at + offset}
+	round := w.round(from, "")
 	flow.Loops = len(round) > 0
+	keep := false
 	for _, at := range round {
 		s := w.steps[at]
 		flow.Counts = flow.Counts || s.counts
+		flow.Unseen = flow.Unseen || s.unseen
+		keep = keep || keeps(s.inst)
 		if s.call != "" && !slices.Contains(flow.Calls, s.call) {
 			flow.Calls = append(flow.Calls, s.call)
 		}
 	}
+	flow.Unseen = flow.Unseen || keep && flow.Counts
+	flow.Counts = flow.Counts || w.follows(round)
 	slices.Sort(flow.Calls)
+	for _, name := range flow.Calls {
+		if Stateless(name) && w.round(from, name) == nil {
+			flow.Always = append(flow.Always, name)
+		}
+	}
 	return flow, true
 }
 
@@ -102,6 +116,8 @@ type step struct {
 	call   string // the function that it calls
 	jump   string // the function to which it leaves
 	counts bool
+	unseen bool // as in Flow
+	inst   x86asm.Inst
 }
 
 // walker follows a function's code.
@@ -181,7 +197,8 @@ func (w *walker) step(p place) *step {
 		w.leaves = true
 		return new(step)
 	}
-	return &step{next: []place{after}, counts: counts(inst) || w.readsClock(p, inst)}
+	clock := w.readsClock(p, inst)
+	return &step{next: []place{after}, counts: counts(inst) || clock, unseen: clock || countsInMemory(inst), inst: inst}
 }
 
 // skip is the length of an instruction that the decoder does not know and that changes nothing that matters here.
@@ -269,31 +286,28 @@ func (w *walker) call(p place, inst x86asm.Inst, after place) *step {
 		s.counts = !constant(w.m.sections[p.section].data, p.at)
 	case slices.Contains(stateless, s.call):
 	default:
-		s.counts = w.local(s.call, &w.leaves)
+		w.local(s)
 	}
 	return s
 }
 
-// local reports whether a function may count something, and notes if it may end its task. A function of the kernel that
-// is not in the table may.
-func (w *walker) local(name string, ends *bool) bool {
-	f, ok := w.m.function(name, 0)
+// local notes whether the function that a step calls may count something, and if it may end its task. A function of the
+// kernel that is not in the table may count.
+func (w *walker) local(s *step) {
+	f, ok := w.m.function(s.call, 0)
 	if !ok || w.depth == maxDepth {
-		return true
+		s.counts, s.unseen = true, isClock(s.call)
+		return
 	}
 	in := w.m.walk(f, f.at, w.depth+1)
-	if in.unknown {
-		return true
-	}
-	for _, s := range in.steps {
-		if s.counts {
-			return true
-		}
-		if slices.Contains(exits, s.call) {
-			*ends = true
+	s.counts = in.unknown
+	for _, inner := range in.steps {
+		s.counts = s.counts || inner.counts
+		s.unseen = s.unseen || inner.unseen
+		if !in.unknown && slices.Contains(exits, inner.call) {
+			w.leaves = true
 		}
 	}
-	return false
 }
 
 // constant reports whether the instruction before a call sets its first argument to a number: a time that does not
@@ -323,15 +337,20 @@ func counts(inst x86asm.Inst) bool {
 		return inst.Args[0] != x86asm.RSP
 	case x86asm.LEA:
 		m, ok := inst.Args[1].(x86asm.Mem)
-		return !ok || m.Base != x86asm.RIP && m.Base != x86asm.RSP && m.Base != x86asm.RBP
+		frame := m.Base == x86asm.RBP && m.Index == 0 && m.Disp < 0 // of a kernel with frame pointers
+		return !ok || m.Base != x86asm.RIP && m.Base != x86asm.RSP && !frame
 	}
 	return false
 }
 
-// round are the places on the way from a place back to it, none if there is no such way.
-func (w *walker) round(from place) []place {
+// round are the places on the way from a place back to it, none if there is no such way. It does not lead through calls
+// of the function without, if that is one.
+func (w *walker) round(from place, without string) []place {
 	before := make(map[place][]place)
 	for at, s := range w.steps {
+		if s.call != "" && s.call == without {
+			continue
+		}
 		for _, next := range s.next {
 			before[next] = append(before[next], at)
 		}

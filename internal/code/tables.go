@@ -23,6 +23,7 @@ var stateless = []string{
 	"__SCT__preempt_schedule",
 	"msleep", "msleep_interruptible", "usleep_range", "usleep_range_state", "schedule", "yield", "io_schedule",
 	"kthread_should_stop", "kthread_should_park", "kthread_freezable_should_stop",
+	"kthread_should_stop_or_park",
 	"mutex_lock", "mutex_unlock", "mutex_trylock", "mutex_lock_interruptible",
 	"_raw_spin_lock", "_raw_spin_unlock", "_raw_spin_lock_irq", "_raw_spin_unlock_irq",
 	"_raw_spin_lock_irqsave", "_raw_spin_unlock_irqrestore",

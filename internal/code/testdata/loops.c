@@ -7,6 +7,7 @@ extern void wait_for_completion(void *done);
 extern void mutex_lock(void *lock);
 extern int _printk(const char *format, ...);
 extern void do_exit(long code);
+extern void schedule(void);
 extern void may_do_anything(void);
 extern unsigned long volatile jiffies;
 
@@ -108,6 +109,75 @@ int unknown(void *unused)
 		msleep(20);
 		may_do_anything();
 	}
+	return 0;
+}
+
+/* Works off what is left before it looks again. */
+int draining(void *unused)
+{
+	while (!kthread_should_stop()) {
+		while (!done)
+			msleep(20);
+		may_do_anything();
+	}
+	return 0;
+}
+
+/* As wait_event() with a look in its condition. */
+int idling(void *unused)
+{
+	while (!kthread_should_stop()) {
+		while (!done && !kthread_should_stop())
+			schedule();
+		done = 0;
+	}
+	return 0;
+}
+
+struct node {
+	struct node *next;
+	int value;
+};
+
+int walking(struct node *node)
+{
+	for (; node; node = node->next) {
+		node->value = 1;
+		msleep(20);
+	}
+	return 0;
+}
+
+static int left;
+
+int spending(void *unused)
+{
+	do
+		__asm__ volatile("lock decl %0" : "+m"(left));
+	while (!done);
+	return 0;
+}
+
+int asking(void *unused)
+{
+	wait_for_completion(never);
+	done = 1;
+	return 0;
+}
+
+int watching(void *unused)
+{
+	while (!done)
+		;
+	return 0;
+}
+
+int polling(void *unused)
+{
+	unsigned long end = jiffies + 1000;
+
+	while (!done && (long)(jiffies - end) < 0)
+		;
 	return 0;
 }
 
