@@ -91,8 +91,22 @@ func (s *Study) waitOf(t *Task) wait {
 	if i < 0 && !t.Kernel && top.function == "load_module" && s.other(t) { // for the symbols of a module whose init runs
 		w.known, w.ends = true, false
 	}
+	if slices.ContainsFunc(t.Stack[:above(i, len(t.Stack))], foreign) { // who ends its waits is not known
+		w.known = w.ends
+	}
 	return w
 }
+
+// above is the number of frames that the first one of the modules, i, has called; all of n if there is none.
+func above(i, n int) int {
+	if i < 0 {
+		return n
+	}
+	return i
+}
+
+// foreign reports whether a frame is in a module that is not under study, if it is above those that are.
+func foreign(frame string) bool { return placeOf(frame).module != "" }
 
 // other reports whether a task is not of the step itself.
 func (s *Study) other(t *Task) bool { return t.TGID != s.Step.PID }

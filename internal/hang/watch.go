@@ -34,6 +34,8 @@ type Watch struct {
 	last  []Task
 	looks int
 	at    time.Duration
+	armed bool           // a timer or a work item of the modules is still to come
+	asked map[*life]bool // of which it is being found out whether another program helps them
 }
 
 // life is a task through the looks.
@@ -102,9 +104,10 @@ func (w *Watch) Judge(armed bool) Kind {
 	if len(steps) == 0 {
 		return Works
 	}
+	w.armed, w.asked = armed, make(map[*life]bool)
 	kind := Hung
 	for _, l := range steps {
-		kind = min(kind, w.kind(l, armed))
+		kind = min(kind, w.kind(l))
 	}
 	return kind
 }
@@ -140,7 +143,7 @@ func (w *Watch) siteOf(t *Task) string {
 }
 
 // kind judges one task of the step.
-func (w *Watch) kind(l *life, armed bool) Kind {
+func (w *Watch) kind(l *life) Kind {
 	if l.busy || len(l.now.Stack) == 0 {
 		return Works
 	}
@@ -155,13 +158,15 @@ func (w *Watch) kind(l *life, armed bool) Kind {
 		return Waits
 	case w.at-l.still < steady && wait.site == l.now.Stack[0]: // it is woken, and looks at a condition of its own
 		return Waits
+	case w.served():
+		return Waits
 	}
 	switch {
 	case strings.HasPrefix(name, "kthread_stop"):
 		return w.stopping()
-	case name == "call_usermodehelper_exec" || name == "__request_module":
+	case byProgram(name):
 		return w.helping(l)
-	case armed && byAnyone(name):
+	case w.armed && byAnyone(name):
 		return Waits
 	}
 	for _, other := range w.others(l) {
@@ -176,6 +181,28 @@ func (w *Watch) kind(l *life, armed bool) Kind {
 func byAnyone(name string) bool {
 	return strings.HasPrefix(name, "wait_for_completion") || strings.Contains(name, "schedule") ||
 		strings.HasPrefix(name, "down") || strings.Contains(name, "wait_on_bit")
+}
+
+// byProgram reports whether a wait ends with a program that the kernel has started.
+func byProgram(name string) bool {
+	return name == "call_usermodehelper_exec" || name == "__request_module"
+}
+
+// served reports whether somebody outside the modules is at work, perhaps for them: a worker that carries out a work
+// item of the kernel, as request_firmware_nowait() has one, or a task that computes, perhaps a function of the modules.
+func (w *Watch) served() bool {
+	for _, l := range w.since {
+		if !l.present || w.siteOf(&l.asleep) != "" || !l.now.Kernel && loads(l.asleep) {
+			continue
+		}
+		works := l.now.Kernel && slices.ContainsFunc(l.now.Stack, func(frame string) bool {
+			return placeOf(frame).function == "process_one_work"
+		})
+		if works || l.busy {
+			return true
+		}
+	}
+	return false
 }
 
 // fruitless reports whether a task sleeps in a loop of a module that never ends.
@@ -196,7 +223,7 @@ func (w *Watch) others(but *life) []*life {
 }
 
 // stopping judges a task that waits for a kernel thread to end. Which one is not known: so one must be stuck or deaf,
-// and each of the others too, unless it has looked and would have ended.
+// and each of the others too, unless it has looked and would have ended, or would have been woken and have looked.
 func (w *Watch) stopping() Kind {
 	stuck := 0
 	for _, l := range w.since {
@@ -204,6 +231,7 @@ func (w *Watch) stopping() Kind {
 			continue
 		}
 		switch {
+		case w.untold(l):
 		case w.isStuck(l) || w.isDeaf(l):
 			stuck++
 		case !w.heeds(l):
@@ -219,7 +247,25 @@ func (w *Watch) stopping() Kind {
 // isStuck reports whether a task has not moved from a wait that only another task ends.
 func (w *Watch) isStuck(l *life) bool {
 	wait := w.waitOf(&l.now)
-	return l.looks >= leastLooks && w.at-l.still >= steady && wait.known && !wait.ends
+	name := placeOf(wait.call).function
+	switch {
+	case l.looks < leastLooks || w.at-l.still < steady || !wait.known || wait.ends || w.armed && byAnyone(name):
+		return false
+	case byProgram(name):
+		return w.helping(l) == Hung
+	}
+	return true
+}
+
+// untold reports whether a thread waits in a loop of its own that looks each time it is woken, as kthread_stop() wakes
+// it.
+func (w *Watch) untold(l *life) bool {
+	wait := w.waitOf(&l.now)
+	if l.busy || wait.site == "" || wait.site != l.now.Stack[0] || !strings.HasPrefix(wait.call, "schedule") || wait.ends {
+		return false
+	}
+	flow, ok := w.flow(&l.now)
+	return ok && flow.Loops && alwaysLooks(flow)
 }
 
 // isDeaf reports whether a thread loops without a look at what would tell it to stop, and without an end of its own.
@@ -243,7 +289,13 @@ func (s *Study) deaf(t *Task) bool {
 // heeds reports whether a thread has looked, again and again, whether it should stop: it is not the one that was told.
 func (w *Watch) heeds(l *life) bool {
 	flow, ok := w.flow(&l.asleep)
-	return ok && flow.Loops && looks(flow) && l.now.Slept-l.first.Slept >= readySteps
+	return ok && flow.Loops && alwaysLooks(flow) && l.now.Slept-l.first.Slept >= readySteps
+}
+
+// alwaysLooks reports whether no way round a loop leaves the look out, as an inner loop does that first works off what
+// is left.
+func alwaysLooks(flow code.Flow) bool {
+	return slices.ContainsFunc(flow.Always, func(name string) bool { return slices.Contains(looking, name) })
 }
 
 func looks(flow code.Flow) bool {
@@ -270,18 +322,26 @@ func unknownCalls(flow code.Flow) bool {
 	return slices.ContainsFunc(flow.Calls, func(name string) bool { return !code.Stateless(name) && !ending(name) })
 }
 
-// helping judges a task that waits for a program that the kernel started for it: for another modprobe that waits in
-// turn.
+// helping judges a task that waits for a program that the kernel started for it. It is hung if that is another modprobe
+// that waits in turn: which one is not known, so each that there is must be hung.
 func (w *Watch) helping(of *life) Kind {
+	if w.asked[of] { // they wait for each other
+		return Hung
+	}
+	w.asked[of] = true
+	defer delete(w.asked, of)
+	kind := Works
 	for _, l := range w.since {
-		if l == of || !l.present || l.now.Kernel || !loads(l.asleep) || l.busy || l.now.TGID == of.now.TGID {
+		started := !l.now.Kernel && l.now.TGID != of.now.TGID && w.other(&l.now)
+		if l == of || !l.present || !started || !loads(l.asleep) {
 			continue
 		}
-		if wait := w.waitOf(&l.now); wait.known && !wait.ends && w.at-l.place >= steady {
-			return Hung
+		if w.kind(l) != Hung {
+			return Waits
 		}
+		kind = Hung
 	}
-	return Waits
+	return max(kind, Waits)
 }
 
 // flow is the loop around the innermost place of a task in a module that has one.

@@ -97,6 +97,14 @@ func TestWatch(t *testing.T) {
 	computes := modprobe("R")
 	computes.ticks = 90
 	never := modprobe("D", "wait_for_completion+0x1", "finish+0x9 [m]", unloads)
+	flushing := modprobe("D", "__flush_work+0x1", "finish+0x9 [m]", unloads)
+	idle, timed := after(t, of, "idling", "schedule"), after(t, of, "asking", "wait_for_completion")
+	program := []string{"call_usermodehelper_exec+0x14a", "start+0x16 [m]", "process_one_work+0x1"}
+	firmware := []string{"fw_load_sysfs_fallback+0x1", "request_firmware_work_func+0x1", "process_one_work+0x1"}
+	busy := stands{Task: Task{PID: 130, TGID: 130, Comm: "thread", State: "R", Kernel: true}, ticks: 90}
+	helper := func(stack ...string) stands {
+		return stands{Task: Task{PID: 140, TGID: 140, Comm: "modprobe", State: "S", Stack: stack}}
+	}
 	for name, tt := range map[string]struct {
 		tasks []stands
 		armed bool
@@ -117,6 +125,37 @@ func TestWatch(t *testing.T) {
 		"one stuck, one that may be meant": {
 			tasks: []stands{stopping, thread(130, 0, lock), thread(131, 0, naps("heeding")...)}, want: Waits,
 		},
+		"one idle, one that works off what is left": {
+			tasks: []stands{stopping, thread(130, 0, idle), thread(131, 20, naps("draining")...)}, want: Waits,
+		},
+		"one idle, one stuck":        {tasks: []stands{stopping, thread(130, 0, idle), thread(131, 0, lock)}, want: Hung},
+		"a thread that walks a list": {tasks: []stands{stopping, thread(130, 20, naps("walking")...)}, want: Waits},
+		"a thread and its own timer": {tasks: []stands{stopping, thread(130, 0, timed)}, armed: true, want: Waits},
+		"a work item and its own timer": {
+			tasks: []stands{flushing, thread(130, 0, timed)}, armed: true, want: Waits,
+		},
+		"a work item that waits":      {tasks: []stands{flushing, thread(130, 0, timed)}, want: Hung},
+		"a work item and its program": {tasks: []stands{flushing, thread(130, 0, program...)}, want: Waits},
+		"a work item of the kernel":   {tasks: []stands{never, thread(130, 0, firmware...)}, want: Waits},
+		"a worker without work":       {tasks: []stands{never, thread(130, 0, "worker_thread+0x50")}, want: Hung},
+		"a thread that computes":      {tasks: []stands{flushing, busy}, want: Waits},
+		"a module that it depends on": {
+			tasks: []stands{modprobe("D", "__flush_work+0x1", "other_init+0x1 [other]", "do_one_initcall+0x1", loading)},
+			want:  Waits,
+		},
+		"what it called of another module": {
+			tasks: []stands{modprobe("D", "__flush_work+0x1", "other_put+0x1 [other]", "finish+0x9 [m]", unloads)},
+			want:  Waits,
+		},
+		"a helper that works in its init": {tasks: []stands{
+			modprobe("D", "call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "start+0x16 [m]", loading),
+			helper("__flush_work+0x1", "other_init+0x1 [other]", "do_one_initcall+0x1", loading),
+		}, want: Waits},
+		"a helper whose own helper waits for init": {tasks: []stands{
+			modprobe("D", "call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "start+0x16 [m]", loading),
+			helper("call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "start+0x16 [m]", loading),
+			{Task: Task{PID: 150, TGID: 150, Comm: "modprobe", State: "S", Stack: []string{"load_module+0x8d4", loading}}},
+		}, want: Hung},
 		"no thread is seen":        {tasks: []stands{stopping}, want: Waits},
 		"nobody else":              {tasks: []stands{never}, want: Hung},
 		"a timer is still to come": {tasks: []stands{never}, armed: true, want: Waits},
