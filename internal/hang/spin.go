@@ -34,10 +34,12 @@ type Spin struct {
 	Site   string // in the module
 	Called bool   // the module called the function that the CPU is in: Site is where that returns to
 	Task   uint64 // that most samples have
+	waits  bool   // another CPU may end it
 }
 
 // Spins finds the CPUs on which a module's code makes no progress: a loop that no path leaves, or one whose registers
-// are the same again and again. A long computation has ever new registers, and a way out of its loops.
+// are the same again and again, while no other CPU works in the modules, which may end that. A long computation has
+// ever new registers, or counts in memory, and a way out of its loops.
 func (s *Study) Spins(samples []Sample) []Spin {
 	if len(samples) == 0 {
 		return nil
@@ -50,17 +52,20 @@ func (s *Study) Spins(samples []Sample) []Spin {
 		}
 	}
 	var spins []Spin
+	works := false
 	for _, cpu := range slices.Sorted(maps.Keys(of)) {
-		if spin, ok := s.spins(of[cpu]); ok {
+		spin, ours := s.spins(of[cpu])
+		if spin.Site != "" {
 			spins = append(spins, spin)
 		}
+		works = works || ours && spin.Site == ""
 	}
-	return spins
+	return slices.DeleteFunc(spins, func(spin Spin) bool { return works && spin.waits })
 }
 
-// spins judges the samples of one CPU. Of the places in its loop it names the first, so that it names the same each
-// time.
-func (s *Study) spins(list []Sample) (Spin, bool) {
+// spins judges the samples of one CPU; ours reports whether it is in the modules. Of the places in its loop it names
+// the first, so that it names the same each time.
+func (s *Study) spins(list []Sample) (spin Spin, ours bool) {
 	all := len(list)
 	list = slices.DeleteFunc(slices.Clone(list), func(at Sample) bool { return len(at.frames()) == 0 || s.naps(at) })
 	// The rest are of interrupts, and of other tasks, which get their share of the CPU.
@@ -68,29 +73,60 @@ func (s *Study) spins(list []Sample) (Spin, bool) {
 		return Spin{}, false
 	}
 	var loops []Spin
-	places := make(map[string][]Spin) // by the innermost function
-	states := make(map[string][]string)
+	in := make(map[string][]Sample) // by the innermost function
 	for _, at := range list {
 		if site, ok := s.neverEnds(at); ok {
 			loops = append(loops, Spin{CPU: at.CPU, Site: site, Called: site != at.Place})
 		}
-		innermost := at.frames()[0]
-		in := function(innermost)
-		places[in] = append(places[in], Spin{CPU: at.CPU, Site: innermost, Called: innermost != at.Place})
-		states[in] = append(states[in], at.State)
+		name := function(at.frames()[0])
+		in[name] = append(in[name], at)
 	}
-	first := func(a, b Spin) int { return cmp.Compare(placeOf(a.Site).offset, placeOf(b.Site).offset) }
-	var spin Spin
 	if most(len(loops), len(list)) {
-		spin = slices.MinFunc(loops, first)
+		spin = slices.MinFunc(loops, bySite)
 	}
-	for in := range places {
-		if spin.Site == "" && most(len(places[in]), len(list)) && most(repeated(states[in]), len(states[in])) {
-			spin = slices.MinFunc(places[in], first)
+	for _, samples := range in {
+		if spin.Site == "" && most(len(samples), len(list)) && s.repeats(samples) {
+			spin = spinAt(samples)
 		}
 	}
 	spin.Task = mostly(list)
-	return spin, spin.Site != ""
+	return spin, true
+}
+
+func bySite(a, b Spin) int { return cmp.Compare(placeOf(a.Site).offset, placeOf(b.Site).offset) }
+
+// spinAt is the spin of samples in one function.
+func spinAt(samples []Sample) Spin {
+	var places []Spin
+	for _, at := range samples {
+		site := at.frames()[0]
+		places = append(places, Spin{CPU: at.CPU, Site: site, Called: site != at.Place, waits: true})
+	}
+	return slices.MinFunc(places, bySite)
+}
+
+// repeats reports whether samples in one function have the same registers again and again, and the loop goes on in
+// nothing that registers do not show.
+func (s *Study) repeats(samples []Sample) bool {
+	var states []string
+	sites := make(map[string]bool)
+	runs, unseen := false, false // the module's own code; it counts in memory
+	for _, at := range samples {
+		states = append(states, at.State)
+		site := at.frames()[0]
+		runs = runs || at.Place != ""
+		if sites[site] {
+			continue
+		}
+		sites[site] = true
+		p := placeOf(site)
+		if c := s.code(p.module); c != nil {
+			flow, ok := c.Flow(p.function, p.offset)
+			unseen = unseen || ok && flow.Loops && flow.Unseen
+		}
+	}
+	round := runs || len(sites) > 1 // else it stays in one call, as that of a spinlock
+	return most(repeated(states), len(states)) && !(unseen && round)
 }
 
 // most is four of five: an interrupt, or another task that was on the CPU, does not count.

@@ -224,15 +224,21 @@ func TestSpins(t *testing.T) {
 		n      int
 		want   bool
 	}{
-		"the same registers":       {place: always("start+0x3 [m]"), states: 2, n: 28, want: true},
-		"ever new registers":       {place: always("start+0x3 [m]"), states: 28, n: 28},
-		"too few samples":          {place: always("start+0x3 [m]"), states: 1, n: 8},
-		"a spinlock":               {place: always(""), called: frames("start+0x9 [m]"), states: 3, n: 28, want: true},
-		"a printer in between":     {place: every(8, "", "start+0x3 [m]"), states: 2, n: 28, want: true},
-		"mostly something else":    {place: every(2, "", "start+0x3 [m]"), states: 2, n: 28},
-		"two functions in turns":   {place: every(2, "deaf+0x3 [m]", "start+0x3 [m]"), states: 2, n: 28},
-		"a loop that sleeps":       {place: always(""), called: frames(after(t, of, "endless", "msleep")), states: 28, n: 28},
-		"a thread that naps":       {place: always(""), called: frames(after(t, of, "deaf", "msleep")), states: 1, n: 28},
+		"the same registers":     {place: always("start+0x3 [m]"), states: 2, n: 28, want: true},
+		"ever new registers":     {place: always("start+0x3 [m]"), states: 28, n: 28},
+		"too few samples":        {place: always("start+0x3 [m]"), states: 1, n: 8},
+		"a spinlock":             {place: always(""), called: frames("start+0x9 [m]"), states: 3, n: 28, want: true},
+		"a printer in between":   {place: every(8, "", "start+0x3 [m]"), states: 2, n: 28, want: true},
+		"mostly something else":  {place: every(2, "", "start+0x3 [m]"), states: 2, n: 28},
+		"two functions in turns": {place: every(2, "deaf+0x3 [m]", "start+0x3 [m]"), states: 2, n: 28},
+		"a loop that sleeps":     {place: always(""), called: frames(after(t, of, "endless", "msleep")), states: 28, n: 28},
+		"a thread that naps":     {place: always(""), called: frames(after(t, of, "deaf", "msleep")), states: 1, n: 28},
+		"a count in memory":      {place: always(inLoop(t, of, "spending")), states: 2, n: 28},
+		"a look at the clock":    {place: always(inLoop(t, of, "polling")), states: 2, n: 28},
+		"a wait for a flag":      {place: always(inLoop(t, of, "watching")), states: 2, n: 28, want: true},
+		"a spinlock in a loop that counts": {
+			place: always(""), called: frames(after(t, of, "locking", "_raw_spin_lock")), states: 2, n: 28, want: true,
+		},
 		"a CPU outside the module": {place: always(""), states: 1, n: 28},
 	} {
 		var samples []Sample
@@ -251,6 +257,42 @@ func TestSpins(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
+}
+
+// TestSpinsBeside: a CPU that waits for one that works may be waited for, unless its own loop has no way out.
+func TestSpinsBeside(t *testing.T) {
+	of := loops(t)
+	s := &Study{Modules: []string{"m"}, Code: of}
+	var samples []Sample
+	for i := range 28 {
+		at := Sample{CPU: 0, At: FirstLook + time.Duration(i)*250*time.Millisecond, Place: "start+0x3 [m]", State: "RAX=1"}
+		samples = append(samples, at)
+		at.CPU, at.State = 1, fmt.Sprint("RAX=", i)
+		samples = append(samples, at)
+	}
+	if got := s.Spins(samples); len(got) != 0 {
+		t.Errorf("beside a CPU that works: %+v", got)
+	}
+	for i := range samples {
+		if samples[i].CPU == 0 {
+			samples[i].Place = inLoop(t, of, "counting_on")
+		}
+	}
+	if got := s.Spins(samples); len(got) != 1 || got[0].CPU != 0 {
+		t.Errorf("a loop without an end: %+v", got)
+	}
+}
+
+// inLoop is a place in a loop of a function.
+func inLoop(t *testing.T, of func(string) *code.Module, name string) string {
+	t.Helper()
+	for at := range uint64(200) {
+		if flow, ok := of("m").Flow(name, at); ok && flow.Loops {
+			return fmt.Sprintf("%s+0x%x [m]", name, at)
+		}
+	}
+	t.Fatalf("%s has no loop", name)
+	return ""
 }
 
 func always(place string) func(int) string { return func(int) string { return place } }

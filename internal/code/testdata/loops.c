@@ -8,6 +8,7 @@ extern void mutex_lock(void *lock);
 extern int _printk(const char *format, ...);
 extern void do_exit(long code);
 extern void schedule(void);
+extern void _raw_spin_lock(void *lock);
 extern void may_do_anything(void);
 extern unsigned long volatile jiffies;
 
@@ -162,6 +163,21 @@ int asking(void *unused)
 {
 	wait_for_completion(never);
 	done = 1;
+	return 0;
+}
+
+int counting_on(void *unused)
+{
+	for (;;)
+		left++;
+}
+
+int locking(void *unused)
+{
+	do {
+		_raw_spin_lock(lock);
+		*(int volatile *)&left += 1;
+	} while (!done);
 	return 0;
 }
 
