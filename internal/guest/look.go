@@ -37,8 +37,8 @@ func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
 	return result, nil, nil
 }
 
-// bystanders are tasks that have nothing to do with the step that runs. They are read once a step: under emulation each
-// of them takes some milliseconds.
+// bystanders are tasks that have nothing to do with the step that runs. They are read again only when they have run,
+// perhaps a function of a module: under emulation each of them takes some milliseconds.
 type bystanders struct {
 	mu    sync.Mutex
 	known map[int]task // by thread
@@ -117,7 +117,8 @@ func lookAtTasks(shown map[int]bool) (tasks []wire.TaskState, missed bool) {
 // task is a task with the processor time that it has used and, if it is running, how often it has left a processor.
 type task struct {
 	wire.TaskState
-	counted bool // its status says how often it left a processor
+	counted bool   // its status says how often it left a processor
+	turns   string // how often and how long it ran, before its stack was read; "" if that is unknown
 }
 
 // runsOn compares a running task with what it was spinTime earlier. shown says that the kernel had shown it on a
@@ -174,17 +175,31 @@ func readTasks(known map[int]task) []task {
 		// Every thread: the one that uses the CPU need not be its process's first.
 		threads := path.Join("/proc", strconv.Itoa(pid), "task")
 		for _, tid := range numbersIn(threads) {
-			if t, ok := known[tid]; ok && t.TGID == pid {
+			dir := path.Join(threads, strconv.Itoa(tid))
+			turns := turnsOf(dir)
+			if t, ok := known[tid]; ok && t.TGID == pid && turns != "" && t.turns == turns {
 				tasks = append(tasks, t)
 				continue
 			}
-			if t, ok := lookAtTask(path.Join(threads, strconv.Itoa(tid))); ok {
+			if t, ok := lookAtTask(dir); ok {
+				t.turns = turns
 				t.PID, t.TGID = tid, pid
 				tasks = append(tasks, t)
 			}
 		}
 	}
 	return tasks
+}
+
+// turnsOf reads how often and how long a task ran, which costs the kernel far less than its stack; "" if it does not
+// count that.
+func turnsOf(dir string) string {
+	data, _ := os.ReadFile(path.Join(dir, "schedstat"))
+	turns := strings.TrimSpace(string(data))
+	if turns == "0 0 0" {
+		return ""
+	}
+	return turns
 }
 
 func pids() []int { return numbersIn("/proc") }

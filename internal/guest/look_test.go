@@ -3,7 +3,10 @@
 package guest
 
 import (
+	"os/exec"
+	"path"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -49,6 +52,49 @@ func TestRunsOn(t *testing.T) {
 	} {
 		if got := tt.now.runsOn(tt.was, tt.shown); got != tt.want {
 			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// TestReadTasks: a task that was known is read again when it has run.
+func TestReadTasks(t *testing.T) {
+	child := exec.Command("cat")
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { in.Close(); child.Wait() }()
+	pid := child.Process.Pid
+	seen := func(known map[int]task) task {
+		for _, one := range readTasks(known) {
+			if one.PID == pid {
+				return one
+			}
+		}
+		t.Fatal("the child is not seen")
+		return task{}
+	}
+	dir := path.Join("/proc", strconv.Itoa(pid))
+	if turnsOf(dir) == "" {
+		t.Skip("this kernel does not count how often a task runs")
+	}
+	known := seen(nil)
+	known.Comm = "known" // is still said if it is not read again
+	known.turns = turnsOf(dir)
+	for deadline := time.Now().Add(10 * time.Second); seen(map[int]task{pid: known}).Comm != "known"; {
+		if known.turns = turnsOf(dir); time.Now().After(deadline) { // it is only just starting
+			t.Fatal("a task that has not run was read again")
+		}
+	}
+	if _, err := in.Write([]byte("wake\n")); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); seen(map[int]task{pid: known}).Comm == "known"; {
+		if time.Now().After(deadline) {
+			t.Fatal("a task that has run was not read again")
 		}
 	}
 }
