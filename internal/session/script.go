@@ -242,7 +242,7 @@ func (s *session) command(ctx context.Context, step Step) error {
 	if errors.Is(context.Cause(ctx), errCrashed) {
 		return s.noteCrashed(observed) // the command will not end; the kernel's report says why
 	}
-	if errors.Is(context.Cause(ctx), errStuck) {
+	if err != nil && errors.Is(context.Cause(ctx), errStuck) { // else it has ended all the same
 		return s.noteJudged(observed)
 	}
 	if err != nil {

@@ -210,6 +210,7 @@ func (o *slow) add(seen look) {
 		return
 	}
 	o.looks++
+	o.watch.Step.PID = int(o.pid.Load())
 	o.watch.Add(time.Since(o.began), tasksOf(seen.tasks.Tasks))
 	if seen.armed != nil {
 		o.armed = seen.armed
