@@ -388,7 +388,7 @@ func (w *Watch) Text(typed string, where func(site string, jump bool) string) st
 	}
 	slices.SortFunc(steps, func(a, b *life) int { return a.now.PID - b.now.PID })
 	l := steps[0]
-	if l.busy || len(l.now.Stack) == 0 {
+	if l.runs() || len(l.now.Stack) == 0 {
 		return ""
 	}
 	own := w.waitOf(&l.now)
@@ -404,16 +404,19 @@ func (w *Watch) Text(typed string, where func(site string, jump bool) string) st
 			break
 		}
 		text += fmt.Sprintf("; %s[%d] %s", o.now.Comm, o.now.PID, w.verb(o))
-		if !o.busy {
+		if !o.runs() {
 			text += waitsWhere(w.waitOf(&o.asleep), where)
 		}
 	}
 	return text
 }
 
+// runs reports whether a task computes, or would if it had a CPU.
+func (l *life) runs() bool { return l.busy || l.now.State == "R" && len(l.now.Stack) > 0 }
+
 func (w *Watch) verb(l *life) string {
 	switch {
-	case l.busy:
+	case l.runs():
 		return "runs"
 	case w.waitOf(&l.asleep).ends:
 		return "sleeps in "

@@ -196,6 +196,12 @@ func TestWatchWords(t *testing.T) {
 	if got := w.Text("modprobe -r m", where); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	preempted := thread(131, 0, "irqentry_exit+0x1", after(t, of, "endless", "msleep"))
+	preempted.State = "R"
+	text := watched(of, true, []stands{stopping, preempted}, Patience).Text("modprobe -r m", where)
+	if !strings.HasSuffix(text, "; thread[131] runs") {
+		t.Error(text)
+	}
 	napping := naps.Task
 	napping.State, napping.Stack = "S", nil // just between two naps
 	settled := w.Settle([]Task{napping})
