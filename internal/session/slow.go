@@ -292,6 +292,7 @@ func (o *slow) judge(ctx context.Context) bool {
 		return true
 	}
 	if o.watch.Judge(false) != hang.Hung {
+		o.idle = 0 // something has moved: it may have set a timer
 		return false
 	}
 	if o.idle == 0 {
@@ -304,18 +305,27 @@ func (o *slow) judge(ctx context.Context) bool {
 	return o.looks >= o.idle+2
 }
 
-// stillArmed reports whether a timer or a work item of the modules is still to come that already was at an early look:
-// it may end the wait. One that is set again and again has run in between. If that cannot be read, one may be.
+// stillArmed reports whether a timer or a work item of the modules is still to come: it may end the wait. If that cannot
+// be read, one may be.
 func (o *slow) stillArmed(ctx context.Context) bool {
 	if !o.armable() {
 		return false
 	}
 	now := o.readArmed(ctx)
-	if now == nil || o.armed == nil {
-		return true
+	return now == nil || o.armed == nil || toCome(o.armed, now, time.Since(o.began))
+}
+
+// setAgain is how long a step may wait for what is set anew all the time: it may try again, and give up some day.
+const setAgain = time.Minute
+
+// toCome reports whether something that is armed may still end a wait: for ever if it has been since an early look, and
+// for setAgain if it was set later.
+func toCome(early, now map[string]uint64, waited time.Duration) bool {
+	if waited < setAgain {
+		return len(now) > 0
 	}
 	for key, since := range now {
-		if was, ok := o.armed[key]; ok && was == since {
+		if was, ok := early[key]; ok && was == since {
 			return true
 		}
 	}
