@@ -129,6 +129,23 @@ func (s *Study) repeats(samples []Sample) bool {
 	return most(repeated(states), len(states)) && !(unseen && round)
 }
 
+// Unhelped are the spins but those that wait for something that a task of the modules may still do after a nap, as far
+// as a look not long ago tells.
+func (w *Watch) Unhelped(spins []Spin, now time.Duration) []Spin {
+	if now-w.at > 3*Pause {
+		return spins
+	}
+	naps := func(l *life) bool {
+		return l.present && w.waitOf(&l.now).ends && w.siteOf(&l.now) != "" && w.canHelp(l)
+	}
+	for _, l := range w.since {
+		if naps(l) {
+			return slices.DeleteFunc(spins, func(spin Spin) bool { return spin.waits })
+		}
+	}
+	return spins
+}
+
 // most is four of five: an interrupt, or another task that was on the CPU, does not count.
 func most(n, of int) bool { return n*5 >= of*4 }
 

@@ -289,6 +289,28 @@ func TestSpinsBeside(t *testing.T) {
 	}
 }
 
+// TestUnhelped: a CPU that waits for a flag may wait for a thread that naps and has an end.
+func TestUnhelped(t *testing.T) {
+	of := loops(t)
+	for name, tt := range map[string]struct {
+		thread string
+		waits  bool
+		later  time.Duration
+		want   int
+	}{
+		"a thread with an end":            {thread: "bounded", waits: true},
+		"a thread without one":            {thread: "endless", waits: true, want: 1},
+		"a thread that only looks":        {thread: "heeding", waits: true, want: 1},
+		"a loop without an end beside it": {thread: "bounded", want: 1},
+		"a look long ago":                 {thread: "bounded", waits: true, later: 5 * time.Second, want: 1},
+	} {
+		w := watched(of, false, []stands{thread(130, 20, "msleep+0x29", after(t, of, tt.thread, "msleep"))}, Patience)
+		if got := w.Unhelped([]Spin{{waits: tt.waits}}, Patience+tt.later); len(got) != tt.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // inLoop is a place in a loop of a function.
 func inLoop(t *testing.T, of func(string) *code.Module, name string) string {
 	t.Helper()

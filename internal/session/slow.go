@@ -59,6 +59,7 @@ type slow struct {
 	first   atomic.Bool       // armed was read
 	armed   map[string]uint64 // timers and work items that were to come at the first look
 	looks   int               // that were answered
+	read    int               // of these, when armed was read last
 	idle    int               // looks until nothing was to come any more; 0 before
 }
 
@@ -288,7 +289,8 @@ func (o *slow) placed(seen evidence.Sample, state string) hang.Sample {
 
 // judge reports whether the step will never end.
 func (o *slow) judge(ctx context.Context) bool {
-	if o.spins = o.watch.Spins(o.samples); len(o.spins) > 0 {
+	o.spins = o.watch.Unhelped(o.watch.Spins(o.samples), time.Since(o.began))
+	if len(o.spins) > 0 {
 		return true
 	}
 	if o.watch.Judge(false) != hang.Hung {
@@ -296,6 +298,10 @@ func (o *slow) judge(ctx context.Context) bool {
 		return false
 	}
 	if o.idle == 0 {
+		if o.read == o.looks { // nothing is new
+			return false
+		}
+		o.read = o.looks
 		if o.watch.Judge(o.stillArmed(ctx)) == hang.Hung {
 			o.idle = max(o.looks, 1)
 		}
@@ -305,8 +311,8 @@ func (o *slow) judge(ctx context.Context) bool {
 	return o.looks >= o.idle+2
 }
 
-// stillArmed reports whether a timer or a work item of the modules is still to come: it may end the wait. If that cannot
-// be read, one may be.
+// stillArmed reports whether a timer or a work item of the modules is still to come: it may end the wait. If that
+// cannot be read, one may be.
 func (o *slow) stillArmed(ctx context.Context) bool {
 	if !o.armable() {
 		return false
@@ -318,8 +324,8 @@ func (o *slow) stillArmed(ctx context.Context) bool {
 // setAgain is how long a step may wait for what is set anew all the time: it may try again, and give up some day.
 const setAgain = time.Minute
 
-// toCome reports whether something that is armed may still end a wait: for ever if it has been since an early look, and
-// for setAgain if it was set later.
+// toCome reports whether something that is armed may still end a wait: for ever if it has been since an early look,
+// and for setAgain if it was set later.
 func toCome(early, now map[string]uint64, waited time.Duration) bool {
 	if waited < setAgain {
 		return len(now) > 0
