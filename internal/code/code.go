@@ -238,6 +238,18 @@ func (m *Module) targetName(s elf.SectionIndex, at uint64) string {
 	return own.name
 }
 
+// Refers reports whether the code refers to a symbol of others, one that fits.
+func (m *Module) Refers(fits func(name string) bool) bool {
+	for _, s := range m.sections {
+		for _, t := range s.relocs {
+			if t.name != "" && fits(t.name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Variable is a variable of the module.
 type Variable struct {
 	Name    string

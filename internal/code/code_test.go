@@ -136,6 +136,11 @@ func TestNames(t *testing.T) {
 	if jumps := m.Jumps("start"); jumps != nil {
 		t.Errorf("init ends with no call: %+v", jumps)
 	}
+	for name, want := range map[string]bool{"msleep": true, "start": false, "mod_timer": false} {
+		if m.Refers(func(other string) bool { return other == name }) != want {
+			t.Errorf("refers to %s: %t", name, !want)
+		}
+	}
 	if o := m.Object("start", after(t, m, "start", "mutex_lock")); o.Name != "never" || o.Section != ".data" {
 		t.Errorf("the second lock is %+v", o)
 	}

@@ -56,6 +56,15 @@ var signalPrefixes = []string{
 	"send_sig", "kill_", "rt_mutex_unlock", "irq_work", "call_rcu", "eventfd_signal",
 }
 
+// armers are beginnings of the names of functions that let others call a function later.
+var armers = []string{
+	"mod_timer", "add_timer", "timer_reduce", "hrtimer_start", "alarm_start", "queue_", "mod_delayed_work",
+	"kthread_queue", "kthread_mod", "async_schedule", "__tasklet_", "irq_work_queue", "request_threaded_irq",
+}
+
+// Arms reports whether a function of the kernel lets others call a function later.
+func Arms(name string) bool { return has(nil, armers, name) }
+
 // loaders are the kernel's own functions below which an init or an exit function runs. If one of them is innermost, the
 // call that waits was the last one of that function, and became a jump.
 var loaders = []string{

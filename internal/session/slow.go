@@ -315,13 +315,23 @@ func (o *slow) judge(ctx context.Context) bool {
 // cannot be read, one may be.
 func (o *slow) stillArmed(ctx context.Context) bool {
 	if !o.armable() {
-		return false
+		return slices.ContainsFunc(o.s.Studied(), o.arms)
+	}
+	if o.s.Watched.Late && time.Since(o.began) < setAgain {
+		return true // an interrupt, a notifier or the like may call the modules
 	}
 	now := o.readArmed(ctx)
 	return now == nil || o.armed == nil || toCome(o.armed, now, time.Since(o.began))
 }
 
-// setAgain is how long a step may wait for what is set anew all the time: it may try again, and give up some day.
+// arms reports whether a module may arm timers or queue work items.
+func (o *slow) arms(module string) bool {
+	c := o.code(module)
+	return c == nil || c.Refers(hang.Arms)
+}
+
+// setAgain is how long a step may wait for what is set anew all the time, as by somebody who tries again and gives up
+// some day, and for what the trace does not tell.
 const setAgain = time.Minute
 
 // toCome reports whether something that is armed may still end a wait: for ever if it has been since an early look,
