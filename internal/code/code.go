@@ -22,6 +22,7 @@ type Module struct {
 	objects  []function                  // data with a name
 	names    map[elf.SectionIndex]string // of all sections
 	byPlace  map[elf.SectionIndex][]function
+	branches map[place]place // to which the kernel may make an instruction jump
 }
 
 // section is an executable section.
@@ -65,6 +66,7 @@ func Open(ko []byte) (m *Module, err error) {
 	m = &Module{
 		sections: make(map[elf.SectionIndex]*section), funcs: make(map[string][]function),
 		byPlace: make(map[elf.SectionIndex][]function), names: make(map[elf.SectionIndex]string),
+		branches: make(map[place]place),
 	}
 	symbols, err := f.Symbols()
 	if err != nil {
@@ -94,16 +96,35 @@ func (m *Module) addSections(f *elf.File, symbols []elf.Symbol) error {
 	}
 	for _, s := range f.Sections {
 		of := m.sections[elf.SectionIndex(s.Info)]
-		if s.Type != elf.SHT_RELA || of == nil {
+		entry := branchTables[m.names[elf.SectionIndex(s.Info)]]
+		if s.Type != elf.SHT_RELA || of == nil && entry == 0 {
 			continue
 		}
 		data, err := s.Data()
 		if err != nil {
 			return fmt.Errorf("read module's code: %w", err)
 		}
-		of.relocate(data, symbols)
+		if of == nil {
+			of = &section{relocs: make(map[uint64]target)}
+		}
+		if of.relocate(data, symbols); entry > 0 {
+			m.addBranches(of, entry)
+		}
 	}
 	return nil
+}
+
+// branchTables are the sections that list where the kernel may change the way of the code: a static key makes a nop a
+// jump, and an instruction that faults goes on elsewhere. Their entries have so many bytes, and begin with both places.
+var branchTables = map[string]uint64{"__jump_table": 16, "__ex_table": 12}
+
+func (m *Module) addBranches(table *section, entry uint64) {
+	for at, from := range table.relocs {
+		to, ok := table.relocs[at+4]
+		if at%entry == 0 && ok && from.name == "" && to.name == "" {
+			m.branches[place{from.section, from.at}] = place{to.section, to.at}
+		}
+	}
 }
 
 // relocate notes what the operands of a section refer to.

@@ -90,6 +90,7 @@ func TestFlow(t *testing.T) {
 		"walking":  {Loops: true, Counts: true, Calls: naps, Always: naps},
 		"timed":    {Loops: true, Counts: true, Unseen: true, Calls: naps, Always: naps},
 		"exiting":  {Loops: true, Calls: naps, Always: naps},
+		"keyed":    {Loops: true, Calls: naps, Always: naps},
 		"unknown":  {Loops: true, Counts: true, Calls: []string{"may_do_anything", "msleep"}, Always: naps},
 	} {
 		got, ok := m.Flow(name, after(t, m, name, "msleep"))

@@ -116,7 +116,8 @@ type step struct {
 	call   string // the function that it calls
 	jump   string // the function to which it leaves
 	counts bool
-	unseen bool // as in Flow
+	unseen bool   // as in Flow
+	size   uint64 // of a jump
 	inst   x86asm.Inst
 }
 
@@ -153,6 +154,12 @@ func (m *Module) walk(f function, from uint64, depth int) *walker {
 			break
 		}
 		s := w.step(at)
+		if to, ok := w.m.branches[at]; ok {
+			s.next = append(s.next, to)
+			if s.size > 0 { // a jump that the kernel may take away
+				s.next = append(s.next, place{at.section, at.at + s.size})
+			}
+		}
 		w.steps[at] = s
 		todo = append(todo, s.next...)
 	}
@@ -259,7 +266,7 @@ func (w *walker) jump(p place, inst x86asm.Inst, after place) *step {
 	}
 	to, name := w.target(p, inst, after)
 	if name == "" {
-		return &step{next: []place{to}}
+		return &step{next: []place{to}, size: uint64(inst.Len)}
 	}
 	if strings.HasPrefix(name, "__x86_indirect_thunk") { // a table of places, or a function that is not known
 		w.unknown = true

@@ -159,6 +159,25 @@ int spending(void *unused)
 	return 0;
 }
 
+/* A loop that ends by a static key. */
+int keyed(void *unused)
+{
+	for (;;) {
+		__asm__ goto("1: .byte 0x0f, 0x1f, 0x44, 0, 0\n"
+			     ".pushsection __jump_table, \"aw\"\n"
+			     ".long 1b - ., %l[out] - .\n"
+			     ".quad 0\n"
+			     ".popsection"
+			     :
+			     :
+			     :
+			     : out);
+		msleep(20);
+	}
+out:
+	return 0;
+}
+
 int asking(void *unused)
 {
 	wait_for_completion(never);
