@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
@@ -37,8 +38,8 @@ func fakeAgent(how string) {
 		wire.OpTraceProve: wire.ProveResult{MarkNS: 1},
 		wire.OpTraceStop:  wire.TraceResult{Hooks: []wire.Hook{{Name: "h", Attached: true, Fired: 2}}},
 		wire.OpExec:       wire.ExecResult{PID: 7, MS: 1},
-		wire.OpModules:    wire.ModulesResult{},
-		wire.OpRead:       nil, // see below
+		wire.OpModules:    wire.ModulesResult{Taint: oops.TaintWarn}, // from before the run
+		wire.OpRead:       nil,                                       // see below
 	} {
 		handlers[op] = func(_ *wire.Message, progress func([]byte) error) (any, []byte, error) {
 			server.Note(wire.NoteKmsg, nil, []byte("6,1,1,-;at "+op))

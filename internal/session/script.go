@@ -84,7 +84,7 @@ func (s *session) script(ctx context.Context, script Script) error {
 	return s.unloadAll(ctx)
 }
 
-// baseline notes which modules are loaded, and what the kernel has said, before the first step.
+// baseline notes which modules are loaded, and what the kernel has said and is tainted by, before the first step.
 func (s *session) baseline(ctx context.Context) error {
 	loaded, err := s.listModules(ctx)
 	if err != nil {
