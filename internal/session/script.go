@@ -95,6 +95,7 @@ func (s *session) baseline(ctx context.Context) error {
 		s.present[m.Name] = true
 	}
 	s.taint.Before, s.earlier = s.taint.After, s.Said()
+	s.Log.Forget()
 	return nil
 }
 

@@ -138,7 +138,7 @@ func (s *session) detach(ctx context.Context) error {
 	if err := s.Detach(ctx); err != nil {
 		return err
 	}
-	s.finished, s.taint.AtEnd = true, true
+	s.finished, s.cut, s.taint.AtEnd = true, s.Log.HasCrashed(), true
 	done("", false)
 	return nil
 }

@@ -133,9 +133,11 @@ func TestScriptFinishes(t *testing.T) {
 func TestWaitCrash(t *testing.T) {
 	script := oneCommand
 	script.Steps = []Step{{Argv: []string{"lsmod"}, Wait: time.Hour}, {Argv: []string{"rmmod", "m"}}}
-	l, j := opened(t, t.Context(), wire.OpExec+" crashes", nil)
-	e := RunScript(t.Context(), l, script, j)
-	if len(e.Commands) != 1 || !e.Finished || !strings.Contains(e.Console, "NULL pointer dereference") {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	l, j := opened(t, ctx, wire.OpExec+" crashes", nil)
+	e := RunScript(ctx, l, script, j)
+	if len(e.Commands) != 1 || !e.Finished || !e.Cut || !strings.Contains(e.Console, "NULL pointer dereference") {
 		t.Errorf("%d commands, finished %v, console %q", len(e.Commands), e.Finished, e.Console)
 	}
 }

@@ -71,8 +71,8 @@ func (s *session) unloadAll(ctx context.Context) error {
 	return nil
 }
 
-// stay returns the refusals of the modules that are still loaded, in load order. One that was refused may have gone with
-// its user: modprobe -r also unloads what nothing uses any more.
+// stay returns the refusals of the modules that are still loaded, in load order. One that was refused may have gone
+// with its user: modprobe -r also unloads what nothing uses any more.
 func (u *unloading) stay(loaded []evidence.Loaded) []evidence.Failure {
 	var stay []evidence.Failure
 	for _, m := range u.Fresh {

@@ -72,6 +72,22 @@ func judgeEarlier(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	}}
 }
 
+// judgeCut returns the verdict about a run that was cut short and found nothing, which does not show that nothing is
+// wrong.
+func judgeCut(res *result.Result) result.Verdict {
+	v := result.Verdict{
+		Class: result.Host, Message: "the run was cut short: the guest seemed to have crashed, and had not",
+		Hint: "run it again; if this host is busy, wait until it is not",
+	}
+	for i := range res.Unrelated {
+		if c := &res.Unrelated[i]; !c.GoesOn() {
+			v.Message = fmt.Sprintf("the run was cut short: %s, and the modules took no part in it", c.Title)
+			v.Evidence = c.Log[:min(len(c.Log), evidenceLines)]
+		}
+	}
+	return v
+}
+
 // judgeTaint returns a verdict about a report that the kernel is known to have made, by its taint mask, and that nobody
 // saw: a flood of other lines may have swallowed it.
 func judgeTaint(e *evidence.Evidence, res *result.Result) []result.Verdict {
@@ -80,9 +96,10 @@ func judgeTaint(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		return nil
 	}
 	return []result.Verdict{{
-		Class:   result.Oops,
-		Message: fmt.Sprintf("the run tainted the kernel (%s), and the report of it was not seen", strings.Join(oops.TaintWords(bits), ", ")),
-		Hint:    "kmodlab run -v shows the kernel's log; print less, so that the report stays in it",
+		Class: result.Oops,
+		Message: fmt.Sprintf("the run tainted the kernel (%s), and the report of it was not seen",
+			strings.Join(oops.TaintWords(bits), ", ")),
+		Hint: "kmodlab run -v shows the kernel's log; print less, so that the report stays in it",
 	}}
 }
 
