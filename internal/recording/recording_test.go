@@ -75,7 +75,9 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 		Sources: map[string]evidence.Source{"/build/src/a.c": {Name: "a.c", Lines: []string{"1", "2", "3", "int x;", "5"}}},
 	}
 	for _, kind := range kinds {
-		e.Failures = append(e.Failures, evidence.Failure{Kind: kind, Message: string(kind), Hint: "hint", Signal: "SIGKILL", PID: 7})
+		e.Failures = append(e.Failures, evidence.Failure{
+			Kind: kind, Message: string(kind), Hint: "hint", Signal: "SIGKILL", PID: 7,
+		})
 	}
 	return e, evidence.Used{Kallsyms: kallsyms, Sources: map[string]map[int]string{"/build/src/a.c": {four: "int x;"}}}
 }

@@ -244,7 +244,7 @@ func (s *session) command(ctx context.Context, step Step) error {
 		return s.noteCrashed(observed) // the command will not end; the kernel's report says why
 	}
 	if errors.Is(context.Cause(ctx), errStuck) {
-		return s.noteJudged(observed)
+		return s.noteJudged(context.WithoutCancel(ctx), observed)
 	}
 	if err != nil {
 		return s.Failed(typed, err)
@@ -265,6 +265,7 @@ func (s *session) judge(step Step, ended wire.ExecResult, c result.Command, obse
 	s.note(report)
 	typed := strings.Join(step.Argv, " ")
 	if ended.TimedOut {
+		s.taint.AtEnd = true // nothing follows
 		s.noteStuck(ended, observed)
 	}
 	switch {

@@ -13,8 +13,8 @@ import (
 )
 
 // splitUnrelated takes out of crashes the reports in which the modules took no part: what the kernel said before the
-// first step, and tasks and CPUs that were stuck for a while, without code or threads of the modules, in a run that
-// came to its end. A host that starves its guest causes such reports.
+// first step, and CPUs that were stuck for a while, without code or threads of the modules, or the agent itself, in a
+// run that came to its end. A host that starves its guest causes such reports.
 func (m *maker) splitUnrelated(crashes []result.Crash) (own, unrelated []result.Crash) {
 	for _, c := range m.earlier() {
 		c.Title += ", before the first step"
@@ -43,11 +43,22 @@ var loaders = []string{"modprobe", "insmod", "rmmod"}
 
 func (m *maker) unrelated(c *result.Crash) bool {
 	e := m.e
-	if c.Class != result.Lockup && c.Class != result.Hung || c.Guilty != nil ||
+	if c.Class != result.Lockup && c.Class != result.Hung || c.Guilty != nil || m.named(c) ||
 		!e.Finished || e.Failed(evidence.Timeout) != nil || len(e.Stuck)+len(e.Samples) > 0 {
 		return false
 	}
+	if c.Class == result.Hung { // a busy host makes nobody wait for minutes; a module may hold a lock of the kernel's
+		return c.Task != nil && c.Task.PID != 0 && c.Task.PID == int(e.Trace.AgentPID)
+	}
 	return c.Task == nil || !slices.Contains(loaders, c.Task.Comm) && !m.ownThread(c.Task.PID)
+}
+
+// named reports whether a report has a function of the modules under study, "f [m]", anywhere: among the work items
+// that are in flight, the locks that are held, the stacks of other tasks.
+func (m *maker) named(c *result.Crash) bool {
+	return slices.ContainsFunc(m.e.Studied, func(module string) bool {
+		return slices.ContainsFunc(c.Log, func(line string) bool { return strings.Contains(line, " ["+module+"]") })
+	})
 }
 
 // ownThread reports whether a task is a thread of the modules under study.
