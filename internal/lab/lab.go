@@ -123,15 +123,17 @@ func (o opening) boot(ctx context.Context) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := newLog(false, o.journal)
 	opts := boot.Options{
 		Kernel: o.Kernel, Agent: o.Agent, Files: withPrograms(o.Host, append(baseFiles(o.Host), files...)),
 		CPUs: o.options.CPUs, MemoryMiB: o.options.MemoryMiB,
 		Accel: o.Accel, QEMU: o.QEMU, StateDir: o.CacheDir,
-		Console: log, Log: o.journal.Log, Kmsg: log.kmsg,
+		Log: o.journal.Log,
 	}
 	var g *boot.Guest
+	var log *Log
 	for try := 1; ; try++ {
+		log = newLog(false, o.journal)
+		opts.Console, opts.Kmsg = log, log.kmsg
 		if g, err = boot.Start(ctx, opts); err != nil {
 			return nil, startError(err)
 		}

@@ -11,7 +11,8 @@ static DECLARE_COMPLETION(never);
 
 static int __init fake_wait_init(void)
 {
-	pr_emerg("BUG: kernel NULL pointer dereference, address: 0000000000000000\n");
+	pr_emerg(
+		"BUG: kernel NULL pointer dereference, address: 0000000000000000\n");
 	dump_stack();
 	pr_emerg("Kernel panic - not syncing: only a joke\n");
 	wait_for_completion(&never);
