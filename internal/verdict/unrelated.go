@@ -103,13 +103,20 @@ func judgeCut(res *result.Result) result.Verdict {
 // saw: a flood of other lines may have swallowed it.
 func judgeTaint(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	bits := added(e.Taint) & oops.Reported
-	if bits == 0 || len(res.Crashes)+len(res.Unrelated) > 0 {
+	for i := range res.Unrelated {
+		bits &^= oops.TaintBit(&res.Unrelated[i])
+	}
+	if bits == 0 || len(res.Crashes) > 0 {
 		return nil
+	}
+	words := oops.TaintWords(bits)
+	for i := range words {
+		words[i] = strings.TrimPrefix(words[i], "earlier ")
 	}
 	return []result.Verdict{{
 		Class: result.Oops,
 		Message: fmt.Sprintf("the run tainted the kernel (%s), and the report of it was not seen",
-			strings.Join(oops.TaintWords(bits), ", ")),
+			strings.Join(words, ", ")),
 		Hint: "kmodlab run -v shows the kernel's log; print less, so that the report stays in it",
 	}}
 }

@@ -66,6 +66,12 @@ func TestUnrelated(t *testing.T) {
 			evidence.Evidence{Console: "m: hello\n", Taint: evidence.Taint{After: oops.TaintDie, AtEnd: true}},
 			result.Oops, 0,
 		},
+		"an oops that nobody saw, beside a starved CPU": {
+			evidence.Evidence{
+				Console: softLockup, Taint: evidence.Taint{After: oops.TaintDie | oops.TaintLockup, AtEnd: true},
+			},
+			result.Oops, 1,
+		},
 		"an oops of last week": {
 			evidence.Evidence{Taint: evidence.Taint{Before: oops.TaintDie, After: oops.TaintDie, AtEnd: true}},
 			result.Pass, 0,
