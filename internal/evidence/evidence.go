@@ -35,6 +35,7 @@ type Evidence struct {
 	Unmet    []string       // expectations that were not met, a sentence each
 	Stuck    []result.Stuck // tasks that made no progress when a deadline passed
 	Finished bool           // the guest itself reported the end of the run
+	Cut      bool           // what was left to do was left out, for the console had a report of a crash
 	Unloaded bool           // the run tried to unload its modules
 	Passed   string         // the message of a pass; empty: one about the modules
 	PassHint string         // the hint of a pass

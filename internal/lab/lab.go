@@ -123,15 +123,17 @@ func (o opening) boot(ctx context.Context) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := newLog(false, o.journal)
 	opts := boot.Options{
 		Kernel: o.Kernel, Agent: o.Agent, Files: withPrograms(o.Host, append(baseFiles(o.Host), files...)),
 		CPUs: o.options.CPUs, MemoryMiB: o.options.MemoryMiB,
 		Accel: o.Accel, QEMU: o.QEMU, StateDir: o.CacheDir,
-		Console: log, Log: o.journal.Log, Kmsg: log.kmsg,
+		Log: o.journal.Log,
 	}
 	var g *boot.Guest
+	var log *Log
 	for try := 1; ; try++ {
+		log = newLog(false, o.journal)
+		opts.Console, opts.Kmsg = log, log.kmsg
 		if g, err = boot.Start(ctx, opts); err != nil {
 			return nil, startError(err)
 		}
@@ -242,17 +244,35 @@ func (l *Lab) Said() evidence.Earlier {
 // as its console claims.
 const witnessLimit = 3 * time.Second
 
-// confirm asks the machine whether a report on its console is the kernel's own: whether the taint mask has that bit. A
-// kernel does not answer after a final report.
+// A kernel taints itself at the end of its report. reportLimit is how long that may take after the report's body began,
+// and witnessPause lies between two readings.
+const (
+	reportLimit  = time.Second
+	witnessPause = 50 * time.Millisecond
+)
+
+// confirm asks the machine whether a report on its console is the kernel's own: whether the taint mask has one of these
+// bits. A kernel does not answer after a final report.
 func (l *Lab) confirm(taint uint64, final bool) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), witnessLimit)
 	defer cancel()
-	text, err := boot.ReadFile(ctx, l.Client, "/proc/sys/kernel/tainted", 64)
-	if err != nil || final {
-		return err != nil
+	for began := time.Now(); ; {
+		text, err := boot.ReadFile(ctx, l.Client, "/proc/sys/kernel/tainted", 64)
+		if err != nil || final {
+			return err != nil
+		}
+		mask, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
+		if err != nil || mask&taint != 0 {
+			return true
+		}
+		if time.Since(began) > reportLimit {
+			return false
+		}
+		select {
+		case <-time.After(witnessPause):
+		case <-l.Done(): // the next question tells why
+		}
 	}
-	mask, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
-	return err != nil || mask&taint != 0
 }
 
 // Console returns what the kernel has printed so far: on the console of a VM, or in the log of this machine.

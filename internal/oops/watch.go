@@ -19,7 +19,10 @@ type Watch struct {
 	closed   bool
 	pending  *header // of a report whose body has not begun
 	confirm  func(taint uint64, final bool) bool
+	bits     uint64        // of the reports that are to be checked
+	final    bool          // one of them is final
 	checking chan struct{} // closed when confirm has answered; nil while nothing is checked
+	forgot   int           // how often Forget was called
 }
 
 // Confirm sets who is asked whether a report is the kernel's own, since a module can print anything. taint is the bit
@@ -76,29 +79,59 @@ func (w *Watch) line(text string) {
 	w.check(bit, final)
 }
 
-// check asks whether a report is the kernel's own, unless another one is being checked.
+// check has it asked whether a report is the kernel's own, after the one that is being checked.
 func (w *Watch) check(bit uint64, final bool) {
-	if w.checking != nil {
-		return
+	if final {
+		w.final = true
+	} else {
+		w.bits |= bit
 	}
-	done, ask := make(chan struct{}), w.confirm
-	w.checking = done
-	go func() {
-		own := ask(bit, final)
+	if w.checking == nil {
+		w.checking = make(chan struct{})
+		go w.checkAll()
+	}
+}
+
+// checkAll checks until nothing is left to be checked. However many suspicious lines come, each round is one question.
+func (w *Watch) checkAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		bits, final, forgot, ask := w.bits, w.final, w.forgot, w.confirm
+		if final {
+			bits, w.final = 0, false
+		} else {
+			w.bits = 0
+		}
+		w.mu.Unlock()
+		own := ask(bits, final)
 		w.mu.Lock()
-		defer w.mu.Unlock()
-		if own {
+		if own && forgot == w.forgot {
 			w.close()
 		}
-		w.checking = nil
-		close(done)
-	}()
+		close(w.checking)
+		if w.checking = nil; w.closed || w.bits == 0 && !w.final {
+			return
+		}
+		w.checking = make(chan struct{})
+	}
 }
 
 func (w *Watch) close() {
 	if !w.closed {
 		w.closed, w.rest = true, nil
 		close(w.channel())
+	}
+}
+
+// Forget takes back what was noticed so far: a kernel that still answers carries on.
+func (w *Watch) Forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending, w.bits, w.final = nil, 0, false
+	w.forgot++
+	if w.closed {
+		w.closed, w.crashed = false, nil
 	}
 }
 

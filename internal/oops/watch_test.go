@@ -75,3 +75,58 @@ func TestWatchLine(t *testing.T) {
 		t.Errorf("%d bytes of a line without an end are kept", len(flood.rest))
 	}
 }
+
+// TestWatchConfirm: while a report is checked, another one waits for its turn; one that is not the kernel's own is
+// forgotten.
+func TestWatchConfirm(t *testing.T) {
+	w := new(Watch)
+	asked, answer := make(chan uint64), make(chan bool)
+	w.Confirm(func(taint uint64, final bool) bool {
+		if final {
+			taint = 0
+		}
+		asked <- taint
+		return <-answer
+	})
+	w.Write([]byte("Kernel panic - not syncing: only a joke\n"))
+	if got := <-asked; got != 0 {
+		t.Errorf("asked for %#x after a panic", got)
+	}
+	w.Write([]byte("BUG: kernel NULL pointer dereference, address: 0\n#PF: supervisor read access in kernel mode\n"))
+	answer <- false
+	if got := <-asked; got != TaintDie {
+		t.Errorf("asked for %#x after an oops", got)
+	}
+	answer <- true
+	<-w.Crashed()
+	if !w.HasCrashed() {
+		t.Error("it has not crashed")
+	}
+}
+
+// TestWatchForget: what was noticed before does not count, nor does the answer to an earlier question.
+func TestWatchForget(t *testing.T) {
+	const fault = "BUG: kernel NULL pointer dereference, address: 0\n#PF: supervisor read access in kernel mode\n"
+	w := new(Watch)
+	w.Write([]byte(fault))
+	if !w.HasCrashed() {
+		t.Fatal("a crash is not noticed")
+	}
+	w.Forget()
+	asked, answer := make(chan bool), make(chan bool)
+	w.Confirm(func(uint64, bool) bool { asked <- true; return <-answer })
+	if w.HasCrashed() {
+		t.Error("a crash is not forgotten")
+	}
+	w.Write([]byte(fault))
+	<-asked
+	w.Forget()
+	answer <- true
+	if w.HasCrashed() {
+		t.Error("an answer to an earlier question counts")
+	}
+	w.Write([]byte(fault))
+	<-asked
+	answer <- true
+	<-w.Crashed()
+}

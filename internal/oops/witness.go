@@ -49,8 +49,8 @@ func taintOf(kind, title string) uint64 {
 // died is what the kernel prints as it ends a task, with the number of the oops.
 var died = lazyregexp.New(`: [0-9a-f]{4} \[#\d+\]`)
 
-// bitOf is the bit that a report sets, 0 if it sets none.
-func bitOf(c *result.Crash) uint64 {
+// TaintBit is the bit of the taint mask that a report sets, 0 if it sets none.
+func TaintBit(c *result.Crash) uint64 {
 	if slices.ContainsFunc(c.Log, func(line string) bool {
 		return strings.HasPrefix(line, "kernel BUG at ") || died.MatchString(line)
 	}) {
@@ -60,7 +60,7 @@ func bitOf(c *result.Crash) uint64 {
 }
 
 // Kills reports whether the kernel ends the task in which it found such a thing.
-func Kills(c *result.Crash) bool { return bitOf(c) == TaintDie }
+func Kills(c *result.Crash) bool { return TaintBit(c) == TaintDie }
 
 // body is a line that the kernel prints after the header of a report.
 var body = lazyregexp.New(`^(?:RIP: [0-9a-f]{4}:|CPU: \d+ (?:UID: \d+ )?PID: \d+ Comm: |Call Trace:|Modules linked in:` +
@@ -85,7 +85,7 @@ func (w Witness) Believes(c *result.Crash) bool {
 	if !w.Answered {
 		return HasBody(c) || len(c.Log) <= 2
 	}
-	bit := bitOf(c)
+	bit := TaintBit(c)
 	switch {
 	case c.Class == result.Panic, !HasBody(c):
 		return false

@@ -91,6 +91,7 @@ type inputs struct {
 	Build, Preflight, Host, Lost, Timeout, Load, Unload *failure
 
 	Finished, Unloaded bool
+	Cut                bool `json:",omitempty"`
 	Passed             string
 	Stuck              []result.Stuck
 	Unmet              []string

@@ -46,7 +46,7 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 		Machine: result.Machine{Kernel: "6.1", Name: "debian:bookworm"}, Phases: []result.Phase{{Name: "boot", MS: 1.5}},
 		Commands: []result.Command{{Argv: []string{"lsmod"}, Output: "out"}},
 		Modules:  []result.Module{{Name: "m", LoadedNS: &ten}}, Studied: []string{"m"},
-		Finished: true, Unloaded: true, Passed: "traced", PassHint: "hint", Unmet: []string{"no stop"},
+		Finished: true, Unloaded: true, Cut: true, Passed: "traced", PassHint: "hint", Unmet: []string{"no stop"},
 		Stuck: []result.Stuck{{Comm: "K1", PID: 7}},
 		Trace: evidence.Trace{
 			AgentPID: 1, MarkNS: 1 << 60, Kernel: kernel, Tape: tape, Lost: map[string]uint64{"k": 1 << 63},
@@ -55,6 +55,7 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 				{Hook: result.Hook{Name: "i", Attached: true, Proved: true}, FiredBefore: 2},
 			},
 		},
+		Taint: evidence.Taint{Before: 1, After: 1<<63 | 1, AtEnd: true}, Earlier: evidence.Earlier{Console: 1, KernelLog: 2},
 		Console: "\xff console", KernelLog: []byte("log"),
 		Samples: []evidence.Sample{{CPU: 1, At: 1 << 63, Called: []uint64{5}}},
 		Code:    map[uint64][]byte{1 << 63: {0xe8}}, EndedAt: []uint64{9},
@@ -68,12 +69,15 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 			},
 			Ledger:  leaks.Read(leaks.NewPlan(nil, nil), []byte("taken")),
 			Modules: []evidence.Loaded{{Name: "m", Refcount: 1, State: "live"}},
+			Others:  []string{"crc8"},
 		},
 		Files:   map[string]evidence.File{"m": {Name: "m.ko", Data: []byte("\x7fELF…")}, "n": {Name: "n.ko", Err: "gone"}},
 		Sources: map[string]evidence.Source{"/build/src/a.c": {Name: "a.c", Lines: []string{"1", "2", "3", "int x;", "5"}}},
 	}
 	for _, kind := range kinds {
-		e.Failures = append(e.Failures, evidence.Failure{Kind: kind, Message: string(kind), Hint: "hint"})
+		e.Failures = append(e.Failures, evidence.Failure{
+			Kind: kind, Message: string(kind), Hint: "hint", Signal: "SIGKILL", PID: 7,
+		})
 	}
 	return e, evidence.Used{Kallsyms: kallsyms, Sources: map[string]map[int]string{"/build/src/a.c": {four: "int x;"}}}
 }

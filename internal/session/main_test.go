@@ -3,12 +3,16 @@
 package session
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
@@ -37,10 +41,10 @@ func fakeAgent(how string) {
 		wire.OpTraceProve: wire.ProveResult{MarkNS: 1},
 		wire.OpTraceStop:  wire.TraceResult{Hooks: []wire.Hook{{Name: "h", Attached: true, Fired: 2}}},
 		wire.OpExec:       wire.ExecResult{PID: 7, MS: 1},
-		wire.OpModules:    wire.ModulesResult{},
-		wire.OpRead:       nil, // see below
+		wire.OpModules:    wire.ModulesResult{Taint: oops.TaintWarn}, // from before the run
+		wire.OpRead:       nil,                                       // see below
 	} {
-		handlers[op] = func(_ *wire.Message, progress func([]byte) error) (any, []byte, error) {
+		handlers[op] = func(m *wire.Message, progress func([]byte) error) (any, []byte, error) {
 			server.Note(wire.NoteKmsg, nil, []byte("6,1,1,-;at "+op))
 			if op == at {
 				misbehave(deed, control, server)
@@ -55,7 +59,7 @@ func fakeAgent(how string) {
 			case wire.OpTraceStop:
 				events.Write([]byte{0, 0}) // the end of the stream
 			case wire.OpRead:
-				progress([]byte("ffffffff81000000 t f\n"))
+				progress([]byte(read(m, deed)))
 			}
 			return answer, nil, nil
 		}
@@ -63,6 +67,20 @@ func fakeAgent(how string) {
 	server = wire.NewServer(control, handlers)
 	server.Note(wire.NoteHello, wire.Hello{Version: wire.Version, PID: os.Getpid()}, nil)
 	server.Serve()
+}
+
+// taintReads counts how often the taint mask was read: a kernel taints itself at the end of its report.
+var taintReads atomic.Int64
+
+// read is what a file has.
+func read(m *wire.Message, deed string) string {
+	if !bytes.Contains(m.Body, []byte("/tainted")) {
+		return "ffffffff81000000 t f\n"
+	}
+	if deed == "crashes" && taintReads.Add(1) > 2 {
+		return fmt.Sprintln(oops.TaintDie)
+	}
+	return "0\n"
 }
 
 func misbehave(deed string, control *os.File, server *wire.Server) {

@@ -84,7 +84,7 @@ func (s *session) script(ctx context.Context, script Script) error {
 	return s.unloadAll(ctx)
 }
 
-// baseline notes which modules are loaded, and what the kernel has said, before the first step.
+// baseline notes which modules are loaded, and what the kernel has said and is tainted by, before the first step.
 func (s *session) baseline(ctx context.Context) error {
 	loaded, err := s.listModules(ctx)
 	if err != nil {
@@ -95,6 +95,7 @@ func (s *session) baseline(ctx context.Context) error {
 		s.present[m.Name] = true
 	}
 	s.taint.Before, s.earlier = s.taint.After, s.Said()
+	s.Log.Forget()
 	return nil
 }
 
@@ -243,7 +244,7 @@ func (s *session) command(ctx context.Context, step Step) error {
 		return s.noteCrashed(observed) // the command will not end; the kernel's report says why
 	}
 	if err != nil && errors.Is(context.Cause(ctx), errStuck) { // else it has ended all the same
-		return s.noteJudged(observed)
+		return s.noteJudged(context.WithoutCancel(ctx), observed)
 	}
 	if err != nil {
 		return s.Failed(typed, err)
@@ -264,6 +265,7 @@ func (s *session) judge(step Step, ended wire.ExecResult, c result.Command, obse
 	s.note(report)
 	typed := strings.Join(step.Argv, " ")
 	if ended.TimedOut {
+		s.taint.AtEnd = true // nothing follows
 		s.noteStuck(ended, observed)
 	}
 	switch {

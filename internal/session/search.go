@@ -138,7 +138,10 @@ func (s *session) detach(ctx context.Context) error {
 	if err := s.Detach(ctx); err != nil {
 		return err
 	}
-	s.finished, s.taint.AtEnd = true, true
+	if _, err := s.listModules(ctx); err != nil { // the taint mask, after all that the log has
+		return s.Failed("list modules", err)
+	}
+	s.finished, s.cut, s.taint.AtEnd = true, s.Log.HasCrashed(), true
 	done("", false)
 	return nil
 }

@@ -38,6 +38,7 @@ type session struct {
 	unmet    []string
 	stuck    []result.Stuck
 	finished bool
+	cut      bool // steps were left out
 	unloaded bool
 	passed   string
 	passHint string
@@ -86,7 +87,7 @@ func (s *session) evidence(ctx context.Context, err error) *evidence.Evidence {
 	e := base(s.journal, s.Host, s.Prepared)
 	e.Machine, e.Modules = s.Machine, s.modules
 	e.Failures, e.Unmet, e.Stuck = s.failures, s.unmet, s.stuck
-	e.Finished, e.Unloaded, e.Passed, e.PassHint = s.finished, s.unloaded, s.passed, s.passHint
+	e.Finished, e.Unloaded, e.Cut, e.Passed, e.PassHint = s.finished, s.unloaded, s.cut, s.passed, s.passHint
 	e.Taint, e.Earlier = s.taint, s.earlier
 	e.Samples, e.Code, e.EndedAt = s.samples, s.code, endedAt(err)
 	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.compared, Ledger: s.ledger, Modules: s.remains,

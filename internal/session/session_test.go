@@ -15,6 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/lab"
 	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/tracer/event"
@@ -117,6 +118,9 @@ func TestScriptFinishes(t *testing.T) {
 	before := runtime.NumGoroutine()
 	l, j := opened(t, t.Context(), "", nil)
 	e := RunScript(t.Context(), l, oneCommand, j)
+	if e.Taint.Before != oops.TaintWarn || e.Taint.After != oops.TaintWarn || !e.Taint.AtEnd {
+		t.Errorf("%+v", e.Taint)
+	}
 	if len(e.Failures) > 0 || !e.Finished || len(e.Commands) != 1 || e.Trace.Broken != "" ||
 		len(e.Trace.Hooks) != 1 || !e.Trace.Hooks[0].Proved {
 		t.Errorf("%+v", e)
@@ -129,10 +133,25 @@ func TestScriptFinishes(t *testing.T) {
 func TestWaitCrash(t *testing.T) {
 	script := oneCommand
 	script.Steps = []Step{{Argv: []string{"lsmod"}, Wait: time.Hour}, {Argv: []string{"rmmod", "m"}}}
-	l, j := opened(t, t.Context(), wire.OpExec+" crashes", nil)
-	e := RunScript(t.Context(), l, script, j)
-	if len(e.Commands) != 1 || !e.Finished || !strings.Contains(e.Console, "NULL pointer dereference") {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	l, j := opened(t, ctx, wire.OpExec+" crashes", nil)
+	e := RunScript(ctx, l, script, j)
+	if len(e.Commands) != 1 || !e.Finished || !e.Cut || !strings.Contains(e.Console, "NULL pointer dereference") {
 		t.Errorf("%d commands, finished %v, console %q", len(e.Commands), e.Finished, e.Console)
+	}
+}
+
+// TestTraceTainted: a trace of a machine whose kernel was tainted before does not taint it.
+func TestTraceTainted(t *testing.T) {
+	work, interrupter, release := Interruptible(t.Context())
+	defer release()
+	l, j := opened(t, work, "", nil)
+	trace := Trace{Options: Options{StepTimeout: time.Minute}, Missing: func([]event.Event) []string { return nil }}
+	trace.Argv = []string{"true"}
+	e := RunTrace(work, l, trace, interrupter, j)
+	if !e.Finished || e.Taint.Before != oops.TaintWarn || e.Taint.After != oops.TaintWarn {
+		t.Errorf("finished %v, %+v: %+v", e.Finished, e.Taint, e.Failures)
 	}
 }
 

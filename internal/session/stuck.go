@@ -62,8 +62,14 @@ func (s *session) noteStuck(ended wire.ExecResult, o *slow) {
 }
 
 // noteJudged records what is known of a step that was judged before it ended.
-func (s *session) noteJudged(o *slow) error {
+func (s *session) noteJudged(ctx context.Context, o *slow) error {
 	s.stuck = o.found
+	if len(o.spins) == 0 { // the guest answers
+		ctx, cancel := context.WithTimeout(ctx, lookLimit)
+		defer cancel()
+		_, err := s.listModules(ctx) // for the taint mask
+		s.taint.AtEnd = err == nil
+	}
 	return &evidence.Failure{Kind: evidence.Timeout, Message: strings.Join(o.step.Argv, " ") + " does not end"}
 }
 

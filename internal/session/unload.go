@@ -42,11 +42,13 @@ type unloading struct {
 func (s *session) unloadAll(ctx context.Context) error {
 	u := unloading{session: s, refused: make(map[string]evidence.Failure), tries: make(map[string]int)}
 	deadline := time.Now().Add(retryLimit * s.Scale)
+	var left []evidence.Loaded
 	for {
-		went, left, err := u.round(ctx)
-		if err != nil || s.Log.HasCrashed() || left == 0 {
+		went, loaded, err := u.round(ctx)
+		if err != nil || s.Log.HasCrashed() || len(loaded) == 0 {
 			return err
 		}
+		left = loaded
 		if went > 0 {
 			continue
 		}
@@ -61,38 +63,51 @@ func (s *session) unloadAll(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, m := range s.Fresh { // in load order
-		if f, ok := u.refused[m.Name]; ok && s.failed(evidence.Load) == nil {
+	if s.failed(evidence.Load) == nil {
+		for _, f := range u.stay(left) {
 			s.fail(&f)
 		}
 	}
 	return nil
 }
 
-// round tries to unload each module that the run brought in, and reports how many went and how many are left.
-func (u *unloading) round(ctx context.Context) (went, left int, _ error) {
+// stay returns the refusals of the modules that are still loaded, in load order. One that was refused may have gone
+// with its user: modprobe -r also unloads what nothing uses any more.
+func (u *unloading) stay(loaded []evidence.Loaded) []evidence.Failure {
+	var stay []evidence.Failure
+	for _, m := range u.Fresh {
+		f, refused := u.refused[m.Name]
+		if refused && slices.ContainsFunc(loaded, func(l evidence.Loaded) bool { return l.Name == m.Name }) {
+			stay = append(stay, f)
+		}
+	}
+	return stay
+}
+
+// round tries to unload each module that the run brought in, and reports how many went and which are left.
+func (u *unloading) round(ctx context.Context) (went int, left []evidence.Loaded, _ error) {
 	loaded, err := u.brought(ctx)
 	if err != nil {
-		return 0, 0, err
+		return 0, nil, err
 	}
 	before := len(loaded)
 	for _, m := range u.order(loaded) {
 		loaded, err = u.brought(ctx)
 		if err != nil {
-			return 0, 0, err
+			return 0, nil, err
 		}
 		i := slices.IndexFunc(loaded, func(l evidence.Loaded) bool { return l.Name == m })
 		if i < 0 { // it went with another one
 			continue
 		}
 		if err := u.try(ctx, loaded[i]); err != nil || u.Log.HasCrashed() {
-			return 0, 0, err
+			return 0, nil, err
 		}
 	}
 	if loaded, err = u.brought(ctx); err != nil {
-		return 0, 0, err
+		return 0, nil, err
 	}
-	return before - len(loaded), len(loaded), nil
+	return before - len(loaded), loaded, nil
 }
 
 // brought returns the modules that are loaded and were not before the first step.

@@ -83,7 +83,7 @@ type watcher struct {
 func RunTrace(ctx context.Context, l *lab.Lab, t Trace, i *Interrupter, j *notify.Journal) *evidence.Evidence {
 	w := &watcher{session: newSession(l, t.Options, j), trace: t, i: i}
 	w.modules = nil // the trace says what is loaded
-	err := w.steps(ctx, l.Attach, w.watch, w.detach)
+	err := w.steps(ctx, l.Attach, w.baseline, w.watch, w.detach)
 	if err == nil {
 		l.PowerOff(ctx)
 	}

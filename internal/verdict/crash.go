@@ -37,7 +37,7 @@ func (m *maker) crashes() []result.Crash {
 // believed leaves out what the kernel did not print itself.
 func (m *maker) believed(crashes []result.Crash) []result.Crash {
 	witness := oops.Witness{
-		Answered: m.e.Finished, Tainted: m.e.Taint.AtEnd, Taint: m.e.Taint.After, Modules: m.e.Studied,
+		Answered: m.e.Finished || m.e.Taint.AtEnd, Tainted: m.e.Taint.AtEnd, Taint: m.e.Taint.After, Modules: m.e.Studied,
 	}
 	return slices.DeleteFunc(crashes, func(c result.Crash) bool { return !witness.Believes(&c) })
 }

@@ -31,7 +31,8 @@ import (
 //  7. load again: delete_module refused for another reason
 //  8. expectation
 //  9. lost again, when the guest never reported that the run was complete
-//  10. pass
+//  10. host, when the rest of the run was left out because of a report in which the modules took no part
+//  11. pass
 //
 // Lost records never change the class. The message counts them, because a pass, or
 // a thread that seems alive, may depend on them.
@@ -97,6 +98,8 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		return []result.Verdict{{
 			Class: result.Lost, Message: "the guest never reported that the run was complete", Hint: lastLines,
 		}}
+	case e.Cut && len(res.Crashes) == 0:
+		return []result.Verdict{judgeCut(res)}
 	}
 	return []result.Verdict{{Class: result.Pass, Message: cmp.Or(e.Passed, passMessage(e, res)), Hint: e.PassHint}}
 }

@@ -25,7 +25,8 @@ type inputs struct {
 	Build, Preflight, Host, Lost, Timeout, Load, Unload *evidence.Failure
 
 	Finished, Unloaded bool
-	Crashes            []result.Crash
+	Cut                bool
+	Crashes, Unrelated []result.Crash
 	Modules            []result.Module
 	Threads            []result.Thread
 	Dropped            result.Dropped
@@ -35,7 +36,8 @@ type inputs struct {
 }
 
 func (in inputs) judge() result.Verdict {
-	e := &evidence.Evidence{Finished: in.Finished, Unloaded: in.Unloaded, Unmet: in.Unmet, Studied: in.Studied}
+	e := &evidence.Evidence{Finished: in.Finished, Unloaded: in.Unloaded, Unmet: in.Unmet, Studied: in.Studied,
+		Cut: in.Cut}
 	for _, f := range []struct {
 		kind evidence.Kind
 		why  *evidence.Failure
@@ -48,7 +50,8 @@ func (in inputs) judge() result.Verdict {
 		}
 	}
 	return Judge(e, &result.Result{
-		Crashes: in.Crashes, Modules: in.Modules, Threads: in.Threads, Dropped: in.Dropped, Leaks: in.Leaks, Stuck: in.Stuck,
+		Crashes: in.Crashes, Unrelated: in.Unrelated,
+		Modules: in.Modules, Threads: in.Threads, Dropped: in.Dropped, Leaks: in.Leaks, Stuck: in.Stuck,
 	})
 }
 
@@ -125,6 +128,16 @@ func TestJudge(t *testing.T) {
 			"NULL",
 		},
 		{"panic", inputs{Crashes: []result.Crash{panicCrash}}, result.Panic, "Kernel panic"},
+		{
+			"cut short by what is not about the modules",
+			inputs{Cut: true, Finished: true, Modules: stays, Unrelated: []result.Crash{hungCrash}}, result.Host,
+			"the run was cut short: INFO: task modprobe hung in f+0x1, and the modules took no part in it",
+		},
+		{"cut short", inputs{Cut: true, Finished: true, Modules: stays}, result.Host, "the run was cut short: the guest"},
+		{
+			"not cut short", inputs{Finished: true, Unloaded: true, Modules: loaded, Unrelated: []result.Crash{hungCrash}},
+			result.Pass, "no complaint about it",
+		},
 		{"warning", inputs{Crashes: []result.Crash{warningCrash}, Finished: true}, result.Oops, "WARNING"},
 		{"warning, then panic", inputs{Crashes: []result.Crash{warningCrash, panicCrash}}, result.Panic, "Kernel panic"},
 		{"lockup", inputs{Crashes: []result.Crash{lockupCrash}, Timeout: fail}, result.Lockup, "soft lockup"},

@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/code"
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/result"
 )
 
 // unjump puts the module back into a call trace whose last call in the module became a jump: no frame of the module is
 // left then. The module's own code tells which of its functions leave with a jump to a function of the trace. Below
-// delete_module that is its exit function, below do_init_module its init, elsewhere any function, if there is one only.
+// delete_module that is its exit function, below do_init_module its init, elsewhere any function, if there is one only
+// and, in a task or a CPU that is stuck, the kernel calls modules there.
 func (m *maker) unjump(c *result.Crash) {
 	if slices.ContainsFunc(c.Frames, func(f result.Frame) bool { return m.studied(f.Module) }) {
 		return
@@ -38,10 +40,26 @@ func (m *maker) unjump(c *result.Crash) {
 			at, found = i, append(found, jump)
 		}
 	}
-	if len(found) != 1 {
+	if len(found) != 1 || of == everywhere && stuck(c) && !byRunner(c.Frames[at+1:]) {
 		return
 	}
 	c.Frames = slices.Concat(c.Frames[:at+1], found, c.Frames[at+1:])
+}
+
+func stuck(c *result.Crash) bool { return c.Class == result.Lockup || c.Class == result.Hung }
+
+// moduleRunners are the functions of the kernel that call a module's functions by pointer, in tasks and interrupts that
+// are not the module's.
+var moduleRunners = lazyregexp.New(`^(?:process_one_work|call_timer_fn|expire_timers|__run_timers|__hrtimer_run_queues` +
+	`|tasklet_action_common|__handle_irq_event_percpu|irq_thread_fn|irq_thread|kthread|kthread_worker_fn` +
+	`|(?:raw_|atomic_|blocking_|srcu_)?notifier_call_chain|rcu_do_batch|smp_call_function_many_cond` +
+	`|flush_smp_call_function_queue|__flush_smp_call_function_queue)(?:\.|$)`)
+
+// byRunner reports whether frames begin with a function that calls functions of modules. A CPU of a starved guest is
+// stuck anywhere, say in _printk(), and many a module leaves with a jump to that.
+func byRunner(frames []result.Frame) bool {
+	i := slices.IndexFunc(frames, func(f result.Frame) bool { return f.Function != "" && (f.Reliable || f.Exact) })
+	return i >= 0 && moduleRunners.MatchString(frames[i].Function)
 }
 
 // Which functions of a module may have been left with a jump.

@@ -13,8 +13,8 @@ import (
 )
 
 // splitUnrelated takes out of crashes the reports in which the modules took no part: what the kernel said before the
-// first step, and tasks and CPUs that were stuck for a while, without code or threads of the modules, in a run that
-// came to its end. A host that starves its guest causes such reports.
+// first step, and CPUs that were stuck for a while, without code or threads of the modules, or the agent itself, in a
+// run that came to its end. A host that starves its guest causes such reports.
 func (m *maker) splitUnrelated(crashes []result.Crash) (own, unrelated []result.Crash) {
 	for _, c := range m.earlier() {
 		c.Title += ", before the first step"
@@ -43,11 +43,22 @@ var loaders = []string{"modprobe", "insmod", "rmmod"}
 
 func (m *maker) unrelated(c *result.Crash) bool {
 	e := m.e
-	if c.Class != result.Lockup && c.Class != result.Hung || c.Guilty != nil ||
+	if c.Class != result.Lockup && c.Class != result.Hung || c.Guilty != nil || m.named(c) ||
 		!e.Finished || e.Failed(evidence.Timeout) != nil || len(e.Stuck)+len(e.Samples) > 0 {
 		return false
 	}
+	if c.Class == result.Hung { // a busy host makes nobody wait for minutes; a module may hold a lock of the kernel's
+		return c.Task != nil && c.Task.PID != 0 && c.Task.PID == int(e.Trace.AgentPID)
+	}
 	return c.Task == nil || !slices.Contains(loaders, c.Task.Comm) && !m.ownThread(c.Task.PID)
+}
+
+// named reports whether a report has a function of the modules under study, "f [m]", anywhere: among the work items
+// that are in flight, the locks that are held, the stacks of other tasks.
+func (m *maker) named(c *result.Crash) bool {
+	return slices.ContainsFunc(m.e.Studied, func(module string) bool {
+		return slices.ContainsFunc(c.Log, func(line string) bool { return strings.Contains(line, " ["+module+"]") })
+	})
 }
 
 // ownThread reports whether a task is a thread of the modules under study.
@@ -72,17 +83,41 @@ func judgeEarlier(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	}}
 }
 
+// judgeCut returns the verdict about a run that was cut short and found nothing, which does not show that nothing is
+// wrong.
+func judgeCut(res *result.Result) result.Verdict {
+	v := result.Verdict{
+		Class: result.Host, Message: "the run was cut short: the guest seemed to have crashed, and had not",
+		Hint: "run it again; if this host is busy, wait until it is not",
+	}
+	for i := range res.Unrelated {
+		if c := &res.Unrelated[i]; !c.GoesOn() {
+			v.Message = fmt.Sprintf("the run was cut short: %s, and the modules took no part in it", c.Title)
+			v.Evidence = c.Log[:min(len(c.Log), evidenceLines)]
+		}
+	}
+	return v
+}
+
 // judgeTaint returns a verdict about a report that the kernel is known to have made, by its taint mask, and that nobody
 // saw: a flood of other lines may have swallowed it.
 func judgeTaint(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	bits := added(e.Taint) & oops.Reported
-	if bits == 0 || len(res.Crashes)+len(res.Unrelated) > 0 {
+	for i := range res.Unrelated {
+		bits &^= oops.TaintBit(&res.Unrelated[i])
+	}
+	if bits == 0 || len(res.Crashes) > 0 {
 		return nil
 	}
+	words := oops.TaintWords(bits)
+	for i := range words {
+		words[i] = strings.TrimPrefix(words[i], "earlier ")
+	}
 	return []result.Verdict{{
-		Class:   result.Oops,
-		Message: fmt.Sprintf("the run tainted the kernel (%s), and the report of it was not seen", strings.Join(oops.TaintWords(bits), ", ")),
-		Hint:    "kmodlab run -v shows the kernel's log; print less, so that the report stays in it",
+		Class: result.Oops,
+		Message: fmt.Sprintf("the run tainted the kernel (%s), and the report of it was not seen",
+			strings.Join(words, ", ")),
+		Hint: "kmodlab run -v shows the kernel's log; print less, so that the report stays in it",
 	}}
 }
 
