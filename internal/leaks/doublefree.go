@@ -24,12 +24,19 @@ var handsNothing = lazyregexp.New(`^(?:` +
 	`|prepare_to_wait\w*|finish_wait|init_wait_entry|__init_waitqueue_head|__init_swait_queue_head|complete\w*` +
 	`|wait_for_completion\w*|init_timer_key|add_timer|mod_timer|del_timer\w*|timer_delete\w*|system_\w*wq|queue_\w+_on` +
 	`|cancel_\w*work\w*|flush_\w*work\w*|delayed_work_timer_fn|proc_(?:create|mkdir|remove)\w*|remove_proc_\w+` +
-	`|seq_\w+|single_(?:open|release)|simple_(?:read_from|write_to)_buffer|__rcu_read_\w+|synchronize_rcu` +
+	`|__seq_puts|seq_(?:open|read|read_iter|lseek|release|printf|vprintf|puts|putc|write|put_\w+|escape\w*|hex_dump|pad` +
+	`|path|dentry|list_\w+|hlist_\w+)|single_(?:open|release)|simple_(?:read_from|write_to)_buffer|__rcu_read_\w+|synchronize_rcu` +
 	`)$`)
 
-// certain reports whether a module's own frees can be told to be wrong.
+// allocators are what a module calls to get the memory that kfree frees.
+var allocators = lazyregexp.New(`^(?:__)?kmalloc\w*$|^kmem_cache_alloc_trace$|^kstrn?dup$|^kmemdup$`)
+
+// certain reports whether a module's own frees can be told to be wrong. If an allocation is a function's last call, it
+// seems to come from that function's caller, which may be the kernel: then the trace lacks it.
 func certain(m Module) bool {
-	return !slices.ContainsFunc(m.Imports, func(name string) bool { return !handsNothing.MatchString(trimmed(name)) })
+	jumps := func(c CallSite) bool { return c.Jump && allocators.MatchString(trimmed(c.Function)) }
+	hands := func(name string) bool { return !handsNothing.MatchString(trimmed(name)) }
+	return !slices.ContainsFunc(m.Calls, jumps) && !slices.ContainsFunc(m.Imports, hands)
 }
 
 // freedAt is a call of kfree by a module of memory that it has not taken again since.

@@ -43,6 +43,7 @@ type entry struct {
 	calls Place // the function of a timer or work item
 	label label // of a pair
 	idle  bool  // a timer or work item that is not armed now, but has a place
+	jump  bool  // whose call it was follows only from which modules have such a jump
 }
 
 // counted reports whether one thing of a kind can be taken several times.
@@ -78,6 +79,9 @@ type Ledger struct {
 	// Overrun means that the kernel's buffer was too small, so that what is still held
 	// is unknown.
 	Overrun bool
+	// Others means that modules which are not under study were loaded meanwhile, and stay: a call that returns to the
+	// kernel may be theirs.
+	Others bool
 }
 
 var (
@@ -376,7 +380,7 @@ func (l *Ledger) Left(modules []string, name Namer) []result.Leftover {
 			if !slices.Contains(modules, module) && of != "" { // armed by the kernel, or by a tail call
 				site, module = calls, of
 			}
-			if t.idle || l.plan.Unseen[t.kind] || !slices.Contains(modules, module) || l.blind(key, module) {
+			if t.idle || l.doubts(t) || l.plan.Unseen[t.kind] || !slices.Contains(modules, module) || l.blind(key, module) {
 				continue
 			}
 			id := fmt.Sprint(t.kind, site, t.label)
@@ -410,7 +414,7 @@ func (l *Ledger) blind(t thing, module string) bool {
 	if l.plan.Early && (p == nil || p.Class != registration) {
 		return true
 	}
-	return p != nil && (p.Listed || l.shown[t] || l.plan.Moot[undoKey(module, t.kind)])
+	return p != nil && (p.Listed || l.shown[t] || p.In && t.ptr >= moduleSpace || l.plan.Moot[undoKey(module, t.kind)])
 }
 
 func (p Place) resolve(name Namer) (site, module string) {

@@ -97,8 +97,9 @@ func (l *Ledger) addReturn(
 		}
 		return
 	case inner:
-		if len(stack) > 0 && stack[len(stack)-1].thing.kind == t.kind {
-			stack[len(stack)-1].thing.ptr = t.ptr
+		// The first is the thing; it may take others for itself, as a socket of MPTCP does.
+		if i := len(stack) - 1; i >= 0 && stack[i].thing.kind == t.kind && stack[i].thing.ptr == 0 {
+			stack[i].thing.ptr = t.ptr
 		}
 		return
 	}
@@ -169,8 +170,11 @@ func (l *Ledger) caller(site, function string, at uint64) (entry, bool) {
 	if len(jumps) != 1 {
 		return entry{}, false
 	}
-	return entry{place: Place{Name: jumps[0].Site, Module: jumps[0].Module, AtNS: at}}, true
+	return entry{place: Place{Name: jumps[0].Site, Module: jumps[0].Module, AtNS: at}, jump: true}, true
 }
+
+// doubts reports whether a thing may be that of a module that is not under study.
+func (l *Ledger) doubts(t entry) bool { return t.jump && l.Others }
 
 // calledAt says when a function of the kernel calls a module's.
 func calledAt(site string) When {
@@ -260,7 +264,7 @@ func (l *Ledger) show(p *Pair, left []result.Leftover, modules []string, name Na
 	undo := Undo{}
 	for _, key := range l.order {
 		for _, t := range l.held[key] {
-			if site, module := t.place.resolve(name); t.kind == p.Kind() && slices.Contains(modules, module) {
+			if site, module := t.place.resolve(name); t.kind == p.Kind() && slices.Contains(modules, module) && !l.doubts(t) {
 				things, sites, undo = append(things, key), append(sites, site), l.plan.Undo[undoKey(module, t.kind)]
 			}
 		}

@@ -34,13 +34,16 @@ type Pair struct {
 	Many  string // "netdevice notifiers"
 	Take  string // functions, a space between two
 	Give  string
-	Undo  string // what a module calls, if Give are the kernel's own functions
+	Undo  string // what a module calls, if that is not in Give; functions, a space between two
 	// Moot are imports with which a module may give the thing back in a way that is not in Give: then it is not claimed.
 	Moot string
 	// Counted things can be taken several times.
 	Counted bool
 	// Own things are given back by others, too, who took them: only what modules give back counts.
 	Own bool
+	// In says that the first part of what identifies a thing is what it is in: if that is part of a module, too, nothing
+	// of it is left once the modules are gone.
+	In bool
 	// Shows are patterns of names in /proc and /sys with which such a thing shows.
 	Shows string
 	// Listed things are claimed only if such a name is left: the kernel gives them back in other ways, too.
@@ -189,8 +192,9 @@ func plural(n uint64, one, many string) string {
 // undo is the function that the module should have called: of those that give the thing back the one that it imports,
 // or else the first that the kernel has.
 func (p *Pair) undo(imports, has func(string) bool) (name string, imported bool) {
-	if p.Undo != "" {
-		return p.Undo, imports(p.Undo)
+	if calls := strings.Fields(p.Undo); len(calls) > 0 {
+		i := slices.IndexFunc(calls, imports)
+		return calls[max(i, 0)], i >= 0
 	}
 	var first string
 	for _, f := range p.gives() {

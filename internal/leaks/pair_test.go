@@ -188,6 +188,27 @@ func TestPairLedger(t *testing.T) {
 			at + "sockcreatekern_inner_3: (__sock_create+0x4c/0x200 <- sock_alloc) ptr=0xffff888008641000",
 			at + "sockcreatekern_end_1: (0xffffffffc0260010 <- sock_create_kern) ret=0",
 		}},
+		{"a socket that makes another one for itself", "", []string{
+			at + "sockcreatekern_begin_2: (sock_create_kern+0x0/0x30)" + site,
+			at + "sockcreatekern_inner_3: (__sock_create+0x4c/0x200 <- sock_alloc) ptr=0xffff888008641000",
+			at + "sockcreatekern_inner_3: (__sock_create+0x4c/0x200 <- sock_alloc) ptr=0xffff888008642000",
+			at + "sockcreatekern_end_1: (0xffffffffc0260010 <- sock_create_kern) ret=0",
+			at + "sockcreatekern_give_4: (sock_release+0x0/0x30) ptr=0xffff888008641000" + site,
+		}},
+		{"in a chain of the kernel", "a notifier in a chain", []string{
+			at + "rawnotifierchainregister_begin_2: (raw_notifier_chain_register+0x0/0x30) ptr=0xffffffff82a61000 " +
+				"and=0xffffffffc0262000" + site,
+			at + "rawnotifierchainregister_end_1: (0xffffffffc0260010 <- raw_notifier_chain_register) ret=0",
+		}},
+		{"in a chain of a module, which goes as well", "", []string{
+			at + "rawnotifierchainregister_begin_2: (raw_notifier_chain_register+0x0/0x30) ptr=0xffffffffc0262100 " +
+				"and=0xffffffffc0262000" + site,
+			at + "rawnotifierchainregister_end_1: (0xffffffffc0260010 <- raw_notifier_chain_register) ret=0",
+		}},
+		{"an input device, which may go with its parent", "", []string{
+			at + "inputregisterdevice_begin_2: (input_register_device+0x0/0x30) ptr=0xffff888008641000" + site,
+			at + "inputregisterdevice_end_1: (0xffffffffc0260010 <- input_register_device) ret=0",
+		}},
 		{"a socket that is not known", "", []string{
 			at + "sockcreatekern_begin_2: (sock_create_kern+0x0/0x30)" + site,
 			at + "sockcreatekern_end_1: (0xffffffffc0260010 <- sock_create_kern) ret=0",
@@ -269,6 +290,71 @@ func TestJudgeable(t *testing.T) {
 	}
 }
 
+// TestOthers: a call that returns to the kernel is not the studied module's for sure if others came and stay.
+func TestOthers(t *testing.T) {
+	const at = "        modprobe-108     [001] .....    12.345678: "
+	const text = at + "registerkprobe_begin_2: (register_kprobe+0x0/0x60) ptr=0xffffffffc0262010 site=do_one_initcall+0x57/0x310\n" +
+		at + "registerkprobe_end_1: (do_one_initcall+0x57/0x310 <- register_kprobe) ret=0\n"
+	for _, others := range []bool{false, true} {
+		plan := NewPlan(nil, nil)
+		plan.Tails["register_kprobe"] = []Tail{{"m", "m_init+0x15 [m]", AtInit, true}}
+		l := Read(plan, []byte(text))
+		l.Others = others
+		if left := l.Left([]string{"m"}, noName); len(left) > 0 == others {
+			t.Errorf("others %v: %+v", others, left)
+		}
+	}
+}
+
+// TestWords: what a module that gives a thing back in another way is told, and that it is not said to have no way.
+func TestWords(t *testing.T) {
+	has := func(string) bool { return true }
+	for _, tt := range []struct {
+		take, imports, undo string
+		imported, unpaired  bool
+	}{
+		{"device_create", "device_destroy", "device_destroy", true, false},
+		{"device_create", "", "device_unregister", false, false}, // found by its name
+		{"filp_open", "filp_close", "filp_close", true, false},
+		{"filp_open", "fput", "fput", true, false},
+		{"filp_open", "", "filp_close", false, true},
+		{"__netlink_kernel_create", "sock_release", "netlink_kernel_release", false, false},
+		{"__netlink_kernel_create", "", "netlink_kernel_release", false, true},
+	} {
+		m := Module{
+			Name: "m", Imports: append(strings.Fields(tt.imports), tt.take),
+			Calls: []CallSite{{Function: tt.take, Symbol: "m_init", Offset: 16}},
+		}
+		plan := NewPlan([]Module{m}, has)
+		for _, undo := range plan.Undo {
+			if undo != (Undo{tt.undo, tt.imported}) {
+				t.Errorf("%s with %q: %+v", tt.take, tt.imports, undo)
+			}
+		}
+		if len(plan.Undo) != 1 || len(plan.Unpaired) == 1 != tt.unpaired {
+			t.Errorf("%s with %q: %+v %+v", tt.take, tt.imports, plan.Undo, plan.Unpaired)
+		}
+	}
+}
+
+// TestArgvSplit: argv_split returns the place after the beginning of what argv_free frees.
+func TestArgvSplit(t *testing.T) {
+	calls := []CallSite{{Function: "argv_split", Symbol: "m_init", Offset: 16}}
+	plan := NewPlan([]Module{{Name: "m", Imports: []string{"argv_split", "argv_free"}, Calls: calls}}, nil)
+	const at = "        modprobe-108     [001] .....    12.345678: "
+	const made = at + "mem_made_1: (m_init+0x10/0x40 [m]) ptr=0xffff888004ebe008\n"
+	for text, want := range map[string]int{
+		made: 1,
+		made + at + "kfree: call_site=argv_free+0x20/0x40 ptr=ffff888004ebe000\n": 0,
+		made + at + "kfree: call_site=argv_free+0x20/0x40 ptr=ffff888004ebe100\n": 1,
+		at + "mem_made_1: (m_init+0x10/0x40 [m]) ptr=0x0\n":                       0,
+	} {
+		if left := Read(plan, []byte(text)).Left([]string{"m"}, noName); len(left) != want {
+			t.Errorf("%s: %+v", text, left)
+		}
+	}
+}
+
 // TestShown: what shows as a name gets its place from the call, and is not claimed twice.
 func TestShown(t *testing.T) {
 	text := func(n int) string {
@@ -319,35 +405,6 @@ func TestFailedAllocation(t *testing.T) {
 	} {
 		if left := Read(NewPlan(nil, nil), []byte(at+line+"\n")).Left([]string{"m"}, noName); len(left) > 0 {
 			t.Errorf("%s: %+v", line, left)
-		}
-	}
-}
-
-// TestFreedTwice: only what cannot be right is claimed.
-func TestFreedTwice(t *testing.T) {
-	const at = "        modprobe-108     [001] .....    12.345678: "
-	const take = at + "kmalloc: call_site=m_init+0x1/0x40 [m] ptr=ffff888004ebe000 bytes_req=8 bytes_alloc=8\n"
-	const free = at + "kfree: call_site=m_init+0x10/0x40 [m] ptr=ffff888004ebe000\n"
-	const again = at + "kfree: call_site=m_exit+0x10/0x40 [m] ptr=ffff888004ebe000\n"
-	const kernel = at + "kfree: call_site=seq_release+0x10/0x40 ptr=ffff888004ebe000\n"
-	simple := strings.Fields("kfree kmalloc_trace kmalloc_caches _printk __fentry__ __x86_return_thunk proc_create")
-	for _, tt := range []struct {
-		name, text string
-		imports    []string
-		want       int
-	}{
-		{"twice", take + free + again, simple, 1},
-		{"the kernel had it between", take + free + kernel + again, simple, 0},
-		{"taken again", take + free + take + again, simple, 0},
-		{"once", take + free, simple, 0},
-		{"the kernel had it afterwards", take + free + again + kernel, simple, 1},
-		{"it may come from elsewhere", take + free + again, append(simple, "kasprintf"), 0},
-		{"null", strings.ReplaceAll(free+again, "ffff888004ebe000", "(null)"), simple, 0},
-	} {
-		plan := NewPlan([]Module{{Name: "m", Imports: tt.imports}}, nil)
-		got := Read(plan, []byte(tt.text)).FreedTwice([]string{"m"}, noName)
-		if len(got) != tt.want || tt.want == 1 && (got[0].Site != "m_exit+0x10 [m]" || got[0].First != "m_init+0x10 [m]") {
-			t.Errorf("%s: %+v", tt.name, got)
 		}
 	}
 }

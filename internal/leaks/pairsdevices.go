@@ -46,7 +46,8 @@ var driverPairs = []Pair{
 		Take: "register_sysrq_key(#,*)=0", Give: "unregister_sysrq_key(#,*)",
 	},
 	{
-		Area: "Drivers", Class: registration, One: "an input device", Many: "input devices",
+		// One whose memory is devm_input_allocate_device's goes with the device that it was allocated for.
+		Area: "Drivers", Class: registration, One: "an input device", Many: "input devices", Listed: true,
 		Take: "input_register_device(*)=0", Give: "input_unregister_device(*)", Shows: "/sys/class/input/*",
 	},
 	{
@@ -147,13 +148,13 @@ var devicePairs = []Pair{
 	},
 	{
 		Area: "Devices", Class: registration, One: "a device", Many: "devices", Listed: true,
-		Take:  "device_register(*)=0 device_add(*)=0 device_create()=* device_create_with_groups()=*",
-		Give:  "device_unregister(*) device_del(*)",
+		Take: "device_register(*)=0 device_add(*)=0 device_create()=* device_create_with_groups()=*",
+		Give: "device_unregister(*) device_del(*)", Undo: "device_unregister device_destroy device_del",
 		Shows: "/sys/class/*/* /sys/devices/virtual/*/*",
 	},
 	{
 		Area: "Devices", Class: registration, One: "a root device (%s)", Many: "root devices",
-		Take: "__root_device_register(s)=*", Give: "root_device_unregister(*)",
+		Take: "__root_device_register(s)=*", Give: "root_device_unregister(*)", Moot: "device_unregister",
 	},
 	{
 		Area: "Devices", Class: registration, One: "a class", Many: "classes", Shows: "/sys/class/* /sys/devices/virtual/*",
@@ -182,7 +183,7 @@ var devicePairs = []Pair{
 	{
 		Area: "Devices", Class: memory, One: "the memory of a disk", Many: "the memory of disks",
 		Take: "__alloc_disk_node()=* __alloc_disk()=* __blk_alloc_disk()=* __blk_mq_alloc_disk()=*",
-		Give: "put_disk(*) blk_cleanup_disk(*)",
+		Give: "put_disk(*) blk_cleanup_disk(*)", Moot: "put_device kobject_put",
 	},
 	{
 		Area: "Devices", Class: registration, One: "a set of block tags", Many: "sets of block tags",

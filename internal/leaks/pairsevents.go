@@ -19,7 +19,7 @@ func notifier(what, take, give string) Pair {
 // chain is the pair of functions for chains of notifiers that others own.
 func chain(which string) Pair {
 	return Pair{
-		Area: "Notifiers", Class: registration, One: "a notifier in a chain", Many: "notifiers in a chain",
+		Area: "Notifiers", Class: registration, One: "a notifier in a chain", Many: "notifiers in a chain", In: true,
 		Take: which + "_notifier_chain_register(*,*)=0", Give: which + "_notifier_chain_unregister(*,*)",
 	}
 }

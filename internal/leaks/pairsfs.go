@@ -88,7 +88,7 @@ var referencePairs = []Pair{
 	// A file is given back once the kernel releases it, after its last reference: fput is called for each read(2) of a
 	// program with threads.
 	{
-		Area: "References", Class: resource, One: "an open file (%s)", Many: "open files", Undo: "filp_close",
+		Area: "References", Class: resource, One: "an open file (%s)", Many: "open files", Undo: "filp_close fput",
 		Take: "filp_open(s)=*", Give: "__fput(*)",
 	},
 	{
@@ -102,12 +102,14 @@ var referencePairs = []Pair{
 	{
 		Area: "References", Class: reference, One: "a reference to an inode", Many: "references to inodes",
 		Take: "igrab()=*", Counted: true, Own: true, Give: "iput(*)",
-		Moot: "d_instantiate d_add d_make_root d_splice_alias d_obtain_alias d_instantiate_new",
+		Moot: "d_instantiate d_add d_make_root d_splice_alias d_obtain_alias d_instantiate_new d_instantiate_anon " +
+			"d_obtain_root d_add_ci d_exact_alias d_tmpfile d_mark_tmpfile alloc_file_pseudo alloc_file_pseudo_noaccount",
 	},
 	{
 		Area: "References", Class: reference, One: "a reference to a device", Many: "references to devices",
 		Take:    "get_device()=* bus_find_device()=* class_find_device()=* driver_find_device()=* device_find_child()=*",
 		Counted: true, Own: true, Give: "put_device(*) device_unregister(*)",
+		Moot: "kobject_put platform_device_put pci_dev_put usb_put_dev usb_put_intf i2c_put_adapter scsi_device_put",
 	},
 	{
 		Area: "References", Class: reference, One: "a reference to a PCI device", Many: "references to PCI devices",
@@ -120,7 +122,7 @@ var referencePairs = []Pair{
 	},
 	{
 		Area: "References", Class: resource, One: "a clock", Many: "clocks", Counted: true, Own: true,
-		Take: "clk_get()=*", Give: "clk_put(*)",
+		Take: "clk_get()=*", Give: "clk_put(*)", Moot: "pm_clk_add_clk clk_bulk_put",
 	},
 	{
 		Area: "References", Class: resource, One: "a GPIO line", Many: "GPIO lines",
@@ -128,6 +130,6 @@ var referencePairs = []Pair{
 	},
 	{
 		Area: "References", Class: resource, One: "a regulator", Many: "regulators",
-		Take: "regulator_get()=*", Give: "regulator_put(*)",
+		Take: "regulator_get()=*", Give: "regulator_put(*)", Moot: "regulator_bulk_free",
 	},
 }

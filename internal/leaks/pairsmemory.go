@@ -10,6 +10,7 @@ const handsPages = "vm_insert_page vm_insert_pages vmf_insert_page vmf_insert_pf
 	"remap_pfn_range skb_add_rx_frag skb_add_rx_frag_netmem skb_append_pagefrags build_skb napi_build_skb slab_build_skb " +
 	"bio_add_page __bio_add_page bio_add_folio kernel_sendpage kernel_sendmsg sock_sendmsg add_to_page_cache_lru " +
 	"filemap_add_folio add_to_pipe splice_to_pipe iov_iter_bvec release_pages __folio_batch_release folios_put_refs " +
+	"put_pages_list __pagevec_release add_to_page_cache_locked xdp_do_redirect " +
 	"xdp_return_frame page_frag_free __page_frag_cache_drain mempool_free balloon_page_enqueue vmap"
 
 var memoryPairs = []Pair{

@@ -17,7 +17,7 @@ var netPairs = []Pair{
 	},
 	{
 		Area: "Network", Class: registration, One: "a netlink socket of the kernel", Many: "netlink sockets of the kernel",
-		Take: "__netlink_kernel_create()=*", Give: "netlink_kernel_release(*)",
+		Take: "__netlink_kernel_create()=*", Give: "netlink_kernel_release(*)", Moot: "sock_release",
 	},
 	{
 		Area: "Network", Class: registration, One: "a generic netlink family", Many: "generic netlink families",

@@ -32,7 +32,8 @@ func undoKey(module, kind string) string { return module + " " + kind }
 // CallsWanted reports whether the places matter from which modules call a function of the kernel.
 func CallsWanted(name string) bool {
 	base := strings.TrimSuffix(name, "_noprof")
-	return roleOf[base] || slices.Contains(libraryTakes, base) || slices.Contains(libraryNames, base)
+	return roleOf[base] || allocators.MatchString(base) || slices.Contains(libraryTakes, base) ||
+		slices.Contains(libraryNames, base)
 }
 
 // roleOf has the functions of all pairs.
@@ -54,6 +55,8 @@ var (
 		"kasprintf", "kvasprintf", "bitmap_alloc", "bitmap_zalloc", "bitmap_alloc_node", "bitmap_zalloc_node", "argv_split",
 		"match_strdup", "gen_pool_create",
 	}
+	// libraryShift is where the memory begins, from what they return: argv_free frees the pointer before the first word.
+	libraryShift = map[string]int64{"argv_split": -8}
 	// libraryNames make something of the name that is their first argument.
 	libraryNames = []string{"kobject_create_and_add", "kset_create_and_add"}
 )
@@ -75,7 +78,9 @@ func (d *draft) library(modules []Module) {
 			}
 			switch {
 			case slices.Contains(libraryTakes, base):
-				define(d.event("mem", made), "ptr=%ax", c.Offset)
+				event := d.event("mem", made)
+				d.plan.Shift[event] = libraryShift[base]
+				define(event, "ptr=%ax", c.Offset)
 			case slices.Contains(libraryNames, base):
 				define(d.event("name", call), "name=+0(%di):string", c.Offset-callSize)
 			}
@@ -90,7 +95,7 @@ func (d *draft) pairs(modules []Module) {
 	}
 	for _, m := range modules {
 		for _, c := range m.Calls {
-			if c.Jump {
+			if c.Jump && roleOf[trimmed(c.Function)] {
 				site := fmt.Sprintf("%s+0x%x [%s]", c.Symbol, c.Offset, m.Name)
 				d.plan.Tails[c.Function] = append(d.plan.Tails[c.Function], Tail{m.Name, site, c.When, m.Planned})
 			}
@@ -195,7 +200,7 @@ func (d *draft) judgeable(p *Pair, m Module) {
 	if slices.ContainsFunc(strings.Fields(p.Moot), imports) {
 		d.plan.Moot[key] = true
 	}
-	if imported || p.Own || d.plan.Moot[key] {
+	if imported || p.Own || p.Listed || d.plan.Moot[key] {
 		return
 	}
 	for _, c := range m.Calls {

@@ -22,6 +22,9 @@ func (m *maker) left() []result.Leftover {
 	if known.Ledger != nil && known.Ledger.Unloading() {
 		known.Ledger = nil
 	}
+	if known.Ledger != nil {
+		known.Ledger.Others = len(known.Others) > 0
+	}
 	if gone && (known.Compared || known.Ledger != nil) {
 		var named []result.Leftover
 		if known.Compared {
