@@ -122,7 +122,7 @@ func namespaceCause(line string) explanation {
 	ns, _, _ := strings.Cut(rest, ",")
 	return explanation{ErrNamespace,
 		fmt.Sprintf("symbol %s is in namespace %s, which the module does not import", strings.Trim(symbol, "()"), ns),
-		fmt.Sprintf("add MODULE_IMPORT_NS(%s) to the source", ns)}
+		importNamespace(ns)}
 }
 
 // duplicateCause reads "S (owned by M)".
@@ -235,7 +235,7 @@ func setterCause(name string, errno syscall.Errno, f callFacts) explanation {
 	}
 	return explanation{ErrParameter,
 		fmt.Sprintf("the module's own setter of parameter %s returned -%s%s", name, ErrnoName(errno), value),
-		"init did not run; give a value that the setter takes"}
+		"init did not run; give a value that the setter accepts"}
 }
 
 // explainErrno finds a cause when the log does not name it. Since the kernel returns what init returned, an errno alone

@@ -117,7 +117,7 @@ func TestPlanRefuses(t *testing.T) {
 		{"symbol versions of a release", map[string][]byte{"a.ko": older}, ErrVermagic,
 			"a is for another kernel: built for release 5.10.0, the kernel is 6.1.0-test; build it with the headers of 6.1.0-test"},
 		{"namespace", map[string][]byte{"a.ko": freshModule("a", nil, need{Name: "secret"})}, ErrNamespace,
-			"MODULE_IMPORT_NS(HIDDEN)"},
+			`add MODULE_IMPORT_NS("HIDDEN") to the source`},
 		{"release", map[string][]byte{"a.ko": vermagic("5.10.0 SMP mod_unload ")}, ErrVermagic,
 			"built for release 5.10.0, the kernel is 6.1.0-test; only the kernel has preempt modversions"},
 		{"flags", map[string][]byte{"a.ko": vermagic(kmodtest.Release + " SMP preempt_rt mod_unload modversions ")},

@@ -21,8 +21,8 @@ func (e *SymbolError) Error() string {
 		return fmt.Sprintf("%s was built against another version of symbol %s (%#08x, the kernel has %#08x);"+
 			" build it with this kernel's headers", e.Module, e.Symbol, e.Have, e.Want)
 	case e.Kind == ErrNamespace:
-		return fmt.Sprintf("%s uses symbol %s of namespace %s without importing it; add MODULE_IMPORT_NS(%s)",
-			e.Module, e.Symbol, e.Namespace, e.Namespace)
+		return fmt.Sprintf("%s uses symbol %s of namespace %s without importing it; %s",
+			e.Module, e.Symbol, e.Namespace, importNamespace(e.Namespace))
 	case e.Exporter != "":
 		return fmt.Sprintf("%s needs symbol %s, which %s exports; add that module", e.Module, e.Symbol, e.Exporter)
 	}
@@ -92,3 +92,8 @@ func (e *NoExitError) Error() string {
 
 // Is makes a NoExitError an ErrPermanent.
 func (e *NoExitError) Is(target error) bool { return target == ErrPermanent }
+
+// importNamespace is the line that imports a namespace. Its argument is a string since Linux 6.13.
+func importNamespace(ns string) string {
+	return fmt.Sprintf("add MODULE_IMPORT_NS(%q) to the source (without the quotes before Linux 6.13)", ns)
+}

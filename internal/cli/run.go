@@ -45,7 +45,7 @@ func machineFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
 // buildFlags say where modules are built, and how long each step may take.
 func buildFlags(f *pflag.FlagSet, build *kmodlab.Build, timeout *time.Duration) {
 	f.StringVar((*string)(build), "build", string(*build), "where to build: auto, vm or sandbox")
-	f.DurationVar(timeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s);\none that only waits is judged after 10s, or after this if longer")
+	f.DurationVar(timeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s);\na step that only waits is judged after 10s, or after this limit if it is longer")
 }
 
 func (o *options) flags(f *pflag.FlagSet) {

@@ -29,8 +29,12 @@ func (a *Agent) followKmsg() {
 	buf := make([]byte, maxRecord)
 	flood := pace{left: kmsgBurst}
 	for {
-		if a.kmsg.hurry() && !a.sprint(f.fd) {
-			return
+		if a.kmsg.hurry() {
+			most := max(lastLines, flood.left)
+			sent, ok := a.sprint(f.fd, most)
+			if flood.left = max(0, flood.left-sent); !ok {
+				return
+			}
 		}
 		time.Sleep(flood.pause(time.Now()))
 		n, err := unix.Read(f.fd, buf)
@@ -53,17 +57,42 @@ const maxRecord = 8 << 10
 // kmsgState says how far the log is sent.
 type kmsgState struct {
 	mu     sync.Mutex
-	sent   uint64 // the time in the last clock mark that was sent
-	wanted uint64 // the one that somebody waits for
+	sent   uint64        // the time in the last clock mark that was sent
+	wanted uint64        // the one that somebody waits for
+	done   chan struct{} // closed when it was sent
 }
 
 // note notes that a record was sent.
 func (s *kmsgState) note(record []byte) {
 	if ns, ok := markOf(record); ok {
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.sent = max(s.sent, ns)
-		s.mu.Unlock()
+		if s.done != nil && s.sent >= s.wanted {
+			close(s.done)
+			s.done = nil
+		}
 	}
+}
+
+// want returns a channel that is closed when a clock mark was sent.
+func (s *kmsgState) want(mark uint64) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done := make(chan struct{})
+	if s.sent >= mark {
+		close(done)
+		return done
+	}
+	s.wanted, s.done = mark, done
+	return done
+}
+
+// giveUp says that nobody waits any more.
+func (s *kmsgState) giveUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanted, s.done = 0, nil
 }
 
 // hurry reports whether somebody waits for the rest of the log.
@@ -76,7 +105,7 @@ func (s *kmsgState) hurry() bool {
 // Bounds on the wait for the end of the log.
 const (
 	flushLimit = 10 * time.Second
-	lastLines  = 400 // of a flood, at its end
+	lastLines  = 400 // of a flood, at its end; more if the pace allows
 )
 
 // flushKmsg sends what the log has by now: else the last words of a run would depend on who is faster.
@@ -85,22 +114,17 @@ func (a *Agent) flushKmsg() {
 	if mark == 0 {
 		return
 	}
-	time.Sleep(time.Millisecond) // mostly it is read at once
-	a.kmsg.mu.Lock()
-	a.kmsg.wanted = mark
-	a.kmsg.mu.Unlock()
-	for deadline := time.Now().Add(flushLimit); a.kmsg.hurry() && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
+	select {
+	case <-a.kmsg.want(mark):
+	case <-time.After(flushLimit):
 	}
-	a.kmsg.mu.Lock()
-	a.kmsg.wanted = 0
-	a.kmsg.mu.Unlock()
+	a.kmsg.giveUp()
 }
 
 // sprint reads the log up to the mark that somebody waits for, and sends only its last records: the rest of a flood is
-// a gap in the numbers. It reports whether the host still listens.
-func (a *Agent) sprint(fd int) bool {
-	last := make([][]byte, 0, lastLines)
+// a gap in the numbers. It returns how many it sent, and whether the host still listens.
+func (a *Agent) sprint(fd, most int) (sent int, ok bool) {
+	var last [][]byte
 	buf := make([]byte, maxRecord)
 	a.kmsg.mu.Lock()
 	wanted := a.kmsg.wanted
@@ -111,10 +135,10 @@ func (a *Agent) sprint(fd int) bool {
 			continue
 		}
 		if err != nil || n == 0 {
-			return false
+			return 0, false
 		}
-		if len(last) == lastLines {
-			last = append(last[:0], last[1:]...)
+		if len(last) == most {
+			last = last[1:]
 		}
 		last = append(last, bytes.Clone(buf[:n]))
 		if ns, ok := markOf(buf[:n]); ok && ns >= wanted {
@@ -123,11 +147,12 @@ func (a *Agent) sprint(fd int) bool {
 	}
 	for _, record := range last {
 		if a.server.Note(wire.NoteKmsg, nil, record) != nil {
-			return false
+			return sent, false
 		}
 		a.kmsg.note(record)
+		sent++
 	}
-	return true
+	return sent, true
 }
 
 // clockMarks in a row: the fastest of them counts.

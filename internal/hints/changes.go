@@ -62,6 +62,9 @@ type Change struct {
 func OfChange(said string, v Version) string {
 	words := quoted(said)
 	for _, c := range Changes() {
+		if implicit.MatchString(said) && c.bothWays() {
+			continue // a header is missing
+		}
 		if !v.Before(c.Gone) && about(c.Was, words, c.SaysOld, said) {
 			return c.renew()
 		}
@@ -72,6 +75,13 @@ func OfChange(said string, v Version) string {
 	return ""
 }
 
+var implicit = lazyregexp.New(`^implicit declaration of function `)
+
+// bothWays reports whether the old and the new way have one name, and differ in the parameters.
+func (c *Change) bothWays() bool {
+	return slices.ContainsFunc(c.Was, func(name string) bool { return slices.Contains(c.Is, name) })
+}
+
 func about(names, words []string, says *lazyregexp.Regexp, said string) bool {
 	if says != nil {
 		return says.MatchString(said)
@@ -79,12 +89,19 @@ func about(names, words []string, says *lazyregexp.Regexp, said string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(words, n) })
 }
 
+// nothing begins what is new where the old way has no heir.
+const nothing = "nothing"
+
 // renew is for sources that are too old for the kernel.
 func (c *Change) renew() string {
 	if c.Unexported {
-		return fmt.Sprintf("%s is in the kernel, but not exported to modules since %s: use %s", c.Was[0], c.Gone, c.New)
+		return fmt.Sprintf("%s is in the kernel, but not exported to modules any more (since %s): use %s",
+			c.Was[0], c.Gone, c.New)
 	}
-	return fmt.Sprintf("since %s, in place of %s, write %s", c.Gone, c.Old, c.New)
+	if what, ok := strings.CutPrefix(c.New, nothing); ok {
+		return fmt.Sprintf("since %s, %s is not needed any more%s", c.Gone, c.Old, what)
+	}
+	return fmt.Sprintf("since %s, instead of %s, use %s", c.Gone, c.Old, c.New)
 }
 
 // age is for sources that are too new for the kernel.
@@ -92,7 +109,7 @@ func (c *Change) age() string {
 	if c.Old == "" {
 		return fmt.Sprintf("%s came with %s, which is newer than this kernel", c.New, c.Added)
 	}
-	return fmt.Sprintf("before %s, in place of %s, write %s; for both, compare LINUX_VERSION_CODE with "+
+	return fmt.Sprintf("before %s, instead of %s, use %s; to build for both, compare LINUX_VERSION_CODE with "+
 		"KERNEL_VERSION(%d, %d, 0)", c.Added, c.New, c.Old, c.Added.Major, c.Added.Minor)
 }
 

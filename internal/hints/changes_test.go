@@ -174,7 +174,7 @@ func TestTableOfChanges(t *testing.T) {
 func TestOfChange(t *testing.T) {
 	for _, c := range []struct{ version, said, want string }{
 		{"6.1", `macro "class_create" requires 2 arguments, but only 1 given`, "class_create(THIS_MODULE, name)"},
-		{"6.4", `too many arguments to function 'class_create'`, "write class_create(name)"},
+		{"6.4", `too many arguments to function 'class_create'`, "since 6.4, instead of class_create(THIS_MODULE, name), use class_create(name)"},
 		{"6.3", `too many arguments to function 'class_create'`, "class_create(THIS_MODULE, name)"},
 		{"7.3", "implicit declaration of function 'del_timer_sync' [-Wimplicit-function-declaration]", "timer_delete_sync"},
 		{"6.12", "implicit declaration of function 'del_timer_sync' [-Wimplicit-function-declaration]", ""},
@@ -194,9 +194,16 @@ func TestOfChange(t *testing.T) {
 		{"6.1", "'struct task_struct' has no member named 'state'", "READ_ONCE(task->__state)"},
 		{"6.1", "'struct mine' has no member named 'state'", ""},
 		{"6.12", "'struct file_operations' has no member named 'iterate'", "iterate_shared"},
-		{"6.12", "'no_llseek' undeclared here (not in a function); did you mean 'noop_llseek'?", "leave the line out"},
+		{"6.12", "'struct mine_operations' has no member named 'iterate'", ""},
+		{"6.12", "invalid use of undefined type 'struct file'", ""},
+		{"6.12", "storage size of 'state' isn't known", ""},
+		{"6.12", "storage size of 'ts' isn't known 'struct timespec'", "struct timespec64"},
+		{"6.12", "implicit declaration of function 'class_create'", ""},
+		{"6.1", "implicit declaration of function 'bio_alloc'", ""},
+		{"6.12", "'no_llseek' undeclared here (not in a function); did you mean 'noop_llseek'?",
+			"since 6.12, .llseek = no_llseek is not needed any more: leave the line out"},
 		{"6.12", "assignment of read-only member 'vm_flags'", "vm_flags_set"},
-		{"6.1", `"kallsyms_lookup_name"`, "not exported to modules since 5.7"},
+		{"6.1", `"kallsyms_lookup_name"`, "not exported to modules any more (since 5.7)"},
 		{"6.1", "'mine' undeclared (first use in this function)", ""},
 		{"garbage", "'mine' undeclared", ""},
 	} {

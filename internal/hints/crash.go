@@ -189,6 +189,18 @@ func errnoAt(c *result.Crash) string {
 	return ""
 }
 
+func notNullish(c *result.Crash) bool { return !nullish(c) }
+
+// ownWord are the functions that first touch a lock's own word. In memory that was only cleared they do not fault: the
+// pointer to the lock, or to the structure that holds it, is NULL.
+var ownWord = at(`_?_raw_(?:spin|read|write)_\w+|mutex_(?:lock|trylock|unlock)(?:_\w+)?|(?:down|up)_(?:read|write)(?:_\w+)?`)
+
+// cleared is a lock or wait queue in memory that nobody initialised.
+func cleared(c *result.Crash) bool {
+	f := exact(c)
+	return nullish(c) && (f == nil || !ownWord.MatchString(f.Function))
+}
+
 func nullish(c *result.Crash) bool {
 	return c.Type == "null-dereference" || address(c) < page && address(c) > 0
 }

@@ -54,6 +54,8 @@ func TestOfCrash(t *testing.T) {
 		{"double free", "double free", report(cutHer+"kernel BUG at mm/slub.c:419!\ninvalid opcode: 0000 [#1] PREEMPT SMP",
 			"__slab_free+0x1b7/0x320", ofMod)},
 		{"double free", "double free", report("BUG: KASAN: double-free in kfree+0x10/0x20", "", ofMod)},
+		{"kfree of another pointer", "kmalloc did not return", report("BUG: KASAN: invalid-free in f+0x10/0x20", "", ofMod)},
+		{"double free", "double free", report("BUG: KFENCE: invalid free in f+0x10/0x20", "", ofMod)},
 		{"use after free", "both call traces", report("BUG: KASAN: use-after-free in f+0x10/0x20", "", ofMod)},
 		{"out of bounds", "object's size", report("BUG: KASAN: slab-out-of-bounds in f+0x10/0x20", "", ofMod)},
 		{"out of bounds on the stack", "ARRAY_SIZE", report("BUG: KASAN: stack-out-of-bounds in f+0x1/0x2", "", ofMod)},
@@ -61,6 +63,10 @@ func TestOfCrash(t *testing.T) {
 			"kernel BUG at lib/string_helpers.c:1031!\ninvalid opcode: 0000 [#1]", "fortify_panic+0xf/0x11", ofMod)},
 		{"string overflow", "strscpy", report("memcpy: detected buffer overflow: 32 byte write of buffer size 16\n"+cutHer+
 			"kernel BUG at lib/string_helpers.c:1044!\ninvalid opcode: 0000 [#1]", "__fortify_panic+0xf/0x11", ofMod)},
+		{"string overread", "reads beyond", report("strnlen: detected buffer overflow: 10 byte read of buffer size 5\n"+cutHer+
+			"kernel BUG at lib/string_helpers.c:1044!\ninvalid opcode: 0000 [#1]", "__fortify_panic+0xf/0x11", ofMod)},
+		{"string overread", "reads beyond", report("detected buffer overflow in strlen\n"+cutHer+
+			"kernel BUG at lib/string_helpers.c:1031!\ninvalid opcode: 0000 [#1]", "fortify_panic+0xf/0x11", ofMod)},
 		{"user copy", "min(len", report("usercopy: Kernel memory exposure attempt detected from SLUB object 'kmalloc-64' "+
 			"(offset 0, size 128)!\n"+cutHer+"kernel BUG at mm/usercopy.c:102!\ninvalid opcode: 0000 [#1]",
 			"usercopy_abort+0x6c/0x80", ofMod)},
@@ -72,6 +78,9 @@ func TestOfCrash(t *testing.T) {
 			"kernel BUG at lib/list_debug.c:49!\ninvalid opcode: 0000 [#1]", "__list_del_entry_valid.cold+0x1/0x2", ofMod)},
 		{"list_del twice", "list_del_init", report("list_del corruption, ffff8881->next is LIST_POISON1 (dead000000000100)\n"+
 			cutHer+"kernel BUG at lib/list_debug.c:53!\ninvalid opcode: 0000 [#1]", "__list_del_entry_valid.cold+0x1/0x2", ofMod)},
+		{"freed list entry", "without a lock", report("list_del corruption. next->prev should be ffff8881, but was "+
+			"dead000000000122. (next=ffff8882)\n"+cutHer+"kernel BUG at lib/list_debug.c:62!\ninvalid opcode: 0000 [#1]",
+			"__list_del_entry_valid.cold+0x1/0x2", ofMod)},
 		{"list_add twice", "list_move", report("list_add double add: new=ffff8881, prev=ffff8881, next=ffff8882.\n"+cutHer+
 			"kernel BUG at lib/list_debug.c:33!\ninvalid opcode: 0000 [#1]", "__list_add_valid.cold+0x1/0x2", ofMod)},
 		{"freed list entry", "list_del before kfree", report("list_del corruption. prev->next should be ffff8881, but was "+
@@ -87,6 +96,14 @@ func TestOfCrash(t *testing.T) {
 			"ret_from_fork+0x1f/0x30")},
 		{"gone code", "notifier", report(faultAt("ffffffffc0a3c05e", fetch), "0xffffffffc0a3c05e",
 			"notifier_call_chain+0x5a/0x90")},
+		{"gone code", "stop and unregister all", report(faultAt("ffffffffc0a3c05e", fetch), "0xffffffffc0a3c05e",
+			"cleanup_net+0x1e5/0x3f0", "process_one_work+0x1e5/0x3f0", "worker_thread+0x50/0x3a0", "kthread+0xd8/0x100")},
+		{"gone data", "stop and unregister all", report(faultAt("ffffffffc0a3e010", nullPF), "find_filesystem+0x2a/0x90",
+			"do_sys_work+0x1/0x2", "kthread+0xd8/0x100")},
+		{"gone data", "timer_delete_sync", report(faultAt("ffffffffc0a3e010", nullPF), "__run_timers+0x2a/0x90",
+			"run_timer_softirq+0x1/0x2", "run_ksoftirqd+0x1/0x2", "smpboot_thread_fn+0x1/0x2", "kthread+0xd8/0x100")},
+		{"gone data", "cancel_delayed_work_sync", report(faultAt("ffffffffc0a3e010", nullPF), "__queue_work+0x2a/0x90",
+			"delayed_work_timer_fn+0x1/0x2", "call_timer_fn+0x27/0x100", "__run_timers+0x221/0x2a0")},
 		{"gone data", "notifier", report(faultAt("ffffffffc0a3e010", nullPF), "notifier_call_chain+0x2a/0x90")},
 		{"sleep in atomic", "GFP_ATOMIC", report("BUG: scheduling while atomic: modprobe/77/0x00000002", "",
 			"dump_stack_lvl+0x44/0x5c", "schedule+0x5d/0xe0", ofMod)},
@@ -99,6 +116,10 @@ func TestOfCrash(t *testing.T) {
 			"__mutex_lock.constprop.0+0x1a/0x6e0", ofMod)},
 		{"uninitialised wait queue", "init_waitqueue_head", report(nullAt("0000000000000000"),
 			"__wake_up_common+0x4c/0x180", ofMod)},
+		{"NULL struct", "offset 0x20", report(nullAt("0000000000000020"), "mutex_lock+0x1a/0x40", ofMod)},
+		{"NULL struct", "offset 0x28", report(nullAt("0000000000000028"), "_raw_spin_lock_irqsave+0x1a/0x40",
+			"__wake_up_common_lock+0x52/0x90", ofMod)},
+		{"NULL struct", "offset 0x60", report(nullAt("0000000000000060"), "kmem_cache_free+0x1a/0x40", ofMod)},
 		{"stack overflow", "16 KiB", report("BUG: TASK stack guard page was hit at 00000000deadbeef (stack is 1..2)\n"+
 			"stack guard page: 0000 [#1]", "deeper+0x29/0x40 [m]", ofMod)},
 		{"NULL function", "function pointer is NULL", report("BUG: kernel NULL pointer dereference, address: 0000000000000000\n"+
@@ -139,6 +160,13 @@ func TestOfCrash(t *testing.T) {
 		{"work", "INIT_WORK", report(warning("", "kernel/workqueue.c:1446 __queue_work+0x36d/0x3f0"),
 			"__queue_work+0x36d/0x3f0",
 			"queue_work_on+0x24/0x30", ofMod)},
+		{"queue that ends", "being drained", report(warning("workqueue: cannot queue m_work [m] on wq lab",
+			"kernel/workqueue.c:2246 __queue_work+0x36d/0x3f0"), "__queue_work+0x36d/0x3f0", ofMod)},
+		{"flush", "WQ_MEM_RECLAIM", report(warning("workqueue: WQ_MEM_RECLAIM lab:m_work [m] is flushing !WQ_MEM_RECLAIM "+
+			"events:other [m]", "kernel/workqueue.c:2623 check_flush_dependency+0x11e/0x130"),
+			"check_flush_dependency+0x11e/0x130", "__flush_work+0x1/0x2", ofMod)},
+		{"timer function", "lock held", report(warning("timer: m_timer+0x0/0x10 [m] preempt leak: 00000101 -> 00000102",
+			"kernel/time/timer.c:1480 call_timer_fn+0x1/0x2"), "call_timer_fn+0x1/0x2")},
 		{"module_put", "one put for each get", report("kernel BUG at kernel/module/main.c:656!\ninvalid opcode: 0000 [#1]",
 			"__do_sys_delete_module+0x305/0x310", "do_syscall_64+0x55/0xb0")},
 		{"module_put", "one put for each get", report(warning("", "kernel/module/main.c:838 module_put+0x6a/0x70"),

@@ -15,28 +15,28 @@ const (
 		"kfree takes only what kmalloc returned"
 	freedInUse = "memory was used after it was freed: find the kfree that comes too early (an error path, a release " +
 		"function, exit), or take a reference for as long as you keep the pointer"
-	outOfBounds = "memory beyond the end of an object was used: compare the index or the length with the object's size " +
-		"before the access"
+	outOfBounds = "memory outside of an object was used: check the index or the length against the object's size before " +
+		"the access"
 	noSleep = "this code must not sleep (a spinlock is held, interrupts or preemption are off, or it is a timer, tasklet " +
 		"or interrupt handler): no mutex_lock, msleep, copy_to_user or GFP_KERNEL here; use GFP_ATOMIC, release the lock " +
 		"before, or move the work to a workqueue"
-	smallStack = "a kernel stack has 16 KiB: end the recursion, and allocate large arrays with kmalloc"
-	uninitLock = "a lock is used before it is initialised, or after its memory was freed or overwritten: spin_lock_init, " +
-		"mutex_init or DEFINE_MUTEX before the first use, once"
+	smallStack = "a kernel stack has 16 KiB: avoid recursion, and allocate large arrays with kmalloc"
+	uninitLock = "a lock is used before it is initialised, or after its memory was freed or overwritten: call spin_lock_init " +
+		"or mutex_init once, before the first use, or define it with DEFINE_SPINLOCK or DEFINE_MUTEX"
 )
 
 // causes is the table. Rows that need more come before rows that need less.
 var causes = []cause{
 	// What the kernel's own checkers say is certain.
-	{name: "double free", types: []string{"kasan", "kfence"}, said: re(`double-free|invalid free|invalid-free`),
-		hint: doubleFree},
+	{name: "kfree of another pointer", types: []string{"kasan"}, said: re(`KASAN: invalid-free`), hint: wrongFree},
+	{name: "double free", types: []string{"kasan", "kfence"}, said: re(`double-free|invalid free`), hint: doubleFree},
 	{name: "NULL", types: []string{"kasan"}, said: re(`KASAN: null-ptr-deref`),
 		hint: "a NULL pointer was used: check what returned it before using it"},
 	{name: "user pointer", types: []string{"kasan"}, said: re(`KASAN: user-memory-access`), hint: userAccess},
 	{name: "use after free", types: []string{"kasan", "kfence"}, said: re(`use-after-free`),
 		hint: freedInUse + "; the report shows both call traces, of the allocation and of the free"},
 	{name: "out of bounds on the stack", types: []string{"kasan"}, said: re(`stack-out-of-bounds`),
-		hint: "a local array was used beyond its end: compare the index or the length with ARRAY_SIZE before the access"},
+		hint: "a local array was used beyond its end: check the index or the length against ARRAY_SIZE before the access"},
 	{name: "out of bounds", types: []string{"kasan", "kfence"}, said: re(`out-of-bounds|memory corruption`),
 		hint: outOfBounds},
 	{name: "data race", types: []string{"ksan"}, said: re(`KCSAN`),
@@ -49,14 +49,15 @@ var causes = []cause{
 		hint: "the shift is negative, or not smaller than the type's width: check the count before shifting"},
 
 	// Strings and copies.
-	{name: "string overflow", said: re(`detected buffer overflow|detected (?:read|write) beyond|field-spanning write`),
-		hint: "the copy is longer than its destination, which the compiler knows the size of: bound it with " +
-			"strscpy(dst, src, sizeof(dst)), or compare the length before memcpy"},
-	{name: "string overread", said: re(`detected buffer over-?read`),
-		hint: "the copy reads beyond the end of its source: compare the length with the source's size, and end strings " +
+	{name: "string overread", said: re(`detected buffer over-?read|detected buffer overflow: \d+ byte read|` +
+		`detected buffer overflow in (?:strn?len|mem(?:chr|chr_inv|cmp|scan))\b`),
+		hint: "the code reads beyond the end of a buffer: check the length against the buffer's size, and end strings " +
 			"with a zero byte"},
+	{name: "string overflow", said: re(`detected buffer overflow|detected (?:read|write) beyond|field-spanning write`),
+		hint: "the copy does not fit into its destination, whose size the compiler knows: use " +
+			"strscpy(dst, src, sizeof(dst)) for strings, and check the length before memcpy"},
 	{name: "user copy", said: re(`usercopy: |Buffer overflow detected \(\d+ < \d+\)|(?:exposure|overwrite) attempt detected`),
-		hint: "copy_to_user or copy_from_user was asked for more bytes than the object has: bound the length, " +
+		hint: "copy_to_user or copy_from_user was asked for more bytes than the object has: limit the length to " +
 			"min(len, sizeof(buf)), or use simple_read_from_buffer"},
 
 	// Reference counts.
@@ -64,7 +65,7 @@ var causes = []cause{
 		hint: "kobject_put was called for a kobject that was never initialised (kobject_init), or whose memory was freed"},
 	{name: "kobject twice", said: re(`tried to init an initialized object`),
 		hint: "kobject_init is for new memory only: the object is registered already, or its memory was reused without " +
-			"clearing it; kobject_put the old one first"},
+			"clearing it; call kobject_put for the old one first"},
 	{name: "device without release", said: re(`does not have a release\(\) function`),
 		hint: "set dev.release to a function that frees the device's memory, and do not kfree it elsewhere"},
 	{name: "kthread_stop of a thread that ended", types: []string{"refcount"}, at: at(`kthread_stop|kthread_stop_put`),
@@ -85,8 +86,8 @@ var causes = []cause{
 	{name: "uninitialised list", types: faults, at: at(`__list_(?:add|del_entry)_valid(?:_or_report)?`), when: nullish,
 		hint: freshList},
 	{name: "list_add twice", types: listTypes, said: re(`list_add double add`),
-		hint: "the entry is on a list already: list_del it before adding it again, or use list_move"},
-	{name: "list_del twice", types: listTypes, said: re(`is LIST_POISON|list_del corruption.*dead0000000001`),
+		hint: "the entry is on a list already: call list_del before adding it again, or use list_move"},
+	{name: "list_del twice", types: listTypes, said: re(`is LIST_POISON`),
 		hint: "the entry was deleted from its list already: call list_del once, or list_del_init, which may be repeated"},
 	{name: "freed list entry", types: listTypes,
 		hint: "an entry was freed while it was still on the list, or the list is changed without a lock: list_del before " +
@@ -95,16 +96,16 @@ var causes = []cause{
 	// Slabs, pages and other memory.
 	{name: "cache with objects",
 		said: re(`Slab cache still has objects|Objects remaining (?:in \S+ )?on __kmem_cache_shutdown`),
-		hint: "kmem_cache_destroy needs an empty cache: kmem_cache_free every object before"},
+		hint: "kmem_cache_destroy needs an empty cache: free every object with kmem_cache_free before"},
 	{name: "wrong cache", said: re(`Wrong slab cache|cache_from_obj`),
-		hint: "the object came from another cache: free it with the kmem_cache that it was allocated from, or with kfree"},
+		hint: "the object came from another cache: free it with the kmem_cache that it was allocated from, or with kfree if kmalloc returned it"},
 	{name: "vfree of another pointer", said: re(`Trying to vfree\(\) (?:nonexistent vm area|bad address)`),
 		hint: "vfree takes only what vmalloc returned, and once: use kfree for kmalloc, kvfree for kvmalloc"},
 	{name: "kfree of another pointer", said: re(`Object is not a Slab page|not a valid slab|free_large_kmalloc|free_nonslab`),
 		hint: wrongFree},
 	{name: "kfree of another pointer", at: at(`free_large_kmalloc|free_large_kmalloc_flags`), hint: wrongFree},
 	{name: "kfree of another pointer", types: faults, at: at(`kfree|kfree_sensitive|kmem_cache_free|virt_to_head_page`),
-		hint: wrongFree},
+		when: notNullish, hint: wrongFree},
 	{name: "overwritten", types: []string{"slab-corruption"}, said: re(`[Rr]edzone overwritten|Padding overwritten`),
 		hint: outOfBounds},
 	{name: "use after free", types: []string{"slab-corruption"}, said: re(`Poison overwritten`), hint: freedInUse},
@@ -114,9 +115,9 @@ var causes = []cause{
 		hint: "the memory of a slab was overwritten, by a write beyond an object's end or after its kfree; the debug kernel " +
 			"names the write"},
 	{name: "double free of a page", types: []string{"bad-page"},
-		hint: "a page was freed twice, or while it was in use: free_pages once, with the order of the allocation"},
+		hint: "a page was freed twice, or while it was in use: call free_pages once, with the order of the allocation"},
 	{name: "page freed twice", said: re(`VM_BUG_ON_(?:PAGE|FOLIO)\(page_ref_count|VM_BUG_ON_(?:PAGE|FOLIO)\(folio_ref_count`),
-		hint: "a page was freed twice, or while it was in use: free_pages once, with the order of the allocation"},
+		hint: "a page was freed twice, or while it was in use: call free_pages once, with the order of the allocation"},
 	{name: "too large", said: re(`WARNING.* at (?:\S*/)?mm/(?:page_alloc|util|slub)\.c`),
 		at:   at(`__alloc_pages\w*|__alloc_frozen_pages\w*|__kvmalloc_node\w*|kvmalloc_node|___?kmalloc_large_node\w*`),
 		hint: "the size is too large for one allocation, perhaps a negative number: check it, and use kvmalloc for large sizes"},
@@ -127,15 +128,15 @@ var causes = []cause{
 
 	// Names.
 	{name: "proc entry", said: re(`name '[^']*'`), at: at(`remove_proc_entry|remove_proc_subtree|__xlate_proc_name`),
-		hint: "remove_proc_entry was given a name that does not exist: the same name and parent as for proc_create, and " +
-			"once; proc_remove(entry) needs no name"},
+		hint: "remove_proc_entry was given a name that does not exist: give it the name and the parent that proc_create " +
+			"had, and call it once; proc_remove(entry) needs no name"},
 	{name: "proc folder", said: re(`removing non-empty directory`),
 		hint: "remove the entries of the folder first, or use proc_remove or remove_proc_subtree for all of it"},
 	{name: "proc name twice", said: re(`proc_dir_entry '[^']*' already registered`), hint: sameName},
 	{name: "name twice", said: re(`cannot create duplicate filename|don't try to register things with the same name`),
 		hint: sameName},
 	{name: "sysfs group", said: re(`sysfs group '[^']*' not found`),
-		hint: "the group was removed already, or never created: sysfs_remove_group once, before the kobject goes"},
+		hint: "the group was removed already, or never created: call sysfs_remove_group once, before the kobject is released"},
 
 	// Locks.
 	{name: "deadlock", types: []string{"lockdep"}, said: re(`possible circular locking`),
@@ -155,12 +156,12 @@ var causes = []cause{
 	{name: "uninitialised lock", said: re(`spinlock bad magic|rwlock bad magic|lock->magic != |trying to register non-static key|` +
 		`bad magic|DEBUG_RWSEMS_WARN_ON`), hint: uninitLock},
 	{name: "spinlock recursion", said: re(`spinlock (?:recursion|already unlocked|wrong owner|wrong CPU|lockup)`),
-		hint: "a spinlock is taken twice by one CPU, or released by another one than took it: one unlock for each lock"},
-	{name: "uninitialised wait queue", types: faults, when: nullish,
+		hint: "a spinlock is taken twice by one CPU, or released by a CPU other than the one that took it: one unlock for each lock"},
+	{name: "uninitialised wait queue", types: faults, when: cleared,
 		at: at(`__wake_up_common\w*|__wake_up|prepare_to_(?:s?wait)\w*|__prepare_to_swait|(?:do_)?wait_for_common|complete(?:_all)?|` +
 			`swake_up\w*|add_wait_queue\w*|remove_wait_queue`),
-		hint: "a wait queue or completion is used before it is initialised: init_waitqueue_head, init_completion"},
-	{name: "uninitialised lock", types: faults, when: nullish,
+		hint: "a wait queue or completion is used before it is initialised: call init_waitqueue_head or init_completion first"},
+	{name: "uninitialised lock", types: faults, when: cleared,
 		at:   at(`__?mutex_\w+|mutex_\w+|rwsem_\w+|(?:__)?(?:up|down)(?:_\w+)?|rt_mutex_\w+|osq_lock|native_queued_spin_lock_slowpath`),
 		hint: uninitLock},
 
@@ -173,7 +174,7 @@ var causes = []cause{
 	{name: "stack overflow", types: []string{"stack-overflow", "double-fault"}, hint: smallStack},
 	{name: "stack overflow", said: re(`corrupted stack end detected`), hint: smallStack},
 	{name: "stack smashed", said: re(`stack-protector: Kernel stack is corrupted`),
-		hint: "a function wrote beyond the end of a local array: compare the index or the length with sizeof before the write"},
+		hint: "a function wrote beyond the end of a local array: check the index or the length against sizeof before the write"},
 
 	// Code and data of a module that is gone.
 	{name: "NX", said: re(`kernel tried to execute NX-protected page`),
@@ -187,7 +188,7 @@ var causes = []cause{
 	{name: "NULL function", when: nullFunction,
 		hint: "a function pointer is NULL: set every operation that is called, or test it before the call"},
 	{name: "pointer holds an errno", types: faults, when: errorPointer,
-		hint: "the pointer holds an error (about {errno}), not an address: test it with IS_ERR before using it, and return " +
+		hint: "the pointer holds an error ({errno}, or one near it), not an address: test it with IS_ERR before using it, and return " +
 			"PTR_ERR"},
 	{name: "pointer holds an errno", types: faults, when: errorMember,
 		hint: "a pointer holds an error ({errno}), not an address, and a member of what it should point to was used: test it " +
@@ -218,35 +219,45 @@ var causes = []cause{
 			"numbers with div64_u64"},
 	{name: "own BUG", types: []string{"bug", "invalid-opcode"}, when: ownBug,
 		hint: "this is the module's own BUG or BUG_ON, and its condition holds: find out why, and return an error instead of " +
-			"stopping the kernel"},
+			"crashing"},
 	{name: "shadow stack", types: []string{"trap"}, said: re(`control protection fault|Missing ENDBR`),
-		hint: "an indirect call went to an address that is not the start of a function: a function pointer was overwritten " +
-			"or cast"},
+		hint: "a function was called through a pointer that does not point to the beginning of a function: the pointer was " +
+			"overwritten, or cast from another type"},
 
 	// Interfaces that were misused.
 	{name: "freed while active", types: []string{"object-misuse"}, said: re(`ODEBUG: free active`),
-		hint: "memory was freed while a timer or work in it was still active: timer_delete_sync (del_timer_sync before 6.2) " +
-			"or cancel_work_sync before kfree"},
+		hint: "memory was freed while a timer or work in it was still active: call timer_delete_sync (del_timer_sync before " +
+			"6.2) or cancel_work_sync before kfree"},
 	{name: "used before its init", types: []string{"object-misuse"},
-		hint: "a timer, work or other object is used before its init, or initialised while it is active: timer_setup or " +
-			"INIT_WORK once, before the first use"},
+		hint: "a timer, work or other object is used before its init, or initialised while it is active: call timer_setup " +
+			"or INIT_WORK once, before the first use"},
+	{name: "queue that ends", said: re(`workqueue: cannot queue `),
+		hint: "the work was queued while its workqueue was being drained or destroyed: stop whatever queues it, then call " +
+			"cancel_work_sync, before destroy_workqueue"},
+	{name: "flush", said: re(`workqueue: .* is flushing `),
+		hint: "a work that may be needed to free memory waits for one that may need memory: give both workqueues " +
+			"WQ_MEM_RECLAIM, or do not wait for the other one"},
 	{name: "work", said: re(`kernel/workqueue\.c`), at: at(`__queue_work|queue_work_on|__queue_delayed_work|queue_delayed_work_on|` +
 		`mod_delayed_work_on|__flush_work|flush_work|__cancel_work\w*|cancel_(?:delayed_)?work_sync`),
-		hint: "the work is used before INIT_WORK, or its memory was overwritten or freed while it was queued: INIT_WORK " +
-			"once, cancel_work_sync before the memory goes"},
+		hint: "the work is used before INIT_WORK, or its memory was overwritten or freed while it was queued: call " +
+			"INIT_WORK once, and cancel_work_sync before the memory is freed"},
 	{name: "destroy_workqueue", said: re(`kernel/workqueue\.c`), at: at(`destroy_workqueue`),
-		hint: "works are still queued, or queue themselves again: cancel_work_sync or cancel_delayed_work_sync each of them " +
+		hint: "works are still queued, or queue themselves again: call cancel_work_sync or cancel_delayed_work_sync for each " +
 			"before destroy_workqueue"},
+	{name: "timer function", said: re(`timer: .* preempt leak: `),
+		hint: "a timer function returned with a lock held, or with preemption off: unlock on every path"},
 	{name: "timer", said: re(`kernel/time/timer\.c`),
-		hint: "the timer is used before timer_setup, or add_timer is called while it is pending: use mod_timer"},
+		hint: "the timer is used before timer_setup, or add_timer is called while it is pending (use mod_timer), or " +
+			"timer_delete_sync (del_timer_sync before 6.2) is called in an interrupt handler"},
 	{name: "hrtimer", said: re(`kernel/time/hrtimer\.c`),
-		hint: "the hrtimer is started before hrtimer_init (hrtimer_setup since 6.15)"},
+		hint: "the hrtimer is started before it was initialised, or has no function: call hrtimer_setup (before 6.15 also " +
+			"hrtimer_init, and set timer->function)"},
 	{name: "kthread", types: []string{"kthread-misuse"},
 		hint: "kthread_park, kthread_bind and kthread_stop are for a thread of kthread_create that has not ended"},
 	{name: "module_put", types: []string{"module-misuse"}, at: at(`module_put|__module_get|try_module_get|\w*sys_delete_module|try_stop_module`),
 		hint: "module_put was called more often than try_module_get: one put for each get that succeeded"},
 	{name: "free_irq", said: re(`Trying to free already-free IRQ`),
-		hint: "free_irq once, with the dev_id that request_irq got"},
+		hint: "call free_irq once, with the dev_id that request_irq got"},
 	{name: "irq handler", said: re(`kernel/irq/handle\.c|irq \d+ handler .* enabled interrupts`),
 		hint: "an interrupt handler must not enable interrupts: use spin_lock_irqsave and spin_unlock_irqrestore in it"},
 	{name: "notifier", said: re(`notifier callback .* already registered|double register detected`),
@@ -254,9 +265,9 @@ var causes = []cause{
 
 	// A CPU or a task that makes no progress.
 	{name: "out of memory", types: []string{"oom-kill"},
-		hint: "the machine ran out of memory: free what is no longer needed, and bound what the module may allocate"},
+		hint: "the machine ran out of memory: free what is no longer needed, and limit what the module may allocate"},
 	{name: "out of memory", said: re(`System is deadlocked on memory|[Oo]ut of memory`), types: []string{"panic"},
-		hint: "the machine ran out of memory: free what is no longer needed, and bound what the module may allocate"},
+		hint: "the machine ran out of memory: free what is no longer needed, and limit what the module may allocate"},
 	{name: "init killed", types: []string{"panic"}, said: re(`Attempted to kill init`),
 		hint: "the crash was in process 1, which the kernel cannot do without; look at the report before this one"},
 }
@@ -265,12 +276,12 @@ var causes = []cause{
 const null = `(?:0000000000000000|\(null\)|0+)\b`
 
 const (
-	freshList = "the list head or entry was never initialised, or its memory was cleared: INIT_LIST_HEAD or LIST_HEAD " +
-		"before the first list_add, and list_del only what was added"
-	wrongFree = "kfree was given a pointer that kmalloc did not return: not one into the middle of an object, on the " +
-		"stack, or from vmalloc (vfree) or alloc_pages (free_pages)"
-	userAccess = "the address belongs to user space: use copy_from_user, copy_to_user, get_user or put_user, and check " +
-		"what they return"
+	freshList = "the list head or entry was never initialised, or its memory was cleared: use LIST_HEAD or INIT_LIST_HEAD " +
+		"before the first list_add, and list_del only for what was added"
+	wrongFree = "kfree was given a pointer that kmalloc did not return: one into the middle of an object, one to the stack " +
+		"or to a variable, or memory from vmalloc (free it with vfree) or alloc_pages (free_pages)"
+	userAccess = "the address is in user space: if a program passed it, use copy_from_user, copy_to_user, get_user or " +
+		"put_user, and check what they return; if none did, the pointer was overwritten or never set"
 	sameName = "the name is taken: an earlier registration was not undone, or two things have one name; undo it in exit " +
 		"and on every error path"
 )

@@ -83,7 +83,7 @@ var complaints = []complaint{
 		"the device number is taken: let the kernel choose one, with alloc_chrdev_region or major 0"},
 	{re(`^genirq: Flags mismatch irq`),
 		"the interrupt is in use: request it with IRQF_SHARED and a dev_id of its own, if its owner shares it"},
-	{re(`^genirq: Threaded irq requested with handler=NULL and !ONESHOT`), "give IRQF_ONESHOT, or a primary handler"},
+	{re(`^genirq: Threaded irq requested with handler=NULL and !ONESHOT`), "give request_threaded_irq the flag IRQF_ONESHOT, or a primary handler"},
 	{re(`^resource: resource sanity check|^resource sanity check`), "the addresses belong to another device"},
 	{re(`^Loading of .* is rejected|^Lockdown: |^Module .* is blacklisted`), ""},
 	{re(`^netlink: .* (?:already|exists)|^nf_tables: .* already`), sameName},
@@ -108,7 +108,7 @@ func OfLog(lines []string) string {
 // OfInit says what an errno that a module's init returned mostly means, where nothing was logged. The number is
 // positive.
 func OfInit(errno int) string {
-	const which = "put a pr_err before each error return, to see which one it was"
+	const which = "a pr_err before each error return would say which one it was"
 	if usual := usually[errno]; usual != "" {
 		return usual + "; " + which
 	}
@@ -119,10 +119,10 @@ var usually = map[int]string{
 	16:  "EBUSY mostly means that a name, number, port or interrupt is in use",
 	17:  "EEXIST mostly means that a name is taken, perhaps left by an earlier load",
 	19:  "ENODEV mostly means that the machine has no such device",
-	38:  "ENOSYS mostly comes from a function that this kernel is built without (a stub in a header)",
-	95:  "EOPNOTSUPP mostly comes from a function that this kernel is built without (a stub in a header)",
+	38:  "ENOSYS mostly comes from a function that is only a stub here, because the kernel was built without that part",
+	95:  "EOPNOTSUPP mostly comes from a function that is only a stub here, because the kernel was built without that part",
 	517: "EPROBE_DEFER means that something that the device needs is not there yet; only a driver's probe may return it",
-	524: "ENOTSUPP mostly comes from a function that this kernel is built without (a stub in a header)",
+	524: "ENOTSUPP mostly comes from a function that is only a stub here, because the kernel was built without that part",
 }
 
 // Format is a text with which a module calls printk: what is fixed in it, in order. Between the parts is what printk

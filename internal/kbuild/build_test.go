@@ -291,7 +291,7 @@ func TestBuildErrors(t *testing.T) {
 			"a.c": "extern int gone(void);\nint f(void);\nint f(void) { return gone(); }\n" + source("a")}, ErrCompile,
 			`a.ko: modpost: "gone" undefined!; the kernel does not export gone: build the module that has EXPORT_SYMBOL(gone) in the same folder, or check the name`},
 		{"empty obj-m", map[string]string{"Makefile": "obj-m :=\n"}, ErrNoModules,
-			"the build made no module: obj-m in Makefile names no module for this kernel; name the objects there: " +
+			"the build made no module: obj-m in Makefile is empty, or names nothing that becomes a module; name the objects there: " +
 				"obj-m := NAME.o for NAME.c, or FOLDER/ for a folder with a Kbuild of its own"},
 		{"only all", map[string]string{"Makefile": "all:\n\techo built\n", "b.c": source("b"), "a.c": source("a")},
 			ErrNoModules,

@@ -34,8 +34,12 @@ func (s *sourceFolder) checkKbuild() error {
 	case len(sources) > 0:
 		err.Hint = fmt.Sprintf("this Kbuild would do: %s", s.suggestKbuild(sources))
 	case len(s.subfolders()) > 0:
-		err.Hint = "its folders have some: add a file Kbuild with this line: obj-m += " +
-			folders(s.subfolders()) + ", or give one of them"
+		err.Hint = "a folder below has one: add a file Kbuild with this line: obj-m += " +
+			folders(s.subfolders()) + ", or give that folder"
+		if len(s.subfolders()) > 1 {
+			err.Hint = "folders below have one: add a file Kbuild with this line: obj-m += " +
+				folders(s.subfolders()) + ", or give one of these folders"
+		}
 	}
 	return err
 }

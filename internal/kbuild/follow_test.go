@@ -56,6 +56,17 @@ func write(file, old, with string) func(*testing.T, string, files) {
 	}
 }
 
+// writeName replaces a call in m.c that the hint shows with a name for the text "lab".
+func writeName(old, with string) func(*testing.T, string, files) {
+	return func(t *testing.T, hint string, f files) {
+		if !strings.Contains(hint, "instead of "+old+", use "+with) {
+			t.Fatalf("the hint %q does not say to use %s", hint, with)
+		}
+		f["m.c"] = strings.ReplaceAll(f["m.c"], strings.ReplaceAll(old, "name", `"lab"`),
+			strings.ReplaceAll(with, "name", `"lab"`))
+	}
+}
+
 // code is a module whose init has these lines.
 func code(include, body string) string {
 	return "#include <linux/module.h>\n" + include + "\nstatic int __init m_init(void)\n{\n" + body +
@@ -133,15 +144,24 @@ func advices() []advice {
 				}
 				f["m.c"] = line + "\n" + f["m.c"]
 			}},
+		{name: "no include of asm-generic", files: with(files{"m.c": code("", "\tpr_info(\"%x\\n\", readl(NULL));")}),
+			say: "readl", hint: "#include <linux/io.h>", follow: func(_ *testing.T, _ string, f files) {
+				f["m.c"] = "#include <linux/io.h>\n" + f["m.c"]
+			}},
+		{name: "timespec", files: with(files{"m.c": code("#include <linux/ktime.h>",
+			"\tstruct timespec64 a;\n\tstruct timespec t;\n\n\tktime_get_real_ts64(&a);\n\t(void)t;")}),
+			say: "storage size", hint: "use struct timespec64", follow: func(_ *testing.T, _ string, f files) {
+				f["m.c"] = strings.ReplaceAll(f["m.c"], "struct timespec t", "struct timespec64 t")
+			}},
 		{name: "not exported", files: with(files{"m.c": code("#include <linux/kallsyms.h>",
 			"\tpr_info(\"%lx\\n\", kallsyms_lookup_name(\"jiffies\"));")}), say: "kallsyms_lookup_name",
-			hint: "not exported to modules since 5.7", ends: true},
+			hint: "not exported to modules any more (since 5.7)", ends: true},
 		{name: "class_create", files: with(files{"m.c": code("#include <linux/device.h>",
 			"\tclass_destroy(class_create(\"lab\"));")}), say: "class_create",
-			follow: write("m.c", `class_create("lab")`, "class_create(THIS_MODULE, "), ends: true},
+			follow: writeName("class_create(name)", "class_create(THIS_MODULE, name)")},
 		{name: "class_create", kernel: newest, files: with(files{"m.c": code("#include <linux/device.h>",
 			"\tclass_destroy(class_create(THIS_MODULE, \"lab\"));")}), say: "class_create",
-			follow: write("m.c", `class_create(THIS_MODULE, "lab")`, `class_create(`), ends: true},
+			follow: writeName("class_create(THIS_MODULE, name)", "class_create(name)")},
 		{name: "del_timer_sync", kernel: newest, files: with(files{"m.c": code("#include <linux/timer.h>\n"+
 			"static struct timer_list t;",
 			"\ttimer_setup(&t, NULL, 0);\n\tdel_timer_sync(&t);")}), say: "del_timer_sync",

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -60,15 +61,40 @@ func (a *adviser) hint(d Diagnostic) string {
 	case strings.Contains(d.Text, "missing separator"):
 		return "the lines of a recipe must begin with a tab, not with spaces"
 	}
-	if h := hints.OfChange(strings.TrimSpace(d.Text+" "+d.near), a.version); h != "" {
+	if h := hints.OfChange(strings.TrimSpace(d.Text+" "+d.near+a.unknownType(d)), a.version); h != "" {
 		return h
 	}
 	if m := reImplicit.FindStringSubmatch(d.Text); m != nil {
-		if header := a.declaredIn(m[1]); header != "" {
+		if header := a.declaredIn(m[1]); header != "" && !a.includes(d.File, header) {
 			return fmt.Sprintf("add this line to the source: #include <%s>", header)
 		}
 	}
 	return ""
+}
+
+var reStruct = lazyregexp.New(`\bstruct \w+`)
+
+// unknownType is the type, in quotes, of a variable that gcc complains about without naming its type.
+func (a *adviser) unknownType(d Diagnostic) string {
+	if !strings.HasPrefix(d.Text, "storage size of ") || !a.snap.has(d.File) {
+		return ""
+	}
+	lines := strings.Split(a.snap.text(d.File), "\n")
+	if d.Line < 1 || d.Line > len(lines) {
+		return ""
+	}
+	m := reStruct.FindStringSubmatch(lines[d.Line-1])
+	if m == nil {
+		return ""
+	}
+	return " '" + m[0] + "'"
+}
+
+// includes reports whether a source file includes a header already: then the kernel's configuration leaves out what it
+// declares, and another #include would change nothing.
+func (a *adviser) includes(file, header string) bool {
+	return a.snap.has(file) &&
+		lazyregexp.New(`(?m)^\s*#\s*include\s*<`+regexp.QuoteMeta(header)+`>`).MatchString(a.snap.text(file))
 }
 
 // namespace is a name as MODULE_IMPORT_NS takes it in this kernel.

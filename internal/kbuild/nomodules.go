@@ -29,16 +29,16 @@ func (a *adviser) whyNone(file, text string) (why, hint string) {
 	options := a.unset(text)
 	switch others := otherDirs(text); {
 	case len(options) > 0 && a.isKernels(options[0]):
-		return fmt.Sprintf("%s builds with %s, which this kernel is built without", file, options[0]),
+		return fmt.Sprintf("%s needs %s, and this kernel is built without it", file, options[0]),
 			a.elsewhere(options[0])
 	case len(options) > 0:
-		return fmt.Sprintf("%s builds with obj-$(%s), and nothing sets %[2]s", file, options[0]),
+		return fmt.Sprintf("%s has obj-$(%s), and nothing sets %[2]s", file, options[0]),
 			fmt.Sprintf("add this line at the top of %s: %s := m", file, options[0])
 	case reObjM.MatchString(text):
-		return "obj-m in " + file + " names no module for this kernel",
+		return "obj-m in " + file + " is empty, or names nothing that becomes a module",
 			"name the objects there: obj-m := NAME.o for NAME.c, or FOLDER/ for a folder with a Kbuild of its own"
 	case reObjY.MatchString(text) && len(sources) > 0:
-		return file + " sets obj-y, which is for code in the kernel image", "write obj-m in place of obj-y"
+		return file + " sets obj-y, which is for code in the kernel image", "write obj-m instead of obj-y"
 	case len(others) > 0:
 		return fmt.Sprintf("%s sets no obj-m: its rules build other folders (%s), and the kernel's make does not run them",
 			file, strings.Join(others, ", ")), objM(file, folders(others))
@@ -83,7 +83,7 @@ func (a *adviser) isKernels(option string) bool {
 
 func (a *adviser) elsewhere(option string) string {
 	if name, _ := a.kernel.Generic(); name != "" {
-		return fmt.Sprintf("the generic flavour may have it: --kernel %s; or write obj-m in place of obj-$(%s)", name, option)
+		return fmt.Sprintf("the generic flavour may have it: --kernel %s; or write obj-m instead of obj-$(%s)", name, option)
 	}
-	return fmt.Sprintf("write obj-m in place of obj-$(%s), if the sources do without it", option)
+	return fmt.Sprintf("write obj-m instead of obj-$(%s), if the sources do without it", option)
 }

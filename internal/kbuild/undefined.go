@@ -124,5 +124,17 @@ func (a *adviser) declaredIn(name string) string {
 			break
 		}
 	}
-	return best
+	return included(root, best)
+}
+
+// included is how sources name a header. Those of asm-generic are for the architectures, which may have their own.
+func included(root fs.FS, header string) string {
+	name, ok := strings.CutPrefix(header, "asm-generic/")
+	if !ok {
+		return header
+	}
+	if _, err := fs.Stat(root, "linux/"+name); err == nil {
+		return "linux/" + name
+	}
+	return "asm/" + name
 }

@@ -18,25 +18,28 @@ type NotLookedFor struct {
 
 // Unlooked is the table of what is not looked for.
 var Unlooked = []NotLookedFor{
-	{"ftrace hooks", "kernel/trace takes no probe", `register_ftrace_\w+ register_trace_event trace_array_get_by_name`},
+	{"ftrace hooks", "no probe can be set in kernel/trace", `register_ftrace_\w+ register_trace_event trace_array_get_by_name`},
 	{"fprobes and uprobes", "their functions differ between kernels", `register_fprobe\w* uprobe_register\w*`},
-	{"trees of identifiers", "the lib folder takes no probe", `idr_alloc\w* ida_alloc\w* xa_store xa_insert __xa_\w+`},
-	{"hash tables", "the lib folder takes no probe", `rhashtable_init\w* rhltable_init\w* __rht_bucket_nested`},
-	{"FIFOs and tables of pages", "the lib folder takes no probe", `__kfifo_alloc sg_alloc_table\w*`},
-	{"network buffers", "they are freed in too many ways", `__alloc_skb __netdev_alloc_skb build_skb skb_clone skb_copy`},
 	{
-		"references to network devices and namespaces", "they are dropped by inlined code",
+		"trees of identifiers", "no probe can be set in the kernel's lib folder",
+		`idr_alloc\w* ida_alloc\w* xa_store xa_insert __xa_\w+`,
+	},
+	{"hash tables", "no probe can be set in the kernel's lib folder", `rhashtable_init\w* rhltable_init\w* __rht_bucket_nested`},
+	{"FIFOs and tables of pages", "no probe can be set in the kernel's lib folder", `__kfifo_alloc sg_alloc_table\w*`},
+	{"network buffers", "they are freed in too many ways to follow", `__alloc_skb __netdev_alloc_skb build_skb skb_clone skb_copy`},
+	{
+		"references to network devices and namespaces", "the code that drops them is inlined, and no probe sees it",
 		`dev_get_by_\w+ get_net_ns_by_\w+`,
 	},
 	{"references to paths", "they are copied as values", `kern_path path_get vfs_path_lookup`},
-	{"references to open files", "they are dropped by inlined code", `fget\w*`},
-	{"credentials", "they are dropped by inlined code", `prepare_creds prepare_kernel_cred get_task_cred`},
-	{"pinned user pages", "they are put in batches", `get_user_pages\w* pin_user_pages\w*`},
-	{"firmware images", "the address of an image is not seen", `request_firmware\w* firmware_request_\w+`},
-	{"references to other modules by a symbol", "the symbol is given back by its name", `__symbol_get`},
+	{"references to open files", "the code that drops them is inlined, and no probe sees it", `fget\w*`},
+	{"credentials", "the code that drops them is inlined, and no probe sees it", `prepare_creds prepare_kernel_cred get_task_cred`},
+	{"pinned user pages", "they are released in batches", `get_user_pages\w* pin_user_pages\w*`},
+	{"firmware images", "no probe sees the address of an image", `request_firmware\w* firmware_request_\w+`},
+	{"references to other modules by a symbol", "they are given back by name, not by address", `__symbol_get`},
 	{"pages in arrays", "they are freed one by one or in batches", `alloc_pages_bulk\w*`},
-	{"mappings of PCI devices", "the lib folder takes no probe", `pci_iomap\w*`},
-	{"what the devices of another module are asked for", "its functions are not there before it is loaded",
+	{"mappings of PCI devices", "no probe can be set in the kernel's lib folder", `pci_iomap\w*`},
+	{"objects that another module allocates", "its functions cannot be probed before it is loaded",
 		`usb_alloc_urb scsi_host_alloc snd_card_new video_register_device ieee80211_alloc_hw\w* drm_dev_\w+`},
 }
 

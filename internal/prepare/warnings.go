@@ -25,7 +25,7 @@ func (p *Prepared) Warnings() []result.Warning {
 		if license != "" {
 			text = fmt.Sprintf("MODULE_LICENSE(%q) is not compatible with the GPL", license)
 		}
-		text += ": the kernel treats the module as proprietary, which taints it, and gives it no GPL-only symbol"
+		text += ": the kernel treats the module as proprietary: loading it taints the kernel, and it gets no GPL-only symbols"
 		list = append(list, result.Warning{File: m.Name + ".ko", Text: text})
 	}
 	return list

@@ -142,6 +142,9 @@ func (a *attributor) claim(m *Module, l *Line) claim {
 			best = c
 		}
 	}
+	if m.unborn(l) {
+		return best
+	}
 	excluded := !m.alive(l, slackBefore, slackAfter) || a.excluded(l)
 	if m.File != nil {
 		for _, f := range m.File.own {
@@ -156,7 +159,8 @@ func (a *attributor) claim(m *Module, l *Line) claim {
 		}
 		if !excluded {
 			for _, f := range m.File.plain {
-				if r := m.File.plainRank(f, l, &a.left); r != no {
+				r := m.File.plainRank(f, l, &a.left)
+				if r == byPlain || r == byWeak && !ofKernel.MatchString(l.Text) {
 					take(r, f)
 				}
 			}
@@ -222,6 +226,14 @@ const (
 func (m *Module) alive(l *Line, before, after int64) bool {
 	return m.Lives == nil || l.US < 0 || slices.ContainsFunc(m.Lives, func(life Life) bool {
 		return l.US >= life.From-before && l.US <= life.To+after
+	})
+}
+
+// unborn reports whether a line was printed before the module was first loaded. Lines of the boot may fit any format,
+// such as "%s registered".
+func (m *Module) unborn(l *Line) bool {
+	return len(m.Lives) > 0 && l.US >= 0 && !slices.ContainsFunc(m.Lives, func(life Life) bool {
+		return l.US >= life.From-slackBefore
 	})
 }
 

@@ -19,6 +19,7 @@ type Format struct {
 	text   string // as in the source, without level and line break
 	chunk  string // the longest piece without a conversion
 	weight int    // letters and digits that must be there, and numbers
+	gaps   int    // conversions
 	open   bool   // no line break follows, so KERN_CONT may
 	once   sync.Once
 	whole  *regexp.Regexp // the line
@@ -67,6 +68,9 @@ type piece struct {
 // weigh sets what a line must have.
 func (f *Format) weigh() {
 	for _, p := range pieces(f.text) {
+		if p.pattern != "" {
+			f.gaps++
+		}
 		if p.number {
 			f.weight++
 		}
@@ -211,17 +215,21 @@ const (
 	named // it fits after a device's name
 )
 
-// budget bounds how often formats are compared with lines: both come from strangers.
+// budget bounds the work of comparing formats with lines: both come from strangers. A comparison takes as long as the
+// line is long and the format has conversions.
 type budget int
 
-const maxBudget budget = 2 << 20
+const (
+	maxBudget budget = 2 << 20
+	unitBytes        = 32 // of a line, for each conversion
+)
 
 // fit compares a format with a line, without regard to the level.
 func (f *Format) fit(text string, left *budget) fit {
 	if !strings.Contains(text, f.chunk) || *left <= 0 {
 		return unfit
 	}
-	*left--
+	*left -= budget(1 + len(text)*(f.gaps+1)/unitBytes)
 	f.compile()
 	if f.whole == nil {
 		return unfit

@@ -140,6 +140,21 @@ func TestFit(t *testing.T) {
 	}
 }
 
+// A stranger's formats are compared for a bounded time: what costs more counts for more.
+func TestBudget(t *testing.T) {
+	dear, text := formatsOf(strings.Repeat("%s", maxFormatBytes/2))[0], strings.Repeat("a", maxLineBytes)
+	left := maxBudget
+	if dear.fit(text, &left); maxBudget-left < maxBudget/200 {
+		t.Errorf("the dearest comparison costs %d of %d", maxBudget-left, maxBudget)
+	}
+	cheap := formatsOf("hello: Hello %s (%d)")[0]
+	left = maxBudget
+	cheap.fit("hello: Hello world (0)", &left)
+	if maxBudget-left > 8 {
+		t.Errorf("a line costs %d", maxBudget-left)
+	}
+}
+
 // fileOf makes a file of formats: those with a level begin with it, as in the source after KERN_SOH.
 func fileOf(formats ...string) *File {
 	file := new(File)
@@ -172,6 +187,9 @@ func TestAttribute(t *testing.T) {
 		{"of another level", now(5, "counter is 7 now"), []Module{mine("^6counter is %d now\n")}, "-"},
 		{"on a console", now(Unknown, "counter is 7 now"), []Module{mine("^6counter is %d now\n")}, "mine"},
 		{"after its life", at(30*second, 6, "counter is 7 now"), []Module{mine("^6counter is %d now\n")}, "mine"},
+		{"before its life", at(5*second, 6, "PTP clock support registered"), []Module{mine("^6%s registered\n")}, "-"},
+		{"a text for others, and the kernel's", now(4, "perf: interrupt took too long (2509 > 2500), lowering "+
+			"kernel.perf_event_max_sample_rate to 79500"), []Module{mine("%s %d")}, "-"},
 		{"a weak format", now(6, "ok"), []Module{mine("^6ok\n")}, "mine"},
 		{"weak, before its life", at(5*second, 6, "ok"), []Module{mine("^6ok\n")}, "-"},
 		{"weak, and the kernel's", now(4, "hrtimer: interrupt took 18522803 ns"), []Module{mine("^4%s\n")}, "-"},

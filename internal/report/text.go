@@ -187,7 +187,7 @@ func (p *printer) summary(r *result.Result) {
 func (p *printer) unchecked(list []result.Unchecked) {
 	var parts []string
 	for _, u := range list {
-		parts = append(parts, fmt.Sprintf("%s of %s (%s): %s", u.What, u.Module, u.Function, u.Why))
+		parts = append(parts, fmt.Sprintf("%s in %s (%s): %s", u.What, u.Module, u.Function, u.Why))
 	}
 	if n := len(parts); n > 1 && !p.opt.Verbose {
 		parts = []string{parts[0], fmt.Sprintf("and %d more (-v)", n-1)}

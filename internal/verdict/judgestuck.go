@@ -15,7 +15,7 @@ func asleep(v result.Verdict, stuck []result.Stuck) result.Verdict {
 	i := slices.IndexFunc(stuck, func(s result.Stuck) bool { return s.Step && s.Ends })
 	if v.Class == result.Timeout && i >= 0 {
 		v.Message = waits(&stuck[i]) + ", and has not ended in time"
-		v.Hint = "a longer --timeout waits for it; sleep less in init and exit, the person who loads the module waits, too"
+		v.Hint = "a longer --timeout waits for it; sleep less in init and exit, because whoever loads or unloads the module has to wait"
 		v.Evidence = stackOf(&stuck[i])
 	}
 	return v

@@ -25,6 +25,7 @@ func (m *maker) messages() []result.Message {
 	log := printk.Parse(m.e.KernelLog)
 	lines := printk.Merge(log.Lines, printk.Parse([]byte(m.e.Console)).Lines)
 	m.res.LogLost = log.Lost
+	lines = sinceAgent(lines)
 	c := speech{maker: m, log: printk.ClockOf(log.Lines), clock: clock{m.start}}
 	c.traced = c.log.Known() && m.e.Trace.AgentPID != 0
 	said := printk.Attribute(lines, c.modules(), m.inReport())
@@ -46,6 +47,19 @@ func (m *maker) messages() []result.Message {
 		messages = append(messages, c.message(s))
 	}
 	return messages
+}
+
+// sinceAgent drops what the kernel logged before the agent's first mark, and so before any module was loaded.
+func sinceAgent(lines []printk.Line) []printk.Line {
+	first := slices.IndexFunc(lines, func(l printk.Line) bool {
+		_, ok := l.Mark()
+		return ok
+	})
+	if first < 0 {
+		return lines
+	}
+	mark := lines[first].US
+	return slices.DeleteFunc(lines, func(l printk.Line) bool { return l.US >= 0 && l.US < mark })
 }
 
 // thin chooses the lines that are not kept.

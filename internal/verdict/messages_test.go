@@ -59,6 +59,16 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+// TestMessagesOfBoot: what the kernel logged before the agent began is no module's, whatever fits it.
+func TestMessagesOfBoot(t *testing.T) {
+	m := speaking("<6>[    5.001000] m: hello")
+	m.e.KernelLog = append([]byte("<6>[    1.000000] m: as a device of the boot is called\n"), m.e.KernelLog...)
+	m.res.Modules = []result.Module{{Name: "m"}} // nothing is known of its life
+	if got := m.messages(); len(got) != 1 || got[0].Text != "m: hello" {
+		t.Errorf("the messages are %+v", got)
+	}
+}
+
 // TestMessagesNamed: a caller is named by any record of its own.
 func TestMessagesNamed(t *testing.T) {
 	m := speaking("<6>[    5.001000][T7] m: hello")

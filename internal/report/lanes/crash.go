@@ -19,7 +19,7 @@ func meaning(c *result.Crash) report {
 	case c.Type == "oom-kill":
 		return report{"runs out of memory", "out of memory"}
 	case c.GoesOn():
-		return report{"sets off a warning of the kernel", "warning"}
+		return report{"triggers a warning of the kernel", "warning"}
 	case c.Class == result.Panic:
 		return report{"ends in a kernel panic", "panic"}
 	case c.Class == result.Lockup:

@@ -111,15 +111,15 @@ func (c *checker) inits() {
 		}
 		refused := strings.Contains(c.r.Verdict.Message, "the init function of "+m.Name+" returned -")
 		if refused && m.InitRet >= 0 {
-			c.says("the verdict says that the init of %s refused, and the JSON that it returned %d", m.Name, m.InitRet)
+			c.says("the verdict says that the init of %s refused; the JSON says that it returned %d", m.Name, m.InitRet)
 		}
 		if refused && strings.Contains(c.text, "init did not return") && len(c.r.Modules) == 1 {
-			c.says("the verdict says that the init of %s refused, and the story that it did not return", m.Name)
+			c.says("the verdict says that the init of %s refused; the story says that it did not return", m.Name)
 		}
 		odd := strings.Contains(c.r.Verdict.Message, "init of "+m.Name+" returned ") &&
 			strings.Contains(c.r.Verdict.Message, "neither 0")
 		if odd && m.InitRet <= 0 {
-			c.says("the verdict says that the init of %s returned a positive number, and the JSON says %d", m.Name, m.InitRet)
+			c.says("the verdict says that the init of %s returned a positive number; the JSON says %d", m.Name, m.InitRet)
 		}
 	}
 }

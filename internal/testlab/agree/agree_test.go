@@ -40,7 +40,7 @@ func TestContradictions(t *testing.T) {
 		"a refusal without its errno": {result.Result{
 			Verdict: verdict(result.Load, "modprobe m: the init function of m returned -ENODEV"),
 			Modules: []result.Module{{Name: "m", LoadedNS: &at}},
-		}, "the JSON that it returned 0"},
+		}, "the JSON says that it returned 0"},
 		"a positive init": {result.Result{
 			Verdict: verdict(result.Load, "init of m returned 1, which is neither 0 nor a negative errno"),
 			Modules: []result.Module{loaded},
