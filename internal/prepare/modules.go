@@ -5,6 +5,7 @@ package prepare
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
@@ -99,7 +100,7 @@ func (p *Prepared) resolve() error {
 	plan, err := kmod.NewPlan(tree, p.files(), p.Load)
 	if err != nil {
 		return &evidence.Failure{
-			Kind: evidence.Preflight, Message: strings.ReplaceAll(err.Error(), "\n", "; "),
+			Kind: evidence.Preflight, Message: problems(err),
 			Hint: "nothing was booted; fix this and run again",
 		}
 	}
@@ -115,6 +116,16 @@ func (p *Prepared) resolve() error {
 		p.InTree = union(p.InTree, inTree(all))
 	} // else those that do not fit are left out: nobody asked for them
 	return nil
+}
+
+// problems puts the problems of a plan into one sentence. A module of another kernel has dozens.
+func problems(err error) string {
+	const most = 4
+	list := strings.Split(err.Error(), "\n")
+	if n := len(list) - most; n > 0 {
+		list = append(list[:most], fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(list, "; ")
 }
 
 // union keeps one of each name.

@@ -84,7 +84,13 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		all = append(all, v)
 	}
 	if f := e.Failed(evidence.Unload); f != nil {
-		all = append(all, failed(f))
+		v := failed(f)
+		if by := keptBy(e, res); by != "" {
+			v.Message += by
+			v.Hint = "the kernel itself holds it, as it does for a mount, a socket or a device that is open: " +
+				"find out what asked for that, and undo it before the unload"
+		}
+		all = append(all, v)
 	}
 	if len(e.Unmet) > 0 {
 		all = append(all, result.Verdict{

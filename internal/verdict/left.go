@@ -83,8 +83,9 @@ func (m *maker) loaded(name string) bool {
 	})
 }
 
-// references returns the references that prevent a module's unload although no other
-// module uses it. gone reports whether all modules were unloaded.
+// references returns the references that prevent a module's unload although no other module uses it, as far as the
+// modules are seen to have taken them. What the kernel took for its own purposes, a socket of the module's family or a
+// mount, may be meant to stay: the refused unload says where. gone reports whether all modules were unloaded.
 func (m *maker) references() (left []result.Leftover, gone bool) {
 	gone = true
 	for _, l := range m.e.Left.Modules {
@@ -92,15 +93,20 @@ func (m *maker) references() (left []result.Leftover, gone bool) {
 			continue
 		}
 		gone = false
-		if m.e.Failed(evidence.Unload) != nil && l.Refcount > 0 && len(l.Holders) == 0 && l.State == live {
-			what := plural(uint64(l.Refcount), "reference", "references") + " to " + l.Name
-			left = append(left, m.keeper(result.Leftover{
-				Kind: "reference", What: what, Site: openRef(m.res.Modules, l.Name),
-			}))
+		if m.e.Failed(evidence.Unload) == nil || !kept(&l) {
+			continue
+		}
+		what := plural(uint64(l.Refcount), "reference", "references") + " to " + l.Name
+		ref := m.keeper(result.Leftover{Kind: "reference", What: what, Site: openRef(m.res.Modules, l.Name)})
+		if ref.Site != "" {
+			left = append(left, ref)
 		}
 	}
 	return left, gone
 }
+
+// kept reports whether references keep a module that no other module uses.
+func kept(l *evidence.Loaded) bool { return l.Refcount > 0 && len(l.Holders) == 0 && l.State == live }
 
 // keeper adds to a reference that the kernel took what it took it for: a file that the module itself holds open keeps
 // the module whose device it is.
@@ -123,21 +129,56 @@ func (m *maker) keeper(l result.Leftover) result.Leftover {
 // each load and each open file, and their puts would hide a module's get.
 func openRef(modules []result.Module, name string) string {
 	for _, m := range modules {
-		if m.Name != name || m.RefsBefore > 0 {
+		if m.Name != name {
 			continue
 		}
-		var open []string
-		for _, ref := range m.Refs {
-			switch {
-			case !strings.Contains(ref.By.Site, " ["):
-			case !ref.Put:
-				open = append(open, ref.By.Site)
-			case len(open) > 0:
-				open = open[:len(open)-1]
+		open := openRefs(m.Refs, func(site string) bool { return strings.Contains(site, " [") })
+		puts := slices.ContainsFunc(m.Refs, func(r result.Ref) bool { return r.Put && strings.Contains(r.By.Site, " [") })
+		if len(open) > 0 && (m.RefsBefore == 0 || !puts) {
+			return open[0]
+		}
+	}
+	return ""
+}
+
+// openRefs returns where references that were never dropped were taken, among those for which of holds.
+func openRefs(refs []result.Ref, of func(site string) bool) (open []string) {
+	for _, ref := range refs {
+		switch {
+		case !of(ref.By.Site):
+		case !ref.Put:
+			open = append(open, ref.By.Site)
+		case len(open) > 0:
+			open = open[:len(open)-1]
+		}
+	}
+	return open
+}
+
+// keptBy says which functions of the kernel took the references that keep a module, "" if nobody saw them.
+func keptBy(e *evidence.Evidence, res *result.Result) string {
+	// A module is loaded with a reference that nobody is seen to take, and init's end drops it.
+	kernels := func(site string) bool {
+		return !strings.Contains(site, " [") && !strings.HasPrefix(site, "do_init_module+")
+	}
+	for i := range e.Left.Modules {
+		l := &e.Left.Modules[i]
+		if !kept(l) || !slices.Contains(e.Studied, l.Name) {
+			continue
+		}
+		var functions []string
+		for _, m := range res.Modules {
+			if m.Name != l.Name {
+				continue
+			}
+			for _, site := range openRefs(m.Refs, kernels) {
+				function, _, _ := strings.Cut(site, "+")
+				functions = append(functions, function)
 			}
 		}
-		if len(open) > 0 {
-			return open[0]
+		if len(functions) > 0 {
+			return "; the kernel took references to " + l.Name + " in " +
+				list(slices.Compact(slices.Sorted(slices.Values(functions))))
 		}
 	}
 	return ""
