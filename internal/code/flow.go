@@ -138,10 +138,10 @@ const (
 
 func (m *Module) walk(f function, from uint64, depth int) *walker {
 	w := &walker{m: m, f: f, depth: depth, steps: make(map[place]*step)}
-	todo := []place{{f.section, from}}
-	for len(todo) > 0 && !w.unknown {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	pending := []place{{f.section, from}}
+	for len(pending) > 0 && !w.unknown {
+		at := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
 		if w.steps[at] != nil {
 			continue
 		}
@@ -161,7 +161,7 @@ func (m *Module) walk(f function, from uint64, depth int) *walker {
 			}
 		}
 		w.steps[at] = s
-		todo = append(todo, s.next...)
+		pending = append(pending, s.next...)
 	}
 	return w
 }
@@ -363,13 +363,13 @@ func (w *walker) round(from place, without string) []place {
 		}
 	}
 	seen := make(map[place]bool)
-	todo := slices.Clone(before[from])
-	for len(todo) > 0 {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	pending := slices.Clone(before[from])
+	for len(pending) > 0 {
+		at := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
 		if !seen[at] {
 			seen[at] = true
-			todo = append(todo, before[at]...)
+			pending = append(pending, before[at]...)
 		}
 	}
 	if !seen[from] {

@@ -25,6 +25,7 @@ const (
 	spinWindow  = 7 * time.Second // that is looked back
 	spinSpread  = 5 * time.Second // at least between the first and the last sample
 	spinSamples = 12
+	loopSamples = 3 // of a loop that nothing can end; a CPU that prints is seldom seen in the module
 	spinStates  = 4 // different contents of the registers; a loop that only waits has few
 )
 
@@ -68,29 +69,34 @@ func (s *Study) Spins(samples []Sample) []Spin {
 func (s *Study) spins(list []Sample) (spin Spin, ours bool) {
 	all := len(list)
 	list = slices.DeleteFunc(slices.Clone(list), func(at Sample) bool { return len(at.frames()) == 0 || s.naps(at) })
-	// The rest are of interrupts, and of other tasks, which get their share of the CPU.
-	if len(list) < spinSamples || len(list)*10 < all*6 || list[len(list)-1].At-list[0].At < spinSpread {
+	if len(list) < loopSamples || list[len(list)-1].At-list[0].At < spinSpread {
 		return Spin{}, false
 	}
+	// The rest are of interrupts, and of other tasks, which get their share of the CPU.
+	enough := len(list) >= spinSamples && len(list)*10 >= all*6
 	var loops []Spin
+	closed := 0                     // of these, loops of which all that they call is known
 	in := make(map[string][]Sample) // by the innermost function
 	for _, at := range list {
-		if site, ok := s.neverEnds(at); ok {
+		if site, known, ok := s.neverEnds(at); ok {
 			loops = append(loops, Spin{CPU: at.CPU, Site: site, Called: site != at.Place})
+			if known {
+				closed++
+			}
 		}
 		name := function(at.frames()[0])
 		in[name] = append(in[name], at)
 	}
-	if most(len(loops), len(list)) {
+	if most(len(loops), len(list)) && (enough || most(closed, len(list))) {
 		spin = slices.MinFunc(loops, bySite)
 	}
 	for _, samples := range in {
-		if spin.Site == "" && most(len(samples), len(list)) && s.repeats(samples) {
+		if enough && spin.Site == "" && most(len(samples), len(list)) && s.repeats(samples) {
 			spin = spinAt(samples)
 		}
 	}
 	spin.Task = mostly(list)
-	return spin, true
+	return spin, enough
 }
 
 func bySite(a, b Spin) int { return cmp.Compare(placeOf(a.Site).offset, placeOf(b.Site).offset) }
@@ -190,22 +196,21 @@ func (at *Sample) frames() []string {
 	return at.Called
 }
 
-// neverEnds finds the place of a CPU in a loop that no path leaves, and that does not sleep.
-func (s *Study) neverEnds(at Sample) (site string, ok bool) {
-	frames := at.frames()
-	i := slices.IndexFunc(frames, func(frame string) bool {
+// neverEnds finds the place of a CPU in a loop that no path leaves, and that does not sleep. known reports whether all
+// that the loop calls is known to return at once.
+func (s *Study) neverEnds(at Sample) (site string, known, ok bool) {
+	for _, frame := range at.frames() {
 		p := placeOf(frame)
 		c := s.code(p.module)
 		if c == nil {
-			return false
+			continue
 		}
-		flow, ok := c.Flow(p.function, p.offset)
-		return ok && flow.Endless && !naps(flow)
-	})
-	if i < 0 {
-		return "", false
+		if flow, ok := c.Flow(p.function, p.offset); ok && flow.Endless && !naps(flow) {
+			strange := func(name string) bool { return !code.Stateless(name) }
+			return frame, !slices.ContainsFunc(flow.Calls, strange), true
+		}
 	}
-	return frames[i], true
+	return "", false, false
 }
 
 // naps reports whether a CPU is in a call that sleeps: on its way there, or back.

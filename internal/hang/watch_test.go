@@ -246,6 +246,15 @@ func TestSpins(t *testing.T) {
 			place: always(""), called: frames(after(t, of, "locking", "_raw_spin_lock")), states: 2, n: 28, want: true,
 		},
 		"a CPU outside the module": {place: always(""), states: 1, n: 28},
+		"a flood that printers interrupt": {
+			place: always(""), called: seldom(9, after(t, of, "flooding", "_printk")), states: 28, n: 28, want: true,
+		},
+		"two looks at a flood": {
+			place: always(""), called: seldom(20, after(t, of, "flooding", "_printk")), states: 28, n: 28,
+		},
+		"a flood that may wait elsewhere": {
+			place: always(""), called: seldom(9, after(t, of, "flooding_and_more", "_printk")), states: 28, n: 28,
+		},
 	} {
 		var samples []Sample
 		for i := range tt.n {
@@ -331,6 +340,16 @@ func every(n int, other, place string) func(int) string {
 			return other
 		}
 		return place
+	}
+}
+
+// seldom is a call in one of n samples.
+func seldom(n int, place string) func(int) []string {
+	return func(i int) []string {
+		if i%n == 0 {
+			return []string{place}
+		}
+		return nil
 	}
 }
 

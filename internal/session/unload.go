@@ -42,14 +42,16 @@ type unloading struct {
 func (s *session) unloadAll(ctx context.Context) error {
 	u := unloading{session: s, refused: make(map[string]evidence.Failure), tries: make(map[string]int)}
 	deadline := time.Now().Add(retryLimit * s.Scale)
-	var left []evidence.Loaded
+	left, err := u.brought(ctx)
+	if err != nil {
+		return err
+	}
 	for {
-		went, loaded, err := u.round(ctx)
-		if err != nil || s.Log.HasCrashed() || len(loaded) == 0 {
+		before := len(left)
+		if left, err = u.round(ctx, left); err != nil || s.Log.HasCrashed() || len(left) == 0 {
 			return err
 		}
-		left = loaded
-		if went > 0 {
+		if len(left) < before {
 			continue
 		}
 		busy, err := u.underWay(ctx)
@@ -60,6 +62,9 @@ func (s *session) unloadAll(ctx context.Context) error {
 			break
 		}
 		if err := s.wait(ctx, retryPause, "before the next unload"); err != nil {
+			return err
+		}
+		if left, err = u.brought(ctx); err != nil {
 			return err
 		}
 	}
@@ -84,30 +89,22 @@ func (u *unloading) stay(loaded []evidence.Loaded) []evidence.Failure {
 	return stay
 }
 
-// round tries to unload each module that the run brought in, and reports how many went and which are left.
-func (u *unloading) round(ctx context.Context) (went int, left []evidence.Loaded, _ error) {
-	loaded, err := u.brought(ctx)
-	if err != nil {
-		return 0, nil, err
-	}
-	before := len(loaded)
+// round tries to unload each of the modules that are loaded, and returns which are left.
+func (u *unloading) round(ctx context.Context, loaded []evidence.Loaded) (left []evidence.Loaded, err error) {
+	left = loaded
 	for _, m := range u.order(loaded) {
-		loaded, err = u.brought(ctx)
-		if err != nil {
-			return 0, nil, err
-		}
-		i := slices.IndexFunc(loaded, func(l evidence.Loaded) bool { return l.Name == m })
+		i := slices.IndexFunc(left, func(l evidence.Loaded) bool { return l.Name == m })
 		if i < 0 { // it went with another one
 			continue
 		}
-		if err := u.try(ctx, loaded[i]); err != nil || u.Log.HasCrashed() {
-			return 0, nil, err
+		if err := u.try(ctx, left[i]); err != nil || u.Log.HasCrashed() {
+			return nil, err
+		}
+		if left, err = u.brought(ctx); err != nil {
+			return nil, err
 		}
 	}
-	if loaded, err = u.brought(ctx); err != nil {
-		return 0, nil, err
-	}
-	return before - len(loaded), loaded, nil
+	return left, nil
 }
 
 // brought returns the modules that are loaded and were not before the first step.

@@ -178,6 +178,21 @@ out:
 	return 0;
 }
 
+/* A loop without an end, from which a printer takes the CPU. */
+int flooding(void *unused)
+{
+	for (;;)
+		_printk("again\n");
+}
+
+int flooding_and_more(void *unused)
+{
+	for (;;) {
+		_printk("again\n");
+		may_do_anything();
+	}
+}
+
 int asking(void *unused)
 {
 	wait_for_completion(never);
