@@ -104,6 +104,8 @@ func TestOfCrash(t *testing.T) {
 			"run_timer_softirq+0x1/0x2", "run_ksoftirqd+0x1/0x2", "smpboot_thread_fn+0x1/0x2", "kthread+0xd8/0x100")},
 		{"gone data", "cancel_delayed_work_sync", report(faultAt("ffffffffc0a3e010", nullPF), "__queue_work+0x2a/0x90",
 			"delayed_work_timer_fn+0x1/0x2", "call_timer_fn+0x27/0x100", "__run_timers+0x221/0x2a0")},
+		{"gone data", "timer_delete_sync", report(faultAt("ffffffffc0a3e010", nullPF), "enqueue_timer+0x2a/0x90",
+			"__mod_timer+0x1/0x2", "schedule_timeout+0x1/0x2", "kthread+0xd8/0x100")},
 		{"gone data", "notifier", report(faultAt("ffffffffc0a3e010", nullPF), "notifier_call_chain+0x2a/0x90")},
 		{"sleep in atomic", "GFP_ATOMIC", report("BUG: scheduling while atomic: modprobe/77/0x00000002", "",
 			"dump_stack_lvl+0x44/0x5c", "schedule+0x5d/0xe0", ofMod)},

@@ -19,10 +19,12 @@ type armed struct {
 
 // ways is ordered from the particular to the general: a work runs in a kernel thread, a timer in a softirq.
 var ways = []armed{
-	{at(`call_timer_fn|delayed_work_timer_fn|__run_timers|expire_timers|run_timer_base|run_timer_softirq`),
+	// Another timer's neighbour in the list is found by enqueue_timer and its like.
+	{at(`call_timer_fn|delayed_work_timer_fn|__run_timers|expire_timers|run_timer_base|run_timer_softirq|enqueue_timer|` +
+		`detach_if_pending|__mod_timer|add_timer_on`),
 		"a timer, or a delayed work's, was left armed; call timer_delete_sync (del_timer_sync before 6.2) or " +
 			"cancel_delayed_work_sync in exit", true},
-	{at(`__hrtimer_run_queues|hrtimer_interrupt|hrtimer_run_softirq`),
+	{at(`__hrtimer_run_queues|hrtimer_interrupt|hrtimer_run_softirq|enqueue_hrtimer|timerqueue_add|timerqueue_del`),
 		"an hrtimer was left armed; call hrtimer_cancel in exit", true},
 	{at(`tasklet_action\w*`), "a tasklet was left scheduled; call tasklet_kill in exit", true},
 	{at(`rcu_do_batch|rcu_core\w*|rcu_nocb\w*`), "a call_rcu callback was left pending; call rcu_barrier() in exit", true},
