@@ -3,34 +3,19 @@
 package code
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmodlab/kmodlab/internal/testlab/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
 
 // compile makes a relocatable object as kbuild does from a module's sources.
 func compile(t testing.TB) []byte {
 	t.Helper()
-	gcc := needs.Program(t, "gcc")
-	object := filepath.Join(t.TempDir(), "loops.o")
-	args := []string{
-		"-O2", "-fno-pic", "-mcmodel=kernel", "-fno-asynchronous-unwind-tables", "-fcf-protection=none", "-w",
-		"-c", "-o", object, "testdata/loops.c",
-	}
-	if out, err := exec.Command(gcc, args...).CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v\n%s", err, out)
-	}
-	b, err := os.ReadFile(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return testlab.Compile(t, "testdata/loops.c",
+		"-fno-pic", "-mcmodel=kernel", "-fno-asynchronous-unwind-tables", "-fcf-protection=none", "-w")
 }
 
 func opened(t testing.TB) *Module {

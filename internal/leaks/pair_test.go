@@ -4,12 +4,12 @@ package leaks
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -418,25 +418,7 @@ const (
 
 // TestPairsTable compares the document's table with Pairs, and with KMODLAB_UPDATE writes it.
 func TestPairsTable(t *testing.T) {
-	data, err := os.ReadFile(pairsFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, begins := strings.Cut(string(data), pairsBegin)
-	old, after, ends := strings.Cut(rest, pairsEnd)
-	if !begins || !ends {
-		t.Fatalf("%s lacks the lines between which the table stands:\n%s%s", pairsFile, pairsBegin, pairsEnd)
-	}
-	want := "\n" + pairsTable() + "\n"
-	switch {
-	case old == want:
-	case os.Getenv("KMODLAB_UPDATE") != "":
-		if err := os.WriteFile(pairsFile, []byte(before+pairsBegin+want+pairsEnd+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("the table of %s is not that of internal/leaks; type: %s", pairsFile, pairsWrite)
-	}
+	testlab.Generated(t, pairsFile, pairsBegin, pairsEnd, pairsTable(), pairsWrite)
 }
 
 // pairsTable is the table as Markdown, and below it what is not looked for.

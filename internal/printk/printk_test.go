@@ -3,16 +3,13 @@
 package printk
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmodlab/kmodlab/internal/testlab/needs"
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
 
 func TestParse(t *testing.T) {
@@ -274,25 +271,9 @@ func TestSameRecord(t *testing.T) {
 	}
 }
 
-// compile makes an object of testdata/says.c, as kbuild does from a module's sources.
-func compile(t testing.TB, flags ...string) []byte {
-	t.Helper()
-	gcc := needs.Program(t, "gcc")
-	object := filepath.Join(t.TempDir(), "says.o")
-	args := append([]string{"-O2", "-g", "-c", "-o", object, "testdata/says.c"}, flags...)
-	if out, err := exec.Command(gcc, args...).CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v\n%s", err, out)
-	}
-	b, err := os.ReadFile(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func TestRead(t *testing.T) {
 	for _, flags := range [][]string{{"-fno-pic", "-mcmodel=kernel"}, {"-fPIE"}} {
-		file := Read(compile(t, flags...))
+		file := Read(testlab.Compile(t, "testdata/says.c", append(flags, "-g")...))
 		type facts struct {
 			Text       string
 			Level      int
@@ -325,7 +306,7 @@ func TestRead(t *testing.T) {
 }
 
 func TestReadGarbage(t *testing.T) {
-	object := compile(t)
+	object := testlab.Compile(t, "testdata/says.c", "-g")
 	for n := range len(object) / 16 {
 		Read(object[:n*16])
 		damaged := slices.Clone(object)

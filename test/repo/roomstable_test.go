@@ -4,10 +4,11 @@ package repo
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
 
 // The lines of docs/ARCHITECTURE.md between which the table stands.
@@ -20,25 +21,7 @@ const (
 
 // TestRooms compares the document's table with rooms, and with KMODLAB_UPDATE writes it.
 func TestRooms(t *testing.T) {
-	data, err := os.ReadFile(roomsFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, begins := strings.Cut(string(data), roomsBegin)
-	old, after, ends := strings.Cut(rest, roomsEnd)
-	if !begins || !ends {
-		t.Fatalf("%s lacks the lines between which the table stands:\n%s%s", roomsFile, roomsBegin, roomsEnd)
-	}
-	want := "\n" + roomsTable() + "\n"
-	switch {
-	case old == want:
-	case os.Getenv("KMODLAB_UPDATE") != "":
-		if err := os.WriteFile(roomsFile, []byte(before+roomsBegin+want+roomsEnd+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("the table of docs/ARCHITECTURE.md is not that of test/repo/rooms_test.go; type: %s", roomsWrite)
-	}
+	testlab.Generated(t, roomsFile, roomsBegin, roomsEnd, roomsTable(), roomsWrite)
 }
 
 // roomsTable is the table as Markdown, and below it why never.

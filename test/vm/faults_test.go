@@ -13,11 +13,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"github.com/kmodlab/kmodlab"
-	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -167,45 +165,17 @@ var faultSample = []string{
 // TestFaults runs every fault on two kernels if KMODLAB_TEST_FAULTS is set (make test-faults), else the sample on one
 // kernel. It prints each fault with the expected and the actual verdict.
 func TestFaults(t *testing.T) {
-	needs.VM(t)
-	kernels := []string{"debian:bookworm"}
-	all := os.Getenv("KMODLAB_TEST_FAULTS") != ""
-	if all {
-		kernels = append(kernels, newestKernel)
-	}
-	if only := os.Getenv("KMODLAB_FAULT_KERNEL"); only != "" {
-		kernels = []string{only}
-	}
-	for _, kernel := range kernels {
-		t.Run(strings.ReplaceAll(kernel, ":", "-"), func(t *testing.T) { testFaults(t, kernel, all) })
-	}
+	onKernels(t, "KMODLAB_TEST_FAULTS", "KMODLAB_FAULT_KERNEL", testFaults)
 }
 
 func testFaults(t *testing.T, kernel string, all bool) {
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "fault\texpected\tgot\tseconds\tmessage")
-	right, ran := 0, 0
+	table := newVerdicts()
 	for _, f := range readFaults(t) {
-		if !all && !slices.Contains(faultSample, f.name) {
-			continue
+		if all || slices.Contains(faultSample, f.name) {
+			table.run(t, f.name, f.Verdict, func(t *testing.T) result.Verdict { return f.on(kernel).run(t, kernel) })
 		}
-		t.Run(f.name, func(t *testing.T) {
-			start := time.Now()
-			got := f.on(kernel).run(t, kernel)
-			ran++
-			t.Logf("%s: %s in %.1f s: %s", f.name, got.Class, time.Since(start).Seconds(), got.Message)
-			if !t.Failed() {
-				right++
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%.0f\t%.100s\n", f.name, f.Verdict, got.Class, time.Since(start).Seconds(), got.Message)
-		})
 	}
-	w.Flush()
-	t.Logf("%s: %d of %d right\n%s", kernel, right, ran, table.String())
-	if ran == 0 {
-		t.Error("no fault was run")
-	}
+	table.end(t, kernel)
 }
 
 // run runs a fault and compares the result.

@@ -12,11 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"github.com/kmodlab/kmodlab"
-	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -119,25 +117,11 @@ var truthSample = []string{"fake_report", "ok_timer"}
 // TestTruth runs every module of modules/truth on two kernels if KMODLAB_TEST_TRUTH is set (make test-truth), else a
 // sample on one. KMODLAB_TRUTH selects cases by a pattern of their names.
 func TestTruth(t *testing.T) {
-	needs.VM(t)
-	kernels := []string{"debian:bookworm"}
-	all := os.Getenv("KMODLAB_TEST_TRUTH") != ""
-	if all {
-		kernels = append(kernels, newestKernel)
-	}
-	if only := os.Getenv("KMODLAB_TRUTH_KERNEL"); only != "" {
-		kernels = []string{only}
-	}
-	for _, kernel := range kernels {
-		t.Run(strings.ReplaceAll(kernel, ":", "-"), func(t *testing.T) { testTruth(t, kernel, all) })
-	}
+	onKernels(t, "KMODLAB_TEST_TRUTH", "KMODLAB_TRUTH_KERNEL", testTruth)
 }
 
 func testTruth(t *testing.T, kernel string, all bool) {
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "case\texpected\tgot\tseconds\tmessage")
-	right, ran := 0, 0
+	table := newVerdicts()
 	pattern := cmp.Or(os.Getenv("KMODLAB_TRUTH"), "*")
 	for _, c := range readTruths(t) {
 		if chosen, err := filepath.Match(pattern, c.name); err != nil {
@@ -148,23 +132,14 @@ func testTruth(t *testing.T, kernel string, all bool) {
 		if len(c.Only) > 0 && !slices.Contains(c.Only, kernel) {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) {
-			start, want := time.Now(), c.on(kernel)
+		want := c.on(kernel)
+		table.run(t, c.name, want.Verdict, func(t *testing.T) result.Verdict {
 			res := runVM(t, c.spec(t, kernel))
 			want.compare(t, &c, res)
-			ran++
-			if !t.Failed() {
-				right++
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%.1f\t%.110s\n", c.name, want.Verdict, res.Verdict.Class,
-				time.Since(start).Seconds(), res.Verdict.Message)
+			return res.Verdict
 		})
 	}
-	w.Flush()
-	t.Logf("%s: %d of %d right\n%s", kernel, right, ran, table.String())
-	if ran == 0 {
-		t.Error("no case was run")
-	}
+	table.end(t, kernel)
 }
 
 func (c *truth) spec(t *testing.T, kernel string) kmodlab.Spec {
