@@ -26,11 +26,14 @@ type document struct {
 	Taint    []string          `json:"taint"`
 	Leaks    []result.Leftover `json:"leaks"`
 	Stuck    []result.Stuck    `json:"stuck"`
+	Warnings []string          `json:"warnings"` // of a build that succeeded
 	Commands []result.Command  `json:"commands"`
 	Console  string            `json:"console"`
 	Hooks    []result.Hook     `json:"hooks"`
 	Unknown  map[string]string `json:"unknown"`
 	Dropped  result.Dropped    `json:"dropped"`
+	// Unchecked is what nobody looked for.
+	Unchecked []result.Unchecked `json:"unchecked"`
 }
 
 // module is a row of the table of modules; the story has its life.
@@ -56,6 +59,10 @@ func newDocument(r *result.Result) *document {
 		Title: r.Title, Folder: r.Folder, Date: r.Date, Story: lanes.Build(r), Verdict: r.Verdict,
 		Machine: r.Machine, Phases: r.Phases, Crashes: r.Crashes, Leaks: r.Leaks,
 		Others: r.Unrelated, Taint: r.Taint, Stuck: r.Stuck, Hooks: r.Hooks, Unknown: r.Unknown, Dropped: r.Dropped,
+		Unchecked: r.Unchecked,
+	}
+	for _, w := range r.Warnings {
+		d.Warnings = append(d.Warnings, w.String())
 	}
 	for i := range r.Modules {
 		m := &r.Modules[i]

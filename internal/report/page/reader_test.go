@@ -184,3 +184,13 @@ func TestOthersReports(t *testing.T) {
 	want(tb, "document.getElementById('sections').textContent.includes('BUG: soft lockupin init[1]a line')", true)
 	want(tb, "document.getElementById('sections').textContent.includes('tainted the kernel: out-of-tree module, warning')", true)
 }
+
+// TestUnchecked: what the compiler warned of, and what nobody looked for, is said.
+func TestUnchecked(t *testing.T) {
+	r := golden(t, "demo")
+	r.Warnings = []result.Warning{{File: "a.c", Line: 3, Column: 7, Text: "unused variable 'x'"}}
+	r.Unchecked = []result.Unchecked{{Module: "m", What: "paths", Function: "kern_path", Why: "they are copied"}}
+	tb := open(t, r, wide, tall)
+	want(tb, "document.getElementById('sections').textContent.includes(\"unused variable 'x'\")", true)
+	want(tb, "[...document.querySelectorAll('#sections tr')].some(r => r.textContent === 'pathsmkern_paththey are copied')", true)
+}

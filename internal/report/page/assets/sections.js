@@ -113,6 +113,7 @@ function showSections(model) {
 		d.modules?.length && section("Modules", modulesTable(d.modules),
 			d.taint?.length ? element("p", {class: "facts-line"}, "The run tainted the kernel: ", isolated(d.taint.join(", "))) : null),
 		evidence(model).length > 0 && folded("What the verdict rests on", count(evidence(model).length, "line"), log(evidence(model).join("\n"))),
+		d.warnings?.length && section("Warnings of the build", log(d.warnings.join("\n"))),
 		d.phases?.length && section("Phases", phasesTable(d.phases)),
 		d.commands?.length && section("Commands", d.commands.map((c) => folded((c.argv ?? []).join(" "), [c.exit ? `exit ${c.exit}` : "", c.cached ? "not run this time" : ""].filter(Boolean).join(", "), log(c.output || "(no output)")))),
 		d.console && folded("Guest console", count(d.console.split("\n").length, "line"), log(d.console)),
@@ -153,6 +154,8 @@ function hooksSection(d) {
 		element("p", {class: d.dropped.total > 0 ? "bad" : ""}, d.dropped.total > 0
 			? [count(d.dropped.total, "record was", "records were"), " lost, so the story has gaps: ", isolated(lost.map(([k, n]) => `${n} ${k}`).join(", "))]
 			: "No record was lost."),
+		d.unchecked?.length ? [element("p", {}, "Not looked for:"), table(["what", "module", "function", "why"],
+			d.unchecked.map((u) => [u.what, u.module, u.function, u.why]))] : null,
 		unknown.length ? [element("p", {class: "warn"}, "Not known, because nothing recorded it:"), table(["kind of record", "why"], unknown)] : null,
 		hooks.length ? folded(`${fired} of ${hooks.length} hooks fired`, "", table(["hook", "at", "kind", "state", "fired", "note"],
 			hooks.map((h) => [h.name, h.target, h.kind, !h.attached ? "not attached" : h.proved ? "proved" : "attached", String(h.fired),
