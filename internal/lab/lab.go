@@ -212,13 +212,26 @@ func (l *Lab) Failed(what string, err error) error {
 // stretched for TCG: a guest that still answers takes a fraction of it.
 const crashAnswer = 1500 * time.Millisecond
 
-// Deadline bounds one exchange with the guest.
+// Deadline bounds one exchange with the guest. If its kernel crashes meanwhile, little is left of the time.
 func (l *Lab) Deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	limit := l.options.StepTimeout
 	if l.Log.HasCrashed() {
-		limit = min(limit, crashAnswer)
+		return context.WithTimeout(ctx, min(l.options.StepTimeout, crashAnswer)*l.Scale)
 	}
-	return context.WithTimeout(ctx, limit*l.Scale)
+	ctx, end := context.WithTimeout(ctx, l.options.StepTimeout*l.Scale)
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-l.Log.Crashed():
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(crashAnswer * l.Scale):
+			cancel(context.DeadlineExceeded)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil); end() }
 }
 
 // PowerOff lets the machine power off. A restored machine is a copy that is no longer

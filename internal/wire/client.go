@@ -163,7 +163,7 @@ func (c *Client) Follow(
 		case <-c.ended:
 			return nil, fmt.Errorf("%s: %w", op, c.Err())
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%s: %w", op, ctx.Err())
+			return nil, fmt.Errorf("%s: %w", op, context.Cause(ctx))
 		}
 	}
 }
@@ -186,7 +186,7 @@ func (c *Client) send(ctx context.Context, m *Message) error {
 	case <-c.ended:
 		return fmt.Errorf("%s: %w", m.Op, c.Err())
 	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", m.Op, ctx.Err())
+		return fmt.Errorf("%s: %w", m.Op, context.Cause(ctx))
 	}
 }
 
