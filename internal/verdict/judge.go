@@ -71,10 +71,12 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	all = append(all, judgeEarlier(e, res)...)
 	all = append(all, judgeTaint(e, res)...)
 	panicked := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class == result.Panic })
+	died := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class != result.Oops || oops.Kills(&c) })
 	for _, kind := range []evidence.Kind{evidence.Host, evidence.Lost, evidence.Timeout, evidence.Load} {
 		f := e.Failed(kind)
-		// A guest that panics ends, and a step with a stuck task does not: that is expected.
-		if f == nil || kind == evidence.Lost && panicked || kind == evidence.Timeout && len(stuck) > 0 {
+		// A guest that panics ends, and a step with a stuck task does not, nor one whose task has died with its locks held:
+		// that is expected.
+		if f == nil || kind == evidence.Lost && panicked || kind == evidence.Timeout && (died || len(stuck) > 0) {
 			continue
 		}
 		all = append(all, asleep(failed(f), res.Stuck))

@@ -217,6 +217,17 @@ func TestJudgeAlso(t *testing.T) {
 	if diff := cmp.Diff([]result.Class{result.Panic, result.Leak}, classes); v.Class != result.Oops || diff != "" {
 		t.Errorf("%s, also (-want +got):\n%s", v.Class, diff)
 	}
+	killed := oopsCrash
+	killed.Log = []string{"Oops: 0000 [#1] PREEMPT SMP NOPTI"}
+	for _, tt := range []struct {
+		crash result.Crash
+		also  int
+	}{{killed, 0}, {lockupCrash, 0}, {warningCrash, 1}} { // who has died with a lock held makes others wait
+		v := inputs{Crashes: []result.Crash{tt.crash}, Timeout: &evidence.Failure{Message: "late"}}.judge()
+		if v.Class != tt.crash.Class || len(v.Also) != tt.also {
+			t.Errorf("%s: %s, and also %+v", tt.crash.Title, v.Class, v.Also)
+		}
+	}
 	if v := (inputs{Finished: true}).judge(); v.Also != nil {
 		t.Errorf("a pass, and also %+v", v.Also)
 	}
