@@ -12,7 +12,7 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
 .PHONY: help demo build test test-all test-cache test-kernels test-faults test-truth
-.PHONY: test-endurance test-intree fuzz
+.PHONY: test-endurance test-intree test-stuck fuzz
 .PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows generate docs
 .PHONY: bench bench-leaks bench-warm bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
 
@@ -60,6 +60,12 @@ COUNT ?= 200
 test-endurance: setup-test ## run COUNT (200) random faults in a row, and see that nothing is left of any
 	KMODLAB_ENDURANCE=$(COUNT) KMODLAB_SEED=$(SEED) KMODLAB_FAULT_KERNEL=$(FAULT_KERNEL) \
 		$(GO) test -count 1 -v -run '^TestEndurance$$' -timeout 4h ./test/vm
+
+# STUCK_KERNEL=debian:trixie runs them on that kernel only; STUCK_DIRS='a b' are folders to run as well.
+test-stuck: COUNT = 20
+test-stuck: setup-test ## run what hangs or spins COUNT (20) times each: the same sentence each time, within 15 s
+	KMODLAB_STUCK=$(COUNT) KMODLAB_STUCK_DIRS='$(STUCK_DIRS)' KMODLAB_STUCK_KERNEL=$(STUCK_KERNEL) \
+		$(GO) test -count 1 -v -run '^TestStuck$$' -timeout 13h ./test/vm
 
 # INTREE_KERNEL=debian:bookworm/generic takes the modules of that kernel.
 test-intree: setup-test ## run COUNT (200) random modules of the kernel's own tree: none may be accused falsely
