@@ -120,7 +120,8 @@ var tracingPairs = []Pair{
 	},
 	{
 		Area: "Tracing and interrupts", Class: registration, One: "a per-CPU interrupt handler",
-		Many: "per-CPU interrupt handlers", Take: "__request_percpu_irq(#)=0", Give: "free_percpu_irq(#)",
+		Many: "per-CPU interrupt handlers",
+		Take: "__request_percpu_irq(#)=0 request_percpu_irq_affinity(#)=0", Give: "free_percpu_irq(#)",
 	},
 	{
 		Area: "Tracing and interrupts", Class: registration, One: "an interrupt handler of a PCI device",

@@ -103,11 +103,13 @@ var referencePairs = []Pair{
 		Area: "References", Class: reference, One: "a reference to an inode", Many: "references to inodes",
 		Take: "igrab()=*", Counted: true, Own: true, Give: "iput(*)",
 		Moot: "d_instantiate d_add d_make_root d_splice_alias d_obtain_alias d_instantiate_new d_instantiate_anon " +
-			"d_obtain_root d_add_ci d_exact_alias d_tmpfile d_mark_tmpfile alloc_file_pseudo alloc_file_pseudo_noaccount",
+			"d_obtain_root d_add_ci d_exact_alias d_tmpfile d_mark_tmpfile d_mark_tmpfile_name " +
+			"alloc_file_pseudo alloc_file_pseudo_noaccount",
 	},
 	{
 		Area: "References", Class: reference, One: "a reference to a device", Many: "references to devices",
-		Take:    "get_device()=* bus_find_device()=* class_find_device()=* driver_find_device()=* device_find_child()=*",
+		Take: "get_device()=* bus_find_device()=* bus_find_device_reverse()=* class_find_device()=* driver_find_device()=* " +
+			"device_find_child()=*",
 		Counted: true, Own: true, Give: "put_device(*) device_unregister(*)",
 		Moot: "kobject_put platform_device_put pci_dev_put usb_put_dev usb_put_intf i2c_put_adapter scsi_device_put",
 	},

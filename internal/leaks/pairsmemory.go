@@ -6,19 +6,24 @@ package leaks
 // them; so are those of modules, which are not loaded yet when the probes are set.
 
 // handsPages are imports that hand pages over to somebody who frees them in batches.
-const handsPages = "vm_insert_page vm_insert_pages vmf_insert_page vmf_insert_pfn vm_map_pages vm_map_pages_zero " +
+const handsPages = "vm_insert_page vm_insert_pages vmf_insert_page vmf_insert_page_mkwrite vmf_insert_pfn " +
+	"vmf_insert_pfn_pmd vmf_insert_pfn_pud vm_map_pages vm_map_pages_zero " +
 	"remap_pfn_range skb_add_rx_frag skb_add_rx_frag_netmem skb_append_pagefrags build_skb napi_build_skb slab_build_skb " +
-	"bio_add_page __bio_add_page bio_add_folio kernel_sendpage kernel_sendmsg sock_sendmsg add_to_page_cache_lru " +
+	"bio_add_page __bio_add_page bio_add_folio bio_add_folio_nofail kernel_sendpage kernel_sendmsg sock_sendmsg " +
+	"add_to_page_cache_lru " +
 	"filemap_add_folio add_to_pipe splice_to_pipe iov_iter_bvec release_pages __folio_batch_release folios_put_refs " +
 	"put_pages_list __pagevec_release add_to_page_cache_locked xdp_do_redirect " +
-	"xdp_return_frame page_frag_free __page_frag_cache_drain mempool_free balloon_page_enqueue vmap"
+	"xdp_return_frame page_frag_free __page_frag_cache_drain page_frag_cache_drain mempool_free mempool_free_bulk " +
+	"balloon_page_enqueue vmap"
 
 var memoryPairs = []Pair{
 	{
 		Area: "Memory", Class: memory, One: "pages", Many: "blocks of pages", Moot: handsPages,
 		Take: "__get_free_pages(_,^)=* get_free_pages(_,^)=* get_zeroed_page()=* alloc_pages(_,^)=* " +
-			"alloc_pages_current(_,^)=* __alloc_pages(_,^)=* __alloc_pages_nodemask(_,^)=* folio_alloc(_,^)=*",
-		Give: "free_pages(*) __free_pages(*) __put_page(*) __folio_put(*) free_pages_exact(*) ___free_pages(*)",
+			"alloc_pages_current(_,^)=* __alloc_pages(_,^)=* __alloc_pages_nodemask(_,^)=* folio_alloc(_,^)=* " +
+			"alloc_pages_node(_,_,^)=* alloc_pages_nolock(_,_,^)=*",
+		Give: "free_pages(*) __free_pages(*) __put_page(*) __folio_put(*) free_pages_exact(*) ___free_pages(*) " +
+			"free_pages_nolock(*)",
 	},
 	{
 		Area: "Memory", Class: memory, One: "pages", Many: "blocks of pages",
@@ -97,6 +102,8 @@ var memoryPairs = []Pair{
 	},
 	{
 		Area: "Memory", Class: registration, One: "an SRCU structure", Many: "SRCU structures",
-		Take: "init_srcu_struct(*)=0 __init_srcu_struct(*)=0", Give: "cleanup_srcu_struct(*)",
+		Take: "init_srcu_struct(*)=0 __init_srcu_struct(*)=0 init_srcu_struct_generic(*)=0 init_srcu_struct_lockdep(*)=0 " +
+			"init_srcu_struct_fast(*)=0 __init_srcu_struct_fast(*)=0 init_srcu_struct_fast_updown(*)=0",
+		Give: "cleanup_srcu_struct(*)",
 	},
 }
