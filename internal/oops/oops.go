@@ -27,8 +27,11 @@ const (
 // stamps. Simultaneous reports of several CPUs are told apart by the caller that each line names
 // (CONFIG_PRINTK_CALLER), else by what each report still lacks, and then the result says that they are mixed. The
 // guilty frame is the first one in any module: see Blame.
-func Parse(console []byte) []result.Crash {
-	p := &parser{before: make(map[string]cutHere)}
+func Parse(console []byte) []result.Crash { return ParseExcept(console, nil) }
+
+// ParseExcept is Parse for a console on which modules print, too: with a line that is printed, no report begins.
+func ParseExcept(console []byte, printed func(line string) bool) []result.Crash {
+	p := &parser{before: make(map[string]cutHere), printed: printed}
 	for _, l := range splitLines(console) {
 		p.add(l)
 	}
@@ -70,6 +73,8 @@ type parser struct {
 	all    []*report          // in the order of their headers
 	open   []*report          // those that still accept lines
 	before map[string]cutHere // by caller: what precedes the next header
+
+	printed func(line string) bool // by a module; nil if nobody knows
 }
 
 // cutHere is what a caller printed before a header: the mark, and its message.
@@ -85,6 +90,9 @@ const messageGap = 1000
 
 func (p *parser) add(l line) {
 	h := headerOf(l.text)
+	if h != nil && p.printed != nil && p.printed(l.text) {
+		h = nil
+	}
 	if r := p.owner(h, l); r != nil {
 		r.add(l)
 		return
