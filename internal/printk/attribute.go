@@ -152,6 +152,8 @@ func (a *attributor) claim(m *Module, l *Line) claim {
 				switch {
 				case f.weight >= strong:
 					take(byFormat, f)
+				case !excluded && m.File.holds(l.Text, &a.left):
+					take(byPlain, f)
 				case !excluded && (f.weight > strong/4 || !ofKernel.MatchString(l.Text)):
 					take(byWeak, f)
 				}
@@ -209,6 +211,13 @@ func (file *File) plainRank(f *Format, l *Line, left *budget) rank {
 		return byPlain
 	}
 	return byWeak
+}
+
+// holds reports whether a string without a level is the whole line, which a format such as "%s" then prints.
+func (file *File) holds(text string, left *budget) bool {
+	return slices.ContainsFunc(file.plain, func(f *Format) bool {
+		return f.weight >= strong && f.gaps == 0 && f.fit(text, left) == fits
+	})
 }
 
 // excluded reports whether a line is the kernel's own.

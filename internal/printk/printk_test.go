@@ -194,6 +194,8 @@ func TestAttribute(t *testing.T) {
 		{"weak, before its life", at(5*second, 6, "ok"), []Module{mine("^6ok\n")}, "-"},
 		{"weak, and the kernel's", now(4, "hrtimer: interrupt took 18522803 ns"), []Module{mine("^4%s\n")}, "-"},
 		{"weak, nobody else's", now(4, "from a buffer"), []Module{mine("^4%s\n")}, "mine"},
+		{"from a table, as the kernel would print it", now(3, "INFO: the small pump is off"),
+			[]Module{mine("^3%s\n", "INFO: the small pump is off")}, "mine"},
 		{"no level", now(4, "Hello"), []Module{mine("Hello\n")}, "mine"},
 		{"no level, a string like any", now(6, "Hello"), []Module{mine("Hello\n")}, "-"},
 		{"pr_debug", now(7, "mine: deep inside"), []Module{mine("mine: deep inside\n")}, "mine"},
