@@ -85,11 +85,15 @@ func (l *Lab) leakModules() []leaks.Module {
 			continue
 		}
 		module := leaks.Module{Name: name, Planned: planned[name]}
+		module.Shares = bytes.Contains(file.Data, []byte("get_page\x00")) || bytes.Contains(file.Data, []byte("folio_get\x00"))
 		module.Tasks, module.Opaque = taskRefs(file.Data, l.Kernel.Release)
 		module.Calls = calls(file.Data, l.Kernel.Release)
 		if parsed, err := kmod.ParseModule(file.Data); err == nil {
 			for _, s := range parsed.Needs {
 				module.Imports = append(module.Imports, s.Name)
+			}
+			for _, e := range parsed.Exports {
+				module.Exports = append(module.Exports, e.Name)
 			}
 		}
 		list = append(list, module)

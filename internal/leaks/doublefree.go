@@ -4,6 +4,7 @@ package leaks
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/result"
@@ -16,6 +17,8 @@ var handsNothing = lazyregexp.New(`^(?:` +
 	`__fentry__|__x86_\w+|__stack_chk_fail|__ubsan_\w+|__asan_\w+|__sanitizer_\w+|module_layout|__this_module|param_\w+` +
 	`|kfree|kfree_sensitive|__kmalloc(?:_cache|_large|_node)?|kmalloc_(?:trace|caches|large|node_trace)` +
 	`|kmem_cache_alloc_trace|kmalloc_order_trace|__kmalloc_cache_node|random_kmalloc_seed|kstrdup|kstrndup|kmemdup` +
+	`|kmem_cache_(?:alloc|alloc_node|free|create|create_usercopy|destroy|shrink|size)|__kmem_cache_create_args` +
+	`|__get_free_pages|get_(?:free_pages|zeroed_page)|(?:__)?alloc_pages|(?:__)?free_pages` +
 	`|_printk|printk|__dynamic_pr_debug|__warn_printk|dump_stack|panic|mem(?:cpy|set|move|cmp|chr)\w*|str(?:n?len|n?cmp|n?casecmp|[ls]?cpy|ncpy|n?cat|lcat|r?chr|sep|n?str|pbrk|c?spn|im)` +
 	`|sized_strscpy|s[cn]*printf|vsn?printf|kstrto\w+` +
 	`|_?copy_(?:from|to)_user|__check_object_size|__get_user_\w+|__put_user_\w+|_raw_\w+|mutex_\w+|__mutex_init` +
@@ -26,41 +29,95 @@ var handsNothing = lazyregexp.New(`^(?:` +
 	`|cancel_\w*work\w*|flush_\w*work\w*|delayed_work_timer_fn|proc_(?:create|mkdir|remove)\w*|remove_proc_\w+` +
 	`|__seq_puts|seq_(?:open|read|read_iter|lseek|release|printf|vprintf|puts|putc|write|put_\w+|escape\w*|hex_dump|pad` +
 	`|path|dentry|list_\w+|hlist_\w+)|single_(?:open|release)|simple_(?:read_from|write_to)_buffer|__rcu_read_\w+|synchronize_rcu` +
+	`|call_rcu|rcu_barrier|misc_(?:de)?register|cdev_(?:init|add|del)|(?:un)?register_chrdev_region|alloc_chrdev_region` +
+	`|__(?:un)?register_chrdev|(?:__)?class_(?:create|destroy)|device_(?:create|destroy)|(?:no|default|noop)_llseek` +
+	`|debugfs_(?:create_\w+|remove|attr_\w+)|sysfs_(?:create|remove)_(?:file_ns|group)|kernel_kobj|kobject_(?:put|create_and_add)` +
+	`|hrtimer_\w+|__?tasklet_\w+|tasklet_\w+|alloc_workqueue|destroy_workqueue|__flush_workqueue|(?:un)?register_\w+_notifier` +
 	`)$`)
 
 // allocators are what a module calls to get the memory that kfree frees.
-var allocators = lazyregexp.New(`^(?:__)?kmalloc\w*$|^kmem_cache_alloc_trace$|^kstrn?dup$|^kmemdup$`)
+var allocators = lazyregexp.New(`^(?:__)?kmalloc\w*$|^kmem_cache_alloc(?:_trace|_node)?$|^kstrn?dup$|^kmemdup$` +
+	`|^(?:__)?get_(?:free|zeroed)_pages?$|^(?:__)?alloc_pages$`)
 
-// certain reports whether a module's own frees can be told to be wrong. If an allocation is a function's last call, it
-// seems to come from that function's caller, which may be the kernel: then the trace lacks it.
-func certain(m Module) bool {
-	jumps := func(c CallSite) bool { return c.Jump && allocators.MatchString(trimmed(c.Function)) }
-	hands := func(name string) bool { return !handsNothing.MatchString(trimmed(name)) }
-	return !slices.ContainsFunc(m.Calls, jumps) && !slices.ContainsFunc(m.Imports, hands)
+// certain returns the modules whose own frees can be told to be wrong. If an allocation is a function's last call, it
+// seems to come from that function's caller, which may be the kernel: then the trace lacks it. What a module imports
+// from another one is as certain as that one.
+func certain(modules []Module) map[string]bool {
+	owner := make(map[string]string) // by the symbol
+	sure := make(map[string]bool)
+	for _, m := range modules {
+		sure[m.Name] = true
+		for _, name := range m.Exports {
+			owner[name] = m.Name
+		}
+	}
+	unsure := func(m *Module) bool {
+		jumps := func(c CallSite) bool { return c.Jump && allocators.MatchString(trimmed(c.Function)) }
+		hands := func(name string) bool {
+			if from, ok := owner[name]; ok {
+				return !sure[from]
+			}
+			return !handsNothing.MatchString(trimmed(name))
+		}
+		return m.Shares || slices.ContainsFunc(m.Calls, jumps) || slices.ContainsFunc(m.Imports, hands)
+	}
+	for again := true; again; {
+		again = false
+		for i := range modules {
+			if m := &modules[i]; sure[m.Name] && unsure(m) {
+				sure[m.Name], again = false, true
+			}
+		}
+	}
+	return sure
 }
 
-// freedAt is a call of kfree by a module of memory that it has not taken again since.
+// freedAt is where a module freed memory that it has not taken again since.
 type freedAt struct {
-	place Place
-	again []Place // where the same address was freed once more
+	place    Place
+	function string  // of the kernel
+	again    []Place // where the same address was freed once more
 }
 
-// free enters a call of kfree. One that does not come from a module may be a module's last call, or the kernel's own:
-// then nothing is known of the address.
-func (l *Ledger) free(ptr uint64, by Place) {
+func (f *freedAt) last() Place {
+	if n := len(f.again); n > 0 {
+		return f.again[n-1]
+	}
+	return f.place
+}
+
+// free enters a call of a function that frees memory, such as kfree. One that does not come from a module may be a
+// module's last call, or the kernel's own: then nothing is known of the address.
+func (l *Ledger) free(ptr uint64, by Place, function string) {
 	switch f, was := l.freed[ptr]; {
 	case ptr <= zeroSize || l.plan.Hashed:
 	case !by.inModule():
 		if !was || len(f.again) == 0 {
 			delete(l.freed, ptr)
 		}
+	case was && f.function != function && f.last().Name == by.Name && f.last().Addr == by.Addr:
+		// free_pages ends with a jump to __free_pages: one call
 	case was:
 		f.again = append(f.again, by)
 		l.freed[ptr] = f
-		l.twice = append(l.twice, ptr)
+		if len(f.again) == 1 {
+			l.twice = append(l.twice, ptr)
+		}
 	case len(l.freed) < maxHeld:
-		l.freed[ptr] = freedAt{place: by}
+		l.freed[ptr] = freedAt{place: by, function: function}
 	}
+}
+
+// freePair is free for a pair whose things are memory. A function that calls another one of the pair is one call.
+func (l *Ledger) freePair(p *Pair, ptr uint64, by entry, site, name string) {
+	from, _, _ := strings.Cut(site, "+")
+	if !p.Twice || slices.ContainsFunc(p.gives(), func(f function) bool { return f.name == from }) {
+		return
+	}
+	if by.jump { // it is likely, and not certain
+		by.place = Place{}
+	}
+	l.free(ptr, by.place, name)
 }
 
 // FreedTwice returns the memory that modules freed twice, although they had not taken it again: where the second time.

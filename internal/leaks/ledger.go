@@ -134,11 +134,9 @@ func (l *Ledger) add(pid string, at uint64, event, text string) {
 		if f["bytes_req"] != "0" { // ZERO_SIZE_PTR is nothing to free
 			l.take(thing{kind: "mem", ptr: hex(f["ptr"])}, entry{place: place(f["call_site"], at), bytes: size})
 		}
-	case "kfree":
+	case "kfree", "kmem_cache_free":
 		l.give(thing{kind: "mem", ptr: hex(f["ptr"])})
-		l.free(hex(f["ptr"]), place(f["call_site"], at))
-	case "kmem_cache_free":
-		l.give(thing{kind: "mem", ptr: hex(f["ptr"])})
+		l.free(hex(f["ptr"]), place(f["call_site"], at), event)
 	case "timer_expire_entry":
 		l.rest(thing{kind: "timer", ptr: hex(f["timer"])})
 		if len(l.ran) < maxHeld {
@@ -272,7 +270,7 @@ func (l *Ledger) take(t thing, how entry) {
 	if t.kind == "mem" && t.ptr <= zeroSize {
 		return // an allocation that failed, or one of no bytes
 	}
-	if t.kind == "mem" && len(l.freed[t.ptr].again) == 0 {
+	if len(l.freed[t.ptr].again) == 0 {
 		delete(l.freed, t.ptr)
 	}
 	how.kind = t.kind

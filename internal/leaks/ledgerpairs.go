@@ -63,6 +63,7 @@ func (l *Ledger) addPair(pid string, at uint64, p *Pair, action, text string, f 
 		how, counts := l.caller(f["site"], function, at)
 		switch {
 		case action == give:
+			l.freePair(p, t.ptr, how, f["site"], function)
 			if !p.Own || counts || l.mayJump(f["site"], function) {
 				l.give(t)
 			}
