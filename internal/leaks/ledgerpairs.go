@@ -159,11 +159,9 @@ func (l *Ledger) caller(site, function string, at uint64) (entry, bool) {
 		return entry{}, false
 	}
 	when := calledAt(site)
-	var jumps []Tail
-	for _, t := range l.plan.Tails[function] {
-		if t.When == when && !slices.Contains(jumps, t) {
-			jumps = append(jumps, t)
-		}
+	jumps := l.jumps(function, when)
+	if len(jumps) == 0 && when != Meanwhile { // init or exit may have jumped to a function that jumped in turn
+		jumps = l.jumps(function, Meanwhile)
 	}
 	if len(jumps) > 1 {
 		jumps = slices.DeleteFunc(jumps, func(t Tail) bool { return !t.Planned })
@@ -172,6 +170,17 @@ func (l *Ledger) caller(site, function string, at uint64) (entry, bool) {
 		return entry{}, false
 	}
 	return entry{place: Place{Name: jumps[0].Site, Module: jumps[0].Module, AtNS: at}, jump: true}, true
+}
+
+// jumps are the functions that may have left with a jump to a function of the kernel, of those that are called at a time
+// of a module's life.
+func (l *Ledger) jumps(function string, when When) (jumps []Tail) {
+	for _, t := range l.plan.Tails[function] {
+		if t.When == when && !slices.Contains(jumps, t) {
+			jumps = append(jumps, t)
+		}
+	}
+	return jumps
 }
 
 // doubts reports whether a thing may be that of a module that is not under study.

@@ -80,9 +80,9 @@ func (m *maker) jumpsTo(callee string, of int) []result.Frame {
 		functions := c.Functions()
 		switch of {
 		case inits:
-			functions = []string{c.Init()}
+			functions = jumpedTo(c, c.Init())
 		case exits:
-			functions = []string{c.Exit()}
+			functions = jumpedTo(c, c.Exit())
 		}
 		for _, function := range functions {
 			for _, jump := range c.Jumps(function) {
@@ -95,6 +95,19 @@ func (m *maker) jumpsTo(callee string, of int) []result.Frame {
 		}
 	}
 	return frames
+}
+
+// jumpedTo returns a function and those of the module that it leaves for with a jump, and these in turn.
+func jumpedTo(c *code.Module, function string) []string {
+	functions, all := []string{function}, c.Functions()
+	for i := 0; i < len(functions); i++ {
+		for _, jump := range c.Jumps(functions[i]) {
+			if slices.Contains(all, jump.Callee) && !slices.Contains(functions, jump.Callee) {
+				functions = append(functions, jump.Callee)
+			}
+		}
+	}
+	return functions
 }
 
 // codeOf reads the code of a module; nil if it cannot be read.
