@@ -506,3 +506,25 @@ func FuzzPairs(f *testing.F) {
 		}
 	})
 }
+
+// TestUncheckedTasks: the run says it if a module takes references to tasks and may drop them unseen.
+func TestUncheckedTasks(t *testing.T) {
+	for _, tt := range []struct {
+		module Module
+		want   string
+	}{
+		{Module{Imports: []string{"get_pid_task"}, Opaque: true}, "get_pid_task"},
+		{Module{Imports: []string{"get_pid_task"}}, ""},
+		{Module{Tasks: []TaskRef{{Symbol: "f"}}, Opaque: true}, "get_task_struct"},
+		{Module{Tasks: []TaskRef{{Symbol: "f", Put: true}}, Opaque: true}, ""},
+		{Module{Opaque: true}, ""},
+	} {
+		got := ""
+		for _, u := range NewPlan([]Module{tt.module}, kernelOf()).Unchecked {
+			got += u.Function
+		}
+		if got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.module, got, tt.want)
+		}
+	}
+}
