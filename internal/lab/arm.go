@@ -85,7 +85,9 @@ func (l *Lab) leakModules() []leaks.Module {
 			continue
 		}
 		module := leaks.Module{Name: name, Planned: planned[name]}
-		module.Shares = bytes.Contains(file.Data, []byte("get_page\x00")) || bytes.Contains(file.Data, []byte("folio_get\x00"))
+		for _, name := range []string{"get_page\x00", "folio_get\x00"} {
+			module.Shares = module.Shares || bytes.Contains(file.Data, []byte(name))
+		}
 		module.Tasks, module.Opaque = taskRefs(file.Data, l.Kernel.Release)
 		module.Calls = calls(file.Data, l.Kernel.Release)
 		if parsed, err := kmod.ParseModule(file.Data); err == nil {

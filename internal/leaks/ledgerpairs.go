@@ -172,8 +172,8 @@ func (l *Ledger) caller(site, function string, at uint64) (entry, bool) {
 	return entry{place: Place{Name: jumps[0].Site, Module: jumps[0].Module, AtNS: at}, jump: true}, true
 }
 
-// jumps are the functions that may have left with a jump to a function of the kernel, of those that are called at a time
-// of a module's life.
+// jumps are the functions that may have left with a jump to a function of the kernel, of those that are called at some
+// time of a module's life.
 func (l *Ledger) jumps(function string, when When) (jumps []Tail) {
 	for _, t := range l.plan.Tails[function] {
 		if t.When == when && !slices.Contains(jumps, t) {

@@ -24,3 +24,19 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstToGo: of two modules whose exits print the same, the one that goes first has printed the first line.
+func TestFirstToGo(t *testing.T) {
+	module := func(name string, life Life) Module {
+		m := Module{Name: name, Studied: true, File: fileOf("^6driver removed\n"), Lives: []Life{life}}
+		m.File.own[0].Exit = true
+		return m
+	}
+	modules := []Module{module("one", Life{1_000, 2_000, 9_000}), module("two", Life{3_000, 4_000, 8_000})}
+	for us, want := range map[int64]string{7_900: "two", 8_500: "one"} {
+		said := Attribute([]Line{{US: us, Level: 6, Text: "driver removed"}}, modules, func(string) bool { return false })
+		if len(said) != 1 || said[0].Module != want {
+			t.Errorf("at %d µs: %+v, want %q", us, said, want)
+		}
+	}
+}
