@@ -59,8 +59,11 @@ func (l *Ledger) addPair(pid string, at uint64, p *Pair, action, text string, f 
 		if m == nil {
 			return
 		}
-		function, _, _ := strings.Cut(m[1], "+")
+		function := functionOf(m[1])
 		how, counts := l.caller(f["site"], function, at)
+		if action == begin && counts {
+			l.called(pid, function, how.place)
+		}
 		switch {
 		case action == give:
 			l.freePair(p, t.ptr, how, f["site"], function)
@@ -93,7 +96,11 @@ func (l *Ledger) addReturn(
 	valid := func(ptr uint64) bool { return ptr != 0 && -ptr > maxErrno }
 	switch action {
 	case take:
-		if how, counts := l.caller(site, function, at); counts && valid(t.ptr) {
+		how, counts := l.caller(site, function, at)
+		if counts {
+			l.called(pid, function, how.place)
+		}
+		if counts && valid(t.ptr) {
 			l.take(t, how)
 		}
 		return
