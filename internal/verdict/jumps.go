@@ -51,7 +51,8 @@ func (m *maker) unjump(c *result.Crash) {
 
 // ofUnload are the functions that delete_module calls besides the module's exit function.
 var ofUnload = lazyregexp.New(`^(?:try_(?:force_unload|release_module_ref|stop_module)|(?:blocking_)?notifier_call_chain` +
-	`|klp_\w+|ftrace_\w+|async_\w+|free_module|module_\w+|mutex_\w+|strncpy_from_user|kobject_\w+|wake_up\w*|printk|_printk)\b`)
+	`|klp_\w+|ftrace_\w+|async_\w+|free_module|module_\w+|mutex_\w+|strncpy_from_user|kobject_\w+|wake_up\w*` +
+	`|_?printk)\b`)
 
 // comingOrGoing is a module in the kernel's list of modules whose init or exit runs.
 var comingOrGoing = lazyregexp.New(`^Modules linked in:.* (\w+)\([A-Z]*[-+]\)`)
@@ -61,7 +62,8 @@ var comingOrGoing = lazyregexp.New(`^Modules linked in:.* (\w+)\([A-Z]*[-+]\)`)
 func (m *maker) lastJump(c *result.Crash, of int) (at int, found []result.Frame) {
 	at = -1
 	for i, f := range c.Frames {
-		if of == inits && f.Function == "do_one_initcall" || of == exits && strings.HasSuffix(f.Function, "sys_delete_module") {
+		if of == inits && f.Function == "do_one_initcall" ||
+			of == exits && strings.HasSuffix(f.Function, "sys_delete_module") {
 			at = i - 1
 			break
 		}
@@ -138,6 +140,31 @@ func (m *maker) jumps(of int, wanted func(callee string) bool) []result.Frame {
 		}
 	}
 	return frames
+}
+
+// unjumpStops names the exit function that left with a jump to kthread_stop, which then seems to be delete_module's.
+func (m *maker) unjumpStops() {
+	stops := func(callee string) bool { return strings.HasPrefix(callee, "kthread_stop") }
+	for i := range m.res.Threads {
+		t := &m.res.Threads[i]
+		for j := range t.StopCalls {
+			s := &t.StopCalls[j]
+			if !strings.Contains(s.By.Site, "_sys_delete_module+") {
+				continue
+			}
+			jumps := slices.DeleteFunc(m.jumps(exits, stops), func(f result.Frame) bool {
+				return f.Module != moduleOf(t.Function)
+			})
+			if len(jumps) != 1 {
+				continue
+			}
+			s.By.Site = jumps[0].Place()
+			s.Stack = slices.Insert(s.Stack, 0, s.By.Site)
+			if j == 0 && t.StoppedBy != nil {
+				t.StoppedBy.Site = s.By.Site
+			}
+		}
+	}
 }
 
 // jumpedTo returns a function and those of the module that it leaves for with a jump, and these in turn.
