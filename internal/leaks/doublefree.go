@@ -114,10 +114,27 @@ func (l *Ledger) freePair(p *Pair, ptr uint64, by entry, site, name string) {
 	if !p.Twice || slices.ContainsFunc(p.gives(), func(f function) bool { return f.name == from }) {
 		return
 	}
-	if by.jump { // it is likely, and not certain
-		by.place = Place{}
+	if by.jump || !by.place.inModule() {
+		by.place = l.lastOf(site, name, by.place.AtNS)
 	}
 	l.free(ptr, by.place, name)
+}
+
+// frees are the functions, other than those of pairs, whose calls free enters.
+var frees = []string{"kfree", "kmem_cache_free"}
+
+// lastOf returns where a module freed memory with the last call of its init or exit, if that call seems to come from
+// the kernel's function that called these, which frees nothing itself. Elsewhere it may be the kernel's own.
+func (l *Ledger) lastOf(site, function string, at uint64) Place {
+	when := calledAt(site)
+	if when == Meanwhile {
+		return Place{}
+	}
+	jumps := slices.DeleteFunc(l.jumps(function, when), func(t Tail) bool { return !t.Planned })
+	if len(jumps) != 1 {
+		return Place{}
+	}
+	return Place{Name: jumps[0].Site, Module: jumps[0].Module, AtNS: at}
 }
 
 // FreedTwice returns the memory that modules freed twice, although they had not taken it again: where the second time.

@@ -92,8 +92,8 @@ func TestCertain(t *testing.T) {
 		if got := certain([]Module{m})["m"]; got != tt.want {
 			t.Errorf("%+v: %v", tt.call, got)
 		}
-		if wanted := CallsWanted(tt.call.Function); wanted == (tt.call.Function == "kfree") {
-			t.Errorf("%s is wanted: %v", tt.call.Function, wanted)
+		if !CallsWanted(tt.call.Function) {
+			t.Errorf("%s is not wanted", tt.call.Function)
 		}
 	}
 }
@@ -109,5 +109,33 @@ func TestCertainTogether(t *testing.T) {
 	lib.Imports = append(lib.Imports, "seq_open_private")
 	if got := certain([]Module{user, lib}); got["user"] || got["lib"] {
 		t.Errorf("certain of what hands memory: %v", got)
+	}
+}
+
+// TestFreedTwiceAtEnd: the last call of exit is a jump, and seems to be the kernel's.
+func TestFreedTwiceAtEnd(t *testing.T) {
+	const at = "        modprobe-108     [001] .....    12.345678: "
+	const free = at + "kfree: call_site=m_exit+0x10/0x40 [m] ptr=ffff888004ebe000\n"
+	const last = at + "kfree: call_site=__do_sys_delete_module+0x1b9/0x330 ptr=ffff888004ebe000\n"
+	jump := func(symbol string, when When) CallSite {
+		return CallSite{Function: "kfree", Symbol: symbol, Offset: 32, Jump: true, When: when}
+	}
+	for name, tt := range map[string]struct {
+		calls []CallSite
+		text  string
+		want  int
+	}{
+		"exit's last call":     {[]CallSite{jump("m_exit", AtExit)}, free + last, 1},
+		"exit has none":        {nil, free + last, 0},
+		"init has":             {[]CallSite{jump("m_init", AtInit)}, free + last, 0},
+		"another function has": {[]CallSite{jump("m_put", Meanwhile)}, free + last, 0},
+		"it is the first free": {[]CallSite{jump("m_exit", AtExit)}, last, 0},
+	} {
+		m := Module{Name: "m", Imports: []string{"kfree", "kmalloc_trace"}, Calls: tt.calls, Planned: true}
+		plan := NewPlan([]Module{m}, func(string) bool { return true })
+		got := Read(plan, []byte(tt.text)).FreedTwice([]string{"m"}, noName)
+		if len(got) != tt.want || tt.want == 1 && got[0].Site != "m_exit+0x20 [m]" {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }

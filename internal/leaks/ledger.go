@@ -137,7 +137,11 @@ func (l *Ledger) add(pid string, at uint64, event, text string) {
 		}
 	case "kfree", "kmem_cache_free":
 		l.give(thing{kind: "mem", ptr: hex(f["ptr"])})
-		l.free(hex(f["ptr"]), place(f["call_site"], at), event)
+		by := place(f["call_site"], at)
+		if !by.inModule() {
+			by = l.lastOf(f["call_site"], event, at)
+		}
+		l.free(hex(f["ptr"]), by, event)
 	case "timer_expire_entry":
 		l.rest(thing{kind: "timer", ptr: hex(f["timer"])})
 		if len(l.ran) < maxHeld {

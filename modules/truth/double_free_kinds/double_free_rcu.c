@@ -4,6 +4,7 @@
  */
 #include <linux/init.h>
 #include <linux/module.h>
+#include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
@@ -18,6 +19,7 @@ static struct node *b;
 static void double_free_rcu_free(struct rcu_head *head)
 {
 	kfree(container_of(head, struct node, rcu));
+	pr_info("double_free_rcu: freed\n");
 }
 
 static int __init double_free_rcu_init(void)
