@@ -57,8 +57,8 @@ var ofUnload = lazyregexp.New(`^(?:try_(?:force_unload|release_module_ref|stop_m
 // comingOrGoing is a module in the kernel's list of modules whose init or exit runs.
 var comingOrGoing = lazyregexp.New(`^Modules linked in:.* (\w+)\([A-Z]*[-+]\)`)
 
-// lastJump finds how init or exit was left if the function that it jumped to has left in that way, too: the kernel calls
-// nothing else there, and the module's code has only one such jump. at is the frame that was called.
+// lastJump finds how init or exit was left if the function that it jumped to has left in that way, too: the kernel
+// calls nothing else there, and the module's code has only one such jump. at is the frame that was called.
 func (m *maker) lastJump(c *result.Crash, of int) (at int, found []result.Frame) {
 	at = -1
 	for i, f := range c.Frames {
