@@ -30,8 +30,8 @@ func (l *Ledger) called(pid, f string, from Place) {
 	l.calls[key] = calledFrom{from, before.several || other}
 }
 
-// CalledFrom returns the place in a module from which a task called a function of the kernel. There is none if it did so
-// at several places, unless it has not come back from the last.
+// CalledFrom returns the place in a module from which a task called a function of the kernel. There is none if it did
+// so at several places, unless it has not come back from the last.
 func (l *Ledger) CalledFrom(pid int, function string, name Namer) (site, module string) {
 	id := strconv.Itoa(pid)
 	c, ok := l.calls[callBy{id, function}]

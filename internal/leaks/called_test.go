@@ -6,7 +6,8 @@ import "testing"
 
 // TestCalledFrom: where a task called a function, unless it may have been one of several places.
 func TestCalledFrom(t *testing.T) {
-	const task, other = "        modprobe-108     [001] .....    12.345678: ", "        modprobe-109     [001] .....    12.345678: "
+	const task = "        modprobe-108     [001] .....    12.345678: "
+	const other = "        modprobe-109     [001] .....    12.345678: "
 	begin := func(at, place string) string {
 		return at + "registerkprobe_begin_2: (register_kprobe+0x0/0x60) ptr=0xffffffffc0262010 site=" + place + "\n"
 	}

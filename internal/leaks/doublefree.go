@@ -14,7 +14,10 @@ import (
 // the module's own allocations and everybody's frees: if a module gets memory in another way, it may free an address
 // twice and be right both times.
 var handsNothing = lazyregexp.New(`^(?:` +
-	`__fentry__|__x86_\w+|__stack_chk_fail|__ubsan_\w+|__asan_\w+|__sanitizer_\w+|module_layout|__this_module|param_\w+` +
+	`__fentry__|__x86_\w+|__stack_chk_\w+|__ref_stack_chk_guard|__?fortify_panic|refcount_warn_saturate|___ratelimit` +
+	`|current_task|const_current_task|pcpu_hot|this_cpu_off|cpu_number|__per_cpu_offset|__preempt_count|nr_cpu_ids` +
+	`|__cpu_\w+_mask|phys_base|vmemmap_base|page_offset_base|__SC[TK]__\w+|ktime_get\w*|get_random_\w+|_ctype` +
+	`|print_hex_dump\w*|_dev_\w+|synchronize_\w+|__ubsan_\w+|__asan_\w+|__sanitizer_\w+|module_layout|__this_module|param_\w+` +
 	`|kfree|kfree_sensitive|__kmalloc(?:_cache|_large|_node)?|kmalloc_(?:trace|caches|large|node_trace)` +
 	`|kmem_cache_alloc_trace|kmalloc_order_trace|__kmalloc_cache_node|random_kmalloc_seed|kstrdup|kstrndup|kmemdup` +
 	`|kmem_cache_(?:alloc|alloc_node|free|create|create_usercopy|destroy|shrink|size)|__kmem_cache_create_args` +

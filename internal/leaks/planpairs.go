@@ -32,8 +32,8 @@ func undoKey(module, kind string) string { return module + " " + kind }
 // CallsWanted reports whether the places matter from which modules call a function of the kernel.
 func CallsWanted(name string) bool {
 	base := strings.TrimSuffix(name, "_noprof")
-	return roleOf[base] || slices.Contains(frees, base) || allocators.MatchString(base) || slices.Contains(libraryTakes, base) ||
-		slices.Contains(libraryNames, base)
+	return roleOf[base] || slices.Contains(frees, base) || allocators.MatchString(base) ||
+		slices.Contains(libraryTakes, base) || slices.Contains(libraryNames, base)
 }
 
 // roleOf has the functions of all pairs.
