@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -185,7 +186,7 @@ func (p *parser) begin(h *header, l line) {
 	switch near := h.kind == "warning" && c.last.us > 0 && l.us-c.last.us < messageGap; {
 	case c.seen && c.message != "":
 		r.message = c.message
-	case c.last.text != "" && (refine(c.last.text) != "" || near && !c.seen):
+	case c.last.text != "" && (refine(c.last.text) != "" || near && !c.seen), sameFile(c.last, l):
 		r.message = c.last.text
 	}
 	if r.message == "" {
@@ -206,6 +207,19 @@ func (p *parser) begin(h *header, l line) {
 	p.open = append(p.open, r)
 	r.add(l)
 }
+
+// warnedAt is the file that a WARNING names, without its folder and ending.
+var warnedAt = lazyregexp.New(`^WARNING: .*?\b([a-z_]+)\.c:\d+ `)
+
+// sameFile reports whether a file of the kernel printed why it warns: "workqueue: m wants ...", and then a WARNING at
+// kernel/workqueue.c.
+func sameFile(before, warning line) bool {
+	m := warnedAt.FindStringSubmatch(warning.text)
+	return m != nil && strings.HasPrefix(before.text, m[1]+": ") && warning.us-before.us < sameFileGap
+}
+
+// sameFileGap bounds the time between both, in microseconds: an emulated console takes milliseconds for a line.
+const sameFileGap = 50_000
 
 // warnedOf is the message of a WARNING that a BUG follows at once: since 6.9 FORTIFY_SOURCE warns of an overflow, with
 // the sizes, before it ends the task.
