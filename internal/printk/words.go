@@ -12,7 +12,7 @@ type Words []*File
 func (w Words) Print(text string) bool {
 	left := budget(maxBudget)
 	makes := func(f *Format) bool {
-		return (f.gaps == 0 || f.weight >= 2*strong) && f.fit(text, &left) == fits
+		return (f.gaps == 0 || f.weight >= strong) && f.fit(text, &left) == fits
 	}
 	return slices.ContainsFunc(w, func(file *File) bool {
 		return slices.ContainsFunc(file.own, makes) || slices.ContainsFunc(file.plain, makes)

@@ -8,7 +8,8 @@ import "testing"
 func TestWords(t *testing.T) {
 	words := Words{
 		fileOf("\x013rcu: INFO: rcu_preempt self-detected stall on CPU\n", "\x013BUG: %s\n", "INFO: task worker:12 blocked"),
-		fileOf("\x014watchdog: BUG: soft lockup - CPU#%d stuck for %us! [%s:%d]\n", "\x010first\nBUG: short\n"),
+		fileOf("\x014watchdog: BUG: soft lockup - CPU#%d stuck for %us! [%s:%d]\n", "\x010first\nBUG: short\n",
+			"\x013UBSAN: %s in %s:%d\n", "\x013BUG: %s at %s:%d\n"),
 	}
 	for line, want := range map[string]bool{
 		"rcu: INFO: rcu_preempt self-detected stall on CPU":              true,
@@ -16,8 +17,10 @@ func TestWords(t *testing.T) {
 		"INFO: task worker:12 blocked for more than 120 seconds.":        false, // it only begins so
 		"watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [worker:130]": true,
 		"BUG: short": true,
-		"BUG: unable to handle page fault for address: 0": false, // "BUG: %s" proves nothing
-		"WARNING: CPU: 0 PID: 1 at mm/slub.c:1 f+0x1/0x2": false,
+		"UBSAN: shift-out-of-bounds in gadget.c:33":                     true,
+		"BUG: sleeping function called from invalid context at mm.c:33": false, // "BUG: %s at %s:%d" neither
+		"BUG: unable to handle page fault for address: 0":               false, // "BUG: %s" proves nothing
+		"WARNING: CPU: 0 PID: 1 at mm/slub.c:1 f+0x1/0x2":               false,
 	} {
 		if got := words.Print(line); got != want {
 			t.Errorf("%q: printed %v, want %v", line, got, want)
