@@ -26,15 +26,17 @@ var handsNothing = lazyregexp.New(`^(?:` +
 	`|sized_strscpy|s[cn]*printf|vsn?printf|kstrto\w+` +
 	`|_?copy_(?:from|to)_user|__check_object_size|__get_user_\w+|__put_user_\w+|_raw_\w+|mutex_\w+|__mutex_init` +
 	`|down\w*|up|up_\w+|__init_rwsem|__list_\w+|msleep\w*|usleep_\w+|schedule\w*|__cond_resched|jiffies|jiffies_to_\w+` +
-	`|__udelay|__const_udelay|kthread_(?:create_on_node|stop|should_stop|bind)|wake_up_process|__wake_up\w*` +
+	`|__udelay|__const_udelay|kthread_\w+|wake_up_\w+|__wake_up\w*` +
 	`|prepare_to_wait\w*|finish_wait|init_wait_entry|__init_waitqueue_head|__init_swait_queue_head|complete\w*` +
-	`|wait_for_completion\w*|init_timer_key|add_timer|mod_timer|del_timer\w*|timer_delete\w*|system_\w*wq|queue_\w+_on` +
+	`|wait_for_completion\w*|init_timer_key|add_timer\w*|mod_timer\w*|del_timer\w*|timer_\w+|system_\w*wq|queue_\w+_on` +
 	`|cancel_\w*work\w*|flush_\w*work\w*|delayed_work_timer_fn|proc_(?:create|mkdir|remove)\w*|remove_proc_\w+` +
 	`|__seq_puts|seq_(?:open|read|read_iter|lseek|release|printf|vprintf|puts|putc|write|put_\w+|escape\w*|hex_dump|pad` +
 	`|path|dentry|list_\w+|hlist_\w+)|single_(?:open|release)|simple_(?:read_from|write_to)_buffer|__rcu_read_\w+|synchronize_rcu` +
 	`|call_rcu|rcu_barrier|misc_(?:de)?register|cdev_(?:init|add|del)|(?:un)?register_chrdev_region|alloc_chrdev_region` +
 	`|__(?:un)?register_chrdev|(?:__)?class_(?:create|destroy)|device_(?:create|destroy)|(?:no|default|noop)_llseek` +
 	`|debugfs_(?:create_\w+|remove|attr_\w+)|sysfs_(?:create|remove)_(?:file_ns|group)|kernel_kobj|kobject_(?:put|create_and_add)` +
+	`|(?:add|remove)_wait_queue\w*|\w+_wake_function|wait_woken|(?:un)?register_k(?:ret)?probes?|request_threaded_irq|free_irq` +
+	`|(?:__)?module_(?:get|put)|try_module_get|find_(?:vpid|get_pid)|put_pid|pid_task|get_pid_task|send_sig\w*` +
 	`|hrtimer_\w+|__?tasklet_\w+|tasklet_\w+|alloc_workqueue|destroy_workqueue|__flush_workqueue|(?:un)?register_\w+_notifier` +
 	`)$`)
 
