@@ -10,7 +10,7 @@
 
 struct node {
 	struct rcu_head rcu;
-	char text[300];
+	char text[1500];
 };
 
 static struct node *a;

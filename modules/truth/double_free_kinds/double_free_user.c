@@ -12,8 +12,8 @@ void double_free_consume(void *data);
 
 static int __init double_free_user_init(void)
 {
-	void *a = kmalloc(700, GFP_KERNEL);
-	void *b = kmalloc(700, GFP_KERNEL);
+	void *a = kmalloc(1500, GFP_KERNEL);
+	void *b = kmalloc(1500, GFP_KERNEL);
 
 	kfree(a);
 	kfree(b);
