@@ -5,9 +5,9 @@
  */
 #include <linux/init.h>
 #include <linux/module.h>
+#include <linux/printk.h>
 #include <linux/slab.h>
 
-/* Few others use objects of that size, which the allocator now confuses. */
 #define SIZE 2000
 
 static struct kmem_cache *cache;
@@ -29,7 +29,8 @@ static void __exit double_free_cache_exit(void)
 	kmem_cache_free(cache, a);
 	kmem_cache_free(cache, b);
 	kmem_cache_free(cache, a);
-	kmem_cache_destroy(cache);
+	/* To destroy the cache would walk its broken list for ever. */
+	pr_info("double_free_cache: bye\n");
 }
 
 module_init(double_free_cache_init);
