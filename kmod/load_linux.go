@@ -10,6 +10,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -108,9 +109,28 @@ func (c *moduleCall) insert(f *os.File) error {
 func (c *moduleCall) finit(f *os.File) error {
 	c.op = opFinit
 	start := time.Now()
-	err := watchCall(func() error { return unix.FinitModule(int(f.Fd()), c.params, c.flags) })
+	err := watchCall(func() error { return finitModule(f, c.params, c.flags) })
 	c.took = time.Since(start)
 	return err
+}
+
+// lastErrno is the largest number that the kernel returns as an error. Go takes it for a result.
+const lastErrno = 4095
+
+// finitModule is unix.FinitModule, for which a module whose init returned -4095 is loaded.
+func finitModule(f *os.File, params string, flags int) error {
+	p, err := unix.BytePtrFromString(params)
+	if err != nil {
+		return err
+	}
+	r, _, errno := unix.Syscall(unix.SYS_FINIT_MODULE, f.Fd(), uintptr(unsafe.Pointer(p)), uintptr(flags))
+	if errno == 0 && int(r) == -lastErrno {
+		errno = lastErrno
+	}
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // finitBytes loads bytes with flags, which init_module does not have.

@@ -167,6 +167,8 @@ func TestOfCrash(t *testing.T) {
 		{"flush", "WQ_MEM_RECLAIM", report(warning("workqueue: WQ_MEM_RECLAIM lab:m_work [m] is flushing !WQ_MEM_RECLAIM "+
 			"events:other [m]", "kernel/workqueue.c:2623 check_flush_dependency+0x11e/0x130"),
 			"check_flush_dependency+0x11e/0x130", "__flush_work+0x1/0x2", ofMod)},
+		{"neither", "WQ_PERCPU", report(warning("workqueue: lab is using neither WQ_PERCPU or WQ_UNBOUND. Setting WQ_PERCPU.",
+			"kernel/workqueue.c:5938 __alloc_workqueue+0x6be/0x7a0"), "alloc_workqueue_noprof+0x57/0x80", ofMod)},
 		{"timer function", "lock held", report(warning("timer: m_timer+0x0/0x10 [m] preempt leak: 00000101 -> 00000102",
 			"kernel/time/timer.c:1480 call_timer_fn+0x1/0x2"), "call_timer_fn+0x1/0x2")},
 		{"module_put", "one put for each get", report("kernel BUG at kernel/module/main.c:656!\ninvalid opcode: 0000 [#1]",

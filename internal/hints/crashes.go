@@ -234,6 +234,9 @@ var causes = []cause{
 	{name: "queue that ends", said: re(`workqueue: cannot queue `),
 		hint: "the work was queued while its workqueue was being drained or destroyed: stop whatever queues it, then call " +
 			"cancel_work_sync, before destroy_workqueue"},
+	{name: "neither", said: re(`is using neither WQ_PERCPU`),
+		hint: "newer kernels want alloc_workqueue to be told where its works run: give it WQ_PERCPU, which was meant " +
+			"without a word before, or WQ_UNBOUND, beside the flags that it has"},
 	{name: "flush", said: re(`workqueue: .* is flushing `),
 		hint: "a work that may be needed to free memory waits for one that may need memory: give both workqueues " +
 			"WQ_MEM_RECLAIM, or do not wait for the other one"},

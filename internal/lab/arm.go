@@ -85,11 +85,17 @@ func (l *Lab) leakModules() []leaks.Module {
 			continue
 		}
 		module := leaks.Module{Name: name, Planned: planned[name]}
+		for _, name := range []string{"get_page\x00", "folio_get\x00"} {
+			module.Shares = module.Shares || bytes.Contains(file.Data, []byte(name))
+		}
 		module.Tasks, module.Opaque = taskRefs(file.Data, l.Kernel.Release)
 		module.Calls = calls(file.Data, l.Kernel.Release)
 		if parsed, err := kmod.ParseModule(file.Data); err == nil {
 			for _, s := range parsed.Needs {
 				module.Imports = append(module.Imports, s.Name)
+			}
+			for _, e := range parsed.Exports {
+				module.Exports = append(module.Exports, e.Name)
 			}
 		}
 		list = append(list, module)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
@@ -18,7 +19,9 @@ import (
 	"github.com/kmodlab/kmodlab/internal/leaks"
 	"github.com/kmodlab/kmodlab/internal/live"
 	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/printk"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
@@ -50,6 +53,8 @@ type Lab struct {
 	kernel    *symbols.Kernel // nil until it is read
 	facts     *facts          // of the snapshot that the machine was restored from; nil if it booted
 	installed []string        // files that were added to this machine's module tree
+
+	words func() printk.Words // what the modules under study print
 }
 
 // Tracer is what is known of the tracer in the guest.
@@ -110,9 +115,11 @@ func (o opening) lab(m machine, log *Log, f *facts, installed []string) *Lab {
 	l := &Lab{
 		machine: m, Prepared: o.Prepared, Log: log, Tracer: Tracer{Unproved: o.Probe.Unproved},
 		options: o.options, journal: o.journal, facts: f, installed: installed,
+		words:  readWords(o.Prepared),
 		stream: newStream(m.events, o.options.Record, live.New(o.journal.Event(), ofModule)),
 	}
 	log.Confirm(l.confirm)
+	log.Except(func(line string) bool { return l.words().Print(line) })
 	return l
 }
 
@@ -286,6 +293,24 @@ func (l *Lab) confirm(taint uint64, final bool) bool {
 		case <-l.Done(): // the next question tells why
 		}
 	}
+}
+
+// readWords reads what the modules under study print. It is read once, when a line looks like a report.
+func readWords(p *prepare.Prepared) func() printk.Words {
+	return sync.OnceValue(func() (w printk.Words) {
+		for _, name := range p.Studied() {
+			w = append(w, printk.Read(p.Read.Get(name).Data))
+		}
+		return w
+	})
+}
+
+// Crashes returns the reports on the console so far, without lines that the modules print themselves.
+func (l *Lab) Crashes() []result.Crash {
+	if l.words == nil {
+		return oops.Parse(l.Console())
+	}
+	return oops.ParseExcept(l.Console(), l.words().Print)
 }
 
 // Console returns what the kernel has printed so far: on the console of a VM, or in the log of this machine.

@@ -70,9 +70,10 @@ type Ledger struct {
 	dead   map[uint64]bool     // tasks that have ended and are not freed
 	names  map[string][]naming // where the objects of that name were created
 	open   map[string][]opened // calls of pairs that have not returned, by the task
-	shown  map[thing]bool      // found as a name, too
-	freed  map[uint64]freedAt  // memory that modules freed, by its address
-	twice  []uint64            // addresses that were freed twice
+	calls  map[callBy]calledFrom
+	shown  map[thing]bool     // found as a name, too
+	freed  map[uint64]freedAt // memory that modules freed, by its address
+	twice  []uint64           // addresses that were freed twice
 	n      int
 	ran    []Place // timer functions that were called, in the order of time
 	trace  []byte  // from which it was read
@@ -102,7 +103,7 @@ func Read(plan *Plan, trace []byte) *Ledger {
 		plan: plan, trace: trace, held: make(map[thing][]entry), asked: make(map[string]uint64),
 		ending: make(map[string]uint64), dead: make(map[uint64]bool), names: make(map[string][]naming),
 		open: make(map[string][]opened), shown: make(map[thing]bool),
-		freed: make(map[uint64]freedAt),
+		freed: make(map[uint64]freedAt), calls: make(map[callBy]calledFrom),
 	}
 	for line := range bytes.Lines(trace) {
 		line = bytes.TrimRight(line, "\n")
@@ -134,11 +135,13 @@ func (l *Ledger) add(pid string, at uint64, event, text string) {
 		if f["bytes_req"] != "0" { // ZERO_SIZE_PTR is nothing to free
 			l.take(thing{kind: "mem", ptr: hex(f["ptr"])}, entry{place: place(f["call_site"], at), bytes: size})
 		}
-	case "kfree":
+	case "kfree", "kmem_cache_free":
 		l.give(thing{kind: "mem", ptr: hex(f["ptr"])})
-		l.free(hex(f["ptr"]), place(f["call_site"], at))
-	case "kmem_cache_free":
-		l.give(thing{kind: "mem", ptr: hex(f["ptr"])})
+		by := place(f["call_site"], at)
+		if !by.inModule() {
+			by = l.lastOf(f["call_site"], event, at)
+		}
+		l.free(hex(f["ptr"]), by, event)
 	case "timer_expire_entry":
 		l.rest(thing{kind: "timer", ptr: hex(f["timer"])})
 		if len(l.ran) < maxHeld {
@@ -171,6 +174,9 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 	switch event[2] {
 	case size:
 		l.asked[pid] = hex(f["size"])
+		if m := inside.FindStringSubmatch(text); m != nil {
+			l.called(pid, m[1], site)
+		}
 	case take:
 		asked := l.asked[pid]
 		delete(l.asked, pid)
@@ -272,7 +278,7 @@ func (l *Ledger) take(t thing, how entry) {
 	if t.kind == "mem" && t.ptr <= zeroSize {
 		return // an allocation that failed, or one of no bytes
 	}
-	if t.kind == "mem" && len(l.freed[t.ptr].again) == 0 {
+	if len(l.freed[t.ptr].again) == 0 {
 		delete(l.freed, t.ptr)
 	}
 	how.kind = t.kind

@@ -59,10 +59,14 @@ func (l *Ledger) addPair(pid string, at uint64, p *Pair, action, text string, f 
 		if m == nil {
 			return
 		}
-		function, _, _ := strings.Cut(m[1], "+")
+		function := functionOf(m[1])
 		how, counts := l.caller(f["site"], function, at)
+		if action == begin && counts {
+			l.called(pid, function, how.place)
+		}
 		switch {
 		case action == give:
+			l.freePair(p, t.ptr, how, f["site"], function)
 			if !p.Own || counts || l.mayJump(f["site"], function) {
 				l.give(t)
 			}
@@ -92,7 +96,11 @@ func (l *Ledger) addReturn(
 	valid := func(ptr uint64) bool { return ptr != 0 && -ptr > maxErrno }
 	switch action {
 	case take:
-		if how, counts := l.caller(site, function, at); counts && valid(t.ptr) {
+		how, counts := l.caller(site, function, at)
+		if counts {
+			l.called(pid, function, how.place)
+		}
+		if counts && valid(t.ptr) {
 			l.take(t, how)
 		}
 		return
@@ -158,11 +166,9 @@ func (l *Ledger) caller(site, function string, at uint64) (entry, bool) {
 		return entry{}, false
 	}
 	when := calledAt(site)
-	var jumps []Tail
-	for _, t := range l.plan.Tails[function] {
-		if t.When == when && !slices.Contains(jumps, t) {
-			jumps = append(jumps, t)
-		}
+	jumps := l.jumps(function, when)
+	if len(jumps) == 0 && when != Meanwhile { // init or exit may have jumped to a function that jumped in turn
+		jumps = l.jumps(function, Meanwhile)
 	}
 	if len(jumps) > 1 {
 		jumps = slices.DeleteFunc(jumps, func(t Tail) bool { return !t.Planned })
@@ -171,6 +177,17 @@ func (l *Ledger) caller(site, function string, at uint64) (entry, bool) {
 		return entry{}, false
 	}
 	return entry{place: Place{Name: jumps[0].Site, Module: jumps[0].Module, AtNS: at}, jump: true}, true
+}
+
+// jumps are the functions that may have left with a jump to a function of the kernel, of those that are called at some
+// time of a module's life.
+func (l *Ledger) jumps(function string, when When) (jumps []Tail) {
+	for _, t := range l.plan.Tails[function] {
+		if t.When == when && !slices.Contains(jumps, t) {
+			jumps = append(jumps, t)
+		}
+	}
+	return jumps
 }
 
 // doubts reports whether a thing may be that of a module that is not under study.

@@ -37,6 +37,8 @@ type Pair struct {
 	Undo  string // what a module calls, if that is not in Give; functions, a space between two
 	// Moot are imports with which a module may give the thing back in a way that is not in Give: then it is not claimed.
 	Moot string
+	// Twice says that to give it back twice is misuse, which the kernel may not notice.
+	Twice bool
 	// Counted things can be taken several times.
 	Counted bool
 	// Own things are given back by others, too, who took them: only what modules give back counts.

@@ -147,6 +147,11 @@ var devicePairs = []Pair{
 		Give: "platform_device_unregister(*) platform_device_del(*)", Shows: "/sys/devices/platform/*",
 	},
 	{
+		Area: "Devices", Class: memory, One: "the memory of a platform device (%s)", Many: "platform devices' memory",
+		Take: "platform_device_alloc(s)=*", Give: "platform_device_put(*) platform_device_unregister(*)",
+		Moot: "put_device device_unregister kobject_put",
+	},
+	{
 		Area: "Devices", Class: registration, One: "a device", Many: "devices", Listed: true,
 		Take: "device_register(*)=0 device_add(*)=0 device_create()=* device_create_with_groups()=*",
 		Give: "device_unregister(*) device_del(*)", Undo: "device_unregister device_destroy device_del",

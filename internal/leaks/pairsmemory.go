@@ -18,7 +18,7 @@ const handsPages = "vm_insert_page vm_insert_pages vmf_insert_page vmf_insert_pa
 
 var memoryPairs = []Pair{
 	{
-		Area: "Memory", Class: memory, One: "pages", Many: "blocks of pages", Moot: handsPages,
+		Area: "Memory", Class: memory, One: "pages", Many: "blocks of pages", Moot: handsPages, Twice: true,
 		Take: "__get_free_pages(_,^)=* get_free_pages(_,^)=* get_zeroed_page()=* alloc_pages(_,^)=* " +
 			"alloc_pages_current(_,^)=* __alloc_pages(_,^)=* __alloc_pages_nodemask(_,^)=* folio_alloc(_,^)=* " +
 			"alloc_pages_node(_,_,^)=* alloc_pages_nolock(_,_,^)=*",

@@ -24,10 +24,13 @@ const (
 // Module is what is known of a module before it is loaded.
 type Module struct {
 	Name    string
-	Imports []string // the kernel's functions and variables that it uses
+	Imports []string // the kernel's functions and variables that it uses, and other modules'
+	Exports []string
 	Tasks   []TaskRef
 	Calls   []CallSite // of functions that CallsWanted names
 	Planned bool       // the run will load it; others may be loaded by name
+	// Shares means that it counts the users of pages: then it may free a page as often as it has counted.
+	Shares bool
 	// Opaque means that it may drop references to tasks where no probe sees it.
 	Opaque bool
 }
@@ -240,11 +243,11 @@ func NewPlan(modules []Module, has Kernel) *Plan {
 		Shift: make(map[string]int64), Unseen: make(map[string]bool), Opaque: make(map[string]bool),
 		NoMem: make(map[string]bool), RCUMem: make(map[string]bool),
 		Tails: make(map[string][]Tail), Moot: make(map[string]bool), Undo: make(map[string]Undo),
-		Certain: make(map[string]bool),
+		Certain: certain(modules),
 	}
 	named := make(map[string]string) // the kernel's own name by the name without suffix
 	for _, m := range modules {
-		p.Opaque[m.Name], p.Certain[m.Name] = m.Opaque, certain(m)
+		p.Opaque[m.Name] = m.Opaque
 		for _, name := range m.Imports {
 			base := strings.TrimSuffix(name, "_noprof")
 			named[base] = name

@@ -32,8 +32,8 @@ func undoKey(module, kind string) string { return module + " " + kind }
 // CallsWanted reports whether the places matter from which modules call a function of the kernel.
 func CallsWanted(name string) bool {
 	base := strings.TrimSuffix(name, "_noprof")
-	return roleOf[base] || allocators.MatchString(base) || slices.Contains(libraryTakes, base) ||
-		slices.Contains(libraryNames, base)
+	return roleOf[base] || slices.Contains(frees, base) || allocators.MatchString(base) ||
+		slices.Contains(libraryTakes, base) || slices.Contains(libraryNames, base)
 }
 
 // roleOf has the functions of all pairs.
@@ -95,7 +95,7 @@ func (d *draft) pairs(modules []Module) {
 	}
 	for _, m := range modules {
 		for _, c := range m.Calls {
-			if c.Jump && roleOf[trimmed(c.Function)] {
+			if base := trimmed(c.Function); c.Jump && (roleOf[base] || slices.Contains(frees, base)) {
 				site := fmt.Sprintf("%s+0x%x [%s]", c.Symbol, c.Offset, m.Name)
 				d.plan.Tails[c.Function] = append(d.plan.Tails[c.Function], Tail{m.Name, site, c.When, m.Planned})
 			}

@@ -57,9 +57,27 @@ func (d *draft) unchecked(modules []Module) {
 				})
 			}
 		}
+		d.uncheckedTasks(m)
 		for i := range Pairs {
 			d.uncheckedPair(&Pairs[i], m)
 		}
+	}
+}
+
+// uncheckedTasks says if a module takes references to tasks and may drop them where no probe sees it.
+func (d *draft) uncheckedTasks(m Module) {
+	takes := func(name string) bool { return name == "get_pid_task" }
+	function := ""
+	if i := slices.IndexFunc(m.Imports, takes); i >= 0 {
+		function = m.Imports[i]
+	} else if slices.ContainsFunc(m.Tasks, func(ref TaskRef) bool { return !ref.Put }) {
+		function = "get_task_struct"
+	}
+	if m.Opaque && function != "" {
+		d.plan.Unchecked = append(d.plan.Unchecked, result.Unchecked{
+			Module: m.Name, What: "references to tasks", Function: function,
+			Why: "the module may drop them where no probe sees it, as in its exit function",
+		})
 	}
 }
 

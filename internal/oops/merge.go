@@ -2,7 +2,11 @@
 
 package oops
 
-import "github.com/kmodlab/kmodlab/result"
+import (
+	"strings"
+
+	"github.com/kmodlab/kmodlab/result"
+)
 
 // Merge combines what was found on the console with what was found in the kernel's log (/dev/kmsg) of the same machine.
 // A console shows only important lines: a hung task's call trace is only in the log. Reading the log ends when the
@@ -37,8 +41,13 @@ func matching(list []result.Crash, c *result.Crash) int {
 }
 
 func fuller(console, log result.Crash) result.Crash {
-	if console.Truncated && !log.Truncated || len(log.Frames) > len(console.Frames) {
+	more := len(log.Frames) - len(console.Frames)
+	if console.Truncated && !log.Truncated || more > 0 || more == 0 && silent(&console) && !silent(&log) {
 		return log
 	}
 	return console
 }
+
+// silent reports whether a WARNING has no message. Since 7.x a console does not show where one begins, so a message
+// that came slowly is not told from other lines there; the log shows it.
+func silent(c *result.Crash) bool { return strings.HasPrefix(c.Title, "WARNING at ") }

@@ -49,3 +49,14 @@ func TestMerge(t *testing.T) {
 		t.Errorf("two tasks make %d reports", len(got))
 	}
 }
+
+// TestMergeMessage: a WARNING's message may be clear in the log alone.
+func TestMergeMessage(t *testing.T) {
+	said := result.Crash{Type: "warning", Title: "WARNING: too many at m.c:1"}
+	silent := result.Crash{Type: "warning", Title: "WARNING at m.c:1"}
+	for _, pair := range [][2]result.Crash{{silent, said}, {said, silent}} {
+		if got := Merge(pair[:1], pair[1:]); len(got) != 1 || got[0].Title != said.Title {
+			t.Errorf("%q and %q: %+v", pair[0].Title, pair[1].Title, got)
+		}
+	}
+}

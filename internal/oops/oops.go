@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -27,8 +28,11 @@ const (
 // stamps. Simultaneous reports of several CPUs are told apart by the caller that each line names
 // (CONFIG_PRINTK_CALLER), else by what each report still lacks, and then the result says that they are mixed. The
 // guilty frame is the first one in any module: see Blame.
-func Parse(console []byte) []result.Crash {
-	p := &parser{before: make(map[string]cutHere)}
+func Parse(console []byte) []result.Crash { return ParseExcept(console, nil) }
+
+// ParseExcept is Parse for a console on which modules print, too: with a line that is printed, no report begins.
+func ParseExcept(console []byte, printed func(line string) bool) []result.Crash {
+	p := &parser{before: make(map[string]cutHere), printed: printed}
 	for _, l := range splitLines(console) {
 		p.add(l)
 	}
@@ -70,6 +74,8 @@ type parser struct {
 	all    []*report          // in the order of their headers
 	open   []*report          // those that still accept lines
 	before map[string]cutHere // by caller: what precedes the next header
+
+	printed func(line string) bool // by a module; nil if nobody knows
 }
 
 // cutHere is what a caller printed before a header: the mark, and its message.
@@ -85,6 +91,9 @@ const messageGap = 1000
 
 func (p *parser) add(l line) {
 	h := headerOf(l.text)
+	if h != nil && p.printed != nil && p.printed(l.text) {
+		h = nil
+	}
 	if r := p.owner(h, l); r != nil {
 		r.add(l)
 		return
@@ -177,7 +186,7 @@ func (p *parser) begin(h *header, l line) {
 	switch near := h.kind == "warning" && c.last.us > 0 && l.us-c.last.us < messageGap; {
 	case c.seen && c.message != "":
 		r.message = c.message
-	case c.last.text != "" && (refine(c.last.text) != "" || near && !c.seen):
+	case c.last.text != "" && (refine(c.last.text) != "" || near && !c.seen), sameFile(c.last, l):
 		r.message = c.last.text
 	}
 	if r.message == "" {
@@ -198,6 +207,19 @@ func (p *parser) begin(h *header, l line) {
 	p.open = append(p.open, r)
 	r.add(l)
 }
+
+// warnedAt is the file that a WARNING names, without its folder and ending.
+var warnedAt = lazyregexp.New(`^WARNING: .*?\b([a-z_]+)\.c:\d+ `)
+
+// sameFile reports whether a file of the kernel printed why it warns: "workqueue: m wants ...", and then a WARNING at
+// kernel/workqueue.c.
+func sameFile(before, warning line) bool {
+	m := warnedAt.FindStringSubmatch(warning.text)
+	return m != nil && strings.HasPrefix(before.text, m[1]+": ") && warning.us-before.us < sameFileGap
+}
+
+// sameFileGap bounds the time between both, in microseconds: an emulated console takes milliseconds for a line.
+const sameFileGap = 50_000
 
 // warnedOf is the message of a WARNING that a BUG follows at once: since 6.9 FORTIFY_SOURCE warns of an overflow, with
 // the sizes, before it ends the task.

@@ -193,3 +193,20 @@ func TestFortify(t *testing.T) {
 		}
 	}
 }
+
+// TestSameFile: what a file of the kernel printed just before it warned is what the WARNING says.
+func TestSameFile(t *testing.T) {
+	const warning = "WARNING: kernel/workqueue.c:5938 at __alloc_workqueue+0x6be/0x7a0, CPU#1: modprobe/114\n" +
+		"[   19.800000] RIP: 0010:__alloc_workqueue+0x6c1/0x7a0\n"
+	const ofFile = "WARNING at kernel/workqueue.c"
+	for before, want := range map[string]string{
+		"[   19.717089] workqueue: m has no flag.\n[   19.718573] ": "WARNING: workqueue: m has no flag",
+		"[   19.717089] m: hello\n[   19.719573] ":                  ofFile,
+		"[    1.717089] workqueue: other\n[   19.719573] ":          ofFile,
+	} {
+		crashes := Parse([]byte(before + warning))
+		if len(crashes) != 1 || !strings.HasPrefix(crashes[0].Title, want) {
+			t.Errorf("%q: %+v", before, crashes)
+		}
+	}
+}

@@ -19,6 +19,7 @@ type Watch struct {
 	closed   bool
 	pending  *header // of a report whose body has not begun
 	confirm  func(taint uint64, final bool) bool
+	printed  func(line string) bool
 	bits     uint64        // of the reports that are to be checked
 	final    bool          // one of them is final
 	checking chan struct{} // closed when confirm has answered; nil while nothing is checked
@@ -32,6 +33,13 @@ func (w *Watch) Confirm(ask func(taint uint64, final bool) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.confirm = ask
+}
+
+// Except sets who knows which lines the modules print themselves: with these no report begins.
+func (w *Watch) Except(printed func(line string) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.printed = printed
 }
 
 // maxRest bounds a line without an end.
@@ -58,7 +66,7 @@ func (w *Watch) Write(p []byte) (int, error) {
 
 // line takes one line. A report counts once its body begins; a panic may have none.
 func (w *Watch) line(text string) {
-	if h := headerOf(text); h != nil {
+	if h := headerOf(text); h != nil && (w.printed == nil || !w.printed(text)) {
 		w.pending = h
 		if h.goesOn() || h.unsure() {
 			w.pending = nil

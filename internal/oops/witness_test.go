@@ -5,6 +5,7 @@ package oops
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/kmodlab/kmodlab/result"
@@ -106,5 +107,35 @@ func TestStrangeHeader(t *testing.T) {
 		"Oops: 0000 [#1] PREEMPT SMP PTI\nCPU: 0 PID: 7 Comm: modprobe Tainted: G  OE  6.1.0\nRIP: 0010:f+0x1/0x2 [own]\n"))
 	if len(crashes) != 2 || crashes[1].Type != "null-dereference" || !HasBody(&crashes[1]) || HasBody(&crashes[0]) {
 		t.Errorf("%+v", crashes)
+	}
+}
+
+// TestParseExcept: a report whose first line a module prints itself is none, and hides none that follows.
+func TestParseExcept(t *testing.T) {
+	const console = `[    1.000000] rcu: INFO: rcu_preempt self-detected stall on CPU
+[    1.000000] rcu:     0-....: (5249 ticks this GP)
+[    1.000100] BUG: the fan is broken
+[    1.000200] general protection fault, probably for non-canonical address 0xdead000000000108: 0000 [#1] SMP
+[    1.000300] RIP: 0010:f+0x1/0x2 [m]
+[    1.000400] Call Trace:
+[    1.000500]  f+0x1/0x2 [m]
+[    1.000600] ---[ end trace 0000000000000000 ]---
+`
+	printed := func(line string) bool {
+		return strings.HasSuffix(line, "stall on CPU") || line == "BUG: the fan is broken"
+	}
+	crashes := ParseExcept([]byte(console), printed)
+	if len(crashes) != 1 || crashes[0].Type != "general-protection" {
+		t.Errorf("found %+v, want the fault alone", crashes)
+	}
+	w := new(Watch)
+	w.Except(printed)
+	w.Write([]byte(console[:strings.Index(console, "general")-len("[    1.000200] ")]))
+	if w.HasCrashed() {
+		t.Error("a line that a module prints ends the run")
+	}
+	w.Write([]byte(console))
+	if !w.HasCrashed() {
+		t.Error("the fault was not noticed")
 	}
 }

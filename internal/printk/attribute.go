@@ -3,6 +3,7 @@
 package printk
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -131,7 +132,30 @@ func (a *attributor) narrow(claims []claim, l *Line) []claim {
 			claims = left
 		}
 	}
-	return claims
+	return firstToGo(claims, l)
+}
+
+// firstToGo narrows claims to lines that only an exit function prints: modules go one after the other, and each prints
+// such a line before it is gone.
+func firstToGo(claims []claim, l *Line) []claim {
+	if len(claims) < 2 || l.US < 0 {
+		return claims
+	}
+	first, at := -1, int64(math.MaxInt64)
+	for i, c := range claims {
+		if c.format == nil || !c.format.Exit {
+			return claims
+		}
+		for _, life := range c.module.Lives {
+			if life.To >= l.US && life.To < at {
+				first, at = i, life.To
+			}
+		}
+	}
+	if first < 0 {
+		return claims
+	}
+	return claims[first : first+1]
 }
 
 // claim is the best reason to believe that a module printed a line.
@@ -201,7 +225,7 @@ const (
 func (file *File) plainRank(f *Format, l *Line, left *budget) rank {
 	switch fit := f.fit(l.Text, left); {
 	case fit == unfit,
-		fit == fits && l.Level != defaultLevel && l.Level != debugLevel && l.Level != Unknown,
+		fit == fits && l.Level != defaultLevel && l.Level != debugLevel && l.Level != Unknown && !f.anyLevel(),
 		fit == begins && (!f.open || !file.joined || f.weight < strong),
 		fit == named && f.weight < strong/2:
 		return no
@@ -209,6 +233,12 @@ func (file *File) plainRank(f *Format, l *Line, left *budget) rank {
 		return byPlain
 	}
 	return byWeak
+}
+
+// anyLevel reports whether a string without a level may be printed with any: the level is an argument, "%sfan %d is
+// off", or the string is, and says enough by itself.
+func (f *Format) anyLevel() bool {
+	return strings.HasPrefix(f.text, "%s") && f.weight > 0 || f.gaps == 0 && f.weight >= strong
 }
 
 // excluded reports whether a line is the kernel's own.

@@ -46,7 +46,7 @@ func formatsOf(s string) []*Format {
 		s = s[2:]
 	}
 	var formats []*Format
-	lines := strings.Split(s, "\n")
+	lines := strings.Split(ansi.ReplaceAllString(s, ""), "\n") // as a line of the log is read
 	for i, line := range lines {
 		if strings.TrimSpace(line) == "" {
 			continue

@@ -55,7 +55,7 @@ func (s *session) sampleCPUs() {
 // sampleLocks looks for the CPU that spins if the kernel reported another one, which
 // waits for it, as stuck.
 func (s *session) sampleLocks() {
-	crashes := oops.Parse(s.Console())
+	crashes := s.Crashes()
 	for i := range crashes {
 		oops.Blame(&crashes[i], s.Studied())
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/hang"
-	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -80,7 +79,7 @@ func (s *session) noteCrashed(o *slow) error {
 		s.stuck = o.found
 	}
 	s.sampleLocks()
-	if len(oops.Parse(s.Console())) > 0 {
+	if len(s.Crashes()) > 0 {
 		return nil
 	}
 	return &evidence.Failure{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/oops"
+	"github.com/kmodlab/kmodlab/internal/printk"
 	"github.com/kmodlab/kmodlab/internal/srcline"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -17,8 +18,9 @@ import (
 // places in the person's sources.
 func (m *maker) crashes() []result.Crash {
 	console, log := []byte(m.e.Console), m.e.KernelLog
-	crashes := m.believed(oops.Merge(oops.Parse(console[min(len(console), m.e.Earlier.Console):]),
-		oops.Parse(log[min(len(log), m.e.Earlier.KernelLog):])))
+	printed := m.words().Print
+	crashes := m.believed(oops.Merge(oops.ParseExcept(console[min(len(console), m.e.Earlier.Console):], printed),
+		oops.ParseExcept(log[min(len(log), m.e.Earlier.KernelLog):], printed)))
 	for i := range crashes {
 		c := &crashes[i]
 		c.Title = strings.ReplaceAll(c.Title, srcline.SourceDir+"/", "") // the person's file, not the build's copy of it
@@ -32,6 +34,15 @@ func (m *maker) crashes() []result.Crash {
 	nameCaller(crashes)
 	m.nameArmed(crashes)
 	return crashes
+}
+
+// words are what the modules under study print.
+func (m *maker) words() printk.Words {
+	var w printk.Words
+	for _, name := range m.e.Studied {
+		w = append(w, printk.Read(m.e.Files[name].Data))
+	}
+	return w
 }
 
 // believed leaves out what the kernel did not print itself.

@@ -61,7 +61,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 			return []result.Verdict{failed(f)}
 		}
 	}
-	all, stuck := addNoWayBack(judgeCrashes(res.Crashes), res), judgeStuck(res.Stuck)
+	all, stuck := addMisuse(addNoWayBack(judgeCrashes(res.Crashes), res), res), judgeStuck(res.Stuck)
 	if len(stuck) > 0 &&
 		(stuck[0].Class == result.Lockup && victim(res.Crashes) || watchdog(res.Crashes, stuck[0].Class)) {
 		all = append(stuck, all...)

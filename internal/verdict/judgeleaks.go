@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -222,16 +223,29 @@ func judgeMisuse(list []result.Misuse) []result.Verdict {
 		return nil
 	}
 	u := &list[0]
-	v := result.Verdict{Class: result.Oops, Message: fmt.Sprintf(
-		"%s in %s, of memory that was already freed in %s; the kernel did not notice", u.Kind,
-		withLine(u.Site, u.File, u.Line, " (", ")"), withLine(u.First, u.FirstFile, u.FirstLine, " (", ")"))}
+	v := result.Verdict{Class: result.Oops, Message: misused(u) + "; the kernel did not notice"}
 	if n := len(list) - 1; n > 0 {
 		v.Message += fmt.Sprintf(" (and %d more)", n)
 	}
-	v.Hint = "the second kfree frees what somebody else may own by then: set the pointer to NULL after the first, or free " +
+	v.Hint = "the second call frees what somebody else may own by then: set the pointer to NULL after the first, or free " +
 		"in one place"
 	for _, u := range list[:min(len(list), evidenceLines)] {
-		v.Evidence = append(v.Evidence, fmt.Sprintf("%s: kfree in %s, first in %s", u.Kind, u.Site, u.First))
+		v.Evidence = append(v.Evidence, fmt.Sprintf("%s: in %s, first in %s", u.Kind, u.Site, u.First))
 	}
 	return []result.Verdict{v}
+}
+
+// misused says what a module did wrong.
+func misused(u *result.Misuse) string {
+	return fmt.Sprintf("%s in %s, of memory that was already freed in %s", u.Kind,
+		withLine(u.Site, u.File, u.Line, " (", ")"), withLine(u.First, u.FirstFile, u.FirstLine, " (", ")"))
+}
+
+// addMisuse adds to a report in which no code of the modules is what they did wrong before: others' code finds a page
+// or an object that was freed twice.
+func addMisuse(crashes []result.Verdict, res *result.Result) []result.Verdict {
+	if len(crashes) > 0 && len(res.Misuse) > 0 && res.Crashes[oops.Decisive(res.Crashes)].Guilty == nil {
+		crashes[0].Message += "; a " + misused(&res.Misuse[0])
+	}
+	return crashes
 }

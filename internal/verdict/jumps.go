@@ -40,10 +40,49 @@ func (m *maker) unjump(c *result.Crash) {
 			at, found = i, append(found, jump)
 		}
 	}
+	if len(found) == 0 && of != everywhere {
+		at, found = m.lastJump(c, of)
+	}
 	if len(found) != 1 || of == everywhere && stuck(c) && !byRunner(c.Frames[at+1:]) {
 		return
 	}
 	c.Frames = slices.Concat(c.Frames[:at+1], found, c.Frames[at+1:])
+}
+
+// ofUnload are the functions that delete_module calls besides the module's exit function.
+var ofUnload = lazyregexp.New(`^(?:try_(?:force_unload|release_module_ref|stop_module)|(?:blocking_)?notifier_call_chain` +
+	`|klp_\w+|ftrace_\w+|async_\w+|free_module|module_\w+|mutex_\w+|strncpy_from_user|kobject_\w+|wake_up\w*` +
+	`|_?printk)\b`)
+
+// comingOrGoing is a module in the kernel's list of modules whose init or exit runs.
+var comingOrGoing = lazyregexp.New(`^Modules linked in:.* (\w+)\([A-Z]*[-+]\)`)
+
+// lastJump finds how init or exit was left if the function that it jumped to has left in that way, too: the kernel
+// calls nothing else there, and the module's code has only one such jump. at is the frame that was called.
+func (m *maker) lastJump(c *result.Crash, of int) (at int, found []result.Frame) {
+	at = -1
+	for i, f := range c.Frames {
+		if of == inits && f.Function == "do_one_initcall" ||
+			of == exits && strings.HasSuffix(f.Function, "sys_delete_module") {
+			at = i - 1
+			break
+		}
+	}
+	if at < 0 || c.Frames[at].Module != "" || of == exits && ofUnload.MatchString(c.Frames[at].Function) {
+		return at, nil
+	}
+	module := ""
+	for _, line := range c.Log {
+		if m := comingOrGoing.FindStringSubmatch(line); m != nil {
+			module = m[1]
+		}
+	}
+	for _, jump := range m.jumps(of, func(callee string) bool { return !strings.HasPrefix(callee, "__x86_") }) {
+		if module == "" || jump.Module == module {
+			found = append(found, jump)
+		}
+	}
+	return at, found
 }
 
 func stuck(c *result.Crash) bool { return c.Class == result.Lockup || c.Class == result.Hung }
@@ -71,22 +110,28 @@ const (
 
 // jumpsTo returns the places in the modules that leave with a jump to a function of the kernel.
 func (m *maker) jumpsTo(callee string, of int) []result.Frame {
+	return m.jumps(of, func(name string) bool { return name == callee })
+}
+
+// jumps returns the places in the modules that leave with a jump to a function of the kernel that is wanted.
+func (m *maker) jumps(of int, wanted func(callee string) bool) []result.Frame {
 	var frames []result.Frame
 	for _, name := range m.e.Studied {
 		c := m.codeOf(name)
 		if c == nil {
 			continue
 		}
-		functions := c.Functions()
+		all := c.Functions()
+		functions := all
 		switch of {
 		case inits:
-			functions = []string{c.Init()}
+			functions = jumpedTo(c, c.Init())
 		case exits:
-			functions = []string{c.Exit()}
+			functions = jumpedTo(c, c.Exit())
 		}
 		for _, function := range functions {
 			for _, jump := range c.Jumps(function) {
-				if jump.Callee == callee {
+				if wanted(jump.Callee) && !slices.Contains(all, jump.Callee) {
 					frames = append(frames, result.Frame{
 						Function: function, Offset: jump.Offset, Module: name, Reliable: true, Exact: true,
 					})
@@ -95,6 +140,44 @@ func (m *maker) jumpsTo(callee string, of int) []result.Frame {
 		}
 	}
 	return frames
+}
+
+// unjumpStops names the exit function that left with a jump to kthread_stop, which then seems to be delete_module's.
+func (m *maker) unjumpStops() {
+	stops := func(callee string) bool { return strings.HasPrefix(callee, "kthread_stop") }
+	for i := range m.res.Threads {
+		t := &m.res.Threads[i]
+		for j := range t.StopCalls {
+			s := &t.StopCalls[j]
+			if !strings.Contains(s.By.Site, "_sys_delete_module+") {
+				continue
+			}
+			jumps := slices.DeleteFunc(m.jumps(exits, stops), func(f result.Frame) bool {
+				return f.Module != moduleOf(t.Function)
+			})
+			if len(jumps) != 1 {
+				continue
+			}
+			s.By.Site = jumps[0].Place()
+			s.Stack = slices.Insert(s.Stack, 0, s.By.Site)
+			if j == 0 && t.StoppedBy != nil {
+				t.StoppedBy.Site = s.By.Site
+			}
+		}
+	}
+}
+
+// jumpedTo returns a function and those of the module that it leaves for with a jump, and these in turn.
+func jumpedTo(c *code.Module, function string) []string {
+	functions, all := []string{function}, c.Functions()
+	for i := 0; i < len(functions); i++ {
+		for _, jump := range c.Jumps(functions[i]) {
+			if slices.Contains(all, jump.Callee) && !slices.Contains(functions, jump.Callee) {
+				functions = append(functions, jump.Callee)
+			}
+		}
+	}
+	return functions
 }
 
 // codeOf reads the code of a module; nil if it cannot be read.

@@ -187,6 +187,9 @@ func levelOf(s *printk.Said) string {
 	}
 }
 
+// clockSlack is how far a line's time may be off, in nanoseconds.
+const clockSlack = 20e6
+
 // task names who printed a line: whom the log names, or who ran the only function that prints such a line. It is nil
 // if several tasks may have.
 func (c *speech) task(s *printk.Said, at int64) *result.Task {
@@ -200,7 +203,7 @@ func (c *speech) task(s *printk.Said, at int64) *result.Task {
 	switch f := s.Format; {
 	case life == nil:
 		return nil
-	case f != nil && f.Init:
+	case f != nil && f.Init && at <= *life.LoadedNS+int64(life.InitMS*1e6)+clockSlack:
 		return life.By
 	case f != nil && f.Exit:
 		return life.FreedBy

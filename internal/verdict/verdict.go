@@ -108,6 +108,7 @@ func (m *maker) trace() {
 	threads, requests, signals, modules := FromTimeline(story)
 	m.res.Threads, m.res.Requests, m.res.Signals = threads, requests, signals
 	m.nameTimers()
+	m.unjumpStops()
 	m.res.Modules = MergeModules(m.res.Modules, modules)
 	odd := oops.OddInits(append([]byte(m.e.Console), m.e.KernelLog...))
 	for i := range m.res.Modules {
