@@ -137,7 +137,7 @@ func (w *Watch) steps() []*life {
 func (w *Watch) siteOf(t *Task) string {
 	i := slices.IndexFunc(t.Stack, func(frame string) bool { return inside(frame, w.Modules) })
 	if i < 0 {
-		return ""
+		return w.tailed(t).site
 	}
 	return t.Stack[i]
 }

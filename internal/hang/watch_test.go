@@ -88,6 +88,12 @@ func thread(pid int, sleeps uint64, stack ...string) stands {
 	return t
 }
 
+// woken is a thread that has slept since it was woken for the first time.
+func woken(t stands) stands {
+	t.Slept = 2
+	return t
+}
+
 func TestWatch(t *testing.T) {
 	of := loops(t)
 	const unloads, loading = "__do_sys_delete_module+0x1b9", "__do_sys_finit_module+0xac"
@@ -133,6 +139,14 @@ func TestWatch(t *testing.T) {
 		"a thread and its own timer": {tasks: []stands{stopping, thread(130, 0, timed)}, armed: true, want: Waits},
 		"a work item and its own timer": {
 			tasks: []stands{flushing, thread(130, 0, timed)}, armed: true, want: Waits,
+		},
+		"a work item without a frame": {
+			tasks: []stands{flushing, thread(130, 0, "process_one_work+0x1")}, want: Hung,
+		},
+		"a thread without a frame": {tasks: []stands{stopping, woken(thread(130, 0, "kthread+0x1"))}, want: Hung},
+		"a thread that never ran":  {tasks: []stands{stopping, thread(130, 0, "kthread+0x1")}, want: Waits},
+		"a work item of the kernel without a frame of ours": {
+			tasks: []stands{never, thread(130, 0, "flush_work+0x1", "process_one_work+0x1")}, want: Waits,
 		},
 		"a work item that waits":      {tasks: []stands{flushing, thread(130, 0, timed)}, want: Hung},
 		"a work item and its program": {tasks: []stands{flushing, thread(130, 0, program...)}, want: Waits},
@@ -216,6 +230,16 @@ func TestWatchWords(t *testing.T) {
 	if len(hidden) != 1 || hidden[0].Of != "exit" || hidden[0].Wait != "wait_for_completion" ||
 		!strings.HasPrefix(hidden[0].Site, "finish+0x") {
 		t.Errorf("%+v", hidden)
+	}
+}
+
+// TestTail: a worker in whose stack no frame of the module is left is named by the function that leaves with a jump.
+func TestTail(t *testing.T) {
+	s := &Study{Modules: []string{"m"}, Code: loops(t)}
+	stuck := s.Find([]Task{thread(130, 0, "process_one_work+0x1", "worker_thread+0x1").Task}, nil)
+	if len(stuck) != 1 || stuck[0].Of != "work" || stuck[0].Wait != "wait_for_completion" ||
+		!strings.HasPrefix(stuck[0].Site, "job+0x") {
+		t.Errorf("%+v", stuck)
 	}
 }
 

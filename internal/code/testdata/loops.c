@@ -246,3 +246,10 @@ void finish(void)
 	_printk("going\n");
 	wait_for_completion(never);
 }
+
+/* job leaves with a jump to a wait. */
+void job(void)
+{
+	_printk("working\n");
+	wait_for_completion(never);
+}
