@@ -16,7 +16,7 @@ import (
 // delete_module that is its exit function, below do_init_module its init, elsewhere any function, if there is one only
 // and, in a task or a CPU that is stuck, the kernel calls modules there.
 func (m *maker) unjump(c *result.Crash) {
-	if slices.ContainsFunc(c.Frames, func(f result.Frame) bool { return m.studied(f.Module) }) {
+	if slices.ContainsFunc(c.Frames, func(f result.Frame) bool { return m.studied(f.Module) && (f.Reliable || f.Exact) }) {
 		return
 	}
 	of := everywhere
