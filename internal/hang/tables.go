@@ -65,6 +65,14 @@ var armers = []string{
 // Arms reports whether a function of the kernel lets others call a function later.
 func Arms(name string) bool { return has(nil, armers, name) }
 
+// TakesSpinlock reports whether a function of the kernel spins until a lock is free.
+func TakesSpinlock(name string) bool {
+	return has(nil, []string{
+		"_raw_spin_lock", "_raw_read_lock", "_raw_write_lock", "queued_spin_lock_slowpath", "queued_read_lock_slowpath",
+		"queued_write_lock_slowpath", "native_queued_spin_lock_slowpath",
+	}, name)
+}
+
 // loaders are the kernel's own functions below which an init or an exit function runs. If one of them is innermost, the
 // call that waits was the last one of that function, and became a jump.
 var loaders = []string{

@@ -233,6 +233,28 @@ func TestWatchWords(t *testing.T) {
 	}
 }
 
+// TestTasklet: a tasklet that is never run keeps a softirq's thread busy in vain, unless a CPU is seen in the modules.
+func TestTasklet(t *testing.T) {
+	of := loops(t)
+	softirqs := stands{Task: Task{PID: 15, TGID: 15, Comm: "ksoftirqd/0", State: "R", Kernel: true}, ticks: 90}
+	for name, tt := range map[string]struct {
+		wait  string
+		quiet bool
+		want  Kind
+	}{
+		"a tasklet that is disabled": {"tasklet_kill+0x40", true, Hung},
+		"a tasklet that runs":        {"tasklet_kill+0x40", false, Waits},
+		"a timer in a softirq":       {"wait_for_completion+0x1", true, Waits},
+	} {
+		step := modprobe("D", tt.wait, "finish+0x9 [m]", "__do_sys_delete_module+0x1b9")
+		w := watched(of, true, []stands{step, softirqs}, Patience)
+		w.Quiet = tt.quiet
+		if got := w.Judge(false); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
 // TestTail: a worker in whose stack no frame of the module is left is named by the function that leaves with a jump.
 func TestTail(t *testing.T) {
 	s := &Study{Modules: []string{"m"}, Code: loops(t)}

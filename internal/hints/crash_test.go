@@ -174,6 +174,8 @@ func TestOfCrash(t *testing.T) {
 		{"module_put", "one put for each get", report(warning("", "kernel/module/main.c:838 module_put+0x6a/0x70"),
 			"module_put+0x6a/0x70", ofMod)},
 		{"deadlock", "one order", report("WARNING: possible circular locking dependency detected", "", ofMod)},
+		{"number freed twice", "misc_deregister", report(warning("ida_free called for id=255 which is not allocated.",
+			"lib/idr.c:525 ida_free+0xef/0x130"), "ida_free+0xef/0x130", "misc_deregister+0x50/0x80", ofMod)},
 		{"free_irq", "dev_id", report(warning("Trying to free already-free IRQ 7",
 			"kernel/irq/manage.c:1905 __free_irq+0x1/0x2"),
 			"__free_irq+0x1/0x2", ofMod)},

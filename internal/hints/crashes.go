@@ -260,6 +260,9 @@ var causes = []cause{
 		hint: "call free_irq once, with the dev_id that request_irq got"},
 	{name: "irq handler", said: re(`kernel/irq/handle\.c|irq \d+ handler .* enabled interrupts`),
 		hint: "an interrupt handler must not enable interrupts: use spin_lock_irqsave and spin_unlock_irqrestore in it"},
+	{name: "number freed twice", said: re(`ida_free called for id=-?\d+ which is not allocated`),
+		hint: "a number that the kernel gave was given back twice: unregister each thing once (misc_deregister, cdev, a device's " +
+			"minor), and not in exit as well as on an error path"},
 	{name: "notifier", said: re(`notifier callback .* already registered|double register detected`),
 		hint: "the notifier is registered already: register it once, and unregister it in exit"},
 

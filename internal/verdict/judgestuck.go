@@ -3,10 +3,12 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/hints"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -24,14 +26,8 @@ func asleep(v result.Verdict, stuck []result.Stuck) result.Verdict {
 // judgeStuck names the tasks that made no progress. A task that spins in a module is
 // the cause, also of the tasks that wait for it.
 func judgeStuck(stuck []result.Stuck) []result.Verdict {
-	for _, s := range stuck {
-		if s.State == result.Running && s.Site != "" {
-			return []result.Verdict{{
-				Class: result.Lockup, Message: fmt.Sprintf("%s spins in %s", stuckName(&s), stuckPlace(&s)),
-				Hint:     "the loop never ends: sleep in it, and check kthread_should_stop() or a limit",
-				Evidence: stackOf(&s),
-			}}
-		}
+	if v, spins := judgeSpins(stuck); spins {
+		return []result.Verdict{v}
 	}
 	i := slices.IndexFunc(stuck, func(s result.Stuck) bool { return s.Step && s.State != result.Running && !s.Ends })
 	if i < 0 {
@@ -50,6 +46,35 @@ func judgeStuck(stuck []result.Stuck) []result.Verdict {
 	return []result.Verdict{v}
 }
 
+// judgeSpins names the task that spins in a module. Two that spin for locks mostly wait for each other.
+func judgeSpins(stuck []result.Stuck) (v result.Verdict, spins bool) {
+	for _, s := range stuck {
+		locked := s.Object != "" || strings.Contains(s.Wait, "_lock")
+		if s.State != result.Running || s.Site == "" || spins && !locked {
+			continue
+		}
+		text := fmt.Sprintf("%s spins in %s", stuckName(&s), stuckPlace(&s))
+		if locked {
+			text += ", " + strings.TrimSuffix("for the spinlock "+s.Object, " ")
+		}
+		if spins {
+			v.Message += "; " + text
+			v.Evidence = append(v.Evidence, stackOf(&s)...)
+			continue
+		}
+		spins = true
+		v = result.Verdict{Class: result.Lockup, Message: text, Evidence: stackOf(&s),
+			Hint: "the loop never ends: sleep in it, and check kthread_should_stop() or a limit"}
+		if locked {
+			v.Hint = "whoever holds the spinlock does not release it: unlock on every path, do not take it twice, take several in " +
+				"the same order everywhere, and use spin_lock_irqsave or spin_lock_bh if an interrupt, a timer or a tasklet takes it too"
+		} else {
+			return v, true
+		}
+	}
+	return v, spins
+}
+
 func hungHint(stuck []result.Stuck) string {
 	switch {
 	case deadlock(stuck) != "":
@@ -57,8 +82,8 @@ func hungHint(stuck []result.Stuck) string {
 	case slices.ContainsFunc(stuck, func(s result.Stuck) bool { return s.Note != "" }):
 		return "let the thread check kthread_should_stop() in its loop, and return when it is true"
 	}
-	return "find out who should wake it: a thread must check kthread_should_stop(), every lock needs its unlock, " +
-		"and init must not wait for another module to load"
+	return cmp.Or(hints.OfWaits(stuck), "find out who should wake it: a thread must check kthread_should_stop(), every "+
+		"lock needs its unlock, and init must not wait for another module to load")
 }
 
 // deadlock names two tasks that hold what the other one waits for.
