@@ -29,9 +29,12 @@ func (s *Study) tailed(t *Task) wait {
 	if !t.Kernel || t.State == "R" || at < 0 {
 		return wait{}
 	}
-	of := runners[placeOf(t.Stack[at]).function]
-	if at == 0 && of == "thread" && t.Slept < 2 { // it waits to be woken for the first time
-		return wait{}
+	runner := placeOf(t.Stack[at]).function
+	of := runners[runner]
+	switch {
+	case at > 0:
+	case runner == "kthread_worker_fn", runner == "kthread" && t.Slept < 2:
+		return wait{} // it waits itself: for work, or to be woken for the first time
 	}
 	var found []tail
 	for _, name := range s.Modules {

@@ -144,7 +144,10 @@ func TestWatch(t *testing.T) {
 			tasks: []stands{flushing, thread(130, 0, "process_one_work+0x1")}, want: Hung,
 		},
 		"a thread without a frame": {tasks: []stands{stopping, woken(thread(130, 0, "kthread+0x1"))}, want: Hung},
-		"a thread that never ran":  {tasks: []stands{stopping, thread(130, 0, "kthread+0x1")}, want: Waits},
+		"a worker of the kernel without work": {
+			tasks: []stands{stopping, woken(thread(130, 0, "kthread_worker_fn+0x1", "kthread+0x1"))}, want: Waits,
+		},
+		"a thread that never ran": {tasks: []stands{stopping, thread(130, 0, "kthread+0x1")}, want: Waits},
 		"a work item of the kernel without a frame of ours": {
 			tasks: []stands{never, thread(130, 0, "flush_work+0x1", "process_one_work+0x1")}, want: Waits,
 		},
