@@ -86,17 +86,36 @@ func hungHint(stuck []result.Stuck) string {
 		"lock needs its unlock, and init must not wait for another module to load")
 }
 
-// deadlock names two tasks that hold what the other one waits for.
+// deadlock names the tasks each of which holds what the one before it waits for, in a ring, two or more.
 func deadlock(stuck []result.Stuck) string {
-	for i, a := range stuck {
-		for _, b := range stuck[i+1:] {
-			if a.Holder != "" && a.Holder == stuckName(&b) && b.Holder == stuckName(&a) {
-				return fmt.Sprintf("deadlock: %s holds %s and waits for %s, %s holds %s and waits for %s",
-					stuckName(&a), b.Object, a.Object, stuckName(&b), a.Object, b.Object)
+	for i := range stuck {
+		if ring := ringFrom(stuck, i); len(ring) > 1 {
+			var words []string
+			for n, s := range ring {
+				held := ring[(n+len(ring)-1)%len(ring)].Object // that the one before waits for
+				words = append(words, fmt.Sprintf("%s holds %s and waits for %s", stuckName(s), held, s.Object))
 			}
+			return "deadlock: " + strings.Join(words, ", ")
 		}
 	}
 	return ""
+}
+
+// ringFrom follows the holders from one task until they come back to it; nil if they do not.
+func ringFrom(stuck []result.Stuck, first int) []*result.Stuck {
+	ring := []*result.Stuck{&stuck[first]}
+	for len(ring) <= len(stuck) {
+		holder := ring[len(ring)-1].Holder
+		i := slices.IndexFunc(stuck, func(s result.Stuck) bool { return holder != "" && holder == stuckName(&s) })
+		switch {
+		case i < 0:
+			return nil
+		case i == first:
+			return ring
+		}
+		ring = append(ring, &stuck[i])
+	}
+	return nil // a ring that does not include the first
 }
 
 func stuckName(s *result.Stuck) string {
