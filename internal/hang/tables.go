@@ -73,6 +73,14 @@ func TakesSpinlock(name string) bool {
 	}, name)
 }
 
+// Spinner reports whether a function of the kernel keeps its CPU until somebody else, on another one, has ended.
+func Spinner(name string) bool { return has(spinners, nil, name) }
+
+var spinners = []string{
+	"del_timer_sync", "timer_delete_sync", "timer_shutdown_sync", "hrtimer_cancel", "tasklet_unlock_wait",
+	"tasklet_unlock_spin_wait",
+}
+
 // loaders are the kernel's own functions below which an init or an exit function runs. If one of them is innermost, the
 // call that waits was the last one of that function, and became a jump.
 var loaders = []string{

@@ -79,6 +79,16 @@ func OfWaits(stuck []result.Stuck) string {
 	return ""
 }
 
+// OfSpin says what mends a CPU that stays in a function of the kernel, "" if no row fits.
+func OfSpin(wait string) string {
+	for _, row := range endlessWaits {
+		if !row.worker && row.in.MatchString(wait) {
+			return row.hint
+		}
+	}
+	return ""
+}
+
 func (w *endlessWait) fits(s *result.Stuck) bool {
 	switch {
 	case s.Ends || s.State == result.Running, w.worker && !strings.HasPrefix(s.Comm, "kworker/"):

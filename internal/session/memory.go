@@ -118,14 +118,14 @@ func (o *slow) spinning(ctx context.Context) []result.Stuck {
 	return stuck
 }
 
-// spinsFor notes the spinlock that a task spins for, if its place is a call that takes one.
+// spinsFor notes what a task spins for, if its place is a call that takes a spinlock, or waits without sleeping.
 func (o *slow) spinsFor(t *result.Stuck) {
 	function, offset, module := hang.Place(t.Site)
 	c := o.code(module)
 	if c == nil {
 		return
 	}
-	if callee := c.Callee(function, offset); hang.TakesSpinlock(callee) {
+	if callee := c.Callee(function, offset); hang.TakesSpinlock(callee) || hang.Spinner(callee) {
 		t.Wait, t.Object = callee, c.Object(function, offset).Name
 	}
 }

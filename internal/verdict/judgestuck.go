@@ -49,13 +49,15 @@ func judgeStuck(stuck []result.Stuck) []result.Verdict {
 // judgeSpins names the task that spins in a module. Two that spin for locks mostly wait for each other.
 func judgeSpins(stuck []result.Stuck) (v result.Verdict, spins bool) {
 	for _, s := range stuck {
-		locked := s.Object != "" || strings.Contains(s.Wait, "_lock")
+		locked := strings.Contains(s.Wait, "_lock")
 		if s.State != result.Running || s.Site == "" || spins && !locked {
 			continue
 		}
 		text := fmt.Sprintf("%s spins in %s", stuckName(&s), stuckPlace(&s))
 		if locked {
 			text += ", " + strings.TrimSuffix("for the spinlock "+s.Object, " ")
+		} else if s.Wait != "" {
+			text += ", which calls " + s.Wait
 		}
 		if spins {
 			v.Message += "; " + text
@@ -69,6 +71,7 @@ func judgeSpins(stuck []result.Stuck) (v result.Verdict, spins bool) {
 			v.Hint = "whoever holds the spinlock does not release it: unlock on every path, do not take it twice, take several in " +
 				"the same order everywhere, and use spin_lock_irqsave or spin_lock_bh if an interrupt, a timer or a tasklet takes it too"
 		} else {
+			v.Hint = cmp.Or(hints.OfSpin(s.Wait), v.Hint)
 			return v, true
 		}
 	}

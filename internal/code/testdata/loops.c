@@ -253,3 +253,12 @@ void job(void)
 	_printk("working\n");
 	wait_for_completion(never);
 }
+
+extern int del_timer_sync(void *timer);
+
+/* expiring is a timer's function that waits for its own end. */
+void expiring(void *timer)
+{
+	del_timer_sync(timer);
+	_printk("never\n");
+}
