@@ -8,14 +8,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 
-	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/vm"
-)
-
-var (
-	reBogoMIPS = lazyregexp.New(`(?m)^bogomips\s*: (\d+)\.(\d\d)$`)
-	reHZ       = lazyregexp.New(`(?m)^CONFIG_HZ=(\d+)$`)
 )
 
 // delayWords tells a guest without KVM how many cycles a tick has. It knows that of its first processor, from its
@@ -39,14 +34,24 @@ func (o Options) delayWords() []string {
 // loopsPerTick is the kernel's word for the number of loops in a tick, from what the host says of its processor and the
 // configuration of the guest's kernel; nothing if one of them does not say it.
 func loopsPerTick(cpuinfo, config string) []string {
-	speed, rate := reBogoMIPS.FindStringSubmatch(cpuinfo), reHZ.FindStringSubmatch(config)
-	if speed == nil || rate == nil {
+	whole, part, _ := strings.Cut(valueOf(cpuinfo, "bogomips", ":"), ".")
+	if len(part) != 2 {
 		return nil
 	}
-	hundredths, err := strconv.ParseUint(speed[1]+speed[2], 10, 64)
-	hz, err2 := strconv.ParseUint(rate[1], 10, 64)
+	hundredths, err := strconv.ParseUint(whole+part, 10, 64)
+	hz, err2 := strconv.ParseUint(valueOf(config, "CONFIG_HZ", "="), 10, 64)
 	if err != nil || err2 != nil || hundredths == 0 || hz == 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("lpj=%d", hundredths*(500000/100)/hz)} // BogoMIPS are 500,000 loops a second
+}
+
+// valueOf is what the first line of that name says, "" if there is none.
+func valueOf(text, name, sep string) string {
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(line, sep); ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }

@@ -294,3 +294,14 @@ func TestDeadlock(t *testing.T) {
 		}
 	}
 }
+
+// TestUndoHint: what one function took is given back in reverse order, whatever the order in which it was found.
+func TestUndoHint(t *testing.T) {
+	left := []result.Leftover{
+		{What: "/sys/class/net/lab0", Undo: "unregister_netdev", Site: "lab_init+0x46 [lab]"},
+		{What: "the memory of a network device", Undo: "free_netdev", Site: "lab_init+0x32 [lab]"},
+	}
+	if got := undoHint(left, ""); !strings.HasPrefix(got, "call unregister_netdev, then free_netdev in") {
+		t.Error(got)
+	}
+}
