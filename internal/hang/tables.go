@@ -36,6 +36,11 @@ var waits = []string{
 	"async_synchronize_cookie_domain",
 	"kernfs_drain", "__kernfs_remove", "proc_entry_rundown", "remove_proc_entry", "proc_remove", "debugfs_remove",
 	"__debugfs_file_removed", "blk_mq_freeze_queue_wait", "out_of_line_wait_on_bit", "out_of_line_wait_on_bit_lock",
+	// These take a lock of the kernel's in a call that is not in the stack.
+	"rtnl_lock", "rtnl_lock_killable", "rtnl_lock_interruptible", "cpus_read_lock", "cpus_write_lock", "console_lock",
+	"lock_sock_nested", "__lock_sock", "register_netdevice_notifier", "unregister_netdevice_notifier",
+	"blocking_notifier_chain_register", "blocking_notifier_chain_unregister", "srcu_notifier_chain_unregister",
+	"misc_register", "misc_deregister", "register_kprobe", "unregister_kprobes", "unregister_kretprobe",
 	"unregister_kprobe", "percpu_ref_kill_and_confirm", "device_del", "usermodehelper_read_trylock",
 }
 

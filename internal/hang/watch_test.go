@@ -178,6 +178,7 @@ func TestWatch(t *testing.T) {
 		"a timer is still to come": {tasks: []stands{never}, armed: true, want: Waits},
 		"too soon":                 {tasks: []stands{never}, last: 7 * time.Second, want: Waits},
 		"a lock":                   {tasks: []stands{modprobe("D", lock, loading)}, want: Hung},
+		"a lock of the kernel's":   {tasks: []stands{modprobe("D", "rtnl_lock+0x1", "start+0x1 [m]", loading)}, want: Hung},
 		"a lock, and a timer":      {tasks: []stands{modprobe("D", lock, loading)}, armed: true, want: Hung},
 		"a sleep":                  {tasks: []stands{modprobe("D", append(naps("bounded"), loading)...)}, want: Sleeps},
 		"a wait that is not known": {tasks: []stands{modprobe("D", "odd_wait+0x1", "start+0x1 [m]", loading)}, want: Waits},

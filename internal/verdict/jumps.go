@@ -30,7 +30,7 @@ func (m *maker) unjump(c *result.Crash) {
 	}
 	at, found := -1, []result.Frame{}
 	for i, f := range c.Frames {
-		if f.Module != "" || f.Function == "" || !f.Reliable && !f.Exact {
+		if f.Module != "" || f.Function == "" || !f.Reliable && !f.Exact || partOf(c.Frames[i:]) {
 			continue
 		}
 		for _, jump := range m.jumpsTo(f.Function, of) {
@@ -44,6 +44,11 @@ func (m *maker) unjump(c *result.Crash) {
 		return
 	}
 	c.Frames = slices.Concat(c.Frames[:at+1], found, c.Frames[at+1:])
+}
+
+// partOf reports whether the first frame is of a part that the compiler split off the function of the second.
+func partOf(frames []result.Frame) bool {
+	return len(frames) > 1 && frames[1].Function != "" && strings.HasPrefix(frames[0].Function, frames[1].Function+".")
 }
 
 func stuck(c *result.Crash) bool { return c.Class == result.Lockup || c.Class == result.Hung }
@@ -86,7 +91,7 @@ func (m *maker) jumpsTo(callee string, of int) []result.Frame {
 		}
 		for _, function := range functions {
 			for _, jump := range c.Jumps(function) {
-				if jump.Callee == callee {
+				if jump.Callee == callee || strings.HasPrefix(callee, jump.Callee+".") { // vfree.part.0
 					frames = append(frames, result.Frame{
 						Function: function, Offset: jump.Offset, Module: name, Reliable: true, Exact: true,
 					})

@@ -46,7 +46,7 @@ func TestUnjump(t *testing.T) {
 	} {
 		m := newMaker(&evidence.Evidence{Studied: []string{"m"}, Files: map[string]evidence.File{"m": {Data: data}}})
 		c := result.Crash{Class: tt.class, Frames: []result.Frame{
-			{Function: "console_unlock", Reliable: true}, {Function: "_printk", Reliable: true},
+			{Function: "console_unlock", Reliable: true}, {Function: "_printk.part.0", Reliable: true},
 			{Function: "unsure", Module: "m"}, {Function: tt.caller, Reliable: true},
 			{Function: "ret_from_fork", Reliable: true},
 		}}
