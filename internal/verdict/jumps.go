@@ -46,9 +46,11 @@ func (m *maker) unjump(c *result.Crash) {
 	c.Frames = slices.Concat(c.Frames[:at+1], found, c.Frames[at+1:])
 }
 
-// partOf reports whether the first frame is of a part that the compiler split off the function of the second.
+// partOf reports whether the first frame is of a part that the compiler split off the function of the second, if the
+// kernel is sure of that one.
 func partOf(frames []result.Frame) bool {
-	return len(frames) > 1 && frames[1].Function != "" && strings.HasPrefix(frames[0].Function, frames[1].Function+".")
+	return len(frames) > 1 && frames[1].Function != "" && (frames[1].Reliable || frames[1].Exact) &&
+		strings.HasPrefix(frames[0].Function, frames[1].Function+".")
 }
 
 func stuck(c *result.Crash) bool { return c.Class == result.Lockup || c.Class == result.Hung }
