@@ -176,6 +176,8 @@ func TestOfCrash(t *testing.T) {
 		{"deadlock", "one order", report("WARNING: possible circular locking dependency detected", "", ofMod)},
 		{"number freed twice", "misc_deregister", report(warning("ida_free called for id=255 which is not allocated.",
 			"lib/idr.c:525 ida_free+0xef/0x130"), "ida_free+0xef/0x130", "misc_deregister+0x50/0x80", ofMod)},
+		{"workqueue flags", "WQ_PERCPU", report(warning("workqueue: lab is using neither WQ_PERCPU or WQ_UNBOUND. Setting WQ_PERCPU.",
+			"kernel/workqueue.c:5938 __alloc_workqueue+0x6c1/0x700"), "__alloc_workqueue+0x6c1/0x700", ofMod)},
 		{"free_irq", "dev_id", report(warning("Trying to free already-free IRQ 7",
 			"kernel/irq/manage.c:1905 __free_irq+0x1/0x2"),
 			"__free_irq+0x1/0x2", ofMod)},

@@ -237,6 +237,9 @@ var causes = []cause{
 	{name: "queue that ends", said: re(`workqueue: cannot queue `),
 		hint: "the work was queued while its workqueue was being drained or destroyed: stop whatever queues it, then call " +
 			"cancel_work_sync, before destroy_workqueue"},
+	{name: "workqueue flags", said: re(`is using neither WQ_PERCPU or WQ_UNBOUND`),
+		hint: "newer kernels want to be told where works run: give alloc_workqueue the flag WQ_PERCPU, as it was without a flag, or " +
+			"WQ_UNBOUND; old kernels lack WQ_PERCPU, so leave it out there"},
 	{name: "flush", said: re(`workqueue: .* is flushing `),
 		hint: "a work that may be needed to free memory waits for one that may need memory: give both workqueues " +
 			"WQ_MEM_RECLAIM, or do not wait for the other one"},
