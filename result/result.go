@@ -187,7 +187,8 @@ type Stuck struct {
 	Line  int    `json:"line,omitempty"`
 	// Wait is the kernel function that the task waits in, "" while it runs.
 	Wait string `json:"wait,omitempty"`
-	// Of is init or exit if the site is the last call of that function: it became a jump and is not in the stack.
+	// Of is init, exit, work or thread if the site is the last call of such a function of the module: it became a jump
+	// and is not in the stack.
 	Of string `json:"of,omitempty"`
 	// Object is the variable that it waits for, and Holder the task that holds it, if they are known.
 	Object string   `json:"object,omitempty"`

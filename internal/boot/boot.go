@@ -131,7 +131,7 @@ func (o Options) machine(initramfs []byte) vm.Config {
 		CPUs:       o.CPUs,
 		MemoryMiB:  o.MemoryMiB,
 		Parallel:   o.Parallel,
-		Append:     o.Append,
+		Append:     append(o.delayWords(), o.Append...),
 		Disks:      o.Disks,
 		Ports:      []string{wire.PortControl, wire.PortEvents},
 		RAM:        o.RAM,

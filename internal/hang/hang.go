@@ -45,7 +45,7 @@ func (s *Study) Find(tasks []Task, console []byte) []result.Stuck {
 			}
 		}
 		i := slices.IndexFunc(t.Stack, func(frame string) bool { return inside(frame, s.Modules) })
-		if (i >= 0 || loads(t)) && len(stuck) < maxStuck {
+		if (i >= 0 || loads(t) || s.tailed(&t).site != "") && len(stuck) < maxStuck {
 			stuck = append(stuck, s.stuck(&t, i))
 		}
 	}

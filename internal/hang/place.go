@@ -15,6 +15,8 @@ type Study struct {
 	Modules []string
 	Code    func(module string) *code.Module // nil if it is unknown
 	Step    Command
+
+	tailsOf map[string][]tail // by module
 }
 
 // Command is the step that does not end.
@@ -50,7 +52,7 @@ func (p place) String() string {
 type wait struct {
 	call   string // the function as it was called, with its offset if it is in the stack
 	site   string // the place in the modules that called it, "" if there is none
-	of     string // init or exit, if the site is the last call of that function, which is no longer in the stack
+	of     string // init, exit, work or thread, if the site is such a function's last call, which is not in the stack
 	object string // the variable that it waits for, if the call names it
 	ends   bool   // by itself, after a time
 	known  bool   // it is in the tables
@@ -80,7 +82,9 @@ func (s *Study) waitOf(t *Task) wait {
 	case loads(*t):
 		w = s.jumped(t)
 	default:
-		w.call = t.Stack[0]
+		if w = s.tailed(t); w.site == "" {
+			w.call = t.Stack[0]
+		}
 	}
 	name := placeOf(w.call).function
 	w.ends = ending(name)

@@ -116,7 +116,7 @@ func spinAt(samples []Sample) Spin {
 func (s *Study) repeats(samples []Sample) bool {
 	var states []string
 	sites := make(map[string]bool)
-	runs, unseen := false, false // the module's own code; it counts in memory
+	runs, unseen, spinner := false, false, false // the module's own code; it counts in memory; the kernel's own loop
 	for _, at := range samples {
 		states = append(states, at.State)
 		site := at.frames()[0]
@@ -129,7 +129,11 @@ func (s *Study) repeats(samples []Sample) bool {
 		if c := s.code(p.module); c != nil {
 			flow, ok := c.Flow(p.function, p.offset)
 			unseen = unseen || ok && flow.Loops && flow.Unseen
+			spinner = spinner || Spinner(c.Callee(p.function, p.offset))
 		}
+	}
+	if spinner && !runs && len(sites) == 1 { // it is in the kernel's loop, and never comes back
+		return true
 	}
 	round := runs || len(sites) > 1 // else it stays in one call, as that of a spinlock
 	return most(repeated(states), len(states)) && !(unseen && round)
@@ -224,7 +228,7 @@ func (s *Study) naps(at Sample) bool {
 		return false
 	}
 	callee := c.Callee(p.function, p.offset)
-	return ending(callee) || endless(callee)
+	return !Spinner(callee) && (ending(callee) || endless(callee))
 }
 
 func naps(flow code.Flow) bool {

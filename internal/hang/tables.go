@@ -36,6 +36,11 @@ var waits = []string{
 	"async_synchronize_cookie_domain",
 	"kernfs_drain", "__kernfs_remove", "proc_entry_rundown", "remove_proc_entry", "proc_remove", "debugfs_remove",
 	"__debugfs_file_removed", "blk_mq_freeze_queue_wait", "out_of_line_wait_on_bit", "out_of_line_wait_on_bit_lock",
+	// These take a lock of the kernel's in a call that is not in the stack.
+	"rtnl_lock", "rtnl_lock_killable", "rtnl_lock_interruptible", "cpus_read_lock", "cpus_write_lock", "console_lock",
+	"lock_sock_nested", "__lock_sock", "register_netdevice_notifier", "unregister_netdevice_notifier",
+	"blocking_notifier_chain_register", "blocking_notifier_chain_unregister", "srcu_notifier_chain_unregister",
+	"misc_register", "misc_deregister", "register_kprobe", "unregister_kprobes", "unregister_kretprobe",
 	"unregister_kprobe", "percpu_ref_kill_and_confirm", "device_del", "usermodehelper_read_trylock",
 }
 
@@ -64,6 +69,22 @@ var armers = []string{
 
 // Arms reports whether a function of the kernel lets others call a function later.
 func Arms(name string) bool { return has(nil, armers, name) }
+
+// TakesSpinlock reports whether a function of the kernel spins until a lock is free.
+func TakesSpinlock(name string) bool {
+	return has(nil, []string{
+		"_raw_spin_lock", "_raw_read_lock", "_raw_write_lock", "queued_spin_lock_slowpath", "queued_read_lock_slowpath",
+		"queued_write_lock_slowpath", "native_queued_spin_lock_slowpath",
+	}, name)
+}
+
+// Spinner reports whether a function of the kernel keeps its CPU until somebody else, on another one, has ended.
+func Spinner(name string) bool { return has(spinners, nil, name) }
+
+var spinners = []string{
+	"del_timer_sync", "timer_delete_sync", "timer_shutdown_sync", "hrtimer_cancel", "tasklet_unlock_wait",
+	"tasklet_unlock_spin_wait",
+}
 
 // loaders are the kernel's own functions below which an init or an exit function runs. If one of them is innermost, the
 // call that waits was the last one of that function, and became a jump.

@@ -30,6 +30,9 @@ const (
 // Watch compares what a step's tasks do from look to look.
 type Watch struct {
 	Study
+	// Quiet reports that the CPUs were sampled, and none was in the modules of late.
+	Quiet bool
+
 	since map[int]*life
 	last  []Task
 	looks int
@@ -137,7 +140,7 @@ func (w *Watch) steps() []*life {
 func (w *Watch) siteOf(t *Task) string {
 	i := slices.IndexFunc(t.Stack, func(frame string) bool { return inside(frame, w.Modules) })
 	if i < 0 {
-		return ""
+		return w.tailed(t).site
 	}
 	return t.Stack[i]
 }
@@ -158,7 +161,7 @@ func (w *Watch) kind(l *life) Kind {
 		return Waits
 	case w.at-l.still < steady && wait.site == l.now.Stack[0]: // it is woken, and looks at a condition of its own
 		return Waits
-	case w.served():
+	case w.served(strings.HasPrefix(name, "tasklet_")):
 		return Waits
 	}
 	switch {
@@ -190,7 +193,8 @@ func byProgram(name string) bool {
 
 // served reports whether somebody outside the modules is at work, perhaps for them: a worker that carries out a work
 // item of the kernel, as request_firmware_nowait() has one, or a task that computes, perhaps a function of the modules.
-func (w *Watch) served() bool {
+// A tasklet that is never run, because it is disabled, keeps the thread of the softirqs busy.
+func (w *Watch) served(tasklet bool) bool {
 	for _, l := range w.since {
 		if !l.present || w.siteOf(&l.asleep) != "" || !l.now.Kernel && loads(l.asleep) {
 			continue
@@ -198,7 +202,8 @@ func (w *Watch) served() bool {
 		works := l.now.Kernel && slices.ContainsFunc(l.now.Stack, func(frame string) bool {
 			return placeOf(frame).function == "process_one_work"
 		})
-		if works || l.busy {
+		vain := tasklet && w.Quiet && l.now.Kernel && strings.HasPrefix(l.now.Comm, "ksoftirqd/")
+		if works || l.busy && !vain {
 			return true
 		}
 	}

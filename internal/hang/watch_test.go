@@ -88,6 +88,12 @@ func thread(pid int, sleeps uint64, stack ...string) stands {
 	return t
 }
 
+// woken is a thread that has slept since it was woken for the first time.
+func woken(t stands) stands {
+	t.Slept = 2
+	return t
+}
+
 func TestWatch(t *testing.T) {
 	of := loops(t)
 	const unloads, loading = "__do_sys_delete_module+0x1b9", "__do_sys_finit_module+0xac"
@@ -134,6 +140,17 @@ func TestWatch(t *testing.T) {
 		"a work item and its own timer": {
 			tasks: []stands{flushing, thread(130, 0, timed)}, armed: true, want: Waits,
 		},
+		"a work item without a frame": {
+			tasks: []stands{flushing, thread(130, 0, "process_one_work+0x1")}, want: Hung,
+		},
+		"a thread without a frame": {tasks: []stands{stopping, woken(thread(130, 0, "kthread+0x1"))}, want: Hung},
+		"a worker of the kernel without work": {
+			tasks: []stands{stopping, woken(thread(130, 0, "kthread_worker_fn+0x1", "kthread+0x1"))}, want: Waits,
+		},
+		"a thread that never ran": {tasks: []stands{stopping, thread(130, 0, "kthread+0x1")}, want: Waits},
+		"a work item of the kernel without a frame of ours": {
+			tasks: []stands{never, thread(130, 0, "flush_work+0x1", "process_one_work+0x1")}, want: Waits,
+		},
 		"a work item that waits":      {tasks: []stands{flushing, thread(130, 0, timed)}, want: Hung},
 		"a work item and its program": {tasks: []stands{flushing, thread(130, 0, program...)}, want: Waits},
 		"a work item of the kernel":   {tasks: []stands{never, thread(130, 0, firmware...)}, want: Waits},
@@ -161,6 +178,7 @@ func TestWatch(t *testing.T) {
 		"a timer is still to come": {tasks: []stands{never}, armed: true, want: Waits},
 		"too soon":                 {tasks: []stands{never}, last: 7 * time.Second, want: Waits},
 		"a lock":                   {tasks: []stands{modprobe("D", lock, loading)}, want: Hung},
+		"a lock of the kernel's":   {tasks: []stands{modprobe("D", "rtnl_lock+0x1", "start+0x1 [m]", loading)}, want: Hung},
 		"a lock, and a timer":      {tasks: []stands{modprobe("D", lock, loading)}, armed: true, want: Hung},
 		"a sleep":                  {tasks: []stands{modprobe("D", append(naps("bounded"), loading)...)}, want: Sleeps},
 		"a wait that is not known": {tasks: []stands{modprobe("D", "odd_wait+0x1", "start+0x1 [m]", loading)}, want: Waits},
@@ -219,6 +237,38 @@ func TestWatchWords(t *testing.T) {
 	}
 }
 
+// TestTasklet: a tasklet that is never run keeps a softirq's thread busy in vain, unless a CPU is seen in the modules.
+func TestTasklet(t *testing.T) {
+	of := loops(t)
+	softirqs := stands{Task: Task{PID: 15, TGID: 15, Comm: "ksoftirqd/0", State: "R", Kernel: true}, ticks: 90}
+	for name, tt := range map[string]struct {
+		wait  string
+		quiet bool
+		want  Kind
+	}{
+		"a tasklet that is disabled": {"tasklet_kill+0x40", true, Hung},
+		"a tasklet that runs":        {"tasklet_kill+0x40", false, Waits},
+		"a timer in a softirq":       {"wait_for_completion+0x1", true, Waits},
+	} {
+		step := modprobe("D", tt.wait, "finish+0x9 [m]", "__do_sys_delete_module+0x1b9")
+		w := watched(of, true, []stands{step, softirqs}, Patience)
+		w.Quiet = tt.quiet
+		if got := w.Judge(false); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// TestTail: a worker in whose stack no frame of the module is left is named by the function that leaves with a jump.
+func TestTail(t *testing.T) {
+	s := &Study{Modules: []string{"m"}, Code: loops(t)}
+	stuck := s.Find([]Task{thread(130, 0, "process_one_work+0x1", "worker_thread+0x1").Task}, nil)
+	if len(stuck) != 1 || stuck[0].Of != "work" || stuck[0].Wait != "wait_for_completion" ||
+		!strings.HasPrefix(stuck[0].Site, "job+0x") {
+		t.Errorf("%+v", stuck)
+	}
+}
+
 // TestSpins: a loop without an end, or without any change, spins; a computation does not.
 func TestSpins(t *testing.T) {
 	of := loops(t)
@@ -237,11 +287,14 @@ func TestSpins(t *testing.T) {
 		"a printer in between":   {place: every(8, "", "start+0x3 [m]"), states: 2, n: 28, want: true},
 		"mostly something else":  {place: every(2, "", "start+0x3 [m]"), states: 2, n: 28},
 		"two functions in turns": {place: every(2, "deaf+0x3 [m]", "start+0x3 [m]"), states: 2, n: 28},
-		"a loop that sleeps":     {place: always(""), called: frames(after(t, of, "endless", "msleep")), states: 28, n: 28},
-		"a thread that naps":     {place: always(""), called: frames(after(t, of, "deaf", "msleep")), states: 1, n: 28},
-		"a count in memory":      {place: always(inLoop(t, of, "spending")), states: 2, n: 28},
-		"a look at the clock":    {place: always(inLoop(t, of, "polling")), states: 2, n: 28},
-		"a wait for a flag":      {place: always(inLoop(t, of, "watching")), states: 2, n: 28, want: true},
+		"a timer that deletes itself": {
+			place: always(""), called: frames(after(t, of, "expiring", "del_timer_sync")), states: 28, n: 28, want: true,
+		},
+		"a loop that sleeps":  {place: always(""), called: frames(after(t, of, "endless", "msleep")), states: 28, n: 28},
+		"a thread that naps":  {place: always(""), called: frames(after(t, of, "deaf", "msleep")), states: 1, n: 28},
+		"a count in memory":   {place: always(inLoop(t, of, "spending")), states: 2, n: 28},
+		"a look at the clock": {place: always(inLoop(t, of, "polling")), states: 2, n: 28},
+		"a wait for a flag":   {place: always(inLoop(t, of, "watching")), states: 2, n: 28, want: true},
 		"a spinlock in a loop that counts": {
 			place: always(""), called: frames(after(t, of, "locking", "_raw_spin_lock")), states: 2, n: 28, want: true,
 		},

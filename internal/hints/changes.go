@@ -129,7 +129,7 @@ func quoted(said string) []string {
 }
 
 // Changes is the table.
-func Changes() []Change { return slices.Concat(changesOfDrivers, changesOfRest) }
+func Changes() []Change { return slices.Concat(changesOfDrivers, changesOfRest, changesOfOld) }
 
 // never is for a way that is older than every kernel here, or that no complaint shows.
 var never = re(`^\x00$`)

@@ -5,7 +5,8 @@ package hints
 // changesOfRest are the rows about files, block devices, the network, tasks, headers and the build.
 var changesOfRest = []Change{
 	{
-		Was:   []string{"do_gettimeofday", "getnstimeofday", "current_kernel_time", "get_monotonic_boottime", "ktime_get_ts"},
+		Was: []string{"do_gettimeofday", "getnstimeofday", "getnstimeofday64", "current_kernel_time",
+			"get_monotonic_boottime", "ktime_get_ts"},
 		Is:    []string{"ktime_get_real_ts64"},
 		Added: Version{3, 17}, Gone: Version{5, 6},
 		Old:    "getnstimeofday(&ts) and do_gettimeofday(&tv)",
@@ -110,11 +111,22 @@ var changesOfRest = []Change{
 		Was:   []string{"register_sysctl_table"},
 		Is:    []string{"register_sysctl"},
 		Added: Version{2, 6}, Gone: Version{6, 6},
-		Old:   "register_sysctl_table(table)",
-		New:   `register_sysctl("kernel/name", table)`,
-		In:    "linux/sysctl.h",
-		OldIn: `\bregister_sysctl_table\(`,
-		NewIn: `\bregister_sysctl\b`,
+		Old:     "register_sysctl_table(table)",
+		New:     `register_sysctl("kernel/name", table)`,
+		SaysOld: re(`'register_sysctl_table'|'(?:const )?struct ctl_table' has no member named 'child'`),
+		In:      "linux/sysctl.h",
+		OldIn:   `\bregister_sysctl_table\(`,
+		NewIn:   `\bregister_sysctl\b`,
+	},
+	{
+		Was:   []string{"mount_nodev", "mount_bdev", "mount_single"},
+		Is:    []string{"get_tree_nodev"},
+		Added: Version{5, 4}, Gone: Version{7, 0},
+		Old:   "mount_nodev, with .mount in the struct file_system_type",
+		New:   ".init_fs_context, whose get_tree calls get_tree_nodev(fc, fill_super)",
+		In:    "linux/fs.h|linux/fs_context.h",
+		OldIn: `\bmount_nodev\(`,
+		NewIn: `\bget_tree_nodev\(`,
 	},
 	{
 		Was:   []string{"alloc_disk"},

@@ -117,8 +117,8 @@ var plain = strings.NewReplacer("*", `\*`, "<", `\<`, "|", `\|`)
 // TestPage compares the page with the table, and with KMODLAB_UPDATE writes it.
 func TestPage(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Changes of the kernel's interface\n\nWhat out-of-tree modules stumble over between 5.10 and 7.3. " +
-		"kmodlab's hints about builds come from the table\nin internal/hints, and so does this page:\n\n    " + pageWrite +
+	b.WriteString("# Changes of the kernel's interface\n\nWhat out-of-tree modules stumble over between 5.10 and 7.3, and what older lessons " +
+		"still teach. kmodlab's hints about\nbuilds come from the table in internal/hints, and so does this page:\n\n    " + pageWrite +
 		"\n\nA test compares each row with the headers of Debian's 5.10, 6.1, 6.12 and 7.3; a row that these cannot show " +
 		"names its\nsource instead. *new since* is the first version in which the new way works, *old until* the first in " +
 		"which the old one\ndoes not. Stable kernels of older versions sometimes have the new way too.\n\n" +
@@ -205,6 +205,19 @@ func TestOfChange(t *testing.T) {
 		{"6.12", "assignment of read-only member 'vm_flags'", "vm_flags_set"},
 		{"6.1", `"kallsyms_lookup_name"`, "not exported to modules any more (since 5.7)"},
 		{"6.1", "'mine' undeclared (first use in this function)", ""},
+		{"6.1", "implicit declaration of function 'create_proc_entry'; did you mean 'remove_proc_entry'?", "proc_create"},
+		{"6.1", "implicit declaration of function 'kernel_thread'; did you mean 'kref_read'?", "use kthread_run(function, data, name)"},
+		{"7.3", "passing argument 2 of 'request_irq' from incompatible pointer type", "irqreturn_t handler(int, void *)"},
+		{"7.3", "'struct platform_driver' has no member named 'remove_new'; did you mean 'remove'?", "use .remove"},
+		{"6.12", "'struct platform_driver' has no member named 'remove_new'", ""},
+		{"7.3", "'struct class' has no member named 'owner'", "leave the line out"},
+		{"7.3", "'struct mine' has no member named 'owner'", ""},
+		{"7.3", "implicit declaration of function 'mount_nodev' [-Wimplicit-function-declaration]", "init_fs_context"},
+		{"6.1", "too few arguments to function 'register_shrinker'", "register_shrinker(&shrinker, name)"},
+		{"7.3", "implicit declaration of function 'rdmsrl'; did you mean 'rdmsrq'?", "since 6.16, instead of rdmsrl"},
+		{"6.1", "void value not ignored as it ought to be 'debugfs_create_u32'", "it returns nothing"},
+		{"6.1", "void value not ignored as it ought to be 'mine'", ""},
+		{"7.3", "expected '=', ',', ';', 'asm' or '__attribute__' before 'p' '__devinit'", "leave it out"},
 		{"garbage", "'mine' undeclared", ""},
 	} {
 		v, _ := ParseVersion(c.version)

@@ -101,6 +101,9 @@ var causes = []cause{
 		hint: "the object came from another cache: free it with the kmem_cache that it was allocated from, or with kfree if kmalloc returned it"},
 	{name: "vfree of another pointer", said: re(`Trying to vfree\(\) (?:nonexistent vm area|bad address)`),
 		hint: "vfree takes only what vmalloc returned, and once: use kfree for kmalloc, kvfree for kvmalloc"},
+	{name: "vfree of another pointer", said: re(`WARNING.* at (?:\S*/)?mm/vmalloc\.c`),
+		at:   at(`vfree|vfree_atomic|vunmap|remove_vm_area`),
+		hint: "vfree takes only what vmalloc returned, and once: use kfree for kmalloc, kvfree for kvmalloc"},
 	{name: "kfree of another pointer", said: re(`Object is not a Slab page|not a valid slab|free_large_kmalloc|free_nonslab`),
 		hint: wrongFree},
 	{name: "kfree of another pointer", at: at(`free_large_kmalloc|free_large_kmalloc_flags`), hint: wrongFree},
@@ -234,9 +237,9 @@ var causes = []cause{
 	{name: "queue that ends", said: re(`workqueue: cannot queue `),
 		hint: "the work was queued while its workqueue was being drained or destroyed: stop whatever queues it, then call " +
 			"cancel_work_sync, before destroy_workqueue"},
-	{name: "neither", said: re(`is using neither WQ_PERCPU`),
-		hint: "newer kernels want alloc_workqueue to be told where its works run: give it WQ_PERCPU, which was meant " +
-			"without a word before, or WQ_UNBOUND, beside the flags that it has"},
+	{name: "workqueue flags", said: re(`is using neither WQ_PERCPU`),
+		hint: "newer kernels want alloc_workqueue to be told where its works run: add the flag WQ_PERCPU, which is what no flag " +
+			"meant before, or WQ_UNBOUND; older kernels do not have WQ_PERCPU"},
 	{name: "flush", said: re(`workqueue: .* is flushing `),
 		hint: "a work that may be needed to free memory waits for one that may need memory: give both workqueues " +
 			"WQ_MEM_RECLAIM, or do not wait for the other one"},
@@ -263,6 +266,9 @@ var causes = []cause{
 		hint: "call free_irq once, with the dev_id that request_irq got"},
 	{name: "irq handler", said: re(`kernel/irq/handle\.c|irq \d+ handler .* enabled interrupts`),
 		hint: "an interrupt handler must not enable interrupts: use spin_lock_irqsave and spin_unlock_irqrestore in it"},
+	{name: "number freed twice", said: re(`ida_free called for id=-?\d+ which is not allocated`),
+		hint: "a number that the kernel gave was given back twice: unregister each thing once (misc_deregister, cdev, a device's " +
+			"minor), and not in exit as well as on an error path"},
 	{name: "notifier", said: re(`notifier callback .* already registered|double register detected`),
 		hint: "the notifier is registered already: register it once, and unregister it in exit"},
 

@@ -46,6 +46,12 @@ var Subsystems = []Subsystem{
 	{[]string{"extcon_", "devm_extcon_"}, "CONFIG_EXTCON", "external connectors"},
 	{[]string{"w1_"}, "CONFIG_W1", "1-wire"},
 	{[]string{"rfkill_"}, "CONFIG_RFKILL", "radio switches"},
+	{[]string{"hid_", "__hid_", "hidraw_", "hidinput_"}, "CONFIG_HID", "HID devices"},
+	{[]string{"nvmem_", "devm_nvmem_"}, "CONFIG_NVMEM", "NVMEM cells"},
+	{[]string{"ssb_", "__ssb_"}, "CONFIG_SSB", "the Sonics Silicon Backplane"},
+	{[]string{"bcma_", "__bcma_"}, "CONFIG_BCMA", "the Broadcom AMBA bus"},
+	{[]string{"ieee802154_"}, "CONFIG_IEEE802154", "IEEE 802.15.4 radio"},
+	{[]string{"gameport_", "__gameport_"}, "CONFIG_GAMEPORT", "gameports"},
 	{[]string{"ax25_"}, "CONFIG_HAMRADIO", "amateur radio"},
 }
 

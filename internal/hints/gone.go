@@ -24,7 +24,7 @@ var ways = []armed{
 		`detach_if_pending|__mod_timer|add_timer_on`),
 		"a timer, or a delayed work's, was left armed; call timer_delete_sync (del_timer_sync before 6.2) or " +
 			"cancel_delayed_work_sync in exit", true},
-	{at(`__hrtimer_run_queues|hrtimer_interrupt|hrtimer_run_softirq|enqueue_hrtimer|timerqueue_add|timerqueue_del`),
+	{at(`__hrtimer_run_queues|hrtimer_interrupt|hrtimer_run_softirq|enqueue_hrtimer|__remove_hrtimer|timerqueue_\w+`),
 		"an hrtimer was left armed; call hrtimer_cancel in exit", true},
 	{at(`tasklet_action\w*`), "a tasklet was left scheduled; call tasklet_kill in exit", true},
 	{at(`rcu_do_batch|rcu_core\w*|rcu_nocb\w*`), "a call_rcu callback was left pending; call rcu_barrier() in exit", true},
@@ -52,8 +52,8 @@ var ways = []armed{
 	{at(`kthread`), "a kernel thread was left running; call kthread_stop in exit, and wait for it", true},
 }
 
-// queues are steps of a delayed work's timer.
-var queues = at(`__queue_work|insert_work`)
+// queues are steps of a delayed work's timer, and those in the tree of timers.
+var queues = at(`__queue_work|insert_work|(?:__)?rb_\w+`)
 
 // called is the innermost function that is the kernel's: the one that called the code that is gone, or used the data.
 func called(c *result.Crash) string {

@@ -58,6 +58,9 @@ var (
 	reMakeEcho = lazyregexp.New(`^\[.*\] (Error \d+|[A-Z][a-z].*)$`)
 	reLd       = lazyregexp.New(`^(?:\S*/)?(?:\S*-)?ld(?:\.\w+)?: (.*)$`)
 	reLdAt     = lazyregexp.New(`([^\s:]+\.[A-Za-z]+):(\d+): (.*)$`)
+	// gcc's linker says where, in the next line, without its own name.
+	reLdSite   = lazyregexp.New(`^(\S+\.[A-Za-z]+):(\d+): ((?:multiple definition of|undefined reference to) .*)$`)
+	reObjtool  = lazyregexp.New(`^(\S+)\.o: (error|warning): (objtool: .*)$`)
 	reCc1      = lazyregexp.New(`^(?:cc1|gcc|clang|[\w-]*-gcc(?:-\d+)?|gcc-\d+): (?:fatal )?error: (.*)$`)
 	reNotFound = lazyregexp.New(`^(?:/bin/)?sh: (?:\d+: |line \d+: )?(?:exec: )?([\w./+-]+): (?:command )?not found$`)
 	reNoDir    = lazyregexp.New(`^make: \*\*\* (\S+/build): (.*)\.  Stop\.$`)
@@ -98,9 +101,14 @@ func (p *diagParser) line(l string) {
 		return
 	}
 	switch {
-	case p.modpost(l), p.make(l):
+	case p.modpost(l), p.make(l), p.objtool(l):
+	case strings.Contains(l, ": in function `") && strings.HasSuffix(l, "':"): // the next line says what
 	default:
-		if m := reLd.FindStringSubmatch(l); m != nil {
+		if m := reLdSite.FindStringSubmatch(l); m != nil {
+			d := p.at(m[1], m[2], "")
+			d.Severity, d.Text = "error", "ld: "+p.strip(m[3])
+			p.add(d)
+		} else if m := reLd.FindStringSubmatch(l); m != nil {
 			sev := "error"
 			if strings.Contains(m[1], "warning: ") {
 				sev = "warning"
@@ -189,6 +197,20 @@ func (p *diagParser) make(l string) bool {
 	text := strings.TrimSuffix(p.strip(m[1]), "  Stop.")
 	text, _, _ = strings.Cut(text, ", needed by '")
 	p.add(Diagnostic{Severity: "error", Text: "make: " + text})
+	return true
+}
+
+// objtool checks what the compiler made, and names the object instead of the source.
+func (p *diagParser) objtool(l string) bool {
+	m := reObjtool.FindStringSubmatch(l)
+	if m == nil {
+		return false
+	}
+	d := Diagnostic{File: p.rel(m[1] + ".c"), Severity: m[2], Text: p.strip(m[3])}
+	if !p.own[d.File] {
+		d.File = p.rel(m[1] + ".o")
+	}
+	p.add(d)
 	return true
 }
 

@@ -67,6 +67,17 @@ func writeName(old, with string) func(*testing.T, string, files) {
 	}
 }
 
+// include adds the #include that the hint names.
+func include(file string) func(*testing.T, string, files) {
+	return func(t *testing.T, hint string, f files) {
+		_, line, ok := strings.Cut(hint, "to the source: ")
+		if !ok {
+			t.Fatalf("%q names no line", hint)
+		}
+		f[file] = line + "\n" + f[file]
+	}
+}
+
 // code is a module whose init has these lines.
 func code(include, body string) string {
 	return "#include <linux/module.h>\n" + include + "\nstatic int __init m_init(void)\n{\n" + body +
@@ -137,13 +148,7 @@ func advices() []advice {
 				f["m.c"] = code("#include <linux/slab.h>", "\tkfree(NULL);")
 			}},
 		{name: "no include", files: with(files{"m.c": code("", "\tproc_remove(NULL);")}), say: "proc_remove",
-			follow: func(t *testing.T, hint string, f files) {
-				_, line, ok := strings.Cut(hint, "to the source: ")
-				if !ok {
-					t.Fatalf("%q names no line", hint)
-				}
-				f["m.c"] = line + "\n" + f["m.c"]
-			}},
+			follow: include("m.c")},
 		{name: "no include of asm-generic", files: with(files{"m.c": code("", "\tpr_info(\"%x\\n\", readl(NULL));")}),
 			say: "readl", hint: "#include <linux/io.h>", follow: func(_ *testing.T, _ string, f files) {
 				f["m.c"] = "#include <linux/io.h>\n" + f["m.c"]
@@ -176,6 +181,68 @@ func advices() []advice {
 		{name: "namespace", kernel: newest, files: with(files{"m.c": code("", "") + "MODULE_IMPORT_NS(LAB);\n"}), say: "LAB",
 			hint: `MODULE_IMPORT_NS("NAME")`, follow: func(_ *testing.T, _ string, f files) {
 				f["m.c"] = strings.Replace(f["m.c"], "(LAB)", `("LAB")`, 1)
+			}},
+		{name: "kmalloc", files: with(files{"m.c": code("", "\tkfree(kmalloc(9, GFP_KERNEL));")}), say: "k",
+			hint: "#include <linux/slab.h>", follow: include("m.c")},
+		{name: "a type", files: with(files{"m.c": code("static struct miscdevice m = { .name = \"lab\" };",
+			"\tpr_info(\"%s\\n\", m.name);")}), say: "incomplete type",
+			hint: "#include <linux/miscdevice.h>", follow: include("m.c")},
+		{name: "a typedef", files: with(files{"m.c": code("static irqreturn_t m;", "\tpr_info(\"%d\\n\", m);")}),
+			say: "irqreturn_t", hint: "#include <linux/irqreturn.h>", follow: include("m.c")},
+		{name: "declared only", files: with(files{"m.c": code("extern rwlock_t tasklist_lock;",
+			"\tread_lock(&tasklist_lock);")}),
+			say: "tasklist_lock", hint: "<linux/sched/task.h> declares tasklist_lock", ends: true},
+		{name: "no semicolon", files: with(files{"m.c": code("", "\tint x = 3\n\tpr_info(\"%d\\n\", x);")}), say: "m.c:6",
+			hint: "line 5 may lack a semicolon", follow: func(_ *testing.T, _ string, f files) {
+				f["m.c"] = strings.Replace(f["m.c"], "x = 3", "x = 3;", 1)
+			}},
+		{name: "C library", files: with(files{"m.c": "#include <string.h>\n" + object}), say: "string.h",
+			hint: "<linux/string.h>", follow: write("m.c", "<string.h>", "<linux/string.h>")},
+		{name: "moved", files: with(files{"m.c": "#include <asm/semaphore.h>\n" + object}), say: "semaphore.h",
+			hint: "it has <linux/semaphore.h>", follow: write("m.c", "<asm/semaphore.h>", "<linux/semaphore.h>")},
+		{name: "two inits", files: with(files{"m.c": object + "module_init(m_init);\n"}), say: "__inittest",
+			hint: "one module_init", ends: true},
+		{name: "two inits", kernel: newest, files: files{
+			"Makefile": "obj-m := lab.o\nlab-y := a.o b.o\n", "a.c": object, "b.c": object},
+			say: "multiple definition of `init_module'", hint: "one module_init", ends: true},
+		{name: "magic names", kernel: newest, files: with(files{"m.c": "#include <linux/module.h>\n" +
+			"int init_module(void) { return 0; }\nMODULE_LICENSE(\"GPL\");\n"}), say: "m.c: objtool: init_module()",
+			hint: "add module_init(name);", follow: func(_ *testing.T, _ string, f files) {
+				f["m.c"] = "#include <linux/module.h>\nstatic int start(void) { return 0; }\nmodule_init(start);\nMODULE_LICENSE(\"GPL\");\n"
+			}},
+		{name: "left out", files: files{"Makefile": "obj-m := m.o\nm-objs := part.o\n", "m.c": object,
+			"part.c": "int part(void);\nint part(void) { return 1; }\n"}, say: "missing MODULE_LICENSE",
+			hint: "obj-m := m_mod.o and m_mod-y := m.o part.o", follow: func(_ *testing.T, _ string, f files) {
+				f["Makefile"] = "obj-m := m_mod.o\nm_mod-y := m.o part.o\n"
+			}},
+		{name: "in the folder", files: with(files{"m.c": code("int part(void);", "\tpart();"),
+			"part.c": "int part(void);\nint part(void)\n{\n\treturn 1;\n}\n"}), say: "part",
+			hint: "write obj-m := m_mod.o and m_mod-y := m.o part.o in Makefile", follow: func(_ *testing.T, _ string, f files) {
+				f["Makefile"] = "obj-m := m_mod.o\nm_mod-y := m.o part.o\n"
+			}},
+		{name: "no part", files: files{
+			"Makefile": "obj-m := lab.o\nlab-y := m.o\n", "m.c": code("int part(void);", "\tpart();"),
+			"part.c": "int part(void);\nint part(void)\n{\n\treturn 1;\n}\n"}, say: "part",
+			hint: "write lab-y += part.o in Makefile", follow: func(_ *testing.T, _ string, f files) {
+				f["Makefile"] += "lab-y += part.o\n"
+			}},
+		{name: "no object", files: files{"Makefile": "obj-m += m.c\n", "m.c": object}, say: "obj-m names m.c",
+			follow: write("Makefile", "m.c", "m.o")},
+		{name: "without .o", kernel: newest, files: files{"Makefile": "obj-m += m\n", "m.c": object}, say: "obj-m names m,",
+			hint: "write m.o", follow: func(_ *testing.T, _ string, f files) { f["Makefile"] = "obj-m += m.o\n" }},
+		{name: "its only source", files: files{"Makefile": "obj-m := driver.o\n", "m.c": object}, say: "driver.o",
+			follow: write("Makefile", "driver.o", "m.o")},
+		{name: "its own -Werror", files: files{"Makefile": "obj-m := m.o\nccflags-y := -Werror -Wall\n",
+			"m.c": "static int unused;\n" + object}, say: "unused", hint: "-Werror in Makefile",
+			follow: func(_ *testing.T, _ string, f files) { f["Makefile"] = "obj-m := m.o\n" }},
+		{name: "shipped object", kernel: newest, files: files{
+			"Makefile": "obj-m := lab.o\nlab-y := m.o blob.o\n", "m.c": object,
+			"blob.o_shipped": "!"}, say: "blob.o", hint: "$(obj)/blob.o: $(src)/blob.o_shipped", ends: true},
+		{name: "old lesson", files: with(files{"m.c": code("#include <linux/interrupt.h>",
+			"\tpr_info(\"%d\\n\", IRQF_DISABLED);")}), say: "IRQF_DISABLED", hint: "leave the flag out", ends: true},
+		{name: "__devinit", files: with(files{"m.c": code("static int __devinit m(void) { return 0; }", "\tm();")}),
+			say: "expected", hint: "leave it out", follow: func(_ *testing.T, _ string, f files) {
+				f["m.c"] = strings.Replace(f["m.c"], " __devinit", "", 1)
 			}},
 		{name: "other flavour", files: with(files{"m.c": code("void usb_deregister(void *);", "\tusb_deregister(NULL);")}),
 			say: "usb_deregister", hint: "--kernel debian:bookworm/generic", ends: true},

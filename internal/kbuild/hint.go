@@ -5,10 +5,8 @@ package kbuild
 import (
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/hints"
@@ -33,11 +31,17 @@ func newAdviser(k *kernel.Kernel, snap *sourceFolder, log string) *adviser {
 }
 
 var (
+	reTwoInits = lazyregexp.New("^redefinition of '__(?:init|exit)test'|multiple definition of [`'](?:init|cleanup)_module'")
+	reUnknown  = lazyregexp.New(`^unknown type name '(\w+)'|^'(\w+)' undeclared|^invalid use of undefined type '(struct \w+)'` +
+		`|^(?:storage size of |field '\w+' has incomplete type|variable '\w+' has init).*'(struct \w+)'`)
+	reNoLicense = lazyregexp.New(`missing MODULE_LICENSE\(\) in (\S+\.o)|(\S+\.ko): missing MODULE_LICENSE`)
 	reMissing   = lazyregexp.New(`^([^\s:]+): No such file or directory`)
 	reUndefined = lazyregexp.New(`^modpost: "(\w+)" undefined!`)
 	reNoTarget  = lazyregexp.New(`^make: No rule to make target '([^']+)'`)
 	reNamespace = lazyregexp.New(`from namespace "?(\w+)`)
-	reImplicit  = lazyregexp.New(`^implicit declaration of function '(\w+)'`)
+	reFloat     = lazyregexp.New(`^SSE register |with SSE disabled|` +
+		`^modpost: "__(?:add|sub|mul|div|float\w*|fix\w*|ext\w*|trunc\w*)[ds]f\w*"`)
+	reImplicit = lazyregexp.New(`^implicit declaration of function '(\w+)'`)
 )
 
 // hint says what usually fixes a complaint; empty if nothing is certain.
@@ -46,7 +50,7 @@ func (a *adviser) hint(d Diagnostic) string {
 		return a.missingFile(m[1], d)
 	}
 	if m := reUndefined.FindStringSubmatch(d.Text); m != nil {
-		return a.undefined(m[1])
+		return a.undefined(m[1], d.File)
 	}
 	if m := reNoTarget.FindStringSubmatch(d.Text); m != nil {
 		return a.noTarget(m[1])
@@ -55,39 +59,124 @@ func (a *adviser) hint(d Diagnostic) string {
 	case m != nil:
 		return fmt.Sprintf("add this line to the source: MODULE_IMPORT_NS(%s);", a.namespace(m[1]))
 	case strings.Contains(d.Text, "missing MODULE_LICENSE"):
+		if m := reNoLicense.FindStringSubmatch(d.Text); m != nil {
+			if h := a.leftOutSource(m[1] + m[2]); h != "" {
+				return h
+			}
+		}
 		return `add this line to the source: MODULE_LICENSE("GPL");`
+	case strings.Contains(d.Text, "Magic init_module()"), strings.Contains(d.Text, "Magic cleanup_module()"):
+		return "rename init_module and cleanup_module, and add module_init(name); and module_exit(name); for the new names"
 	case strings.Contains(d.Text, "GPL-incompatible module"):
 		return `the symbol is for GPL modules only: write MODULE_LICENSE("GPL"), if that is the licence of the sources`
 	case strings.Contains(d.Text, "missing separator"):
 		return "the lines of a recipe must begin with a tab, not with spaces"
+	case reFloat.MatchString(d.Text):
+		return "the kernel does not use floating point: count in integers, such as thousandths"
+	case reTwoInits.MatchString(d.Text):
+		return "a module has one module_init and one module_exit: call the other functions from these, or make two modules of it"
+	case strings.HasPrefix(d.Text, "invalid storage class for function "):
+		return "the function begins inside of another one: a closing brace is missing above it"
 	}
-	if h := hints.OfChange(strings.TrimSpace(d.Text+" "+d.near+a.unknownType(d)), a.version); h != "" {
+	if h := a.strict(d); h != "" {
 		return h
 	}
-	if m := reImplicit.FindStringSubmatch(d.Text); m != nil {
-		if header := a.declaredIn(m[1]); header != "" && !a.includes(d.File, header) {
-			return fmt.Sprintf("add this line to the source: #include <%s>", header)
-		}
+	if h := hints.OfChange(strings.TrimSpace(d.Text+" "+d.near+a.unnamed(d)), a.version); h != "" {
+		return h
 	}
-	return ""
+	if strings.HasPrefix(d.Text, "expected ") {
+		return a.unended(d)
+	}
+	return a.noInclude(d)
 }
 
-var reStruct = lazyregexp.New(`\bstruct \w+`)
+// noInclude is about a name that no header declares that the source includes.
+func (a *adviser) noInclude(d Diagnostic) string {
+	name, header := "", ""
+	if m := reImplicit.FindStringSubmatch(d.Text); m != nil {
+		name = m[1]
+		header = a.declaredIn(name)
+	} else if m := reUnknown.FindStringSubmatch(d.Text + a.unnamed(d)); m != nil {
+		name = strings.Join(m[1:], "")
+		header = a.definedIn(name)
+	}
+	switch {
+	case header == "", a.includes(d.File, header):
+		return ""
+	case reImplicit.MatchString(d.Text) && a.notForModules(name, header):
+		return a.declaredOnly(header, name)
+	}
+	return fmt.Sprintf("add this line to the source: #include <%s>", header)
+}
 
-// unknownType is the type, in quotes, of a variable that gcc complains about without naming its type.
-func (a *adviser) unknownType(d Diagnostic) string {
-	if !strings.HasPrefix(d.Text, "storage size of ") || !a.snap.has(d.File) {
+var (
+	reStruct  = lazyregexp.New(`\bstruct \w+`)
+	reCall    = lazyregexp.New(`\b\w+\(`)
+	reOwnWord = lazyregexp.New(`\b(?:__dev\w+|[A-Z][A-Z0-9_]{5,})\b`)
+)
+
+// reFlag is a flag that makes errors of warnings, which the folder's own makefile sets.
+var reFlag = lazyregexp.New(`(?m)^[^#\n]*-Werror(?:\s|$)`)
+
+// strict is about a warning that only the folder's own -Werror made an error.
+func (a *adviser) strict(d Diagnostic) string {
+	file, text := a.snap.kbuildFile()
+	if !strings.Contains(d.Text, " [-Werror=") || !reFlag.MatchString(text) {
 		return ""
 	}
-	lines := strings.Split(a.snap.text(d.File), "\n")
-	if d.Line < 1 || d.Line > len(lines) {
+	return fmt.Sprintf("this is a warning, which -Werror in %s makes an error: mend it, or leave that flag out", file)
+}
+
+// unnamed are the words, in quotes, of the line that gcc complains about without naming what is wrong with it: the type
+// of a variable, the functions that are called, the macros that are no longer defined.
+func (a *adviser) unnamed(d Diagnostic) string {
+	words, form := reStruct, " '%s'"
+	switch {
+	case strings.HasPrefix(d.Text, "storage size of "), strings.HasSuffix(d.Text, "has initializer but incomplete type"),
+		strings.HasSuffix(d.Text, "has incomplete type"):
+	case strings.HasPrefix(d.Text, "void value not ignored "):
+		words = reCall
+	case strings.HasPrefix(d.Text, "expected "):
+		words, form = reOwnWord, " <%s>" // the complaint has single quotes already
+	default:
 		return ""
 	}
-	m := reStruct.FindStringSubmatch(lines[d.Line-1])
-	if m == nil {
+	found := ""
+	for _, m := range words.FindAllStringSubmatch(a.line(d.File, d.Line), -1) {
+		found += fmt.Sprintf(form, strings.TrimSuffix(m[0], "("))
+	}
+	return found
+}
+
+// line is a line of a source, "" if there is no such line.
+func (a *adviser) line(file string, n int) string {
+	if !a.snap.has(file) {
 		return ""
 	}
-	return " '" + m[0] + "'"
+	lines := strings.Split(a.snap.text(file), "\n")
+	if n < 1 || n > len(lines) {
+		return ""
+	}
+	return lines[n-1]
+}
+
+// reUnended is a line of C that the next one cannot continue: a return, an assignment or a call without a semicolon.
+var reUnended = lazyregexp.New(`^\s*(?:return\b.*[\w)\]"']|[\w\s*.>\[\]-]+=[^=].*[\w)\]"']|\w+\([^;]*\))\s*$`)
+
+// reHead is the head of a statement, which has no semicolon.
+var reHead = lazyregexp.New(`^\s*(?:if|while|for|switch|[a-z_]*for_each\w*)\b`)
+
+// unended names the line before a syntax error, if it looks as if it lacks its semicolon.
+func (a *adviser) unended(d Diagnostic) string {
+	n := d.Line - 1
+	for n > 0 && strings.TrimSpace(a.line(d.File, n)) == "" {
+		n--
+	}
+	before, body := a.line(d.File, n), strings.HasPrefix(strings.TrimSpace(a.line(d.File, d.Line)), "{")
+	if body || !reUnended.MatchString(before) || reHead.MatchString(before) {
+		return ""
+	}
+	return fmt.Sprintf("line %d may lack a semicolon at its end", n)
 }
 
 // includes reports whether a source file includes a header already: then the kernel's configuration leaves out what it
@@ -103,117 +192,6 @@ func (a *adviser) namespace(name string) string {
 		return name
 	}
 	return fmt.Sprintf("%q", name)
-}
-
-// missingFile is about a header that the compiler did not find.
-func (a *adviser) missingFile(name string, d Diagnostic) string {
-	for _, l := range a.snap.outside {
-		if strings.HasPrefix(l, name+" ") || strings.HasSuffix(strings.Fields(l)[0], "/"+name) {
-			return "links out of the folder are not followed (" + l + "): copy the file in"
-		}
-	}
-	if strings.HasPrefix(name, "../") {
-		return a.fileAbove(name, d.File)
-	}
-	if h := hints.OfChange(d.Text, a.version); h != "" {
-		return h
-	}
-	if file, _ := a.snap.kbuildFile(); file != "" {
-		for _, old := range oldFlags {
-			if lazyregexp.New(`(?m)^\s*` + old + `\b`).MatchString(a.snap.text(file)) {
-				if h := hints.OfChange("'"+old+"'", a.version); h != "" {
-					return file + ": " + h
-				}
-			}
-		}
-		if dir := a.snap.folderOf(name); dir != "" {
-			return fmt.Sprintf("%s is in %s: add this line to %s: ccflags-y += -I$(src)/%s", path.Base(name), dir, file, dir)
-		}
-	}
-	return ""
-}
-
-// oldFlags are variables that newer kernels ignore.
-var oldFlags = []string{"EXTRA_CFLAGS", "EXTRA_AFLAGS", "EXTRA_LDFLAGS"}
-
-// fileAbove is about a header that lies outside of the folder, which alone is copied.
-func (a *adviser) fileAbove(name, from string) string {
-	above := filepath.Dir(a.snap.dir)
-	up := path.Join(path.Dir(from), name) // as the including file means it
-	if _, err := os.Stat(filepath.Join(a.snap.dir, up)); err != nil || !strings.HasPrefix(up, "../") ||
-		strings.HasPrefix(up, "../../") {
-		return "only the given folder is built: copy the file into it, or give a folder that holds both"
-	}
-	sub := filepath.Base(a.snap.dir)
-	for _, f := range []string{"Kbuild", "Makefile"} {
-		if text, err := os.ReadFile(filepath.Join(above, f)); err == nil && strings.Contains(string(text), sub+"/") {
-			return "only the given folder is built: give the folder above, " + above
-		}
-	}
-	return fmt.Sprintf("only the given folder is built: give the folder above, %s, with this line in a file Kbuild there: "+
-		"obj-m += %s/", above, sub)
-}
-
-// noTarget is about an object that make can make from nothing.
-func (a *adviser) noTarget(target string) string {
-	base, ok := strings.CutSuffix(target, ".o")
-	switch {
-	case !ok:
-		return ""
-	case a.snap.has(base + ".rs"):
-		return fmt.Sprintf("%s.rs is Rust: %s", base, a.rust())
-	case a.snap.leftOut(target):
-		return fmt.Sprintf("%[1]s has no source, and objects are left out as leftovers of an earlier build: "+
-			"rename it to %[1]s_shipped, from which make copies it", target)
-	case a.snap.has(base + ".cpp"), a.snap.has(base + ".cc"):
-		return "a module is written in C: the kernel's make does not build C++"
-	}
-	hint := fmt.Sprintf("obj-m or an -objs line names %s, but there is no %s.c", target, base)
-	var sources []string
-	for name := range a.snap.files() {
-		if s, ok := strings.CutSuffix(name, ".c"); ok {
-			sources = append(sources, s)
-		}
-	}
-	slices.Sort(sources)
-	if near := hints.Nearest(base, sources); near != "" {
-		hint += fmt.Sprintf("; write %s.o", near)
-	}
-	return hint
-}
-
-var (
-	// A module that has the name of one of its parts: make drops that part, and what is built lacks it.
-	reCircular = lazyregexp.New(`(?m)^make(?:\[\d+\])?: Circular (\S+)\.o <- (\S+)\.o dependency dropped\.$`)
-	reConflict = lazyregexp.New(`(?m)^error: the following would cause module name conflict:\n +(\S+)\n +(\S+)$`)
-	reRust     = lazyregexp.New(`(?m)^ +RUSTC .*?(\S+)\.o$`)
-)
-
-// known finds in what make printed a cause that no single complaint of a tool names; nil if there is none.
-func (a *adviser) known() *Error {
-	for _, m := range reCircular.FindAllStringSubmatch(a.log, -1) {
-		if m[1] != m[2] {
-			continue
-		}
-		name := path.Base(m[1])
-		file, _ := a.snap.kbuildFile()
-		return &Error{Kind: ErrCompile,
-			Message: fmt.Sprintf("%s: the module %s has the name of one of its own parts, %s.o: make leaves that part out",
-				file, name, name),
-			Hint: fmt.Sprintf("give the module another name than its parts: obj-m := %[1]s_mod.o and %[1]s_mod-y := %[1]s.o …",
-				name)}
-	}
-	if m := reConflict.FindStringSubmatch(a.log); m != nil {
-		one, other := strings.TrimPrefix(m[1], SourceDir+"/"), strings.TrimPrefix(m[2], SourceDir+"/")
-		return sameName(moduleName(one), one, other)
-	}
-	if m := reRust.FindStringSubmatch(a.log); m != nil {
-		file := strings.TrimPrefix(m[1], SourceDir+"/") + ".rs"
-		if a.snap.has(file) {
-			return &Error{Kind: ErrCompile, Message: file + " is Rust, which cannot be built here", Hint: a.rust()}
-		}
-	}
-	return nil
 }
 
 // rust says why there is no module in Rust.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // buildError explains a step that failed.
@@ -39,8 +40,8 @@ func buildError(job Job, snap *sourceFolder, steps []Step) *Error {
 	}
 	if d == nil {
 		e.Message = fmt.Sprintf("%s failed with exit status %d", strings.Join(last.Argv, " "), last.Exit)
-		if tail := lines(clean(last.Raw, job.SeenAs)); len(tail) > 0 {
-			e.Message += ": " + tail[len(tail)-1]
+		if said := lastWords(lines(clean(last.Raw, job.SeenAs))); said != "" {
+			e.Message += ": " + said
 		}
 		return e
 	}
@@ -48,6 +49,24 @@ func buildError(job Job, snap *sourceFolder, steps []Step) *Error {
 	e.Hint = a.hint(*d)
 	return e
 }
+
+// lastWords is the line before make says that it gives up, for that one has the reason.
+func lastWords(list []string) string {
+	for i := len(list) - 1; i >= 0; i-- {
+		if strings.HasPrefix(list[i], "  ") || list[i] == "" { // a command that make ran
+			break
+		}
+		if !reMakeSays.MatchString(list[i]) {
+			return list[i]
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return list[len(list)-1]
+}
+
+var reMakeSays = lazyregexp.New(`^make(?:\[\d+\])?: `)
 
 // diskFull verifies what a log says: a build can print anything.
 func diskFull(dir string) bool {

@@ -11,7 +11,6 @@ import (
 )
 
 var (
-	reObjM      = lazyregexp.New(`(?m)^\s*obj-m\s*[:+]?=`)
 	reObjOption = lazyregexp.New(`(?m)^\s*obj-\$[({](CONFIG_\w+)[)}]\s*[:+]?=\s*(.*)$`)
 	reObjY      = lazyregexp.New(`(?m)^\s*obj-y\s*[:+]?=\s*(.*)$`)
 	reOtherDir  = lazyregexp.New(`\bM=(?:\$[({]\w+[)}]|\$\$PWD|\$\$\(pwd\))/([\w./-]+)`)

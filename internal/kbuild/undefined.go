@@ -4,10 +4,10 @@ package kbuild
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,23 +16,72 @@ import (
 )
 
 // undefined says why modpost did not find a symbol: the kernel's interface changed, this flavour is built without it,
-// the kernel has it for itself alone, or it is mistyped or another module's.
-func (a *adviser) undefined(symbol string) string {
+// a source of the folder has it, the kernel has it for itself alone, or it is mistyped or another module's.
+func (a *adviser) undefined(symbol, module string) string {
 	if h := hints.OfChange(fmt.Sprintf("%q", symbol), a.version); h != "" {
 		return h
 	}
 	if h := a.otherFlavour(symbol); h != "" {
 		return h
 	}
+	if h := a.inFolder(symbol, strings.TrimSuffix(module, ".ko")); h != "" {
+		return h
+	}
 	if near := hints.Nearest(symbol, slices.Sorted(maps.Keys(a.exported()))); near != "" {
 		return fmt.Sprintf("the kernel exports no %s; did you mean %s?", symbol, near)
 	}
 	if header := a.declaredIn(symbol); header != "" {
-		return fmt.Sprintf("<%s> declares %s, but this kernel does not export it to modules: use a function that is exported "+
-			"(Module.symvers lists them)", header, symbol)
+		return a.declaredOnly(header, symbol)
 	}
 	return fmt.Sprintf("the kernel does not export %[1]s: "+
 		"build the module that has EXPORT_SYMBOL(%[1]s) in the same folder, or check the name", symbol)
+}
+
+// inFolder is about a function that a source of the folder has, which is not among the parts of the module.
+func (a *adviser) inFolder(symbol, module string) string {
+	defines := lazyregexp.New(`(?m)^[a-z_][\w *]*\b` + symbol + `\s*\([^;{]*\)\s*\{`)
+	static := lazyregexp.New(`(?m)^static\b[^;{]*\b` + symbol + `\s*\([^;{]*\)\s*\{`)
+	file, text := a.snap.kbuildFile()
+	for _, name := range slices.Sorted(maps.Keys(a.snap.files())) {
+		base, ok := strings.CutSuffix(name, ".c")
+		source := ""
+		if ok && base != module {
+			source = a.snap.text(name)
+		}
+		if !defines.MatchString(source) || static.MatchString(source) || strings.Contains(source, "EXPORT_SYMBOL") {
+			continue
+		}
+		part := fmt.Sprintf("%s-y += %s.o", module, base)
+		if !lazyregexp.New(`(?m)^\s*` + regexp.QuoteMeta(module) + `-(?:y|objs)\s*[:+]?=`).MatchString(text) {
+			part = fmt.Sprintf("obj-m := %[1]s_mod.o and %[1]s_mod-y := %[1]s.o %[2]s.o", module, base)
+		}
+		return fmt.Sprintf("%s has %s, and is not among the parts of %s: write %s in %s; if it is a module of its own, "+
+			"add EXPORT_SYMBOL(%[2]s); to it", name, symbol, module, part, file)
+	}
+	return ""
+}
+
+// declaredOnly is about a function of the kernel that modules cannot use. A flavour that is not here cannot be asked.
+func (a *adviser) declaredOnly(header, symbol string) string {
+	hint := fmt.Sprintf("<%s> declares %s, but this kernel does not export it to modules: use a function that is exported "+
+		"(Module.symvers lists them)", header, symbol)
+	if name, root := a.kernel.Generic(); name != "" && root == "" {
+		hint += ", or try the generic flavour, which has more parts: --kernel " + name
+	}
+	return hint
+}
+
+// notForModules reports whether a header declares a function without its body, and the kernel does not export it: with
+// the header included, modpost would complain instead of the compiler.
+func (a *adviser) notForModules(symbol, header string) bool {
+	exported := a.exported()
+	if len(exported) == 0 || exported[symbol] != "" {
+		return false
+	}
+	text, err := os.ReadFile(filepath.Join(a.headers(), header))
+	declared := lazyregexp.New(`(?m)^(?:extern )?[a-z_][\w *]*\b` + symbol + `\([^{;]*\);`)
+	inline := lazyregexp.New(`(?m)^(?:#\s*define ` + symbol + `\b|static (?:__always_)?inline [^;{]*\b` + symbol + `\()`)
+	return err == nil && declared.MatchString(string(text)) && !inline.MatchString(string(text))
 }
 
 // otherFlavour names the flavour that has what this one is built without. Where that kernel is in the cache, it is
@@ -87,54 +136,4 @@ func exportedIn(root string) map[string]string {
 		return nil
 	}
 	return hints.Exported(string(text))
-}
-
-// maxHeaders bounds the headers that are searched.
-const maxHeaders = 20_000
-
-// declaredIn finds the header of the kernel that declares a function or defines a macro, as an #include names it. Of
-// several it is the shortest name, and linux/ comes first.
-func (a *adviser) declaredIn(name string) string {
-	if a.kernel == nil {
-		return ""
-	}
-	dirs, err := filepath.Glob(filepath.Join(a.kernel.Root, "usr/src/linux-headers-*-common*/include"))
-	if err != nil || len(dirs) != 1 {
-		return ""
-	}
-	declares := lazyregexp.New(`(?m)^(?:#\s*define ` + name + `\(|(?:[a-z][\w ]*[ *]+)` + name + `\()`)
-	best, seen := "", 0
-	root := os.DirFS(dirs[0])
-	for _, top := range []string{"linux", "net", "asm-generic", "crypto", "media", "sound", "drm"} {
-		fs.WalkDir(root, top, func(p string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !strings.HasSuffix(p, ".h") {
-				return nil // a header that cannot be read declares nothing that we can name
-			}
-			if seen++; seen > maxHeaders {
-				return fs.SkipAll
-			}
-			text, err := fs.ReadFile(root, p)
-			if err == nil && strings.Contains(string(text), name+"(") && declares.MatchString(string(text)) &&
-				(best == "" || len(p) < len(best)) {
-				best = p
-			}
-			return nil
-		})
-		if best != "" {
-			break
-		}
-	}
-	return included(root, best)
-}
-
-// included is how sources name a header. Those of asm-generic are for the architectures, which may have their own.
-func included(root fs.FS, header string) string {
-	name, ok := strings.CutPrefix(header, "asm-generic/")
-	if !ok {
-		return header
-	}
-	if _, err := fs.Stat(root, "linux/"+name); err == nil {
-		return "linux/" + name
-	}
-	return "asm/" + name
 }

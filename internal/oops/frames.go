@@ -64,6 +64,9 @@ func (r *report) where() string {
 		if r.frames[i].Exact {
 			return r.frames[i].Place()
 		}
+		if r.frames[i].Reliable { // an instruction after this is that of what was interrupted
+			break
+		}
 	}
 	for i := range r.frames {
 		if r.frames[i].Reliable && r.frames[i].Module != "" {

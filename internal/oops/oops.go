@@ -186,7 +186,8 @@ func (p *parser) begin(h *header, l line) {
 	switch near := h.kind == "warning" && c.last.us > 0 && l.us-c.last.us < messageGap; {
 	case c.seen && c.message != "":
 		r.message = c.message
-	case c.last.text != "" && (refine(c.last.text) != "" || near && !c.seen), sameFile(c.last, l):
+	case c.last.text != "" && (refine(c.last.text) != "" || near && !c.seen && keyOf(c.last.text) == ""),
+		sameFile(c.last, l):
 		r.message = c.last.text
 	}
 	if r.message == "" {

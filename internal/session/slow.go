@@ -293,6 +293,7 @@ func (o *slow) judge(ctx context.Context) bool {
 	if len(o.spins) > 0 {
 		return true
 	}
+	o.watch.Quiet = o.quiet()
 	if o.watch.Judge(false) != hang.Hung {
 		o.idle = 0 // something has moved: it may have set a timer
 		return false
@@ -310,6 +311,17 @@ func (o *slow) judge(ctx context.Context) bool {
 	// What was to come may have come just now, and ended the wait. The look after next began later than that.
 	return o.looks >= o.idle+2
 }
+
+// quiet reports whether the CPUs were sampled for some time, and none was in the modules.
+func (o *slow) quiet() bool {
+	last := o.samples[max(0, len(o.samples)-quietSamples):]
+	return len(last) == quietSamples && !slices.ContainsFunc(last, func(at hang.Sample) bool {
+		return at.Place != "" || len(at.Called) > 0
+	})
+}
+
+// quietSamples are those of two CPUs in five seconds.
+const quietSamples = 40
 
 // stillArmed reports whether a timer or a work item of the modules is still to come: it may end the wait. If that
 // cannot be read, one may be.

@@ -12,15 +12,18 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// runners are the functions of the kernel that call what was armed, or walk the lists of it, by the kind of thing.
+// runners are the functions of the kernel that call what was armed, or walk the lists and trees of it, by the kinds of
+// things. A delayed work is a timer until it is due.
 var runners = []struct {
-	kind string
-	in   *lazyregexp.Regexp
+	kinds []string
+	in    *lazyregexp.Regexp
 }{
-	{"timer", lazyregexp.New(`^(?:__run_timers|run_timer_softirq|call_timer_fn|expire_timers|enqueue_timer|__mod_timer` +
-		`|detach_if_pending|hrtimer_interrupt|__hrtimer_run_queues|hrtimer_run_queues|timerqueue_\w+)$`)},
-	{"work", lazyregexp.New(`^(?:process_one_work|worker_thread|process_scheduled_works|__queue_work|delayed_work_timer_fn` +
-		`|insert_work)$`)},
+	{[]string{"timer"}, lazyregexp.New(`^(?:hrtimer_interrupt|__hrtimer_run_queues|hrtimer_run_queues|timerqueue_\w+` +
+		`|__remove_hrtimer|enqueue_hrtimer|hrtimer_run_softirq|hrtimer_start_range_ns)$`)},
+	{[]string{"timer", "work"}, lazyregexp.New(`^(?:__run_timers|run_timer_softirq|call_timer_fn|expire_timers` +
+		`|enqueue_timer|__mod_timer|detach_if_pending|run_timer_base|add_timer_on)$`)},
+	{[]string{"work"}, lazyregexp.New(`^(?:process_one_work|worker_thread|process_scheduled_works|__queue_work` +
+		`|delayed_work_timer_fn|insert_work)$`)},
 }
 
 // nameArmed adds to a crash in which the kernel called or read what is gone who had armed it: a timer or a work item of
@@ -49,13 +52,16 @@ func (m *maker) armed(c *result.Crash, ledger *leaks.Ledger) string {
 		if !slices.ContainsFunc(c.Frames, inRunner) {
 			continue
 		}
-		for _, l := range ledger.Left(m.e.Studied, m.placeOf) {
-			if l.Kind != r.kind || l.Site == "" {
+		left := ledger.Left(m.e.Studied, m.placeOf)
+		for _, kind := range r.kinds {
+			i := slices.IndexFunc(left, func(l result.Leftover) bool { return l.Kind == kind && l.Site != "" })
+			if i < 0 {
 				continue
 			}
+			l := left[i]
 			file, line := m.locator.position(l.Site, false)
 			verb, end := "armed", "was still pending after the unload"
-			if r.kind == "work" {
+			if kind == "work" {
 				verb = "queued"
 			}
 			if ledger.Unloading() {

@@ -279,3 +279,40 @@ func TestJudgeVictim(t *testing.T) {
 		}
 	}
 }
+
+// TestDeadlock: tasks that hold what the next one waits for are named in a ring, however many there are.
+func TestDeadlock(t *testing.T) {
+	task := func(name, object, holder string) result.Stuck {
+		return result.Stuck{Comm: name, PID: 1, State: "uninterruptible", Wait: "mutex_lock", Object: object, Holder: holder}
+	}
+	for name, tt := range map[string]struct {
+		stuck []result.Stuck
+		want  string
+	}{
+		"two": {[]result.Stuck{task("one", "b", "two[1]"), task("two", "a", "one[1]")},
+			"deadlock: one[1] holds a and waits for b, two[1] holds b and waits for a"},
+		"three": {[]result.Stuck{task("one", "b", "two[1]"), task("two", "c", "three[1]"), task("three", "a", "one[1]")},
+			"deadlock: one[1] holds a and waits for b, two[1] holds b and waits for c, three[1] holds c and waits for a"},
+		"one waits for a ring": {
+			[]result.Stuck{task("late", "a", "one[1]"), task("one", "b", "two[1]"), task("two", "a", "one[1]")},
+			"deadlock: one[1] holds a and waits for b, two[1] holds b and waits for a",
+		},
+		"itself":    {[]result.Stuck{task("one", "a", result.Itself)}, ""},
+		"no holder": {[]result.Stuck{task("one", "a", ""), task("two", "a", "one[1]")}, ""},
+	} {
+		if got := deadlock(tt.stuck); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// TestUndoHint: what one function took is given back in reverse order, whatever the order in which it was found.
+func TestUndoHint(t *testing.T) {
+	left := []result.Leftover{
+		{What: "/sys/class/net/lab0", Undo: "unregister_netdev", Site: "lab_init+0x46 [lab]"},
+		{What: "the memory of a network device", Undo: "free_netdev", Site: "lab_init+0x32 [lab]"},
+	}
+	if got := undoHint(left, ""); !strings.HasPrefix(got, "call unregister_netdev, then free_netdev in") {
+		t.Error(got)
+	}
+}

@@ -3,8 +3,10 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
@@ -167,7 +169,7 @@ func beside(left []result.Leftover, threads []result.Thread) []result.Leftover {
 func undoHint(left []result.Leftover, otherwise string) string {
 	const most = 6
 	var calls, missing []string
-	for _, l := range left {
+	for _, l := range asTaken(left) {
 		if l.Undo == "" {
 			return otherwise
 		}
@@ -187,6 +189,29 @@ func undoHint(left []result.Leftover, otherwise string) string {
 		hint += "; the module does not even import " + strings.Join(missing, " and ")
 	}
 	return hint
+}
+
+// asTaken sorts things by the places where they were taken, if one function took them all: what was taken first is
+// given back last. Otherwise nothing tells their order.
+func asTaken(left []result.Leftover) []result.Leftover {
+	sorted := slices.Clone(left)
+	for _, l := range left {
+		if l.Site == "" || withoutOffset(l.Site) != withoutOffset(left[0].Site) {
+			return sorted
+		}
+	}
+	slices.SortStableFunc(sorted, func(a, b result.Leftover) int {
+		return cmp.Compare(offsetOf(a.Site), offsetOf(b.Site))
+	})
+	return sorted
+}
+
+// offsetOf is 1 of function+0x1 [module].
+func offsetOf(site string) uint64 {
+	_, offset, _ := strings.Cut(site, "+0x")
+	offset, _, _ = strings.Cut(offset, " ")
+	n, _ := strconv.ParseUint(offset, 16, 64) // without an offset it is 0
+	return n
 }
 
 // moduleOf returns the module of "inc_func [signal_handling]".

@@ -3,10 +3,12 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/hints"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -24,14 +26,8 @@ func asleep(v result.Verdict, stuck []result.Stuck) result.Verdict {
 // judgeStuck names the tasks that made no progress. A task that spins in a module is
 // the cause, also of the tasks that wait for it.
 func judgeStuck(stuck []result.Stuck) []result.Verdict {
-	for _, s := range stuck {
-		if s.State == result.Running && s.Site != "" {
-			return []result.Verdict{{
-				Class: result.Lockup, Message: fmt.Sprintf("%s spins in %s", stuckName(&s), stuckPlace(&s)),
-				Hint:     "the loop never ends: sleep in it, and check kthread_should_stop() or a limit",
-				Evidence: stackOf(&s),
-			}}
-		}
+	if v, spins := judgeSpins(stuck); spins {
+		return []result.Verdict{v}
 	}
 	i := slices.IndexFunc(stuck, func(s result.Stuck) bool { return s.Step && s.State != result.Running && !s.Ends })
 	if i < 0 {
@@ -50,6 +46,38 @@ func judgeStuck(stuck []result.Stuck) []result.Verdict {
 	return []result.Verdict{v}
 }
 
+// judgeSpins names the task that spins in a module. Two that spin for locks mostly wait for each other.
+func judgeSpins(stuck []result.Stuck) (v result.Verdict, spins bool) {
+	for _, s := range stuck {
+		locked := strings.Contains(s.Wait, "_lock")
+		if s.State != result.Running || s.Site == "" || spins && !locked {
+			continue
+		}
+		text := fmt.Sprintf("%s spins in %s", stuckName(&s), stuckPlace(&s))
+		if locked {
+			text += ", " + strings.TrimSuffix("for the spinlock "+s.Object, " ")
+		} else if s.Wait != "" {
+			text += ", which calls " + s.Wait
+		}
+		if spins {
+			v.Message += "; " + text
+			v.Evidence = append(v.Evidence, stackOf(&s)...)
+			continue
+		}
+		spins = true
+		v = result.Verdict{Class: result.Lockup, Message: text, Evidence: stackOf(&s),
+			Hint: "the loop never ends: sleep in it, and check kthread_should_stop() or a limit"}
+		if locked {
+			v.Hint = "whoever holds the spinlock does not release it: unlock on every path, do not take it twice, take several in " +
+				"the same order everywhere, and use spin_lock_irqsave or spin_lock_bh if an interrupt, a timer or a tasklet takes it too"
+		} else {
+			v.Hint = cmp.Or(hints.OfSpin(s.Wait), v.Hint)
+			return v, true
+		}
+	}
+	return v, spins
+}
+
 func hungHint(stuck []result.Stuck) string {
 	switch {
 	case deadlock(stuck) != "":
@@ -57,21 +85,40 @@ func hungHint(stuck []result.Stuck) string {
 	case slices.ContainsFunc(stuck, func(s result.Stuck) bool { return s.Note != "" }):
 		return "let the thread check kthread_should_stop() in its loop, and return when it is true"
 	}
-	return "find out who should wake it: a thread must check kthread_should_stop(), every lock needs its unlock, " +
-		"and init must not wait for another module to load"
+	return cmp.Or(hints.OfWaits(stuck), "find out who should wake it: a thread must check kthread_should_stop(), every "+
+		"lock needs its unlock, and init must not wait for another module to load")
 }
 
-// deadlock names two tasks that hold what the other one waits for.
+// deadlock names the tasks each of which holds what the one before it waits for, in a ring, two or more.
 func deadlock(stuck []result.Stuck) string {
-	for i, a := range stuck {
-		for _, b := range stuck[i+1:] {
-			if a.Holder != "" && a.Holder == stuckName(&b) && b.Holder == stuckName(&a) {
-				return fmt.Sprintf("deadlock: %s holds %s and waits for %s, %s holds %s and waits for %s",
-					stuckName(&a), b.Object, a.Object, stuckName(&b), a.Object, b.Object)
+	for i := range stuck {
+		if ring := ringFrom(stuck, i); len(ring) > 1 {
+			var words []string
+			for n, s := range ring {
+				held := ring[(n+len(ring)-1)%len(ring)].Object // that the one before waits for
+				words = append(words, fmt.Sprintf("%s holds %s and waits for %s", stuckName(s), held, s.Object))
 			}
+			return "deadlock: " + strings.Join(words, ", ")
 		}
 	}
 	return ""
+}
+
+// ringFrom follows the holders from one task until they come back to it; nil if they do not.
+func ringFrom(stuck []result.Stuck, first int) []*result.Stuck {
+	ring := []*result.Stuck{&stuck[first]}
+	for len(ring) <= len(stuck) {
+		holder := ring[len(ring)-1].Holder
+		i := slices.IndexFunc(stuck, func(s result.Stuck) bool { return holder != "" && holder == stuckName(&s) })
+		switch {
+		case i < 0:
+			return nil
+		case i == first:
+			return ring
+		}
+		ring = append(ring, &stuck[i])
+	}
+	return nil // a ring that does not include the first
 }
 
 func stuckName(s *result.Stuck) string {

@@ -16,7 +16,7 @@ import (
 // delete_module that is its exit function, below do_init_module its init, elsewhere any function, if there is one only
 // and, in a task or a CPU that is stuck, the kernel calls modules there.
 func (m *maker) unjump(c *result.Crash) {
-	if slices.ContainsFunc(c.Frames, func(f result.Frame) bool { return m.studied(f.Module) }) {
+	if slices.ContainsFunc(c.Frames, func(f result.Frame) bool { return m.studied(f.Module) && (f.Reliable || f.Exact) }) {
 		return
 	}
 	of := everywhere
@@ -30,7 +30,7 @@ func (m *maker) unjump(c *result.Crash) {
 	}
 	at, found := -1, []result.Frame{}
 	for i, f := range c.Frames {
-		if f.Module != "" || f.Function == "" || !f.Reliable && !f.Exact {
+		if f.Module != "" || f.Function == "" || !f.Reliable && !f.Exact || partOf(c.Frames[i:]) {
 			continue
 		}
 		for _, jump := range m.jumpsTo(f.Function, of) {
@@ -85,6 +85,13 @@ func (m *maker) lastJump(c *result.Crash, of int) (at int, found []result.Frame)
 	return at, found
 }
 
+// partOf reports whether the first frame is of a part that the compiler split off the function of the second, if the
+// kernel is sure of that one.
+func partOf(frames []result.Frame) bool {
+	return len(frames) > 1 && frames[1].Function != "" && (frames[1].Reliable || frames[1].Exact) &&
+		strings.HasPrefix(frames[0].Function, frames[1].Function+".")
+}
+
 func stuck(c *result.Crash) bool { return c.Class == result.Lockup || c.Class == result.Hung }
 
 // moduleRunners are the functions of the kernel that call a module's functions by pointer, in tasks and interrupts that
@@ -110,7 +117,9 @@ const (
 
 // jumpsTo returns the places in the modules that leave with a jump to a function of the kernel.
 func (m *maker) jumpsTo(callee string, of int) []result.Frame {
-	return m.jumps(of, func(name string) bool { return name == callee })
+	return m.jumps(of, func(name string) bool {
+		return name == callee || strings.HasPrefix(callee, name+".") // vfree.part.0
+	})
 }
 
 // jumps returns the places in the modules that leave with a jump to a function of the kernel that is wanted.

@@ -46,8 +46,9 @@ func TestUnjump(t *testing.T) {
 	} {
 		m := newMaker(&evidence.Evidence{Studied: []string{"m"}, Files: map[string]evidence.File{"m": {Data: data}}})
 		c := result.Crash{Class: tt.class, Frames: []result.Frame{
-			{Function: "console_unlock", Reliable: true}, {Function: "_printk", Reliable: true},
-			{Function: "unsure"}, {Function: tt.caller, Reliable: true}, {Function: "ret_from_fork", Reliable: true},
+			{Function: "console_unlock", Reliable: true}, {Function: "_printk.part.0", Reliable: true},
+			{Function: "unsure", Module: "m"}, {Function: tt.caller, Reliable: true},
+			{Function: "ret_from_fork", Reliable: true},
 		}}
 		m.unjump(&c)
 		if got := len(c.Frames) == 6 && c.Frames[2].Function == "leave" && c.Frames[2].Module == "m"; got != tt.want {

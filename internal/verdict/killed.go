@@ -25,11 +25,18 @@ func (m *maker) explainKill(failures []evidence.Failure) {
 			s := &m.res.Signals[j]
 			if s.Name == f.Signal && threads[s.To.PID] && s.Outcome == result.Delivered {
 				f.Message += m.sender(s)
+				if m.studied(moduleOf(s.From.Site)) {
+					f.Hint = sentByModule
+				}
 				break
 			}
 		}
 	}
 }
+
+// sentByModule is the hint where the message names the place in the module already.
+const sentByModule = "in init and exit, current is the process that loads or unloads the module: send signals only to " +
+	"tasks that the module started, and hold a reference to their struct pid"
 
 // threadsOf returns the threads of a process that the records name.
 func (m *maker) threadsOf(pid int) map[int]bool {

@@ -246,3 +246,19 @@ void finish(void)
 	_printk("going\n");
 	wait_for_completion(never);
 }
+
+/* job leaves with a jump to a wait. */
+void job(void)
+{
+	_printk("working\n");
+	wait_for_completion(never);
+}
+
+extern int del_timer_sync(void *timer);
+
+/* expiring is a timer's function that waits for its own end. */
+void expiring(void *timer)
+{
+	del_timer_sync(timer);
+	_printk("never\n");
+}
