@@ -103,6 +103,7 @@ func TestAdded(t *testing.T) {
 // TestLife takes things of each kind through their lives.
 func TestLife(t *testing.T) {
 	const at = by108 + "12.345678: "
+	const softirq = "softirq: " // before a record that was made in one
 	const m = "site=0xffffffffc0260010"
 	refs := []TaskRef{
 		{Symbol: "life_init", Offset: 16, Register: "bx", Shift: -8},
@@ -208,6 +209,49 @@ func TestLife(t *testing.T) {
 			},
 		},
 		{
+			"a timer whose function armed it while it was waited for", "",
+			[]string{
+				"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+				"timer_expire_entry: timer=ffffffffc0262000 function=tick [life] now=1 baseclk=1",
+				"timer_wait_6: (timer_delete_sync+0x0/0x1) ptr=0xffffffffc0262000",
+				softirq + "timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+			},
+		},
+		{
+			"a timer that exit arms after it was waited for", "a timer that is still armed, for tick [life]",
+			[]string{
+				"timer_expire_entry: timer=ffffffffc0262000 function=tick [life] now=1 baseclk=1",
+				"timer_wait_6: (timer_delete_sync+0x0/0x1) ptr=0xffffffffc0262000",
+				"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+			},
+		},
+		{
+			"a timer that goes on after it was waited for", "a timer that is still armed, for tick [life]",
+			[]string{
+				"timer_wait_6: (timer_delete_sync+0x0/0x1) ptr=0xffffffffc0262000",
+				"timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+				"timer_expire_entry: timer=ffffffffc0262000 function=tick [life] now=1 baseclk=1",
+				softirq + "timer_arm_5: (mod_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+			},
+		},
+		{
+			"a work item that queued itself while it was waited for", "",
+			[]string{
+				"workqueue_execute_start: work struct ffffffffc0262000: function tick [life]",
+				"work_wait_6: (cancel_work_sync+0x0/0x1) ptr=0xffffffffc0262000",
+				"work_arm_5: (queue_work_on+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " + m,
+			},
+		},
+		{
+			"an hrtimer that restarted while it was waited for", "",
+			[]string{
+				"hrtimer_arm_5: (hrtimer_start_range_ns+0x0/0x1) ptr=0xffffffffc0262000 " + m,
+				"hrtimer_expire_entry: hrtimer=ffffffffc0262000 function=tick [life] now=1",
+				"hrtimer_wait_6: (hrtimer_cancel+0x0/0x1) ptr=0xffffffffc0262000",
+				softirq + "hrtimer_start: hrtimer=ffffffffc0262000 function=tick [life] expires=1 softexpires=1",
+			},
+		},
+		{
 			"a timer that is armed after it was deleted", "a timer that is still armed, for tick [life]",
 			[]string{
 				"timer_off_6: (timer_delete_sync+0x0/0x1) ptr=0xffffffffc0262000",
@@ -244,7 +288,14 @@ func TestLife(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			text := at + strings.Join(tt.lines, "\n"+at) + "\n"
+			text := ""
+			for _, line := range tt.lines {
+				if rest, irq := strings.CutPrefix(line, softirq); irq {
+					text += strings.Replace(at, ".....", "..s1.", 1) + rest + "\n"
+				} else {
+					text += at + line + "\n"
+				}
+			}
 			left := Read(plan, []byte(text)).Left([]string{"life"}, func(addr, _ uint64) (string, string) {
 				site := map[uint64]string{0xffffffffc0260010: "life_init+0x10 [life]", 0xffffffffc0260101: "tick+0x1 [life]"}[addr]
 				if site == "" {

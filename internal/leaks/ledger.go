@@ -65,8 +65,10 @@ type Ledger struct {
 	held  map[thing][]entry
 	order []thing // in which they were first taken
 	asked map[string]uint64
-	// ending holds what a task has begun to disarm, by the task and the kind.
+	// ending holds what a task has begun to disarm, by the task and the kind. Old recordings need it.
 	ending map[string]uint64
+	runs   map[string]thing    // the timer or work item whose function each task called last
+	waited map[thing]bool      // timers and work items whose functions were waited for when they were disarmed
 	dead   map[uint64]bool     // tasks that have ended and are not freed
 	names  map[string][]naming // where the objects of that name were created
 	open   map[string][]opened // calls of pairs that have not returned, by the task
@@ -75,6 +77,7 @@ type Ledger struct {
 	freed  map[uint64]freedAt // memory that modules freed, by its address
 	twice  []uint64           // addresses that were freed twice
 	n      int
+	irq    bool    // the record that is entered was made in an interrupt
 	ran    []Place // timer functions that were called, in the order of time
 	trace  []byte  // from which it was read
 	// Overrun means that the kernel's buffer was too small, so that what is still held
@@ -86,7 +89,7 @@ type Ledger struct {
 }
 
 var (
-	record   = lazyregexp.New(`^.{0,40}-(\d{1,10}) +\[\d+\] +\S+ +(\d{1,12})\.(\d{6}): (\w+): (.*)$`)
+	record   = lazyregexp.New(`^.{0,40}-(\d{1,10}) +\[\d+\] +(\S+) +(\d{1,12})\.(\d{6}): (\w+): (.*)$`)
 	returned = lazyregexp.New(`^\((.+?) <- (\S+)\)`)
 	inside   = lazyregexp.New(`^\(([^)]+)\)`)
 	field    = lazyregexp.New(`\b([a-z_]+)=(0x[0-9a-f]+|\([^)]*\)|"[^"]*"|[^ ]+)( \[[\w-]+\])?`)
@@ -104,6 +107,7 @@ func Read(plan *Plan, trace []byte) *Ledger {
 		ending: make(map[string]uint64), dead: make(map[uint64]bool), names: make(map[string][]naming),
 		open: make(map[string][]opened), shown: make(map[thing]bool),
 		freed: make(map[uint64]freedAt), calls: make(map[callBy]calledFrom),
+		runs: make(map[string]thing), waited: make(map[thing]bool),
 	}
 	for line := range bytes.Lines(trace) {
 		line = bytes.TrimRight(line, "\n")
@@ -111,7 +115,8 @@ func Read(plan *Plan, trace []byte) *Ledger {
 			l.Overrun = true
 		}
 		if m := record.FindSubmatch(line); m != nil {
-			l.add(string(m[1]), nanoseconds(m[2], m[3]), string(m[4]), string(m[5]))
+			l.irq = inIRQ(m[2])
+			l.add(string(m[1]), nanoseconds(m[3], m[4]), string(m[5]), string(m[6]))
 		}
 	}
 	return l
@@ -143,17 +148,17 @@ func (l *Ledger) add(pid string, at uint64, event, text string) {
 		}
 		l.free(hex(f["ptr"]), by, event)
 	case "timer_expire_entry":
-		l.rest(thing{kind: "timer", ptr: hex(f["timer"])})
+		l.run(pid, thing{kind: "timer", ptr: hex(f["timer"])})
 		if len(l.ran) < maxHeld {
 			l.ran = append(l.ran, place(f["function"], at))
 		}
 	case "hrtimer_expire_entry":
-		l.rest(thing{kind: "hrtimer", ptr: hex(f["hrtimer"])})
+		l.run(pid, thing{kind: "hrtimer", ptr: hex(f["hrtimer"])})
 	case "hrtimer_start":
-		l.take(thing{kind: "hrtimer", ptr: hex(f["hrtimer"])}, entry{calls: place(f["function"], at)})
+		l.arm(pid, thing{kind: "hrtimer", ptr: hex(f["hrtimer"])}, entry{calls: place(f["function"], at)})
 	case "workqueue_execute_start":
 		if m := worked.FindStringSubmatch(text); m != nil {
-			l.rest(thing{kind: "work", ptr: hex(m[1])})
+			l.run(pid, thing{kind: "work", ptr: hex(m[1])})
 		}
 	default:
 		m := probe.FindStringSubmatch(event)
@@ -204,7 +209,12 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 	case rcu:
 		l.give(thing{kind: kind, ptr: freed(hex(f["head"]), hex(f["func"]))})
 	case arm:
-		l.take(thing{kind: kind, ptr: ptr}, entry{place: site, calls: Place{Addr: hex(f["fn"]), AtNS: at}})
+		l.arm(pid, thing{kind: kind, ptr: ptr}, entry{place: site, calls: Place{Addr: hex(f["fn"]), AtNS: at}})
+	case wait:
+		l.rest(thing{kind: kind, ptr: ptr})
+		if len(l.waited) < maxHeld {
+			l.waited[thing{kind: kind, ptr: ptr}] = true
+		}
 	case off:
 		l.rest(thing{kind: kind, ptr: ptr})
 		if len(l.ending) < maxHeld {
@@ -339,6 +349,29 @@ func (l *Ledger) rest(t thing) {
 	if list := l.held[t]; len(list) > 0 {
 		list[0].idle = true
 	}
+}
+
+// run notes that a task, or an interrupt of it, calls the function of a timer or work item.
+func (l *Ledger) run(pid string, t thing) {
+	l.rest(t)
+	if len(l.runs) < maxHeld {
+		l.runs[pid] = t
+	}
+}
+
+// arm enters that something is armed. If its function does that itself after it was waited for, it does so meanwhile:
+// later it cannot run, unless somebody else has armed it.
+func (l *Ledger) arm(pid string, t thing, how entry) {
+	if l.waited[t] && l.runs[pid] == t && (l.irq || t.kind == "work") {
+		return
+	}
+	delete(l.waited, t)
+	l.take(t, how)
+}
+
+// inIRQ reads the column with the state of the processor: d.s2., of which the third letter is for interrupts.
+func inIRQ(flags []byte) bool {
+	return len(flags) > 2 && bytes.IndexByte([]byte("hHsSzZ"), flags[2]) >= 0
 }
 
 // TimerAt returns the timer function that was called last before a time and may still have run then.

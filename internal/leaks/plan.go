@@ -122,7 +122,8 @@ const (
 	arm  = "arm"
 	call = "call" // something with a name is created
 	off  = "off"
-	over = "over" // off has returned, after it has waited for the callback, which may have armed the thing once more
+	wait = "wait" // off, and the function returns only after the callback, which may arm the thing once more meanwhile
+	over = "over" // in old recordings: such a function has returned
 )
 
 // hook is a set of functions with the same effect.
@@ -174,27 +175,24 @@ var hooks = []hook{
 			"add_timer", "add_timer_on", "add_timer_local", "add_timer_global",
 			"mod_timer", "mod_timer_pending", "timer_reduce",
 		}},
-	{kind: "timer", action: over, raw: true, functions: []string{
+	// What waits has no probe at its return: that would take the caller's place on the stack, and whoever spins there
+	// for ever could not be named.
+	{kind: "timer", action: wait, raw: true, args: "ptr=%di", functions: []string{
 		"del_timer_sync", "timer_delete_sync", "timer_shutdown_sync"}},
 	{kind: "timer", action: off, raw: true, args: "ptr=%di", functions: []string{
-		"del_timer", "del_timer_sync", "try_to_del_timer_sync", "timer_delete", "timer_delete_sync", "timer_delete_sync_try",
-		"timer_shutdown", "timer_shutdown_sync"}},
+		"del_timer", "try_to_del_timer_sync", "timer_delete", "timer_delete_sync_try", "timer_shutdown"}},
 	{
 		kind: "hrtimer", action: arm, raw: true, args: "ptr=%di site=$stack0", filter: fromModule,
 		functions: []string{"hrtimer_start_range_ns"},
 	},
-	{kind: "hrtimer", action: over, raw: true, functions: []string{"hrtimer_cancel"}},
-	{
-		kind: "hrtimer", action: off, raw: true, args: "ptr=%di",
-		functions: []string{"hrtimer_cancel", "hrtimer_try_to_cancel"},
-	},
+	{kind: "hrtimer", action: wait, raw: true, args: "ptr=%di", functions: []string{"hrtimer_cancel"}},
+	{kind: "hrtimer", action: off, raw: true, args: "ptr=%di", functions: []string{"hrtimer_try_to_cancel"}},
 	{kind: "work", action: arm, raw: true, args: "ptr=%dx fn=+24(%dx):x64 site=$stack0", filter: ofModule,
 		functions: []string{"queue_work_on", "queue_work_node", "queue_delayed_work_on", "mod_delayed_work_on"}},
-	{kind: "work", action: over, raw: true, functions: []string{
+	{kind: "work", action: wait, raw: true, args: "ptr=%di", functions: []string{
 		"cancel_work_sync", "cancel_delayed_work_sync", "disable_work_sync", "disable_delayed_work_sync"}},
 	{kind: "work", action: off, raw: true, args: "ptr=%di", functions: []string{
-		"cancel_work", "cancel_work_sync", "cancel_delayed_work", "cancel_delayed_work_sync",
-		"disable_work", "disable_work_sync", "disable_delayed_work", "disable_delayed_work_sync"}},
+		"cancel_work", "cancel_delayed_work", "disable_work", "disable_delayed_work"}},
 	{kind: "name", action: call, args: "name=+0(%di):string site=$stack0", filter: fromModule, functions: []string{
 		"proc_create", "proc_create_data", "proc_create_single_data", "proc_create_seq_private",
 		"proc_mkdir", "proc_mkdir_data", "proc_mkdir_mode",
@@ -270,7 +268,7 @@ func NewPlan(modules []Module, has Kernel) *Plan {
 // what is taken there is not found; if for giving back, its whole kind is unknown.
 func (p *Plan) Refused(definition string) {
 	p.refused++
-	givesBack := []string{give, gone, rcu, off, over}
+	givesBack := []string{give, gone, rcu, off, wait}
 	if m := defines.FindStringSubmatch(definition); m != nil && slices.Contains(givesBack, m[2]) {
 		p.Unseen[m[1]] = true
 	}
@@ -345,11 +343,8 @@ func (d *draft) event(kind, action string) string {
 func (d *draft) probe(h hook, function string) {
 	event := d.event(h.kind, h.action)
 	value := "p:" + group + "/" + event + " " + function + " " + h.args
-	switch h.action {
-	case take:
+	if h.action == take {
 		value = "r:" + group + "/" + event + " " + function + " ptr=$retval"
-	case over:
-		value = "r:" + group + "/" + event + " " + function
 	}
 	d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, Value: value + "\n", Raw: h.raw})
 	if h.filter != "" {
