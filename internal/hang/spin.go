@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/code"
+	"github.com/kmodlab/kmodlab/result"
 )
 
 // Sample is what a CPU does at one moment.
@@ -233,4 +234,16 @@ func (s *Study) naps(at Sample) bool {
 
 func naps(flow code.Flow) bool {
 	return slices.ContainsFunc(flow.Calls, func(name string) bool { return ending(name) || endless(name) })
+}
+
+// SpinsFor notes what a task spins for, if its place is a call that takes a spinlock, or waits without sleeping.
+func (s *Study) SpinsFor(t *result.Stuck) {
+	function, offset, module := Place(t.Site)
+	c := s.code(module)
+	if c == nil {
+		return
+	}
+	if callee := c.Callee(function, offset); TakesSpinlock(callee) || Spinner(callee) {
+		t.Wait, t.Object = callee, c.Object(function, offset).Name
+	}
 }

@@ -50,6 +50,8 @@ type life struct {
 	place   time.Duration // since when it has had the same stack, though it may have woken
 	busy    bool          // it computed between the last two looks
 	asleep  Task          // as it was when it last had a stack
+	call    string        // the call of a module in which it slept
+	called  time.Duration // since when it slept in no other one
 	present bool          // at the last look
 }
 
@@ -68,6 +70,9 @@ func (w *Watch) Add(at time.Duration, tasks []Task) {
 			w.since[t.PID] = l
 		}
 		l.add(at, t)
+		if wait := w.waitOf(&t); t.State != "R" && len(t.Stack) > 0 && wait.site+wait.call != l.call {
+			l.call, l.called = wait.site+wait.call, at
+		}
 	}
 	maps.DeleteFunc(w.since, func(_ int, l *life) bool { return !l.present })
 	w.last, w.at = tasks, at
@@ -145,21 +150,31 @@ func (w *Watch) siteOf(t *Task) string {
 	return t.Stack[i]
 }
 
+// inVain reports whether a task waits for a tasklet that is never run, because it is disabled: each time the softirqs
+// leave it out, they wake who waits for it.
+func (w *Watch) inVain(l *life) bool {
+	name := placeOf(w.waitOf(&l.asleep).call).function
+	return w.Quiet && strings.HasPrefix(name, "tasklet_") && l.looks >= leastLooks && w.at-l.called >= steady
+}
+
 // kind judges one task of the step.
 func (w *Watch) kind(l *life) Kind {
-	if l.busy || len(l.now.Stack) == 0 {
+	now, vain := &l.now, w.inVain(l)
+	if vain {
+		now = &l.asleep
+	} else if l.busy || len(now.Stack) == 0 {
 		return Works
 	}
-	wait := w.waitOf(&l.now)
+	wait := w.waitOf(now)
 	name := placeOf(wait.call).function
 	switch {
 	case wait.ends && !w.fruitless(l):
 		return Sleeps
 	case !wait.known:
 		return Waits
-	case w.at-l.place < steady || l.looks < leastLooks:
+	case !vain && (w.at-l.place < steady || l.looks < leastLooks):
 		return Waits
-	case w.at-l.still < steady && wait.site == l.now.Stack[0]: // it is woken, and looks at a condition of its own
+	case !vain && w.at-l.still < steady && wait.site == now.Stack[0]: // it is woken, and looks at a condition of its own
 		return Waits
 	case w.served(strings.HasPrefix(name, "tasklet_")):
 		return Waits

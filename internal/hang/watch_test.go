@@ -244,13 +244,17 @@ func TestTasklet(t *testing.T) {
 	for name, tt := range map[string]struct {
 		wait  string
 		quiet bool
+		ticks uint64 // that the step uses, as it is woken
 		want  Kind
 	}{
-		"a tasklet that is disabled": {"tasklet_kill+0x40", true, Hung},
-		"a tasklet that runs":        {"tasklet_kill+0x40", false, Waits},
-		"a timer in a softirq":       {"wait_for_completion+0x1", true, Waits},
+		"a tasklet that is disabled":            {"tasklet_kill+0x40", true, 0, Hung},
+		"a disabled tasklet that wakes in vain": {"tasklet_kill+0x40", true, 30, Hung},
+		"a tasklet that runs":                   {"tasklet_kill+0x40", false, 0, Waits},
+		"a tasklet that runs and wakes":         {"tasklet_kill+0x40", false, 30, Works},
+		"a timer in a softirq":                  {"wait_for_completion+0x1", true, 0, Waits},
 	} {
 		step := modprobe("D", tt.wait, "finish+0x9 [m]", "__do_sys_delete_module+0x1b9")
+		step.ticks = tt.ticks
 		w := watched(of, true, []stands{step, softirqs}, Patience)
 		w.Quiet = tt.quiet
 		if got := w.Judge(false); got != tt.want {

@@ -343,54 +343,6 @@ func (l *Ledger) give(t thing) bool {
 	return true
 }
 
-// rest notes that a timer or work item is no longer armed. Its place is kept: it may be
-// armed again by a call whose place is not recorded.
-func (l *Ledger) rest(t thing) {
-	if list := l.held[t]; len(list) > 0 {
-		list[0].idle = true
-	}
-}
-
-// run notes that a task, or an interrupt of it, calls the function of a timer or work item.
-func (l *Ledger) run(pid string, t thing) {
-	l.rest(t)
-	if len(l.runs) < maxHeld {
-		l.runs[pid] = t
-	}
-}
-
-// arm enters that something is armed. If its function does that itself after it was waited for, it does so meanwhile:
-// later it cannot run, unless somebody else has armed it.
-func (l *Ledger) arm(pid string, t thing, how entry) {
-	if l.waited[t] && l.runs[pid] == t && (l.irq || t.kind == "work") {
-		return
-	}
-	delete(l.waited, t)
-	l.take(t, how)
-}
-
-// inIRQ reads the column with the state of the processor: d.s2., of which the third letter is for interrupts.
-func inIRQ(flags []byte) bool {
-	return len(flags) > 2 && bytes.IndexByte([]byte("hHsSzZ"), flags[2]) >= 0
-}
-
-// TimerAt returns the timer function that was called last before a time and may still have run then.
-func (l *Ledger) TimerAt(at uint64, name Namer) (function, module string) {
-	const longest = 20e6 // nanoseconds; a timer's function is short, and emulated
-	for _, p := range slices.Backward(l.ran) {
-		if p.AtNS <= at {
-			if at-p.AtNS > longest {
-				break
-			}
-			return p.callee(name)
-		}
-	}
-	return "", ""
-}
-
-// Namer finds the function at an address that the kernel could no longer name.
-type Namer func(addr, at uint64) (site, module string)
-
 // Holds reports whether the modules have not given everything back yet: a timer may
 // still expire, a work item run, RCU free memory or a task. A place that the kernel
 // cannot name belongs to a module that was unloaded.

@@ -110,24 +110,12 @@ func (o *slow) spinning(ctx context.Context) []result.Stuck {
 		}
 		if spin.Called { // the innermost function is the kernel's own
 			t.Stack = append(t.Stack, "(the kernel)")
-			o.spinsFor(&t)
+			o.watch.Study.SpinsFor(&t)
 		}
 		t.Stack = append(t.Stack, spin.Site)
 		stuck = append(stuck, t)
 	}
 	return stuck
-}
-
-// spinsFor notes what a task spins for, if its place is a call that takes a spinlock, or waits without sleeping.
-func (o *slow) spinsFor(t *result.Stuck) {
-	function, offset, module := hang.Place(t.Site)
-	c := o.code(module)
-	if c == nil {
-		return
-	}
-	if callee := c.Callee(function, offset); hang.TakesSpinlock(callee) || hang.Spinner(callee) {
-		t.Wait, t.Object = callee, c.Object(function, offset).Name
-	}
 }
 
 // holder names the task that holds what another one waits for, if that is a variable of a module and the kernel notes

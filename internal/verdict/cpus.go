@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/hang"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -65,11 +66,16 @@ func (m *maker) nameThread(s *result.Stuck) {
 // guest were. The names of the tasks there are not known.
 func (m *maker) spinning() []result.Stuck {
 	var stuck []result.Stuck
+	study := hang.Study{Modules: m.e.Studied, Code: m.codeOf}
 	for _, p := range m.e.Samples {
 		name := fmt.Sprintf("CPU %d", p.CPU)
 		known := func(s result.Stuck) bool { return s.Comm == name }
 		if site, stack := m.placeIn(p); site != "" && !slices.ContainsFunc(stuck, known) {
-			stuck = append(stuck, result.Stuck{Comm: name, State: result.Running, Site: site, Stack: stack})
+			s := result.Stuck{Comm: name, State: result.Running, Site: site, Stack: stack}
+			if len(stack) > 0 { // the innermost function is the kernel's own
+				study.SpinsFor(&s)
+			}
+			stuck = append(stuck, s)
 		}
 	}
 	return stuck

@@ -323,8 +323,9 @@ var rooms = []room{
 		path: "internal/verdict",
 		does: "evidence to result.Result: the same for a run and for a recording (pure)",
 		may: []string{
-			"internal/code", "internal/evidence", "internal/hints", "internal/lazyregexp", "internal/leaks", "internal/oops",
-			"internal/printk", "internal/srcline", "result", "tracer/event", "tracer/symbols", "tracer/timeline",
+			"internal/code", "internal/evidence", "internal/hang", "internal/hints", "internal/lazyregexp",
+			"internal/leaks", "internal/oops", "internal/printk", "internal/srcline", "result", "tracer/event",
+			"tracer/symbols", "tracer/timeline",
 		},
 		never: []never{
 			noWire, noMachine, noPrograms, noNet, noTracing,
