@@ -83,12 +83,12 @@ func TestSourcesStayUntouched(t *testing.T) {
 	dir := tree(t, map[string]string{"a.c": source("a"),
 		"Makefile": "obj-m := a.o\n$(shell rm -rf /build/src/keep; echo x > " +
 			"$(CURDIR)/evil; echo y >> /build/src/a.c)\n", "keep": "k"})
-	before, err := readSources(dir)
+	before, err := readSources(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	build(t, Request{Sources: dir}) // passes or fails, whatever the Makefile does
-	after, err := readSources(dir)
+	after, err := readSources(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
