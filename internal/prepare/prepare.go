@@ -20,6 +20,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
@@ -62,7 +63,10 @@ type Host struct {
 // *evidence.Failure, kernel.ErrUnknownName or ctx's.
 func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, error) {
 	h := &Host{Options: o, shared: s, journal: j}
-	var err error
+	err := private.Make(o.CacheDir)
+	if err != nil {
+		return nil, hostFailure(err, "set XDG_CACHE_HOME to a folder of your own")
+	}
 	if h.Agent, err = findAgent(o.Agent); err != nil {
 		return nil, hostFailure(err, "")
 	}

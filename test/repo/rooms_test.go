@@ -181,6 +181,11 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path:  "internal/private",
+		does:  "makes sure that a folder is its user's own, on the whole way to it",
+		never: []never{noPrograms, noNet},
+	},
+	{
 		path:  "internal/filelock",
 		does:  "one holder at a time of a file's lock, in all processes",
 		never: []never{noPrograms, noNet},
@@ -290,7 +295,7 @@ var rooms = []room{
 		does: "the host's part of a run: agent, kernel, self-test module, builds, plan, preflight",
 		may: []string{
 			"internal/beneath", "internal/boot", "internal/evidence", "internal/kbuild", "internal/kernel", "internal/notify",
-			"internal/srcline", "internal/vm", "kmod", "modules", "result", "tracer/symbols",
+			"internal/private", "internal/srcline", "internal/vm", "kmod", "modules", "result", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/lab", "nothing is booted yet, but by a build"}, noVerdict},
 	},
