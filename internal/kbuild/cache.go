@@ -190,13 +190,12 @@ func (c cache) lock(ctx context.Context, id string, out io.Writer) (unlock func(
 // its own ID.
 func (c cache) sweep() {
 	left := make(map[string]bool)
-	for _, kind := range []string{".lock", ".work", ".new"} {
-		paths, err := filepath.Glob(filepath.Join(c.dir, "*"+kind))
-		if err != nil {
-			return // a bad pattern, and these are not
-		}
-		for _, path := range paths {
-			left[strings.TrimSuffix(path, kind)] = true
+	entries, _ := os.ReadDir(c.dir) // what can be read of it
+	for _, e := range entries {
+		for _, kind := range []string{".lock", ".work", ".new"} {
+			if id, ok := strings.CutSuffix(e.Name(), kind); ok {
+				left[filepath.Join(c.dir, id)] = true
+			}
 		}
 	}
 	for id := range left {

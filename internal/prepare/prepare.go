@@ -21,6 +21,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/private"
+	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
@@ -85,6 +86,11 @@ func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, 
 	h.runner = h.chooseRunner(ctx)
 	h.Probe, err = h.buildProbe(ctx)
 	return h, err
+}
+
+// Scratch makes a temporary folder, which the caller closes.
+func (h *Host) Scratch(name string) (*scratch.Folder, error) {
+	return scratch.Make(filepath.Join(h.CacheDir, ScratchDir), name)
 }
 
 // Shared is what the runs of one pool have in common.
@@ -170,6 +176,9 @@ func (h *Host) OnTCG() bool {
 
 // MachineDir is the folder of snapshots, below the cache folder.
 const MachineDir = "machines"
+
+// ScratchDir is where temporary folders lie in the cache.
+const ScratchDir = "tmp"
 
 // BuildDir is the folder of builds, below the cache folder.
 const BuildDir = "build"

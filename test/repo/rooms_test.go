@@ -191,6 +191,12 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path:  "internal/scratch",
+		does:  "temporary folders that a killed run does not leave for ever",
+		may:   []string{"internal/beneath", "internal/filelock"},
+		never: []never{noPrograms, noNet},
+	},
+	{
 		path:  "internal/kernel",
 		does:  "kernels and their toolchains: name, fetch, verify, cache, unpack",
 		may:   []string{"internal/filelock", "internal/lazyregexp"},
@@ -294,8 +300,9 @@ var rooms = []room{
 		path: "internal/prepare",
 		does: "the host's part of a run: agent, kernel, self-test module, builds, plan, preflight",
 		may: []string{
-			"internal/beneath", "internal/boot", "internal/evidence", "internal/kbuild", "internal/kernel", "internal/notify",
-			"internal/private", "internal/srcline", "internal/vm", "kmod", "modules", "result", "tracer/symbols",
+			"internal/beneath", "internal/boot", "internal/evidence", "internal/kbuild", "internal/kernel",
+			"internal/notify", "internal/private", "internal/scratch", "internal/srcline",
+			"internal/vm", "kmod", "modules", "result", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/lab", "nothing is booted yet, but by a build"}, noVerdict},
 	},
