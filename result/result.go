@@ -29,6 +29,13 @@ const (
 	Host        Class = "host" // this machine lacks something
 )
 
+// Classes are all classes, in the order above.
+func Classes() []Class {
+	return []Class{
+		Pass, Build, Preflight, Load, Expectation, Leak, Oops, Panic, Lockup, Hung, Timeout, Lost, Host,
+	}
+}
+
 // ExitStatus is the command's exit status for a verdict: 0 for pass, 1 for any verdict about the module, 3 if the host
 // or guest failed. (2 is wrong usage.)
 func (c Class) ExitStatus() int {
