@@ -20,13 +20,14 @@ var denied = []string{
 	"bpf", "userfaultfd", "perf_event_open",
 	"ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd",
 	"open_by_handle_at", "name_to_handle_at", "fanotify_init",
-	"mount", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "umount2", "pivot_root", "unshare", "setns",
+	"mount", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "umount2", "pivot_root",
+	"unshare", "setns",
 	"init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load",
 	"quotactl", "quotactl_fd", "swapon", "swapoff", "acct", "syslog", "reboot", "settimeofday", "clock_settime",
 }
 
-// modes are the arguments with the permissions of a file, by system call. Outside of the sandbox a file with set-id bits
-// would be one of the person's own programs for whoever reaches it.
+// modes are the arguments with the permissions of a file, by system call. Outside of the sandbox a file with set-id
+// bits would be one of the person's own programs for whoever reaches it.
 var modes = []struct {
 	name string
 	arg  uint32
@@ -55,7 +56,8 @@ func seccompFilter() ([]byte, error) {
 		for _, f := range sockets {
 			none = append(none, seccomp.Condition{Argument: 0, Operation: seccomp.NotEqual, Value: f})
 		}
-		family.NamesWithCondtions = append(family.NamesWithCondtions, seccomp.NameWithConditions{Name: name, Conditions: none})
+		family.NamesWithCondtions = append(family.NamesWithCondtions,
+			seccomp.NameWithConditions{Name: name, Conditions: none})
 	}
 	policy := seccomp.Policy{
 		DefaultAction: seccomp.ActionAllow,
