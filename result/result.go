@@ -9,38 +9,6 @@ import "strconv"
 // Schema names the JSON contract. Fields may be added under the same name; a change of meaning changes the number.
 const Schema = "kmodlab.result/1"
 
-// Class is the kind of a verdict.
-type Class string
-
-// The verdict classes, from best to worst understood.
-const (
-	Pass        Class = "pass"
-	Build       Class = "build"       // the sources did not build
-	Preflight   Class = "preflight"   // the module cannot fit this kernel; nothing was booted
-	Load        Class = "load"        // finit_module or delete_module refused
-	Expectation Class = "expectation" // something that was expected did not happen
-	Leak        Class = "leak"        // something stayed behind after unload
-	Oops        Class = "oops"        // an oops, a BUG or a WARNING
-	Panic       Class = "panic"
-	Lockup      Class = "lockup"
-	Hung        Class = "hung"
-	Timeout     Class = "timeout"
-	Lost        Class = "lost" // the guest went silent or spoke garbage
-	Host        Class = "host" // this machine lacks something
-)
-
-// ExitStatus is the command's exit status for a verdict: 0 for pass, 1 for any verdict about the module, 3 if the host
-// or guest failed. (2 is wrong usage.)
-func (c Class) ExitStatus() int {
-	switch c {
-	case Pass:
-		return 0
-	case Lost, Host:
-		return 3
-	}
-	return 1
-}
-
 // Result is everything about one run. Times whose name ends in _ns are nanoseconds since the first event of the modules
 // under study (those of Background members may be negative); a null time means "not seen". Slices are never null in
 // JSON: see Normalize.

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/modules"
 )
 
@@ -25,12 +27,16 @@ output. Then comes the story of the kernel threads, the module request and the s
 as the trace saw them.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			temp, err := os.MkdirTemp("", "kmodlab-demo-")
+			cache, err := cacheDir()
 			if err != nil {
-				return fmt.Errorf("create a folder for the demo: %w", err)
+				return err
 			}
-			defer os.RemoveAll(temp)
-			dir := filepath.Join(temp, "signals") // reports name it
+			temp, err := scratch.Make(filepath.Join(cache, prepare.ScratchDir), "demo")
+			if err != nil {
+				return err
+			}
+			defer temp.Close()
+			dir := filepath.Join(temp.Path, "signals") // reports name it
 			if err := os.CopyFS(dir, modules.Signals()); err != nil {
 				return fmt.Errorf("write the demo's sources: %w", err)
 			}

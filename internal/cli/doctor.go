@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/vm"
@@ -29,7 +28,7 @@ func newDoctor() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			findings := []kernel.Finding{checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkDevNull()}
+			findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkDevNull()}
 			findings = append(findings, s.Check(c.Context())...)
 			return printFindings(c.OutOrStdout(), findings)
 		},
@@ -46,12 +45,20 @@ func checkQEMU() kernel.Finding {
 	return kernel.Finding{Name: "QEMU", OK: true, Detail: path}
 }
 
+func checkCache() kernel.Finding {
+	dir, err := cacheDir()
+	if err != nil {
+		return kernel.Finding{Name: "cache", Detail: err.Error()}
+	}
+	return kernel.Finding{Name: "cache", OK: true, Detail: dir + ", closed to other users"}
+}
+
 // checkKVM never fails: without KVM everything works, only more slowly.
 func checkKVM() kernel.Finding {
 	f := kernel.Finding{Name: "KVM", OK: true}
-	dir, err := kmodlab.DefaultCacheDir()
+	dir, err := cacheDir()
 	if err != nil {
-		dir = ""
+		dir = "" // said elsewhere
 	}
 	state := vm.KVMState(dir)
 	switch state.State {

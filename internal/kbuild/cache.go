@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/filelock"
 )
 
@@ -95,8 +96,8 @@ func (m *meta) build(dir string) *Build {
 // store makes an entry from a finished work folder, under the lock of id.
 func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Request) (*Build, error) {
 	tmp, dir := filepath.Join(c.dir, id+".new"), filepath.Join(c.dir, id)
-	removeAll(tmp)
-	defer removeAll(tmp)
+	beneath.RemoveAll(tmp)
+	defer beneath.RemoveAll(tmp)
 	if err := os.Mkdir(tmp, 0o755); err != nil {
 		return nil, hostError("store the build", err)
 	}
@@ -141,7 +142,7 @@ func replace(tmp, dir string) error {
 		return nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) { // a file system without exchange
-		removeAll(dir)
+		beneath.RemoveAll(dir)
 	}
 	return os.Rename(tmp, dir)
 }
@@ -150,7 +151,7 @@ func replace(tmp, dir string) error {
 // cannot handle a path with spaces.
 func (c cache) workDir(id string, where Where) (string, error) {
 	dir := filepath.Join(c.dir, id+".work")
-	removeAll(dir)
+	beneath.RemoveAll(dir)
 	if where == Here && strings.ContainsAny(dir, " \t\n:;#$%'\"\\()*?[]~&|<>`!") {
 		d, err := os.MkdirTemp("", "kmodlab-build-")
 		if err != nil {
@@ -188,34 +189,23 @@ func (c cache) lock(ctx context.Context, id string, out io.Writer) (unlock func(
 // sweep removes what killed processes left: the folders of IDs whose lock nobody holds. The caller holds the lock of
 // its own ID.
 func (c cache) sweep() {
-	locks, err := filepath.Glob(filepath.Join(c.dir, "*.lock"))
-	if err != nil {
-		return // a bad pattern, and this one is not
+	left := make(map[string]bool)
+	entries, _ := os.ReadDir(c.dir) // what can be read of it
+	for _, e := range entries {
+		for _, kind := range []string{".lock", ".work", ".new"} {
+			if id, ok := strings.CutSuffix(e.Name(), kind); ok {
+				left[filepath.Join(c.dir, id)] = true
+			}
+		}
 	}
-	for _, path := range locks {
-		f, err := filelock.TryOld(path)
+	for id := range left {
+		f, err := filelock.Try(id + ".lock")
 		if err != nil {
 			continue
 		}
-		id := strings.TrimSuffix(path, ".lock")
-		removeAll(id + ".work")
-		removeAll(id + ".new")
-		os.Remove(path)
+		beneath.RemoveAll(id + ".work")
+		beneath.RemoveAll(id + ".new")
+		os.Remove(id + ".lock")
 		f.Close()
 	}
-}
-
-// removeAll removes a tree even if a build took the permissions from its folders.
-func removeAll(dir string) error {
-	err := os.RemoveAll(dir)
-	for try := 0; err != nil && try < 3; try++ {
-		filepath.WalkDir(dir, func(p string, d fs.DirEntry, werr error) error {
-			if d != nil && d.IsDir() {
-				os.Chmod(p, 0o700)
-			}
-			return nil
-		})
-		err = os.RemoveAll(dir)
-	}
-	return err
 }

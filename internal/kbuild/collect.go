@@ -13,7 +13,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/kmodlab/kmodlab/internal/beneath"
 )
 
 // Bounds of what is taken from a finished build.
@@ -30,10 +31,9 @@ type file struct {
 	Sum  string `json:"sha256"`
 }
 
-// collect copies modules and Module.symvers from a finished work folder to dst. The folder's content is foreign: links
-// out of it are not followed, and only regular files within bounds are read.
+// collect copies modules and Module.symvers from a finished work folder to dst. The folder's content is foreign.
 func collect(work, dst, release string) ([]file, error) {
-	out, err := os.OpenRoot(filepath.Join(work, "out"))
+	out, err := beneath.Open(filepath.Join(work, "out"))
 	if err != nil {
 		return nil, hostError("open the install tree", err)
 	}
@@ -56,7 +56,7 @@ func collect(work, dst, release string) ([]file, error) {
 		}
 		files = append(files, f)
 	}
-	src, err := os.OpenRoot(filepath.Join(work, "src"))
+	src, err := beneath.Open(filepath.Join(work, "src"))
 	if err != nil {
 		return nil, hostError("open the built sources", err)
 	}
@@ -71,10 +71,10 @@ func collect(work, dst, release string) ([]file, error) {
 }
 
 // findModules lists the .ko files below base, in lexical order.
-func findModules(root *os.Root, base string) ([]string, error) {
+func findModules(folder *beneath.Folder, base string) ([]string, error) {
 	var found []string
 	names := map[string]string{}
-	err := fs.WalkDir(root.FS(), base, func(p string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(folder.FS(), base, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			if p == base && errors.Is(err, fs.ErrNotExist) {
 				return nil // nothing was installed
@@ -119,10 +119,9 @@ func moduleName(p string) string {
 	return strings.ReplaceAll(strings.TrimSuffix(path.Base(p), ".ko"), "-", "_")
 }
 
-// take copies one regular file to dst/rel, read-only.
-func take(root *os.Root, name, dst, rel string) (f file, err error) {
-	// A FIFO in the file's place must not block us, nor a link lead us elsewhere.
-	in, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+// take copies one file to dst/rel, read-only.
+func take(folder *beneath.Folder, name, dst, rel string) (f file, err error) {
+	in, err := folder.Open(name, maxModuleBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
@@ -130,10 +129,6 @@ func take(root *os.Root, name, dst, rel string) (f file, err error) {
 		return f, hostile("read %s: %v", name, err)
 	}
 	defer in.Close()
-	fi, err := in.Stat()
-	if err != nil || !fi.Mode().IsRegular() || fi.Size() > maxModuleBytes {
-		return f, hostile("%s is not a regular file of at most %d MiB", name, maxModuleBytes>>20)
-	}
 	to := filepath.Join(dst, rel)
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return f, hostError("store the build", err)
@@ -143,7 +138,7 @@ func take(root *os.Root, name, dst, rel string) (f file, err error) {
 		return f, hostError("store the build", err)
 	}
 	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, h), io.LimitReader(in, fi.Size()))
+	n, err := io.Copy(io.MultiWriter(out, h), io.LimitReader(in, maxModuleBytes))
 	if err = errors.Join(err, out.Close()); err != nil {
 		return f, hostError("store the build", err)
 	}

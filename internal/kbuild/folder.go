@@ -3,9 +3,7 @@
 package kbuild
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -48,8 +46,7 @@ func (s *sourceFolder) checkKbuild() error {
 func (s *sourceFolder) suggestKbuild(sources []string) string {
 	var mods []string
 	for _, c := range sources {
-		text, err := os.ReadFile(filepath.Join(s.dir, c))
-		if err == nil && bytes.Contains(text, []byte("MODULE_LICENSE")) {
+		if strings.Contains(s.text(c), "MODULE_LICENSE") {
 			mods = append(mods, c)
 		}
 	}
@@ -112,7 +109,10 @@ func (s *sourceFolder) kbuildFile() (name, text string) {
 
 // text is what a file holds, empty if it cannot be read: hints do without it.
 func (s *sourceFolder) text(rel string) string {
-	text, _ := os.ReadFile(filepath.Join(s.dir, rel))
+	if s.folder == nil {
+		return ""
+	}
+	text, _ := s.folder.Read(rel, maxSourceText)
 	return string(text)
 }
 

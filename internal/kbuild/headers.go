@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/hints"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
@@ -122,13 +123,17 @@ var oldFlags = []string{"EXTRA_CFLAGS", "EXTRA_AFLAGS", "EXTRA_LDFLAGS"}
 func (a *adviser) fileAbove(name, from string) string {
 	above := filepath.Dir(a.snap.dir)
 	up := path.Join(path.Dir(from), name) // as the including file means it
-	if _, err := os.Stat(filepath.Join(a.snap.dir, up)); err != nil || !strings.HasPrefix(up, "../") ||
-		strings.HasPrefix(up, "../../") {
+	folder, err := beneath.Open(above)
+	if err != nil {
+		return ""
+	}
+	defer folder.Close()
+	if file, ok := strings.CutPrefix(up, "../"); !ok || !folder.Has(file) {
 		return "only the given folder is built: copy the file into it, or give a folder that holds both"
 	}
 	sub := filepath.Base(a.snap.dir)
 	for _, f := range []string{"Kbuild", "Makefile"} {
-		if text, err := os.ReadFile(filepath.Join(above, f)); err == nil && strings.Contains(string(text), sub+"/") {
+		if text, err := folder.Read(f, maxSourceText); err == nil && strings.Contains(string(text), sub+"/") {
 			return "only the given folder is built: give the folder above, " + above
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/srcline"
 )
@@ -102,10 +103,11 @@ func Run(ctx context.Context, r Request) (*Build, error) {
 		return nil, err
 	}
 	r.Flags = withDebugInfo(r.Kernel, r.Flags)
-	snap, err := readSources(r.Sources)
+	snap, err := readSources(ctx, r.Sources)
 	if err != nil {
 		return nil, err
 	}
+	defer snap.close()
 	if err := snap.checkKbuild(); err != nil {
 		return nil, err
 	}
@@ -149,7 +151,11 @@ func makeBuild(ctx context.Context, r *Request, snap *sourceFolder, c cache, id 
 	if err != nil {
 		return nil, err
 	}
-	defer removeAll(work)
+	defer func() {
+		if err := beneath.RemoveAll(work); err != nil && r.Output != nil {
+			fmt.Fprintln(r.Output, err)
+		}
+	}()
 	if err := snap.copyTo(filepath.Join(work, "src")); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
@@ -101,12 +102,12 @@ func words(notes []byte) []string {
 
 // takeNotes puts what was learned into a cache entry. It is fine if nothing was: a kernel's makefiles need not ask.
 func takeNotes(work, dst string) ([]file, error) {
-	root, err := os.OpenRoot(work)
+	folder, err := beneath.Open(work)
 	if err != nil {
 		return nil, hostError("open the work folder", err)
 	}
-	defer root.Close()
-	f, err := take(root, notesFile, dst, knownFile)
+	defer folder.Close()
+	f, err := take(folder, notesFile, dst, knownFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

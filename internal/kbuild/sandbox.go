@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // SandboxRunner runs the commands through bubblewrap over the kernel's Root: with their own namespaces, no network,
@@ -49,22 +51,53 @@ func (r SandboxRunner) Run(ctx context.Context, job Job) ([]Step, error) {
 	if canDisableUserns(ctx, bwrap) {
 		args = append(args, "--disable-userns")
 	}
+	filter, err := seccompFilter()
+	if err != nil {
+		return nil, hostError("set up the sandbox", err)
+	}
 	return runLocal(ctx, job, func(c Command) (*exec.Cmd, func(Step) error, error) {
 		status, w, err := os.Pipe()
 		if err != nil {
 			return nil, nil, hostError("create a pipe", err)
 		}
-		words := append(args[:len(args):len(args)], "--", "/bin/sh", "-c", limits, "sh")
-		cmd := exec.Command(bwrap, append(words, c.Argv...)...)
+		given := []*os.File{w} // descriptors 3, 4 and so on
+		for _, content := range [][]byte{filter, []byte(strings.Join(args, "\x00") + "\x00"), nil, nil} {
+			f, err := inMemory(content)
+			if err != nil {
+				return nil, nil, hostError("create a file in memory", err)
+			}
+			given = append(given, f)
+		}
+		// The arguments name folders of this machine, and the build sees its first process's command line.
+		cmd := exec.Command(bwrap, append([]string{"--args", "5", "--", "/bin/sh", "-c", limits, "sh"}, c.Argv...)...)
 		cmd.Env = []string{}
-		cmd.ExtraFiles = []*os.File{w} // descriptor 3
+		cmd.ExtraFiles = given
 		return cmd, func(s Step) error {
-			w.Close()
+			for _, f := range given {
+				f.Close()
+			}
 			defer status.Close()
 			status.SetReadDeadline(time.Now().Add(2 * time.Second))
 			return setupError(s, status)
 		}, nil
 	})
+}
+
+// inMemory is a file without a name.
+func inMemory(content []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate("kmodlab", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "memfd")
+	if _, err = f.Write(content); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 func (r SandboxRunner) find() (string, error) {
@@ -105,8 +138,9 @@ func canDisableUserns(ctx context.Context, bwrap string) bool {
 }
 
 // sandboxArgs is everything but the toolchain's mounts. /tmp and /dev/shm live in the work folder: there they are
-// counted, and cost no memory. /proc becomes read-only because bubblewrap leaves /proc/sys as it is: root, even without
-// any capability, still owns the files there and could set core_pattern for the host.
+// counted, and cost no memory; nothing else can be written to. /proc becomes read-only because bubblewrap leaves
+// /proc/sys as it is: root, even without any capability, still owns the files there and could set core_pattern for the
+// host. What it says of this machine's keys and boot is covered by empty files, the descriptors 6 and 7.
 func sandboxArgs(job Job) []string {
 	args := []string{
 		"--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--hostname", "kmodlab",
@@ -115,8 +149,9 @@ func sandboxArgs(job Job) []string {
 		"--bind", job.Work, job.SeenAs,
 		"--bind", filepath.Join(job.Work, "tmp"), "/tmp",
 		"--bind", filepath.Join(job.Work, "tmp"), "/dev/shm",
-		"--remount-ro", "/", "--remount-ro", "/proc",
-		"--chdir", job.Dir(), "--json-status-fd", "3", "--clearenv",
+		"--ro-bind-data", "6", "/proc/keys", "--ro-bind-data", "7", "/proc/cmdline",
+		"--remount-ro", "/", "--remount-ro", "/proc", "--remount-ro", "/dev",
+		"--chdir", job.Dir(), "--json-status-fd", "3", "--seccomp", "4", "--clearenv",
 	}
 	for _, kv := range job.Env() {
 		k, v, _ := strings.Cut(kv, "=")

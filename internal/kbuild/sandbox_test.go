@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/testlab"
 )
@@ -50,6 +52,19 @@ func TestSandboxHolds(t *testing.T) {
 		{"who", "id -u", "0\n"},
 		{"devices", "ls /dev | grep -cE '^(sd|vd|nvme|kvm|mem)'", "0\n"},
 		{"limits", "ulimit -v; ulimit -f", "4194304\n2097152\n"},
+		{"/dev", "echo x > /dev/x || echo held", "held"},
+		{"set-id", "cp /bin/sh /tmp/sh; chmod 4755 /tmp/sh || chmod 2755 /tmp/sh || stat -c %a /tmp/sh", "\n755\n"},
+		{"set-id from the start", "(umask 0; install -m 6755 /bin/sh /tmp/sh); stat -c %a /tmp/sh", "Operation not permitted"},
+		{"keys", "cat /proc/keys /proc/cmdline; echo none", "none\n"},
+		{"the command line", "tr '\\0' ' ' < /proc/1/cmdline | cut -d ' ' -f 2-4", "--args 5 --\n"},
+		{"keyctl", calls(unix.SYS_KEYCTL, 0, 0xfffffffd, 0), "errno 1\n"},
+		{"io_uring", calls(unix.SYS_IO_URING_SETUP, 1, 0, 0), "errno 1\n"},
+		{"vsock", calls(unix.SYS_SOCKET, unix.AF_VSOCK, unix.SOCK_STREAM, 0), "errno 97\n"},
+		{"a family in more bits", calls(unix.SYS_SOCKET, 1<<32|unix.AF_VSOCK, unix.SOCK_STREAM, 0), "errno 97\n"},
+		{"a UNIX socket", calls(unix.SYS_SOCKET, unix.AF_UNIX, unix.SOCK_STREAM, 0), "errno 0\n"},
+		{"another way to open", calls(unix.SYS_OPENAT2, 0, 0, 0), "errno 38\n"},
+		{"x32", calls(0x40000000|unix.SYS_KEYCTL, 0, 0xfffffffd, 0), "errno 38\n"},
+		{"32 bits", strings.Replace(calls(20, 0, 0, 0), "syscall", "int $0x80", 1), "errno 38\n"},
 		{"shared memory is counted", "echo x > /dev/shm/f; cat /build/tmp/f", "x\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -59,6 +74,18 @@ func TestSandboxHolds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// calls is a shell line that makes a system call and says its errno.
+func calls(number, a, b, c int) string {
+	return fmt.Sprintf(`cat > /tmp/t.c <<'EOF'
+void _start(void) {
+	long r;
+	asm volatile("syscall" : "=a"(r) : "a"(%dL), "D"(%dL), "S"(%dL), "d"(%dL) : "rcx", "r11", "memory");
+	asm volatile("syscall" :: "a"(60L), "D"(r < 0 ? -r : 0));
+}
+EOF
+gcc -nostdlib -static -o /tmp/t /tmp/t.c && /tmp/t; echo errno $?`, number, a, b, c)
 }
 
 // inSandbox runs a shell line as a build would run make.
@@ -83,12 +110,12 @@ func TestSourcesStayUntouched(t *testing.T) {
 	dir := tree(t, map[string]string{"a.c": source("a"),
 		"Makefile": "obj-m := a.o\n$(shell rm -rf /build/src/keep; echo x > " +
 			"$(CURDIR)/evil; echo y >> /build/src/a.c)\n", "keep": "k"})
-	before, err := readSources(dir)
+	before, err := readSources(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	build(t, Request{Sources: dir}) // passes or fails, whatever the Makefile does
-	after, err := readSources(dir)
+	after, err := readSources(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@
 package kbuild
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,17 +15,23 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/beneath"
 )
 
 // Bounds of a source folder. A folder beyond them is a home or a kernel tree given by mistake.
 const (
 	maxSourceFiles = 20_000
 	maxSourceBytes = 512 << 20
+	maxSourceDepth = 100 // folders in folders
+	maxSourceText  = 1 << 20
 )
 
-// sourceFolder is a source folder as it was read, without leftovers of builds.
+// sourceFolder is a source folder as it was read, without leftovers of builds. Its content is foreign, and may change
+// while it is read.
 type sourceFolder struct {
 	dir     string // absolute, links resolved
+	folder  *beneath.Folder
 	entries []entry
 	outside []string // links out of the folder, "name -> target"; not copied
 	objects []string // built objects, taken for leftovers; not copied
@@ -37,8 +45,8 @@ type entry struct {
 	link string            // a link's target
 }
 
-// readSources reads the folder. Names are in lexical order.
-func readSources(dir string) (*sourceFolder, error) {
+// readSources reads the folder, which the caller closes. Names are in lexical order.
+func readSources(ctx context.Context, dir string) (*sourceFolder, error) {
 	abs, err := filepath.Abs(dir)
 	if err == nil {
 		abs, err = filepath.EvalSymlinks(abs)
@@ -55,16 +63,35 @@ func readSources(dir string) (*sourceFolder, error) {
 		return nil, &Error{Kind: ErrNoFolder, Message: fmt.Sprintf("%s is not a folder", dir),
 			Hint: "give the folder that holds its Kbuild or Makefile"}
 	}
-	s := &sourceFolder{dir: abs}
+	folder, err := beneath.Open(abs)
+	if err != nil {
+		return nil, sourceError(dir, err)
+	}
+	s := &sourceFolder{dir: abs, folder: folder}
+	if err := s.readAll(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *sourceFolder) close() { s.folder.Close() }
+
+func (s *sourceFolder) readAll(ctx context.Context) error {
 	var total int64
-	err = filepath.WalkDir(abs, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return sourceError(path, err)
-		}
-		if path == abs {
+	return fs.WalkDir(s.folder.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return sourceError(filepath.Join(s.dir, name), err)
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case name == ".":
 			return nil
+		case strings.Count(name, "/") > maxSourceDepth:
+			return &Error{Kind: ErrTooLarge, Hint: "give only the folder of the module",
+				Message: fmt.Sprintf("%s has more than %d folders in folders", s.dir, maxSourceDepth)}
 		}
-		e, err := s.read(path, d)
+		e, err := s.read(name, d)
 		if err != nil {
 			return err
 		}
@@ -75,37 +102,29 @@ func readSources(dir string) (*sourceFolder, error) {
 			return fs.SkipDir
 		}
 		if len(s.entries) > maxSourceFiles || total > maxSourceBytes {
-			return tooLarge(dir)
+			return tooLarge(s.dir)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
 }
 
-// read returns the entry for a path, or nil for anything that a build does not need.
-func (s *sourceFolder) read(path string, d fs.DirEntry) (*entry, error) {
-	rel, err := filepath.Rel(s.dir, path)
-	if err != nil {
-		return nil, sourceError(path, err)
-	}
+// read returns the entry for a name, or nil for anything that a build does not need.
+func (s *sourceFolder) read(rel string, d fs.DirEntry) (e *entry, err error) {
 	if leftover(d.Name(), d.IsDir()) {
 		if strings.HasSuffix(rel, ".o") {
 			s.objects = append(s.objects, rel)
 		}
 		return nil, nil
 	}
-	e := &entry{rel: rel, mode: d.Type()}
+	e = &entry{rel: rel, mode: d.Type()}
 	switch {
 	case d.IsDir():
 		return e, nil
 	case d.Type()&fs.ModeSymlink != 0:
-		if e.link, err = os.Readlink(path); err != nil {
-			return nil, sourceError(path, err)
+		if e.link, err = s.folder.Readlink(rel); err != nil {
+			return nil, sourceError(filepath.Join(s.dir, rel), err)
 		}
-		if !inside(rel, e.link) {
+		if !inside(rel, e.link) || !s.folder.Stays(rel) {
 			s.outside = append(s.outside, rel+" -> "+e.link)
 			return nil, nil
 		}
@@ -113,23 +132,20 @@ func (s *sourceFolder) read(path string, d fs.DirEntry) (*entry, error) {
 	case !d.Type().IsRegular():
 		return nil, nil // sockets, FIFOs, devices
 	}
-	fi, err := d.Info()
-	if err != nil {
-		return nil, sourceError(path, err)
-	}
-	if fi.Size() > maxSourceBytes { // before it is read
+	*e, err = s.copyFile(rel, nil)
+	var size *beneath.SizeError
+	switch {
+	case errors.As(err, &size):
 		return nil, tooLarge(s.dir)
-	}
-	e.mode, e.size = fi.Mode()&(fs.ModeType|0o111), fi.Size()
-	e.sum, err = copyFile(path, nil)
-	if err != nil {
-		return nil, sourceError(path, err)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, beneath.ErrNotRegular):
+		return nil, changed(rel, err)
+	case err != nil:
+		return nil, sourceError(filepath.Join(s.dir, rel), err)
 	}
 	return e, nil
 }
 
-// inside reports whether a link at rel with this target stays in the folder, judging by its text: a chain of links is
-// safe if every one of them is.
+// inside reports whether a link at rel with this target stays in the folder, judging by its text.
 func inside(rel, target string) bool {
 	if filepath.IsAbs(target) {
 		return false
@@ -197,33 +213,39 @@ func (s *sourceFolder) copyEntry(e entry, to string) error {
 	if err != nil {
 		return hostError("copy the sources", err)
 	}
-	sum, err := copyFile(filepath.Join(s.dir, e.rel), w)
-	err = errors.Join(err, w.Close())
+	now, err := s.copyFile(e.rel, w)
+	written := w.Close()
+	var at *fs.PathError
 	switch {
-	case err != nil:
-		return hostError("copy the sources", err)
-	case sum != e.sum:
-		return &Error{Kind: ErrSources, Message: e.rel + " changed while it was being read", Hint: "run the command again"}
+	case written != nil || errors.As(err, &at) && at.Op == "write":
+		return hostError("copy the sources", cmp.Or(written, err))
+	case err != nil || now.sum != e.sum:
+		return changed(e.rel, err)
 	}
 	return nil
 }
 
 // copyFile hashes a regular file and writes it to w, if w is not nil.
-func copyFile(path string, w io.Writer) (sum [sha256.Size]byte, err error) {
-	f, err := os.Open(path)
+func (s *sourceFolder) copyFile(rel string, w io.Writer) (e entry, err error) {
+	f, err := s.folder.Open(rel, maxSourceBytes)
 	if err != nil {
-		return sum, err
+		return e, err
 	}
 	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return e, err
+	}
+	e.rel, e.mode = rel, fi.Mode()&(fs.ModeType|0o111)
 	h := sha256.New()
 	if w == nil {
 		w = io.Discard
 	}
-	if _, err = io.Copy(io.MultiWriter(h, w), io.LimitReader(f, maxSourceBytes+1)); err != nil {
-		return sum, err
+	if e.size, err = io.Copy(io.MultiWriter(h, w), io.LimitReader(f, maxSourceBytes+1)); err != nil {
+		return e, err
 	}
-	h.Sum(sum[:0])
-	return sum, nil
+	h.Sum(e.sum[:0])
+	return e, nil
 }
 
 // buildID hashes everything that goes into a build.
@@ -249,6 +271,11 @@ func tooLarge(dir string) *Error {
 	return &Error{Kind: ErrTooLarge,
 		Message: fmt.Sprintf("%s holds more than %d files or %d MiB", dir, maxSourceFiles, maxSourceBytes>>20),
 		Hint:    "give only the folder of the module"}
+}
+
+func changed(rel string, err error) *Error {
+	return &Error{Kind: ErrSources, Message: rel + " changed while it was being read", Cause: err,
+		Hint: "run the command again"}
 }
 
 func sourceError(path string, err error) error {

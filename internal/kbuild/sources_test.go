@@ -3,8 +3,8 @@
 package kbuild
 
 import (
+	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,7 +54,7 @@ func TestSnapshotLeavesOut(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s, err := readSources(dir)
+	s, err := readSources(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestSnapshotLeavesOut(t *testing.T) {
 	if err := s.copyTo(dst); err != nil {
 		t.Fatal(err)
 	}
-	again, err := readSources(dst)
+	again, err := readSources(t.Context(), dst)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestSnapshotLeavesOut(t *testing.T) {
 func TestBuildIDDependsOnWhatCounts(t *testing.T) {
 	base := map[string]string{"Makefile": "obj-m := a.o\n", "a.c": "x", "l": "->a.c"}
 	id := func(files map[string]string, kernel string, flags ...string) string {
-		s, err := readSources(tree(t, files))
+		s, err := readSources(t.Context(), tree(t, files))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +125,7 @@ func TestBuildIDDependsOnWhatCounts(t *testing.T) {
 	if err := os.Chmod(filepath.Join(s, "a.c"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if snap, err := readSources(s); err != nil || buildID(snap, "k", nil) == want {
+	if snap, err := readSources(t.Context(), s); err != nil || buildID(snap, "k", nil) == want {
 		t.Errorf("an executable file does not change the ID (%v)", err)
 	}
 }
@@ -141,7 +141,7 @@ func TestSnapshotRefuses(t *testing.T) {
 		{"file", file, ErrNoFolder, "is not a folder"},
 		{"huge", hugeFolder(t), ErrTooLarge, "give only the folder of the module"},
 	} {
-		_, err := readSources(c.dir)
+		_, err := readSources(t.Context(), c.dir)
 		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: readSources = %v; want %v, %q", c.name, err, c.kind, c.text)
 		}
@@ -162,9 +162,56 @@ func hugeFolder(t *testing.T) string {
 	return dir
 }
 
+// TestSnapshotStaysInside: neither a chain of links, nor what comes in the place of something that was read, leads out
+// of the folder or makes the host wait.
+func TestSnapshotStaysInside(t *testing.T) {
+	top := tree(t, map[string]string{
+		"secret/shadow": "secret", "secret/fifo.c": "", "s/x/y/z/b": "->../../..", "s/a.c": "->x/y/z/b/../secret/shadow",
+		"s/d/shadow": "mine", "s/d/fifo.c": "mine", "s/Kbuild": "obj-m := a.o",
+	})
+	s, err := readSources(t.Context(), filepath.Join(top, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if want := []string{"a.c -> x/y/z/b/../secret/shadow"}; !slices.Equal(s.outside, want) {
+		t.Errorf("outside = %q, want %q", s.outside, want)
+	}
+	for _, err := range []error{
+		os.RemoveAll(filepath.Join(top, "s/d")), os.Symlink("../secret", filepath.Join(top, "s/d")),
+		os.Remove(filepath.Join(top, "s/Kbuild")), syscall.Mkfifo(filepath.Join(top, "s/Kbuild"), 0o644),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.copyTo(filepath.Join(t.TempDir(), "c")); !errors.Is(err, ErrSources) {
+		t.Errorf("copyTo = %v; want ErrSources", err)
+	}
+	if _, text := s.kbuildFile(); text != "" { // and it did not wait
+		t.Errorf("a FIFO says %q", text)
+	}
+}
+
+// TestSnapshotDeep: folders in folders have a bound, as each costs the way to it.
+func TestSnapshotDeep(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, strings.Repeat("d/", maxSourceDepth+2)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readSources(t.Context(), dir); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("%v, want ErrTooLarge", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.ErrUnsupported)
+	if _, err := readSources(ctx, dir); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("%v, want what ended the context", err)
+	}
+}
+
 func TestCopyNoticesChange(t *testing.T) {
 	dir := tree(t, map[string]string{"a.c": "before"})
-	s, err := readSources(dir)
+	s, err := readSources(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +239,7 @@ func TestCheckKbuild(t *testing.T) {
 		{"empty", map[string]string{}, "no Kbuild or Makefile in "},
 		{"folder", map[string]string{"Makefile/": ""}, "no Kbuild or Makefile in "},
 	} {
-		s, err := readSources(tree(t, c.files))
+		s, err := readSources(t.Context(), tree(t, c.files))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,18 +264,5 @@ func TestInside(t *testing.T) {
 		if got := inside(c.rel, c.target); got != c.want {
 			t.Errorf("inside(%q, %q) = %v; want %v", c.rel, c.target, got, c.want)
 		}
-	}
-}
-
-func TestRemoveAllWithoutPermissions(t *testing.T) {
-	dir := tree(t, map[string]string{"w/a/b/c": ""})
-	for _, d := range []string{"w/a/b", "w/a", "w"} {
-		if err := os.Chmod(filepath.Join(dir, d), 0); err != nil {
-			t.Fatal(err)
-		}
-	}
-	removeAll(filepath.Join(dir, "w"))
-	if _, err := os.Lstat(filepath.Join(dir, "w")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("removeAll left the folder: %v", err)
 	}
 }

@@ -50,18 +50,19 @@ func moduleFiles(p *prepare.Prepared) ([]boot.File, error) {
 		}
 		files = append(files, boot.File{Name: path.Join(dir, rel), Mode: 0o644, Host: m.Path})
 	}
-	index, err := guestIndex(p.Kernel.Release, append(baseFiles(p.Host), files...))
+	index, err := guestIndex(p.Host, append(baseFiles(p.Host), files...))
 	return append(files, index...), err
 }
 
 // guestIndex returns what depmod would write in the guest. On the host this takes a
 // hundredth of the time that it takes there without KVM.
-func guestIndex(release string, files []boot.File) ([]boot.File, error) {
-	root, err := os.MkdirTemp("", "kmodlab-index-")
+func guestIndex(h *prepare.Host, files []boot.File) ([]boot.File, error) {
+	folder, err := h.Scratch("index")
 	if err != nil {
-		return nil, fmt.Errorf("index the guest's modules: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(root)
+	defer folder.Close()
+	root, release := folder.Path, h.Kernel.Release
 	dir := path.Join("/lib/modules", release)
 	for _, f := range files {
 		if !strings.HasPrefix(f.Name, dir+"/") {

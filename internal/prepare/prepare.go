@@ -20,6 +20,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/private"
+	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
@@ -62,7 +64,10 @@ type Host struct {
 // *evidence.Failure, kernel.ErrUnknownName or ctx's.
 func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, error) {
 	h := &Host{Options: o, shared: s, journal: j}
-	var err error
+	err := private.Make(o.CacheDir)
+	if err != nil {
+		return nil, hostFailure(err, "set XDG_CACHE_HOME to a folder of your own")
+	}
 	if h.Agent, err = findAgent(o.Agent); err != nil {
 		return nil, hostFailure(err, "")
 	}
@@ -81,6 +86,11 @@ func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, 
 	h.runner = h.chooseRunner(ctx)
 	h.Probe, err = h.buildProbe(ctx)
 	return h, err
+}
+
+// Scratch makes a temporary folder, which the caller closes.
+func (h *Host) Scratch(name string) (*scratch.Folder, error) {
+	return scratch.Make(filepath.Join(h.CacheDir, ScratchDir), name)
 }
 
 // Shared is what the runs of one pool have in common.
@@ -166,6 +176,9 @@ func (h *Host) OnTCG() bool {
 
 // MachineDir is the folder of snapshots, below the cache folder.
 const MachineDir = "machines"
+
+// ScratchDir is where temporary folders lie in the cache.
+const ScratchDir = "tmp"
 
 // BuildDir is the folder of builds, below the cache folder.
 const BuildDir = "build"

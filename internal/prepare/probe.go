@@ -34,16 +34,16 @@ func (h *Host) buildProbe(ctx context.Context) (Probe, error) {
 }
 
 func (h *Host) makeProbe(ctx context.Context) (*kbuild.Build, error) {
-	dir, err := os.MkdirTemp("", "kmodlab-probe-")
+	dir, err := h.Scratch("probe")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the probe module: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	if err := os.CopyFS(dir, modules.Probe()); err != nil {
+	defer dir.Close()
+	if err := os.CopyFS(dir.Path, modules.Probe()); err != nil {
 		return nil, fmt.Errorf("write the probe module's sources: %w", err)
 	}
 	return kbuild.Run(ctx, kbuild.Request{
-		Kernel: h.Kernel, Sources: dir, CacheDir: filepath.Join(h.CacheDir, BuildDir), Learn: true,
+		Kernel: h.Kernel, Sources: dir.Path, CacheDir: filepath.Join(h.CacheDir, BuildDir), Learn: true,
 		Runner: announced{h.probeRunner(ctx), func() {
 			h.journal.Progress(notify.Progress{Phase: "probe", Detail: "building the probe module, once for this kernel"})
 		}},

@@ -4,11 +4,10 @@ package prepare
 
 import (
 	"bufio"
-	"errors"
 	"io"
-	"os"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/srcline"
 )
@@ -21,11 +20,11 @@ const (
 // ReadSources reads the source files that the modules' debug information names and the
 // folders contain. It may name any path; nothing outside these folders is read.
 func ReadSources(dirs []string, files map[string]evidence.File, studied []string) map[string]evidence.Source {
-	var roots []*os.Root
+	var folders []*beneath.Folder
 	for _, dir := range dirs {
-		if root, err := os.OpenRoot(dir); err == nil { // a folder that was removed has no lines to show
-			defer root.Close()
-			roots = append(roots, root)
+		if folder, err := beneath.Open(dir); err == nil { // a folder that was removed has no lines to show
+			defer folder.Close()
+			folders = append(folders, folder)
 		}
 	}
 	sources := make(map[string]evidence.Source)
@@ -35,7 +34,7 @@ func ReadSources(dirs []string, files map[string]evidence.File, studied []string
 			continue // the verdict says so if it matters
 		}
 		for _, file := range info.Files() {
-			if s, ok := findSource(roots, file); ok {
+			if s, ok := findSource(folders, file); ok {
 				sources[file] = s
 			}
 		}
@@ -45,10 +44,10 @@ func ReadSources(dirs []string, files map[string]evidence.File, studied []string
 
 // findSource looks for the longest suffix of the path that the folders contain: builds
 // record the path of their own copy.
-func findSource(roots []*os.Root, file string) (evidence.Source, bool) {
+func findSource(folders []*beneath.Folder, file string) (evidence.Source, bool) {
 	for end := strings.TrimPrefix(srcline.Name(file), "/"); end != ""; {
-		for _, root := range roots {
-			if lines, err := readLines(root, end); err == nil {
+		for _, folder := range folders {
+			if lines, err := readLines(folder, end); err == nil {
 				return evidence.Source{Name: end, Lines: lines}, true
 			}
 		}
@@ -57,17 +56,8 @@ func findSource(roots []*os.Root, file string) (evidence.Source, bool) {
 	return evidence.Source{}, false
 }
 
-var errNoSource = errors.New("not a regular file, or too large")
-
-func readLines(root *os.Root, name string) ([]string, error) {
-	st, err := root.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() || st.Size() > maxSource {
-		return nil, errNoSource
-	}
-	f, err := root.Open(name)
+func readLines(folder *beneath.Folder, name string) ([]string, error) {
+	f, err := folder.Open(name, maxSource)
 	if err != nil {
 		return nil, err
 	}

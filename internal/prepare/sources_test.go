@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kmodlab/kmodlab/internal/beneath"
 )
 
-func sources(t *testing.T, files map[string]string) []*os.Root {
+func sources(t *testing.T, files map[string]string) []*beneath.Folder {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "lab"), 0o755); err != nil {
@@ -30,12 +32,12 @@ func sources(t *testing.T, files map[string]string) []*os.Root {
 	if err := os.Symlink("../secret.c", filepath.Join(dir, "lab/link.c")); err != nil {
 		t.Fatal(err)
 	}
-	root, err := os.OpenRoot(filepath.Join(dir, "lab"))
+	root, err := beneath.Open(filepath.Join(dir, "lab"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { root.Close() })
-	return []*os.Root{root}
+	return []*beneath.Folder{root}
 }
 
 func TestFindSource(t *testing.T) {

@@ -101,10 +101,10 @@ func unpack(t *tar.Reader) (*file, error) {
 		if err != nil {
 			return nil, damage(err)
 		}
-		if n >= maxParts || h.Size > maxPart || h.Name == partRun && h.Size > maxRun {
+		module, isModule := strings.CutPrefix(h.Name, partModules)
+		if n >= maxParts || h.Size > most(h.Name) {
 			return nil, ErrTooLarge
 		}
-		module, isModule := strings.CutPrefix(h.Name, partModules)
 		switch {
 		case h.Name == partRun:
 			if err := json.NewDecoder(t).Decode(&r.run); err != nil {
@@ -137,7 +137,7 @@ func damage(err error) error {
 	return fmt.Errorf("%w: %v", ErrDamaged, err)
 }
 
-// maxLines bounds a source file's lines, and with them the cost of showing one.
+// maxLines bounds the lines of all source files together, and with them the cost of showing one.
 const maxLines = 4 << 20
 
 // check checks that run is usable.
@@ -145,10 +145,12 @@ func (r *file) check() error {
 	if r.run.Result == nil {
 		r.run.Result = new(result.Result)
 	}
+	left := maxLines
 	for name, s := range r.run.Sources {
-		if s.Lines < 0 || s.Lines > maxLines {
+		if s.Lines < 0 || s.Lines > left {
 			return damage(fmt.Errorf("%s has %d lines", name, s.Lines))
 		}
+		left -= s.Lines
 	}
 	return nil
 }

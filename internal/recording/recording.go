@@ -124,16 +124,30 @@ type source struct {
 	Text  map[int]string `json:"text,omitempty"`
 }
 
-// Bounds of what Read accepts. A run of a million records, the most that the host keeps,
-// has some 300 MB of them.
+// Bounds of what Read accepts, in bytes.
 const (
 	maxFile   = 1 << 30
-	maxRun    = 256 << 20
-	maxPart   = 512 << 20
 	maxTotal  = 1 << 30
-	maxParts  = 4096
+	maxOther  = 256 << 20 // a module's file, or a part of a later version
+	maxParts  = 4096      // a number
 	maxWindow = 64 << 20
 )
+
+// most is the bound of a part, with some room above that of a live run: what a person is shown of a console or a log, a
+// trace as the guest sends it, and a million records, which have some 300 MB.
+func most(part string) int64 {
+	switch part {
+	case partRecords:
+		return 512 << 20
+	case partRun, partKallsyms:
+		return 64 << 20
+	case partLedger:
+		return 48 << 20
+	case partConsole, partKernelLog:
+		return 2 << 20
+	}
+	return maxOther
+}
 
 // Errors of Read, for errors.Is.
 var (

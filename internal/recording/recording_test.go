@@ -7,11 +7,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -234,11 +236,27 @@ func TestRefused(t *testing.T) {
 		"no JSON":         {packed(Version, archive(t, partRun, "no JSON")), ErrDamaged},
 		"half an archive": {packed(Version, whole[:len(whole)/2]), ErrDamaged},
 		"source lines":    {packed(Version, archive(t, partRun, `{"sources":{"a.c":{"lines":99999999999}}}`)), ErrDamaged},
+		"many sources":    {packed(Version, archive(t, partRun, manySources())), ErrDamaged},
+		"a console of nothing but lines": {
+			packed(Version, archive(t, partRun, `{}`, partConsole, strings.Repeat("\n", 3<<20))), ErrTooLarge,
+		},
+		"a log of nothing but reports": {
+			packed(Version, archive(t, partRun, `{}`, partKernelLog, strings.Repeat("BUG: x\n", 1<<19))), ErrTooLarge,
+		},
 	} {
 		if _, _, err := Read(bytes.NewReader(tt.file)); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
+}
+
+// manySources are sources that have as many lines as one may have, each of them.
+func manySources() string {
+	var list []string
+	for i := range 1000 {
+		list = append(list, fmt.Sprintf(`"%d.c":{"lines":%d}`, i, maxLines))
+	}
+	return `{"sources":{` + strings.Join(list, ",") + `}}`
 }
 
 // TestBomb: a small file that unpacks to more than a recording may have is refused
@@ -250,7 +268,7 @@ func TestBomb(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := tar.NewWriter(enc)
-	if err := w.WriteHeader(&tar.Header{Name: "later", Size: maxPart + 1, Format: tar.FormatPAX}); err != nil {
+	if err := w.WriteHeader(&tar.Header{Name: "later", Size: most("later") + 1, Format: tar.FormatPAX}); err != nil {
 		t.Fatal(err)
 	}
 	io.CopyN(w, zeros{}, 1<<20)

@@ -127,8 +127,8 @@ func addPart(t *tar.Writer, name string, size int64, data io.Reader) error {
 	if size == 0 && name != partRecords { // an empty stream is not the same as none
 		return nil
 	}
-	if size > maxPart {
-		return fmt.Errorf("%s has %d MiB, more than the %d MiB that a recording may have", name, size>>20, maxPart>>20)
+	if size > most(name) {
+		return fmt.Errorf("%s has %d MiB, more than the %d MiB that a recording may have", name, size>>20, most(name)>>20)
 	}
 	if err := t.WriteHeader(&tar.Header{Name: name, Size: size, Mode: 0o644, Format: tar.FormatPAX}); err != nil {
 		return err

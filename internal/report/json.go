@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -42,6 +43,26 @@ func ReadJSON(rd io.Reader) (*result.Result, error) {
 	if r.Schema != result.Schema {
 		return nil, fmt.Errorf("read JSON report: schema is %q, this kmodlab reads %q", r.Schema, result.Schema)
 	}
+	if err := checkClasses(r); err != nil {
+		return nil, fmt.Errorf("read JSON report: %w", err)
+	}
 	r.Normalize()
 	return r, nil
+}
+
+// checkClasses refuses classes that no verdict has: reports show them as words of our own.
+func checkClasses(r *result.Result) error {
+	var all []result.Class
+	for _, v := range append(r.Verdict.Also, r.Verdict) {
+		all = append(all, v.Class)
+	}
+	for _, c := range slices.Concat(r.Crashes, r.Unrelated) {
+		all = append(all, c.Class)
+	}
+	for _, c := range all {
+		if !slices.Contains(result.Classes(), c) {
+			return fmt.Errorf("there is no verdict of class %.40q", string(c))
+		}
+	}
+	return nil
 }

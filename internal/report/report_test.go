@@ -189,6 +189,12 @@ func TestReadJSONErrors(t *testing.T) {
 		{"other schema", `{"schema": "kmodlab.result/9"}`, `"kmodlab.result/9"`},
 		{"no schema", `{}`, `schema is ""`},
 		{"wrong type", `{"schema": "kmodlab.result/1", "threads": 3}`, "threads"},
+		{"no class", `{"schema": "kmodlab.result/1"}`, `class ""`},
+		{"an escape as class", `{"schema": "kmodlab.result/1", "verdict": {"class": "\u001b[2J"}}`, `class "\x1b[2J"`},
+		{
+			"a crash of no class",
+			`{"schema": "kmodlab.result/1", "verdict": {"class": "pass"}, "crashes": [{"class": "x"}]}`, `class "x"`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

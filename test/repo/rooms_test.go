@@ -176,8 +176,24 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path:  "internal/beneath",
+		does:  "reads what others put into a folder: no name leads out of it, nothing waits, everything has a bound",
+		never: []never{noPrograms, noNet},
+	},
+	{
+		path:  "internal/private",
+		does:  "makes sure that a folder is its user's own, on the whole way to it",
+		never: []never{noPrograms, noNet},
+	},
+	{
 		path:  "internal/filelock",
 		does:  "one holder at a time of a file's lock, in all processes",
+		never: []never{noPrograms, noNet},
+	},
+	{
+		path:  "internal/scratch",
+		does:  "temporary folders that a killed run does not leave for ever",
+		may:   []string{"internal/beneath", "internal/filelock"},
 		never: []never{noPrograms, noNet},
 	},
 	{
@@ -217,8 +233,8 @@ var rooms = []room{
 		path: "internal/kbuild",
 		does: "runs the kernel's build system in a VM or a sandbox; caches by content",
 		may: []string{
-			"internal/filelock", "internal/hints", "internal/kernel", "internal/boot", "internal/snapshot",
-			"internal/srcline",
+			"internal/beneath", "internal/filelock", "internal/hints", "internal/kernel", "internal/boot",
+			"internal/snapshot", "internal/srcline",
 			"internal/vm", "internal/wire", "internal/lazyregexp", "kmod",
 		},
 		never: []never{noTracer, {ebpf, "a build is not traced"}},
@@ -284,8 +300,9 @@ var rooms = []room{
 		path: "internal/prepare",
 		does: "the host's part of a run: agent, kernel, self-test module, builds, plan, preflight",
 		may: []string{
-			"internal/boot", "internal/evidence", "internal/kbuild", "internal/kernel", "internal/notify",
-			"internal/srcline", "internal/vm", "kmod", "modules", "result", "tracer/symbols",
+			"internal/beneath", "internal/boot", "internal/evidence", "internal/kbuild", "internal/kernel",
+			"internal/notify", "internal/private", "internal/scratch", "internal/srcline",
+			"internal/vm", "kmod", "modules", "result", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/lab", "nothing is booted yet, but by a build"}, noVerdict},
 	},

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+
+// Package scratch makes temporary folders that a killed run does not leave for ever: whoever makes the next one
+// removes those whose maker is gone.
+package scratch
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/beneath"
+	"github.com/kmodlab/kmodlab/internal/filelock"
+)
+
+// Folder is a temporary folder of this process, until it is closed.
+type Folder struct {
+	Path string
+	lock *os.File // held as long as the folder is used; the kernel releases it when the process ends
+}
+
+const suffix = ".lock"
+
+// Make makes a folder below dir, which is private, and removes what killed processes left there.
+func Make(dir, name string) (*Folder, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make a temporary folder: %w", err)
+	}
+	sweep(dir)
+	path := filepath.Join(dir, name+"-"+rand.Text())
+	lock, err := filelock.Try(path + suffix)
+	if err == nil {
+		err = os.Mkdir(path, 0o700)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary folder: %w", err)
+	}
+	return &Folder{Path: path, lock: lock}, nil
+}
+
+// Close removes the folder and what is in it.
+func (f *Folder) Close() error {
+	err := errors.Join(beneath.RemoveAll(f.Path), os.Remove(f.lock.Name()))
+	return errors.Join(err, f.lock.Close())
+}
+
+func sweep(dir string) {
+	entries, _ := os.ReadDir(dir) // what can be read of it
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if !strings.HasSuffix(path, suffix) {
+			continue
+		}
+		lock, err := filelock.TryOld(path)
+		if err != nil {
+			continue // somebody uses it, or somebody else removes it
+		}
+		if beneath.RemoveAll(strings.TrimSuffix(path, suffix)) == nil {
+			os.Remove(path) // else the next one tries again
+		}
+		lock.Close()
+	}
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+
+package scratch
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func list(t *testing.T, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(dir + "/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestMake(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tmp")
+	one, err := Make(dir, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(one.Path+"/file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	two, err := Make(dir, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(one.Path + "/file"); err != nil {
+		t.Errorf("a folder in use was removed: %v", err)
+	}
+	one.lock.Close() // as the kernel does for a process that was killed
+	three, err := Make(dir, "three")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(one.Path); err == nil {
+		t.Error("what a killed process left is still there")
+	}
+	for _, f := range []*Folder{two, three} {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if left := list(t, dir); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+}
