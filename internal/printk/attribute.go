@@ -99,8 +99,8 @@ func (a *attributor) line(l *Line) (Said, bool) {
 		return Said{}, false
 	}
 	s := Said{Line: *l, Format: best[0].format}
-	s.Default = s.Format != nil && s.Format.Level == Default && l.Level != debugLevel &&
-		s.Format.fit(l.Text, &a.left) == fits
+	s.Default = s.Format != nil && s.Format.Level == Default && l.Level == defaultLevel &&
+		!strings.HasPrefix(s.Format.text, "%s") && s.Format.fit(l.Text, &a.left) == fits // the level may be an argument
 	if len(best) == 1 {
 		s.Module = best[0].module.Name
 	}

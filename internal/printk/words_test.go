@@ -43,3 +43,25 @@ func TestFirstToGo(t *testing.T) {
 		}
 	}
 }
+
+// TestNoLevel: a line was printed without a level if its format has none, and the log has the kernel's own level. That
+// of a format which begins with %s may be an argument, and a text from a table has the level of its format.
+func TestNoLevel(t *testing.T) {
+	modules := []Module{{
+		Name: "m", Studied: true, Lives: []Life{{1_000, 2_000, 9_000}},
+		File: fileOf("level of its own\n", "%sby an argument: %d\n", "INFO: a text of a table"),
+	}}
+	for _, tt := range []struct {
+		text  string
+		level int
+		want  bool
+	}{
+		{"level of its own", 4, true}, {"level of its own", 3, false},
+		{"by an argument: 1", 4, false}, {"by an argument: 1", 3, false}, {"INFO: a text of a table", 3, false},
+	} {
+		said := Attribute([]Line{{US: 5_000, Level: tt.level, Text: tt.text}}, modules, func(string) bool { return false })
+		if len(said) != 1 || said[0].Default != tt.want {
+			t.Errorf("%q at level %d: %+v", tt.text, tt.level, said)
+		}
+	}
+}
