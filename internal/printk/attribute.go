@@ -100,11 +100,20 @@ func (a *attributor) line(l *Line) (Said, bool) {
 	}
 	s := Said{Line: *l, Format: best[0].format}
 	s.Default = s.Format != nil && s.Format.Level == Default && l.Level == defaultLevel &&
-		!strings.HasPrefix(s.Format.text, "%s") && s.Format.fit(l.Text, &a.left) == fits // the level may be an argument
+		s.Format.fit(l.Text, &a.left) == fits && !best[0].module.File.levelByArgument(l, &a.left)
 	if len(best) == 1 {
 		s.Module = best[0].module.Name
 	}
 	return s, true
+}
+
+// levelByArgument reports whether a line may come from a format with %s before its text: then the level may be an
+// argument.
+func (file *File) levelByArgument(l *Line, left *budget) bool {
+	fitting := func(f *Format) bool {
+		return strings.HasPrefix(f.text, "%s") && f.text != "%s" && f.fit(l.Text, left) == fits
+	}
+	return file.levels || slices.ContainsFunc(file.own, fitting) || slices.ContainsFunc(file.plain, fitting)
 }
 
 func better(a, b claim) bool {

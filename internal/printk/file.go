@@ -18,6 +18,7 @@ type File struct {
 	plain  []*Format // strings without a level: formats of printk and dev_info, and others that are not formats at all
 	dumps  bool      // it calls print_hex_dump
 	joined bool      // it uses KERN_CONT
+	levels bool      // it has a format of arguments alone, the first of which may be a level: %s%s
 }
 
 // Bounds on what one file can yield.
@@ -97,6 +98,7 @@ func (file *File) add(s string, at place, places map[place][]*Format) {
 		list = &file.own
 	}
 	for _, f := range formatsOf(s) {
+		file.levels = file.levels || f.weight == 0 && strings.HasPrefix(f.text, "%s%")
 		if len(*list) == maxFormats || !own && f.weight == 0 {
 			return
 		}

@@ -49,7 +49,7 @@ func TestFirstToGo(t *testing.T) {
 func TestNoLevel(t *testing.T) {
 	modules := []Module{{
 		Name: "m", Studied: true, Lives: []Life{{1_000, 2_000, 9_000}},
-		File: fileOf("level of its own\n", "%sby an argument: %d\n", "INFO: a text of a table"),
+		File: fileOf("level of its own\n", "%sby an argument: %d\n", "INFO: a text of a table", "by an argument: 2"),
 	}}
 	for _, tt := range []struct {
 		text  string
@@ -57,11 +57,17 @@ func TestNoLevel(t *testing.T) {
 		want  bool
 	}{
 		{"level of its own", 4, true}, {"level of its own", 3, false},
-		{"by an argument: 1", 4, false}, {"by an argument: 1", 3, false}, {"INFO: a text of a table", 3, false},
+		{"by an argument: 1", 4, false}, {"by an argument: 1", 3, false}, {"by an argument: 2", 4, false},
+		{"INFO: a text of a table", 3, false},
 	} {
 		said := Attribute([]Line{{US: 5_000, Level: tt.level, Text: tt.text}}, modules, func(string) bool { return false })
 		if len(said) != 1 || said[0].Default != tt.want {
 			t.Errorf("%q at level %d: %+v", tt.text, tt.level, said)
 		}
+	}
+	modules[0].File = fileOf("a text\n", "%s%s\n")
+	said := Attribute([]Line{{US: 5_000, Level: 4, Text: "a text"}}, modules, func(string) bool { return false })
+	if len(said) != 1 || said[0].Default {
+		t.Errorf("a level and a text may both be arguments: %+v", said)
 	}
 }
