@@ -11,7 +11,9 @@
 
 static const struct file_operations fops = { .owner = THIS_MODULE };
 static struct miscdevice device = {
-	.minor = MISC_DYNAMIC_MINOR, .name = "double_free_end", .fops = &fops,
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "double_free_end",
+	.fops = &fops,
 };
 static char *a;
 static char *b;

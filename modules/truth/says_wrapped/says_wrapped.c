@@ -10,13 +10,13 @@
 #include <linux/module.h>
 #include <linux/printk.h>
 
-static const char * const texts[] = {
+static const char *const texts[] = {
 	"INFO: the small pump is off",
 	"BUG: there is none in this line, and no report either",
 };
 
-static __printf(2, 3) noinline void says_wrapped_log(int err, const char *fmt,
-						     ...)
+static __printf(2, 3) noinline
+	void says_wrapped_log(int err, const char *fmt, ...)
 {
 	struct va_format vaf;
 	va_list args;
