@@ -40,7 +40,7 @@ var endlessWaits = []endlessWait{
 		hint: "a reader does not leave: pair each rcu_read_lock with an rcu_read_unlock on every path, and do not loop in between"},
 	{in: waitIn(`rtnl_lock\w*|cpus_(?:read|write)_lock|console_lock|lock_sock_nested|__lock_sock|misc_(?:de)?register|` +
 		`(?:un)?register_netdevice_notifier|\w+_notifier_chain_(?:un)?register|(?:un)?register_k\w*probes?`),
-		hint: "the kernel holds this lock already while it calls this function of the module: do not take it again in a " +
+		hint: "the kernel may hold this lock already when it calls this function of the module: do not take it again in a " +
 			"callback, and leave what needs it to a work"},
 	{in: waitIn(`kthread_park`), hint: "the thread must call kthread_parkme() when kthread_should_park() is true"},
 	{in: waitIn(`(?:__)?down|down_(?:interruptible|killable)|__down\w*`),
