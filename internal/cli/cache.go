@@ -43,13 +43,13 @@ same kernel. The kernels themselves are listed by kmodlab kernel list.`, snapsho
 	return c
 }
 
-// cacheDir is the cache, which is this user's alone.
+// cacheDir is the cache, which is this user's alone if it is there.
 func cacheDir() (string, error) {
 	dir, err := kmodlab.DefaultCacheDir()
 	if err != nil {
 		return "", err
 	}
-	if err := private.Make(dir); err != nil {
+	if err := private.Check(dir); err != nil {
 		return "", fmt.Errorf("%w; set XDG_CACHE_HOME to a folder of your own", err)
 	}
 	return dir, nil

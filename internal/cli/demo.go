@@ -12,6 +12,7 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/modules"
 )
@@ -27,8 +28,14 @@ output. Then comes the story of the kernel threads, the module request and the s
 as the trace saw them.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil { // before anything is made
+				return err
+			}
 			cache, err := cacheDir()
 			if err != nil {
+				return err
+			}
+			if err := private.Make(cache); err != nil {
 				return err
 			}
 			temp, err := scratch.Make(filepath.Join(cache, prepare.ScratchDir), "demo")

@@ -30,12 +30,17 @@ const maxLinks = 40
 
 // Make creates a folder, and those on the way to it, for this user alone, or checks the one that is there. One of this
 // user's that others may enter is closed to them.
-func Make(dir string) error {
+func Make(dir string) error { return walk(dir, true) }
+
+// Check is Make for a folder that is only read: what is not there is not made, and is fine.
+func Check(dir string) error { return walk(dir, false) }
+
+func walk(dir string, create bool) error {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return fmt.Errorf("make %s: %w", dir, err)
+		return fmt.Errorf("check %s: %w", dir, err)
 	}
-	m := maker{dir: abs, uid: os.Geteuid()}
+	m := maker{dir: abs, uid: os.Geteuid(), create: create}
 	return m.walk("/", strings.Split(strings.Trim(abs, "/"), "/"))
 }
 
@@ -43,6 +48,7 @@ func Make(dir string) error {
 type maker struct {
 	dir    string
 	uid    int
+	create bool
 	links  int
 	closed bool // a level is closed to others: they cannot reach those below it
 }
@@ -53,6 +59,9 @@ func (m *maker) walk(at string, rest []string) error {
 		rest = rest[1:]
 		next := filepath.Join(at, name)
 		fi, err := os.Lstat(next)
+		if errors.Is(err, fs.ErrNotExist) && !m.create {
+			return nil
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			if err = os.Mkdir(next, 0o700); err == nil || errors.Is(err, fs.ErrExist) {
 				fi, err = os.Lstat(next)

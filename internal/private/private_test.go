@@ -33,6 +33,15 @@ func TestMake(t *testing.T) {
 		"open/c": "open can be changed by others", "toopen/c": "open can be changed by others", "link": "link is a link",
 		"file": "file is not a folder", "file/c": "file is not a folder", "loop/c": "too many levels of symbolic links",
 	} {
+		if err := Check(filepath.Join(top, dir)); (err != nil) != (why != "") {
+			t.Errorf("%s is checked: %v, want %q", dir, err, why)
+		}
+		if _, err := os.Stat(top + "/fresh"); dir == "fresh/.cache/kmodlab" && err == nil {
+			os.RemoveAll(top + "/fresh") // made for the longer name; a check makes nothing
+			if Check(filepath.Join(top, dir)); exists(top + "/fresh") {
+				t.Error("a check has made a folder")
+			}
+		}
 		err := Make(filepath.Join(top, dir))
 		if why == "" && err != nil || why != "" && (err == nil || !strings.Contains(err.Error(), why)) {
 			t.Errorf("%s: %v, want %q", dir, err, why)
@@ -42,6 +51,8 @@ func TestMake(t *testing.T) {
 		}
 	}
 }
+
+func exists(path string) bool { _, err := os.Lstat(path); return err == nil }
 
 // TestMakeOthers: another user's folder, or link, on the way is refused.
 func TestMakeOthers(t *testing.T) {
