@@ -16,7 +16,6 @@ import (
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/prepare"
-	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
 )
 
@@ -43,20 +42,8 @@ same kernel. The kernels themselves are listed by kmodlab kernel list.`, snapsho
 	return c
 }
 
-// cacheDir is the cache, which is this user's alone if it is there.
-func cacheDir() (string, error) {
-	dir, err := kmodlab.DefaultCacheDir()
-	if err != nil {
-		return "", err
-	}
-	if err := private.Check(dir); err != nil {
-		return "", fmt.Errorf("%w; set XDG_CACHE_HOME to a folder of your own", err)
-	}
-	return dir, nil
-}
-
 func machineStore() (snapshot.Store, error) {
-	dir, err := cacheDir()
+	dir, err := kmodlab.DefaultCacheDir()
 	return snapshot.Store{Dir: filepath.Join(dir, prepare.MachineDir)}, err
 }
 
@@ -69,7 +56,7 @@ func listCache(out io.Writer, all bool) error {
 	if err != nil {
 		return err
 	}
-	dir, err := cacheDir()
+	dir, err := kmodlab.DefaultCacheDir()
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/prepare"
-	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/modules"
 )
@@ -31,11 +30,8 @@ as the trace saw them.`,
 			if err := o.check(); err != nil { // before anything is made
 				return err
 			}
-			cache, err := cacheDir()
+			cache, err := kmodlab.DefaultCacheDir()
 			if err != nil {
-				return err
-			}
-			if err := private.Make(cache); err != nil {
 				return err
 			}
 			temp, err := scratch.Make(filepath.Join(cache, prepare.ScratchDir), "demo")

@@ -12,8 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
@@ -46,17 +48,20 @@ func checkQEMU() kernel.Finding {
 }
 
 func checkCache() kernel.Finding {
-	dir, err := cacheDir()
-	if err != nil {
-		return kernel.Finding{Name: "cache", Detail: err.Error()}
+	dir, err := kmodlab.DefaultCacheDir()
+	if err == nil {
+		err = private.Check(dir)
 	}
-	return kernel.Finding{Name: "cache", OK: true, Detail: dir + ", closed to other users"}
+	if err != nil {
+		return kernel.Finding{Name: "cache", Optional: true, Detail: err.Error()}
+	}
+	return kernel.Finding{Name: "cache", OK: true, Detail: dir + ", this user's own"}
 }
 
 // checkKVM never fails: without KVM everything works, only more slowly.
 func checkKVM() kernel.Finding {
 	f := kernel.Finding{Name: "KVM", OK: true}
-	dir, err := cacheDir()
+	dir, err := kmodlab.DefaultCacheDir()
 	if err != nil {
 		dir = "" // said elsewhere
 	}

@@ -32,7 +32,7 @@ func newKernel() *cobra.Command {
 
 // store opens the kernel cache.
 func store(mirror string, progress func(kernel.Progress)) (*kernel.Store, error) {
-	dir, err := cacheDir()
+	dir, err := kmodlab.DefaultCacheDir()
 	if err != nil {
 		return nil, err
 	}

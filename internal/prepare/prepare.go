@@ -20,7 +20,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
-	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
@@ -64,10 +63,7 @@ type Host struct {
 // *evidence.Failure, kernel.ErrUnknownName or ctx's.
 func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, error) {
 	h := &Host{Options: o, shared: s, journal: j}
-	err := private.Check(o.CacheDir)
-	if err != nil {
-		return nil, hostFailure(err, cacheHint)
-	}
+	var err error
 	if h.Agent, err = findAgent(o.Agent); err != nil {
 		return nil, hostFailure(err, "")
 	}
@@ -83,15 +79,10 @@ func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, 
 	if h.Kernel, err = h.fetch(ctx); err != nil {
 		return nil, err
 	}
-	if err := private.Make(o.CacheDir); err != nil { // a fetch has made it open to others
-		return nil, hostFailure(err, cacheHint)
-	}
 	h.runner = h.chooseRunner(ctx)
 	h.Probe, err = h.buildProbe(ctx)
 	return h, err
 }
-
-const cacheHint = "set XDG_CACHE_HOME to a folder of your own"
 
 // Scratch makes a temporary folder, which the caller closes.
 func (h *Host) Scratch(name string) (*scratch.Folder, error) {
