@@ -85,8 +85,8 @@ func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, 
 	return h, err
 }
 
-// Scratch makes a temporary folder, which the caller closes: in the cache, or if that is only to be read, in a folder of
-// this user's own among the temporary ones.
+// Scratch makes a temporary folder, which the caller closes: in the cache, or if that is only to be read, in a folder
+// of this user's own among the temporary ones.
 func (h *Host) Scratch(name string) (*scratch.Folder, error) {
 	folder, err := scratch.Make(filepath.Join(h.CacheDir, ScratchDir), name)
 	if err == nil {
