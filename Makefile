@@ -39,7 +39,9 @@ test-all: setup-test lint test-cache ## the same on all kernels of Debian, and w
 # Some tests only read a kernel's files, and take those that are in the cache.
 test-cache: setup-test build
 	$(BIN) kernel fetch debian:bookworm
+	$(BIN) kernel fetch debian:bookworm/generic
 	$(BIN) kernel fetch debian:trixie
+	$(BIN) kernel fetch debian:trixie-backports
 
 # UPDATE=1 writes the table into docs/events.md; else the two are compared.
 test-kernels: setup-test ## run the demo and the lessons on every kernel, and print which hook works where

@@ -44,7 +44,7 @@ as the trace saw them.`,
 				return fmt.Errorf("write the demo's sources: %w", err)
 			}
 			o.spec.Dir, o.spec.Title = dir, "demo"
-			return o.run(c)
+			return o.begin(c)
 		},
 	}
 	o.flags(c.Flags())

@@ -134,10 +134,15 @@ func (o *options) source(args []string) error {
 
 // run runs the spec and reports the result.
 func (o *options) run(c *cobra.Command) error {
-	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
 	if err := o.check(); err != nil {
 		return err
 	}
+	return o.begin(c)
+}
+
+// begin runs what was checked.
+func (o *options) begin(c *cobra.Command) error {
+	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
 	p := newProgress(errOut)
 	defer p.close()
 	defer context.AfterFunc(c.Context(), p.close)() // before a second Ctrl-C ends us at once

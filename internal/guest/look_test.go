@@ -79,7 +79,7 @@ func TestReadTasks(t *testing.T) {
 	}
 	dir := path.Join("/proc", strconv.Itoa(pid))
 	if turnsOf(dir) == "" {
-		t.Skip("this kernel does not count how often a task runs")
+		t.Skip("NOT TESTED: this kernel does not count how often a task runs")
 	}
 	known := seen(nil)
 	known.Comm = "known" // is still said if it is not read again

@@ -48,7 +48,7 @@ var ways = []armed{
 		"a shrinker was left registered; call shrinker_free (unregister_shrinker before 6.7) in exit", false},
 	{at(`proc_reg_\w+|seq_read\w*|kernfs_\w+|sysfs_\w+|full_proxy_\w+|chrdev_open|misc_open|__fput|do_dentry_open|vfs_\w+`),
 		"a file was left behind; remove its entry in exit, and set .owner = THIS_MODULE in its operations, so that an open file " +
-			"keeps the module", false},
+			"keeps the module loaded", false},
 	{at(`kthread`), "a kernel thread was left running; call kthread_stop in exit, and wait for it", true},
 }
 

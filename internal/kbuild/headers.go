@@ -45,7 +45,7 @@ func (a *adviser) missingFile(name string, d Diagnostic) string {
 
 // ofPrograms are headers of the C library, and what a module includes instead, "" where there is nothing.
 var ofPrograms = map[string]string{
-	"stdio.h":      "printk and its kin need no header",
+	"stdio.h":      "pr_info is in <linux/printk.h>",
 	"stdlib.h":     "kmalloc is in <linux/slab.h>, kstrtol in <linux/kernel.h>",
 	"string.h":     "<linux/string.h>",
 	"strings.h":    "<linux/string.h>",
@@ -88,7 +88,7 @@ func (a *adviser) nowhere(name string, d Diagnostic) string {
 		return fmt.Sprintf("this kernel has no <%s>; it has <%s>", name, near)
 	}
 	if a.snap.has(d.File) && strings.Contains(a.snap.text(d.File), `"`+name+`"`) {
-		return fmt.Sprintf("%s is not in the folder: copy it there, or run what generates it before the build", name)
+		return fmt.Sprintf("%s is not in the folder: copy it there, or generate it before the build", name)
 	}
 	return ""
 }

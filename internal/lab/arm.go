@@ -69,6 +69,13 @@ func (l *Lab) listBefore(ctx context.Context) error {
 	return nil
 }
 
+// countsPages reports whether a module may count the users of pages. What does so is inlined, and only the debug
+// information has its name.
+func countsPages(ko []byte) bool {
+	has := func(text string) bool { return bytes.Contains(ko, []byte(text+"\x00")) }
+	return has("get_page") || has("folio_get") || !has(".debug_str")
+}
+
 // leakModules returns what is known of the modules before they are loaded. A file that
 // we cannot read would not load either, so it is skipped.
 func (l *Lab) leakModules() []leaks.Module {
@@ -85,9 +92,7 @@ func (l *Lab) leakModules() []leaks.Module {
 			continue
 		}
 		module := leaks.Module{Name: name, Planned: planned[name]}
-		for _, name := range []string{"get_page\x00", "folio_get\x00"} {
-			module.Shares = module.Shares || bytes.Contains(file.Data, []byte(name))
-		}
+		module.Shares = countsPages(file.Data)
 		module.Tasks, module.Opaque = taskRefs(file.Data, l.Kernel.Release)
 		module.Calls = calls(file.Data, l.Kernel.Release)
 		if parsed, err := kmod.ParseModule(file.Data); err == nil {

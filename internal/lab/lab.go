@@ -297,11 +297,8 @@ func (l *Lab) confirm(taint uint64, final bool) bool {
 
 // readWords reads what the modules under study print. It is read once, when a line looks like a report.
 func readWords(p *prepare.Prepared) func() printk.Words {
-	return sync.OnceValue(func() (w printk.Words) {
-		for _, name := range p.Studied() {
-			w = append(w, printk.Read(p.Read.Get(name).Data))
-		}
-		return w
+	return sync.OnceValue(func() printk.Words {
+		return printk.WordsOf(p.Studied(), func(name string) []byte { return p.Read.Get(name).Data })
 	})
 }
 

@@ -44,6 +44,8 @@ var handsNothing = lazyregexp.New(`^(?:` +
 var allocators = lazyregexp.New(`^(?:__)?kmalloc\w*$|^kmem_cache_alloc(?:_trace|_node)?$|^kstrn?dup$|^kmemdup$` +
 	`|^(?:__)?get_(?:free|zeroed)_pages?$|^(?:__)?alloc_pages$`)
 
+var freesPages = lazyregexp.New(`^(?:__)?free_pages$`)
+
 // certain returns the modules whose own frees can be told to be wrong. If an allocation is a function's last call, it
 // seems to come from that function's caller, which may be the kernel: then the trace lacks it. What a module imports
 // from another one is as certain as that one.
@@ -64,7 +66,8 @@ func certain(modules []Module) map[string]bool {
 			}
 			return !handsNothing.MatchString(trimmed(name))
 		}
-		return m.Shares || slices.ContainsFunc(m.Calls, jumps) || slices.ContainsFunc(m.Imports, hands)
+		counts := m.Shares && slices.ContainsFunc(m.Imports, freesPages.MatchString)
+		return counts || slices.ContainsFunc(m.Calls, jumps) || slices.ContainsFunc(m.Imports, hands)
 	}
 	for again := true; again; {
 		again = false

@@ -29,7 +29,7 @@ type Module struct {
 	Tasks   []TaskRef
 	Calls   []CallSite // of functions that CallsWanted names
 	Planned bool       // the run will load it; others may be loaded by name
-	// Shares means that it counts the users of pages: then it may free a page as often as it has counted.
+	// Shares means that it may count the users of pages: then it may free a page as often as it has counted.
 	Shares bool
 	// Opaque means that it may drop references to tasks where no probe sees it.
 	Opaque bool

@@ -20,7 +20,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
-	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
@@ -85,18 +84,9 @@ func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, 
 	return h, err
 }
 
-// Scratch makes a temporary folder, which the caller closes: in the cache, or if that is only to be read, in a folder
-// of this user's own among the temporary ones.
+// Scratch makes a temporary folder, which the caller closes.
 func (h *Host) Scratch(name string) (*scratch.Folder, error) {
-	folder, err := scratch.Make(filepath.Join(h.CacheDir, ScratchDir), name)
-	if err == nil {
-		return folder, nil
-	}
-	own := filepath.Join(os.TempDir(), fmt.Sprintf("kmodlab-%d", os.Geteuid()))
-	if private.Make(own) != nil {
-		return nil, err
-	}
-	return scratch.Make(own, name)
+	return scratch.Make(filepath.Join(h.CacheDir, ScratchDir), name)
 }
 
 // Shared is what the runs of one pool have in common.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/filelock"
+	"github.com/kmodlab/kmodlab/internal/private"
 )
 
 // Folder is a temporary folder of this process, until it is closed.
@@ -24,19 +25,35 @@ type Folder struct {
 
 const suffix = ".lock"
 
-// Make makes a folder below dir, which is private, and removes what killed processes left there.
+// Make makes a folder below dir and removes what killed processes left there. If dir cannot be written to, as in a
+// cache that is only to be read, a folder of this user's own among the temporary ones takes its place.
 func Make(dir, name string) (*Folder, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	folder, err := makeIn(dir, name)
+	if err == nil {
+		return folder, nil
+	}
+	own := filepath.Join(os.TempDir(), fmt.Sprintf("kmodlab-%d", os.Geteuid()))
+	if private.Make(own) != nil {
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
+	}
+	if folder, err = makeIn(own, name); err != nil {
+		return nil, fmt.Errorf("make a temporary folder: %w", err)
+	}
+	return folder, nil
+}
+
+func makeIn(dir, name string) (*Folder, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
 	}
 	sweep(dir)
 	path := filepath.Join(dir, name+"-"+rand.Text())
 	lock, err := filelock.Try(path + suffix)
-	if err == nil {
-		err = os.Mkdir(path, 0o700)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary folder: %w", err)
+		return nil, err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return nil, errors.Join(err, os.Remove(lock.Name()), lock.Close())
 	}
 	return &Folder{Path: path, lock: lock}, nil
 }

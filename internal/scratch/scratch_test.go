@@ -50,3 +50,23 @@ func TestMake(t *testing.T) {
 		t.Errorf("left: %q", left)
 	}
 }
+
+// TestMakeElsewhere: beside a cache that cannot be written to there is another place.
+func TestMakeElsewhere(t *testing.T) {
+	top := t.TempDir()
+	t.Setenv("TMPDIR", filepath.Join(top, "tmp"))
+	if err := os.WriteFile(top+"/cache", nil, 0o600); err != nil { // no folder, for root too
+		t.Fatal(err)
+	}
+	f, err := Make(top+"/cache/tmp", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Dir(f.Path)
+	if fi, err := os.Stat(own); err != nil || fi.Mode().Perm() != 0o700 || filepath.Dir(own) != os.TempDir() {
+		t.Errorf("it is at %s, %v", f.Path, err)
+	}
+	if err := f.Close(); err != nil || len(list(t, own)) != 0 {
+		t.Errorf("left: %q, %v", list(t, own), err)
+	}
+}

@@ -38,11 +38,7 @@ func (m *maker) crashes() []result.Crash {
 
 // words are what the modules under study print.
 func (m *maker) words() printk.Words {
-	var w printk.Words
-	for _, name := range m.e.Studied {
-		w = append(w, printk.Read(m.e.Files[name].Data))
-	}
-	return w
+	return printk.WordsOf(m.e.Studied, func(name string) []byte { return m.e.Files[name].Data })
 }
 
 // believed leaves out what the kernel did not print itself.

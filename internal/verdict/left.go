@@ -132,8 +132,18 @@ func openRef(modules []result.Module, name string) string {
 		if m.Name != name {
 			continue
 		}
-		open := openRefs(m.Refs, func(site string) bool { return strings.Contains(site, " [") })
-		puts := slices.ContainsFunc(m.Refs, func(r result.Ref) bool { return r.Put && strings.Contains(r.By.Site, " [") })
+		var open []string
+		puts := false
+		for _, ref := range m.Refs {
+			switch {
+			case !strings.Contains(ref.By.Site, " ["):
+			case !ref.Put:
+				open = append(open, ref.By.Site)
+			default:
+				puts = true
+				open = open[:max(len(open)-1, 0)]
+			}
+		}
 		if len(open) > 0 && (m.RefsBefore == 0 || !puts) {
 			return open[0]
 		}
@@ -141,21 +151,23 @@ func openRef(modules []result.Module, name string) string {
 	return ""
 }
 
-// openRefs returns where references that were never dropped were taken, among those for which of holds.
-func openRefs(refs []result.Ref, of func(site string) bool) (open []string) {
+// takers are the functions that took references, among those for which of holds. There are none if some references were
+// dropped: which ones is not known, as the functions that drop have other names.
+func takers(refs []result.Ref, of func(site string) bool) (functions []string) {
 	for _, ref := range refs {
 		switch {
 		case !of(ref.By.Site):
-		case !ref.Put:
-			open = append(open, ref.By.Site)
-		case len(open) > 0:
-			open = open[:len(open)-1]
+		case ref.Put:
+			return nil
+		default:
+			function, _, _ := strings.Cut(ref.By.Site, "+")
+			functions = append(functions, function)
 		}
 	}
-	return open
+	return functions
 }
 
-// keptBy says which functions of the kernel took the references that keep a module, "" if nobody saw them.
+// keptBy says which functions of the kernel took the references that keep a module, "" if that is not known for sure.
 func keptBy(e *evidence.Evidence, res *result.Result) string {
 	// A module is loaded with a reference that nobody is seen to take, and init's end drops it.
 	kernels := func(site string) bool {
@@ -168,12 +180,8 @@ func keptBy(e *evidence.Evidence, res *result.Result) string {
 		}
 		var functions []string
 		for _, m := range res.Modules {
-			if m.Name != l.Name {
-				continue
-			}
-			for _, site := range openRefs(m.Refs, kernels) {
-				function, _, _ := strings.Cut(site, "+")
-				functions = append(functions, function)
+			if m.Name == l.Name && m.RefsBefore == 0 {
+				functions = takers(m.Refs, kernels)
 			}
 		}
 		if len(functions) > 0 {

@@ -193,7 +193,7 @@ var rooms = []room{
 	{
 		path:  "internal/scratch",
 		does:  "temporary folders that a killed run does not leave for ever",
-		may:   []string{"internal/beneath", "internal/filelock"},
+		may:   []string{"internal/beneath", "internal/filelock", "internal/private"},
 		never: []never{noPrograms, noNet},
 	},
 	{
@@ -301,7 +301,7 @@ var rooms = []room{
 		does: "the host's part of a run: agent, kernel, self-test module, builds, plan, preflight",
 		may: []string{
 			"internal/beneath", "internal/boot", "internal/evidence", "internal/kbuild", "internal/kernel",
-			"internal/notify", "internal/private", "internal/scratch", "internal/srcline",
+			"internal/notify", "internal/scratch", "internal/srcline",
 			"internal/vm", "kmod", "modules", "result", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/lab", "nothing is booted yet, but by a build"}, noVerdict},
