@@ -218,6 +218,9 @@ func (s *Study) neverEnds(at Sample) (site string, known, ok bool) {
 	return "", false, false
 }
 
+// AtWork reports whether a CPU executes the modules' code, or what that has called, but for a call that sleeps.
+func (s *Study) AtWork(at Sample) bool { return len(at.frames()) > 0 && !s.naps(at) }
+
 // naps reports whether a CPU is in a call that sleeps: on its way there, or back.
 func (s *Study) naps(at Sample) bool {
 	if at.Place != "" {

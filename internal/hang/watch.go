@@ -30,7 +30,7 @@ const (
 // Watch compares what a step's tasks do from look to look.
 type Watch struct {
 	Study
-	// Quiet reports that the CPUs were sampled, and none was in the modules of late.
+	// Quiet reports that the CPUs were sampled, and none was at work in the modules of late.
 	Quiet bool
 
 	since map[int]*life
@@ -176,7 +176,7 @@ func (w *Watch) kind(l *life) Kind {
 		return Waits
 	case !vain && w.at-l.still < steady && wait.site == now.Stack[0]: // it is woken, and looks at a condition of its own
 		return Waits
-	case w.served(strings.HasPrefix(name, "tasklet_")):
+	case w.served(now, strings.HasPrefix(name, "tasklet_")):
 		return Waits
 	}
 	switch {
@@ -208,8 +208,9 @@ func byProgram(name string) bool {
 
 // served reports whether somebody outside the modules is at work, perhaps for them: a worker that carries out a work
 // item of the kernel, as request_firmware_nowait() has one, or a task that computes, perhaps a function of the modules.
-// A tasklet that is never run, because it is disabled, keeps the thread of the softirqs busy.
-func (w *Watch) served(tasklet bool) bool {
+// A tasklet that is never run, because it is disabled, keeps the softirqs busy: their thread, and those that they
+// interrupt, such as the threads beside the one that waits.
+func (w *Watch) served(step *Task, tasklet bool) bool {
 	for _, l := range w.since {
 		if !l.present || w.siteOf(&l.asleep) != "" || !l.now.Kernel && loads(l.asleep) {
 			continue
@@ -217,7 +218,8 @@ func (w *Watch) served(tasklet bool) bool {
 		works := l.now.Kernel && slices.ContainsFunc(l.now.Stack, func(frame string) bool {
 			return placeOf(frame).function == "process_one_work"
 		})
-		vain := tasklet && w.Quiet && l.now.Kernel && strings.HasPrefix(l.now.Comm, "ksoftirqd/")
+		softirqs := l.now.Kernel && strings.HasPrefix(l.now.Comm, "ksoftirqd/") || l.now.TGID == step.TGID
+		vain := tasklet && w.Quiet && softirqs
 		if works || l.busy && !vain {
 			return true
 		}
@@ -383,8 +385,17 @@ func (s *Study) flow(t *Task) (code.Flow, bool) {
 	return code.Flow{}, false
 }
 
-// Last are the tasks as they were at the last look.
-func (w *Watch) Last() []Task { return w.Settle(w.last) }
+// Last are the tasks as they were at the last look. One that is woken in vain may have been on a CPU just then: its wait
+// for a tasklet, which no signal ends, is what it does.
+func (w *Watch) Last() []Task {
+	settled := w.Settle(w.last)
+	for i := range settled {
+		if l := w.since[settled[i].PID]; l != nil && w.inVain(l) {
+			settled[i].State, settled[i].Stack = "D", l.asleep.Stack
+		}
+	}
+	return settled
+}
 
 // Settle gives tasks that run just now, between two naps, the place in which they mostly are.
 func (w *Watch) Settle(tasks []Task) []Task {

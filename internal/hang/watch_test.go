@@ -241,6 +241,7 @@ func TestWatchWords(t *testing.T) {
 func TestTasklet(t *testing.T) {
 	of := loops(t)
 	softirqs := stands{Task: Task{PID: 15, TGID: 15, Comm: "ksoftirqd/0", State: "R", Kernel: true}, ticks: 90}
+	beside := stands{Task: Task{PID: 143, Comm: "modprobe", State: "S"}, ticks: 30}
 	for name, tt := range map[string]struct {
 		wait  string
 		quiet bool
@@ -255,10 +256,22 @@ func TestTasklet(t *testing.T) {
 	} {
 		step := modprobe("D", tt.wait, "finish+0x9 [m]", "__do_sys_delete_module+0x1b9")
 		step.ticks = tt.ticks
-		w := watched(of, true, []stands{step, softirqs}, Patience)
+		beside.TGID = step.TGID
+		w := watched(of, true, []stands{step, beside, softirqs}, Patience)
 		w.Quiet = tt.quiet
 		if got := w.Judge(false); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+		if tt.want != Hung {
+			continue
+		}
+		for _, stack := range [][]string{nil, step.Stack} { // it is just on a CPU, or about to be
+			step.State, step.Task.Stack = "R", stack
+			w.Add(Patience+Pause, []Task{step.Task, beside.Task, softirqs.Task})
+			found := w.Find(w.Last(), nil)
+			if len(found) != 1 || found[0].State != "uninterruptible" || found[0].Wait != tt.wait {
+				t.Errorf("%s, on a CPU: %+v", name, found)
+			}
 		}
 	}
 }
@@ -352,6 +365,27 @@ func TestSpinsBeside(t *testing.T) {
 	}
 	if got := s.Spins(samples); len(got) != 1 || got[0].CPU != 0 {
 		t.Errorf("a loop without an end: %+v", got)
+	}
+}
+
+// TestAtWork: a CPU that is on its way into a sleep, or back, does no work in the modules.
+func TestAtWork(t *testing.T) {
+	of := loops(t)
+	s := &Study{Modules: []string{"m"}, Code: of}
+	for name, tt := range map[string]struct {
+		at   Sample
+		want bool
+	}{
+		"elsewhere":                {Sample{}, false},
+		"in the module":            {Sample{Place: "start+0x3 [m]"}, true},
+		"in a call that sleeps":    {Sample{Called: []string{after(t, of, "deaf", "msleep")}}, false},
+		"in a call that works":     {Sample{Called: []string{after(t, of, "flooding", "_printk")}}, true},
+		"in a wait for a lock":     {Sample{Called: []string{after(t, of, "locking", "_raw_spin_lock")}}, true},
+		"back in the module's own": {Sample{Place: "deaf+0x3 [m]", Called: []string{after(t, of, "deaf", "msleep")}}, true},
+	} {
+		if got := s.AtWork(tt.at); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
 }
 

@@ -312,12 +312,10 @@ func (o *slow) judge(ctx context.Context) bool {
 	return o.looks >= o.idle+2
 }
 
-// quiet reports whether the CPUs were sampled for some time, and none was in the modules.
+// quiet reports whether the CPUs were sampled for some time, and none was at work in the modules.
 func (o *slow) quiet() bool {
 	last := o.samples[max(0, len(o.samples)-quietSamples):]
-	return len(last) == quietSamples && !slices.ContainsFunc(last, func(at hang.Sample) bool {
-		return at.Place != "" || len(at.Called) > 0
-	})
+	return len(last) == quietSamples && !slices.ContainsFunc(last, o.watch.AtWork)
 }
 
 // quietSamples are those of two CPUs in five seconds.
