@@ -92,6 +92,10 @@ type Sample struct {
 	CPU    int      `json:"cpu"`
 	At     uint64   `json:"at"`               // its instruction
 	Called []uint64 `json:"called,omitempty"` // return addresses in modules, innermost first
+	// Timer reports that it calls the functions of high-resolution timers, and Timers which ones these may be: functions of
+	// modules whose addresses it has at hand.
+	Timer  bool     `json:"timer,omitempty"`
+	Timers []uint64 `json:"timers,omitempty"`
 }
 
 // Left is what is known about the things that modules can leave behind.

@@ -92,7 +92,8 @@ func (s *Study) waitOf(t *Task) wait {
 	if i > 0 && !w.known { // a wait in a function that is not in the table, called by one that is
 		w.known = slices.ContainsFunc(t.Stack[1:i], func(frame string) bool { return endless(placeOf(frame).function) })
 	}
-	if i < 0 && !t.Kernel && top.function == "load_module" && s.other(t) { // for the symbols of a module whose init runs
+	// For the symbols of a module whose init runs, or since another task loads the same file.
+	if i < 0 && !t.Kernel && slices.Contains(initAwaiters, top.function) && s.other(t) {
 		w.known, w.ends = true, false
 	}
 	if slices.ContainsFunc(t.Stack[:above(i, len(t.Stack))], foreign) { // who ends its waits is not known

@@ -20,6 +20,8 @@ type Sample struct {
 	Called []string      // places in modules to which it will return, innermost first
 	State  string        // its general registers
 	Task   uint64        // where the kernel keeps its task, 0 if that is unknown
+	Timer  bool          // it calls the functions of high-resolution timers
+	Timers []string      // of the modules' functions, those that this may be
 }
 
 const (
@@ -36,6 +38,7 @@ type Spin struct {
 	Site   string // in the module
 	Called bool   // the module called the function that the CPU is in: Site is where that returns to
 	Task   uint64 // that most samples have
+	Timer  bool   // the kernel calls it again and again, as it restarts its timer without moving that on
 	waits  bool   // another CPU may end it
 }
 
@@ -56,7 +59,12 @@ func (s *Study) Spins(samples []Sample) []Spin {
 	var spins []Spin
 	works := false
 	for _, cpu := range slices.Sorted(maps.Keys(of)) {
-		spin, ours := s.spins(of[cpu])
+		list := of[cpu]
+		if spin, ok := Restarts(list); ok && list[len(list)-1].At-list[0].At >= spinSpread {
+			// Another CPU may only wait for this one.
+			return []Spin{spin}
+		}
+		spin, ours := s.spins(list)
 		if spin.Site != "" {
 			spins = append(spins, spin)
 		}
@@ -98,6 +106,33 @@ func (s *Study) spins(list []Sample) (spin Spin, ours bool) {
 	}
 	spin.Task = mostly(list)
 	return spin, enough
+}
+
+// Restarts finds the function of a timer that a CPU calls in all its samples. Timers that are moved on, however little,
+// leave the CPU to others in between: the kernel sees to that.
+func Restarts(list []Sample) (Spin, bool) {
+	if len(list) < spinSamples {
+		return Spin{}, false
+	}
+	count := make(map[string]int)
+	for _, at := range list {
+		if !at.Timer {
+			return Spin{}, false
+		}
+		if frames := at.frames(); len(frames) > 0 {
+			p := placeOf(frames[len(frames)-1])
+			count[p.function+"+0x0 ["+p.module+"]"]++
+			continue
+		}
+		for _, function := range at.Timers {
+			count[function]++
+		}
+	}
+	if len(count) == 0 {
+		return Spin{}, false
+	}
+	site := slices.MaxFunc(slices.Sorted(maps.Keys(count)), func(a, b string) int { return count[a] - count[b] })
+	return Spin{CPU: list[0].CPU, Site: site, Timer: true}, true
 }
 
 func bySite(a, b Spin) int { return cmp.Compare(placeOf(a.Site).offset, placeOf(b.Site).offset) }

@@ -81,6 +81,13 @@ func TakesSpinlock(name string) bool {
 // Spinner reports whether a function of the kernel keeps its CPU until somebody else, on another one, has ended.
 func Spinner(name string) bool { return has(spinners, nil, name) }
 
+// TimerLoop is the kernel's loop that calls the functions of high-resolution timers. One that its function restarts
+// without moving it on is due at once, so the loop never ends, and its CPU takes no other interrupt any more.
+const TimerLoop = "__hrtimer_run_queues"
+
+// RestartsTimer is the note on the function of such a timer.
+const RestartsTimer = "which restarts its timer without moving it on"
+
 var spinners = []string{
 	"del_timer_sync", "timer_delete_sync", "timer_shutdown_sync", "hrtimer_cancel", "tasklet_unlock_wait",
 	"tasklet_unlock_spin_wait",
@@ -93,6 +100,9 @@ var loaders = []string{
 	"do_one_initcall", "do_init_module", "load_module", "init_module_from_file", "idempotent_init_module",
 	"__do_sys_finit_module", "__se_sys_finit_module", "__x64_sys_finit_module",
 }
+
+// initAwaiters are loaders that wait until another task's init function has returned.
+var initAwaiters = []string{"load_module", "idempotent_init_module", "idempotent_wait_for_completion"}
 
 // looking are the functions by which a thread learns that it should stop.
 var looking = []string{

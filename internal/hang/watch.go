@@ -208,6 +208,8 @@ func byProgram(name string) bool {
 
 // served reports whether somebody outside the modules is at work, perhaps for them: a worker that carries out a work
 // item of the kernel, as request_firmware_nowait() has one, or a task that computes, perhaps a function of the modules.
+// A worker that waits for a modprobe is at work as long as that is.
+//
 // A tasklet that is never run, because it is disabled, keeps the softirqs busy: their thread, and those that they
 // interrupt, such as the threads beside the one that waits.
 func (w *Watch) served(step *Task, tasklet bool) bool {
@@ -215,9 +217,7 @@ func (w *Watch) served(step *Task, tasklet bool) bool {
 		if !l.present || w.siteOf(&l.asleep) != "" || !l.now.Kernel && loads(l.asleep) {
 			continue
 		}
-		works := l.now.Kernel && slices.ContainsFunc(l.now.Stack, func(frame string) bool {
-			return placeOf(frame).function == "process_one_work"
-		})
+		works := l.now.Kernel && l.in("process_one_work") && !(l.in("call_usermodehelper_exec_work") && w.helping(l) == Hung)
 		softirqs := l.now.Kernel && strings.HasPrefix(l.now.Comm, "ksoftirqd/") || l.now.TGID == step.TGID
 		vain := tasklet && w.Quiet && softirqs
 		if works || l.busy && !vain {
@@ -225,6 +225,11 @@ func (w *Watch) served(step *Task, tasklet bool) bool {
 		}
 	}
 	return false
+}
+
+// in reports whether a task is in a function of the kernel.
+func (l *life) in(function string) bool {
+	return slices.ContainsFunc(l.now.Stack, func(frame string) bool { return placeOf(frame).function == function })
 }
 
 // fruitless reports whether a task sleeps in a loop of a module that never ends.
@@ -385,8 +390,8 @@ func (s *Study) flow(t *Task) (code.Flow, bool) {
 	return code.Flow{}, false
 }
 
-// Last are the tasks as they were at the last look. One that is woken in vain may have been on a CPU just then: its wait
-// for a tasklet, which no signal ends, is what it does.
+// Last are the tasks as they were at the last look. One that is woken in vain may have been on a CPU just then, but it
+// waits for a tasklet, and no signal ends that.
 func (w *Watch) Last() []Task {
 	settled := w.Settle(w.last)
 	for i := range settled {

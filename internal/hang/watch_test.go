@@ -173,18 +173,20 @@ func TestWatch(t *testing.T) {
 			helper("call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "start+0x16 [m]", loading),
 			{Task: Task{PID: 150, TGID: 150, Comm: "modprobe", State: "S", Stack: []string{"load_module+0x8d4", loading}}},
 		}, want: Hung},
-		"no thread is seen":        {tasks: []stands{stopping}, want: Waits},
-		"nobody else":              {tasks: []stands{never}, want: Hung},
-		"a timer is still to come": {tasks: []stands{never}, armed: true, want: Waits},
-		"too soon":                 {tasks: []stands{never}, last: 7 * time.Second, want: Waits},
-		"a lock":                   {tasks: []stands{modprobe("D", lock, loading)}, want: Hung},
-		"a lock of the kernel's":   {tasks: []stands{modprobe("D", "rtnl_lock+0x1", "start+0x1 [m]", loading)}, want: Hung},
-		"a lock, and a timer":      {tasks: []stands{modprobe("D", lock, loading)}, armed: true, want: Hung},
-		"a sleep":                  {tasks: []stands{modprobe("D", append(naps("bounded"), loading)...)}, want: Sleeps},
-		"a wait that is not known": {tasks: []stands{modprobe("D", "odd_wait+0x1", "start+0x1 [m]", loading)}, want: Waits},
-		"work":                     {tasks: []stands{computes}, want: Works},
-		"a command of the person":  {tasks: []stands{modprobe("S", "do_wait+0x1", "__do_sys_wait4+0x1")}, want: Works},
-		"an exit without a frame":  {tasks: []stands{modprobe("D", unloads)}, want: Hung},
+		"a work and its helper":     {tasks: requesting("idempotent_init_module+0x1df"), want: Hung},
+		"a work whose helper works": {tasks: requesting("do_syscall_64+0x1"), want: Waits},
+		"no thread is seen":         {tasks: []stands{stopping}, want: Waits},
+		"nobody else":               {tasks: []stands{never}, want: Hung},
+		"a timer is still to come":  {tasks: []stands{never}, armed: true, want: Waits},
+		"too soon":                  {tasks: []stands{never}, last: 7 * time.Second, want: Waits},
+		"a lock":                    {tasks: []stands{modprobe("D", lock, loading)}, want: Hung},
+		"a lock of the kernel's":    {tasks: []stands{modprobe("D", "rtnl_lock+0x1", "start+0x1 [m]", loading)}, want: Hung},
+		"a lock, and a timer":       {tasks: []stands{modprobe("D", lock, loading)}, armed: true, want: Hung},
+		"a sleep":                   {tasks: []stands{modprobe("D", append(naps("bounded"), loading)...)}, want: Sleeps},
+		"a wait that is not known":  {tasks: []stands{modprobe("D", "odd_wait+0x1", "start+0x1 [m]", loading)}, want: Waits},
+		"work":                      {tasks: []stands{computes}, want: Works},
+		"a command of the person":   {tasks: []stands{modprobe("S", "do_wait+0x1", "__do_sys_wait4+0x1")}, want: Works},
+		"an exit without a frame":   {tasks: []stands{modprobe("D", unloads)}, want: Hung},
 		"a helper that waits for init": {tasks: []stands{
 			modprobe("D", "call_usermodehelper_exec+0x14a", "__request_module+0x1a5", "start+0x16 [m]", loading),
 			{Task: Task{PID: 140, TGID: 140, Comm: "modprobe", State: "S", Stack: []string{"load_module+0x8d4", loading}}},
@@ -199,6 +201,21 @@ func TestWatch(t *testing.T) {
 		if got := watched(of, true, tt.tasks, tt.last).Judge(tt.armed); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}
+	}
+}
+
+// requesting are an init that waits for a work, the work, which waits for a modprobe, and the kernel's own worker, which
+// waits for it too; at is where the modprobe is.
+func requesting(at string) []stands {
+	const loading = "__x64_sys_finit_module+0x71"
+	worker := func(pid int, stack ...string) stands {
+		return stands{Task: Task{PID: pid, TGID: pid, Comm: "kworker/0:1", State: "D", Kernel: true, Stack: stack}}
+	}
+	return []stands{
+		modprobe("D", "__flush_work+0x1", "start+0x16 [m]", "do_one_initcall+0x1", loading),
+		worker(39, "call_usermodehelper_exec+0x151", "__request_module+0x1cb", "job+0x9 [m]", "process_one_work+0x1cd"),
+		worker(12, "do_wait+0x58", "kernel_wait+0x4a", "call_usermodehelper_exec_work+0x83", "process_one_work+0x1cd"),
+		{Task: Task{PID: 138, TGID: 138, Comm: "modprobe", State: "S", Stack: []string{at, loading}}},
 	}
 }
 
@@ -285,163 +302,3 @@ func TestTail(t *testing.T) {
 		t.Errorf("%+v", stuck)
 	}
 }
-
-// TestSpins: a loop without an end, or without any change, spins; a computation does not.
-func TestSpins(t *testing.T) {
-	of := loops(t)
-	s := &Study{Modules: []string{"m"}, Code: of}
-	for name, tt := range map[string]struct {
-		place  func(i int) string
-		called func(i int) []string
-		states int
-		n      int
-		want   bool
-	}{
-		"the same registers":     {place: always("start+0x3 [m]"), states: 2, n: 28, want: true},
-		"ever new registers":     {place: always("start+0x3 [m]"), states: 28, n: 28},
-		"too few samples":        {place: always("start+0x3 [m]"), states: 1, n: 8},
-		"a spinlock":             {place: always(""), called: frames("start+0x9 [m]"), states: 3, n: 28, want: true},
-		"a printer in between":   {place: every(8, "", "start+0x3 [m]"), states: 2, n: 28, want: true},
-		"mostly something else":  {place: every(2, "", "start+0x3 [m]"), states: 2, n: 28},
-		"two functions in turns": {place: every(2, "deaf+0x3 [m]", "start+0x3 [m]"), states: 2, n: 28},
-		"a timer that deletes itself": {
-			place: always(""), called: frames(after(t, of, "expiring", "del_timer_sync")), states: 28, n: 28, want: true,
-		},
-		"a loop that sleeps":  {place: always(""), called: frames(after(t, of, "endless", "msleep")), states: 28, n: 28},
-		"a thread that naps":  {place: always(""), called: frames(after(t, of, "deaf", "msleep")), states: 1, n: 28},
-		"a count in memory":   {place: always(inLoop(t, of, "spending")), states: 2, n: 28},
-		"a look at the clock": {place: always(inLoop(t, of, "polling")), states: 2, n: 28},
-		"a wait for a flag":   {place: always(inLoop(t, of, "watching")), states: 2, n: 28, want: true},
-		"a spinlock in a loop that counts": {
-			place: always(""), called: frames(after(t, of, "locking", "_raw_spin_lock")), states: 2, n: 28, want: true,
-		},
-		"a CPU outside the module": {place: always(""), states: 1, n: 28},
-		"a flood that printers interrupt": {
-			place: always(""), called: seldom(9, after(t, of, "flooding", "_printk")), states: 28, n: 28, want: true,
-		},
-		"two looks at a flood": {
-			place: always(""), called: seldom(20, after(t, of, "flooding", "_printk")), states: 28, n: 28,
-		},
-		"a flood that may wait elsewhere": {
-			place: always(""), called: seldom(9, after(t, of, "flooding_and_more", "_printk")), states: 28, n: 28,
-		},
-	} {
-		var samples []Sample
-		for i := range tt.n {
-			at := Sample{
-				CPU: 1, At: FirstLook + time.Duration(i)*250*time.Millisecond, Place: tt.place(i), Task: 7,
-				State: fmt.Sprint("RAX=", i%tt.states),
-			}
-			if tt.called != nil {
-				at.Called = tt.called(i)
-			}
-			samples = append(samples, at)
-		}
-		got := s.Spins(samples)
-		if (len(got) == 1) != tt.want || tt.want && (got[0].CPU != 1 || got[0].Task != 7 || got[0].Site == "") {
-			t.Errorf("%s: %+v", name, got)
-		}
-	}
-}
-
-// TestSpinsBeside: a CPU that waits for one that works may be waited for, unless its own loop has no way out.
-func TestSpinsBeside(t *testing.T) {
-	of := loops(t)
-	s := &Study{Modules: []string{"m"}, Code: of}
-	var samples []Sample
-	for i := range 28 {
-		at := Sample{CPU: 0, At: FirstLook + time.Duration(i)*250*time.Millisecond, Place: "start+0x3 [m]", State: "RAX=1"}
-		samples = append(samples, at)
-		at.CPU, at.State = 1, fmt.Sprint("RAX=", i)
-		samples = append(samples, at)
-	}
-	if got := s.Spins(samples); len(got) != 0 {
-		t.Errorf("beside a CPU that works: %+v", got)
-	}
-	for i := range samples {
-		if samples[i].CPU == 0 {
-			samples[i].Place = inLoop(t, of, "counting_on")
-		}
-	}
-	if got := s.Spins(samples); len(got) != 1 || got[0].CPU != 0 {
-		t.Errorf("a loop without an end: %+v", got)
-	}
-}
-
-// TestAtWork: a CPU that is on its way into a sleep, or back, does no work in the modules.
-func TestAtWork(t *testing.T) {
-	of := loops(t)
-	s := &Study{Modules: []string{"m"}, Code: of}
-	for name, tt := range map[string]struct {
-		at   Sample
-		want bool
-	}{
-		"elsewhere":                {Sample{}, false},
-		"in the module":            {Sample{Place: "start+0x3 [m]"}, true},
-		"in a call that sleeps":    {Sample{Called: []string{after(t, of, "deaf", "msleep")}}, false},
-		"in a call that works":     {Sample{Called: []string{after(t, of, "flooding", "_printk")}}, true},
-		"in a wait for a lock":     {Sample{Called: []string{after(t, of, "locking", "_raw_spin_lock")}}, true},
-		"back in the module's own": {Sample{Place: "deaf+0x3 [m]", Called: []string{after(t, of, "deaf", "msleep")}}, true},
-	} {
-		if got := s.AtWork(tt.at); got != tt.want {
-			t.Errorf("%s: %t", name, got)
-		}
-	}
-}
-
-// TestUnhelped: a CPU that waits for a flag may wait for a thread that naps and has an end.
-func TestUnhelped(t *testing.T) {
-	of := loops(t)
-	for name, tt := range map[string]struct {
-		thread string
-		waits  bool
-		later  time.Duration
-		want   int
-	}{
-		"a thread with an end":            {thread: "bounded", waits: true},
-		"a thread without one":            {thread: "endless", waits: true, want: 1},
-		"a thread that only looks":        {thread: "heeding", waits: true, want: 1},
-		"a loop without an end beside it": {thread: "bounded", want: 1},
-		"a look long ago":                 {thread: "bounded", waits: true, later: 5 * time.Second, want: 1},
-	} {
-		w := watched(of, false, []stands{thread(130, 20, "msleep+0x29", after(t, of, tt.thread, "msleep"))}, Patience)
-		if got := w.Unhelped([]Spin{{waits: tt.waits}}, Patience+tt.later); len(got) != tt.want {
-			t.Errorf("%s: %+v", name, got)
-		}
-	}
-}
-
-// inLoop is a place in a loop of a function.
-func inLoop(t *testing.T, of func(string) *code.Module, name string) string {
-	t.Helper()
-	for at := range uint64(200) {
-		if flow, ok := of("m").Flow(name, at); ok && flow.Loops {
-			return fmt.Sprintf("%s+0x%x [m]", name, at)
-		}
-	}
-	t.Fatalf("%s has no loop", name)
-	return ""
-}
-
-func always(place string) func(int) string { return func(int) string { return place } }
-
-func every(n int, other, place string) func(int) string {
-	return func(i int) string {
-		if i%n == 0 {
-			return other
-		}
-		return place
-	}
-}
-
-// seldom is a call in one of n samples.
-func seldom(n int, place string) func(int) []string {
-	return func(i int) []string {
-		if i%n == 0 {
-			return []string{place}
-		}
-		return nil
-	}
-}
-
-func frames(list ...string) func(int) []string { return func(int) []string { return list } }

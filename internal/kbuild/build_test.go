@@ -283,7 +283,7 @@ func TestBuildErrors(t *testing.T) {
 			"a.c:17:29: 'x' undeclared (first use in this function)"},
 		{"in a subfolder", map[string]string{"Makefile": "obj-m := s/\n", "s/Makefile": "obj-m := a.o\n",
 			"s/a.c": "#include \"no.h\"\n"}, ErrCompile,
-			"s/a.c:1:10: no.h: No such file or directory"},
+			"s/a.c:1:10: no.h: No such file or directory; no.h is not in the folder: copy it there, or generate it before the build"},
 		{"link out", map[string]string{"Makefile": "obj-m := a.o\n", "a.c": "#include \"no.h\"\n", "no.h": "->../no.h"},
 			ErrCompile,
 			"a.c:1:10: no.h: No such file or directory; links out of the folder are not followed (no.h -> ../no.h): copy the file in"},

@@ -156,8 +156,14 @@ func (a *adviser) definedIn(name string) string {
 	if of, ok := strings.CutPrefix(name, "struct "); ok {
 		return a.headerWith(of, `(?m)^struct `+of+`\s*\{`)
 	}
-	return a.headerWith(name, `(?m)^(?:#\s*define `+name+`\b|typedef [^;{]*\b`+name+`;|`+
-		`\s+`+name+`\s*[=,]|enum `+name+` \{)`)
+	pattern := `#\s*define ` + name + `\b|typedef [^;{]*\b` + name + `;|enum ` + name + ` \{`
+	switch {
+	case len(name) < 3: // a variable of the author's: i, x
+		return ""
+	case name == strings.ToUpper(name): // perhaps a constant of an enum; a line of any text may begin with other words
+		pattern += `|\s+` + name + `\s*[=,]`
+	}
+	return a.headerWith(name, `(?m)^(?:`+pattern+`)`)
 }
 
 // headerWith finds the header of the kernel that has a word, in a text that fits a pattern.

@@ -5,6 +5,7 @@
 package notify
 
 import (
+	"cmp"
 	"io"
 	"slices"
 	"sync"
@@ -29,7 +30,7 @@ type Watcher struct {
 
 // Progress is the present phase of a run, and how far it has come.
 type Progress struct {
-	Phase       string // kernel, build, boot and so on, as in result.Phase
+	Phase       string // kernel, build, boot and so on, as in result.Phase; empty: the one that was reported last
 	Detail      string // for people; empty if the phase says it all
 	Done, Total int64  // Total 0: unknown
 	Unit        string // of both: bytes, packages or percent
@@ -49,6 +50,7 @@ type Journal struct {
 	logging sync.Mutex // one call of Log at a time
 
 	mu       sync.Mutex
+	present  string // phase
 	phases   []result.Phase
 	commands []result.Command
 }
@@ -77,6 +79,10 @@ func (j *Journal) Phase(name string) (done func(where string, cached bool)) {
 
 // Progress reports how far the present phase has come.
 func (j *Journal) Progress(p Progress) {
+	j.mu.Lock()
+	p.Phase = cmp.Or(p.Phase, j.present)
+	j.present = p.Phase
+	j.mu.Unlock()
 	if j.watcher.Phase != nil {
 		j.watcher.Phase(p)
 	}

@@ -45,7 +45,7 @@ func (s *session) sampleCPUs() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sampleLimit)
 	defer cancel()
-	p := newSampler(s.CPUs, s.Studied(), s.Read)
+	p := newSampler(s.CPUs, s.Studied(), s.Read, s)
 	if err := p.run(ctx); err != nil {
 		s.journal.Log(err.Error())
 	}
@@ -76,11 +76,13 @@ type sampler struct {
 	places  *symbols.Table    // of the modules' code in these pages
 	states  []string          // the registers of each sample
 	last    []lab.Processor   // the CPUs, at the last sample
+	timers  timerLoop
 }
 
-func newSampler(cpus lab.CPUs, modules []string, read *prepare.Files) *sampler {
+func newSampler(cpus lab.CPUs, modules []string, read *prepare.Files, kernel kernelSymbols) *sampler {
 	return &sampler{
 		cpus: cpus, modules: modules, read: read, code: make(map[uint64][]byte), places: symbols.New(nil, nil, nil),
+		timers: timerLoop{kernel: kernel},
 	}
 }
 
@@ -122,10 +124,15 @@ func (p *sampler) once(ctx context.Context) (found bool, _ error) {
 			if seen.Called, err = p.returns(ctx, cpu, stack); err != nil {
 				return false, err
 			}
+			if seen.Timer = p.timers.runs(at.Instruction, stack); seen.Timer {
+				if seen.Timers, err = p.entries(ctx, cpu, at.Values(), stack); err != nil {
+					return false, err
+				}
+			}
 		}
 		p.samples = append(p.samples, seen)
 		p.states = append(p.states, at.Registers)
-		found = found || slices.ContainsFunc(append(seen.Called, seen.At), p.ours)
+		found = found || !seen.Timer && slices.ContainsFunc(append(seen.Called, seen.At), p.ours)
 	}
 	return found, nil
 }

@@ -33,7 +33,7 @@ func (f *fakeCPUs) Memory(_ context.Context, _ int, addr uint64, size int) ([]by
 	return data[:min(size, len(data))], nil
 }
 
-func samplerOf(cpus lab.CPUs) *sampler { return newSampler(cpus, nil, new(prepare.Files)) }
+func samplerOf(cpus lab.CPUs) *sampler { return newSampler(cpus, nil, new(prepare.Files), nil) }
 
 // TestSample: of the words on a stack only those count that point right after a call in
 // a module's code.
@@ -54,7 +54,7 @@ func TestSample(t *testing.T) {
 	}
 	want := evidence.Sample{At: 0xffffffff81000100, Called: []uint64{code + 0x15, code + 0x32}}
 	if len(r.samples) != 1 || r.samples[0].At != want.At || !slices.Equal(r.samples[0].Called, want.Called) {
-		t.Errorf("%#x, want %#x", r.samples, want)
+		t.Errorf("%+v, want %+v", r.samples, want)
 	}
 	if len(r.code) != 1 || r.code[code] == nil {
 		t.Errorf("kept %d pages", len(r.code))

@@ -108,6 +108,9 @@ func (o *slow) spinning(ctx context.Context) []result.Stuck {
 			t.Comm, t.PID = comm, pid
 			t.Step = t.Comm == o.step.Argv[0]
 		}
+		if spin.Timer {
+			t.Wait, t.Note = hang.TimerLoop, hang.RestartsTimer
+		}
 		if spin.Called { // the innermost function is the kernel's own
 			t.Stack = append(t.Stack, "(the kernel)")
 			o.watch.Study.SpinsFor(&t)

@@ -63,16 +63,22 @@ type slow struct {
 	idle    int               // looks until nothing was to come any more; 0 before
 }
 
-// observe begins to observe a step. cancel ends the wait for it; stop ends the observing.
-func (s *session) observe(ctx context.Context, step Step, cancel context.CancelCauseFunc) (_ *slow, stop func()) {
+// observer is ready to observe a step.
+func (s *session) observer(step Step) *slow {
 	o := &slow{
 		s: s, step: step, began: time.Now(),
 		lines: make(map[string]*srcline.Module), codes: make(map[string]*code.Module),
 	}
 	o.watch.Study = hang.Study{Modules: s.Studied(), Code: o.code, Step: commandOf(step)}
 	if s.CPUs != nil {
-		o.sampler = newSampler(s.CPUs, s.Studied(), s.Read)
+		o.sampler = newSampler(s.CPUs, s.Studied(), s.Read, s)
 	}
+	return o
+}
+
+// observe begins to observe a step. cancel ends the wait for it; stop ends the observing.
+func (s *session) observe(ctx context.Context, step Step, cancel context.CancelCauseFunc) (_ *slow, stop func()) {
+	o := s.observer(step)
 	ctx, end := context.WithCancel(ctx)
 	var working sync.WaitGroup
 	working.Go(func() { o.run(ctx, cancel) })
@@ -82,6 +88,9 @@ func (s *session) observe(ctx context.Context, step Step, cancel context.CancelC
 // commandOf is the module that a step loads or unloads, as far as its words say.
 func commandOf(step Step) hang.Command {
 	c := hang.Command{}
+	if len(step.Argv) == 0 {
+		return c
+	}
 	for _, word := range step.Argv[1:] {
 		switch {
 		case word == "-r" || word == "--remove":
@@ -283,6 +292,12 @@ func (o *slow) placed(seen evidence.Sample, state string) hang.Sample {
 		if site := o.sampler.places.Site(addr, 0); site.Symbol != "" {
 			at.Called = append(at.Called, site.String())
 		}
+	}
+	at.Timer = seen.Timer
+	for _, addr := range seen.Timers {
+		site := o.sampler.places.Site(addr+1, 0)
+		site.Offset--
+		at.Timers = append(at.Timers, site.String())
 	}
 	return at
 }

@@ -4,6 +4,7 @@ package verdict
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -67,6 +68,9 @@ func (m *maker) nameThread(s *result.Stuck) {
 func (m *maker) spinning() []result.Stuck {
 	var stuck []result.Stuck
 	study := hang.Study{Modules: m.e.Studied, Code: m.codeOf}
+	if s, ok := m.restarting(); ok { // another CPU may only wait for this one
+		return []result.Stuck{s}
+	}
 	for _, p := range m.e.Samples {
 		name := fmt.Sprintf("CPU %d", p.CPU)
 		known := func(s result.Stuck) bool { return s.Comm == name }
@@ -79,6 +83,33 @@ func (m *maker) spinning() []result.Stuck {
 		}
 	}
 	return stuck
+}
+
+// restarting finds a CPU that calls the function of a timer again and again.
+func (m *maker) restarting() (result.Stuck, bool) {
+	of := make(map[int][]hang.Sample)
+	for _, p := range m.e.Samples {
+		seen := hang.Sample{Timer: p.Timer}
+		if site, module := m.placeOf(p.At, atEnd); m.studied(module) {
+			seen.Place = site
+		}
+		for _, addr := range p.Timers {
+			if site, module := m.placeOf(addr+1, atEnd); m.studied(module) {
+				function, _, _ := strings.Cut(site, "+")
+				seen.Timers = append(seen.Timers, function+"+0x0 ["+module+"]")
+			}
+		}
+		of[p.CPU] = append(of[p.CPU], seen)
+	}
+	for _, cpu := range slices.Sorted(maps.Keys(of)) {
+		if spin, ok := hang.Restarts(of[cpu]); ok {
+			return result.Stuck{
+				Comm: fmt.Sprintf("CPU %d", cpu), State: result.Running, Site: spin.Site, Stack: []string{spin.Site},
+				Wait: hang.TimerLoop, Note: hang.RestartsTimer,
+			}, true
+		}
+	}
+	return result.Stuck{}, false
 }
 
 // placeIn returns where in the modules a CPU is. If a module called the function that

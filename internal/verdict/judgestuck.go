@@ -56,6 +56,8 @@ func judgeSpins(stuck []result.Stuck) (v result.Verdict, spins bool) {
 		text := fmt.Sprintf("%s spins in %s", stuckName(&s), stuckPlace(&s))
 		if locked {
 			text += ", " + strings.TrimSuffix("for the spinlock "+s.Object, " ")
+		} else if s.Note != "" {
+			text += ", " + s.Note
 		} else if s.Wait != "" {
 			text += ", which calls " + s.Wait
 		}

@@ -21,6 +21,8 @@ var (
 	rspOf = lazyregexp.New(`\bRSP=([0-9a-f]{16})\b`)
 	gsOf  = lazyregexp.New(`\bGS =[0-9a-f]{4} ([0-9a-f]{16})\b`)
 	cpuOf = lazyregexp.New(`CPU#(\d+)\s`)
+
+	valueOf = lazyregexp.New(`=([0-9a-f]{16})\b`)
 )
 
 // Processor is where one of a guest's processors is.
@@ -28,6 +30,15 @@ type Processor struct {
 	Instruction, StackPointer uint64
 	Registers                 string // its general registers, as QEMU prints them
 	PerCPU                    uint64 // where the kernel has its variables, while the processor is in the kernel
+}
+
+// Values are what its general registers hold.
+func (p *Processor) Values() []uint64 {
+	var values []uint64
+	for _, m := range valueOf.FindAllStringSubmatch(p.Registers, -1) {
+		values = append(values, hexOf(m[1]))
+	}
+	return values
 }
 
 // Processors tells where each processor is, in order. It asks QEMU and not the guest, so it works even if the guest's

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/hang"
+	"github.com/kmodlab/kmodlab/internal/notify"
+)
+
+// Deadline bounds one exchange with the guest. If a module keeps the CPUs from everything else, no answer will come:
+// the CPUs tell so long before the deadline.
+func (s *session) Deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := s.Lab.Deadline(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	var sampling sync.WaitGroup
+	if s.CPUs != nil {
+		o := s.observer(Step{})
+		sampling.Go(func() {
+			if o.deaf(ctx) {
+				cancel(context.DeadlineExceeded)
+			}
+		})
+	}
+	return ctx, func() { cancel(nil); sampling.Wait(); end() }
+}
+
+// deaf samples the CPUs of a guest until it answers. It reports whether a module keeps one of them for ever.
+func (o *slow) deaf(ctx context.Context) bool {
+	select {
+	case <-time.After(hang.FirstLook):
+	case <-ctx.Done():
+		return false
+	}
+	o.s.journal.Progress(notify.Progress{Detail: "the guest does not answer yet"})
+	tick := time.NewTicker(samplePeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			o.sample(ctx)
+		case <-ctx.Done():
+			return false
+		}
+		if time.Since(o.began) >= hang.Patience && len(o.watch.Spins(o.samples)) > 0 {
+			return true
+		}
+	}
+}
