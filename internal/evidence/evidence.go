@@ -92,8 +92,8 @@ type Sample struct {
 	CPU    int      `json:"cpu"`
 	At     uint64   `json:"at"`               // its instruction
 	Called []uint64 `json:"called,omitempty"` // return addresses in modules, innermost first
-	// Timer reports that it calls the functions of high-resolution timers, and Timers which ones these may be: functions of
-	// modules whose addresses it has at hand.
+	// Timer reports that it calls the functions of high-resolution timers, and Timers which ones these may be: functions
+	// of modules whose addresses it has at hand.
 	Timer  bool     `json:"timer,omitempty"`
 	Timers []uint64 `json:"timers,omitempty"`
 }

@@ -204,8 +204,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// requesting are an init that waits for a work, the work, which waits for a modprobe, and the kernel's own worker, which
-// waits for it too; at is where the modprobe is.
+// requesting are an init that waits for a work, the work, which waits for a modprobe, and the kernel's own worker,
+// which waits for it too; at is where the modprobe is.
 func requesting(at string) []stands {
 	const loading = "__x64_sys_finit_module+0x71"
 	worker := func(pid int, stack ...string) stands {
