@@ -46,16 +46,7 @@ type Spin struct {
 // are the same again and again, while no other CPU works in the modules, which may end that. A long computation has
 // ever new registers, or counts in memory, and a way out of its loops.
 func (s *Study) Spins(samples []Sample) []Spin {
-	if len(samples) == 0 {
-		return nil
-	}
-	last := samples[len(samples)-1].At
-	of := make(map[int][]Sample)
-	for _, sample := range samples {
-		if last-sample.At <= spinWindow {
-			of[sample.CPU] = append(of[sample.CPU], sample)
-		}
-	}
+	of := recent(samples)
 	var spins []Spin
 	works := false
 	for _, cpu := range slices.Sorted(maps.Keys(of)) {
@@ -71,6 +62,36 @@ func (s *Study) Spins(samples []Sample) []Spin {
 		works = works || ours && spin.Site == ""
 	}
 	return slices.DeleteFunc(spins, func(spin Spin) bool { return works && spin.waits })
+}
+
+// recent are the samples that are looked back at, by CPU.
+func recent(samples []Sample) map[int][]Sample {
+	of := make(map[int][]Sample)
+	for _, sample := range samples {
+		if samples[len(samples)-1].At-sample.At <= spinWindow {
+			of[sample.CPU] = append(of[sample.CPU], sample)
+		}
+	}
+	return of
+}
+
+// Deaf reports whether a guest cannot answer: a module keeps a CPU, and the others do nothing, or always the same.
+func (s *Study) Deaf(samples []Sample) bool {
+	spins := s.Spins(samples)
+	if len(spins) == 0 {
+		return false
+	}
+	for cpu, list := range recent(samples) {
+		var states []string
+		for _, at := range list {
+			states = append(states, at.State)
+		}
+		spinning := slices.ContainsFunc(spins, func(spin Spin) bool { return spin.Timer || spin.CPU == cpu })
+		if !spinning && !most(repeated(states), len(states)) {
+			return false
+		}
+	}
+	return true
 }
 
 // spins judges the samples of one CPU; ours reports whether it is in the modules. Of the places in its loop it names

@@ -92,6 +92,35 @@ func TestSpinsBeside(t *testing.T) {
 	}
 }
 
+// TestDeaf: a guest with one CPU that spins still answers if another one gets on with its work.
+func TestDeaf(t *testing.T) {
+	s := &Study{Modules: []string{"m"}, Code: loops(t)}
+	for name, tt := range map[string]struct {
+		place  string // of CPU 0
+		timer  bool   // CPU 0 is in the loop over timers
+		states int    // of CPU 1
+		want   bool
+	}{
+		"the other CPU waits":     {"start+0x3 [m]", false, 1, true},
+		"the other CPU works":     {"start+0x3 [m]", false, 28, false},
+		"a timer that never ends": {"start+0x3 [m]", true, 28, true},
+		"nothing of a module":     {"", false, 1, false},
+	} {
+		var samples []Sample
+		for i := range 28 {
+			at := Sample{At: FirstLook + time.Duration(i)*250*time.Millisecond, Place: tt.place, State: "RAX=1", Timer: tt.timer}
+			other := Sample{CPU: 1, At: at.At, State: fmt.Sprint("RAX=", i%tt.states)}
+			samples = append(samples, at, other)
+		}
+		if got := s.Deaf(samples); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if s.Deaf(nil) {
+		t.Error("no samples: deaf")
+	}
+}
+
 // TestRestarts: a CPU that is in the loop over timers in all samples never leaves it, whatever another CPU waits for.
 func TestRestarts(t *testing.T) {
 	of := loops(t)

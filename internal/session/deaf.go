@@ -28,7 +28,7 @@ func (s *session) Deadline(ctx context.Context) (context.Context, context.Cancel
 	return ctx, func() { cancel(nil); sampling.Wait(); end() }
 }
 
-// deaf samples the CPUs of a guest until it answers. It reports whether a module keeps one of them for ever.
+// deaf samples the CPUs of a guest until it answers, and reports whether a module keeps it from that.
 func (o *slow) deaf(ctx context.Context) bool {
 	select {
 	case <-time.After(hang.FirstLook):
@@ -45,7 +45,7 @@ func (o *slow) deaf(ctx context.Context) bool {
 		case <-ctx.Done():
 			return false
 		}
-		if time.Since(o.began) >= hang.Patience && len(o.watch.Spins(o.samples)) > 0 {
+		if time.Since(o.began) >= hang.Patience && o.watch.Deaf(o.samples) {
 			return true
 		}
 	}
