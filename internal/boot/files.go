@@ -4,19 +4,24 @@ package boot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// ReadFile reads a whole file of the guest, at most max bytes: the guest is not trusted with the host's memory.
+// ErrLonger is the error of ReadFile for a file that is longer than its caller bears.
+var ErrLonger = errors.New("longer than")
+
+// ReadFile reads a whole file of the guest, at most max bytes: the guest is not trusted with the host's memory. With an
+// error it returns what came before.
 func ReadFile(ctx context.Context, c *wire.Client, path string, max int) ([]byte, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var data []byte
 	_, err := c.Stream(ctx, wire.OpRead, wire.ReadArgs{Path: path}, nil, nil, func(chunk []byte) {
 		if len(data)+len(chunk) > max {
-			cancel(fmt.Errorf("longer than %d bytes", max))
+			cancel(fmt.Errorf("%w %d bytes", ErrLonger, max))
 			return
 		}
 		data = append(data, chunk...)
@@ -25,7 +30,7 @@ func ReadFile(ctx context.Context, c *wire.Client, path string, max int) ([]byte
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the guest's %s: %w", path, err)
+		return data, fmt.Errorf("read the guest's %s: %w", path, err)
 	}
 	return data, nil
 }

@@ -107,7 +107,7 @@ func Read(plan *Plan, trace []byte) *Ledger {
 		ending: make(map[string]uint64), dead: make(map[uint64]bool), names: make(map[string][]naming),
 		open: make(map[string][]opened), shown: make(map[thing]bool),
 		freed: make(map[uint64]freedAt), calls: make(map[callBy]calledFrom),
-		runs: make(map[string]thing), waited: make(map[thing]bool),
+		runs: make(map[string]thing), waited: make(map[thing]bool), Overrun: plan.Cut,
 	}
 	for line := range bytes.Lines(trace) {
 		line = bytes.TrimRight(line, "\n")

@@ -89,6 +89,8 @@ type Plan struct {
 	// Early is set by the reader of the trace if a crash came before what is armed or deferred had its time: then only
 	// what is registered is claimed.
 	Early bool `json:",omitempty"`
+	// Cut is set by the reader of the trace if it is longer than is read.
+	Cut bool `json:",omitempty"`
 	// Unloading is set if the trace was read before the first unload, and never again.
 	Unloading bool `json:",omitempty"`
 	// Hashed is set by the writer of the settings if HashPtr was refused.

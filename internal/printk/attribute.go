@@ -123,10 +123,12 @@ func better(a, b claim) bool {
 // narrow asks the other witnesses which of several modules that print alike it was.
 func (a *attributor) narrow(claims []claim, l *Line) []claim {
 	for _, witness := range []func(*Module) bool{
-		func(m *Module) bool { return m.alive(l, 0, 0) },
+		func(m *Module) bool { return m.alive(l, skew, skew) },
 		func(m *Module) bool { return m.Callers[l.Caller] },
 		func(m *Module) bool { return namedFirst(m.Name, l.Text) },
-		func(m *Module) bool { return m.initializing(l) },
+		func(m *Module) bool { return m.initializing(l, skew) },
+		func(m *Module) bool { return m.initializing(l, 0) },
+		func(m *Module) bool { return m.alive(l, 0, 0) },
 	} {
 		if len(claims) < 2 {
 			break
@@ -259,6 +261,7 @@ func (a *attributor) excluded(l *Line) bool {
 const (
 	slackBefore = 1_000_000
 	slackAfter  = 50_000
+	skew        = 2_000 // between the log's clock and the trace's, however well one is converted into the other
 )
 
 // alive reports whether a module was loaded when a line was printed, or somewhat later or earlier.
@@ -276,9 +279,11 @@ func (m *Module) unborn(l *Line) bool {
 	})
 }
 
-// initializing reports whether a module's init ran when a line was printed.
-func (m *Module) initializing(l *Line) bool {
-	return slices.ContainsFunc(m.Lives, func(life Life) bool { return l.US >= life.From && l.US <= life.Initialized })
+// initializing reports whether a module's init ran when a line was printed, give or take some microseconds.
+func (m *Module) initializing(l *Line, slack int64) bool {
+	return slices.ContainsFunc(m.Lives, func(life Life) bool {
+		return l.US >= life.From-slack && l.US <= life.Initialized+slack
+	})
 }
 
 // namedFirst reports whether a text begins with a module's name, as a prefix of messages.

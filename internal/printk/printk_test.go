@@ -245,17 +245,18 @@ func TestAlike(t *testing.T) {
 			Lives: []Life{life}, Callers: map[string]bool{caller: true}}
 	}
 	modules := []Module{
-		module("one", "T1", Life{1_000, 2_000, 9_000}), module("two", "T2", Life{3_000, 4_000, 9_000}),
+		module("one", "T1", Life{10_000, 20_000, 90_000}), module("two", "T2", Life{30_000, 40_000, 90_000}),
 	}
 	for _, c := range []struct {
 		line Line
 		want string
 	}{
-		{Line{US: 1_500, Level: 6, Text: "driver initialized"}, "one"}, // the other is not there yet
-		{Line{US: 3_500, Level: 6, Text: "driver initialized"}, "two"}, // its init runs
-		{Line{US: 5_000, Level: 6, Text: "driver initialized"}, ""},
-		{Line{US: 5_000, Level: 6, Text: "driver initialized", Caller: "T1"}, "one"},
-		{Line{US: 5_000, Level: 6, Text: "one: initialized, as it seems"}, "one"},
+		{Line{US: 15_000, Level: 6, Text: "driver initialized"}, "one"}, // the other is not there yet
+		{Line{US: 35_000, Level: 6, Text: "driver initialized"}, "two"}, // its init runs
+		{Line{US: 29_500, Level: 6, Text: "driver initialized"}, "two"}, // likewise: two clocks differ
+		{Line{US: 50_000, Level: 6, Text: "driver initialized"}, ""},
+		{Line{US: 50_000, Level: 6, Text: "driver initialized", Caller: "T1"}, "one"},
+		{Line{US: 50_000, Level: 6, Text: "one: initialized, as it seems"}, "one"},
 	} {
 		said := Attribute([]Line{c.line}, modules, func(string) bool { return false })
 		if len(said) != 1 || said[0].Module != c.want {

@@ -16,16 +16,26 @@ import (
 func (s *session) Deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, end := s.Lab.Deadline(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
-	var sampling sync.WaitGroup
-	if s.CPUs != nil {
-		o := s.observer(Step{})
-		sampling.Go(func() {
-			if o.deaf(ctx) {
-				cancel(context.DeadlineExceeded)
-			}
-		})
+	if s.CPUs == nil {
+		return ctx, func() { cancel(nil); end() }
 	}
-	return ctx, func() { cancel(nil); sampling.Wait(); end() }
+	o := s.observer(Step{})
+	deaf := false
+	var sampling sync.WaitGroup
+	sampling.Go(func() {
+		if deaf = o.deaf(ctx); deaf {
+			cancel(context.DeadlineExceeded)
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		sampling.Wait()
+		end()
+		if deaf {
+			seen := o.sampler.samples
+			s.samples, s.code = seen[max(0, len(seen)-quietSamples):], o.sampler.code
+		}
+	}
 }
 
 // deaf samples the CPUs of a guest until it answers, and reports whether a module keeps it from that.

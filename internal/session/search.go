@@ -15,8 +15,9 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// maxTraceText bounds what is read of the guest's kernel trace, in bytes.
-const maxTraceText = 32 << 20
+// maxTraceText bounds what is read of the guest's kernel trace, in bytes. Its buffers of 4 MiB make less than 16 MiB of
+// text, unless a busy timer fills them anew while they are read.
+const maxTraceText = 20 << 20
 
 // settle is how long something that a module left armed, or may have, has to fire after
 // unload.
@@ -88,7 +89,7 @@ func (s *session) searchOnce(ctx context.Context) error {
 	traced := s.Watched != nil && len(s.Watched.Settings) > 0
 	if traced {
 		g.Go(func() (err error) {
-			trace, err = boot.ReadFile(ctx, s.Client, leaks.Instance+"/trace", maxTraceText)
+			trace, s.Watched.Cut, err = s.readTrace(ctx)
 			return err
 		})
 	}
@@ -115,6 +116,18 @@ func (s *session) searchOnce(ctx context.Context) error {
 			"for a shorter time, or do less")
 	}
 	return nil
+}
+
+// readTrace reads what the kernel's trace has of the modules. cut reports that it is longer than is read.
+func (s *session) readTrace(ctx context.Context) (trace []byte, cut bool, _ error) {
+	trace, err := boot.ReadFile(ctx, s.Client, leaks.Instance+"/trace", maxTraceText)
+	if errors.Is(err, boot.ErrLonger) {
+		return trace, true, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return trace, false, nil
 }
 
 // detach collects what the tracer recorded, and the modules that are still loaded.

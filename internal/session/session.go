@@ -106,7 +106,7 @@ func (s *session) end(ctx context.Context, err error) {
 		return
 	}
 	s.fail(classify(err))
-	if unresponsive(ctx, err) {
+	if unresponsive(ctx, err) && len(s.samples) == 0 { // else they have told it
 		s.sampleCPUs()
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/code"
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/hang"
@@ -383,8 +382,8 @@ const readLimit = 10 * time.Second
 func (o *slow) readArmed(ctx context.Context) map[string]uint64 {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	trace, err := boot.ReadFile(ctx, o.s.Client, leaks.Instance+"/trace", maxTraceText)
-	if err != nil {
+	trace, cut, err := o.s.readTrace(ctx)
+	if err != nil || cut {
 		return nil
 	}
 	ledger := leaks.Read(o.s.Watched, trace)

@@ -173,10 +173,11 @@ func (u *unloading) noteArmed(ctx context.Context) error {
 	u.armed = true
 	ctx, cancel := u.Deadline(ctx)
 	defer cancel()
-	trace, err := boot.ReadFile(ctx, u.Client, leaks.Instance+"/trace", maxTraceText)
+	trace, cut, err := u.readTrace(ctx)
 	if err != nil {
 		return u.Failed("read what is armed", err)
 	}
+	u.Watched.Cut = cut
 	u.ledger = leaks.ReadUnloading(u.Watched, trace)
 	return nil
 }

@@ -90,13 +90,12 @@ func (m *maker) restarting() (result.Stuck, bool) {
 	of := make(map[int][]hang.Sample)
 	for _, p := range m.e.Samples {
 		seen := hang.Sample{Timer: p.Timer}
-		if site, module := m.placeOf(p.At, atEnd); m.studied(module) {
+		if site, module := m.instruction(p.At); m.studied(module) {
 			seen.Place = site
 		}
 		for _, addr := range p.Timers {
-			if site, module := m.placeOf(addr+1, atEnd); m.studied(module) {
-				function, _, _ := strings.Cut(site, "+")
-				seen.Timers = append(seen.Timers, function+"+0x0 ["+module+"]")
+			if site, module := m.instruction(addr); m.studied(module) {
+				seen.Timers = append(seen.Timers, site)
 			}
 		}
 		of[p.CPU] = append(of[p.CPU], seen)
@@ -115,7 +114,7 @@ func (m *maker) restarting() (result.Stuck, bool) {
 // placeIn returns where in the modules a CPU is. If a module called the function that
 // the CPU is in, stack has both.
 func (m *maker) placeIn(p evidence.Sample) (site string, stack []string) {
-	at, module := m.placeOf(p.At, atEnd)
+	at, module := m.instruction(p.At)
 	if m.studied(module) {
 		return at, nil
 	}
