@@ -62,6 +62,12 @@ func TaintBit(c *result.Crash) uint64 {
 // Kills reports whether the kernel ends the task in which it found such a thing.
 func Kills(c *result.Crash) bool { return TaintBit(c) == TaintDie }
 
+// Stops reports whether a machine may not go on after such a thing: a task has died with its locks held, or sleeps
+// where nothing may, so that its CPU never comes back from an interrupt.
+func Stops(c *result.Crash) bool {
+	return Kills(c) || strings.Contains(c.Title, "scheduling while atomic")
+}
+
 // body is a line that the kernel prints after the header of a report.
 var body = lazyregexp.New(`^(?:RIP: [0-9a-f]{4}:|CPU: \d+ (?:UID: \d+ )?PID: \d+ Comm: |Call Trace:|Modules linked in:` +
 	`|task:\S.* state:|---\[ end |Mem-Info:|"echo 0 > /proc/sys/kernel/hung_task_timeout_secs"|rcu: +|\t+\(?\S` +

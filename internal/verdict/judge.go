@@ -71,7 +71,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	all = append(all, judgeEarlier(e, res)...)
 	all = append(all, judgeTaint(e, res)...)
 	panicked := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class == result.Panic })
-	died := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class != result.Oops || oops.Kills(&c) })
+	died := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class != result.Oops || oops.Stops(&c) })
 	for _, kind := range []evidence.Kind{evidence.Host, evidence.Lost, evidence.Timeout, evidence.Load} {
 		f := e.Failed(kind)
 		// A guest that panics ends, and a step with a stuck task does not, nor one whose task has died with its locks held:

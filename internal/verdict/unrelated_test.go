@@ -101,3 +101,23 @@ func TestUnrelated(t *testing.T) {
 		})
 	}
 }
+
+// TestStopped: a machine that stops after a report does not answer, and that is no verdict of its own.
+func TestStopped(t *testing.T) {
+	for name, tt := range map[string]struct {
+		console string
+		also    int
+	}{
+		"a task that died":               {fault, 0},
+		"a sleep in an interrupt":        {"BUG: scheduling while atomic: modprobe/118/0x00000101\n" + stack, 0},
+		"a warning, which stops nothing": {"WARNING: CPU: 0 PID: 9 at lib/refcount.c:25 refcount_warn_saturate+0x1/0x2\n" + stack, 1},
+	} {
+		res := Of(&evidence.Evidence{
+			Console: tt.console, Studied: []string{"m"}, Modules: []result.Module{{Name: "m", Loaded: true}},
+			Failures: []evidence.Failure{{Kind: evidence.Timeout, Message: "the guest did not answer in time"}},
+		})
+		if res.Verdict.Class != result.Oops || len(res.Verdict.Also) != tt.also {
+			t.Errorf("%s: %+v", name, res.Verdict)
+		}
+	}
+}
