@@ -14,22 +14,25 @@ import (
 // unjump puts the module back into a call trace whose last call in the module became a jump: no frame of the module is
 // left then. The module's own code tells which of its functions leave with a jump to a function of the trace. Below
 // delete_module that is its exit function, below do_init_module its init, elsewhere any function, if there is one only
-// and, in a task or a CPU that is stuck, the kernel calls modules there.
+// and, in a task or a CPU that is stuck, the kernel calls modules there. What runs in an interrupt of init or exit is
+// neither.
 func (m *maker) unjump(c *result.Crash) {
 	if slices.ContainsFunc(c.Frames, func(f result.Frame) bool { return m.studied(f.Module) && (f.Reliable || f.Exact) }) {
 		return
 	}
-	of := everywhere
-	for _, f := range c.Frames {
+	of, end := everywhere, len(c.Frames)
+	for i, f := range slices.Backward(c.Frames) {
 		switch {
 		case strings.HasSuffix(f.Function, "sys_delete_module"):
 			of = exits
 		case f.Function == "do_init_module":
 			of = inits
+		case (f.Reliable || f.Exact) && moduleRunners.MatchString(f.Function):
+			of, end = everywhere, i
 		}
 	}
 	at, found := -1, []result.Frame{}
-	for i, f := range c.Frames {
+	for i, f := range c.Frames[:end] {
 		if f.Module != "" || f.Function == "" || !f.Reliable && !f.Exact || partOf(c.Frames[i:]) {
 			continue
 		}

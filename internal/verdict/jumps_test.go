@@ -35,20 +35,24 @@ func TestUnjump(t *testing.T) {
 	for name, tt := range map[string]struct {
 		class  result.Class
 		caller string
+		below  string // of the caller: what an interrupt has interrupted
 		want   bool
 	}{
-		"a crash":             {result.Oops, "vfs_read", true},
-		"a stuck CPU":         {result.Lockup, "printk_get_console", false},
-		"a stuck task":        {result.Hung, "kthread_stop", false},
-		"a stuck work item":   {result.Lockup, "process_one_work", true},
-		"a timer's function":  {result.Lockup, "expire_timers.part.0", true},
-		"a thread of its own": {result.Hung, "kthread", true},
+		"a crash":             {result.Oops, "vfs_read", "ret_from_fork", true},
+		"a stuck CPU":         {result.Lockup, "printk_get_console", "ret_from_fork", false},
+		"a stuck task":        {result.Hung, "kthread_stop", "ret_from_fork", false},
+		"a stuck work item":   {result.Lockup, "process_one_work", "ret_from_fork", true},
+		"a timer's function":  {result.Lockup, "expire_timers.part.0", "ret_from_fork", true},
+		"a thread of its own": {result.Hung, "kthread", "ret_from_fork", true},
+		"a timer during init": {result.Oops, "call_timer_fn", "do_init_module", true},
+		"a timer during exit": {result.Oops, "call_timer_fn", "__do_sys_delete_module", true},
+		"not init's own jump": {result.Oops, "vfs_read", "do_init_module", false},
 	} {
 		m := newMaker(&evidence.Evidence{Studied: []string{"m"}, Files: map[string]evidence.File{"m": {Data: data}}})
 		c := result.Crash{Class: tt.class, Frames: []result.Frame{
 			{Function: "console_unlock", Reliable: true}, {Function: "_printk.part.0", Reliable: true},
 			{Function: "unsure", Module: "m"}, {Function: tt.caller, Reliable: true},
-			{Function: "ret_from_fork", Reliable: true},
+			{Function: tt.below, Reliable: true},
 		}}
 		m.unjump(&c)
 		if got := len(c.Frames) == 6 && c.Frames[2].Function == "leave" && c.Frames[2].Module == "m"; got != tt.want {
