@@ -56,7 +56,7 @@ func (h *Host) compile(ctx context.Context) (*kbuild.Build, error) {
 	done := h.journal.Phase("build")
 	build, err := kbuild.Run(ctx, kbuild.Request{
 		Kernel: h.Kernel, Sources: h.Dir, Runner: h.runner, Known: h.Probe.known,
-		CacheDir: filepath.Join(h.CacheDir, BuildDir), Output: h.journal.Output(),
+		CacheDir: filepath.Join(h.CacheDir, BuildDir), Output: h.journal.Output(), Timeout: h.BuildTimeout,
 	})
 	var failed *kbuild.Error
 	switch {

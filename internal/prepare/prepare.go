@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/evidence"
@@ -38,6 +39,8 @@ type Options struct {
 	Cold   bool         // do not restore a snapshot
 	Agent  string       // the kmodlab program; empty: see ErrNoAgent
 	QEMU   string       // empty: in PATH
+
+	BuildTimeout time.Duration // of the person's modules; 0: kbuild.DefaultTimeout
 
 	// NoProbe leaves this machine's kernel as it is: nothing is built, installed or loaded,
 	// and no kernel is fetched, since the running one is traced.
