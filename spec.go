@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/session"
 )
@@ -175,6 +176,9 @@ func (s Spec) fill() (Spec, error) {
 func checkSource(dir string, files []string) error {
 	if dir != "" {
 		st, err := os.Stat(dir)
+		if _, is := hostfault.Of(err); is {
+			return nil // the run will say so in its verdict
+		}
 		if err != nil {
 			return usage("", "%s: %v: name a folder with a Kbuild or Makefile, or .ko files", dir, pathCause(err))
 		}
@@ -187,6 +191,9 @@ func checkSource(dir string, files []string) error {
 			return usage("", "%s is not a module file: name one folder, or .ko files", file)
 		}
 		st, err := os.Stat(file)
+		if _, is := hostfault.Of(err); is {
+			return nil
+		}
 		if err != nil {
 			return usage("", "%s: %v: name one folder, or .ko files", file, pathCause(err))
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
@@ -121,7 +122,7 @@ func spaceError(dir string, err error) error {
 	if err == nil || errors.Is(err, ErrNoSpace) {
 		return err
 	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if hostfault.NoSpace(err) {
 		return fmt.Errorf("%w: %s has %s free: %v (free some space, or put the cache elsewhere with XDG_CACHE_HOME)",
 			ErrNoSpace, dir, freeText(dir), err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
@@ -95,7 +96,11 @@ func (h *Host) Scratch(name string) (*scratch.Folder, error) {
 // Shared is what the runs of one pool have in common.
 func (h *Host) Shared() *Shared { return h.shared }
 
+// hostFailure is a failure of this machine. What its own error says to do goes before hint.
 func hostFailure(err error, hint string) error {
+	if known, is := hostfault.Of(err); is {
+		hint = known
+	}
 	return &evidence.Failure{Kind: evidence.Host, Message: err.Error(), Hint: hint}
 }
 

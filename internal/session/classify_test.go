@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
@@ -60,6 +62,13 @@ func TestClassify(t *testing.T) {
 		"no machine for a snapshot": {
 			fmt.Errorf("%w: %w", snapshot.ErrUnready, &lab.StartError{Err: call(context.DeadlineExceeded, nil)}),
 			evidence.Timeout, "did not answer", "",
+		},
+		"no descriptor at its boot": {
+			&lab.StartError{Err: &os.PathError{Op: "open", Path: "x", Err: syscall.EMFILE}}, evidence.Host,
+			"too many open files", "raise the limit of open files (ulimit -n), or run fewer at a time (-j)",
+		},
+		"a full disk": {
+			fmt.Errorf("x: %w", syscall.ENOSPC), evidence.Host, "no space left on device", "free some space on that disk",
 		},
 		"anything else": {errors.New("no space left"), evidence.Host, "no space left", ""},
 	} {

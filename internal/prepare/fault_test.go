@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,5 +52,25 @@ func TestBuildTimeout(t *testing.T) {
 		if !errors.As(err, &failed) || failed.Kind != evidence.Build || got != want {
 			t.Errorf("limit %s: the build has %s, want %s; %v", limit, got, want, err)
 		}
+	}
+}
+
+// TestHostFaults: what this machine cannot read is not the sources' fault, nor the module's.
+func TestHostFaults(t *testing.T) {
+	h := building(t, func(kbuild.Job) ([]kbuild.Step, error) {
+		return nil, &kbuild.Error{Kind: kbuild.ErrSources, Message: "read sources", Cause: syscall.EIO}
+	})
+	_, err := h.compile(t.Context())
+	var failed *evidence.Failure
+	if !errors.As(err, &failed) || failed.Kind != evidence.Host || !strings.Contains(failed.Hint, "dmesg") {
+		t.Errorf("sources on a disk that fails: %+v", failed)
+	}
+	unread := &os.PathError{Op: "open", Path: "m.ko", Err: syscall.EMFILE}
+	err = unplanned(errors.Join(errors.New("m needs symbol s"), unread))
+	if !errors.As(err, &failed) || failed.Kind != evidence.Host || !strings.Contains(failed.Hint, "ulimit -n") {
+		t.Errorf("a module file without a free descriptor: %+v", failed)
+	}
+	if err = unplanned(errors.New("m needs symbol s")); !errors.As(err, &failed) || failed.Kind != evidence.Preflight {
+		t.Errorf("a module that does not fit: %+v", failed)
 	}
 }
