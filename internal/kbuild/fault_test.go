@@ -12,10 +12,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
 // descriptors leaves this process so many free ones, until it is called again; a negative number is as many as there
@@ -158,5 +160,23 @@ func TestLimitError(t *testing.T) {
 	}
 	if err := limitError("Too many open files", hardLimit); err != nil {
 		t.Errorf("this machine's own limits: %v", err)
+	}
+}
+
+// TestLateError: a build in a VM that was kept from running did not take too long.
+func TestLateError(t *testing.T) {
+	late := timeoutError(Job{Timeout: time.Minute})
+	kept := func() error { return &vm.StallError{Text: "QEMU was stopped", Hint: "let it run"} }
+	var e *Error
+	if err := lateError(late, kept); !errors.As(err, &e) || !e.Host() || e.Hint != "let it run" {
+		t.Errorf("a QEMU that was stopped: %v", err)
+	}
+	for name, err := range map[string]error{
+		"one that ran": lateError(late, func() error { return nil }),
+		"another":      lateError(&Error{Kind: ErrLost}, kept), "none": lateError(nil, kept),
+	} {
+		if want := map[string]error{"one that ran": ErrTimeout, "another": ErrLost}[name]; !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
 	}
 }

@@ -45,7 +45,10 @@ func hostFailure(err error, hint string) *evidence.Failure {
 func classifyCall(e *lab.CallError) *evidence.Failure {
 	var refused *wire.CallError
 	var qemu *lab.QEMUError
+	var stalled *lab.StallError
 	switch {
+	case errors.As(e.Err, &stalled):
+		return &evidence.Failure{Kind: evidence.Host, Message: fmt.Sprintf("%s: %v", e.What, stalled), Hint: stalled.Hint}
 	case errors.As(e.Err, &refused):
 		return &evidence.Failure{Kind: evidence.Host, Message: fmt.Sprintf("%s: %s", e.What, refused.Text)}
 	case errors.Is(e.Err, context.DeadlineExceeded):
@@ -61,7 +64,10 @@ func classifyCall(e *lab.CallError) *evidence.Failure {
 // classifyStart is for a machine that did not become ready.
 func classifyStart(e *lab.StartError) *evidence.Failure {
 	var failed *boot.Error
+	var stalled *lab.StallError
 	switch {
+	case errors.As(e.Err, &stalled):
+		return &evidence.Failure{Kind: evidence.Host, Message: e.Error(), Hint: stalled.Hint}
 	case !errors.As(e.Err, &failed):
 		return hostFailure(e, "")
 	case errors.Is(failed, boot.ErrSilent):

@@ -43,6 +43,18 @@ func TestClassify(t *testing.T) {
 		"no answer": {
 			call(context.DeadlineExceeded, nil), evidence.Timeout, "modprobe m: the guest did not answer in time", "",
 		},
+		"QEMU was stopped": {
+			call(&lab.StallError{Text: "QEMU was stopped", Hint: "let it run"}, nil), evidence.Host,
+			"modprobe m: QEMU was stopped", "let it run",
+		},
+		"QEMU was stopped at its boot": {
+			start(&lab.StallError{Text: "QEMU was stopped", Hint: "let it run"}, ""), evidence.Host, "QEMU was stopped",
+			"let it run",
+		},
+		"QEMU was stopped before its boot": {
+			&lab.StartError{Err: fmt.Errorf("x: %w", &lab.StallError{Text: "QEMU was stopped", Hint: "let it run"})},
+			evidence.Host, "QEMU was stopped", "let it run",
+		},
 		"garbage": {call(wire.ErrGarbled, nil), evidence.Lost, wire.ErrGarbled.Error(), ""},
 		"QEMU was killed": {
 			call(wire.ErrClosed, &lab.QEMUError{Err: errors.New("QEMU was killed")}), evidence.Host, "QEMU was killed",
