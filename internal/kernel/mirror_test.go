@@ -16,8 +16,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
-// askMirror gets a kernel from a mirror that answers as handle does, and returns the error and the mirror's address.
-func askMirror(t *testing.T, name string, handle http.HandlerFunc) (err error, uri string) {
+// askMirror gets a kernel from a mirror that answers as handle does, and returns the mirror's address and the error.
+func askMirror(t *testing.T, name string, handle http.HandlerFunc) (uri string, err error) {
 	t.Helper()
 	needs.Long(t, "it waits for apt")
 	for _, tool := range []string{"apt-get", "apt-config", "dpkg-deb"} {
@@ -38,7 +38,7 @@ func askMirror(t *testing.T, name string, handle http.HandlerFunc) (err error, u
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
 	t.Logf("after %.1f s: %v", time.Since(start).Seconds(), err)
-	return err, srv.URL + "/debian"
+	return srv.URL + "/debian", err
 }
 
 // TestMirrors: what is wrong with a mirror is said of the mirror, soon, and not of the kernel's name.
@@ -63,7 +63,7 @@ func TestMirrors(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err, uri := askMirror(t, "debian:bookworm", handle)
+			uri, err := askMirror(t, "debian:bookworm", handle)
 			if !errors.Is(err, ErrNoSource) || errors.Is(err, ErrUnknownName) || strings.Contains(err.Error(), "valid names") ||
 				!strings.Contains(err.Error(), uri) || !strings.Contains(err.Error(), "--mirror") {
 				t.Errorf("%v", err)
@@ -77,7 +77,7 @@ func TestUnknownSuite(t *testing.T) {
 	if _, err := os.Stat(aptHelper); err != nil {
 		t.Skipf("NOT TESTED: %v", err)
 	}
-	err, _ := askMirror(t, "debian:zurg", func(w http.ResponseWriter, r *http.Request) {
+	_, err := askMirror(t, "debian:zurg", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/debian/dists/trixie/Release" {
 			http.NotFound(w, r)
 			return
@@ -87,7 +87,7 @@ func TestUnknownSuite(t *testing.T) {
 	if !errors.Is(err, ErrUnknownName) || !strings.Contains(err.Error(), "serves no suite zurg") {
 		t.Errorf("a mirror without that suite: %v", err)
 	}
-	err, _ = askMirror(t, "debian:zurg", http.NotFound)
+	_, err = askMirror(t, "debian:zurg", http.NotFound)
 	if !errors.Is(err, ErrNoSource) || errors.Is(err, ErrUnknownName) {
 		t.Errorf("an address without any suite: %v", err)
 	}

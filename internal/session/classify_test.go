@@ -43,18 +43,6 @@ func TestClassify(t *testing.T) {
 		"no answer": {
 			call(context.DeadlineExceeded, nil), evidence.Timeout, "modprobe m: the guest did not answer in time", "",
 		},
-		"QEMU was stopped": {
-			call(&lab.StallError{Text: "QEMU was stopped", Hint: "let it run"}, nil), evidence.Host,
-			"modprobe m: QEMU was stopped", "let it run",
-		},
-		"QEMU was stopped at its boot": {
-			start(&lab.StallError{Text: "QEMU was stopped", Hint: "let it run"}, ""), evidence.Host, "QEMU was stopped",
-			"let it run",
-		},
-		"QEMU was stopped before its boot": {
-			&lab.StartError{Err: fmt.Errorf("x: %w", &lab.StallError{Text: "QEMU was stopped", Hint: "let it run"})},
-			evidence.Host, "QEMU was stopped", "let it run",
-		},
 		"garbage": {call(wire.ErrGarbled, nil), evidence.Lost, wire.ErrGarbled.Error(), ""},
 		"QEMU was killed": {
 			call(wire.ErrClosed, &lab.QEMUError{Err: errors.New("QEMU was killed")}), evidence.Host, "QEMU was killed",
@@ -87,6 +75,21 @@ func TestClassify(t *testing.T) {
 		f := classify(tt.err)
 		if f.Kind != tt.kind || !strings.Contains(f.Message, tt.message) || f.Hint != tt.hint {
 			t.Errorf("%s: %+v, want %s, %q, hint %q", name, *f, tt.kind, tt.message, tt.hint)
+		}
+	}
+}
+
+// TestClassifyStalled: a machine that was kept from running is this machine's fault, at every stage.
+func TestClassifyStalled(t *testing.T) {
+	kept := &lab.StallError{Text: "QEMU was stopped", Hint: "let it run"}
+	for name, err := range map[string]error{
+		"before its boot": &lab.StartError{Err: fmt.Errorf("start machine: %w", kept)},
+		"at its boot":     &lab.StartError{Err: &boot.Error{Err: errors.Join(kept, boot.ErrSilent)}},
+		"in a step":       &lab.CallError{What: "modprobe m", Err: kept},
+	} {
+		f := classify(err)
+		if f.Kind != evidence.Host || !strings.Contains(f.Message, kept.Text) || f.Hint != kept.Hint {
+			t.Errorf("%s: %+v", name, *f)
 		}
 	}
 }
