@@ -15,7 +15,7 @@ const (
 )
 
 // faults are the machine's own, whatever was asked of it. EACCES, ENOENT, ENAMETOOLONG and the like depend on what was
-// asked. So does EAGAIN: the owner of a file causes it with a lease.
+// asked. So do EAGAIN and ENXIO: the owner of a file causes them with a lease, or with a socket in its place.
 var faults = map[syscall.Errno]string{
 	syscall.EMFILE: "raise the limit of open files (ulimit -n), or run fewer at a time (-j)",
 	syscall.ENFILE: "too many files are open on this machine: end some programs, or raise fs.file-max",
@@ -28,7 +28,6 @@ var faults = map[syscall.Errno]string{
 	syscall.EIO:       disk,
 	syscall.EUCLEAN:   disk, // ext4, XFS: a structure is damaged
 	syscall.EBADMSG:   disk, // XFS, btrfs, fs-verity: a checksum is wrong
-	syscall.ENXIO:     disk,
 	syscall.ENODEV:    disk, // the device was pulled out
 	syscall.EREMOTEIO: disk,
 	syscall.ENOMEDIUM: disk,

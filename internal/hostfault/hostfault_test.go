@@ -17,7 +17,7 @@ func TestOf(t *testing.T) {
 		syscall.ENOSPC: true, syscall.EDQUOT: true, syscall.EROFS: true, syscall.EUCLEAN: true, syscall.ENOTCONN: true,
 		// What they handed in, or asked for, decides about these.
 		syscall.EACCES: false, syscall.EPERM: false, syscall.ENOENT: false, syscall.ENOTDIR: false, syscall.ELOOP: false,
-		syscall.ENAMETOOLONG: false, syscall.EINVAL: false, syscall.EFBIG: false, syscall.EAGAIN: false,
+		syscall.ENAMETOOLONG: false, syscall.EINVAL: false, syscall.EFBIG: false, syscall.EAGAIN: false, syscall.ENXIO: false,
 		errors.New("too many open files"): false, fs.ErrNotExist: false, nil: false,
 	} {
 		hint, is := Of(err)
