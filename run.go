@@ -126,7 +126,8 @@ func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, c *Concl
 func prepareOptions(s Spec) prepare.Options {
 	return prepare.Options{
 		Dir: s.Dir, Files: s.Files, Load: s.Load, Params: s.Params,
-		Kernel: s.Kernel, Here: s.Here, Build: kbuild.Where(s.Build), Accel: vm.Accel(s.Accel), Cold: s.Cold,
+		Kernel: s.Kernel, Here: s.Here, Build: kbuild.Where(s.Build), BuildTimeout: s.BuildTimeout,
+		Accel: vm.Accel(s.Accel), Cold: s.Cold,
 		Agent: s.Agent, QEMU: s.QEMU, CacheDir: s.CacheDir, Mirror: s.Mirror,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 	"github.com/kmodlab/kmodlab/internal/session"
 )
@@ -31,6 +32,8 @@ type Spec struct {
 	Script []Step
 	// Build is where Dir is built.
 	Build Build
+	// BuildTimeout bounds the build of Dir; 0 is 10 minutes. A build VM's boot is part of it.
+	BuildTimeout time.Duration
 	// StepTimeout bounds each command in the guest, before it is stretched for TCG; 0 is 30 s. A command that only waits,
 	// for what cannot come any more, ends after 10 s, or after this time if it is longer, whatever the accelerator.
 	StepTimeout time.Duration
@@ -145,6 +148,8 @@ func (s Spec) check(what string) error {
 		return usage("For", "a negative time makes no sense")
 	case s.StepTimeout < 0:
 		return usage("StepTimeout", "a negative time makes no sense")
+	case s.BuildTimeout < 0:
+		return usage("BuildTimeout", "a negative time makes no sense")
 	}
 	if err := s.Machine.check(what); err != nil {
 		return err
@@ -157,7 +162,7 @@ func (s Spec) check(what string) error {
 
 // fill replaces those zero values that stand for the same in a run and in a trace.
 func (s Spec) fill() (Spec, error) {
-	s.StepTimeout = min(s.StepTimeout, maxStep)
+	s.StepTimeout, s.BuildTimeout = min(s.StepTimeout, maxStep), min(s.BuildTimeout, maxStep)
 	s.patience = s.StepTimeout
 	if s.StepTimeout == 0 {
 		s.StepTimeout = defaultStep
@@ -171,6 +176,9 @@ func (s Spec) fill() (Spec, error) {
 func checkSource(dir string, files []string) error {
 	if dir != "" {
 		st, err := os.Stat(dir)
+		if _, is := hostfault.Of(err); is {
+			return nil // the run will say so in its verdict
+		}
 		if err != nil {
 			return usage("", "%s: %v: name a folder with a Kbuild or Makefile, or .ko files", dir, pathCause(err))
 		}
@@ -183,6 +191,9 @@ func checkSource(dir string, files []string) error {
 			return usage("", "%s is not a module file: name one folder, or .ko files", file)
 		}
 		st, err := os.Stat(file)
+		if _, is := hostfault.Of(err); is {
+			return nil
+		}
 		if err != nil {
 			return usage("", "%s: %v: name one folder, or .ko files", file, pathCause(err))
 		}

@@ -25,6 +25,7 @@ func TestUsage(t *testing.T) {
 		"two sources":         {Spec{Dir: dir, Files: []string{"a.ko"}}, ""},
 		"negative time":       {Spec{Dir: dir, For: -time.Second}, "For"},
 		"negative limit":      {Spec{Dir: dir, StepTimeout: -time.Second}, "StepTimeout"},
+		"a negative build":    {Spec{Dir: dir, BuildTimeout: -1}, "BuildTimeout"},
 		"a place to build":    {Spec{Dir: dir, Build: "cloud"}, "Build"},
 		"CPUs":                {Spec{Dir: dir, Machine: Machine{CPUs: 256}}, "CPUs"},
 		"memory":              {Spec{Dir: dir, Machine: Machine{MemoryMiB: -1}}, "MemoryMiB"},
@@ -64,6 +65,7 @@ func TestTraceUsage(t *testing.T) {
 			"a foreign word":  {TraceSpec{Argv: []string{"sh"}}, ""},
 			"an empty word":   {TraceSpec{Argv: []string{""}}, ""},
 			"a missing file":  {TraceSpec{Files: []string{"/nonexistent/a.ko"}}, ""},
+			"negative build":  {TraceSpec{BuildTimeout: -1}, "BuildTimeout"},
 			"a place to make": {TraceSpec{Build: "cloud"}, "Build"},
 		} {
 			_, err := Trace(t.Context(), test.spec)
@@ -84,5 +86,19 @@ func TestLongestStep(t *testing.T) {
 	trace, err := TraceSpec{StepTimeout: math.MaxInt64}.complete()
 	if stretched := trace.StepTimeout * time.Duration(vm.DeadlineScale(vm.TCG)); err != nil || stretched < maxStep {
 		t.Errorf("a trace: %s under TCG, %v", stretched, err)
+	}
+}
+
+// TestBuildTimeout: the limit of the build reaches what is prepared, for a run and for a trace.
+func TestBuildTimeout(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, math.MaxInt64: maxStep} {
+		spec, err := Spec{Dir: t.TempDir(), BuildTimeout: limit}.complete()
+		if got := prepareOptions(spec).BuildTimeout; err != nil || got != want {
+			t.Errorf("a run: %v, %v", got, err)
+		}
+		trace, err := TraceSpec{BuildTimeout: limit}.complete()
+		if got := prepareOptions(trace.spec()).BuildTimeout; err != nil || got != want {
+			t.Errorf("a trace: %v, %v", got, err)
+		}
 	}
 }

@@ -45,10 +45,11 @@ type TraceSpec struct {
 
 	// Dir or Files are built and installed in the VM but not loaded: that is the command's work. Load names modules of
 	// the kernel's own that the guest is to have.
-	Dir         string
-	Files, Load []string
-	Build       Build         // where Dir is built
-	StepTimeout time.Duration // as in Spec
+	Dir          string
+	Files, Load  []string
+	Build        Build         // where Dir is built
+	BuildTimeout time.Duration // as in Spec
+	StepTimeout  time.Duration // as in Spec
 
 	// Probe loads the self-test's module with Here too, which changes this machine's kernel (it is tainted). In a VM it
 	// is always loaded.
@@ -62,8 +63,9 @@ type TraceSpec struct {
 // spec is the part that a run has as well.
 func (s TraceSpec) spec() Spec {
 	return Spec{
-		Dir: s.Dir, Files: s.Files, Load: s.Load, For: s.For, Build: s.Build, StepTimeout: s.StepTimeout,
-		Machine: s.Machine, Tools: s.Tools, Observe: s.Observe,
+		Dir: s.Dir, Files: s.Files, Load: s.Load, For: s.For, Build: s.Build, BuildTimeout: s.BuildTimeout,
+		StepTimeout: s.StepTimeout,
+		Machine:     s.Machine, Tools: s.Tools, Observe: s.Observe,
 	}
 }
 
@@ -88,7 +90,7 @@ func (s TraceSpec) complete() (TraceSpec, error) {
 		s.For = defaultWatch
 	}
 	whole, err := s.spec().fill()
-	s.StepTimeout, s.Tools = whole.StepTimeout, whole.Tools
+	s.StepTimeout, s.BuildTimeout, s.Tools = whole.StepTimeout, whole.BuildTimeout, whole.Tools
 	return s, err
 }
 

@@ -170,7 +170,7 @@ func (g *Guest) awaitHello(ctx context.Context, hello <-chan wire.Hello) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-timer.C:
-		return ErrSilent
+		return g.silent(ErrSilent)
 	case <-g.Machine.Done():
 		return g.exitError()
 	case <-g.Client.Done():
@@ -181,6 +181,14 @@ func (g *Guest) awaitHello(ctx context.Context, hello <-chan wire.Hello) error {
 	case <-time.After(2 * time.Second):
 		return g.Client.Err()
 	}
+}
+
+// silent is err, about a guest that did not answer in time, unless this machine did not let it run.
+func (g *Guest) silent(err error) error {
+	if stalled := g.Machine.Stalled(); stalled != nil {
+		return stalled
+	}
+	return err
 }
 
 // exitError says why a machine ended that should not have.

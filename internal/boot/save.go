@@ -189,6 +189,9 @@ func (g *Guest) wake(ctx context.Context, secret []byte, hello <-chan wire.Hello
 	var answer wire.WakeResult
 	g.Woke.From = time.Now()
 	if err := g.Call(ctx, wire.OpWake, args, &answer); err != nil {
+		if errors.Is(context.Cause(ctx), ErrSilent) {
+			err = g.silent(err)
+		}
 		return errors.Join(err, context.Cause(ctx))
 	}
 	g.Woke.GuestNS, g.Woke.To = answer.BootNS, time.Now()

@@ -34,6 +34,9 @@ var errInterrupted = errors.New("interrupted")
 
 // Main runs one command and returns its exit status.
 func Main(args []string, stdout, stderr io.Writer) int {
+	if !checkLimits(stderr, currentLimit) {
+		return exitHost
+	}
 	ctx, stop := interruptible()
 	defer stop()
 	root := newRoot()

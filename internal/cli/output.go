@@ -141,7 +141,7 @@ func (o *outputs) checkPlace(flag, name string) error {
 		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: %s is a file, not a folder", flag, name, dir)}
 	}
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
-		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: cannot write into folder %s: %v", flag, name, dir, err)}
+		return wrongFile(err, "%s %s: cannot write into folder %s: %v", flag, name, dir, err)
 	}
 	if st, err := os.Stat(name); err == nil && st.IsDir() {
 		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: that is a folder: name a file", flag, name)}

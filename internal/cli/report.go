@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -73,8 +74,7 @@ func (o *options) report(c *cobra.Command, name string) error {
 func readRun(name string) (*result.Result, *kmodlab.Recording, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, nil, &kmodlab.UsageError{Text: fmt.Sprintf(
-			"%s: %v: name a recording (.kmlab) or a result (.json)", name, bare(err))}
+		return nil, nil, wrongFile(err, "%s: %v: name a recording (.kmlab) or a result (.json)", name, bare(err))
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err == nil && st.IsDir() {
@@ -90,17 +90,26 @@ func readRun(name string) (*result.Result, *kmodlab.Recording, error) {
 	case first[0] == '{':
 		res, err := report.ReadJSON(in)
 		if err != nil {
-			return nil, nil, &kmodlab.UsageError{Text: fmt.Sprintf("%s: %v", name, err)}
+			return nil, nil, wrongFile(err, "%s: %v", name, err)
 		}
 		return res, nil, nil
 	}
 	rec, err := kmodlab.ReadRecording(in)
 	if err != nil {
-		return nil, nil, &kmodlab.UsageError{Text: fmt.Sprintf("%s: %v", name, err)}
+		return nil, nil, wrongFile(err, "%s: %v", name, err)
 	}
 	res, err := rec.Result()
 	if err != nil {
-		return nil, nil, &kmodlab.UsageError{Text: fmt.Sprintf("%s: %v", name, err)}
+		return nil, nil, wrongFile(err, "%s: %v", name, err)
 	}
 	return res, rec, nil
+}
+
+// wrongFile is about a file or a folder that a person named. It is wrong usage, unless this machine is to blame.
+func wrongFile(err error, format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	if hint, is := hostfault.Of(err); is {
+		return fmt.Errorf("%s; %s", text, hint)
+	}
+	return &kmodlab.UsageError{Text: text}
 }

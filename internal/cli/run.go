@@ -42,15 +42,16 @@ func machineFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
 	f.IntVar(&m.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
 }
 
-// buildFlags say where modules are built, and how long each step may take.
-func buildFlags(f *pflag.FlagSet, build *kmodlab.Build, timeout *time.Duration) {
+// buildFlags say where modules are built, and how long that and each step may take.
+func buildFlags(f *pflag.FlagSet, build *kmodlab.Build, limit, timeout *time.Duration) {
 	f.StringVar((*string)(build), "build", string(*build), "where to build: auto, vm or sandbox")
+	f.DurationVar(limit, "build-timeout", 0, "limit of the build, with the boot of its VM if it has one (default 10m)")
 	f.DurationVar(timeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s);\na step that only waits is judged after 10s, or after this limit if it is longer")
 }
 
 func (o *options) flags(f *pflag.FlagSet) {
 	machineFlags(f, &o.spec.Machine, &o.spec.Tools)
-	buildFlags(f, &o.spec.Build, &o.spec.StepTimeout)
+	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout, &o.spec.StepTimeout)
 	o.outputs.flags(f)
 	o.display.flags(f)
 	f.StringVar(&o.outputs.json, "json", "",

@@ -55,7 +55,7 @@ filters leave out is dropped inside the kernel.`,
 	f := c.Flags()
 	f.SetInterspersed(false) // flags after the command belong to the command
 	machineFlags(f, &o.spec.Machine, &o.spec.Tools)
-	buildFlags(f, &o.spec.Build, &o.spec.StepTimeout)
+	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout, &o.spec.StepTimeout)
 	filter := &o.spec.Filter
 	f.StringVar(&filter.Thread, "thread", "", "only the kernel threads of this `NAME`")
 	f.StringVar(&filter.Module, "module", "", "only what concerns the module of this `NAME`")

@@ -8,7 +8,7 @@ import "github.com/kmodlab/kmodlab"
 var flagOf = map[string]string{
 	"Kernel": "--kernel", "Accel": "--accel", "CPUs": "--cpus", "MemoryMiB": "--memory",
 	"Cold": "--cold", "Here": "--here", "Build": "--build", "For": "--for", "StepTimeout": "--timeout",
-	"Load": "--load", "Params": "--params",
+	"BuildTimeout": "--build-timeout", "Load": "--load", "Params": "--params",
 	"Mirror": "--mirror", "Probe": "--probe",
 	"Filter.Thread": "--thread", "Filter.Module": "--module", "Filter.From": "--from", "Filter.To": "--to",
 	"Filter.Signals": "--signal",

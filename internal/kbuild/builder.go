@@ -82,8 +82,11 @@ func (r VMRunner) resume(ctx context.Context, opts boot.Options) *boot.Guest {
 		go io.Copy(io.Discard, g.Events) // what arrived on that port before the snapshot
 		return g
 	}
+	var stalled *vm.StallError
 	if ctx.Err() == nil {
-		store.Remove(key)
+		if !errors.As(err, &stalled) { // else there may be nothing wrong with it
+			store.Remove(key)
+		}
 		if r.Log != nil {
 			r.Log(fmt.Sprintf("the snapshot for builds does not resume, booting instead: %v", err))
 		}

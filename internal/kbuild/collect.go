@@ -145,6 +145,13 @@ func take(folder *beneath.Folder, name, dst, rel string) (f file, err error) {
 	return file{Path: rel, Size: n, Sum: hex.EncodeToString(h.Sum(nil))}, nil
 }
 
+// hostile is about what a build left. An error among args is its cause.
 func hostile(format string, args ...any) *Error {
-	return &Error{Kind: ErrHostile, Message: "take the built modules: " + fmt.Sprintf(format, args...)}
+	e := &Error{Kind: ErrHostile, Message: "take the built modules: " + fmt.Sprintf(format, args...)}
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			e.Cause = err
+		}
+	}
+	return e
 }

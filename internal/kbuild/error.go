@@ -5,7 +5,8 @@ package kbuild
 import (
 	"errors"
 	"fmt"
-	"syscall"
+
+	"github.com/kmodlab/kmodlab/internal/hostfault"
 )
 
 // The kinds of an Error, for errors.Is.
@@ -68,8 +69,18 @@ func (e *Error) Host() bool {
 
 func hostError(what string, err error) *Error {
 	e := &Error{Kind: ErrHost, Message: fmt.Sprintf("%s: %v", what, err), Cause: err}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		e.Hint = "free some space on that disk"
-	}
+	e.Hint, _ = hostfault.Of(err)
 	return e
+}
+
+// blame makes an error about the sources one about the machine, if it was the machine that failed.
+func blame(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Host() {
+		return err
+	}
+	if hint, is := hostfault.Of(e.Cause); is {
+		e.Kind, e.Hint = ErrHost, hint
+	}
+	return err
 }

@@ -131,7 +131,8 @@ func runStep(ctx context.Context, job Job, c Command, cmd *exec.Cmd) (Step, erro
 }
 
 func timeoutError(job Job) *Error {
-	return &Error{Kind: ErrTimeout, Message: fmt.Sprintf("the build was stopped: it took longer than %v", job.Timeout)}
+	return &Error{Kind: ErrTimeout, Message: fmt.Sprintf("the build was stopped: it took longer than %v", job.Timeout),
+		Hint: "if it only needs more time: --build-timeout"}
 }
 
 // watchDisk stops a build that fills the disk: limits on file size do not limit the number of files.

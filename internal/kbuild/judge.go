@@ -28,6 +28,10 @@ func buildError(job Job, snap *sourceFolder, steps []Step) *Error {
 		full.Steps = steps
 		return full
 	}
+	if low := limitError(last.Raw, hardLimit); low != nil {
+		low.Steps = steps
+		return low
+	}
 	d, a := first(e.Diagnostics, own), newAdviser(job.Kernel, snap, last.Raw)
 	if known := a.known(); known != nil {
 		known.Steps, known.Diagnostics = steps, e.Diagnostics

@@ -99,6 +99,11 @@ type Step struct {
 
 // Run builds, or finds the build in the cache. Errors are *Error, or ctx's.
 func Run(ctx context.Context, r Request) (*Build, error) {
+	b, err := run(ctx, r)
+	return b, blame(err)
+}
+
+func run(ctx context.Context, r Request) (*Build, error) {
 	if err := check(&r); err != nil {
 		return nil, err
 	}

@@ -75,12 +75,22 @@ func (r VMRunner) Run(ctx context.Context, job Job) ([]Step, error) {
 	defer g.Close()
 	steps, err := buildIn(ctx, g, job, sources.Bytes(), deadline)
 	if cause := context.Cause(ctx); cause != nil {
-		return steps, cause
+		return steps, lateError(cause, g.Machine.Stalled)
 	}
+	err = lateError(err, g.Machine.Stalled)
 	if killed := killedError(ctx, g, err); killed != nil {
 		return steps, killed
 	}
 	return steps, guestError(err)
+}
+
+// lateError is err, unless that is a build that took too long because this machine did not let its VM run.
+func lateError(err error, stalled func() error) error {
+	var e *vm.StallError
+	if !errors.Is(err, ErrTimeout) || !errors.As(stalled(), &e) {
+		return err
+	}
+	return &Error{Kind: ErrHost, Message: "build in the VM: " + e.Text, Hint: e.Hint, Cause: e}
 }
 
 // killedError is for a QEMU that somebody killed, or the kernel for lack of memory: the sources are not to blame. It is

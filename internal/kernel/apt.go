@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
@@ -22,6 +23,10 @@ import (
 type aptRoot struct {
 	dir    string
 	aptGet string
+	mirror string // its address, for messages
+
+	silence  time.Duration // how long the mirror may send nothing; 0: the usual time
+	indexing bool          // apt updates its lists, and reads them at the end
 }
 
 // debianKeyring is where Debian's own keyring package puts its keys.
@@ -212,7 +217,14 @@ func netrcConf() string {
 // from one goroutine, before run returns.
 func (a *aptRoot) run(ctx context.Context, what string, onStatus func(string), tool string,
 	args ...string) (string, error) {
-	var stdout, stderr bytes.Buffer
+	var stdout activity
+	var stderr bytes.Buffer
+	asked := ctx
+	if onStatus != nil { // the mirror is asked
+		var stop func()
+		ctx, stop = a.unlessSilent(ctx, &stdout)
+		defer stop()
+	}
 	cmd := command(ctx, tool, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// What verifies a signature is killed with apt, and removes none of its files then.
@@ -237,8 +249,11 @@ func (a *aptRoot) run(ctx context.Context, what string, onStatus func(string), t
 	}
 	err = runChild(cmd)
 	finish()
-	if ctx.Err() != nil {
-		return "", ctx.Err()
+	switch {
+	case asked.Err() != nil:
+		return "", asked.Err()
+	case context.Cause(ctx) == errSilent:
+		return "", a.silentError(what)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%s: %w: %w", what, ErrNoApt, err)

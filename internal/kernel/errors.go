@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
@@ -38,12 +39,16 @@ var aptWords = []struct {
 }{
 	{lazyregexp.New(`No space left on device|don't have enough free space|\(28: `), ErrNoSpace,
 		"free some space, or put the cache elsewhere with XDG_CACHE_HOME"},
+	// An answer that is no file is not signed either: a network's page that asks for a login, or a status but 404.
+	{lazyregexp.New(`does the network require authentication|Redirection loop|  (?:4(?:0[0-35-9]|[1-9]\d)|5\d\d)  `),
+		ErrNoSource, anotherMirror},
 	{lazyregexp.New(`NO_PUBKEY|EXPKEYSIG|BADSIG|is not signed|Missing key|signatures? (couldn't|were invalid|could not)|Sub-process /usr/bin/sqv returned`),
 		ErrSignature, "upgrade the host's keyring: apt-get install debian-archive-keyring"},
 	{lazyregexp.New(`Unable to locate package|no installation candidate|Version '.*' for '.*' was not found`),
 		ErrUnknownName, ""},
 	{lazyregexp.New(`Could not resolve|Temporary failure resolving|Could not connect|Connection failed|Connection timed out|Network is unreachable|Unable to connect|Connection refused|does not have a Release file`),
-		ErrNoSource, "check the network, or name a mirror: --mirror URL or KMODLAB_MIRROR=URL"},
+		ErrNoSource, anotherMirror},
+	{lazyregexp.New(`Failed to fetch|Some index files failed to download`), ErrNoSource, anotherMirror},
 }
 
 // aptFailure is an error from apt: its cause, and its own words.
@@ -51,6 +56,7 @@ type aptFailure struct {
 	what  string
 	cause error // one of ours, or the exit status
 	said  []string
+	all   string // all that it said
 	hint  string
 }
 
@@ -83,7 +89,7 @@ func saysAny(err error, texts ...string) bool {
 
 // aptError makes an error from apt's exit and its stderr: the cause, apt's own E: and W: lines, and what to do next.
 func aptError(what string, err error, stderr string) error {
-	f := &aptFailure{what: what, cause: err, said: aptSaid(stderr)}
+	f := &aptFailure{what: what, cause: err, said: aptSaid(stderr), all: stderr}
 	for _, w := range aptWords {
 		if w.re.MatchString(stderr) {
 			f.cause, f.hint = w.cause, w.hint
@@ -121,7 +127,7 @@ func spaceError(dir string, err error) error {
 	if err == nil || errors.Is(err, ErrNoSpace) {
 		return err
 	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if hostfault.NoSpace(err) {
 		return fmt.Errorf("%w: %s has %s free: %v (free some space, or put the cache elsewhere with XDG_CACHE_HOME)",
 			ErrNoSpace, dir, freeText(dir), err)
 	}

@@ -118,6 +118,7 @@ func (s *Store) download(ctx context.Context, n debName, dir, aptGet string) ([]
 	if err != nil {
 		return nil, err
 	}
+	a.mirror, a.silence = arch.main, s.silence
 	list := sourcesFor(n, arch)
 	for {
 		if list, err = s.update(ctx, a, n, list, arch.keys); err != nil {
@@ -162,11 +163,13 @@ func (s *Store) update(ctx context.Context, a *aptRoot, n debName, list []source
 			return nil, err
 		}
 		text := "package index of " + n.suite
+		a.indexing = true
 		_, err := a.run(ctx, "fetch "+text, func(line string) {
 			if pct, ok := parseStatus(line); ok {
 				s.tell(Progress{Phase: "index", Done: int64(pct), Total: 100, Unit: Percent, Text: text})
 			}
 		}, a.aptGet, "update", "-q")
+		a.indexing = false
 		if err == nil || ctx.Err() != nil {
 			return list, err
 		}
@@ -174,7 +177,7 @@ func (s *Store) update(ctx context.Context, a *aptRoot, n debName, list []source
 		if len(kept) == len(list) {
 			for _, src := range list {
 				if errors.Is(err, ErrNoSource) && missingSuite(err, src) {
-					return nil, unknownName(n.String(), fmt.Sprintf("%s serves no suite %s", src.uri, src.suite))
+					return nil, a.noSuite(ctx, n, src, err)
 				}
 			}
 			return nil, err
@@ -277,6 +280,8 @@ func (a *aptRoot) explainVersion(ctx context.Context, n debName, err error) erro
 	}
 	served := servedABIs(out, flavours[n.flavour])
 	switch {
+	case strings.TrimSpace(out) == "":
+		return fmt.Errorf("%w: %s serves no kernel of %s at all (%s)", ErrNoSource, a.mirror, n.suite, anotherMirror)
 	case len(served) == 0:
 		return fmt.Errorf("%w: %s serves no kernel of the %s flavour", ErrUnknownName, n.suite, n.flavour)
 	case n.abi == "":

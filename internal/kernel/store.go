@@ -32,6 +32,8 @@ type Store struct {
 	// Prepare is called once on the unpacked tree before it is sealed into the image, for indexes that other packages
 	// make (modules.dep); may be nil.
 	Prepare func(root, release string) error
+
+	silence time.Duration // how long a mirror may send nothing; 0: the usual time
 }
 
 // Progress is one step of a fetch.

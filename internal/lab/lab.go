@@ -206,13 +206,26 @@ func (o Options) memory() int {
 // ended, it waits for the end of the machine, which says more.
 func (l *Lab) Failed(what string, err error) error {
 	var refused *wire.CallError
+	var stalled *StallError
 	e := &CallError{What: what, Err: err}
 	switch {
-	case errors.As(err, &refused), errors.Is(err, context.DeadlineExceeded), errors.Is(err, wire.ErrGarbled):
+	case errors.As(err, &refused), errors.As(err, &stalled), errors.Is(err, wire.ErrGarbled):
+	case errors.Is(err, context.DeadlineExceeded):
+		if stalled := l.Stalled(); stalled != nil {
+			e.Err = stalled
+		}
 	default:
 		e.Ended = l.ended()
 	}
 	return e
+}
+
+// Stalled returns a *StallError if the machine's QEMU was kept from running in the last seconds.
+func (l *Lab) Stalled() error {
+	if l.stalled == nil {
+		return nil
+	}
+	return l.stalled()
 }
 
 // crashAnswer bounds each exchange with a guest whose kernel has crashed, before it is

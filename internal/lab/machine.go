@@ -24,6 +24,7 @@ type machine struct {
 	events  io.Reader                   // the tracer's records
 	console func() []byte               // what the kernel has printed; nil if only the log has it
 	ended   func() error                // why the machine ended; nil while it runs
+	stalled func() error                // a *StallError if this machine did not let it run; nil for this machine
 	finish  func(context.Context) error // lets the machine power off
 	stop    func()                      // ends it in any case; can be called again
 }
@@ -36,6 +37,9 @@ type CPUs interface {
 
 // Processor is a sample of one CPU.
 type Processor = vm.Processor
+
+// StallError means that a machine did not answer in time because QEMU was kept from running.
+type StallError = vm.StallError
 
 // inVM is the machine of a guest that answers. kernel is the name by which it was asked for, memory in MiB.
 func inVM(g *boot.Guest, kernel string, memory int) machine {
@@ -58,8 +62,9 @@ func inVM(g *boot.Guest, kernel string, memory int) machine {
 				return nil
 			}
 		},
-		finish: func(ctx context.Context) error { _, err := g.PowerOff(ctx); return err },
-		stop:   func() { g.Close() },
+		stalled: g.Machine.Stalled,
+		finish:  func(ctx context.Context) error { _, err := g.PowerOff(ctx); return err },
+		stop:    func() { g.Close() },
 	}
 }
 

@@ -61,8 +61,11 @@ func (o opening) restore(ctx context.Context, a *Ahead) (*Lab, error) {
 	done := o.journal.Phase("boot")
 	g, release, err := a.take()
 	if err != nil {
+		var stalled *StallError
 		if ctx.Err() == nil {
-			a.store.Remove(a.key)
+			if !errors.As(err, &stalled) { // else there may be nothing wrong with it
+				a.store.Remove(a.key)
+			}
 			o.journal.Log(fmt.Sprintf("the snapshot does not resume, booting instead: %v", err))
 		}
 		return nil, nil

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
@@ -56,7 +57,7 @@ func (h *Host) compile(ctx context.Context) (*kbuild.Build, error) {
 	done := h.journal.Phase("build")
 	build, err := kbuild.Run(ctx, kbuild.Request{
 		Kernel: h.Kernel, Sources: h.Dir, Runner: h.runner, Known: h.Probe.known,
-		CacheDir: filepath.Join(h.CacheDir, BuildDir), Output: h.journal.Output(),
+		CacheDir: filepath.Join(h.CacheDir, BuildDir), Output: h.journal.Output(), Timeout: h.BuildTimeout,
 	})
 	var failed *kbuild.Error
 	switch {
@@ -99,10 +100,7 @@ func (p *Prepared) resolve() error {
 	tree := p.shared.tree(p.Kernel)
 	plan, err := kmod.NewPlan(tree, p.files(), p.Load)
 	if err != nil {
-		return &evidence.Failure{
-			Kind: evidence.Preflight, Message: problems(err),
-			Hint: "nothing was booted; fix this and run again",
-		}
+		return unplanned(err)
 	}
 	for _, w := range plan.Warnings {
 		p.journal.Log(w.Error())
@@ -116,6 +114,17 @@ func (p *Prepared) resolve() error {
 		p.InTree = union(p.InTree, inTree(all))
 	} // else those that do not fit are left out: nobody asked for them
 	return nil
+}
+
+// unplanned is the failure of a plan: of the modules, unless this machine could not read them.
+func unplanned(err error) error {
+	if _, is := hostfault.Of(err); is {
+		return hostFailure(err, "")
+	}
+	return &evidence.Failure{
+		Kind: evidence.Preflight, Message: problems(err),
+		Hint: "nothing was booted; fix this and run again",
+	}
 }
 
 // problems puts the problems of a plan into one sentence. A module of another kernel has dozens.

@@ -14,9 +14,11 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
@@ -38,6 +40,8 @@ type Options struct {
 	Cold   bool         // do not restore a snapshot
 	Agent  string       // the kmodlab program; empty: see ErrNoAgent
 	QEMU   string       // empty: in PATH
+
+	BuildTimeout time.Duration // of the person's modules; 0: kbuild.DefaultTimeout
 
 	// NoProbe leaves this machine's kernel as it is: nothing is built, installed or loaded,
 	// and no kernel is fetched, since the running one is traced.
@@ -92,7 +96,11 @@ func (h *Host) Scratch(name string) (*scratch.Folder, error) {
 // Shared is what the runs of one pool have in common.
 func (h *Host) Shared() *Shared { return h.shared }
 
+// hostFailure is a failure of this machine. What its own error says to do goes before hint.
 func hostFailure(err error, hint string) error {
+	if known, is := hostfault.Of(err); is {
+		hint = known
+	}
 	return &evidence.Failure{Kind: evidence.Host, Message: err.Error(), Hint: hint}
 }
 

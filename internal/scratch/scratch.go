@@ -58,25 +58,29 @@ func makeIn(dir, name string) (*Folder, error) {
 	return &Folder{Path: path, lock: lock}, nil
 }
 
-// Close removes the folder and what is in it.
+// Close removes the folder and what is in it. If something cannot be removed, whoever makes the next one tries again.
 func (f *Folder) Close() error {
-	err := errors.Join(beneath.RemoveAll(f.Path), os.Remove(f.lock.Name()))
+	err := beneath.RemoveAll(f.Path)
+	if err == nil {
+		err = os.Remove(f.lock.Name())
+	}
 	return errors.Join(err, f.lock.Close())
 }
 
+// sweep removes the folders whose lock nobody holds, also those without a lock's file.
 func sweep(dir string) {
+	left := make(map[string]bool)
 	entries, _ := os.ReadDir(dir) // what can be read of it
 	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if !strings.HasSuffix(path, suffix) {
-			continue
-		}
-		lock, err := filelock.TryOld(path)
+		left[filepath.Join(dir, strings.TrimSuffix(e.Name(), suffix))] = true
+	}
+	for path := range left {
+		lock, err := filelock.Try(path + suffix)
 		if err != nil {
 			continue // somebody uses it, or somebody else removes it
 		}
-		if beneath.RemoveAll(strings.TrimSuffix(path, suffix)) == nil {
-			os.Remove(path) // else the next one tries again
+		if beneath.RemoveAll(path) == nil {
+			os.Remove(path + suffix) // else the next one tries again
 		}
 		lock.Close()
 	}

@@ -70,3 +70,30 @@ func TestMakeElsewhere(t *testing.T) {
 		t.Errorf("left: %q, %v", list(t, own), err)
 	}
 }
+
+// TestSweepWithoutLock: a folder whose lock's file is gone is removed all the same, and one in use is not.
+func TestSweepWithoutLock(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tmp")
+	used, err := Make(dir, "used")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "old-X/deep"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	next, err := Make(dir, "next")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*Folder{used, next} {
+		if _, err := os.Stat(f.Path); err != nil {
+			t.Errorf("a folder in use was removed: %v", err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if left := list(t, dir); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/lab"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
@@ -29,14 +30,25 @@ func classify(err error) *evidence.Failure {
 	case errors.As(err, &start):
 		return classifyStart(start)
 	}
-	return &evidence.Failure{Kind: evidence.Host, Message: err.Error()}
+	return hostFailure(err, "")
+}
+
+// hostFailure is a failure of this machine. What its own error says to do goes before hint.
+func hostFailure(err error, hint string) *evidence.Failure {
+	if known, is := hostfault.Of(err); is {
+		hint = known
+	}
+	return &evidence.Failure{Kind: evidence.Host, Message: err.Error(), Hint: hint}
 }
 
 // classifyCall is for a machine that did not do what it was asked to.
 func classifyCall(e *lab.CallError) *evidence.Failure {
 	var refused *wire.CallError
 	var qemu *lab.QEMUError
+	var stalled *lab.StallError
 	switch {
+	case errors.As(e.Err, &stalled):
+		return &evidence.Failure{Kind: evidence.Host, Message: fmt.Sprintf("%s: %v", e.What, stalled), Hint: stalled.Hint}
 	case errors.As(e.Err, &refused):
 		return &evidence.Failure{Kind: evidence.Host, Message: fmt.Sprintf("%s: %s", e.What, refused.Text)}
 	case errors.Is(e.Err, context.DeadlineExceeded):
@@ -52,9 +64,12 @@ func classifyCall(e *lab.CallError) *evidence.Failure {
 // classifyStart is for a machine that did not become ready.
 func classifyStart(e *lab.StartError) *evidence.Failure {
 	var failed *boot.Error
+	var stalled *lab.StallError
 	switch {
+	case errors.As(e.Err, &stalled):
+		return &evidence.Failure{Kind: evidence.Host, Message: e.Error(), Hint: stalled.Hint}
 	case !errors.As(e.Err, &failed):
-		return &evidence.Failure{Kind: evidence.Host, Message: e.Error()}
+		return hostFailure(e, "")
 	case errors.Is(failed, boot.ErrSilent):
 		f := &evidence.Failure{Kind: evidence.Timeout, Message: failed.Error()}
 		if len(failed.Console) == 0 {
@@ -64,7 +79,7 @@ func classifyStart(e *lab.StartError) *evidence.Failure {
 	case errors.Is(failed, wire.ErrGarbled):
 		return &evidence.Failure{Kind: evidence.Lost, Message: failed.Error()}
 	}
-	return &evidence.Failure{Kind: evidence.Host, Message: failed.Error(), Hint: killedHint}
+	return hostFailure(failed, killedHint)
 }
 
 // endedAt returns where the CPUs were when the guest ended by itself, if that is what

@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
@@ -61,11 +63,33 @@ func TestClassify(t *testing.T) {
 			fmt.Errorf("%w: %w", snapshot.ErrUnready, &lab.StartError{Err: call(context.DeadlineExceeded, nil)}),
 			evidence.Timeout, "did not answer", "",
 		},
+		"no descriptor at its boot": {
+			&lab.StartError{Err: &os.PathError{Op: "open", Path: "x", Err: syscall.EMFILE}}, evidence.Host,
+			"too many open files", "raise the limit of open files (ulimit -n), or run fewer at a time (-j)",
+		},
+		"a full disk": {
+			fmt.Errorf("x: %w", syscall.ENOSPC), evidence.Host, "no space left on device", "free some space on that disk",
+		},
 		"anything else": {errors.New("no space left"), evidence.Host, "no space left", ""},
 	} {
 		f := classify(tt.err)
 		if f.Kind != tt.kind || !strings.Contains(f.Message, tt.message) || f.Hint != tt.hint {
 			t.Errorf("%s: %+v, want %s, %q, hint %q", name, *f, tt.kind, tt.message, tt.hint)
+		}
+	}
+}
+
+// TestClassifyStalled: a machine that was kept from running is this machine's fault, at every stage.
+func TestClassifyStalled(t *testing.T) {
+	kept := &lab.StallError{Text: "QEMU was stopped", Hint: "let it run"}
+	for name, err := range map[string]error{
+		"before its boot": &lab.StartError{Err: fmt.Errorf("start machine: %w", kept)},
+		"at its boot":     &lab.StartError{Err: &boot.Error{Err: errors.Join(kept, boot.ErrSilent)}},
+		"in a step":       &lab.CallError{What: "modprobe m", Err: kept},
+	} {
+		f := classify(err)
+		if f.Kind != evidence.Host || !strings.Contains(f.Message, kept.Text) || f.Hint != kept.Hint {
+			t.Errorf("%s: %+v", name, *f)
 		}
 	}
 }

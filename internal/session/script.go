@@ -266,6 +266,9 @@ func (s *session) judge(step Step, ended wire.ExecResult, c result.Command, obse
 	typed := strings.Join(step.Argv, " ")
 	if ended.TimedOut {
 		s.taint.AtEnd = true // nothing follows
+		if stalled := s.Stalled(); stalled != nil {
+			return s.Failed(typed, stalled)
+		}
 		s.noteStuck(ended, observed)
 	}
 	switch {

@@ -212,7 +212,10 @@ func (w *watcher) inGuest(ctx context.Context) commandEnd {
 		}
 	})
 	ended := commandEnd{exit: end.Exit, ms: end.MS, err: err}
-	if err == nil && end.TimedOut {
+	if err != nil || !end.TimedOut {
+		return ended
+	}
+	if ended.err = w.Stalled(); ended.err == nil {
 		ended.failure = &evidence.Failure{
 			Kind: evidence.Timeout, Message: fmt.Sprintf("%s did not finish within %s", strings.Join(argv, " "), timeout),
 		}

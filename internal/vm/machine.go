@@ -24,6 +24,7 @@ type Machine struct {
 	accel  Accel
 	why    string // why this accelerator
 	proc   *process
+	pulse  *pulse
 	qmp    *qmpClient
 	host   []net.Conn // our ends: console, monitor, ports
 	onLife func(*Machine)
@@ -68,6 +69,8 @@ func launch(ctx context.Context, cfg Config, accel Accel, why string, onLife fun
 		m.closeHost()
 		return nil, fmt.Errorf("start machine: %w", err)
 	}
+	m.pulse = newPulse(m.proc.pid)
+	go m.pulse.watch(m.proc.done)
 	m.qmp = newQMP(m.host[1], m.event)
 	go m.qmp.read() // only now: an event asks m.qmp
 	go func() {
@@ -181,9 +184,13 @@ func (m *Machine) startFailure(ctx context.Context, cause error) (*Machine, erro
 	if ended && (m.exit.Reason == PowerOff || m.exit.Reason == Panicked) {
 		return m, nil
 	}
+	why, long := m.pulse.why()
 	m.Stop(0)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("start machine: %w", context.Cause(ctx))
+	}
+	if stalled := stallError(why, m.proc.pid, long); stalled != nil { // so that KVM is not blamed for it
+		return nil, fmt.Errorf("start machine: %w", stalled)
 	}
 	if err := m.exit.Err(); ended && err != nil {
 		cause = err

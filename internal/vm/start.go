@@ -100,6 +100,10 @@ func startKVM(ctx context.Context, cfg Config, why string) (*Machine, error) {
 			failure = errors.Join(m.exit.Err(), errors.New("the guest ended without a sign of life"))
 		}
 	case <-timer.C:
+		if stalled := m.Stalled(); stalled != nil { // nor is that KVM's fault
+			m.Stop(0)
+			return nil, fmt.Errorf("start machine: %w", stalled)
+		}
 		failure = fmt.Errorf("no sign of life from the guest in %s", cfg.lifeDeadline)
 	case <-ctx.Done():
 	}

@@ -40,8 +40,8 @@ var rooms = []room{
 		path: "",
 		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Trace(ctx, TraceSpec), Recording",
 		may: []string{
-			"internal/evidence", "internal/kbuild", "internal/kernel", "internal/kmodcmd", "internal/lab",
-			"internal/lazyregexp", "internal/notify", "internal/pool", "internal/prepare", "internal/recording",
+			"internal/evidence", "internal/hostfault", "internal/kbuild", "internal/kernel", "internal/kmodcmd",
+			"internal/lab", "internal/lazyregexp", "internal/notify", "internal/pool", "internal/prepare", "internal/recording",
 			"internal/session", "internal/verdict", "internal/vm", "internal/wire", "result", "tracer/event",
 			"tracer/timeline",
 		},
@@ -181,6 +181,11 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path:  "internal/hostfault",
+		does:  "which errors are this machine's fault and nobody's sources', and what to do (pure)",
+		never: []never{noPrograms, noNet, noFiles},
+	},
+	{
 		path:  "internal/private",
 		does:  "makes sure that a folder is its user's own, on the whole way to it",
 		never: []never{noPrograms, noNet},
@@ -199,7 +204,7 @@ var rooms = []room{
 	{
 		path:  "internal/kernel",
 		does:  "kernels and their toolchains: name, fetch, verify, cache, unpack",
-		may:   []string{"internal/filelock", "internal/lazyregexp"},
+		may:   []string{"internal/filelock", "internal/hostfault", "internal/lazyregexp"},
 		never: []never{noTracer, {"kmod", "a kernel is files to it"}, noGuest},
 	},
 	{
@@ -233,8 +238,8 @@ var rooms = []room{
 		path: "internal/kbuild",
 		does: "runs the kernel's build system in a VM or a sandbox; caches by content",
 		may: []string{
-			"internal/beneath", "internal/filelock", "internal/hints", "internal/kernel", "internal/boot",
-			"internal/snapshot", "internal/srcline",
+			"internal/beneath", "internal/filelock", "internal/hints", "internal/hostfault", "internal/kernel",
+			"internal/boot", "internal/snapshot", "internal/srcline",
 			"internal/vm", "internal/wire", "internal/lazyregexp", "kmod",
 		},
 		never: []never{noTracer, {ebpf, "a build is not traced"}},
@@ -300,8 +305,8 @@ var rooms = []room{
 		path: "internal/prepare",
 		does: "the host's part of a run: agent, kernel, self-test module, builds, plan, preflight",
 		may: []string{
-			"internal/beneath", "internal/boot", "internal/evidence", "internal/kbuild", "internal/kernel",
-			"internal/notify", "internal/scratch", "internal/srcline",
+			"internal/beneath", "internal/boot", "internal/evidence", "internal/hostfault", "internal/kbuild",
+			"internal/kernel", "internal/notify", "internal/scratch", "internal/srcline",
 			"internal/vm", "kmod", "modules", "result", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/lab", "nothing is booted yet, but by a build"}, noVerdict},
@@ -320,8 +325,8 @@ var rooms = []room{
 		path: "internal/session",
 		does: "a script or a trace on a lab; gathers the evidence; one classify() turns errors into failures",
 		may: []string{
-			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints", "internal/kmodcmd",
-			"internal/lab",
+			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints", "internal/hostfault",
+			"internal/kmodcmd", "internal/lab",
 			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/pool",
 			"internal/prepare", "internal/srcline", "internal/version", "internal/wire", "kmod", "result",
 			"tracer/event", "tracer/symbols",
