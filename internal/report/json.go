@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/kmodlab/kmodlab/internal/jsonlimit"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -34,7 +35,7 @@ func JSON(w io.Writer, r *result.Result) error {
 func ReadJSON(rd io.Reader) (*result.Result, error) {
 	limited := &io.LimitedReader{R: rd, N: maxJSON}
 	r := &result.Result{}
-	if err := json.NewDecoder(limited).Decode(r); err != nil {
+	if err := jsonlimit.Decode(limited, jsonlimit.NoMost, r); err != nil {
 		if limited.N <= 0 {
 			return nil, fmt.Errorf("read JSON report: larger than %d MiB", maxJSON>>20)
 		}

@@ -350,10 +350,17 @@ var rooms = []room{
 		},
 	},
 	{
-		path:  "internal/recording",
-		does:  "evidence as a .kmlab file (pure)",
-		may:   []string{"internal/evidence", "internal/leaks", "internal/srcline", "result", "tracer/symbols"},
+		path: "internal/recording",
+		does: "evidence as a .kmlab file (pure)",
+		may: []string{
+			"internal/evidence", "internal/jsonlimit", "internal/leaks", "internal/srcline", "result", "tracer/symbols",
+		},
 		never: []never{noWire, noMachine, noPrograms, noVerdict},
+	},
+	{
+		path:  "internal/jsonlimit",
+		does:  "decodes JSON from others, within bounds (pure)",
+		never: []never{noPrograms, noNet},
 	},
 	{
 		path:  "internal/notify",
@@ -380,7 +387,7 @@ var rooms = []room{
 	{
 		path:  "internal/report",
 		does:  "result.Result to text, JSON, Markdown, Mermaid, JUnit, KTAP; a run that goes on to lanes of a terminal (pure)",
-		may:   []string{"result", "tracer/event", "tracer/timeline", "internal/rundiff"},
+		may:   []string{"result", "tracer/event", "tracer/timeline", "internal/jsonlimit", "internal/rundiff"},
 		never: []never{noMachine, noPrograms},
 	},
 	{
