@@ -30,14 +30,14 @@ kept: those that were used last. Sources that were built once are not built agai
 same kernel. The kernels themselves are listed by kmodlab kernel list.`, snapshot.MaxImages, snapshot.MaxBytes>>30),
 		Example: "  kmodlab cache\n  kmodlab cache prune",
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return listCache(c.OutOrStdout(), all) },
+		RunE:    brief(func(c *cobra.Command, _ []string) error { return listCache(c.OutOrStdout(), all) }),
 	}
 	c.Flags().BoolVarP(&all, "all", "a", false, fmt.Sprintf("list all builds (default: the last %d)", lastBuilds))
 	c.AddCommand(&cobra.Command{
 		Use:   "prune",
 		Short: "remove all snapshots, and the unfinished ones that killed runs left behind",
 		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return pruneMachines(c) },
+		RunE:  brief(func(c *cobra.Command, _ []string) error { return pruneMachines(c) }),
 	})
 	return c
 }

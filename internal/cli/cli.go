@@ -5,12 +5,9 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -29,13 +26,11 @@ type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// errInterrupted is the cause when a signal cancels a command's context.
-var errInterrupted = errors.New("interrupted")
-
 // Main runs one command and returns its exit status.
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := interruptible()
 	defer stop()
+	stdout, stderr = interruptibleWriter(ctx, stdout), interruptibleWriter(ctx, stderr)
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -57,18 +52,6 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, "kmodlab:", err)
 	return exitHost
-}
-
-// interruptible is a context that the first Ctrl-C or SIGTERM cancels; a second one ends the program at once.
-func interruptible() (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	sig, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		<-sig.Done()
-		stop()
-		cancel(errInterrupted)
-	}()
-	return ctx, func() { stop(); cancel(nil) }
 }
 
 func newRoot() *cobra.Command {

@@ -38,8 +38,11 @@ The exit status is 0 when nothing changed, 1 when something did, 2 for trouble.`
   kmodlab run . --kernel debian:trixie -o new.kmlab
   kmodlab diff old.kmlab new.kmlab`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: brief(func(c *cobra.Command, args []string) error {
 			changed, err := diff(c, d, args, asJSON)
+			if err != nil && c.Context().Err() != nil {
+				return err
+			}
 			if err != nil {
 				fmt.Fprintln(c.ErrOrStderr(), "kmodlab:", err)
 				return exit(diffTrouble)
@@ -48,7 +51,7 @@ The exit status is 0 when nothing changed, 1 when something did, 2 for trouble.`
 				return exit(diffSome)
 			}
 			return nil
-		},
+		}),
 	}
 	f := c.Flags()
 	f.BoolVar(&asJSON, "json", false, "print the changes as JSON")
@@ -76,7 +79,9 @@ func diff(c *cobra.Command, d *display, args []string, asJSON bool) (changed boo
 		enc.SetIndent("", "  ")
 		err = enc.Encode(changes)
 	} else {
-		err = d.show(out, c.ErrOrStderr(), func(w io.Writer) error { return report.Diff(w, changes, d.options(out, false)) })
+		err = d.show(c.Context(), out, c.ErrOrStderr(), func(w io.Writer) error {
+			return report.Diff(w, changes, d.options(out, false))
+		})
 	}
 	if err != nil {
 		return false, fmt.Errorf("write changes: %w", err)

@@ -47,7 +47,7 @@ func newKernelList() *cobra.Command {
 		Use:   "list",
 		Short: "list the kernels in the cache, and the names that can be fetched",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: brief(func(c *cobra.Command, _ []string) error {
 			s, err := store("", nil)
 			if err != nil {
 				return err
@@ -68,7 +68,7 @@ func newKernelList() *cobra.Command {
 				fmt.Fprintf(w, "  %s\t%s\n", f.Pattern, f.Text)
 			}
 			return w.Flush()
-		},
+		}),
 	}
 }
 
@@ -125,7 +125,7 @@ func newKernelRemove() *cobra.Command {
 		Use:   "rm NAME",
 		Short: "remove a kernel from the cache",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: brief(func(_ *cobra.Command, args []string) error {
 			s, err := store("", nil)
 			if err != nil {
 				return err
@@ -139,7 +139,7 @@ func newKernelRemove() *cobra.Command {
 				return &kmodlab.UsageError{Text: err.Error()}
 			}
 			return unknownName(err)
-		},
+		}),
 	}
 }
 

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -163,7 +164,7 @@ func (o *options) begin(c *cobra.Command) error {
 			return fmt.Errorf("write report: %w", err)
 		}
 	}
-	return conclude(o.outputs.write(out, end.Result, end.Recording), end.Result, errOut)
+	return conclude(o.outputs.write(c.Context(), out, end.Result, end.Recording), end.Result, errOut)
 }
 
 func (o *options) check() error {
@@ -180,6 +181,9 @@ func (o *options) check() error {
 // failure.
 func conclude(written error, res *result.Result, errOut io.Writer) error {
 	status := res.Verdict.Class.ExitStatus()
+	if errors.Is(written, errInterrupted) {
+		return written
+	}
 	if written != nil {
 		sayFailed(written, errOut)
 		status = exitHost

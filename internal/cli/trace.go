@@ -105,7 +105,7 @@ func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	if err := o.summary(out, end.Result); err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
-	return conclude(o.outputs.write(out, end.Result, end.Recording), end.Result, errOut)
+	return conclude(o.outputs.write(c.Context(), out, end.Result, end.Recording), end.Result, errOut)
 }
 
 // source tells a folder from module files and names.
