@@ -144,6 +144,9 @@ func (o *outputs) checkPlace(flag, name string) error {
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
 		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: cannot write into folder %s: %v", flag, name, dir, err)}
 	}
+	if _, err := followed(name); err != nil {
+		return usageText("%s %s: %v", flag, name, err)
+	}
 	if st, err := os.Stat(name); err == nil && st.IsDir() {
 		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: that is a folder: name a file", flag, name)}
 	}
@@ -175,12 +178,16 @@ func (o *outputs) recording() bool {
 // recording is wanted.
 func (o *outputs) write(ctx context.Context, out io.Writer, res *result.Result, rec *kmodlab.Recording) error {
 	var failed []error
+	live := ctx.Err() == nil
 	if o.json == "-" {
 		failed = append(failed, report.JSON(out, res))
 	} else if o.json != "" {
 		failed = append(failed, o.writeFile(ctx, o.json, func(w io.Writer) error { return report.JSON(w, res) }))
 	}
 	for _, name := range o.files {
+		if live && ctx.Err() != nil {
+			return context.Cause(ctx) // and begin no other file
+		}
 		write := func(w io.Writer) error {
 			if f := formatOf(name); f.write != nil {
 				return f.write(w, res)
@@ -196,6 +203,9 @@ func (o *outputs) write(ctx context.Context, out io.Writer, res *result.Result, 
 // writeFile writes a file, and its folder before it where that is ours to make.
 func (o *outputs) writeFile(ctx context.Context, name string, write func(io.Writer) error) error {
 	if o.ours[name] {
+		if _, err := followed(name); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			return fmt.Errorf("write %s: make folder %s: %w", name, filepath.Dir(name), bare(err))
 		}
@@ -206,9 +216,9 @@ func (o *outputs) writeFile(ctx context.Context, name string, write func(io.Writ
 // writeFile leaves either the whole new file under its name or what was there before: it writes another file in the
 // same folder and renames that. Anything that is not a regular file, such as /dev/stdout, is written in place.
 func writeFile(ctx context.Context, name string, write func(io.Writer) error) error {
-	target := name
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		target = real // a symlink stays a symlink
+	target, err := followed(name) // a symlink stays a symlink
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if st, err := os.Stat(target); err == nil && !st.Mode().IsRegular() {
 		f, err := openPipe(ctx, target)
