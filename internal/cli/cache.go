@@ -15,6 +15,7 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
 )
@@ -87,7 +88,8 @@ func listSnapshots(out io.Writer, images []snapshot.Image) error {
 		if m.Kernel == "" { // of an older kmodlab
 			use = ""
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.Key[:min(12, len(i.Key))], m.Name, m.Kernel, use,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", plain.Text(i.Key[:min(12, len(i.Key))]), plain.Text(m.Name),
+			plain.Text(m.Kernel), use,
 			known(m.CPUs, ""), known(m.MemoryMiB, " MiB"), mebibytes(i.Bytes), i.LastUse.Format(time.DateTime))
 	}
 	return w.Flush()
@@ -128,8 +130,9 @@ func listBuilds(out io.Writer, builds []kbuild.Entry, all bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "BUILD\tRELEASE\tMODULES\tON DISK\tBUILT\tSOURCES")
 	for _, b := range slices.Backward(shown) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.ID[:min(12, len(b.ID))], b.Release, few(b.Modules),
-			mebibytes(b.Bytes), b.Built.Format(time.DateTime), b.Sources)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", plain.Text(b.ID[:min(12, len(b.ID))]), plain.Text(b.Release),
+			plain.Text(few(b.Modules)),
+			mebibytes(b.Bytes), b.Built.Format(time.DateTime), plain.Text(b.Sources))
 	}
 	if err := w.Flush(); err != nil {
 		return err

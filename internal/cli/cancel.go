@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -15,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"github.com/kmodlab/kmodlab/internal/plain"
 )
 
 // errInterrupted is the cause when a signal cancels a command's context.
@@ -83,14 +86,23 @@ type stream struct {
 	file *os.File
 	ctx  context.Context
 	late atomic.Bool // a write failed so; the next ones do not wait
+
+	screen bool       // it is a terminal
+	mu     sync.Mutex // of lines
+	lines  io.Writer  // else a CI server may read it
 }
 
 // interruptibleWriter is w, if that is a file, as a stream.
 func interruptibleWriter(ctx context.Context, w io.Writer) io.Writer {
-	if f, ok := w.(*os.File); ok {
-		return &stream{file: f, ctx: ctx}
+	f, ok := w.(*os.File)
+	if !ok {
+		return w
 	}
-	return w
+	s := &stream{file: f, ctx: ctx, screen: term.IsTerminal(int(f.Fd()))}
+	if !s.screen {
+		s.lines = plain.Guard(waiting{s})
+	}
+	return s
 }
 
 // fileOf is the file that a writer writes to.
@@ -108,8 +120,22 @@ func fileOf(w io.Writer) (*os.File, bool) {
 const pipePart = 4096
 
 func (s *stream) Write(p []byte) (int, error) {
+	if s.screen {
+		return s.write(p)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lines.Write(p)
+}
+
+// waiting is a stream below its guard.
+type waiting struct{ s *stream }
+
+func (w waiting) Write(p []byte) (int, error) { return w.s.write(p) }
+
+func (s *stream) write(p []byte) (int, error) {
 	part := pipePart
-	if term.IsTerminal(int(s.file.Fd())) {
+	if s.screen {
 		part = len(p) // a drawing is one write
 	}
 	done := 0

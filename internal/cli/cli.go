@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/version"
 )
 
@@ -47,10 +48,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "kmodlab: interrupted; nothing is left behind")
 		return exitInterrupted
 	case errors.As(err, &usage):
-		fmt.Fprintln(stderr, "kmodlab:", usageLine(usage))
+		fmt.Fprintln(stderr, "kmodlab:", plain.Lines(usageLine(usage)))
 		return exitUsage
 	}
-	fmt.Fprintln(stderr, "kmodlab:", err)
+	fmt.Fprintln(stderr, "kmodlab:", plain.Lines(err.Error()))
 	return exitHost
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/internal/rundiff"
 )
@@ -44,7 +45,7 @@ The exit status is 0 when nothing changed, 1 when something did, 2 for trouble.`
 				return err
 			}
 			if err != nil {
-				fmt.Fprintln(c.ErrOrStderr(), "kmodlab:", err)
+				fmt.Fprintln(c.ErrOrStderr(), "kmodlab:", plain.Lines(err.Error()))
 				return exit(diffTrouble)
 			}
 			if changed {
@@ -74,7 +75,7 @@ func diff(c *cobra.Command, d *display, args []string, asJSON bool) (changed boo
 	out := c.OutOrStdout()
 	changes := rundiff.Compare(before, after)
 	if asJSON {
-		enc := json.NewEncoder(out)
+		enc := json.NewEncoder(plain.JSON(out))
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		err = enc.Encode(changes)

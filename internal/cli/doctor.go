@@ -15,6 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
@@ -109,9 +110,9 @@ func printFindings(out io.Writer, findings []kernel.Finding) error {
 			mark = "MISSING"
 			missing++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.Name, f.Detail)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.Name, plain.Text(f.Detail))
 		if f.Fix != "" {
-			fmt.Fprintf(w, "\t\ttype: %s\n", f.Fix)
+			fmt.Fprintf(w, "\t\ttype: %s\n", plain.Text(f.Fix))
 		}
 	}
 	if err := w.Flush(); err != nil {

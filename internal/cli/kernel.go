@@ -15,6 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/plain"
 )
 
 func newKernel() *cobra.Command {
@@ -86,7 +87,8 @@ func listKernels(w *tabwriter.Writer, s *kernel.Store, kernels []kernel.Kernel) 
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.Name, k.Release, k.Version, mebibytes(size))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", plain.Text(k.Name), plain.Text(k.Release), plain.Text(k.Version),
+			mebibytes(size))
 	}
 	return w.Flush()
 }
@@ -112,7 +114,7 @@ func newKernelFetch() *cobra.Command {
 			if err != nil {
 				return unknownName(interrupted(c, err))
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s is %s\n", k.Name, k.Release)
+			fmt.Fprintf(c.OutOrStdout(), "%s is %s\n", plain.Text(k.Name), plain.Text(k.Release))
 			return nil
 		},
 	}

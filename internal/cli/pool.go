@@ -17,6 +17,7 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -174,7 +175,7 @@ func (m *many) log(i int, line string) {
 		return
 	}
 	m.once[line] = true
-	m.progress.print(m.errOut, fmt.Sprintf("kmodlab: %s: %s\n", m.names[i], line))
+	m.progress.print(m.errOut, fmt.Sprintf("kmodlab: %s: %s\n", plain.Text(m.names[i]), plain.Lines(line)))
 }
 
 // say keeps what -v shows until the run has ended, since other runs print meanwhile.

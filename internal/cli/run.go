@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -196,15 +197,15 @@ func conclude(written error, res *result.Result, errOut io.Writer) error {
 
 // sayFailed prints a line for each file that could not be written.
 func sayFailed(err error, errOut io.Writer) {
-	for line := range strings.Lines(err.Error() + "\n") {
-		fmt.Fprintf(errOut, "kmodlab: %s", line)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(errOut, "kmodlab: %s\n", plain.Lines(line))
 	}
 }
 
 // watch shows progress on standard error, and the commands of a walk on standard output.
 func (o *options) watch(p *progress, out, errOut io.Writer) {
 	o.spec.Watch.Phase = p.phase
-	o.spec.Watch.Log = func(line string) { p.print(errOut, "kmodlab: "+line+"\n") }
+	o.spec.Watch.Log = func(line string) { p.print(errOut, "kmodlab: "+plain.Lines(line)+"\n") }
 	switch {
 	case o.walk:
 		o.spec.Watch.Command = func(c result.Command) { p.print(out, report.CommandText(c)) }

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/kmodlab/kmodlab/internal/jsonlimit"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -21,7 +22,7 @@ const maxJSON = 512 << 20
 // itself (result.Result.Normalize).
 func JSON(w io.Writer, r *result.Result) error {
 	r.Normalize()
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(plain.JSON(w))
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(r); err != nil {
