@@ -100,7 +100,7 @@ func (d *display) show(ctx context.Context, out, errOut io.Writer, print func(io
 		return err
 	}
 	if paged(ctx, pager, text.Bytes(), f, errOut) {
-		return nil
+		return context.Cause(ctx)
 	}
 	_, err = out.Write(text.Bytes())
 	return err
