@@ -157,6 +157,15 @@ func (r *file) check() error {
 	if r.run.Result == nil {
 		r.run.Result = new(result.Result)
 	}
+	in := &r.run
+	for _, n := range []int{
+		len(in.Studied), len(in.Result.Modules), len(in.Files), len(in.Remaining), len(in.Others), len(in.Tracer.Hooks),
+		len(in.Inputs.Stuck), len(in.Inputs.Unmet), len(in.Samples), len(in.EndedAt),
+	} {
+		if n > maxNames {
+			return ErrTooLarge
+		}
+	}
 	left := maxLines
 	for name, s := range r.run.Sources {
 		if s.Lines < 0 || s.Lines > left {

@@ -132,6 +132,7 @@ const (
 	maxModules  = 512 << 20 // all modules' files
 	maxParts    = 4096      // a number
 	maxElements = 512 << 10 // of run.json, a number
+	maxNames    = 4096      // of modules, hooks and the like; each is compared with each line of a report
 	maxWindow   = 64 << 20
 )
 

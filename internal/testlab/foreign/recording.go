@@ -101,6 +101,13 @@ func Greedy(tb testing.TB) map[string][]byte {
 		"remaining": Recording(tb, "run.json", list("remaining")),
 		"bigfile":   part("modules/a.ko", fill("\x00", 200*mi)),
 	}
+	names := func(n int) string {
+		return `{"booted":true,"agent_pid":1,"studied":["x"` + strings.Repeat(`,"some_module"`, n) + `]}`
+	}
+	report := "BUG: kernel NULL pointer dereference, address: 0\nCall Trace:\n" + strings.Repeat(" f+0x1/0x2 [zz]\n", 60)
+	printed := fill("<6>[    1.000000] module_1: hello world\n", 2*mi)
+	all["names"] = Recording(tb, "run.json", names(4000), "console", fill(report, 2*mi), "kernel.log", printed)
+	all["more-names"] = Recording(tb, "run.json", names(200_000), "console", fill(report, 2*mi), "kernel.log", printed)
 	for _, key := range []string{"signals", "threads", "modules", "commands", "warnings", "phases"} {
 		all["result-"+key] = Recording(tb, "run.json", `{"result":`+list(key)+`}`)
 	}
