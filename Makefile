@@ -148,13 +148,15 @@ bench-kmod: setup-bench ## compare the commands' times with kmod's: trees of 4,0
 
 # Without a bound Go spends whole minutes on making each new input shorter, and tries few.
 FUZZTIME ?= 60s
-fuzz: ## run every fuzz target for FUZZTIME (60s)
+# What a target takes beyond this, in KiB, fails: nothing that is read may want more memory than a person has.
+FUZZMEMORY ?= 6291456
+fuzz: ## run every fuzz target for FUZZTIME (60s), each within 6 GiB
 	@$(GO) test -list '^Fuzz' ./... | \
 	awk '/^Fuzz/ { f[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, f[i]; n = 0 }' | \
-	while read -r pkg name; do \
+	{ ulimit -v $(FUZZMEMORY); while read -r pkg name; do \
 		echo "$$pkg $$name"; \
 		$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$pkg" || exit 1; \
-	done
+	done; }
 
 doctor: build ## say what is here, what is missing, and how to mend it
 	$(BIN) doctor

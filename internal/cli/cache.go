@@ -15,6 +15,7 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
 )
@@ -30,14 +31,14 @@ kept: those that were used last. Sources that were built once are not built agai
 same kernel. The kernels themselves are listed by kmodlab kernel list.`, snapshot.MaxImages, snapshot.MaxBytes>>30),
 		Example: "  kmodlab cache\n  kmodlab cache prune",
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return listCache(c.OutOrStdout(), all) },
+		RunE:    brief(func(c *cobra.Command, _ []string) error { return listCache(c.OutOrStdout(), all) }),
 	}
 	c.Flags().BoolVarP(&all, "all", "a", false, fmt.Sprintf("list all builds (default: the last %d)", lastBuilds))
 	c.AddCommand(&cobra.Command{
 		Use:   "prune",
 		Short: "remove all snapshots, and the unfinished ones that killed runs left behind",
 		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return pruneMachines(c) },
+		RunE:  brief(func(c *cobra.Command, _ []string) error { return pruneMachines(c) }),
 	})
 	return c
 }
@@ -87,7 +88,8 @@ func listSnapshots(out io.Writer, images []snapshot.Image) error {
 		if m.Kernel == "" { // of an older kmodlab
 			use = ""
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.Key[:min(12, len(i.Key))], m.Name, m.Kernel, use,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", plain.Text(i.Key[:min(12, len(i.Key))]), plain.Text(m.Name),
+			plain.Text(m.Kernel), use,
 			known(m.CPUs, ""), known(m.MemoryMiB, " MiB"), mebibytes(i.Bytes), i.LastUse.Format(time.DateTime))
 	}
 	return w.Flush()
@@ -128,8 +130,9 @@ func listBuilds(out io.Writer, builds []kbuild.Entry, all bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "BUILD\tRELEASE\tMODULES\tON DISK\tBUILT\tSOURCES")
 	for _, b := range slices.Backward(shown) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.ID[:min(12, len(b.ID))], b.Release, few(b.Modules),
-			mebibytes(b.Bytes), b.Built.Format(time.DateTime), b.Sources)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", plain.Text(b.ID[:min(12, len(b.ID))]), plain.Text(b.Release),
+			plain.Text(few(b.Modules)),
+			mebibytes(b.Bytes), b.Built.Format(time.DateTime), plain.Text(b.Sources))
 	}
 	if err := w.Flush(); err != nil {
 		return err

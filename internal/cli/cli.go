@@ -5,16 +5,14 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/version"
 )
 
@@ -29,9 +27,6 @@ type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// errInterrupted is the cause when a signal cancels a command's context.
-var errInterrupted = errors.New("interrupted")
-
 // Main runs one command and returns its exit status.
 func Main(args []string, stdout, stderr io.Writer) int {
 	if !checkLimits(stderr, currentLimit) {
@@ -39,6 +34,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := interruptible()
 	defer stop()
+	stdout, stderr = interruptibleWriter(ctx, stdout), interruptibleWriter(ctx, stderr)
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -55,23 +51,11 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "kmodlab: interrupted; nothing is left behind")
 		return exitInterrupted
 	case errors.As(err, &usage):
-		fmt.Fprintln(stderr, "kmodlab:", usageLine(usage))
+		fmt.Fprintln(stderr, "kmodlab:", plain.Lines(usageLine(usage)))
 		return exitUsage
 	}
-	fmt.Fprintln(stderr, "kmodlab:", err)
+	fmt.Fprintln(stderr, "kmodlab:", plain.Lines(err.Error()))
 	return exitHost
-}
-
-// interruptible is a context that the first Ctrl-C or SIGTERM cancels; a second one ends the program at once.
-func interruptible() (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	sig, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		<-sig.Done()
-		stop()
-		cancel(errInterrupted)
-	}()
-	return ctx, func() { stop(); cancel(nil) }
 }
 
 func newRoot() *cobra.Command {

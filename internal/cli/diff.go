@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/internal/rundiff"
 )
@@ -38,17 +39,20 @@ The exit status is 0 when nothing changed, 1 when something did, 2 for trouble.`
   kmodlab run . --kernel debian:trixie -o new.kmlab
   kmodlab diff old.kmlab new.kmlab`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: brief(func(c *cobra.Command, args []string) error {
 			changed, err := diff(c, d, args, asJSON)
+			if err != nil && c.Context().Err() != nil {
+				return err
+			}
 			if err != nil {
-				fmt.Fprintln(c.ErrOrStderr(), "kmodlab:", err)
+				fmt.Fprintln(c.ErrOrStderr(), "kmodlab:", plain.Lines(err.Error()))
 				return exit(diffTrouble)
 			}
 			if changed {
 				return exit(diffSome)
 			}
 			return nil
-		},
+		}),
 	}
 	f := c.Flags()
 	f.BoolVar(&asJSON, "json", false, "print the changes as JSON")
@@ -71,12 +75,14 @@ func diff(c *cobra.Command, d *display, args []string, asJSON bool) (changed boo
 	out := c.OutOrStdout()
 	changes := rundiff.Compare(before, after)
 	if asJSON {
-		enc := json.NewEncoder(out)
+		enc := json.NewEncoder(plain.JSON(out))
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		err = enc.Encode(changes)
 	} else {
-		err = d.show(out, c.ErrOrStderr(), func(w io.Writer) error { return report.Diff(w, changes, d.options(out, false)) })
+		err = d.show(c.Context(), out, c.ErrOrStderr(), func(w io.Writer) error {
+			return report.Diff(w, changes, d.options(out, false))
+		})
 	}
 	if err != nil {
 		return false, fmt.Errorf("write changes: %w", err)

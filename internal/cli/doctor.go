@@ -15,6 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
@@ -25,7 +26,7 @@ func newDoctor() *cobra.Command {
 		Use:   "doctor",
 		Short: "check what this machine has, what it lacks, and which command fixes that",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: brief(func(c *cobra.Command, _ []string) error {
 			s, err := store(mirror, nil)
 			if err != nil {
 				return err
@@ -33,7 +34,7 @@ func newDoctor() *cobra.Command {
 			findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkDevNull()}
 			findings = append(findings, s.Check(c.Context())...)
 			return printFindings(c.OutOrStdout(), findings)
-		},
+		}),
 	}
 	c.Flags().StringVar(&mirror, "mirror", "", "Debian mirror to check (default: $KMODLAB_MIRROR, then this host's apt)")
 	return c
@@ -109,9 +110,9 @@ func printFindings(out io.Writer, findings []kernel.Finding) error {
 			mark = "MISSING"
 			missing++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.Name, f.Detail)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.Name, plain.Text(f.Detail))
 		if f.Fix != "" {
-			fmt.Fprintf(w, "\t\ttype: %s\n", f.Fix)
+			fmt.Fprintf(w, "\t\ttype: %s\n", plain.Text(f.Fix))
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -121,12 +122,4 @@ func printFindings(out io.Writer, findings []kernel.Finding) error {
 		return exit(exitHost)
 	}
 	return nil
-}
-
-// interrupted returns the cause if a signal cancelled the command's context.
-func interrupted(c *cobra.Command, err error) error {
-	if cause := context.Cause(c.Context()); cause != nil {
-		return cause
-	}
-	return err
 }

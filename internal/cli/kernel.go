@@ -15,6 +15,7 @@ import (
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/plain"
 )
 
 func newKernel() *cobra.Command {
@@ -47,7 +48,7 @@ func newKernelList() *cobra.Command {
 		Use:   "list",
 		Short: "list the kernels in the cache, and the names that can be fetched",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: brief(func(c *cobra.Command, _ []string) error {
 			s, err := store("", nil)
 			if err != nil {
 				return err
@@ -68,7 +69,7 @@ func newKernelList() *cobra.Command {
 				fmt.Fprintf(w, "  %s\t%s\n", f.Pattern, f.Text)
 			}
 			return w.Flush()
-		},
+		}),
 	}
 }
 
@@ -86,7 +87,8 @@ func listKernels(w *tabwriter.Writer, s *kernel.Store, kernels []kernel.Kernel) 
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.Name, k.Release, k.Version, mebibytes(size))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", plain.Text(k.Name), plain.Text(k.Release), plain.Text(k.Version),
+			mebibytes(size))
 	}
 	return w.Flush()
 }
@@ -112,7 +114,7 @@ func newKernelFetch() *cobra.Command {
 			if err != nil {
 				return unknownName(interrupted(c, err))
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s is %s\n", k.Name, k.Release)
+			fmt.Fprintf(c.OutOrStdout(), "%s is %s\n", plain.Text(k.Name), plain.Text(k.Release))
 			return nil
 		},
 	}
@@ -125,7 +127,7 @@ func newKernelRemove() *cobra.Command {
 		Use:   "rm NAME",
 		Short: "remove a kernel from the cache",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: brief(func(_ *cobra.Command, args []string) error {
 			s, err := store("", nil)
 			if err != nil {
 				return err
@@ -139,7 +141,7 @@ func newKernelRemove() *cobra.Command {
 				return &kmodlab.UsageError{Text: err.Error()}
 			}
 			return unknownName(err)
-		},
+		}),
 	}
 }
 

@@ -3,7 +3,10 @@
 package cli
 
 import (
+	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +31,10 @@ func newKmod() []*cobra.Command {
 			GroupID:            kmodGroup,
 			DisableFlagParsing: true,
 			RunE: func(c *cobra.Command, args []string) error {
-				if status := kmodcmd.Main(name, args, os.Stdin, c.OutOrStdout(), c.ErrOrStderr()); status != 0 {
+				// Signals end them as they end kmod's.
+				signal.Reset(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+				out, errOut := plainWriter(c.OutOrStdout()), plainWriter(c.ErrOrStderr())
+				if status := kmodcmd.Main(name, args, os.Stdin, out, errOut); status != 0 {
 					return exit(status)
 				}
 				return nil
@@ -36,6 +42,14 @@ func newKmod() []*cobra.Command {
 		})
 	}
 	return list
+}
+
+// plainWriter is the file below a writer, which kmodcmd can ask whether it is a terminal.
+func plainWriter(w io.Writer) io.Writer {
+	if f, ok := fileOf(w); ok {
+		return f
+	}
+	return w
 }
 
 // The groups of commands in the help.

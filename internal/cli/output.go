@@ -4,6 +4,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -143,6 +144,9 @@ func (o *outputs) checkPlace(flag, name string) error {
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
 		return wrongFile(err, "%s %s: cannot write into folder %s: %v", flag, name, dir, err)
 	}
+	if _, err := followed(name); err != nil {
+		return usageText("%s %s: %v", flag, name, err)
+	}
 	if st, err := os.Stat(name); err == nil && st.IsDir() {
 		return &kmodlab.UsageError{Text: fmt.Sprintf("%s %s: that is a folder: name a file", flag, name)}
 	}
@@ -172,14 +176,18 @@ func (o *outputs) recording() bool {
 
 // write writes all files. A failure does not stop the others; the error has a line for each. rec may be nil when no
 // recording is wanted.
-func (o *outputs) write(out io.Writer, res *result.Result, rec *kmodlab.Recording) error {
+func (o *outputs) write(ctx context.Context, out io.Writer, res *result.Result, rec *kmodlab.Recording) error {
 	var failed []error
+	live := ctx.Err() == nil
 	if o.json == "-" {
 		failed = append(failed, report.JSON(out, res))
 	} else if o.json != "" {
-		failed = append(failed, o.writeFile(o.json, func(w io.Writer) error { return report.JSON(w, res) }))
+		failed = append(failed, o.writeFile(ctx, o.json, func(w io.Writer) error { return report.JSON(w, res) }))
 	}
 	for _, name := range o.files {
+		if live && ctx.Err() != nil {
+			return context.Cause(ctx) // and begin no other file
+		}
 		write := func(w io.Writer) error {
 			if f := formatOf(name); f.write != nil {
 				return f.write(w, res)
@@ -187,44 +195,48 @@ func (o *outputs) write(out io.Writer, res *result.Result, rec *kmodlab.Recordin
 			_, err := rec.WriteTo(w)
 			return err
 		}
-		failed = append(failed, o.writeFile(name, write))
+		failed = append(failed, o.writeFile(ctx, name, write))
 	}
 	return errors.Join(failed...)
 }
 
 // writeFile writes a file, and its folder before it where that is ours to make.
-func (o *outputs) writeFile(name string, write func(io.Writer) error) error {
+func (o *outputs) writeFile(ctx context.Context, name string, write func(io.Writer) error) error {
 	if o.ours[name] {
+		if _, err := followed(name); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			return fmt.Errorf("write %s: make folder %s: %w", name, filepath.Dir(name), bare(err))
 		}
 	}
-	return writeFile(name, write)
+	return writeFile(ctx, name, write)
 }
 
 // writeFile leaves either the whole new file under its name or what was there before: it writes another file in the
 // same folder and renames that. Anything that is not a regular file, such as /dev/stdout, is written in place.
-func writeFile(name string, write func(io.Writer) error) error {
-	target := name
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		target = real // a symlink stays a symlink
+func writeFile(ctx context.Context, name string, write func(io.Writer) error) error {
+	target, err := followed(name) // a symlink stays a symlink
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if st, err := os.Stat(target); err == nil && !st.Mode().IsRegular() {
-		f, err := os.OpenFile(target, os.O_WRONLY, 0)
+		f, err := openPipe(ctx, target)
 		if err != nil {
 			return fmt.Errorf("write %s: %w", name, bare(err))
 		}
-		return named(name, errors.Join(buffered(f, write), f.Close()))
+		return named(ctx, name, errors.Join(buffered(f, write), f.Close()))
 	}
 	f, err := renameio.NewPendingFile(target, renameio.WithTempDir(filepath.Dir(target)), renameio.WithPermissions(0o666))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, bare(err))
 	}
+	defer removeAfter(ctx, f.Name())()
 	defer f.Cleanup() // does nothing after the rename
 	if err := buffered(f, write); err != nil {
-		return named(name, err)
+		return named(ctx, name, err)
 	}
-	return named(name, f.CloseAtomicallyReplace()) // with fsync: a full disk may be reported only now
+	return named(ctx, name, f.CloseAtomicallyReplace()) // with fsync: a full disk may be reported only now
 }
 
 func buffered(f io.Writer, write func(io.Writer) error) error {
@@ -235,9 +247,12 @@ func buffered(f io.Writer, write func(io.Writer) error) error {
 	return w.Flush()
 }
 
-func named(name string, err error) error {
+func named(ctx context.Context, name string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
 	}
 	return fmt.Errorf("write %s: %w: nothing is left of it", name, bare(err))
 }

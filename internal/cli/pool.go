@@ -17,6 +17,7 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -37,6 +38,7 @@ func areFolders(args []string) bool {
 // many is the state of a run of several folders.
 type many struct {
 	*options
+	ctx         context.Context
 	out, errOut io.Writer
 	progress    *progress
 	names       []string // by folder
@@ -56,7 +58,7 @@ type many struct {
 
 // runMany runs each folder, jobs at a time, and reports each when it ends.
 func (o *options) runMany(c *cobra.Command, dirs []string, jobs int) error {
-	m := &many{options: o, out: c.OutOrStdout(), errOut: c.ErrOrStderr(), once: make(map[string]bool)}
+	m := &many{options: o, ctx: c.Context(), out: c.OutOrStdout(), errOut: c.ErrOrStderr(), once: make(map[string]bool)}
 	if err := m.check(dirs, jobs); err != nil {
 		return err
 	}
@@ -173,7 +175,7 @@ func (m *many) log(i int, line string) {
 		return
 	}
 	m.once[line] = true
-	m.progress.print(m.errOut, fmt.Sprintf("kmodlab: %s: %s\n", m.names[i], line))
+	m.progress.print(m.errOut, fmt.Sprintf("kmodlab: %s: %s\n", plain.Text(m.names[i]), plain.Lines(line)))
 }
 
 // say keeps what -v shows until the run has ended, since other runs print meanwhile.
@@ -208,7 +210,7 @@ func (m *many) end(i int, end *kmodlab.Conclusion) {
 	if err := m.progress.printTo(m.out, text); err != nil {
 		m.wrong = append(m.wrong, fmt.Errorf("write the result of %s: %w", run.Name, err))
 	}
-	if err := m.outputs.writeOne(i, run, end.Recording); err != nil {
+	if err := m.outputs.writeOne(m.ctx, i, run, end.Recording); err != nil {
 		m.wrong = append(m.wrong, err)
 	}
 	m.said[i] = bytes.Buffer{}
@@ -235,7 +237,7 @@ func (m *many) detail(i int, res *result.Result) string {
 
 // conclude writes the files that hold all runs, prints the sum and returns the exit status.
 func (m *many) conclude(out io.Writer) error {
-	if err := m.outputs.writeAll(out, m.keep); err != nil {
+	if err := m.outputs.writeAll(m.ctx, out, m.keep); err != nil {
 		m.wrong = append(m.wrong, err)
 	}
 	fmt.Fprintf(m.out, "\n%d runs: %s\n", len(m.ended), report.Summary(m.ended))
@@ -243,7 +245,9 @@ func (m *many) conclude(out io.Writer) error {
 	for _, r := range m.ended {
 		status = max(status, r.Result.Verdict.Class.ExitStatus())
 	}
-	if err := errors.Join(m.wrong...); err != nil {
+	if err := errors.Join(m.wrong...); errors.Is(err, errInterrupted) {
+		return err
+	} else if err != nil {
 		sayFailed(err, m.errOut)
 		status = exitHost
 	}

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -95,22 +96,22 @@ func (m *manyOutputs) recording() bool { return len(m.each) > 0 && m.each[0].rec
 // needAll reports whether results must be kept until all runs have ended.
 func (m *manyOutputs) needAll() bool { return m.all.json != "" || len(m.all.files) > 0 }
 
-func (m *manyOutputs) writeOne(i int, run report.Named, rec *kmodlab.Recording) error {
-	return m.each[i].write(io.Discard, run.Result, rec)
+func (m *manyOutputs) writeOne(ctx context.Context, i int, run report.Named, rec *kmodlab.Recording) error {
+	return m.each[i].write(ctx, io.Discard, run.Result, rec)
 }
 
 // writeAll writes the files of all runs.
-func (m *manyOutputs) writeAll(out io.Writer, runs []report.Named) error {
+func (m *manyOutputs) writeAll(ctx context.Context, out io.Writer, runs []report.Named) error {
 	var failed []error
 	switch {
 	case m.all.json == "-":
 		failed = append(failed, report.JSONAll(out, runs))
 	case m.all.json != "":
-		failed = append(failed, writeFile(m.all.json, func(w io.Writer) error { return report.JSONAll(w, runs) }))
+		failed = append(failed, writeFile(ctx, m.all.json, func(w io.Writer) error { return report.JSONAll(w, runs) }))
 	}
 	for _, name := range m.all.files {
 		write := joint[formatOf(name).ending]
-		failed = append(failed, writeFile(name, func(w io.Writer) error { return write(w, runs) }))
+		failed = append(failed, writeFile(ctx, name, func(w io.Writer) error { return write(w, runs) }))
 	}
 	return errors.Join(failed...)
 }

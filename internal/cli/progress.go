@@ -188,6 +188,19 @@ func (p *progress) printTo(w io.Writer, text string) error {
 	return err
 }
 
+// lineWriter writes whole lines between two drawings.
+type lineWriter struct {
+	p *progress
+	w io.Writer
+}
+
+func (l lineWriter) Write(text []byte) (int, error) {
+	if err := l.p.printTo(l.w, string(text)); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
 // close ends the drawing. It may be called more than once.
 func (p *progress) close() {
 	p.mu.Lock()

@@ -32,7 +32,7 @@ file is no recording, and 3 when a file cannot be written.`,
   kmodlab report run.kmlab
   kmodlab report run.kmlab -o trace.pftrace -o story.md -o junit.xml`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return o.report(c, args[0]) },
+		RunE: brief(func(c *cobra.Command, args []string) error { return o.report(c, args[0]) }),
 	}
 	f := c.Flags()
 	o.outputs.flags(f)
@@ -55,7 +55,7 @@ func (o *options) report(c *cobra.Command, name string) error {
 		return &kmodlab.UsageError{Text: name + " is a result; a recording can only be made by the run itself (-o run.kmlab)"}
 	}
 	if len(o.outputs.files) == 0 && o.outputs.json == "" {
-		err := o.display.show(out, errOut, func(w io.Writer) error {
+		err := o.display.show(c.Context(), out, errOut, func(w io.Writer) error {
 			opt := o.display.options(out, o.verbose)
 			return report.Text(w, res, opt)
 		})
@@ -63,7 +63,9 @@ func (o *options) report(c *cobra.Command, name string) error {
 			return fmt.Errorf("write report: %w", err)
 		}
 	}
-	if written := o.outputs.write(out, res, rec); written != nil {
+	if written := o.outputs.write(c.Context(), out, res, rec); errors.Is(written, errInterrupted) {
+		return written
+	} else if written != nil {
 		sayFailed(written, errOut)
 		return exit(exitHost)
 	}

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -164,7 +166,7 @@ func (o *options) begin(c *cobra.Command) error {
 			return fmt.Errorf("write report: %w", err)
 		}
 	}
-	return conclude(o.outputs.write(out, end.Result, end.Recording), end.Result, errOut)
+	return conclude(o.outputs.write(c.Context(), out, end.Result, end.Recording), end.Result, errOut)
 }
 
 func (o *options) check() error {
@@ -181,6 +183,9 @@ func (o *options) check() error {
 // failure.
 func conclude(written error, res *result.Result, errOut io.Writer) error {
 	status := res.Verdict.Class.ExitStatus()
+	if errors.Is(written, errInterrupted) {
+		return written
+	}
 	if written != nil {
 		sayFailed(written, errOut)
 		status = exitHost
@@ -193,15 +198,15 @@ func conclude(written error, res *result.Result, errOut io.Writer) error {
 
 // sayFailed prints a line for each file that could not be written.
 func sayFailed(err error, errOut io.Writer) {
-	for line := range strings.Lines(err.Error() + "\n") {
-		fmt.Fprintf(errOut, "kmodlab: %s", line)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(errOut, "kmodlab: %s\n", plain.Lines(line))
 	}
 }
 
 // watch shows progress on standard error, and the commands of a walk on standard output.
 func (o *options) watch(p *progress, out, errOut io.Writer) {
 	o.spec.Watch.Phase = p.phase
-	o.spec.Watch.Log = func(line string) { p.print(errOut, "kmodlab: "+line+"\n") }
+	o.spec.Watch.Log = func(line string) { p.print(errOut, "kmodlab: "+plain.Lines(line)+"\n") }
 	switch {
 	case o.walk:
 		o.spec.Watch.Command = func(c result.Command) { p.print(out, report.CommandText(c)) }

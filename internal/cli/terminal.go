@@ -4,6 +4,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -61,7 +62,7 @@ func (d *display) colored(out io.Writer) bool {
 
 // isTerminal reports whether w is a terminal, where a line can be redrawn.
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
@@ -70,7 +71,7 @@ const maxWidth = 120
 
 // width is the terminal's width up to maxWidth, 0 where w is no terminal.
 func width(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
+	if f, ok := fileOf(w); ok {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
 			return min(columns, maxWidth)
 		}
@@ -80,8 +81,8 @@ func width(w io.Writer) int {
 
 // show prints a text, through the person's pager if it is longer than the terminal. The pager reads from us alone, so
 // that we decide where its input ends.
-func (d *display) show(out, errOut io.Writer, print func(io.Writer) error) error {
-	f, ok := out.(*os.File)
+func (d *display) show(ctx context.Context, out, errOut io.Writer, print func(io.Writer) error) error {
+	f, ok := fileOf(out)
 	pager := d.pager()
 	if !ok || pager == "" || !isTerminal(out) {
 		return print(out)
@@ -98,8 +99,8 @@ func (d *display) show(out, errOut io.Writer, print func(io.Writer) error) error
 		_, err := out.Write(text.Bytes())
 		return err
 	}
-	if paged(pager, text.Bytes(), f, errOut) {
-		return nil
+	if paged(ctx, pager, text.Bytes(), f, errOut) {
+		return context.Cause(ctx)
 	}
 	_, err = out.Write(text.Bytes())
 	return err
@@ -107,13 +108,20 @@ func (d *display) show(out, errOut io.Writer, print func(io.Writer) error) error
 
 // paged shows a text through a pager, and reports whether there is such a pager. Any way of leaving it is fine, and
 // Ctrl-C belongs to the pager meanwhile.
-func paged(pager string, text []byte, out *os.File, errOut io.Writer) bool {
-	cmd := exec.Command("sh", "-c", pager)
+func paged(ctx context.Context, pager string, text []byte, out *os.File, errOut io.Writer) bool {
+	cmd := exec.CommandContext(ctx, "sh", "-c", pager)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // less puts the terminal right
+	cmd.WaitDelay = grace / 2
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text), out, errOut
+	if f, ok := fileOf(errOut); ok {
+		cmd.Stderr = f
+	}
 	cmd.Env = os.Environ()
 	if os.Getenv("LESS") == "" {
 		cmd.Env = append(cmd.Env, "LESS=-R") // only colours get through, and the text holds no other escapes
 	}
+	keysElsewhere.Store(true)
+	defer keysElsewhere.Store(false)
 	keys := make(chan os.Signal, 1)
 	signal.Notify(keys, syscall.SIGINT, syscall.SIGQUIT)
 	defer signal.Stop(keys)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -44,8 +45,8 @@ modprobe, insmod, rmmod, lsmod, modinfo or depmod, or with --here on this machin
 kernel, as root, where any command will do and tracing changes nothing.
 
 The trace lasts as long as --for says, else until the command ends, or until Ctrl-C.
-Lines go to standard output, the command's own output to standard error. What the
-filters leave out is dropped inside the kernel.`,
+Lines go to standard output; what the command prints goes to standard error, indented and
+without control characters. What the filters leave out is dropped inside the kernel.`,
 		Example: `  kmodlab trace --modules modules/signals --for 5s -- modprobe signal_handling
   sudo kmodlab trace --here --signal usr1,term --to sshd
   sudo kmodlab trace --here --json -- modprobe loop >loop.jsonl`,
@@ -93,11 +94,15 @@ func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	o.source()
 	p := newProgress(errOut)
 	defer p.close()
+	output := plain.NewWriter(lineWriter{p, errOut}, "  ")
+	defer output.Close()
 	o.watch(p, errOut)
+	o.spec.Watch.Output = output
 	ctx, print, stop := printer(c.Context(), p, out)
 	defer stop()
 	o.spec.Watch.Event = func(s *kmodlab.Seen) { print(o.text(s)) }
 	end, err := kmodlab.Trace(ctx, o.spec)
+	output.Close()
 	p.close()
 	if err != nil {
 		return err
@@ -105,7 +110,7 @@ func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	if err := o.summary(out, end.Result); err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
-	return conclude(o.outputs.write(out, end.Result, end.Recording), end.Result, errOut)
+	return conclude(o.outputs.write(c.Context(), out, end.Result, end.Recording), end.Result, errOut)
 }
 
 // source tells a folder from module files and names.
@@ -124,8 +129,7 @@ func (o *traceOptions) source() {
 
 func (o *traceOptions) watch(p *progress, w io.Writer) {
 	o.spec.Watch.Phase = p.phase
-	o.spec.Watch.Log = func(line string) { p.print(w, "kmodlab: "+line+"\n") }
-	o.spec.Watch.Output = w
+	o.spec.Watch.Log = func(line string) { p.print(w, "kmodlab: "+plain.Lines(line)+"\n") }
 	if o.verbose {
 		o.spec.Watch.Kmsg = func(line string) { p.print(w, "kernel: "+report.Printable(line)+"\n") }
 	}
@@ -164,7 +168,7 @@ func eventText(s *kmodlab.Seen, stacks bool) string {
 // oneLine is a value as a line of JSON Lines.
 func oneLine(v any) (string, error) {
 	var b strings.Builder
-	enc := json.NewEncoder(&b)
+	enc := json.NewEncoder(plain.JSON(&b))
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
 	return b.String(), err

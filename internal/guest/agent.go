@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
+	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
@@ -103,11 +104,12 @@ func (a *Agent) clock(*wire.Message, func([]byte) error) (any, []byte, error) {
 // Here serves the host over two descriptors that it passed on, on a machine that is itself the lab. It returns when the
 // host is gone.
 func Here(control, events *os.File) error {
-	tools, err := os.MkdirTemp("", "kmodlab-tools-")
+	folder, err := scratch.MakeOutside("tools")
 	if err != nil {
 		return fmt.Errorf("create a folder for the commands' names: %w", err)
 	}
-	defer os.RemoveAll(tools)
+	defer folder.Close()
+	tools := folder.Path
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -122,7 +124,7 @@ func Here(control, events *os.File) error {
 	}
 	a := &Agent{control: control, events: events, tools: tools}
 	err = a.serve()
-	os.RemoveAll(tools) // first, since detaching takes time, and whoever waits for us has a limit
+	folder.Close() // first, since detaching takes time, and whoever waits for us has a limit
 	a.trace.close()
 	return err
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/filelock"
+	"github.com/kmodlab/kmodlab/internal/scratch"
 )
 
 // cache is a folder with an entry per build: ID/build.json, ID/lib/modules/…, ID/Module.symvers. While a build runs,
@@ -148,21 +149,21 @@ func replace(tmp, dir string) error {
 }
 
 // workDir creates the folder that a build works in, under the lock of id. Runner Here sees its real path, and make
-// cannot handle a path with spaces.
-func (c cache) workDir(id string, where Where) (string, error) {
+// cannot handle a path with spaces. remove removes the folder.
+func (c cache) workDir(id string, where Where) (path string, remove func() error, err error) {
 	dir := filepath.Join(c.dir, id+".work")
 	beneath.RemoveAll(dir)
 	if where == Here && strings.ContainsAny(dir, " \t\n:;#$%'\"\\()*?[]~&|<>`!") {
-		d, err := os.MkdirTemp("", "kmodlab-build-")
+		d, err := scratch.MakeOutside("build")
 		if err != nil {
-			return "", hostError("create the work folder", err)
+			return "", nil, hostError("create the work folder", err)
 		}
-		return d, nil
+		return d.Path, d.Close, nil
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", hostError("create the work folder", err)
+		return "", nil, hostError("create the work folder", err)
 	}
-	return dir, nil
+	return dir, func() error { return beneath.RemoveAll(dir) }, nil
 }
 
 // lock waits until only this process may build id. If it has to wait, it says so on out.

@@ -21,7 +21,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/srcline"
 )
@@ -152,12 +151,12 @@ func find(ctx context.Context, r *Request, snap *sourceFolder) (*Build, error) {
 // makeBuild builds under the lock of id.
 func makeBuild(ctx context.Context, r *Request, snap *sourceFolder, c cache, id string) (*Build, error) {
 	c.sweep()
-	work, err := c.workDir(id, r.Runner.Name())
+	work, remove, err := c.workDir(id, r.Runner.Name())
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if err := beneath.RemoveAll(work); err != nil && r.Output != nil {
+		if err := remove(); err != nil && r.Output != nil {
 			fmt.Fprintln(r.Output, err)
 		}
 	}()

@@ -68,8 +68,21 @@ func fixHost(release string) string {
 		" and its headers, or use --kernel path:VMLINUZ,MODULES"
 }
 
+// openFile refuses what is not a regular file: a FIFO would wait for ever, and a device would not end.
+func openFile(file string) (*os.File, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("%s is not a regular file", file)
+	}
+	return f, nil
+}
+
 func readable(file string) error {
-	f, err := os.Open(file)
+	f, err := openFile(file)
 	if err != nil {
 		return err
 	}
@@ -119,7 +132,7 @@ func pathKernel(spec string) (*Kernel, error) {
 // imageRelease reads what uname -r will say, from a bzImage's boot header or, for an uncompressed ELF image, from its
 // banner.
 func imageRelease(file string) (string, error) {
-	f, err := os.Open(file)
+	f, err := openFile(file)
 	if err != nil {
 		return "", err
 	}
@@ -134,7 +147,7 @@ func imageRelease(file string) (string, error) {
 		return release, nil
 	}
 	if bytes.HasPrefix(head, []byte("\x7fELF")) {
-		data, err := os.ReadFile(file)
+		data, err := io.ReadAll(io.MultiReader(bytes.NewReader(head), f))
 		if err != nil {
 			return "", fmt.Errorf("read image %s: %w", file, err)
 		}
@@ -211,7 +224,7 @@ func withID(k *Kernel) (*Kernel, error) {
 }
 
 func hashFile(h io.Writer, file string) error {
-	f, err := os.Open(file)
+	f, err := openFile(file)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func Main(name string, args []string, _ io.Reader, stdout, stderr io.Writer) int
 			return 0
 		}
 	}
-	c := &command{name: name, stdout: stdout, stderr: stderr}
+	c := &command{name: name, stdout: onScreen(stdout), stderr: onScreen(stderr)}
 	var run func([]string) int
 	switch name {
 	case "modprobe":

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/kmod"
 )
 
@@ -155,7 +156,7 @@ func (c *command) writeJSON(w io.Writer) {
 }
 
 func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(plain.JSON(w))
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)

@@ -34,7 +34,9 @@ func Parse(console []byte) []result.Crash { return ParseExcept(console, nil) }
 func ParseExcept(console []byte, printed func(line string) bool) []result.Crash {
 	p := &parser{before: make(map[string]cutHere), printed: printed}
 	for _, l := range splitLines(console) {
-		p.add(l)
+		if p.add(l); len(p.all) == maxCrashes && len(p.open) == 0 {
+			break
+		}
 	}
 	crashes := make([]result.Crash, 0, len(p.all))
 	for _, r := range p.all {
@@ -179,6 +181,9 @@ func (p *parser) outside(l line) {
 }
 
 func (p *parser) begin(h *header, l line) {
+	if len(p.all) == maxCrashes { // its lines are nobody's
+		return
+	}
 	r := &report{header: h, first: l.text, caller: l.caller, seen: make(map[string]bool),
 		registers: make(map[string]string)}
 	c := p.before[l.caller]
@@ -196,9 +201,7 @@ func (p *parser) begin(h *header, l line) {
 	if r.message != "" {
 		r.log = append(r.log, r.message)
 	}
-	if len(p.all) < maxCrashes {
-		p.all = append(p.all, r)
-	}
+	p.all = append(p.all, r)
 	if len(p.open) == maxOpen {
 		p.close(p.open[0])
 	}

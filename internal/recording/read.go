@@ -6,7 +6,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/jsonlimit"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -92,7 +92,7 @@ func unpack(t *tar.Reader) (*file, error) {
 	parts := map[string]*[]byte{
 		partKallsyms: &r.kallsyms, partConsole: &r.console, partKernelLog: &r.kernelLog, partLedger: &r.ledger,
 	}
-	found := false
+	found, modules := false, int64(0)
 	for n := 0; ; n++ {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -107,7 +107,9 @@ func unpack(t *tar.Reader) (*file, error) {
 		}
 		switch {
 		case h.Name == partRun:
-			if err := json.NewDecoder(t).Decode(&r.run); err != nil {
+			if err := jsonlimit.Decode(t, maxElements, &r.run); errors.Is(err, jsonlimit.ErrTooMany) {
+				return nil, ErrTooLarge
+			} else if err != nil {
 				return nil, damage(err)
 			}
 			found = true
@@ -117,11 +119,14 @@ func unpack(t *tar.Reader) (*file, error) {
 				return nil, damage(err)
 			}
 		case isModule:
-			if r.modules[strings.TrimSuffix(module, moduleEnding)], err = io.ReadAll(t); err != nil {
+			if modules += h.Size; modules > maxModules {
+				return nil, ErrTooLarge
+			}
+			if r.modules[strings.TrimSuffix(module, moduleEnding)], err = readPart(t, h.Size); err != nil {
 				return nil, damage(err)
 			}
 		case parts[h.Name] != nil:
-			if *parts[h.Name], err = io.ReadAll(t); err != nil {
+			if *parts[h.Name], err = readPart(t, h.Size); err != nil {
 				return nil, damage(err)
 			}
 		}
@@ -130,6 +135,13 @@ func unpack(t *tar.Reader) (*file, error) {
 		return nil, damage(errors.New("it has no " + partRun))
 	}
 	return r, nil
+}
+
+// readPart reads a part into memory of its size: one that grows takes more than twice as much.
+func readPart(rd io.Reader, size int64) ([]byte, error) {
+	data := make([]byte, size)
+	_, err := io.ReadFull(rd, data)
+	return data, err
 }
 
 // damage is for a file whose hash is right and whose contents are wrong.
@@ -144,6 +156,15 @@ const maxLines = 4 << 20
 func (r *file) check() error {
 	if r.run.Result == nil {
 		r.run.Result = new(result.Result)
+	}
+	in := &r.run
+	for _, n := range []int{
+		len(in.Studied), len(in.Result.Modules), len(in.Files), len(in.Remaining), len(in.Others), len(in.Tracer.Hooks),
+		len(in.Inputs.Stuck), len(in.Inputs.Unmet), len(in.Samples), len(in.EndedAt),
+	} {
+		if n > maxNames {
+			return ErrTooLarge
+		}
 	}
 	left := maxLines
 	for name, s := range r.run.Sources {

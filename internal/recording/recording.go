@@ -126,11 +126,14 @@ type source struct {
 
 // Bounds of what Read accepts, in bytes.
 const (
-	maxFile   = 1 << 30
-	maxTotal  = 1 << 30
-	maxOther  = 256 << 20 // a module's file, or a part of a later version
-	maxParts  = 4096      // a number
-	maxWindow = 64 << 20
+	maxFile     = 1 << 30
+	maxTotal    = 1 << 30
+	maxOther    = 256 << 20 // a module's file, or a part of a later version
+	maxModules  = 512 << 20 // all modules' files
+	maxParts    = 4096      // a number
+	maxElements = 512 << 10 // of run.json, a number
+	maxNames    = 4096      // of modules, hooks and the like; each is compared with each line of a report
+	maxWindow   = 64 << 20
 )
 
 // most is the bound of a part, with some room above that of a live run: what a person is shown of a console or a log, a
@@ -139,8 +142,10 @@ func most(part string) int64 {
 	switch part {
 	case partRecords:
 		return 512 << 20
-	case partRun, partKallsyms:
+	case partRun:
 		return 64 << 20
+	case partKallsyms: // those that name an address of the run; all of a kernel's have 12 MiB
+		return 16 << 20
 	case partLedger:
 		return 48 << 20
 	case partConsole, partKernelLog:

@@ -10,7 +10,7 @@ import (
 )
 
 // CommandText is a command as a terminal shows it: what was typed, what it printed, and its exit status unless that is
-// 0. The guest's output is made harmless.
+// 0. The output is made harmless, and indented: no line of it looks like one of ours.
 func CommandText(c result.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s", clean(strings.Join(c.Argv, " ")))
@@ -20,7 +20,7 @@ func CommandText(c result.Command) string {
 	b.WriteByte('\n')
 	if out := strings.TrimRight(c.Output, "\r\n"); out != "" {
 		for line := range strings.SplitSeq(out, "\n") {
-			fmt.Fprintf(&b, "%s\n", clean(strings.TrimRight(line, "\r ")))
+			b.WriteString(strings.TrimRight("  "+clean(strings.TrimRight(line, "\r ")), " ") + "\n")
 		}
 	}
 	if c.Exit != 0 {

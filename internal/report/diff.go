@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/rundiff"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -18,7 +19,7 @@ func Diff(w io.Writer, d *rundiff.Diff, opt TextOptions) error {
 		opt.Width = defaultWidth
 	}
 	opt.Width = max(opt.Width, minWidth)
-	buf := bufio.NewWriter(w)
+	buf := bufio.NewWriter(plain.Guard(w))
 	p := &printer{w: buf, opt: opt}
 	p.para("before: ", diffSide(&d.Before))
 	p.para("after:  ", diffSide(&d.After))

@@ -10,6 +10,8 @@ import (
 	"io"
 	"slices"
 
+	"github.com/kmodlab/kmodlab/internal/jsonlimit"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -20,7 +22,7 @@ const maxJSON = 512 << 20
 // itself (result.Result.Normalize).
 func JSON(w io.Writer, r *result.Result) error {
 	r.Normalize()
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(plain.JSON(w))
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(r); err != nil {
@@ -34,7 +36,7 @@ func JSON(w io.Writer, r *result.Result) error {
 func ReadJSON(rd io.Reader) (*result.Result, error) {
 	limited := &io.LimitedReader{R: rd, N: maxJSON}
 	r := &result.Result{}
-	if err := json.NewDecoder(limited).Decode(r); err != nil {
+	if err := jsonlimit.Decode(limited, jsonlimit.NoMost, r); err != nil {
 		if limited.N <= 0 {
 			return nil, fmt.Errorf("read JSON report: larger than %d MiB", maxJSON>>20)
 		}

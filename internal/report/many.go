@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -31,7 +32,7 @@ func JSONAll(w io.Writer, runs []Named) error {
 		r.Result.Normalize()
 		list = append(list, entry{r.Name, r.Result})
 	}
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(plain.JSON(w))
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(list); err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -17,7 +18,7 @@ const maxMarkdown = 2000
 // Markdown writes the story for notes and issues: the verdict, the story as a table, the kernel's report. Text from the
 // guest goes into code spans and code blocks, where it cannot be markup.
 func Markdown(w io.Writer, r *result.Result) error {
-	buf := bufio.NewWriter(w)
+	buf := bufio.NewWriter(plain.Guard(w))
 	v := &r.Verdict
 	fmt.Fprintf(buf, "**%s**: %s\n", code(string(v.Class)), code(v.Message))
 	if v.Hint != "" {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -32,7 +33,7 @@ func Text(w io.Writer, r *result.Result, opt TextOptions) error {
 		opt.Width = defaultWidth
 	}
 	opt.Width = max(opt.Width, minWidth)
-	buf := bufio.NewWriter(w)
+	buf := bufio.NewWriter(plain.Guard(w))
 	p := &printer{w: buf, opt: opt}
 	p.machine(&r.Machine)
 	if opt.Verbose {

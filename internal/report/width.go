@@ -3,46 +3,14 @@
 package report
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/kmodlab/kmodlab/internal/plain"
 )
 
-// clean makes text from the guest harmless to a terminal: control characters, invisible ones, those that change
-// direction, and invalid UTF-8 become escapes. Tabs become spaces.
-func clean(s string) string {
-	if isPlain(s) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '\t':
-			b.WriteString("    ")
-		case r < 0x100 && unicode.IsControl(r):
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case !unicode.IsPrint(r) && r != ' ':
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
-		}
-		i += size
-	}
-	return b.String()
-}
-
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return true
-}
+// clean makes text from the guest harmless to a terminal and to a CI server's log.
+func clean(s string) string { return plain.Text(s) }
 
 // wide holds the East Asian wide and full-width blocks, and the pictographs that terminals draw two cells wide.
 var wide = &unicode.RangeTable{

@@ -32,11 +32,20 @@ func Make(dir, name string) (*Folder, error) {
 	if err == nil {
 		return folder, nil
 	}
+	if folder, elsewhere := MakeOutside(name); elsewhere == nil {
+		return folder, nil
+	}
+	return nil, fmt.Errorf("make a temporary folder: %w", err)
+}
+
+// MakeOutside is Make for what has no place in a cache: this user's own folder among the temporary ones.
+func MakeOutside(name string) (*Folder, error) {
 	own := filepath.Join(os.TempDir(), fmt.Sprintf("kmodlab-%d", os.Geteuid()))
-	if private.Make(own) != nil {
+	if err := private.Make(own); err != nil {
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
-	if folder, err = makeIn(own, name); err != nil {
+	folder, err := makeIn(own, name)
+	if err != nil {
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	return folder, nil

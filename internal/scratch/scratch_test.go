@@ -3,8 +3,12 @@
 package scratch
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -48,6 +52,51 @@ func TestMake(t *testing.T) {
 	}
 	if left := list(t, dir); len(left) != 0 {
 		t.Errorf("left: %q", left)
+	}
+}
+
+// TestKilled: what a process leaves that is killed at once is gone when the next one makes a folder.
+func TestKilled(t *testing.T) {
+	if os.Getenv("KMODLAB_TEST_KILLED") != "" {
+		inCache, err := Make(os.Getenv("KMODLAB_TEST_KILLED"), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		outside, err := MakeOutside("b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.MkdirAll(inCache.Path+"/x/y", 0o500), os.WriteFile(outside.Path+"/f", nil, 0)); err != nil {
+			t.Fatal(err)
+		}
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	temp, cache := t.TempDir(), filepath.Join(t.TempDir(), "cache")
+	t.Setenv("TMPDIR", temp)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
+	cmd.Env = append(os.Environ(), "KMODLAB_TEST_KILLED="+cache)
+	out, err := cmd.CombinedOutput()
+	var status *exec.ExitError
+	if !errors.As(err, &status) || status.ExitCode() != -1 {
+		t.Fatalf("it was not killed: %v\n%s", err, out)
+	}
+	outside := filepath.Join(temp, fmt.Sprintf("kmodlab-%d", os.Geteuid()))
+	for _, dir := range []string{cache, outside} {
+		if len(list(t, dir)) == 0 {
+			t.Fatalf("nothing was in %s", dir)
+		}
+	}
+	for dir, make := range map[string]func() (*Folder, error){
+		cache:   func() (*Folder, error) { return Make(cache, "next") },
+		outside: func() (*Folder, error) { return MakeOutside("next") },
+	} {
+		f, err := make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil || len(list(t, dir)) != 0 {
+			t.Errorf("left: %q, %v", list(t, dir), err)
+		}
 	}
 }
 

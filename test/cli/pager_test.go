@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -121,5 +122,24 @@ func TestPagerKeys(t *testing.T) {
 		if status != 0 || strings.Contains(text, "kmodlab:") || strings.Contains(text, "The story") {
 			t.Errorf("%s: exit status %d; the screen is\n%s", early, status, text)
 		}
+	}
+}
+
+// TestPagerEnds: SIGTERM ends kmodlab while a pager shows its text, and the pager with it.
+func TestPagerEnds(t *testing.T) {
+	cmd := exec.Command(testlab.Kmodlab(t), "report", "testdata/recording/demo-1.kmlab", "-v")
+	cmd.Env = append(os.Environ(), "TERM=xterm", "PAGER=cat >/dev/null; echo ready as $$; exec sleep 1000")
+	term := pty.Start(t, cmd, 80, 24)
+	limit := 20 * time.Second
+	screen := term.Await("the pager waits", limit, func(s string) bool { return strings.Contains(s, "ready as") })
+	_, pid, _ := strings.Cut(strings.TrimSpace(screen), "ready as ")
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if status := term.Wait(2 * time.Second); status != 130 {
+		t.Errorf("exit status %d; the screen is\n%s", status, term.Text())
+	}
+	if _, err := os.Stat("/proc/" + pid); err == nil {
+		t.Errorf("the pager, process %s, still runs", pid)
 	}
 }

@@ -239,7 +239,7 @@ var rooms = []room{
 		does: "runs the kernel's build system in a VM or a sandbox; caches by content",
 		may: []string{
 			"internal/beneath", "internal/filelock", "internal/hints", "internal/hostfault", "internal/kernel",
-			"internal/boot", "internal/snapshot", "internal/srcline",
+			"internal/boot", "internal/scratch", "internal/snapshot", "internal/srcline",
 			"internal/vm", "internal/wire", "internal/lazyregexp", "kmod",
 		},
 		never: []never{noTracer, {ebpf, "a build is not traced"}},
@@ -247,7 +247,7 @@ var rooms = []room{
 	{
 		path: "internal/guest",
 		does: "the agent: mount, serve the host's requests, load, trace",
-		may:  []string{"internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event"},
+		may:  []string{"internal/scratch", "internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event"},
 		never: []never{
 			{"internal/vm", "host and guest share internal/wire alone"},
 			{"internal/kernel", "the host fetches kernels"}, {"internal/kbuild", "the host says what to build"},
@@ -257,7 +257,7 @@ var rooms = []room{
 	{
 		path:  "internal/kmodcmd",
 		does:  "modprobe, lsmod, modinfo, depmod, insmod, rmmod as functions",
-		may:   []string{"kmod", "kmod/depmod"},
+		may:   []string{"internal/plain", "kmod", "kmod/depmod"},
 		never: []never{{"os/exec", "it starts nothing but what modprobe.d names, by system call"}},
 	},
 	{
@@ -355,10 +355,23 @@ var rooms = []room{
 		},
 	},
 	{
-		path:  "internal/recording",
-		does:  "evidence as a .kmlab file (pure)",
-		may:   []string{"internal/evidence", "internal/leaks", "internal/srcline", "result", "tracer/symbols"},
+		path: "internal/recording",
+		does: "evidence as a .kmlab file (pure)",
+		may: []string{
+			"internal/evidence", "internal/jsonlimit", "internal/leaks", "internal/srcline", "result", "tracer/symbols",
+		},
 		never: []never{noWire, noMachine, noPrograms, noVerdict},
+	},
+	{
+		path:  "internal/plain",
+		does:  "what others print, harmless to a terminal and to a CI server's log (pure)",
+		may:   []string{"internal/lazyregexp"},
+		never: []never{noPrograms, noNet},
+	},
+	{
+		path:  "internal/jsonlimit",
+		does:  "decodes JSON from others, within bounds (pure)",
+		never: []never{noPrograms, noNet},
 	},
 	{
 		path:  "internal/notify",
@@ -383,9 +396,11 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
-		path:  "internal/report",
-		does:  "result.Result to text, JSON, Markdown, Mermaid, JUnit, KTAP; a run that goes on to lanes of a terminal (pure)",
-		may:   []string{"result", "tracer/event", "tracer/timeline", "internal/rundiff"},
+		path: "internal/report",
+		does: "result.Result to text, JSON, Markdown, Mermaid, JUnit, KTAP; a run that goes on to lanes of a terminal (pure)",
+		may: []string{
+			"result", "tracer/event", "tracer/timeline", "internal/jsonlimit", "internal/plain", "internal/rundiff",
+		},
 		never: []never{noMachine, noPrograms},
 	},
 	{

@@ -37,7 +37,13 @@ var Hostile = []string{
 	"\\",
 	"|",
 	"   ",
+	Forged,
 }
+
+// Forged would be our own verdict, a command to the CI server, or a control sequence, if it came to stand in a line's
+// beginning or on a terminal as it is.
+const Forged = "x\n::error::forged\n ::add-mask::a\n##[error]forged\n##vso[task.x]\npass: forged\nkmodlab: forged\n" +
+	"\r\x1b[2J\x1b]0;forged\a\u009b2J\u202e"
 
 // Poison puts hostile texts into every string below the pointer v. It skips the fields that keep names. Another turn
 // gives each string another text.
