@@ -40,8 +40,8 @@ var rooms = []room{
 		path: "",
 		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Trace(ctx, TraceSpec), Recording",
 		may: []string{
-			"internal/evidence", "internal/kbuild", "internal/kernel", "internal/kmodcmd", "internal/lab",
-			"internal/lazyregexp", "internal/notify", "internal/pool", "internal/prepare", "internal/recording",
+			"internal/evidence", "internal/footprint", "internal/kbuild", "internal/kernel", "internal/kmodcmd",
+			"internal/lab", "internal/lazyregexp", "internal/notify", "internal/pool", "internal/prepare", "internal/recording",
 			"internal/session", "internal/verdict", "internal/vm", "internal/wire", "result", "tracer/event",
 			"tracer/timeline",
 		},
@@ -197,6 +197,13 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path: "internal/footprint",
+		does: "what a run changes on this machine's own kernel (--here): noted before, undone after, by the next run if " +
+			"need be",
+		may:   []string{"internal/filelock"},
+		never: []never{noNet, noWire, noMachine},
+	},
+	{
 		path:  "internal/kernel",
 		does:  "kernels and their toolchains: name, fetch, verify, cache, unpack",
 		may:   []string{"internal/filelock", "internal/lazyregexp"},
@@ -310,8 +317,8 @@ var rooms = []room{
 		path: "internal/lab",
 		does: "a machine that is ready: booted, restored or this one; tracer attached, search for leaks armed",
 		may: []string{
-			"internal/boot", "internal/evidence", "internal/leaks", "internal/live", "internal/notify", "internal/oops",
-			"internal/prepare", "internal/printk", "internal/snapshot", "internal/srcline", "internal/vm", "internal/wire",
+			"internal/boot", "internal/evidence", "internal/footprint", "internal/leaks", "internal/live",
+			"internal/notify", "internal/oops", "internal/prepare", "internal/printk", "internal/snapshot", "internal/srcline", "internal/vm", "internal/wire",
 			"kmod", "kmod/depmod", "result", "tracer/event", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/session", "a session works on a lab"}, noVerdict},
