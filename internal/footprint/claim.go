@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ type Claim struct {
 	machine Machine
 	lock    *os.File
 	notes   []Note
+	own     bool // the last note is of this run
 }
 
 // Claim takes the right, or fails at once: a *BusyError if another run has it.
@@ -43,7 +45,7 @@ func (m Machine) Claim() (*Claim, error) {
 		lock.Close()
 		return nil, err
 	}
-	return &Claim{m, lock, list}, nil
+	return &Claim{machine: m, lock: lock, notes: list}, nil
 }
 
 // A Look has the lock for a moment, too, so a held lock is tried again a few times.
@@ -83,6 +85,8 @@ func (c *Claim) Make(ctx context.Context, ch Change) error {
 	if err != nil {
 		return err
 	}
+	n.Before = slices.AppendSeq([]string{}, maps.Keys(before))
+	slices.Sort(n.Before)
 	for _, m := range ch.Modules {
 		if _, is := before[m.Name]; !is { // else it is somebody else's
 			n.Modules = append(n.Modules, m)
@@ -108,9 +112,9 @@ func (c *Claim) Make(ctx context.Context, ch Change) error {
 	if n.empty() {
 		return nil
 	}
-	c.notes = append(c.notes, n)
+	c.notes, c.own = append(c.notes, n), true
 	if err := c.machine.write(c.notes); err != nil {
-		c.notes = c.notes[:len(c.notes)-1] // nothing has been changed yet
+		c.notes, c.own = c.notes[:len(c.notes)-1], false // nothing has been changed yet
 		return fmt.Errorf("%w: --here needs it, to undo a run that is killed", err)
 	}
 	for i, f := range files {

@@ -97,7 +97,8 @@ func TestRefused(t *testing.T) {
 		t.Errorf("left %v, %v, want m", left, err)
 	}
 	other := f.claim()
-	if err := other.Make(t.Context(), Change{Release: "6.1.0", Tree: f.tree, Modules: []Module{{"o", false}}}); err != nil {
+	change := Change{Release: "6.1.0", Tree: f.tree, Modules: []Module{{"o", false}}}
+	if err := other.Make(t.Context(), change); err != nil {
 		t.Fatal(err)
 	}
 	f.load("o", live, 0)
@@ -120,7 +121,8 @@ func TestStates(t *testing.T) {
 	} {
 		f := newFake(t)
 		c := f.claim()
-		if err := c.Make(t.Context(), Change{Release: "6.1.0", Tree: f.tree, Modules: []Module{{"m", false}}}); err != nil {
+		change := Change{Release: "6.1.0", Tree: f.tree, Modules: []Module{{"m", false}}}
+		if err := c.Make(t.Context(), change); err != nil {
 			t.Fatal(err)
 		}
 		f.load("m", state, 1)
@@ -147,6 +149,29 @@ func TestKernelsOwn(t *testing.T) {
 	f.load("crc16", live, 1)
 	u := c.Undo(t.Context())
 	if !f.isLoaded("m") || !f.isLoaded("crc16") || len(u.Left) > 0 || !strings.Contains(u.words(), "crc16") {
+		t.Errorf("loaded %q, %+v", f.lines, u)
+	}
+	c.Release()
+	f.noNotes()
+}
+
+// TestOthers: what else was loaded meanwhile goes with the run, if nobody uses it. Later nobody knows whose it is.
+func TestOthers(t *testing.T) {
+	f := newFake(t)
+	f.load("old", live, 0)
+	c := f.begin()
+	f.load("asked_for", live, 0)
+	f.load("used", live, 1)
+	u := c.Undo(t.Context())
+	if f.isLoaded("asked_for") || !f.isLoaded("old") || !f.isLoaded("used") || len(u.Left) > 0 {
+		t.Errorf("loaded %q, %+v", f.lines, u)
+	}
+	c.Release()
+	f.killed()
+	f.load("asked_for", live, 0)
+	c = f.claim()
+	u = c.Undo(t.Context())
+	if !f.isLoaded("asked_for") || f.isLoaded("m") || !strings.Contains(u.words(), "by something else: asked_for: ") {
 		t.Errorf("loaded %q, %+v", f.lines, u)
 	}
 	c.Release()
@@ -252,7 +277,8 @@ func TestIndex(t *testing.T) {
 	c := f.begin()
 	f.broken = errors.New("no such command")
 	words := c.Undo(t.Context()).words()
-	if !strings.Contains(words, "the index of the modules of 6.1.0 names files that are gone: no such command: depmod -a 6.1.0") {
+	want := "the index of the modules of 6.1.0 names files that are gone: no such command: depmod -a 6.1.0"
+	if !strings.Contains(words, want) {
 		t.Errorf("said %q", words)
 	}
 	c.Release()

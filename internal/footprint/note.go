@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -24,6 +25,9 @@ type Note struct {
 	Folders []string `json:"folders"` // that are made for the files, the outermost first
 	Files   []File   `json:"files"`
 	Modules []Module `json:"modules"` // that are not loaded yet, in load order
+	// Before are the modules that were loaded already: what is new besides may be the run's, too. It is nil once that
+	// was told.
+	Before []string `json:"before"`
 }
 
 // File is a file that is installed. Its content tells it from one that took its place later.
@@ -111,9 +115,13 @@ func (n Note) check() error {
 			return fmt.Errorf("%.80q is no SHA-256", f.SHA256)
 		}
 	}
+	names := slices.Clone(n.Before)
 	for _, m := range n.Modules {
-		if !plain(m.Name) || len(m.Name) > maxName {
-			return fmt.Errorf("%.80q is no module's name", m.Name)
+		names = append(names, m.Name)
+	}
+	for _, name := range names {
+		if !plain(name) || len(name) > maxName {
+			return fmt.Errorf("%.80q is no module's name", name)
 		}
 	}
 	return nil

@@ -14,7 +14,7 @@ func aNote() Note {
 	return Note{
 		Boot: "first", Release: "6.1.0-9-amd64", Tree: "/lib/modules/6.1.0-9-amd64",
 		Folders: []string{"extra", "extra/labs"}, Files: []File{{"extra/labs/m.ko", sum}},
-		Modules: []Module{{"crc16", true}, {"m", false}},
+		Modules: []Module{{"crc16", true}, {"m", false}}, Before: []string{"loop"},
 	}
 }
 
@@ -47,6 +47,7 @@ func TestNoteRefused(t *testing.T) {
 		"a file without a name":       func(n *Note) { n.Files[0].Path = "extra/.ko" },
 		"a file without a sum":        func(n *Note) { n.Files[0].SHA256 = "" },
 		"a module that is an option":  func(n *Note) { n.Modules[1].Name = "--force" },
+		"an option loaded before":     func(n *Note) { n.Before[0] = "-r" },
 		"a module that is two":        func(n *Note) { n.Modules[1].Name = "m loop" },
 		"a module without a name":     func(n *Note) { n.Modules[1].Name = "" },
 		"a module with a long name":   func(n *Note) { n.Modules[1].Name = strings.Repeat("m", 64) },

@@ -65,7 +65,8 @@ func (m Machine) makeDir() error {
 
 // checkOwn makes sure that only this user can change a folder or file.
 func checkOwn(path string, fi fs.FileInfo) error {
-	if int(fi.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() || fi.Mode().Perm()&0o022 != 0 || fi.Mode()&fs.ModeSymlink != 0 {
+	owner := int(fi.Sys().(*syscall.Stat_t).Uid)
+	if owner != os.Geteuid() || fi.Mode().Perm()&0o022 != 0 || fi.Mode()&fs.ModeSymlink != 0 {
 		return fmt.Errorf("check %s: others can change it: see what is in it, then remove it", path)
 	}
 	return nil

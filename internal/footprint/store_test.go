@@ -17,7 +17,8 @@ func TestOneAtATime(t *testing.T) {
 	f := newFake(t)
 	c := f.begin()
 	var busy *BusyError
-	if _, err := f.Claim(); !errors.As(err, &busy) || busy.PID != os.Getpid() || !strings.Contains(err.Error(), "wait until") {
+	_, err := f.Claim()
+	if !errors.As(err, &busy) || busy.PID != os.Getpid() || !strings.Contains(err.Error(), "wait until") {
 		t.Errorf("%v, want that this process is at work", err)
 	}
 	if _, err := f.Look(); !errors.As(err, &busy) {

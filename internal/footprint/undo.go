@@ -10,9 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -46,7 +48,8 @@ const Mend = "sudo kmodlab doctor --mend"
 func (c *Claim) Undo(ctx context.Context) Undone {
 	var u Undone
 	var left []Note
-	for _, n := range slices.Backward(c.notes) {
+	for i, n := range slices.Backward(c.notes) {
+		n = c.machine.addOthers(n, c.own && i == len(c.notes)-1, &u)
 		if n = c.machine.undo(ctx, n, &u); !n.empty() {
 			left = append(left, n)
 		}
@@ -55,7 +58,7 @@ func (c *Claim) Undo(ctx context.Context) Undone {
 		return u
 	}
 	slices.Reverse(left)
-	c.notes = left
+	c.notes, c.own = left, false
 	if err := c.machine.write(left); err != nil {
 		u.Left = append(u.Left, Left{"a note of what has been undone", err.Error(), Mend})
 	}
@@ -76,6 +79,36 @@ func (m Machine) undo(ctx context.Context, n Note, u *Undone) Note {
 	left.Modules = stay
 	u.Left = append(u.Left, failed...)
 	return left
+}
+
+// addOthers adds the modules that were loaded since a note was made, because its modules have asked for them or because
+// something else has. At the run's own end those that nobody uses go, as they do when the run comes to its end; later
+// they are only named.
+func (m Machine) addOthers(n Note, own bool, u *Undone) Note {
+	now, err := m.modules()
+	if err != nil || n.Before == nil || !m.isBoot(n) {
+		return n
+	}
+	for _, name := range n.Before {
+		delete(now, name)
+	}
+	for _, mod := range n.Modules {
+		delete(now, mod.Name)
+	}
+	names := slices.Sorted(maps.Keys(now))
+	if !own {
+		if len(names) > 0 {
+			u.Kept = append(u.Kept, "loaded since that run began, by it or by something else: "+strings.Join(names, ", ")+
+				": modprobe -r unloads what nobody wants")
+		}
+		return n
+	}
+	var others []Module
+	for _, name := range names {
+		others = append(others, Module{Name: name, Tree: true})
+	}
+	n.Modules = slices.Concat(others, n.Modules)
+	return n
 }
 
 // isBoot reports whether the modules of a note may still be loaded. If that is unknown, they may.
