@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -40,14 +41,25 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	return conclusion(root.ExecuteContext(ctx), stderr)
+}
+
+// conclusion says what a command's error means, and returns the exit status.
+func conclusion(err error, stderr io.Writer) int {
 	var status exit
 	var usage *kmodlab.UsageError
+	var left *kmodlab.LeftError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &status):
 		return int(status)
+	case errors.As(err, &left) && errors.Is(err, errInterrupted):
+		for _, l := range left.Left {
+			fmt.Fprintln(stderr, "kmodlab:", l)
+		}
+		fmt.Fprintln(stderr, "kmodlab: interrupted; not everything could be undone on this machine")
+		return exitInterrupted
 	case errors.Is(err, errInterrupted):
 		fmt.Fprintln(stderr, "kmodlab: interrupted; nothing is left behind")
 		return exitInterrupted
@@ -69,6 +81,17 @@ func interruptible() (context.Context, func()) {
 		cancel(errInterrupted)
 	}()
 	return ctx, func() { stop(); cancel(nil) }
+}
+
+// outlivePipe makes a pipe that nobody reads any more an error of writing, instead of our end: with --here there is
+// something to undo first, and Ctrl-C ends a tee before us.
+func outlivePipe(here bool) (stop func()) {
+	if !here {
+		return func() {}
+	}
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGPIPE)
+	return func() { signal.Stop(ignored) }
 }
 
 func newRoot() *cobra.Command {

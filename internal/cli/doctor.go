@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/private"
@@ -21,21 +22,28 @@ import (
 
 func newDoctor() *cobra.Command {
 	var mirror string
+	mend := false
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "check what this machine has, what it lacks, and which command fixes that",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if mend {
+				return mendHere(c)
+			}
 			s, err := store(mirror, nil)
 			if err != nil {
 				return err
 			}
-			findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkDevNull()}
+			findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkDevNull(),
+				checkHere(footprint.On(""))}
 			findings = append(findings, s.Check(c.Context())...)
 			return printFindings(c.OutOrStdout(), findings)
 		},
 	}
 	c.Flags().StringVar(&mirror, "mirror", "", "Debian mirror to check (default: $KMODLAB_MIRROR, then this host's apt)")
+	c.Flags().BoolVar(&mend, "mend", false,
+		"undo what killed runs with --here left on this machine, as root, and check nothing else")
 	return c
 }
 

@@ -137,8 +137,8 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestKernelsOwn: a module of the kernel's own that others use meanwhile is theirs. What was loaded before the run never
-// was the run's.
+// TestKernelsOwn: a module of the kernel's own that others use meanwhile is theirs. What was loaded before the run was
+// never the run's.
 func TestKernelsOwn(t *testing.T) {
 	f := newFake(t)
 	f.load("m", live, 0)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/footprint"
+	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -34,7 +35,7 @@ func (o opening) here(ctx context.Context) (*Lab, error) {
 		return nil, &StartError{Err: err}
 	}
 	log := newLog(true, o.journal)
-	m, err := startAgent(ctx, o.Agent, log)
+	m, err := o.agent(ctx, log)
 	if err != nil {
 		o.undo(claim)
 		return nil, &StartError{Err: err}
@@ -46,8 +47,21 @@ func (o opening) here(ctx context.Context) (*Lab, error) {
 // helloLimit bounds the time until the agent's first message.
 const helloLimit = 30 * time.Second
 
+// agent starts the agent, with a folder that is removed at its end, however it ends.
+func (o opening) agent(ctx context.Context, log *Log) (machine, error) {
+	tools, err := o.Scratch("tools")
+	if err != nil {
+		return machine{}, err
+	}
+	m, err := startAgent(ctx, o.Agent, tools, log)
+	if err != nil {
+		return m, errors.Join(err, tools.Close())
+	}
+	return m, nil
+}
+
 // startAgent starts the agent as a child on this machine, over two socket pairs.
-func startAgent(ctx context.Context, agent string, log *Log) (machine, error) {
+func startAgent(ctx context.Context, agent string, tools *scratch.Folder, log *Log) (machine, error) {
 	control, controlChild, err := socketPair()
 	if err != nil {
 		return machine{}, err
@@ -56,7 +70,7 @@ func startAgent(ctx context.Context, agent string, log *Log) (machine, error) {
 	if err != nil {
 		return machine{}, errors.Join(err, control.Close(), controlChild.Close())
 	}
-	cmd := exec.Command(agent, "agent")
+	cmd := exec.Command(agent, "agent", tools.Path)
 	cmd.ExtraFiles = []*os.File{controlChild, eventsChild}
 	cmd.Stderr = os.Stderr
 	// Not in our process group: Ctrl-C is for us alone, so that we can unload first.
@@ -69,14 +83,15 @@ func startAgent(ctx context.Context, agent string, log *Log) (machine, error) {
 	}
 	greeting := make(chan wire.Hello, 1)
 	client := wire.NewClient(control, boot.NoteHandler(greeting, log.kmsg))
-	stop := sync.OnceFunc(func() { // one that hangs in the kernel is waited for once
+	end := sync.OnceFunc(func() { // one that hangs in the kernel is waited for once
 		client.Close()
 		events.Close()
 		stopAgent(cmd)
 	})
+	stop := sync.OnceFunc(func() { end(); tools.Close() })
 	hello, err := awaitAgent(ctx, client, greeting)
 	if err != nil {
-		stop()
+		end()
 		return machine{}, fmt.Errorf("start agent: %w", err)
 	}
 	return machine{
@@ -142,8 +157,8 @@ func socketPair() (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "host"), os.NewFile(uintptr(fds[1]), "agent"), nil
 }
 
-// claim makes this run the only one that changes this machine's kernel, undoes what an earlier run left that was killed,
-// and installs the modules. It returns nil if the run changes nothing, as most traces.
+// claim makes this run the only one that changes this machine's kernel, undoes what an earlier run left when it was
+// killed, and installs the modules. It returns nil if the run changes nothing, as most traces.
 func (o opening) claim(ctx context.Context) (*footprint.Claim, error) {
 	change, err := o.change()
 	if err != nil || len(change.Modules) == 0 {

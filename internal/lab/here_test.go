@@ -49,7 +49,7 @@ func thisMachineIn(t *testing.T, depmod string, agent ...string) (o opening, dir
 	}
 	j := notify.New(notify.Watcher{})
 	host := &prepare.Host{
-		Options: prepare.Options{Here: true}, Agent: filepath.Join(dir, "agent"),
+		Options: prepare.Options{Here: true, CacheDir: filepath.Join(dir, "cache")}, Agent: filepath.Join(dir, "agent"),
 		Kernel: &kernel.Kernel{Release: "6.1.0", Modules: filepath.Join(dir, "modules")},
 	}
 	p := host.WithoutModules()
@@ -171,6 +171,9 @@ func TestHereClose(t *testing.T) {
 		all.Go(l.stop)
 	}
 	all.Wait()
+	if tools, err := filepath.Glob(filepath.Join(dir, "cache/tmp/tools-*")); len(tools) > 0 || err != nil {
+		t.Errorf("left %s, %v", tools, err)
+	}
 	l.Close()
 	l.Close()
 	if files, depmods := leftOver(t, dir); len(files) > 0 || depmods != 2 {

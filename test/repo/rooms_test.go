@@ -318,8 +318,9 @@ var rooms = []room{
 		does: "a machine that is ready: booted, restored or this one; tracer attached, search for leaks armed",
 		may: []string{
 			"internal/boot", "internal/evidence", "internal/footprint", "internal/leaks", "internal/live",
-			"internal/notify", "internal/oops", "internal/prepare", "internal/printk", "internal/snapshot",
-			"internal/srcline", "internal/vm", "internal/wire", "kmod", "kmod/depmod", "result", "tracer/event", "tracer/symbols",
+			"internal/notify", "internal/oops", "internal/prepare", "internal/printk", "internal/scratch",
+			"internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "kmod", "kmod/depmod", "result",
+			"tracer/event", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/session", "a session works on a lab"}, noVerdict},
 	},
