@@ -83,14 +83,15 @@ func interruptible() (context.Context, func()) {
 	return ctx, func() { stop(); cancel(nil) }
 }
 
-// outlivePipe makes a pipe that nobody reads any more an error of writing, instead of our end: with --here there is
-// something to undo first, and Ctrl-C ends a tee before us.
-func outlivePipe(here bool) (stop func()) {
+// holdOn keeps a command with --here alive until it has undone what it changed on this machine. A closed pipe becomes
+// an error of writing: Ctrl-C ends a tee before us. A further SIGTERM or SIGHUP does nothing, because a lost terminal,
+// a shell, sudo and a supervisor may each send their own; only a second Ctrl-C is a person who wants an end at once.
+func holdOn(here bool) (stop func()) {
 	if !here {
 		return func() {}
 	}
 	ignored := make(chan os.Signal, 1)
-	signal.Notify(ignored, syscall.SIGPIPE)
+	signal.Notify(ignored, syscall.SIGPIPE, syscall.SIGTERM, syscall.SIGHUP)
 	return func() { signal.Stop(ignored) }
 }
 

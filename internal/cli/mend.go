@@ -45,6 +45,7 @@ func mendHere(c *cobra.Command) error {
 	if os.Geteuid() != 0 {
 		return usageText("only root may unload modules and remove what is installed: %s", footprint.Mend)
 	}
+	defer holdOn(true)()
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)

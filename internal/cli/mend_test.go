@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/footprint"
@@ -105,5 +107,22 @@ func TestSayLeft(t *testing.T) {
 	if status != exitInterrupted || strings.Contains(out.String(), "nothing is left") ||
 		!strings.HasPrefix(out.String(), "kmodlab: module m is loaded: x\nkmodlab: interrupted; ") {
 		t.Errorf("exit status %d, said %q", status, out.String())
+	}
+}
+
+// TestHoldOn: a lost terminal, sudo and a supervisor may send a signal each; the later ones end nothing halfway.
+func TestHoldOn(t *testing.T) {
+	ctx, stop := interruptible()
+	defer stop()
+	defer holdOn(true)()
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTERM} {
+		if err := syscall.Kill(os.Getpid(), sig); err != nil {
+			t.Fatal(err)
+		}
+		<-ctx.Done()
+		time.Sleep(20 * time.Millisecond) // a signal that nobody has asked for ends the test here
+	}
+	if !errors.Is(context.Cause(ctx), errInterrupted) {
+		t.Errorf("the context ended by %v", context.Cause(ctx))
 	}
 }

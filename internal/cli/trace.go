@@ -91,7 +91,7 @@ func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	o.spec.Argv, o.spec.Stdin = args, os.Stdin
 	o.spec.HookStats = o.verbose
 	o.source()
-	defer outlivePipe(o.spec.Here)()
+	defer holdOn(o.spec.Here)()
 	p := newProgress(errOut)
 	defer p.close()
 	o.watch(p, errOut)
