@@ -96,7 +96,9 @@ func (m Machine) read() ([]Note, error) {
 // write replaces the notes, or removes them if there are none. They are on the disk when it returns.
 func (m Machine) write(list []Note) error {
 	path := filepath.Join(m.Dir, notesName)
+	next := path + ".next" // one writer at a time has the lock
 	if len(list) == 0 {
+		os.Remove(next) // of a writer that was killed
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove the notes: %w", err)
 		}
@@ -106,7 +108,6 @@ func (m Machine) write(list []Note) error {
 	if err != nil {
 		return err
 	}
-	next := path + ".next" // one writer at a time has the lock
 	if err := writeSynced(next, data, os.O_TRUNC); err != nil {
 		return fmt.Errorf("write what this run changes: %w", err)
 	}
