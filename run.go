@@ -25,7 +25,8 @@ import (
 
 // Run carries out a Spec. The result says how it went, also where this machine,
 // the build or the guest failed: look at its verdict. The error is a *UsageError,
-// or ctx's cause when ctx ended first; then nothing is left behind either.
+// or ctx's cause when ctx ended first; then nothing is left behind either. With
+// Spec.Here it is a *LeftError around that cause if something is.
 func Run(ctx context.Context, spec Spec) (*Conclusion, error) {
 	return run(ctx, spec, new(prepare.Shared), nil)
 }
@@ -46,7 +47,7 @@ func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Tur
 		e = session.RunScript(ctx, l, spec.script(turns), j)
 	}
 	what.note(e)
-	return conclude(ctx, e, spec.Record)
+	return conclude(ctx, e, spec.Here, spec.Record)
 }
 
 // open prepares and makes a machine ready. Where that fails there is no lab, and the
@@ -74,9 +75,9 @@ func open(ctx context.Context, po prepare.Options, lo lab.Options, shared *prepa
 }
 
 // conclude makes the result of what is known.
-func conclude(ctx context.Context, e *evidence.Evidence, record bool) (*Conclusion, error) {
+func conclude(ctx context.Context, e *evidence.Evidence, here, record bool) (*Conclusion, error) {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, cutShort(ctx, here)
 	}
 	if !record {
 		return &Conclusion{Result: verdict.Of(e)}, nil
@@ -97,7 +98,7 @@ func conclude(ctx context.Context, e *evidence.Evidence, record bool) (*Conclusi
 // goroutine at a time; a Spec's Watch is told by the goroutine of its run. A Spec
 // that makes no sense is a *UsageError before anything runs, said with its index in
 // the error. When ctx ends, so do all runs, nothing is left behind, and the error is
-// ctx's cause; ended is not called for those that were cut short.
+// ctx's cause (with Spec.Here perhaps a *LeftError); ended is not called for those that were cut short.
 func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, c *Conclusion, err error)) error {
 	for i, s := range specs {
 		if _, err := s.complete(); err != nil {
@@ -109,7 +110,8 @@ func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, c *Concl
 	}
 	n = min(n, len(specs))
 	machines := 2 * n
-	if slices.ContainsFunc(specs, func(s Spec) bool { return s.Here }) {
+	here := slices.ContainsFunc(specs, func(s Spec) bool { return s.Here })
+	if here {
 		n, machines = 1, 1
 	}
 	shared, turns := new(prepare.Shared), pool.NewTurns(n)
@@ -118,7 +120,7 @@ func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, c *Concl
 		return func() { ended(i, c, err) }
 	})
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return cutShort(ctx, here)
 	}
 	return nil
 }

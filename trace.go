@@ -153,7 +153,7 @@ func Trace(ctx context.Context, spec TraceSpec) (*Conclusion, error) {
 		e = session.RunTrace(work, l, spec.trace(), interrupter, j)
 	}
 	what.note(e)
-	return conclude(work, e, spec.Record)
+	return conclude(work, e, spec.Here, spec.Record)
 }
 
 func (s TraceSpec) trace() session.Trace {

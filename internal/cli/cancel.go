@@ -52,6 +52,18 @@ func interruptible() (context.Context, func()) {
 	return ctx, func() { signal.Stop(came); cancel(nil) }
 }
 
+// holdOn keeps a command with --here alive until it has undone what it changed on this machine. A closed pipe becomes
+// an error of writing: Ctrl-C ends a tee before us. A further SIGTERM or SIGHUP does nothing, because a lost terminal,
+// a shell, sudo and a supervisor may each send their own; only a second Ctrl-C is a person who wants an end at once.
+func holdOn(here bool) (stop func()) {
+	if !here {
+		return func() {}
+	}
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGPIPE, syscall.SIGTERM, syscall.SIGHUP)
+	return func() { signal.Stop(ignored) }
+}
+
 // brief makes a command end soon after its context, whatever it waits for. It is for commands that leave nothing
 // behind, wherever they are abandoned: no machine, and no file that removeAfter does not know of.
 func brief(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {

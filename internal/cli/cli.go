@@ -39,14 +39,25 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	return conclusion(root.ExecuteContext(ctx), stderr)
+}
+
+// conclusion says what a command's error means, and returns the exit status.
+func conclusion(err error, stderr io.Writer) int {
 	var status exit
 	var usage *kmodlab.UsageError
+	var left *kmodlab.LeftError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &status):
 		return int(status)
+	case errors.As(err, &left) && errors.Is(err, errInterrupted):
+		for _, l := range left.Left {
+			fmt.Fprintln(stderr, "kmodlab:", l)
+		}
+		fmt.Fprintln(stderr, "kmodlab: interrupted; not everything could be undone on this machine")
+		return exitInterrupted
 	case errors.Is(err, errInterrupted):
 		fmt.Fprintln(stderr, "kmodlab: interrupted; nothing is left behind")
 		return exitInterrupted

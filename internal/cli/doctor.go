@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/plain"
@@ -22,21 +23,31 @@ import (
 
 func newDoctor() *cobra.Command {
 	var mirror string
+	mend := false
+	check := brief(func(c *cobra.Command, _ []string) error {
+		s, err := store(mirror, nil)
+		if err != nil {
+			return err
+		}
+		findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkDevNull(),
+			checkHere(footprint.On(""))}
+		findings = append(findings, s.Check(c.Context())...)
+		return printFindings(c.OutOrStdout(), findings)
+	})
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "check what this machine has, what it lacks, and which command fixes that",
 		Args:  cobra.NoArgs,
-		RunE: brief(func(c *cobra.Command, _ []string) error {
-			s, err := store(mirror, nil)
-			if err != nil {
-				return err
+		RunE: func(c *cobra.Command, args []string) error {
+			if mend {
+				return mendHere(c) // which is never abandoned half-way
 			}
-			findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkDevNull()}
-			findings = append(findings, s.Check(c.Context())...)
-			return printFindings(c.OutOrStdout(), findings)
-		}),
+			return check(c, args)
+		},
 	}
 	c.Flags().StringVar(&mirror, "mirror", "", "Debian mirror to check (default: $KMODLAB_MIRROR, then this host's apt)")
+	c.Flags().BoolVar(&mend, "mend", false,
+		"undo what killed runs with --here left on this machine, as root, and check nothing else")
 	return c
 }
 

@@ -70,6 +70,7 @@ func (o *options) runMany(c *cobra.Command, dirs []string, jobs int) error {
 	}
 	m.said, m.began = make([]bytes.Buffer, len(dirs)), make([]time.Time, len(dirs))
 	m.keep = make([]report.Named, len(dirs))
+	defer holdOn(o.spec.Here)()
 	m.progress = newProgress(m.errOut)
 	defer m.progress.close()
 	if !m.progress.inBlock {

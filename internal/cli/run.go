@@ -146,6 +146,7 @@ func (o *options) run(c *cobra.Command) error {
 // begin runs what was checked.
 func (o *options) begin(c *cobra.Command) error {
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
+	defer holdOn(o.spec.Here)()
 	p := newProgress(errOut)
 	defer p.close()
 	defer context.AfterFunc(c.Context(), p.close)() // before a second Ctrl-C ends us at once

@@ -92,6 +92,7 @@ func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	o.spec.Argv, o.spec.Stdin = args, os.Stdin
 	o.spec.HookStats = o.verbose
 	o.source()
+	defer holdOn(o.spec.Here)()
 	p := newProgress(errOut)
 	defer p.close()
 	output := plain.NewWriter(lineWriter{p, errOut}, "  ")

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/kmodcmd"
-	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
@@ -102,14 +101,11 @@ func (a *Agent) clock(*wire.Message, func([]byte) error) (any, []byte, error) {
 }
 
 // Here serves the host over two descriptors that it passed on, on a machine that is itself the lab. It returns when the
-// host is gone.
-func Here(control, events *os.File) error {
-	folder, err := scratch.MakeOutside("tools")
-	if err != nil {
-		return fmt.Errorf("create a folder for the commands' names: %w", err)
+// host is gone. tools is an empty folder of the host's: it can remove it even if we are killed.
+func Here(tools string, control, events *os.File) error {
+	for _, f := range []*os.File{control, events} {
+		unix.CloseOnExec(int(f.Fd())) // a command that hangs must not keep the host from seeing our end
 	}
-	defer folder.Close()
-	tools := folder.Path
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -124,7 +120,6 @@ func Here(control, events *os.File) error {
 	}
 	a := &Agent{control: control, events: events, tools: tools}
 	err = a.serve()
-	folder.Close() // first, since detaching takes time, and whoever waits for us has a limit
 	a.trace.close()
 	return err
 }

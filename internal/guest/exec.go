@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -36,6 +37,11 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 	}
 	if len(args.Argv) == 0 {
 		return nil, nil, errors.New("no program given")
+	}
+	if !a.init {
+		// Pdeathsig fires when the thread that forked ends, and Go ends threads as it likes.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 	}
 	started := func(pid int) { a.server.Progress(call, wire.OpStarted, wire.Started{PID: pid}) }
 	run := a.takeStandby(args, started)
@@ -84,6 +90,9 @@ func (a *Agent) command(args wire.ExecArgs) *exec.Cmd {
 		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C.UTF-8"}
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Chroot: args.Root}
+	if !a.init { // if we are killed, no modprobe of ours is to load anything after the host has undone the run
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
 	return cmd
 }
 

@@ -6,10 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/footprint"
+	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -29,26 +30,38 @@ func (o opening) here(ctx context.Context) (*Lab, error) {
 		phase = "agent"
 	}
 	done := o.journal.Phase(phase)
-	installed, err := o.install(ctx)
+	claim, err := o.claim(ctx)
 	if err != nil {
-		o.uninstall(installed)
 		return nil, &StartError{Err: err}
 	}
 	log := newLog(true, o.journal)
-	m, err := startAgent(ctx, o.Agent, log)
+	m, err := o.agent(ctx, log)
 	if err != nil {
-		o.uninstall(installed)
+		o.undo(claim)
 		return nil, &StartError{Err: err}
 	}
 	done("", false)
-	return o.lab(m, log, nil, installed), nil
+	return o.lab(m, log, nil, claim), nil
 }
 
 // helloLimit bounds the time until the agent's first message.
 const helloLimit = 30 * time.Second
 
+// agent starts the agent, with a folder that is removed at its end, however it ends.
+func (o opening) agent(ctx context.Context, log *Log) (machine, error) {
+	tools, err := o.Scratch("tools")
+	if err != nil {
+		return machine{}, err
+	}
+	m, err := startAgent(ctx, o.Agent, tools, log)
+	if err != nil {
+		return m, errors.Join(err, tools.Close())
+	}
+	return m, nil
+}
+
 // startAgent starts the agent as a child on this machine, over two socket pairs.
-func startAgent(ctx context.Context, agent string, log *Log) (machine, error) {
+func startAgent(ctx context.Context, agent string, tools *scratch.Folder, log *Log) (machine, error) {
 	control, controlChild, err := socketPair()
 	if err != nil {
 		return machine{}, err
@@ -57,7 +70,7 @@ func startAgent(ctx context.Context, agent string, log *Log) (machine, error) {
 	if err != nil {
 		return machine{}, errors.Join(err, control.Close(), controlChild.Close())
 	}
-	cmd := exec.Command(agent, "agent")
+	cmd := exec.Command(agent, "agent", tools.Path)
 	cmd.ExtraFiles = []*os.File{controlChild, eventsChild}
 	cmd.Stderr = os.Stderr
 	// Not in our process group: Ctrl-C is for us alone, so that we can unload first.
@@ -70,14 +83,15 @@ func startAgent(ctx context.Context, agent string, log *Log) (machine, error) {
 	}
 	greeting := make(chan wire.Hello, 1)
 	client := wire.NewClient(control, boot.NoteHandler(greeting, log.kmsg))
-	stop := sync.OnceFunc(func() { // one that hangs in the kernel is waited for once
+	end := sync.OnceFunc(func() { // one that hangs in the kernel is waited for once
 		client.Close()
 		events.Close()
 		stopAgent(cmd)
 	})
+	stop := sync.OnceFunc(func() { end(); tools.Close() })
 	hello, err := awaitAgent(ctx, client, greeting)
 	if err != nil {
-		stop()
+		end()
 		return machine{}, fmt.Errorf("start agent: %w", err)
 	}
 	return machine{
@@ -143,76 +157,86 @@ func socketPair() (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "host"), os.NewFile(uintptr(fds[1]), "agent"), nil
 }
 
-// install copies what was built to extra/ and runs the machine's own depmod, because the
-// kernel's helper is the machine's own modprobe. It never replaces an existing module.
-//
-// installed are the files that were added, on an error as well.
-func (o opening) install(ctx context.Context) (installed []string, err error) {
-	if len(o.Fresh) == 0 {
-		return nil, nil
+// claim makes this run the only one that changes this machine's kernel, undoes what an earlier run left when it was
+// killed, and installs the modules. It returns nil if the run changes nothing, as most traces.
+func (o opening) claim(ctx context.Context) (*footprint.Claim, error) {
+	change, err := o.change()
+	if err != nil || len(change.Modules) == 0 {
+		return nil, err
 	}
+	claim, err := o.site.Claim()
+	if err != nil {
+		return nil, err
+	}
+	u := claim.Undo(ctx)
+	if len(u.Unloaded)+len(u.Removed) > 0 {
+		what := slices.Concat(u.Unloaded, u.Removed)
+		o.journal.Log("an earlier run was cut short, and has been undone: " + strings.Join(what, ", "))
+	}
+	o.tell(u)
+	if err := claim.Make(ctx, change); err != nil {
+		o.undo(claim)
+		return nil, err
+	}
+	return claim, nil
+}
+
+// change is what the run installs and may load. What was built goes to extra/.
+func (o opening) change() (footprint.Change, error) {
+	var c footprint.Change
+	if o.Kernel == nil { // nothing is built or installed
+		return c, nil
+	}
+	c.Release, c.Tree = o.Kernel.Release, o.Kernel.ModuleDir()
 	for _, m := range o.Fresh {
 		rel, err := o.Place(m)
 		if err != nil {
-			return installed, err
+			return c, err
 		}
-		target := filepath.Join(o.Kernel.ModuleDir(), rel)
-		if err := copyNew(m.Path, target); err != nil {
-			if errors.Is(err, fs.ErrExist) {
-				err = fmt.Errorf("install %s: the file exists: remove it first, or run in a VM, without --here", target)
-				return installed, err
-			}
-			return installed, fmt.Errorf("install module: %w", err)
-		}
-		installed = append(installed, target)
+		c.Files = append(c.Files, footprint.Source{From: m.Path, Path: rel})
 	}
-	return installed, runDepmod(ctx, o.Kernel.Release)
+	add := func(name string, ofTree bool) {
+		c.Modules = append(c.Modules, footprint.Module{Name: name, Tree: ofTree})
+	}
+	if o.Probe.Path != "" {
+		add(probeName, false)
+	}
+	for _, m := range o.InTree {
+		add(m.Name, true)
+	}
+	for _, m := range o.Fresh {
+		add(m.Name, false)
+	}
+	return c, nil
 }
 
-func runDepmod(ctx context.Context, release string) error {
-	out, err := exec.CommandContext(ctx, "depmod", "-a", release).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("run this machine's depmod: %w: %s (apt-get install kmod)", err, strings.TrimSpace(string(out)))
-	}
-	return nil
-}
+// probeName is the name of the self-test's module. Its init refuses to stay, so it is loaded for a moment only.
+const probeName = "kmodlab_probe"
 
-// uninstallLimit bounds the machine's own depmod.
-const uninstallLimit = 30 * time.Second
+// undoLimit bounds the undoing: the machine's own depmod, and whoever still uses a module.
+const undoLimit = 2 * time.Minute
 
-// uninstall removes the modules again and updates the index.
-func (o opening) uninstall(installed []string) {
-	if len(installed) == 0 {
+// undo undoes what the run has changed. It does not end with the run's context, which may have ended already.
+func (o opening) undo(claim *footprint.Claim) {
+	if claim == nil {
 		return
 	}
-	for _, file := range installed {
-		if err := os.Remove(file); err != nil {
-			o.journal.Log(fmt.Sprintf("remove %s: %v", file, err))
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), uninstallLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), undoLimit)
 	defer cancel()
-	if err := runDepmod(ctx, o.Kernel.Release); err != nil {
-		o.journal.Log(err.Error())
+	u := claim.Undo(ctx)
+	claim.Release()
+	if len(u.Unloaded) > 0 {
+		o.journal.Log("unloaded at the end: " + strings.Join(u.Unloaded, ", "))
 	}
+	o.tell(u)
 }
 
-func copyNew(from, to string) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
+// tell says what was not undone.
+func (o opening) tell(u footprint.Undone) {
+	for _, text := range u.Kept {
+		o.journal.Log(text)
 	}
-	data, err := os.ReadFile(from)
-	if err != nil {
-		return err
+	for _, l := range u.Left {
+		o.journal.Log(l.String())
 	}
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		f.Close()
-		os.Remove(to)
-		return err
-	}
-	return f.Close()
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/leaks"
 	"github.com/kmodlab/kmodlab/internal/live"
 	"github.com/kmodlab/kmodlab/internal/notify"
@@ -47,12 +48,12 @@ type Lab struct {
 	Before  leaks.Objects // what existed before the first load
 	Watched *leaks.Plan   // what the kernel traces of what modules take; nil for nothing
 
-	options   Options
-	journal   *notify.Journal
-	stream    *stream
-	kernel    *symbols.Kernel // nil until it is read
-	facts     *facts          // of the snapshot that the machine was restored from; nil if it booted
-	installed []string        // files that were added to this machine's module tree
+	options Options
+	journal *notify.Journal
+	stream  *stream
+	kernel  *symbols.Kernel  // nil until it is read
+	facts   *facts           // of the snapshot that the machine was restored from; nil if it booted
+	claim   *footprint.Claim // of this machine's kernel; nil in a VM, and if the run changes nothing
 
 	words func() printk.Words // what the modules under study print
 }
@@ -87,7 +88,7 @@ func (e *CallError) Unwrap() error { return e.Err }
 // Open boots or restores a VM, or starts the agent on this machine. a may be nil. The error is a *StartError, an
 // *evidence.Failure or ctx's.
 func Open(ctx context.Context, p *prepare.Prepared, a *Ahead, o Options, j *notify.Journal) (*Lab, error) {
-	op := opening{p, o, j}
+	op := opening{p, o, j, footprint.On(p.Agent)}
 	if p.Here {
 		return op.here(ctx)
 	}
@@ -106,15 +107,16 @@ type opening struct {
 	*prepare.Prepared
 	options Options
 	journal *notify.Journal
+	site    footprint.Machine // this machine, for a run on its own kernel
 }
 
-// lab makes the lab of a machine that answers. f is nil if the machine was not restored; installed are files that the
-// lab removes at its end.
-func (o opening) lab(m machine, log *Log, f *facts, installed []string) *Lab {
+// lab makes the lab of a machine that answers. f is nil if the machine was not restored; claim is what the lab
+// undoes at its end.
+func (o opening) lab(m machine, log *Log, f *facts, claim *footprint.Claim) *Lab {
 	ofModule := func(name string) *symbols.Module { return symbols.OfModule(o.Read.Get(name).Data) }
 	l := &Lab{
 		machine: m, Prepared: o.Prepared, Log: log, Tracer: Tracer{Unproved: o.Probe.Unproved},
-		options: o.options, journal: o.journal, facts: f, installed: installed,
+		options: o.options, journal: o.journal, facts: f, claim: claim,
 		words:  readWords(o.Prepared),
 		stream: newStream(m.events, o.options.Record, live.New(o.journal.Event(), ofModule)),
 	}
@@ -331,14 +333,14 @@ func (l *Lab) Console() []byte {
 	return l.console()
 }
 
-// Close ends the machine in any case, and removes what was installed on this machine. It
-// can be called again.
+// Close ends the machine in any case. On this machine it unloads and removes what the run has loaded and installed,
+// also if the agent was killed. It can be called again.
 func (l *Lab) Close() {
 	l.stream.abandon(l.stop)
 	l.stop()
 	l.stream.live.End()
-	opening{l.Prepared, l.options, l.journal}.uninstall(l.installed)
-	l.installed = nil
+	opening{Prepared: l.Prepared, journal: l.journal}.undo(l.claim)
+	l.claim = nil
 }
 
 // Evidence closes the machine and returns what the tracer recorded and the kernel logged.

@@ -40,7 +40,8 @@ var rooms = []room{
 		path: "",
 		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Trace(ctx, TraceSpec), Recording",
 		may: []string{
-			"internal/evidence", "internal/hostfault", "internal/kbuild", "internal/kernel", "internal/kmodcmd",
+			"internal/evidence", "internal/footprint", "internal/hostfault", "internal/kbuild", "internal/kernel",
+			"internal/kmodcmd",
 			"internal/lab", "internal/lazyregexp", "internal/notify", "internal/pool", "internal/prepare", "internal/recording",
 			"internal/session", "internal/verdict", "internal/vm", "internal/wire", "result", "tracer/event",
 			"tracer/timeline",
@@ -202,6 +203,13 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path: "internal/footprint",
+		does: "what a run changes on this machine's own kernel (--here): noted before, undone after, by the next run if " +
+			"need be",
+		may:   []string{"internal/filelock"},
+		never: []never{noNet, noWire, noMachine},
+	},
+	{
 		path:  "internal/kernel",
 		does:  "kernels and their toolchains: name, fetch, verify, cache, unpack",
 		may:   []string{"internal/filelock", "internal/hostfault", "internal/lazyregexp"},
@@ -247,7 +255,7 @@ var rooms = []room{
 	{
 		path: "internal/guest",
 		does: "the agent: mount, serve the host's requests, load, trace",
-		may:  []string{"internal/scratch", "internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event"},
+		may:  []string{"internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event"},
 		never: []never{
 			{"internal/vm", "host and guest share internal/wire alone"},
 			{"internal/kernel", "the host fetches kernels"}, {"internal/kbuild", "the host says what to build"},
@@ -315,9 +323,10 @@ var rooms = []room{
 		path: "internal/lab",
 		does: "a machine that is ready: booted, restored or this one; tracer attached, search for leaks armed",
 		may: []string{
-			"internal/boot", "internal/evidence", "internal/leaks", "internal/live", "internal/notify", "internal/oops",
-			"internal/prepare", "internal/printk", "internal/snapshot", "internal/srcline", "internal/vm", "internal/wire",
-			"kmod", "kmod/depmod", "result", "tracer/event", "tracer/symbols",
+			"internal/boot", "internal/evidence", "internal/footprint", "internal/leaks", "internal/live",
+			"internal/notify", "internal/oops", "internal/prepare", "internal/printk", "internal/scratch",
+			"internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "kmod", "kmod/depmod", "result",
+			"tracer/event", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/session", "a session works on a lab"}, noVerdict},
 	},

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmodlab/kmodlab/internal/footprint"
+	"github.com/kmodlab/kmodlab/internal/kernel"
+)
+
+// checkHere finds what runs with --here have left. Other uses do not need it undone.
+func checkHere(site footprint.Machine) kernel.Finding {
+	f := kernel.Finding{Name: "--here", OK: true, Detail: "no run has left anything on this machine's own kernel"}
+	left, err := site.Look()
+	var busy *footprint.BusyError
+	switch {
+	case errors.As(err, &busy):
+		f.Detail = err.Error()
+	case err != nil:
+		f.OK, f.Optional, f.Detail = false, true, err.Error()
+	case len(left) > 0:
+		var what []string
+		for _, l := range left {
+			what = append(what, l.What)
+		}
+		f.OK, f.Optional, f.Fix = false, true, footprint.Mend
+		f.Detail = "left by a run that was cut short: " + strings.Join(what, ", ")
+		if os.Geteuid() != 0 {
+			f.Detail = "of a run that was cut short, or that is at work: " + strings.Join(what, ", ")
+		}
+	}
+	return f
+}
+
+// mendHere undoes what runs with --here have left.
+func mendHere(c *cobra.Command) error {
+	if os.Geteuid() != 0 {
+		return usageText("only root may unload modules and remove what is installed: %s", footprint.Mend)
+	}
+	defer holdOn(true)()
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	return mend(c.Context(), footprint.On(program), c.OutOrStdout())
+}
+
+// mend returns exit status 3 if something is left after all.
+func mend(ctx context.Context, site footprint.Machine, out io.Writer) error {
+	claim, err := site.Claim()
+	if err != nil {
+		return err
+	}
+	u := claim.Undo(ctx)
+	claim.Release()
+	for _, name := range u.Unloaded {
+		fmt.Fprintln(out, "unloaded", name)
+	}
+	for _, path := range u.Removed {
+		fmt.Fprintln(out, "removed", path)
+	}
+	for _, text := range u.Kept {
+		fmt.Fprintln(out, text)
+	}
+	for _, l := range u.Left {
+		fmt.Fprintln(out, l)
+	}
+	if len(u.Left) > 0 {
+		return exit(exitHost)
+	}
+	_, err = fmt.Fprintln(out, "no run with --here has left anything on this machine")
+	return err
+}

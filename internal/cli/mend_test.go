@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/footprint"
+)
+
+// killedRun is a machine on which a killed run has left module m, which refuses to unload while refuse is not nil.
+func killedRun(t *testing.T, refuse *error) footprint.Machine {
+	t.Helper()
+	root := t.TempDir()
+	write := func(path, text string) string {
+		path = filepath.Join(root, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("proc/modules", "")
+	write("proc/sys/kernel/random/boot_id", "first\n")
+	site := footprint.Machine{
+		Dir: filepath.Join(root, "notes"), Proc: filepath.Join(root, "proc"), Sys: filepath.Join(root, "sys"),
+		Depmod: func(context.Context, string) error { return nil },
+		Unload: func(context.Context, string) error {
+			if *refuse == nil {
+				write("proc/modules", "")
+			}
+			return *refuse
+		},
+	}
+	claim, err := site.Claim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = claim.Make(t.Context(), footprint.Change{
+		Release: "6.1.0", Tree: filepath.Join(root, "modules"), Modules: []footprint.Module{{Name: "m"}},
+		Files: []footprint.Source{{From: write("m.ko", "module"), Path: "extra/m.ko"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim.Release()
+	write("proc/modules", "m 16384 0 - Live 0x0\n")
+	return site
+}
+
+// TestMend: doctor says what a killed run left and what to type, and --mend undoes it, or says what it could not.
+func TestMend(t *testing.T) {
+	refuse := errors.New("m is in use")
+	site := killedRun(t, &refuse)
+	f := checkHere(site)
+	if f.OK || !f.Optional || f.Fix != footprint.Mend || !strings.Contains(f.Detail, "module m is loaded") ||
+		!strings.Contains(f.Detail, "m.ko is installed") {
+		t.Errorf("%+v, want that m is left, and what to type", f)
+	}
+	var out bytes.Buffer
+	if err := mend(t.Context(), site, &out); !errors.Is(err, exit(exitHost)) {
+		t.Errorf("%v, want exit status %d\n%s", err, exitHost, &out)
+	}
+	for _, want := range []string{"removed ", "m.ko\n", "module m is loaded: m is in use: "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("said %q, want %q", out.String(), want)
+		}
+	}
+	refuse = nil
+	out.Reset()
+	if err := mend(t.Context(), site, &out); err != nil || !strings.HasPrefix(out.String(), "unloaded m\n") {
+		t.Errorf("%v, said %q", err, out.String())
+	}
+	if f := checkHere(site); !f.OK {
+		t.Errorf("%+v, want nothing left", f)
+	}
+}
+
+// TestMendBusy: nothing is undone while its run is at work.
+func TestMendBusy(t *testing.T) {
+	site := killedRun(t, new(error))
+	claim, err := site.Claim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer claim.Release()
+	if f := checkHere(site); !f.OK || !strings.Contains(f.Detail, "another run with --here works") {
+		t.Errorf("%+v, want that a run is at work", f)
+	}
+	if err := mend(t.Context(), site, new(bytes.Buffer)); !errors.As(err, new(*footprint.BusyError)) {
+		t.Errorf("%v, want that a run is at work", err)
+	}
+}
+
+// TestSayLeft: an interrupted run with --here says what is left, not that nothing is.
+func TestSayLeft(t *testing.T) {
+	var out bytes.Buffer
+	status := conclusion(&kmodlab.LeftError{Left: []string{"module m is loaded: x"}, Err: errInterrupted}, &out)
+	if status != exitInterrupted || strings.Contains(out.String(), "nothing is left") ||
+		!strings.HasPrefix(out.String(), "kmodlab: module m is loaded: x\nkmodlab: interrupted; ") {
+		t.Errorf("exit status %d, said %q", status, out.String())
+	}
+}
+
+// TestHoldOn: a lost terminal, sudo and a supervisor may send a signal each; the later ones end nothing halfway.
+func TestHoldOn(t *testing.T) {
+	ctx, stop := interruptible()
+	defer stop()
+	defer holdOn(true)()
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTERM} {
+		if err := syscall.Kill(os.Getpid(), sig); err != nil {
+			t.Fatal(err)
+		}
+		<-ctx.Done()
+		time.Sleep(20 * time.Millisecond) // a signal that nobody has asked for ends the test here
+	}
+	if !errors.Is(context.Cause(ctx), errInterrupted) {
+		t.Errorf("the context ended by %v", context.Cause(ctx))
+	}
+}
