@@ -38,7 +38,7 @@ func opened(t *testing.T, ctx context.Context, how string, at func(op string)) (
 			at(op)
 		}
 	}})
-	host := &prepare.Host{Options: prepare.Options{Here: true}, Agent: self}
+	host := &prepare.Host{Options: prepare.Options{Here: true, CacheDir: t.TempDir()}, Agent: self}
 	l, err := lab.Open(ctx, host.WithoutModules(), nil, lab.Options{StepTimeout: time.Minute, Record: true}, j)
 	if err != nil {
 		t.Fatal(err)
