@@ -28,7 +28,7 @@ func (a *Agent) tasks(*wire.Message, func([]byte) error) (any, []byte, error) {
 	result := new(wire.TasksResult)
 	known := a.bystanders.known
 	a.bystanders.known = make(map[int]task)
-	for _, t := range readTasks(known) {
+	for _, t := range readTasks("/proc", known) {
 		if a.standsBy(&t) {
 			a.bystanders.known[t.PID] = t
 		}
@@ -99,11 +99,11 @@ func lookAround(runs bool, again time.Duration) (tasks []wire.TaskState, running
 // in the processors' backtraces; missed says that another task may spin.
 func lookAtTasks(shown map[int]bool) (tasks []wire.TaskState, missed bool) {
 	before := make(map[int]task)
-	for _, t := range readTasks(nil) {
+	for _, t := range readTasks("/proc", nil) {
 		before[t.PID] = t
 	}
 	time.Sleep(spinTime)
-	for _, t := range readTasks(nil) {
+	for _, t := range readTasks("/proc", nil) {
 		was, known := before[t.PID]
 		missed = missed || t.State == "R" && was.State == "R" && !shown[t.PID]
 		if t.State == "R" && known && !t.runsOn(was, shown[t.PID]) {
@@ -162,10 +162,10 @@ func (t *task) count(status []byte) {
 	}
 }
 
-// readTasks reads every task but those that are known.
-func readTasks(known map[int]task) []task {
+// readTasks reads every task below /proc, or a folder like it, but those that are known.
+func readTasks(proc string, known map[int]task) []task {
 	var tasks []task
-	for _, pid := range pids() {
+	for _, pid := range numbersIn(proc) {
 		if len(tasks) >= maxTasks {
 			break
 		}
@@ -173,7 +173,7 @@ func readTasks(known map[int]task) []task {
 			continue
 		}
 		// Every thread: the one that uses the CPU need not be its process's first.
-		threads := path.Join("/proc", strconv.Itoa(pid), "task")
+		threads := path.Join(proc, strconv.Itoa(pid), "task")
 		for _, tid := range numbersIn(threads) {
 			dir := path.Join(threads, strconv.Itoa(tid))
 			turns := turnsOf(dir)
@@ -201,8 +201,6 @@ func turnsOf(dir string) string {
 	}
 	return turns
 }
-
-func pids() []int { return numbersIn("/proc") }
 
 // numbersIn are the names in a folder that are numbers, like those of tasks.
 func numbersIn(dir string) []int {

@@ -25,11 +25,12 @@ type Sample struct {
 }
 
 const (
-	spinWindow  = 7 * time.Second // that is looked back
-	spinSpread  = 5 * time.Second // at least between the first and the last sample
-	spinSamples = 12
-	loopSamples = 3 // of a loop that nothing can end; a CPU that prints is seldom seen in the module
-	spinStates  = 4 // different contents of the registers; a loop that only waits has few
+	spinWindow   = 7 * time.Second // that is looked back
+	spinSpread   = 5 * time.Second // at least between the first and the last sample
+	spinSamples  = 12
+	betweenCalls = 2 // of a timer's function
+	loopSamples  = 3 // of a loop that nothing can end; a CPU that prints is seldom seen in the module
+	spinStates   = 4 // different contents of the registers; a loop that only waits has few
 )
 
 // Spin is a CPU on which a module's code makes no progress.
@@ -38,7 +39,7 @@ type Spin struct {
 	Site   string // in the module
 	Called bool   // the module called the function that the CPU is in: Site is where that returns to
 	Task   uint64 // that most samples have
-	Timer  bool   // the kernel calls it again and again, as it restarts its timer without moving that on
+	Timer  bool   // the kernel calls it again and again, as it restarts its timer without moving it forward
 	waits  bool   // another CPU may end it
 }
 
@@ -129,13 +130,15 @@ func (s *Study) spins(list []Sample) (spin Spin, ours bool) {
 	return spin, enough
 }
 
-// Restarts finds the function of a timer that a CPU calls in all its samples. Timers that are moved on, however little,
-// leave the CPU to others in between: the kernel sees to that.
+// Restarts finds the function of a timer that a CPU calls again and again in all its samples. Timers that are moved
+// forward, however little, leave the CPU to others in between: the kernel sees to that. A function that never returns
+// is met in every sample; one that is called again is not.
 func Restarts(list []Sample) (Spin, bool) {
 	if len(list) < spinSamples {
 		return Spin{}, false
 	}
 	count := make(map[string]int)
+	between := 0 // samples of the kernel's loop itself
 	for _, at := range list {
 		if !at.Timer {
 			return Spin{}, false
@@ -145,11 +148,12 @@ func Restarts(list []Sample) (Spin, bool) {
 			count[p.function+"+0x0 ["+p.module+"]"]++
 			continue
 		}
+		between++
 		for _, function := range at.Timers {
 			count[function]++
 		}
 	}
-	if len(count) == 0 {
+	if len(count) == 0 || between < betweenCalls {
 		return Spin{}, false
 	}
 	site := slices.MaxFunc(slices.Sorted(maps.Keys(count)), func(a, b string) int { return count[a] - count[b] })

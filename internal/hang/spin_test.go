@@ -96,19 +96,22 @@ func TestSpinsBeside(t *testing.T) {
 func TestDeaf(t *testing.T) {
 	s := &Study{Modules: []string{"m"}, Code: loops(t)}
 	for name, tt := range map[string]struct {
-		place  string // of CPU 0
-		timer  bool   // CPU 0 is in the loop over timers
-		states int    // of CPU 1
+		place  string   // of CPU 0
+		timers []string // CPU 0 is in the loop over timers, and has these functions at hand
+		states int      // of CPU 1
 		want   bool
 	}{
-		"the other CPU waits":     {"start+0x3 [m]", false, 1, true},
-		"the other CPU works":     {"start+0x3 [m]", false, 28, false},
-		"a timer that never ends": {"start+0x3 [m]", true, 28, true},
-		"nothing of a module":     {"", false, 1, false},
+		"the other CPU waits":         {"start+0x3 [m]", nil, 1, true},
+		"the other CPU works":         {"start+0x3 [m]", nil, 28, false},
+		"a timer that never ends":     {"", []string{"tick+0x0 [m]"}, 28, true},
+		"a function that never ends":  {"start+0x3 [m]", []string{"tick+0x0 [m]"}, 1, true},
+		"the same, other CPU at work": {"start+0x3 [m]", []string{"tick+0x0 [m]"}, 28, false},
+		"nothing of a module":         {"", nil, 1, false},
 	} {
 		var samples []Sample
 		for i := range 28 {
-			at := Sample{At: FirstLook + time.Duration(i)*250*time.Millisecond, Place: tt.place, State: "RAX=1", Timer: tt.timer}
+			at := Sample{At: FirstLook + time.Duration(i)*250*time.Millisecond, Place: tt.place, State: "RAX=1"}
+			at.Timer, at.Timers = tt.timers != nil, tt.timers
 			other := Sample{CPU: 1, At: at.At, State: fmt.Sprint("RAX=", i%tt.states)}
 			samples = append(samples, at, other)
 		}
@@ -129,12 +132,15 @@ func TestRestarts(t *testing.T) {
 		n      int
 		others int // a sample in so many is of something else
 		timers []string
-		place  string // now and then
+		place  string // in most samples, or now and then
+		inside int    // all but a sample in so many are at the place; 1: all; 0: a sample in five is
 		want   string
 	}{
 		"always, its function at hand": {n: 28, timers: []string{"tick+0x0 [m]"}, want: "tick+0x0 [m]"},
 		"always, met in its function":  {n: 28, place: "tick+0x5 [m]", want: "tick+0x0 [m]"},
 		"always, nothing of a module":  {n: 28},
+		"never out of its function":    {n: 28, place: "tick+0x5 [m]", inside: 1},
+		"hardly ever out of it":        {n: 28, place: "tick+0x5 [m]", inside: 14, want: "tick+0x0 [m]"},
 		"not always":                   {n: 28, others: 9, timers: []string{"tick+0x0 [m]"}},
 		"too few samples":              {n: 8, timers: []string{"tick+0x0 [m]"}},
 	} {
@@ -146,7 +152,7 @@ func TestRestarts(t *testing.T) {
 			if at.Timer = tt.others == 0 || i%tt.others != 0; at.Timer {
 				at.Timers = tt.timers
 			}
-			if i%5 == 0 {
+			if tt.inside == 0 && i%5 == 0 || tt.inside == 1 || tt.inside > 1 && i%tt.inside != 0 {
 				at.Place = tt.place
 			}
 			samples = append(samples, at)

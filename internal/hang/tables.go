@@ -82,11 +82,11 @@ func TakesSpinlock(name string) bool {
 func Spinner(name string) bool { return has(spinners, nil, name) }
 
 // TimerLoop is the kernel's loop that calls the functions of high-resolution timers. One that its function restarts
-// without moving it on is due at once, so the loop never ends, and its CPU takes no other interrupt any more.
+// without moving it forward is due at once, so the loop never ends, and its CPU takes no other interrupt any more.
 const TimerLoop = "__hrtimer_run_queues"
 
 // RestartsTimer is the note on the function of such a timer.
-const RestartsTimer = "which restarts its timer without moving it on"
+const RestartsTimer = "which restarts its timer without moving it forward"
 
 var spinners = []string{
 	"del_timer_sync", "timer_delete_sync", "timer_shutdown_sync", "hrtimer_cancel", "tasklet_unlock_wait",

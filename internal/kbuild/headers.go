@@ -156,7 +156,7 @@ func (a *adviser) definedIn(name string) string {
 	if of, ok := strings.CutPrefix(name, "struct "); ok {
 		return a.headerWith(of, `(?m)^struct `+of+`\s*\{`)
 	}
-	pattern := `#\s*define ` + name + `\b|typedef [^;{]*\b` + name + `;|enum ` + name + ` \{`
+	pattern := `#\s*define ` + name + `\b|typedef [^;{]*\b` + name + `;`
 	switch {
 	case len(name) < 3: // a variable of the author's: i, x
 		return ""

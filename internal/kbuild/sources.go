@@ -90,7 +90,7 @@ func (s *sourceFolder) readAll(ctx context.Context) error {
 			return nil
 		case strings.Count(name, "/") > maxSourceDepth:
 			return &Error{Kind: ErrTooLarge, Hint: "give only the folder of the module",
-				Message: fmt.Sprintf("%s has folders that are nested more than %d deep", s.dir, maxSourceDepth)}
+				Message: fmt.Sprintf("%s has folders nested more than %d levels deep", s.dir, maxSourceDepth)}
 		}
 		e, err := s.read(name, d)
 		if err != nil {

@@ -19,10 +19,11 @@ func (p *Plan) Arms() bool {
 	})
 }
 
-// ReadUnloading is Read for a trace that was read before the first unload. Only what was armed then is known.
-func ReadUnloading(plan *Plan, trace []byte) *Ledger {
+// ReadUnloading is Read for a trace that was read before the first unload, or that part of it which was read if it was
+// cut. Only what was armed then is known.
+func ReadUnloading(plan *Plan, trace []byte, cut bool) *Ledger {
 	p := *plan
-	p.Unloading = true
+	p.Unloading, p.Cut = true, cut
 	return Read(&p, trace)
 }
 

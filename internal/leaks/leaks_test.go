@@ -354,6 +354,12 @@ func TestRefused(t *testing.T) {
 	if !p.Void(Setting{Path: enableProbes}) || p.Void(Setting{Path: HashPtr}) {
 		t.Error("of two probes the kernel took none: there is nothing to turn on")
 	}
+	armed := NewPlan([]Module{{Name: "tick", Imports: []string{"add_timer", "del_timer_sync"}}}, nil)
+	for _, armed.Hashed = range []bool{false, true} {
+		if armed.Void(Setting{Path: enableProbes}) != armed.Hashed {
+			t.Errorf("all probes need raw pointers, hashed %t: %+v", armed.Hashed, armed.Settings)
+		}
+	}
 	if got := Undefine("p:kmodlab/pid_give_2 put_pid ptr=%di\n"); got != "-:kmodlab/pid_give_2\n" {
 		t.Errorf("%q", got)
 	}

@@ -96,7 +96,7 @@ type Plan struct {
 	// Hashed is set by the writer of the settings if HashPtr was refused.
 	Hashed bool
 
-	probes, refused int
+	probes, raw, refused int // raw are those of the probes that need raw pointers
 
 	Shift  map[string]int64 // by event: what to add to the register
 	Opaque map[string]bool  // modules that may drop tasks where no probe sees it
@@ -276,8 +276,15 @@ func (p *Plan) Refused(definition string) {
 	}
 }
 
-// Void reports whether a setting is for probes that the kernel refused, all of them.
-func (p *Plan) Void(s Setting) bool { return s.Path == enableProbes && p.refused == p.probes }
+// Void reports whether a setting is for probes of which none was defined: the kernel refused them, or prints no raw
+// pointers.
+func (p *Plan) Void(s Setting) bool {
+	asked := p.probes
+	if p.Hashed {
+		asked -= p.raw
+	}
+	return s.Path == enableProbes && p.refused == asked
+}
 
 const enableProbes = Instance + "/events/" + group + "/enable"
 
@@ -427,6 +434,11 @@ func (d *draft) finish() {
 		return
 	}
 	d.plan.probes = len(d.defined)
+	for _, s := range d.defined {
+		if s.Raw {
+			d.plan.raw++
+		}
+	}
 	list := slices.Clone(Base)
 	for _, raw := range []bool{false, true} {
 		all := Setting{Path: Tracing + "/kprobe_events", Append: true, Raw: raw}

@@ -123,10 +123,10 @@ func better(a, b claim) bool {
 // narrow asks the other witnesses which of several modules that print alike it was.
 func (a *attributor) narrow(claims []claim, l *Line) []claim {
 	for _, witness := range []func(*Module) bool{
-		func(m *Module) bool { return m.alive(l, skew, skew) },
+		func(m *Module) bool { return m.alive(l, Skew, Skew) },
 		func(m *Module) bool { return m.Callers[l.Caller] },
 		func(m *Module) bool { return namedFirst(m.Name, l.Text) },
-		func(m *Module) bool { return m.initializing(l, skew) },
+		func(m *Module) bool { return m.initializing(l, Skew) },
 		func(m *Module) bool { return m.initializing(l, 0) },
 		func(m *Module) bool { return m.alive(l, 0, 0) },
 	} {
@@ -261,8 +261,10 @@ func (a *attributor) excluded(l *Line) bool {
 const (
 	slackBefore = 1_000_000
 	slackAfter  = 50_000
-	skew        = 2_000 // between the log's clock and the trace's, however well one is converted into the other
 )
+
+// Skew remains between the log's clock and the trace's, however well one is converted into the other, in microseconds.
+const Skew = 2_000
 
 // alive reports whether a module was loaded when a line was printed, or somewhat later or earlier.
 func (m *Module) alive(l *Line, before, after int64) bool {

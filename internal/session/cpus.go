@@ -121,11 +121,12 @@ func (p *sampler) once(ctx context.Context) (found bool, _ error) {
 			if err != nil {
 				return false, err
 			}
-			if seen.Called, err = p.returns(ctx, cpu, stack); err != nil {
+			words := wordsOf(stack)
+			if seen.Called, err = p.returns(ctx, cpu, words); err != nil {
 				return false, err
 			}
-			if seen.Timer = p.timers.runs(at.Instruction, stack); seen.Timer {
-				if seen.Timers, err = p.entries(ctx, cpu, at.Values(), stack); err != nil {
+			if seen.Timer = p.timers.runs(at.Instruction, words); seen.Timer {
+				if seen.Timers, err = p.entries(ctx, cpu, append(at.Values(), words...)); err != nil {
 					return false, err
 				}
 			}
@@ -162,11 +163,10 @@ func (p *sampler) ours(addr uint64) bool {
 }
 
 // returns finds the words of a stack that point right after a call in a module's code.
-func (p *sampler) returns(ctx context.Context, cpu int, stack []byte) ([]uint64, error) {
+func (p *sampler) returns(ctx context.Context, cpu int, stack []uint64) ([]uint64, error) {
 	var found []uint64
-	for ; len(stack) >= 8 && len(found) < maxCalled; stack = stack[8:] {
-		addr := binary.LittleEndian.Uint64(stack)
-		if !inModules(addr) {
+	for _, addr := range stack {
+		if !inModules(addr) || len(found) == maxCalled {
 			continue
 		}
 		if err := p.readCode(ctx, cpu, addr); err != nil {
@@ -177,6 +177,24 @@ func (p *sampler) returns(ctx context.Context, cpu int, stack []byte) ([]uint64,
 		}
 	}
 	return found, nil
+}
+
+func wordsOf(stack []byte) []uint64 {
+	var words []uint64
+	for ; len(stack) >= 8; stack = stack[8:] {
+		words = append(words, binary.LittleEndian.Uint64(stack))
+	}
+	return words
+}
+
+// instruction names the place of an instruction in the modules' code; "" if that is unknown.
+func (p *sampler) instruction(addr uint64) string {
+	site := p.places.Site(addr+1, 0)
+	if site.Symbol == "" {
+		return ""
+	}
+	site.Offset--
+	return site.String()
 }
 
 // readCode reads and keeps the page of code around an address.

@@ -45,7 +45,7 @@ func (o *slow) deaf(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
-	o.s.journal.Progress(notify.Progress{Detail: "the guest does not answer yet"})
+	o.s.journal.Progress(notify.Progress{Detail: "waiting for the guest to answer"})
 	tick := time.NewTicker(samplePeriod)
 	defer tick.Stop()
 	for {

@@ -15,9 +15,9 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// maxTraceText bounds what is read of the guest's kernel trace, in bytes. Its buffers of 4 MiB make less than 16 MiB of
-// text, unless a busy timer fills them anew while they are read.
-const maxTraceText = 20 << 20
+// maxTraceText bounds what is read of the guest's kernel trace, in bytes. A busy timer fills its buffers anew while
+// they are read.
+const maxTraceText = 32 << 20
 
 // settle is how long something that a module left armed, or may have, has to fire after
 // unload.
@@ -85,11 +85,12 @@ func (s *session) searchOnce(ctx context.Context) error {
 	// Both at once: a guest has two CPUs, and each takes 25 to 60 ms of a CPU under emulation.
 	var g errgroup.Group
 	var trace []byte
+	cut := false
 	var after leaks.Objects
 	traced := s.Watched != nil && len(s.Watched.Settings) > 0
 	if traced {
 		g.Go(func() (err error) {
-			trace, s.Watched.Cut, err = s.readTrace(ctx)
+			trace, cut, err = s.readTrace(ctx)
 			return err
 		})
 	}
@@ -110,6 +111,7 @@ func (s *session) searchOnce(ctx context.Context) error {
 	if !traced {
 		return nil
 	}
+	s.Watched.Cut = cut
 	s.ledger = leaks.Read(s.Watched, trace)
 	if s.ledger.Overrun {
 		s.journal.Log("the kernel's trace overflowed, so leaked memory and references are unknown: let the modules run " +

@@ -279,10 +279,7 @@ func (o *slow) forget() {
 func (o *slow) placed(seen evidence.Sample, state string) hang.Sample {
 	at := hang.Sample{CPU: seen.CPU, At: time.Since(o.began), State: state}
 	if o.sampler.ours(seen.At) {
-		if site := o.sampler.places.Site(seen.At+1, 0); site.Symbol != "" {
-			site.Offset--
-			at.Place = site.String()
-		}
+		at.Place = o.sampler.instruction(seen.At)
 	}
 	for _, addr := range seen.Called {
 		if !o.sampler.ours(addr) {
@@ -294,9 +291,7 @@ func (o *slow) placed(seen evidence.Sample, state string) hang.Sample {
 	}
 	at.Timer = seen.Timer
 	for _, addr := range seen.Timers {
-		site := o.sampler.places.Site(addr+1, 0)
-		site.Offset--
-		at.Timers = append(at.Timers, site.String())
+		at.Timers = append(at.Timers, o.sampler.instruction(addr))
 	}
 	return at
 }

@@ -4,7 +4,6 @@ package session
 
 import (
 	"context"
-	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -28,7 +27,7 @@ type timerLoop struct {
 }
 
 // runs reports whether a CPU at an instruction, with a stack, is in hang.TimerLoop or has been called from there.
-func (l *timerLoop) runs(at uint64, stack []byte) bool {
+func (l *timerLoop) runs(at uint64, stack []uint64) bool {
 	if l.kernel == nil {
 		return false
 	}
@@ -38,7 +37,7 @@ func (l *timerLoop) runs(at uint64, stack []byte) bool {
 	if l.start == 0 {
 		return false
 	}
-	return l.holds(at) || slices.ContainsFunc(wordsOf(stack), l.holds)
+	return l.holds(at) || slices.ContainsFunc(stack, l.holds)
 }
 
 // holds reports whether an address is in hang.TimerLoop.
@@ -54,10 +53,10 @@ func (l *timerLoop) holds(addr uint64) bool {
 	return in
 }
 
-// entries are the functions of the modules under study whose first address a CPU has in its registers or on its stack.
-func (p *sampler) entries(ctx context.Context, cpu int, registers []uint64, stack []byte) ([]uint64, error) {
+// entries are the functions of the modules under study whose first address is among words of a CPU.
+func (p *sampler) entries(ctx context.Context, cpu int, words []uint64) ([]uint64, error) {
 	var found []uint64
-	for _, addr := range append(registers, wordsOf(stack)...) {
+	for _, addr := range words {
 		if !inModules(addr) || slices.Contains(found, addr) || len(found) == maxCalled {
 			continue
 		}
@@ -69,12 +68,4 @@ func (p *sampler) entries(ctx context.Context, cpu int, registers []uint64, stac
 		}
 	}
 	return found, nil
-}
-
-func wordsOf(stack []byte) []uint64 {
-	var words []uint64
-	for ; len(stack) >= 8; stack = stack[8:] {
-		words = append(words, binary.LittleEndian.Uint64(stack))
-	}
-	return words
 }

@@ -4,6 +4,7 @@ package session
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"github.com/kmodlab/kmodlab/internal/hang"
@@ -29,28 +30,30 @@ func (f fakeSymbols) Function(addr uint64) string {
 // TestTimerLoop: a CPU is in the loop over timers if its instruction is, or a return address on its stack.
 func TestTimerLoop(t *testing.T) {
 	const start, end = 0xffffffff81145df0, 0xffffffff81146100
-	on := func(words ...uint64) (stack []byte) {
-		for _, w := range words {
-			stack = binary.LittleEndian.AppendUint64(stack, w)
-		}
-		return stack
-	}
 	for name, tt := range map[string]struct {
 		kernel kernelSymbols
 		at     uint64
-		stack  []byte
+		stack  []uint64
 		want   bool
 	}{
 		"in it":          {fakeSymbols{start, end}, start + 7, nil, true},
-		"called from it": {fakeSymbols{start, end}, 0xffffffffc0264000, on(1, end-1), true},
-		"half a word":    {fakeSymbols{start, end}, 0xffffffffc0264000, on(end - 1)[:7], false},
-		"behind it":      {fakeSymbols{start, end}, end, on(end+4, start-1), false},
+		"called from it": {fakeSymbols{start, end}, 0xffffffffc0264000, []uint64{1, end - 1}, true},
+		"behind it":      {fakeSymbols{start, end}, end, []uint64{end + 4, start - 1}, false},
 		"far away":       {fakeSymbols{start, end}, start + maxTimerLoop, nil, false},
-		"no such symbol": {fakeSymbols{0, end}, 4, on(start), false},
-		"no symbols":     {nil, start, on(start), false},
+		"no such symbol": {fakeSymbols{0, end}, 4, []uint64{start}, false},
+		"no symbols":     {nil, start, []uint64{start}, false},
 	} {
 		if got := (&timerLoop{kernel: tt.kernel}).runs(tt.at, tt.stack); got != tt.want {
 			t.Errorf("%s: %t", name, got)
 		}
+	}
+}
+
+// TestWords: what is left of a stack that ends within a word is none.
+func TestWords(t *testing.T) {
+	stack := binary.LittleEndian.AppendUint64(nil, 7)
+	stack = binary.LittleEndian.AppendUint64(stack, 9)
+	if got := wordsOf(stack[:15]); !slices.Equal(got, []uint64{7}) {
+		t.Errorf("%v", got)
 	}
 }

@@ -177,8 +177,7 @@ func (u *unloading) noteArmed(ctx context.Context) error {
 	if err != nil {
 		return u.Failed("read what is armed", err)
 	}
-	u.Watched.Cut = cut
-	u.ledger = leaks.ReadUnloading(u.Watched, trace)
+	u.ledger = leaks.ReadUnloading(u.Watched, trace, cut)
 	return nil
 }
 

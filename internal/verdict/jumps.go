@@ -27,7 +27,7 @@ func (m *maker) unjump(c *result.Crash) {
 			of = exits
 		case f.Function == "do_init_module":
 			of = inits
-		case (f.Reliable || f.Exact) && moduleRunners.MatchString(f.Function):
+		case (f.Reliable || f.Exact) && interruptRunners.MatchString(f.Function):
 			of, end = everywhere, i
 		}
 	}
@@ -103,6 +103,11 @@ var moduleRunners = lazyregexp.New(`^(?:process_one_work|call_timer_fn|expire_ti
 	`|tasklet_action_common|__handle_irq_event_percpu|irq_thread_fn|irq_thread|kthread|kthread_worker_fn` +
 	`|(?:raw_|atomic_|blocking_|srcu_)?notifier_call_chain|rcu_do_batch|smp_call_function_many_cond` +
 	`|flush_smp_call_function_queue|__flush_smp_call_function_queue)(?:\.|$)`)
+
+// interruptRunners are those of them that run in an interrupt of a task. Others may be called by the task itself:
+// register_netdev() calls the notifiers.
+var interruptRunners = lazyregexp.New(`^(?:call_timer_fn|expire_timers|__run_timers|__hrtimer_run_queues` +
+	`|tasklet_action_common|__handle_irq_event_percpu|rcu_do_batch|(?:__)?flush_smp_call_function_queue)(?:\.|$)`)
 
 // byRunner reports whether frames begin with a function that calls functions of modules. A CPU of a starved guest is
 // stuck anywhere, say in _printk(), and many a module leaves with a jump to that.

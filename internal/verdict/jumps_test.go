@@ -16,12 +16,12 @@ import (
 // leaves is a module of which one function leaves with a jump.
 const leaves = `extern void _printk(const char *); void leave(void) { _printk("bye"); }`
 
-// TestUnjump: where a module left with a jump, it is put back into a crash's trace; into that of a stuck CPU only where
-// the kernel calls modules.
-func TestUnjump(t *testing.T) {
+// compiled is the object of a module's source.
+func compiled(t *testing.T, text string) []byte {
+	t.Helper()
 	dir := t.TempDir()
 	source, object := filepath.Join(dir, "m.c"), filepath.Join(dir, "m.o")
-	if err := os.WriteFile(source, []byte(leaves), 0o600); err != nil {
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args := []string{"-O2", "-fno-pic", "-mcmodel=kernel", "-fcf-protection=none", "-c", "-o", object, source}
@@ -32,6 +32,13 @@ func TestUnjump(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return data
+}
+
+// TestUnjump: where a module left with a jump, it is put back into a crash's trace; into that of a stuck CPU only where
+// the kernel calls modules.
+func TestUnjump(t *testing.T) {
+	data := compiled(t, leaves)
 	for name, tt := range map[string]struct {
 		class  result.Class
 		caller string
@@ -58,5 +65,21 @@ func TestUnjump(t *testing.T) {
 		if got := len(c.Frames) == 6 && c.Frames[2].Function == "leave" && c.Frames[2].Module == "m"; got != tt.want {
 			t.Errorf("%s: %v, want %v: %+v", name, got, tt.want, c.Frames)
 		}
+	}
+}
+
+// TestUnjumpNotifier: a notifier that init's last call has called runs in the same task, and not in an interrupt.
+func TestUnjumpNotifier(t *testing.T) {
+	data := compiled(t, `extern int register_netdev(void *); int init_module(void) { return register_netdev(0); }`)
+	m := newMaker(&evidence.Evidence{Studied: []string{"m"}, Files: map[string]evidence.File{"m": {Data: data}}})
+	c := result.Crash{Class: result.Oops}
+	for _, function := range []string{
+		"inetdev_event", "notifier_call_chain", "register_netdevice", "register_netdev", "do_one_initcall", "do_init_module",
+	} {
+		c.Frames = append(c.Frames, result.Frame{Function: function, Reliable: true})
+	}
+	m.unjump(&c)
+	if len(c.Frames) != 7 || c.Frames[4].Function != "init_module" || c.Frames[4].Module != "m" {
+		t.Errorf("%+v", c.Frames)
 	}
 }

@@ -223,7 +223,7 @@ func (c *speech) life(module string, at int64) *result.Module {
 	var found *result.Module
 	for i := range c.res.Modules {
 		m := &c.res.Modules[i]
-		if m.Name == module && m.LoadedNS != nil && *m.LoadedNS <= at+int64(2e6) {
+		if m.Name == module && m.LoadedNS != nil && *m.LoadedNS <= at+printk.Skew*1000 {
 			found = m
 		}
 	}

@@ -132,9 +132,14 @@ func (i *image) opcode(at uint64) uint64 {
 // matches compares what is known of a page, and returns how many bytes are the same, 0 if it is another page. A few may
 // differ: the kernel replaces some instructions by better ones for the processor.
 func (i *image) matches(at uint64, page []byte) int {
-	const least = 8 // bytes that suffice, at this place in a page
+	const (
+		least  = 8 // bytes that suffice, at this place in a page
+		alone  = 4 // that suffice if the page has nothing else, like a function that is only a loop
+		padded = pageSize / 2
+	)
 	same, all := 0, 0
-	for n := 0; n < len(page) && at+uint64(n) < uint64(len(i.code)); n++ {
+	n := 0
+	for ; n < len(page) && at+uint64(n) < uint64(len(i.code)); n++ {
 		if !i.known[at+uint64(n)] {
 			continue
 		}
@@ -143,8 +148,16 @@ func (i *image) matches(at uint64, page []byte) int {
 			same++
 		}
 	}
-	if same < least || same*8 < all*7 {
-		return 0
+	switch {
+	case same >= least && same*8 >= all*7:
+		return same
+	case same >= alone && same == all && len(page)-n >= padded && uniform(page[n:]):
+		return same
 	}
-	return same
+	return 0
+}
+
+// uniform reports whether data is what the kernel fills the end of a text with: zeros or, since 6.13, int3.
+func uniform(data []byte) bool {
+	return (data[0] == 0 || data[0] == 0xcc) && bytes.Count(data, data[:1]) == len(data)
 }

@@ -67,6 +67,40 @@ func TestRecognize(t *testing.T) {
 	}
 }
 
+// TestRecognizeSmall: a text of few known bytes is recognized if it is all that a page has.
+func TestRecognizeSmall(t *testing.T) {
+	loop := []byte{0xe8, 1, 2, 3, 4, 0xf3, 0x90, 0xeb, 0xfc} // call __fentry__; pause; jmp
+	page := func(code []byte, fill byte) []byte {
+		return append(bytes.Clone(code), bytes.Repeat([]byte{fill}, pageSize-len(code))...)
+	}
+	other := page(loop, 0)
+	other[2000] = 0x90
+	for name, tt := range map[string]struct {
+		known []byte // of the loop: 1 is known
+		page  []byte
+		want  int
+	}{
+		"zeros":            {[]byte{0, 0, 0, 0, 0, 1, 1, 1, 1}, page(loop, 0), 4},
+		"int3":             {[]byte{0, 0, 0, 0, 0, 1, 1, 1, 1}, page(loop, 0xcc), 4},
+		"something else":   {[]byte{0, 0, 0, 0, 0, 1, 1, 1, 1}, page(loop, 0x90), 0},
+		"more behind it":   {[]byte{0, 0, 0, 0, 0, 1, 1, 1, 1}, other, 0},
+		"other code":       {[]byte{0, 0, 0, 0, 0, 1, 1, 1, 1}, page([]byte{0xe8, 1, 2, 3, 4, 0xf3, 0x90, 0xeb, 0xfb}, 0), 0},
+		"less":             {[]byte{0, 0, 0, 0, 0, 0, 1, 1, 1}, page(loop, 0), 0},
+		"a page cut short": {[]byte{0, 0, 0, 0, 0, 1, 1, 1, 1}, page(loop, 0)[:1000], 0},
+		"nothing behind":   {[]byte{0, 0, 0, 0, 0, 1, 1, 1, 1}, loop, 0},
+		"nothing":          {[]byte{0, 0, 0, 0, 0, 0, 0, 0, 0}, make([]byte, pageSize), 0},
+	} {
+		i := newImage(&text{size: uint64(len(loop))})
+		i.add(0, loop)
+		for n, known := range tt.known {
+			i.known[n] = known == 1
+		}
+		if got := i.matches(0, tt.page); got != tt.want {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+}
+
 // TestForget: what relocations change is not compared, and nothing outside the text is written.
 func TestForget(t *testing.T) {
 	i := newImage(&text{size: 40})

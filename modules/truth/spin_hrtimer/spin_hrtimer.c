@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spin_hrtimer - a timer restarts without being moved on, so it is due at once
+ * spin_hrtimer - a timer restarts without being moved forward, so it is due at
+ * once
  */
 #include <linux/hrtimer.h>
 #include <linux/init.h>
@@ -9,6 +10,8 @@
 
 static struct hrtimer blink;
 static bool on;
+static int delay_ms = 20;
+module_param(delay_ms, int, 0444);
 
 static enum hrtimer_restart blink_fn(struct hrtimer *unused) /* fault */
 {
@@ -24,7 +27,7 @@ static int __init spin_hrtimer_init(void)
 	hrtimer_init(&blink, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	blink.function = blink_fn;
 #endif
-	hrtimer_start(&blink, ms_to_ktime(20), HRTIMER_MODE_REL);
+	hrtimer_start(&blink, ms_to_ktime(delay_ms), HRTIMER_MODE_REL);
 	return 0;
 }
 
@@ -35,5 +38,5 @@ static void __exit spin_hrtimer_exit(void)
 
 module_init(spin_hrtimer_init);
 module_exit(spin_hrtimer_exit);
-MODULE_DESCRIPTION("restarts a timer without moving it on");
+MODULE_DESCRIPTION("restarts a timer without moving it forward");
 MODULE_LICENSE("GPL");
