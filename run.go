@@ -138,7 +138,7 @@ func labOptions(s Spec) lab.Options {
 	return lab.Options{
 		CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, StepTimeout: s.StepTimeout,
 		Trace:  wire.TraceArgs{Stats: s.HookStats, Steady: s.SteadyHooks},
-		Record: s.Record, NoLeaks: s.NoLeaks,
+		Record: s.Record, NoLeaks: s.NoLeaks, Witness: s.Witness,
 	}
 }
 

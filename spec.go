@@ -40,6 +40,9 @@ type Spec struct {
 	// NoLeaks leaves out the search for what stays behind after unload. The search costs some hundredths of a run; a
 	// benchmark measures them this way.
 	NoLeaks bool
+	// Witness has the host look at the guest's memory, before the first module and at the end, and compare it with what
+	// the guest says. A difference is verdict lost. It costs some hundredths of a run.
+	Witness bool
 
 	Machine
 	Tools

@@ -48,7 +48,10 @@ type Result struct {
 	Unpaired  []Unpaired  `json:"unpaired,omitempty"`
 	Unchecked []Unchecked `json:"unchecked,omitempty"`
 	Stuck     []Stuck     `json:"stuck,omitempty"`
-	Commands  []Command   `json:"commands"`
+	// Contradictions between what the guest says of its modules and the trace, a sentence each, without a stop.
+	Contradictions []string  `json:"contradictions,omitempty"`
+	Witness        *Witness  `json:"witness,omitempty"` // nil if the guest was not to be looked at from outside
+	Commands       []Command `json:"commands"`
 	// Warnings are what the tools said of a build that succeeded, about the person's own files, and the licences that
 	// taint the kernel.
 	Warnings []Warning `json:"warnings,omitempty"`
@@ -110,6 +113,17 @@ type Leftover struct {
 	// Undo is the function that gives it back, if that is known. NoUndo means that the module does not even import it.
 	Undo   string `json:"undo,omitempty"`
 	NoUndo bool   `json:"no_undo,omitempty"`
+}
+
+// Witness is what the host has seen in the guest's memory, before the first module and at the end.
+type Witness struct {
+	Why      string `json:"why,omitempty"` // nothing was seen
+	Modules  int    `json:"modules"`       // loaded at the end
+	Tasks    int    `json:"tasks"`         // threads at the end
+	Programs int    `json:"programs"`      // of eBPF
+	// Differences are a sentence each, without a stop: what the guest says of itself, and what its memory has; or what the
+	// kernel was before the first module, and what it is at the end.
+	Differences []string `json:"differences"`
 }
 
 // Unpaired is a call with which a module takes something, although it imports no function that gives it back. That

@@ -58,6 +58,8 @@ type Evidence struct {
 
 	Left Left
 
+	Witness *Witness // nil if the guest was not to be looked at from outside
+
 	Files   map[string]File   // of modules, by the module's name
 	Sources map[string]Source // by the name that the debug information gives
 }

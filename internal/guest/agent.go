@@ -47,6 +47,7 @@ func (a *Agent) serve() error {
 		wire.OpList:       a.list,
 		wire.OpModules:    a.modules,
 		wire.OpClock:      a.clock,
+		wire.OpLayout:     a.layout,
 		wire.OpTasks:      a.tasks,
 		wire.OpExpire:     a.expire,
 		wire.OpSnapshot:   a.snapshot,

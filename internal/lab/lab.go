@@ -36,6 +36,7 @@ type Options struct {
 	Trace           wire.TraceArgs
 	Record          bool // keep the tracer's stream
 	NoLeaks         bool // do not search for what stays behind
+	Witness         bool // look at the VM from outside, before and after
 }
 
 // Lab is a machine that is ready for a run. Its methods are for one goroutine; Log and the calls of its Client are safe
@@ -54,6 +55,8 @@ type Lab struct {
 	kernel  *symbols.Kernel  // nil until it is read
 	facts   *facts           // of the snapshot that the machine was restored from; nil if it booted
 	claim   *footprint.Claim // of this machine's kernel; nil in a VM, and if the run changes nothing
+
+	outside *outside // nil if the run has no witness
 
 	words func() printk.Words // what the modules under study print
 }

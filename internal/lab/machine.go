@@ -22,6 +22,7 @@ type machine struct {
 	CPUs     CPUs          // nil if the machine's CPUs cannot be sampled
 
 	events  io.Reader                   // the tracer's records
+	freeze  freezer                     // nil for this machine
 	console func() []byte               // what the kernel has printed; nil if only the log has it
 	ended   func() error                // why the machine ended; nil while it runs
 	stalled func() error                // a *StallError if this machine did not let it run; nil for this machine
@@ -53,6 +54,7 @@ func inVM(g *boot.Guest, kernel string, memory int) machine {
 			CPUs: g.Hello.CPUs, MemoryMiB: memory,
 		},
 		events:  g.Events,
+		freeze:  g.Machine.Freeze,
 		console: g.Console,
 		ended: func() error {
 			select {

@@ -32,7 +32,7 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 				Unmet: e.Unmet},
 			PassHint: e.PassHint, Tracer: tracer{Hooks: e.Trace.Hooks, Lost: e.Trace.Lost}, Studied: e.Studied,
 			Files: make(map[string]moduleFile), Sources: make(map[string]source),
-			EndedAt: e.EndedAt, Samples: e.Samples, Code: e.Code,
+			EndedAt: e.EndedAt, Samples: e.Samples, Code: e.Code, Witness: e.Witness,
 			Before: e.Left.Before, After: e.Left.After, Snapshots: e.Left.Compared, Remaining: e.Left.Modules,
 			Unpaired: e.Left.Unpaired, Unchecked: e.Left.Unchecked,
 			Others: e.Left.Others, Taint: e.Taint, Earlier: e.Earlier,
@@ -101,6 +101,7 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 		Finished: in.Inputs.Finished, Unloaded: in.Inputs.Unloaded, Cut: in.Inputs.Cut, Passed: in.Inputs.Passed,
 		PassHint: in.PassHint,
 		Console:  string(f.console), Samples: in.Samples, Code: in.Code, EndedAt: in.EndedAt,
+		Witness: in.Witness,
 		Left: evidence.Left{
 			Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining, Others: in.Others,
 			Unpaired: in.Unpaired, Unchecked: in.Unchecked,

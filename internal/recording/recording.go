@@ -65,6 +65,7 @@ type run struct {
 	Sources map[string]source     `json:"sources"`            // by the name that the debug information gives
 	EndedAt []uint64              `json:"ended_at,omitempty"` // where the CPUs were when the guest reset itself
 	Samples []evidence.Sample     `json:"deaf_processors,omitempty"`
+	Witness *evidence.Witness     `json:"witness,omitempty"`
 	Code    map[uint64][]byte     `json:"code,omitempty"`
 
 	// Before are the names that existed before the run, After those after it, or only the

@@ -182,6 +182,22 @@ func (p *printer) summary(r *result.Result) {
 	p.para("", strings.Join(append(parts, lost), ", "))
 	p.unproved(r)
 	p.unchecked(r.Unchecked)
+	p.witness(r.Witness)
+}
+
+// witness says what the host saw of the guest itself.
+func (p *printer) witness(w *result.Witness) {
+	switch {
+	case w == nil:
+	case w.Why != "":
+		p.para("not seen from outside: ", clean(w.Why))
+	case len(w.Differences) == 0:
+		p.para("seen from outside: ", fmt.Sprintf("%s, %s, %s and the kernel's code, as the guest says",
+			plural(uint64(w.Modules), "module", "modules"), plural(uint64(w.Tasks), "task", "tasks"),
+			plural(uint64(w.Programs), "eBPF program", "eBPF programs")))
+	default:
+		p.para("seen from outside: ", clean(strings.Join(w.Differences, "; ")))
+	}
 }
 
 // unchecked says of what nothing is known: one function, or all of them.

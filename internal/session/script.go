@@ -50,7 +50,7 @@ type Script struct {
 func RunScript(ctx context.Context, l *lab.Lab, script Script, j *notify.Journal) *evidence.Evidence {
 	s := newSession(l, script.Options, j)
 	run := func(ctx context.Context) error { return s.script(ctx, script) }
-	err := s.steps(ctx, l.Attach, l.Arm, run, s.search, s.detach)
+	err := s.steps(ctx, l.Attach, l.Arm, l.LookFirst, run, s.search, s.witness, s.detach)
 	if err == nil {
 		l.PowerOff(ctx)
 	}

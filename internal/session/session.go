@@ -52,6 +52,7 @@ type session struct {
 	compared bool
 	ledger   *leaks.Ledger
 	remains  []evidence.Loaded // modules at the end
+	seen     *evidence.Witness // of the guest, from outside
 }
 
 func newSession(l *lab.Lab, o Options, j *notify.Journal) *session {
@@ -92,6 +93,7 @@ func (s *session) evidence(ctx context.Context, err error) *evidence.Evidence {
 	e.Samples, e.Code, e.EndedAt = s.samples, s.code, endedAt(err)
 	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.compared, Ledger: s.ledger, Modules: s.remains,
 		Others: s.others()}
+	e.Witness = s.seen
 	if s.Watched != nil {
 		e.Left.Unpaired, e.Left.Unchecked = s.Watched.Unpaired, s.Watched.Unchecked
 	}

@@ -23,16 +23,17 @@ import (
 //  3. a task that was spinning (lockup) or blocked (hung) when a step was given up; it comes
 //     before what the kernel's own watchdogs say of the same, and a task that spins also
 //     before a lockup that the kernel found outside the modules
-//  4. host, then lost, then timeout: the run did not end, so the rest of the
+//  4. lost: the guest is not what it says, according to its memory, or to its trace
+//  5. host, then lost, then timeout: the run did not end, so the rest of the
 //     evidence is incomplete
-//  5. load: init failed, or returned neither 0 nor an error; misuse that only the
+//  6. load: init failed, or returned neither 0 nor an error; misuse that only the
 //     trace shows (oops)
-//  6. leak: something stayed behind after unload, or keeps the module loaded
-//  7. load again: delete_module refused for another reason
-//  8. expectation
-//  9. lost again, when the guest never reported that the run was complete
-//  10. host, when the rest of the run was left out because of a report in which the modules took no part
-//  11. pass
+//  7. leak: something stayed behind after unload, or keeps the module loaded
+//  8. load again: delete_module refused for another reason
+//  9. expectation
+//  10. lost again, when the guest never reported that the run was complete
+//  11. host, when the rest of the run was left out because of a report in which the modules took no part
+//  12. pass
 //
 // Lost records never change the class. The message counts them, because a pass, or
 // a thread that seems alive, may depend on them.
@@ -70,6 +71,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	}
 	all = append(all, judgeEarlier(e, res)...)
 	all = append(all, judgeTaint(e, res)...)
+	all = append(all, judgeContradictions(res)...)
 	panicked := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class == result.Panic })
 	died := slices.ContainsFunc(res.Crashes, func(c result.Crash) bool { return c.Class != result.Oops || oops.Stops(&c) })
 	for _, kind := range []evidence.Kind{evidence.Host, evidence.Lost, evidence.Timeout, evidence.Load} {

@@ -75,6 +75,7 @@ func (m *maker) make() *result.Result {
 	}
 	m.res.Unpaired, m.res.Unchecked = m.unpaired(), m.unchecked()
 	m.res.Stuck = m.stuck()
+	m.res.Witness = seen(m.e.Witness)
 	m.res.Taint = oops.TaintWords(added(m.e.Taint))
 	m.res.Verdict = Judge(m.ended(), m.res)
 	m.res.Normalize()
@@ -109,6 +110,7 @@ func (m *maker) trace() {
 	m.res.Threads, m.res.Requests, m.res.Signals = threads, requests, signals
 	m.nameTimers()
 	m.unjumpStops()
+	m.res.Contradictions = contradictions(m.e, modules, blind)
 	m.res.Modules = MergeModules(m.res.Modules, modules)
 	odd := oops.OddInits(append([]byte(m.e.Console), m.e.KernelLog...))
 	for i := range m.res.Modules {

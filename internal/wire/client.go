@@ -4,12 +4,18 @@ package wire
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 )
+
+// ErrForged means that the guest answered a call that was never made. Calls have unpredictable numbers, so somebody in
+// the guest has guessed.
+var ErrForged = fmt.Errorf("%w: an answer to a call that was never made", ErrGarbled)
 
 // ErrClosed means that the guest's end of the connection was closed.
 var ErrClosed = errors.New("the guest closed the connection")
@@ -29,8 +35,9 @@ type Client struct {
 
 	write sync.Mutex
 	mu    sync.Mutex
-	next  uint32
-	calls map[uint32]*pending
+	made  map[uint64]bool // all calls ever
+	calls map[uint64]*pending
+	early bool          // answers to the calls of an earlier client may come
 	err   error         // why the connection ended
 	ended chan struct{} // closed once err is set
 }
@@ -44,20 +51,20 @@ type pending struct {
 // NewClient starts reading from conn. notes is called for each note, from one goroutine,
 // and must not make calls. Close ends it.
 func NewClient(conn io.ReadWriteCloser, notes func(*Message)) *Client {
-	return newClient(conn, notes, 0)
+	return newClient(conn, notes, false)
 }
 
-// resumedCalls is where a second client of the same guest begins to number its calls.
-const resumedCalls = 1 << 30
-
-// NewResumedClient is NewClient for a connection that another client began: replies to the
-// calls of that client may still come, and are dropped.
+// NewResumedClient is NewClient for a connection that another client began: until the first reply to a call of this one,
+// replies to the calls of that client may still come, and are dropped.
 func NewResumedClient(conn io.ReadWriteCloser, notes func(*Message)) *Client {
-	return newClient(conn, notes, resumedCalls)
+	return newClient(conn, notes, true)
 }
 
-func newClient(conn io.ReadWriteCloser, notes func(*Message), after uint32) *Client {
-	c := &Client{conn: conn, notes: notes, next: after, calls: make(map[uint32]*pending), ended: make(chan struct{})}
+func newClient(conn io.ReadWriteCloser, notes func(*Message), early bool) *Client {
+	c := &Client{
+		conn: conn, notes: notes, early: early,
+		made: make(map[uint64]bool), calls: make(map[uint64]*pending), ended: make(chan struct{}),
+	}
 	go c.read()
 	return c
 }
@@ -73,11 +80,13 @@ func (c *Client) read() {
 			c.notes(m)
 			continue
 		}
-		c.mu.Lock()
-		call := c.calls[m.ID]
-		c.mu.Unlock()
+		call, err := c.callOf(m.ID)
+		if err != nil {
+			c.end(err)
+			return
+		}
 		if call == nil {
-			continue // given up on, or never made
+			continue // given up on
 		}
 		select {
 		case call.replies <- m:
@@ -86,6 +95,18 @@ func (c *Client) read() {
 			return
 		}
 	}
+}
+
+// callOf returns the call that waits for a reply; nil if it was given up on.
+func (c *Client) callOf(id uint64) (*pending, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.made[id] {
+		c.early = false
+	} else if !c.early {
+		return nil, ErrForged
+	}
+	return c.calls[id], nil
 }
 
 func (c *Client) end(err error) {
@@ -203,16 +224,27 @@ func decodeReply(op string, m *Message, result any) error {
 	return nil
 }
 
-func (c *Client) register() (uint32, *pending) {
+// register gives a call its number. What code in the guest cannot know it cannot answer in the agent's place, unless it
+// reads the agent's memory.
+func (c *Client) register() (uint64, *pending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.next++
+	id := random()
+	for id == 0 || c.made[id] {
+		id = random()
+	}
 	call := &pending{replies: make(chan *Message, 16), gone: make(chan struct{})}
-	c.calls[c.next] = call
-	return c.next, call
+	c.made[id], c.calls[id] = true, call
+	return id, call
 }
 
-func (c *Client) forget(id uint32) {
+func random() uint64 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+func (c *Client) forget(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	close(c.calls[id].gone)

@@ -8,7 +8,7 @@ import (
 )
 
 // Version is checked by the host in the guest's first message.
-const Version = 2
+const Version = 3
 
 // The names of the virtio-serial ports, in the order of their devices.
 const (
@@ -46,6 +46,7 @@ const (
 	OpSnapshot   = "snapshot"    // SnapshotArgs or none, SnapshotResult
 	OpModules    = "modules"     // none, ModulesResult
 	OpClock      = "clock"       // none, ClockResult
+	OpLayout     = "layout"      // none, witness.Layout
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
 	OpTraceProve = "trace_prove" // ProveArgs, ProveResult
 	OpTraceStop  = "trace_stop"  // TraceStopArgs or none, TraceResult

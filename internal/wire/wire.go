@@ -7,7 +7,7 @@
 // A frame is two little-endian uint32 (length of the JSON head, length of the blob), the
 // head, the blob. The host makes calls; the guest answers each with any number of
 // progress messages and one final reply, and may send notes at any time. The guest is
-// not trusted: lengths are bounded, replies with unknown IDs are dropped, garbage ends
+// not trusted: lengths are bounded; garbage, or a reply to a call that was never made, ends
 // the connection with ErrGarbled.
 package wire
 
@@ -30,7 +30,7 @@ var ErrGarbled = errors.New("garbled message")
 
 // Message is one frame.
 type Message struct {
-	ID   uint32          `json:"id,omitempty"`   // number of the call; 0 for notes
+	ID   uint64          `json:"id,omitempty"`   // number of the call; 0 for notes
 	Op   string          `json:"op,omitempty"`   // what to do; in a note, what it is about
 	Done bool            `json:"done,omitempty"` // the final reply to a call
 	Err  string          `json:"err,omitempty"`  // the call failed

@@ -220,3 +220,66 @@ func TestCallerGivesUp(t *testing.T) {
 		t.Errorf("ping = %q, %v", blob, err)
 	}
 }
+
+// TestForgedReply: a reply to a call that was never made ends the connection, however plausible it is. A client that took
+// over a connection first drops what was on its way to the one before.
+func TestForgedReply(t *testing.T) {
+	for name, tt := range map[string]struct {
+		client  func(io.ReadWriteCloser, func(*Message)) *Client
+		answers int // calls that are answered before the forgery
+		forged  bool
+	}{
+		"at once":             {NewClient, 0, true},
+		"later":               {NewClient, 1, true},
+		"late for the former": {NewResumedClient, 0, false},
+		"resumed, later":      {NewResumedClient, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, guest := net.Pipe()
+			defer guest.Close()
+			client := tt.client(ours, func(*Message) {})
+			defer client.Close()
+			for range tt.answers {
+				go func() {
+					if call, err := Read(guest); err == nil {
+						Write(guest, &Message{ID: call.ID, Done: true})
+					}
+				}()
+				if err := client.Call(deadline(t), OpClock, nil, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := Write(guest, &Message{ID: 1, Done: true, Body: json.RawMessage(`{"exit":0}`)}); err != nil {
+				t.Fatal(err)
+			}
+			go func() { // the client still talks to a guest that it trusts
+				if call, err := Read(guest); err == nil {
+					Write(guest, &Message{ID: call.ID, Done: true})
+				}
+			}()
+			err := client.Call(deadline(t), OpClock, nil, nil)
+			if errors.Is(err, ErrForged) != tt.forged || (err == nil) == tt.forged {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestNumbers: no number of a call tells the next.
+func TestNumbers(t *testing.T) {
+	c := newClient(nopConn{}, func(*Message) {}, false)
+	seen := make(map[uint64]bool)
+	var last uint64
+	for range 1000 {
+		id, _ := c.register()
+		if seen[id] || id == 0 || id-last < 1<<20 {
+			t.Fatalf("%d after %d", id, last)
+		}
+		seen[id], last = true, id
+	}
+}
+
+// nopConn is the connection of a client that is not read.
+type nopConn struct{ io.ReadWriteCloser }
+
+func (nopConn) Read([]byte) (int, error) { select {} }

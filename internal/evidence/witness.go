@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+
+package evidence
+
+import "github.com/kmodlab/kmodlab/internal/witness"
+
+// Witness is what was seen of the guest from outside.
+type Witness struct {
+	Why         string          `json:"why,omitempty"`   // nothing was seen
+	Guest       witness.Account `json:"guest"`           // what the guest says of itself
+	First       *witness.View   `json:"first,omitempty"` // before the first foreign module
+	Last        *witness.View   `json:"last,omitempty"`
+	Differences []string        `json:"differences,omitempty"` // a sentence each
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"context"
+
+	"github.com/kmodlab/kmodlab/internal/witness"
+)
+
+// witness compares what the guest says of itself with what is seen of it from outside. A kernel that has reported a
+// crash is not looked at: its report is the verdict.
+func (s *session) witness(ctx context.Context) error {
+	if s.Log.HasCrashed() {
+		return nil
+	}
+	list, err := s.listModules(ctx)
+	if err != nil {
+		return s.Failed("list modules", err)
+	}
+	guest := witness.Account{Taint: s.taint.After}
+	for _, m := range list {
+		guest.Modules = append(guest.Modules, m.Name)
+	}
+	s.seen, err = s.LookLast(ctx, guest)
+	return err
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+
+package verdict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/errno"
+	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/result"
+	"github.com/kmodlab/kmodlab/tracer/event"
+)
+
+// The agent says what it loaded and unloaded, and the kernel's hooks recorded what happened. A module that answers in
+// the agent's place has two witnesses to deceive.
+
+// contradictions compares what the guest says of modules with the trace of their lives: a sentence each. It says nothing
+// where records may be missing.
+func contradictions(e *evidence.Evidence, traced []result.Module, blind map[event.Kind]string) []string {
+	if len(e.Trace.Hooks) == 0 || e.Trace.Broken != "" || !e.Finished || lostAny(e.Trace.Lost) {
+		return nil
+	}
+	sees := func(kinds ...event.Kind) bool {
+		return !slices.ContainsFunc(kinds, func(k event.Kind) bool { return blind[k] != "" })
+	}
+	var list []string
+	for _, said := range e.Modules {
+		lives := slices.DeleteFunc(slices.Clone(traced), func(m result.Module) bool { return m.Name != said.Name })
+		if said.Loaded && sees(event.ModuleLoaded, event.ModuleInitEnd) {
+			list = append(list, neverLoaded(said.Name, lives)...)
+		}
+		if said.Unloaded && len(lives) > 0 && sees(event.ModuleFreed) && lives[len(lives)-1].FreedNS == nil {
+			list = append(list, fmt.Sprintf("the guest does not list module %s any more, and the trace has no unload of it",
+				said.Name))
+		}
+	}
+	return list
+}
+
+// neverLoaded is about a module of which the guest says that it was loaded.
+func neverLoaded(name string, lives []result.Module) []string {
+	if len(lives) == 0 {
+		return []string{fmt.Sprintf("the guest says that module %s was loaded, and the trace has no load of it", name)}
+	}
+	for _, m := range lives {
+		if m.Loaded || m.InitRet >= 0 {
+			return nil
+		}
+	}
+	return []string{fmt.Sprintf("the guest says that module %s was loaded, and the trace that its init returned -%s",
+		name, errno.Name(int(-lives[0].InitRet)))}
+}
+
+func lostAny(lost map[string]uint64) bool {
+	for _, n := range lost {
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeContradictions is about a guest that is not what it says. What the rest of the evidence says then proves nothing.
+func judgeContradictions(res *result.Result) []result.Verdict {
+	var all []result.Verdict
+	say := func(text string, list []string) {
+		all = append(all, result.Verdict{
+			Class: result.Lost, Message: text + strings.Join(list, "; "),
+			Hint: "a module has changed the kernel that it runs in, so nothing that the guest says proves anything: read the " +
+				"module's sources",
+		})
+	}
+	if w := res.Witness; w != nil && len(w.Differences) > 0 {
+		say("seen from outside, the guest is not what it says: ", w.Differences)
+	}
+	if len(res.Contradictions) > 0 {
+		say("", res.Contradictions)
+	}
+	return all
+}

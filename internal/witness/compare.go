@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+
+package witness
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Account is what a guest says of itself.
+type Account struct {
+	Taint   uint64   `json:"taint"`
+	Modules []string `json:"modules"`
+}
+
+// Compare tells where a view differs from what the guest says, and from the first view: a sentence each, without a stop.
+func Compare(first, last *View, guest Account) []string {
+	var list []string
+	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if guest.Taint != last.Taint {
+		say("the guest says that its taint mask is %d, and its memory has %d", guest.Taint, last.Taint)
+	}
+	for _, m := range last.Modules {
+		said := slices.Contains(guest.Modules, m.Name)
+		switch {
+		case !m.Listed:
+			say("module %s is in memory, and not in the kernel's list", m.Name)
+		case !m.Treed:
+			say("module %s is in the kernel's list, and its code is not known to the kernel", m.Name)
+		case !said:
+			say("module %s is in memory, and the guest does not list it", m.Name)
+		}
+	}
+	for _, name := range guest.Modules {
+		if !slices.ContainsFunc(last.Modules, func(m Module) bool { return m.Name == name }) {
+			say("the guest lists module %s, and its memory has none", name)
+		}
+	}
+	for _, t := range last.Hidden() {
+		where := "among the kernel's tasks"
+		if t.Listed {
+			where = "among the kernel's process numbers"
+		}
+		say("task %s[%d] runs, and is not %s", t.Comm, t.PID, where)
+	}
+	return append(list, changes(first, last)...)
+}
+
+// Hidden are the tasks that the kernel finds in only one way. A task that is being born or that ends may be among them
+// for a moment. The idle tasks have no number.
+func (v *View) Hidden() []Task {
+	var list []Task
+	for _, t := range v.Tasks {
+		if t.Listed != t.Numbered && t.PID != 0 {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// changes tells what keeps the guest's kernel from telling what it does.
+func changes(first, last *View) []string {
+	var list []string
+	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	for _, p := range first.Programs {
+		i := slices.IndexFunc(last.Programs, func(q Program) bool { return q.At == p.At && q.Tag == p.Tag })
+		switch {
+		case i < 0:
+			say("a program of the tracer's, %s, is gone", p.Tag)
+		case last.Programs[i].Sum != p.Sum:
+			say("a program of the tracer's, %s, has other code", p.Tag)
+		}
+	}
+	for _, s := range switches {
+		if v := last.Switches[s.name]; v != first.Switches[s.name] {
+			say("%s is %d: %s", s.name, v, s.means)
+		}
+	}
+	var names []string
+	for name := range first.Tracepoints {
+		if last.Tracepoints[name] != first.Tracepoints[name] {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		say("the tracepoint %s does not call what it did", name)
+	}
+	if n := len(last.Changed); n > 0 {
+		const most = 5
+		text := strings.Join(last.Changed[:min(n, most)], ", ")
+		if n > most {
+			text += fmt.Sprintf(" and %d more", n-most)
+		}
+		say("the kernel's own code is not as it was, in %s", text)
+	}
+	return list
+}

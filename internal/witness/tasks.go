@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+
+package witness
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Task is a thread. The kernel finds it in two ways: from task to task, as /proc shows the threads of a process and
+// for_each_process() goes, and by its number, as /proc lists processes and kill() finds them.
+type Task struct {
+	PID      int    `json:"pid"`
+	Comm     string `json:"comm"`
+	At       uint64 `json:"at"`                 // its struct task_struct
+	Function uint64 `json:"function,omitempty"` // of a kernel thread
+	Listed   bool   `json:"listed,omitempty"`
+	Numbered bool   `json:"numbered,omitempty"`
+}
+
+// kernelThread is PF_KTHREAD.
+const kernelThread = 0x00200000
+
+// commSize is TASK_COMM_LEN.
+const commSize = 16
+
+func (r *reader) tasks() ([]Task, error) {
+	first, numbers := r.symbols("init_task"), r.symbols("init_pid_ns")
+	if first == 0 || numbers == 0 || !r.layout.has("task_struct.tasks", "task_struct.thread_node", "task_struct.signal",
+		"signal_struct.thread_head", "task_struct.pid", "task_struct.comm", "task_struct.flags", "task_struct.pid_links",
+		"pid.tasks", "pid_namespace.idr", "idr.idr_rt", "xarray.xa_head", "xa_node.shift", "xa_node.slots") {
+		return nil, r.lacks("the list of tasks")
+	}
+	found := make(map[uint64]*Task)
+	note := func(at uint64) (t *Task, err error) {
+		if found[at] == nil {
+			found[at], err = r.task(at)
+		}
+		return found[at], err
+	}
+	if err := r.listedTasks(first, note); err != nil {
+		return nil, fmt.Errorf("read the list of tasks: %w", err)
+	}
+	idr := numbers + uint64(r.layout["pid_namespace.idr"])
+	err := r.idr(idr, func(pid uint64) error {
+		link, err := r.word(pid + uint64(r.layout["pid.tasks"])) // of a thread, PIDTYPE_PID, the first of the types
+		if err != nil || link == 0 {                             // else it is only somebody's group or session
+			return err
+		}
+		t, err := note(link - uint64(r.layout["task_struct.pid_links"]))
+		if err == nil {
+			t.Numbered = true
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the numbers of tasks: %w", err)
+	}
+	list := make([]Task, 0, len(found))
+	for _, t := range found {
+		list = append(list, *t)
+	}
+	slices.SortFunc(list, func(a, b Task) int { return a.PID - b.PID })
+	return list, nil
+}
+
+// listedTasks follows the processes, and the threads of each.
+func (r *reader) listedTasks(first uint64, note func(at uint64) (*Task, error)) error {
+	return r.list(first+uint64(r.layout["task_struct.tasks"]), r.layout["task_struct.tasks"], maxTasks, func(at uint64) error {
+		t, err := note(at)
+		if err != nil {
+			return err
+		}
+		t.Listed = true
+		signal, err := r.word(at + uint64(r.layout["task_struct.signal"]))
+		if err != nil {
+			return err
+		}
+		head := signal + uint64(r.layout["signal_struct.thread_head"])
+		return r.list(head, r.layout["task_struct.thread_node"], maxTasks, func(at uint64) error {
+			t, err := note(at)
+			if err == nil {
+				t.Listed = true
+			}
+			return err
+		})
+	})
+}
+
+func (r *reader) task(at uint64) (*Task, error) {
+	pid, err := r.word(at + uint64(r.layout["task_struct.pid"]))
+	if err != nil {
+		return nil, err
+	}
+	t := &Task{PID: int(int32(pid)), At: at}
+	if t.Comm, err = r.text(at+uint64(r.layout["task_struct.comm"]), commSize); err != nil {
+		return nil, err
+	}
+	flags, err := r.word(at + uint64(r.layout["task_struct.flags"]))
+	if err != nil || uint32(flags)&kernelThread == 0 || !r.layout.has("kthread.threadfn") {
+		return t, err
+	}
+	member := "task_struct.set_child_tid" // up to 5.16
+	if r.layout.has("task_struct.worker_private") {
+		member = "task_struct.worker_private"
+	}
+	kthread, err := r.word(at + uint64(r.layout[member]))
+	if err != nil || kthread == 0 { // one that was not made by kthread_create
+		return t, err
+	}
+	t.Function, err = r.word(kthread + uint64(r.layout["kthread.threadfn"]))
+	return t, err
+}
+
+// idr visits the entries of a struct idr, which is a tree of struct xa_node with 64 slots each.
+func (r *reader) idr(at uint64, each func(entry uint64) error) error {
+	head, err := r.word(at + uint64(r.layout["idr.idr_rt"]+r.layout["xarray.xa_head"]))
+	if err != nil {
+		return err
+	}
+	return r.entry(head, 0, new(int), each)
+}
+
+// isNode reports whether an entry is a node of the tree (xa_is_node() in include/linux/xarray.h).
+func isNode(entry uint64) bool { return entry&3 == 2 && entry > 4096 }
+
+const slots = 64
+
+func (r *reader) entry(entry uint64, depth int, n *int, each func(entry uint64) error) error {
+	if *n++; *n > slots*maxTasks || depth > 11 { // 6 bits each
+		return fmt.Errorf("it has more than %d entries", slots*maxTasks)
+	}
+	switch {
+	case isNode(entry):
+		for i := range uint64(slots) {
+			next, err := r.word(entry - 2 + uint64(r.layout["xa_node.slots"]) + 8*i)
+			if err == nil && next != 0 {
+				err = r.entry(next, depth+1, n, each)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	case entry == 0 || entry&3 != 0: // empty, or a value
+		return nil
+	}
+	return each(entry)
+}
