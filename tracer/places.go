@@ -117,6 +117,7 @@ var places = []place{
 	on("module_got", event.ModuleGot, "tracepoint"),
 	on("module_put", event.ModulePut, "tracepoint"),
 	on("module_freed", event.ModuleFreed, "kprobe"),
+	on("tainted", event.Tainted, "kprobe"),
 
 	// All but two run under siglock. The function's name on 5.10 comes before the kprobe.
 	steadily(on("signal_sent", event.SignalSent, "old", "kprobe")),

@@ -140,6 +140,7 @@ var hidden = []struct{ kind, words string }{
 	{"module_freed", "when modules are freed"},
 	{"module_got", "who takes references to modules"},
 	{"module_put", "who drops references to modules"},
+	{"tainted", "what taints the kernel"},
 	{"signal_sent", "where and why signals are sent"},
 	{"signal_generated", "which signals are queued"},
 	{"signal_dequeued", "who dequeues signals"},

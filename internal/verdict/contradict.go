@@ -11,15 +11,46 @@ import (
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/event"
+	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
 // The agent says what it loaded and unloaded, and the kernel's hooks recorded what happened. A module that answers in
 // the agent's place has two witnesses to deceive.
 
-// contradictions compares what the guest says of modules with the trace of their lives: a sentence each. It says nothing
-// where records may be missing.
-func contradictions(e *evidence.Evidence, traced []result.Module, blind map[event.Kind]string) []string {
-	if len(e.Trace.Hooks) == 0 || e.Trace.Broken != "" || !e.Finished || lostAny(e.Trace.Lost) {
+// contradictions compares what the guest says of modules, and of its taint mask, with the trace: a sentence each. It
+// says nothing of modules where records may be missing.
+func contradictions(
+	e *evidence.Evidence, traced []result.Module, taints []timeline.Taint, blind map[event.Kind]string,
+) []string {
+	if !e.Finished {
+		return nil
+	}
+	return append(untainted(e, taints), lives(e, traced, blind)...)
+}
+
+// untainted are the bits of the taint mask that the kernel has set, and that the mask has not.
+func untainted(e *evidence.Evidence, taints []timeline.Taint) []string {
+	var list []string
+	var told uint64
+	for _, t := range taints {
+		bit := uint64(1) << min(t.Bit, 63)
+		if !e.Taint.AtEnd || (e.Taint.After|told)&bit != 0 {
+			continue
+		}
+		told |= bit
+		by := fmt.Sprintf("%s[%d]", t.By.Comm, t.By.PID)
+		if t.By.Site.Module != "" {
+			by += " in " + t.By.Site.String()
+		}
+		list = append(list, fmt.Sprintf("the trace has that %s tainted the kernel (%s), and the taint mask does not say so",
+			by, taintedBy(bit)))
+	}
+	return list
+}
+
+// lives compares what the guest says of its modules with the records of their lives.
+func lives(e *evidence.Evidence, traced []result.Module, blind map[event.Kind]string) []string {
+	if len(e.Trace.Hooks) == 0 || e.Trace.Broken != "" || lostAny(e.Trace.Lost) {
 		return nil
 	}
 	sees := func(kinds ...event.Kind) bool {
@@ -27,11 +58,11 @@ func contradictions(e *evidence.Evidence, traced []result.Module, blind map[even
 	}
 	var list []string
 	for _, said := range e.Modules {
-		lives := slices.DeleteFunc(slices.Clone(traced), func(m result.Module) bool { return m.Name != said.Name })
+		of := slices.DeleteFunc(slices.Clone(traced), func(m result.Module) bool { return m.Name != said.Name })
 		if said.Loaded && sees(event.ModuleLoaded, event.ModuleInitEnd) {
-			list = append(list, neverLoaded(said.Name, lives)...)
+			list = append(list, neverLoaded(said.Name, of)...)
 		}
-		if said.Unloaded && len(lives) > 0 && sees(event.ModuleFreed) && lives[len(lives)-1].FreedNS == nil {
+		if said.Unloaded && len(of) > 0 && sees(event.ModuleFreed) && of[len(of)-1].FreedNS == nil {
 			list = append(list, fmt.Sprintf("the guest does not list module %s any more, and the trace has no unload of it",
 				said.Name))
 		}

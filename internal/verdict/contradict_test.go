@@ -9,6 +9,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/event"
+	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
 
 func TestContradictions(t *testing.T) {
@@ -58,8 +59,35 @@ func TestContradictions(t *testing.T) {
 		if tt.want != "" {
 			want = []string{tt.want}
 		}
-		if got := contradictions(e, tt.traced, blind); !slices.Equal(got, want) {
+		if got := contradictions(e, tt.traced, nil, blind); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestUntainted(t *testing.T) {
+	const warned = 9
+	taint := func(bit int, site event.Site) timeline.Taint {
+		return timeline.Taint{Bit: bit, By: timeline.Actor{Task: event.Task{Comm: "modprobe", PID: 101}, Site: site}}
+	}
+	inInit := event.Site{Symbol: "m_init", Offset: 0x3a, Module: "m"}
+	const said = "the trace has that modprobe[101] in m_init+0x3a [m] tainted the kernel (warning), " +
+		"and the taint mask does not say so"
+	for name, tt := range map[string]struct {
+		taints []timeline.Taint
+		after  uint64
+		early  bool // the mask was read before the end
+		want   []string
+	}{
+		"it says so":      {taints: []timeline.Taint{taint(warned, inInit)}, after: 1 << warned},
+		"it was put back": {taints: []timeline.Taint{taint(warned, inInit)}, after: 1 << 12, want: []string{said}},
+		"twice":           {taints: []timeline.Taint{taint(warned, inInit), taint(warned, event.Site{})}, want: []string{said}},
+		"read too early":  {taints: []timeline.Taint{taint(warned, inInit)}, early: true},
+		"nothing":         {after: 1 << 12},
+	} {
+		e := &evidence.Evidence{Finished: true, Taint: evidence.Taint{After: tt.after, AtEnd: !tt.early}}
+		if got := contradictions(e, nil, tt.taints, nil); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
 }

@@ -109,16 +109,20 @@ func judgeTaint(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	if bits == 0 || len(res.Crashes) > 0 {
 		return nil
 	}
+	return []result.Verdict{{
+		Class: result.Oops,
+		Message: fmt.Sprintf("the run tainted the kernel (%s), and the report of it was not seen", taintedBy(bits)),
+		Hint: "kmodlab run -v shows the kernel's log; print less, so that the report stays in it",
+	}}
+}
+
+// taintedBy names what bits of the taint mask are for. The words are those for a later report.
+func taintedBy(bits uint64) string {
 	words := oops.TaintWords(bits)
 	for i := range words {
 		words[i] = strings.TrimPrefix(words[i], "earlier ")
 	}
-	return []result.Verdict{{
-		Class: result.Oops,
-		Message: fmt.Sprintf("the run tainted the kernel (%s), and the report of it was not seen",
-			strings.Join(words, ", ")),
-		Hint: "kmodlab run -v shows the kernel's log; print less, so that the report stays in it",
-	}}
+	return strings.Join(words, ", ")
 }
 
 // added are the bits of the taint mask that the run set.

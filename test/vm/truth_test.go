@@ -58,11 +58,12 @@ type truthWant struct {
 // stuckWithin is how long a step of a hung or spinning module may take, in seconds.
 const stuckWithin = 15
 
-func readTruths(t *testing.T) []truth {
+// readTruths reads the files of that name.
+func readTruths(t *testing.T, pattern string) []truth {
 	t.Helper()
-	files, err := filepath.Glob("../../modules/truth/*/*.json")
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
-		t.Fatalf("found nothing in modules/truth: %v", err)
+		t.Fatalf("found no %s: %v", pattern, err)
 	}
 	var truths []truth
 	for _, file := range files {
@@ -115,7 +116,8 @@ func (c *truth) on(kernel string) truthWant {
 var truthSample = []string{"fake_report", "ok_timer"}
 
 // TestTruth runs every module of modules/truth on two kernels if KMODLAB_TEST_TRUTH is set (make test-truth), else a
-// sample on one. KMODLAB_TRUTH selects cases by a pattern of their names.
+// sample on one. KMODLAB_TRUTH selects cases by a pattern of their names. With KMODLAB_WITNESS each guest is also looked
+// at from outside, which must not change a verdict.
 func TestTruth(t *testing.T) {
 	onKernels(t, "KMODLAB_TEST_TRUTH", "KMODLAB_TRUTH_KERNEL", testTruth)
 }
@@ -123,7 +125,7 @@ func TestTruth(t *testing.T) {
 func testTruth(t *testing.T, kernel string, all bool) {
 	table := newVerdicts()
 	pattern := cmp.Or(os.Getenv("KMODLAB_TRUTH"), "*")
-	for _, c := range readTruths(t) {
+	for _, c := range readTruths(t, "../../modules/truth/*/*.json") {
 		if chosen, err := filepath.Match(pattern, c.name); err != nil {
 			t.Fatal(err)
 		} else if !chosen || !all && !slices.Contains(truthSample, c.name) {
@@ -145,6 +147,7 @@ func testTruth(t *testing.T, kernel string, all bool) {
 func (c *truth) spec(t *testing.T, kernel string) kmodlab.Spec {
 	t.Helper()
 	spec := kmodlab.Spec{Dir: c.dir, Load: c.Load, Params: c.Params, Machine: kmodlab.Machine{Kernel: kernel}}
+	spec.Witness = os.Getenv("KMODLAB_WITNESS") != ""
 	for _, d := range []struct {
 		text string
 		to   *time.Duration

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Modules: loaded, init begun and ended, references taken and put, freed. These
- * records are few and pass every filter, except those of references. They carry the
- * base addresses of the text, so that the host can name places in a module after it
- * is gone, and in its init text, which is freed as soon as init has returned.
+ * Modules: loaded, init begun and ended, references taken and put, freed; and what
+ * taints the kernel, as loading a module does. These records are few and pass every
+ * filter, except those of references. Those of modules carry the base addresses of
+ * the text, so that the host can name places in a module after it is gone, and in
+ * its init text, which is freed as soon as init has returned.
  */
 #ifndef KMODLAB_MODULES_BPF_H
 #define KMODLAB_MODULES_BPF_H
@@ -278,6 +279,33 @@ int module_freed__kprobe(struct pt_regs *ctx)
 {
 	FIRED(module_freed);
 	return on_module_freed((struct module *)BPF_CORE_READ(ctx, di));
+}
+
+static __always_inline int on_tainted(void *ctx, __u32 flag)
+{
+	struct record_stack *r = new_stack(TAINTED, ctx);
+
+	if (!r)
+		return 0;
+	r->r.arg = flag;
+	submit(r, TAINTED);
+	return 0;
+}
+
+/* Whatever the kernel complains about is noted in its taint mask. */
+HOOK(tainted);
+SEC("fentry/add_taint")
+int tainted(__u64 *ctx)
+{
+	FIRED(tainted);
+	return on_tainted(ctx, (__u32)ctx[0]);
+}
+
+SEC("kprobe/add_taint")
+int tainted__kprobe(struct pt_regs *ctx)
+{
+	FIRED(tainted);
+	return on_tainted(ctx, (__u32)BPF_CORE_READ(ctx, di));
 }
 
 #endif /* KMODLAB_MODULES_BPF_H */

@@ -131,6 +131,8 @@ const (
 	TraceProgStopReturnedKretprobe       = "stop_returned__kretprobe"
 	TraceProgStopSeen                    = "stop_seen"
 	TraceProgStopSeenKretprobe           = "stop_seen__kretprobe"
+	TraceProgTainted                     = "tainted"
+	TraceProgTaintedKprobe               = "tainted__kprobe"
 	TraceProgTaskExeced                  = "task_execed"
 	TraceProgTaskExecedTracepoint        = "task_execed__tracepoint"
 	TraceProgTaskExited                  = "task_exited"
@@ -197,6 +199,7 @@ const (
 	TraceVarHookStopAsked                = "hook_stop_asked"
 	TraceVarHookStopReturned             = "hook_stop_returned"
 	TraceVarHookStopSeen                 = "hook_stop_seen"
+	TraceVarHookTainted                  = "hook_tainted"
 	TraceVarHookTaskExeced               = "hook_task_execed"
 	TraceVarHookTaskExited               = "hook_task_exited"
 	TraceVarHookTaskFreed                = "hook_task_freed"
@@ -318,6 +321,8 @@ type TraceProgramSpecs struct {
 	StopReturnedKretprobe       *ebpf.ProgramSpec `ebpf:"stop_returned__kretprobe"`
 	StopSeen                    *ebpf.ProgramSpec `ebpf:"stop_seen"`
 	StopSeenKretprobe           *ebpf.ProgramSpec `ebpf:"stop_seen__kretprobe"`
+	Tainted                     *ebpf.ProgramSpec `ebpf:"tainted"`
+	TaintedKprobe               *ebpf.ProgramSpec `ebpf:"tainted__kprobe"`
 	TaskExeced                  *ebpf.ProgramSpec `ebpf:"task_execed"`
 	TaskExecedTracepoint        *ebpf.ProgramSpec `ebpf:"task_execed__tracepoint"`
 	TaskExited                  *ebpf.ProgramSpec `ebpf:"task_exited"`
@@ -410,6 +415,7 @@ type TraceVariableSpecs struct {
 	HookStopAsked          *ebpf.VariableSpec `ebpf:"hook_stop_asked"`
 	HookStopReturned       *ebpf.VariableSpec `ebpf:"hook_stop_returned"`
 	HookStopSeen           *ebpf.VariableSpec `ebpf:"hook_stop_seen"`
+	HookTainted            *ebpf.VariableSpec `ebpf:"hook_tainted"`
 	HookTaskExeced         *ebpf.VariableSpec `ebpf:"hook_task_execed"`
 	HookTaskExited         *ebpf.VariableSpec `ebpf:"hook_task_exited"`
 	HookTaskFreed          *ebpf.VariableSpec `ebpf:"hook_task_freed"`
@@ -533,6 +539,7 @@ type TraceVariables struct {
 	HookStopAsked          *ebpf.Variable `ebpf:"hook_stop_asked"`
 	HookStopReturned       *ebpf.Variable `ebpf:"hook_stop_returned"`
 	HookStopSeen           *ebpf.Variable `ebpf:"hook_stop_seen"`
+	HookTainted            *ebpf.Variable `ebpf:"hook_tainted"`
 	HookTaskExeced         *ebpf.Variable `ebpf:"hook_task_execed"`
 	HookTaskExited         *ebpf.Variable `ebpf:"hook_task_exited"`
 	HookTaskFreed          *ebpf.Variable `ebpf:"hook_task_freed"`
@@ -616,6 +623,8 @@ type TracePrograms struct {
 	StopReturnedKretprobe       *ebpf.Program `ebpf:"stop_returned__kretprobe"`
 	StopSeen                    *ebpf.Program `ebpf:"stop_seen"`
 	StopSeenKretprobe           *ebpf.Program `ebpf:"stop_seen__kretprobe"`
+	Tainted                     *ebpf.Program `ebpf:"tainted"`
+	TaintedKprobe               *ebpf.Program `ebpf:"tainted__kprobe"`
 	TaskExeced                  *ebpf.Program `ebpf:"task_execed"`
 	TaskExecedTracepoint        *ebpf.Program `ebpf:"task_execed__tracepoint"`
 	TaskExited                  *ebpf.Program `ebpf:"task_exited"`
@@ -701,6 +710,8 @@ func (p *TracePrograms) Close() error {
 		p.StopReturnedKretprobe,
 		p.StopSeen,
 		p.StopSeenKretprobe,
+		p.Tainted,
+		p.TaintedKprobe,
 		p.TaskExeced,
 		p.TaskExecedTracepoint,
 		p.TaskExited,

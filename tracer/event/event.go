@@ -127,6 +127,8 @@ const (
 	ModuleGot
 	// module_put tracepoint: the same fields
 	ModulePut
+	// add_taint was called: Arg = the bit of the mask, Stack
+	Tainted
 
 	numKinds
 )

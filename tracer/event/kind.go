@@ -51,6 +51,7 @@ var kindNames = [numKinds]string{
 	RequestDuplicate:   "request_duplicate",
 	ModuleGot:          "module_got",
 	ModulePut:          "module_put",
+	Tainted:            "tainted",
 }
 
 // String is the kind's name, as in record.h but in lower case.

@@ -26,6 +26,14 @@ type Timeline struct {
 	Requests []Request
 	Signals  []Signal
 	Loads    []Load
+	Taints   []Taint
+}
+
+// Taint is a call of add_taint: the kernel notes that something is odd, a module's licence or a report.
+type Taint struct {
+	At  uint64
+	Bit int // of the taint mask
+	By  Actor
 }
 
 // Options say what deserves a person's attention, which decides the Background marks and hides nothing, and what the
@@ -107,6 +115,7 @@ type builder struct {
 	requests requestJoin
 	signals  signalJoin
 	loads    loadJoin
+	taints   []Taint
 }
 
 // add passes one event to every join that it may open, continue or close.
@@ -129,6 +138,8 @@ func (b *builder) add(e *event.Event) {
 		b.addLoad(e)
 	case e.Kind == event.ModuleGot || e.Kind == event.ModulePut:
 		b.moduleRef(e)
+	case e.Kind == event.Tainted:
+		b.taints = append(b.taints, Taint{At: e.Time, Bit: int(e.Arg), By: b.actor(e)})
 	case e.Kind >= event.SignalSent && e.Kind <= event.SignalAllowed:
 		b.addSignal(e)
 	}
@@ -151,7 +162,7 @@ func (b *builder) closeThreads() {
 
 // timeline copies the joined members out and finds the first moment.
 func (b *builder) timeline() *Timeline {
-	tl := &Timeline{}
+	tl := &Timeline{Taints: b.taints}
 	start := func(background bool, at uint64) {
 		if !background && at != 0 && (tl.Start == 0 || at < tl.Start) {
 			tl.Start = at
