@@ -44,7 +44,7 @@ func TestStuck(t *testing.T) {
 
 func stuckCases(t *testing.T, kernel string) (cases []stuckCase) {
 	stuck := func(c result.Class) bool { return c == result.Hung || c == result.Lockup }
-	for _, c := range readTruths(t) {
+	for _, c := range readTruths(t, truthFiles) {
 		applies := len(c.Only) == 0 || slices.Contains(c.Only, kernel)
 		if want := c.on(kernel).Verdict; stuck(want) && applies && c.Within == 0 {
 			cases = append(cases, stuckCase{c.name, want, c.spec(t, kernel)})

@@ -58,6 +58,8 @@ type truthWant struct {
 // stuckWithin is how long a step of a hung or spinning module may take, in seconds.
 const stuckWithin = 15
 
+const truthFiles = "../../modules/truth/*/*.json"
+
 // readTruths reads the files of that name.
 func readTruths(t *testing.T, pattern string) []truth {
 	t.Helper()
@@ -125,7 +127,7 @@ func TestTruth(t *testing.T) {
 func testTruth(t *testing.T, kernel string, all bool) {
 	table := newVerdicts()
 	pattern := cmp.Or(os.Getenv("KMODLAB_TRUTH"), "*")
-	for _, c := range readTruths(t, "../../modules/truth/*/*.json") {
+	for _, c := range readTruths(t, truthFiles) {
 		if chosen, err := filepath.Match(pattern, c.name); err != nil {
 			t.Fatal(err)
 		} else if !chosen || !all && !slices.Contains(truthSample, c.name) {
