@@ -18,6 +18,7 @@ var (
 	ErrCompile   = errors.New("build failed") // Diagnostics say where
 	ErrTimeout   = errors.New("build took too long")
 	ErrDisk      = errors.New("build filled its folder")
+	ErrMemory    = errors.New("build took too much memory")
 	ErrTooLarge  = errors.New("sources too large")
 	ErrSources   = errors.New("cannot read sources")
 	ErrFlag      = errors.New("bad make flag")

@@ -89,10 +89,9 @@ func runLocal(ctx context.Context, job Job, wrap func(Command) (*exec.Cmd, func(
 	return steps, nil
 }
 
-// runStep runs one process group to its end. It locks the thread because the kernel sends Pdeathsig when the thread
-// that forked ends, not the process.
+// runStep runs one command to its end.
 func runStep(ctx context.Context, job Job, c Command, cmd *exec.Cmd) (Step, error) {
-	runtime.LockOSThread()
+	runtime.LockOSThread() // the kernel sends Pdeathsig when the thread that forked ends, not the process
 	defer runtime.UnlockOSThread()
 	s := Step{Argv: c.Shown}
 	var log logBuffer
@@ -100,14 +99,25 @@ func runStep(ctx context.Context, job Job, c Command, cmd *exec.Cmd) (Step, erro
 	if job.Output != nil {
 		out = io.MultiWriter(&log, job.Output)
 	}
+	var err error
+	s.Exit, s.MS, err = runProcess(ctx, cmd, out, (*exec.Cmd).Start)
+	s.Raw = log.String()
+	return s, err
+}
+
+// runProcess runs one process group to its end.
+func runProcess(ctx context.Context, cmd *exec.Cmd, out io.Writer, begin func(*exec.Cmd) error) (
+	exit int, ms float64, _ error,
+) {
+	name := cmd.Args[0]
 	cmd.Stdout, cmd.Stderr = out, out // one pipe, so the lines stay in order
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	start := time.Now()
 	if err := ctx.Err(); err != nil {
-		return s, err
+		return 0, 0, err
 	}
-	if err := cmd.Start(); err != nil {
-		return s, hostError("start "+c.Argv[0], err)
+	if err := begin(cmd); err != nil {
+		return 0, 0, hostError("start "+name, err)
 	}
 	pid := cmd.Process.Pid
 	over := context.AfterFunc(ctx, func() { syscall.Kill(-pid, syscall.SIGKILL) })
@@ -115,19 +125,18 @@ func runStep(ctx context.Context, job Job, c Command, cmd *exec.Cmd) (Step, erro
 	err := cmd.Wait()
 	over()
 	syscall.Kill(-pid, syscall.SIGKILL) // whatever a recipe left running in the background
-	s.MS = float64(time.Since(start).Microseconds()) / 1000
-	s.Raw = log.String()
-	var exit *exec.ExitError
+	ms = float64(time.Since(start).Microseconds()) / 1000
+	var failed *exec.ExitError
 	switch {
-	case errors.As(err, &exit):
-		s.Exit = exit.ExitCode()
-		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-			s.Exit = 128 + int(ws.Signal())
+	case errors.As(err, &failed):
+		exit = failed.ExitCode()
+		if ws, ok := failed.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+			exit = 128 + int(ws.Signal())
 		}
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return s, hostError("run "+c.Argv[0], err)
+		return exit, ms, hostError("run "+name, err)
 	}
-	return s, nil
+	return exit, ms, nil
 }
 
 func timeoutError(job Job) *Error {
@@ -137,10 +146,7 @@ func timeoutError(job Job) *Error {
 
 // watchDisk stops a build that fills the disk: limits on file size do not limit the number of files.
 func watchDisk(ctx context.Context, job Job, stop context.CancelCauseFunc) {
-	limit := job.MaxBytes
-	if limit <= 0 {
-		limit = maxWorkBytes
-	}
+	limit := maxBytes(job)
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
 	for {
@@ -150,8 +156,7 @@ func watchDisk(ctx context.Context, job Job, stop context.CancelCauseFunc) {
 		case <-t.C:
 		}
 		if files, size := usage(job.Work, limit); files > maxWorkFiles || size > limit {
-			stop(&Error{Kind: ErrDisk, Message: fmt.Sprintf("the build was stopped: it wrote more than %d MiB or %d files",
-				limit>>20, maxWorkFiles)})
+			stop(diskError(job))
 			return
 		}
 	}

@@ -22,20 +22,16 @@ import (
 // SandboxRunner runs the commands through bubblewrap over the kernel's Root: with their own namespaces, no network,
 // nothing writable but the work folder, and no capabilities. It needs no root.
 //
-// Limits: 4 GiB of address space per process, 1 GiB per file (2 GiB where sh is bash), Job.MaxBytes and 200,000 files
-// in the work folder, and 1,024 processes unless we are root, whom the kernel exempts.
+// All that a build writes is in a file system of its own, in memory: nothing of it ever lies on this machine's disk but
+// the results, as plain files. Limits: Job.MaxBytes and 200,000 files there, 4 GiB of address space per process, 1 GiB
+// per file (2 GiB where sh is bash), 1,024 processes unless we are root, whom the kernel exempts, and, where this
+// machine has a way to bound a sum (package bounds), what all processes have together.
 type SandboxRunner struct {
 	Bwrap string // bubblewrap's program; empty: bwrap in PATH
 }
 
 // Name returns Sandbox.
 func (SandboxRunner) Name() Where { return Sandbox }
-
-// limits is the shell that sets resource limits inside the namespaces, where processes are counted from zero. dash and
-// bash have different options for the process limit.
-const limits = `ulimit -u 1024 2>/dev/null || ulimit -p 1024 2>/dev/null
-ulimit -v 4194304; ulimit -f 2097152; ulimit -c 0
-exec "$@"`
 
 // Run implements Runner.
 func (r SandboxRunner) Run(ctx context.Context, job Job) ([]Step, error) {
@@ -55,32 +51,7 @@ func (r SandboxRunner) Run(ctx context.Context, job Job) ([]Step, error) {
 	if err != nil {
 		return nil, hostError("set up the sandbox", err)
 	}
-	return runLocal(ctx, job, func(c Command) (*exec.Cmd, func(Step) error, error) {
-		status, w, err := os.Pipe()
-		if err != nil {
-			return nil, nil, hostError("create a pipe", err)
-		}
-		given := []*os.File{w} // descriptors 3, 4 and so on
-		for _, content := range [][]byte{filter, []byte(strings.Join(args, "\x00") + "\x00"), nil, nil} {
-			f, err := inMemory(content)
-			if err != nil {
-				return nil, nil, hostError("create a file in memory", err)
-			}
-			given = append(given, f)
-		}
-		// The arguments name folders of this machine, and the build sees its first process's command line.
-		cmd := exec.Command(bwrap, append([]string{"--args", "5", "--", "/bin/sh", "-c", limits, "sh"}, c.Argv...)...)
-		cmd.Env = []string{}
-		cmd.ExtraFiles = given
-		return cmd, func(s Step) error {
-			for _, f := range given {
-				f.Close()
-			}
-			defer status.Close()
-			status.SetReadDeadline(time.Now().Add(2 * time.Second))
-			return setupError(s, status)
-		}, nil
-	})
+	return newSandboxed(job).run(ctx, bwrap, filter, args)
 }
 
 // inMemory is a file without a name.
@@ -137,8 +108,11 @@ func canDisableUserns(ctx context.Context, bwrap string) bool {
 	return bytes.Contains(help, []byte("--disable-userns"))
 }
 
-// sandboxArgs is everything but the toolchain's mounts. /tmp and /dev/shm live in the work folder: there they are
-// counted, and cost no memory; nothing else can be written to. /proc becomes read-only because bubblewrap leaves
+// sharedBytes is the size of /dev/shm.
+const sharedBytes = 16 << 20
+
+// sandboxArgs is everything but the toolchain's mounts. /tmp lives in the work folder, where it is counted; besides these
+// only the small /dev/shm can be written to. /proc becomes read-only because bubblewrap leaves
 // /proc/sys as it is: root, even without any capability, still owns the files there and could set core_pattern for the
 // host. What it says of this machine's keys and boot is covered by empty files, the descriptors 6 and 7.
 func sandboxArgs(job Job) []string {
@@ -146,12 +120,12 @@ func sandboxArgs(job Job) []string {
 		"--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--hostname", "kmodlab",
 		"--die-with-parent", "--new-session", "--cap-drop", "ALL",
 		"--proc", "/proc", "--dev", "/dev",
-		"--bind", job.Work, job.SeenAs,
-		"--bind", filepath.Join(job.Work, "tmp"), "/tmp",
-		"--bind", filepath.Join(job.Work, "tmp"), "/dev/shm",
+		"--size", strconv.FormatInt(maxBytes(job), 10), "--tmpfs", job.SeenAs,
+		"--symlink", job.SeenAs + "/tmp", "/tmp",
+		"--size", strconv.Itoa(sharedBytes), "--tmpfs", "/dev/shm",
 		"--ro-bind-data", "6", "/proc/keys", "--ro-bind-data", "7", "/proc/cmdline",
 		"--remount-ro", "/", "--remount-ro", "/proc", "--remount-ro", "/dev",
-		"--chdir", job.Dir(), "--json-status-fd", "3", "--seccomp", "4", "--clearenv",
+		"--chdir", job.SeenAs, "--json-status-fd", "3", "--seccomp", "4", "--clearenv",
 	}
 	for _, kv := range job.Env() {
 		k, v, _ := strings.Cut(kv, "=")

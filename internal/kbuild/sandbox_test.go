@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodlab/kmodlab/internal/bounds"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/testlab"
 )
@@ -65,7 +66,9 @@ func TestSandboxHolds(t *testing.T) {
 		{"another way to open", calls(unix.SYS_OPENAT2, 0, 0, 0), "errno 38\n"},
 		{"x32", calls(0x40000000|unix.SYS_KEYCTL, 0, 0xfffffffd, 0), "errno 38\n"},
 		{"32 bits", strings.Replace(calls(20, 0, 0, 0), "syscall", "int $0x80", 1), "errno 38\n"},
-		{"shared memory is counted", "echo x > /dev/shm/f; cat /build/tmp/f", "x\n"},
+		{"/tmp is counted", "echo x > /tmp/f; cat /build/tmp/f", "x\n"},
+		{"shared memory is small", "df -k /dev/shm | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2", "16384\n"},
+		{"the size", "df -k /build | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2", "2097152\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			said := inSandbox(t, c.line)
@@ -288,6 +291,55 @@ func TestDiskIsBounded(t *testing.T) {
 		t.Errorf("Run = %v, %v; want ErrDisk", steps, err)
 	}
 	noProcess(t, "sleep\x001004")
+}
+
+// bounded leaves a test out, aloud, on a machine that cannot bound sums.
+func bounded(t *testing.T) {
+	t.Helper()
+	if way := bounds.Find(); way.Why != "" {
+		t.Skip("NOT TESTED: memory and processes have no common bound here: ", way.Why)
+	}
+}
+
+// TestMemoryIsBounded: each process stays within its own limit, and all together do not.
+func TestMemoryIsBounded(t *testing.T) {
+	bounded(t)
+	job := testJob(t, "for i in 1 2 3 4 5 6 7 8; do head -c 700000000 /dev/zero | tail | sleep 20 & done; wait; echo all")
+	job.MaxBytes = 20 << 20
+	if sumLimits(job).Memory > 5<<30 {
+		t.Skip("NOT TESTED: this machine has so many processors that more memory is allowed")
+	}
+	steps, err := SandboxRunner{}.Run(t.Context(), job)
+	if !errors.Is(err, ErrMemory) || len(steps) != 1 {
+		t.Errorf("Run = %v, %v; want ErrMemory", steps, err)
+	}
+}
+
+// TestProcessesAreBounded: for root, too.
+func TestProcessesAreBounded(t *testing.T) {
+	bounded(t)
+	said := inSandbox(t, "i=0; while [ $i -lt 3000 ]; do sleep 15 & i=$((i+1)); done 2>&1 | tail -n 1; exit 0")
+	if !strings.Contains(said, "fork") {
+		t.Errorf("3,000 processes were not too many: %q", said)
+	}
+}
+
+// TestHidden: what a build writes is in no file of this machine.
+func TestHidden(t *testing.T) {
+	job := testJob(t, "echo s3cret-name > /build/tmp/s3cret; sleep 1006")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan struct{})
+	go func() { defer close(ended); SandboxRunner{}.Run(ctx, job) }()
+	waitFor(t, "the build to run", func() bool { return len(processes("sleep\x001006")) > 0 })
+	for _, name := range []string{"tmp/s3cret", "src/s3cret", "out/s3cret"} {
+		if _, err := os.Lstat(filepath.Join(job.Work, name)); err == nil {
+			t.Errorf("%s lies on this machine's disk", name)
+		}
+	}
+	cancel()
+	<-ended
+	noProcess(t, "sleep\x001006")
 }
 
 func TestNoBwrap(t *testing.T) {
