@@ -29,7 +29,7 @@ func newDoctor() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkDevNull(),
+		findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkBounds(), checkDevNull(),
 			checkHere(footprint.On(""))}
 		findings = append(findings, s.Check(c.Context())...)
 		return printFindings(c.OutOrStdout(), findings)
@@ -95,6 +95,20 @@ func checkSandbox(ctx context.Context) kernel.Finding {
 	f := kernel.Finding{Name: "sandbox", OK: true, Detail: "bubblewrap and user namespaces work"}
 	if err := kbuild.CheckSandbox(ctx); err != nil {
 		f.OK, f.Detail = false, err.Error()
+	}
+	return f
+}
+
+// checkBounds says which bounds hold for a build. Without a common one for memory the sandbox is not for sources that
+// nobody trusts.
+func checkBounds() kernel.Finding {
+	limits := kbuild.Bounds()
+	f := kernel.Finding{Name: "bounds", OK: true, Optional: true, Detail: fmt.Sprintf(
+		"a build has %d MiB of memory and %d processes, all together (%s), and %d MiB of files",
+		limits.Memory>>20, limits.Processes, limits.Way, limits.Files>>20)}
+	if limits.Why != "" {
+		f.OK, f.Detail = false, fmt.Sprintf("memory and processes of a build are bounded each by itself, not together (%s): "+
+			"build what you do not trust in a VM, with --build vm", limits.Why)
 	}
 	return f
 }

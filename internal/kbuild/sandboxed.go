@@ -65,6 +65,20 @@ func sumLimits(job Job) bounds.Limits {
 
 const maxProcesses = 1024
 
+// Bounded is what a build in the sandbox can have on this machine.
+type Bounded struct {
+	bounds.Limits
+	Files int64  // in bytes
+	Way   string // how the sums are bounded
+	Why   string // they are not
+}
+
+// Bounds finds out what bounds hold for a build in the sandbox.
+func Bounds() Bounded {
+	way := bounds.Find()
+	return Bounded{Limits: sumLimits(Job{}), Files: maxWorkBytes, Way: way.Name, Why: way.Why}
+}
+
 // limits is the shell that sets resource limits inside the namespaces, where processes are counted from zero. dash and
 // bash have different options for the process limit.
 const limits = `ulimit -u 1024 2>/dev/null || ulimit -p 1024 2>/dev/null

@@ -23,11 +23,27 @@ import (
 const attachLimit = 30 * time.Second
 
 // Attach attaches the tracer and runs the self-test of its hooks, unless that was done
-// before the snapshot.
+// before the snapshot. Then it installs the modules: from here on nothing that the guest
+// says reaches the cache.
 func (l *Lab) Attach(ctx context.Context) error {
+	attach := l.attach
 	if l.facts != nil {
-		return l.resume(ctx)
+		attach = l.resume
 	}
+	if err := attach(ctx); err != nil {
+		return err
+	}
+	if err := l.readLayout(ctx); err != nil {
+		return err
+	}
+	l.foreign = true
+	if l.Here { // they are there
+		return nil
+	}
+	return l.sendModules(ctx)
+}
+
+func (l *Lab) attach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, attachLimit*l.Scale)
 	defer cancel()
 	if l.stream.live != nil { // before anything happens that needs a name
@@ -47,6 +63,11 @@ func (l *Lab) Attach(ctx context.Context) error {
 	if err := l.selfTest(ctx); err != nil {
 		return l.Failed("test the tracer's hooks", err)
 	}
+	if !l.Here { // whose symbols are read at the end
+		if err := l.readSymbols(ctx); err != nil {
+			return l.Failed("read the kernel's symbols", err)
+		}
+	}
 	l.stream.live.Begin(l.kernel, l.Tracer.MarkNS)
 	return nil
 }
@@ -60,6 +81,10 @@ func (l *Lab) Detach(ctx context.Context) error {
 		return l.Failed("stop the tracer", err)
 	}
 	l.stream.live.End()
+	if !l.Here {
+		return nil
+	}
+	// The modules that were loaded meanwhile have symbols, too.
 	if err := l.readSymbols(ctx); err != nil {
 		return l.Failed("read the kernel's symbols", err)
 	}
@@ -139,13 +164,17 @@ func (l *Lab) keepPrograms(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keepFile(path, data)
+	l.keepFile(path, data)
 	return nil
 }
 
 // keepFile spares the next run reading something from the guest. If the cache cannot be
-// written (another user's, or a full disk), the next run reads it again.
-func keepFile(path string, data []byte) {
+// written (another user's, or a full disk), the next run reads it again. What a guest says
+// once foreign modules are in it is not kept: it would be believed by all later runs.
+func (l *Lab) keepFile(path string, data []byte) {
+	if l.foreign {
+		return
+	}
 	dir := filepath.Dir(path)
 	if os.MkdirAll(dir, 0o755) == nil {
 		renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(dir))

@@ -56,6 +56,7 @@ type Lab struct {
 	facts   *facts           // of the snapshot that the machine was restored from; nil if it booted
 	claim   *footprint.Claim // of this machine's kernel; nil in a VM, and if the run changes nothing
 
+	foreign bool     // modules were installed: nothing that this guest says may be kept
 	outside *outside // nil if the run has no witness
 
 	words func() printk.Words // what the modules under study print
@@ -131,18 +132,15 @@ func (o opening) lab(m machine, log *Log, f *facts, claim *footprint.Claim) *Lab
 // boot starts a machine without a snapshot.
 func (o opening) boot(ctx context.Context) (*Lab, error) {
 	done := o.journal.Phase("boot")
-	files, err := moduleFiles(o.Prepared)
-	if err != nil {
-		return nil, err
-	}
 	opts := boot.Options{
-		Kernel: o.Kernel, Agent: o.Agent, Files: withPrograms(o.Host, append(baseFiles(o.Host), files...)),
+		Kernel: o.Kernel, Agent: o.Agent, Files: withPrograms(o.Host, baseFiles(o.Host)),
 		CPUs: o.options.CPUs, MemoryMiB: o.options.MemoryMiB,
 		Accel: o.Accel, QEMU: o.QEMU, StateDir: o.CacheDir,
 		Log: o.journal.Log,
 	}
 	var g *boot.Guest
 	var log *Log
+	var err error
 	for try := 1; ; try++ {
 		log = newLog(false, o.journal)
 		opts.Console, opts.Kmsg = log, log.kmsg

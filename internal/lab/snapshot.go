@@ -72,10 +72,6 @@ func (o opening) restore(ctx context.Context, a *Ahead) (*Lab, error) {
 	}
 	l := o.lab(restored(g, release, o, a.facts), a.log, a.facts, nil)
 	done("", !made)
-	if err := l.sendModules(ctx); err != nil {
-		l.stop()
-		return nil, &StartError{Machine: l.Machine, Console: l.Console(), Err: err}
-	}
 	if err := l.compareClock(ctx, g.Woke); errors.Is(err, boot.ErrClock) {
 		l.stop()
 		a.store.Remove(a.key)
@@ -184,7 +180,7 @@ func (o opening) takeSnapshot(
 
 // ready does the part of the preparation that is the same for every run.
 func (l *Lab) ready(ctx context.Context) error {
-	if err := l.Attach(ctx); err != nil {
+	if err := l.attach(ctx); err != nil {
 		return err
 	}
 	return l.listBefore(ctx)
@@ -198,14 +194,13 @@ func (l *Lab) resume(ctx context.Context) error {
 	}
 	l.stream.read()
 	l.Tracer, l.Before = Tracer{State: f.Trace, MarkNS: f.MarkNS, Unproved: f.Unproved}, f.Before
-	if l.stream.live == nil {
-		return nil
-	}
 	ctx, cancel := l.Deadline(ctx)
 	defer cancel()
 	if err := l.readSymbols(ctx); err != nil {
 		return l.Failed("read the kernel's symbols", err)
 	}
-	l.stream.live.Begin(l.kernel, l.Tracer.MarkNS)
+	if l.stream.live != nil {
+		l.stream.live.Begin(l.kernel, l.Tracer.MarkNS)
+	}
 	return nil
 }

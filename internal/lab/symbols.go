@@ -36,7 +36,7 @@ func (l *Lab) readSymbols(ctx context.Context) error {
 		return err
 	}
 	if l.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err == nil {
-		keepFile(path, data)
+		l.keepFile(path, data)
 	}
 	return err
 }

@@ -29,8 +29,9 @@ type outside struct {
 // lookLimit bounds one look, and the setup. It does not depend on the guest.
 const lookLimit = 20 * time.Second
 
-// LookFirst looks at the guest from outside before the first foreign module is in, if the run is to have a witness.
-func (l *Lab) LookFirst(ctx context.Context) error {
+// readLayout prepares the looks of a run that has a witness. The guest is asked where its structures have what, if no
+// earlier guest with its kernel has said so.
+func (l *Lab) readLayout(ctx context.Context) error {
 	if !l.options.Witness {
 		return nil
 	}
@@ -39,12 +40,11 @@ func (l *Lab) LookFirst(ctx context.Context) error {
 		l.outside.why = "this machine's own kernel cannot be looked at from outside"
 		return nil
 	}
-	done := l.journal.Phase("witness")
 	ctx, cancel := context.WithTimeout(ctx, lookLimit*l.Scale)
 	defer cancel()
 	layout, err := l.layout(ctx)
-	if refused := (*wire.CallError)(nil); errors.As(err, &refused) {
-		l.outside.why = refused.Text
+	if _, refused := errors.AsType[*wire.CallError](err); refused {
+		l.outside.why = err.Error()
 		return nil
 	}
 	if err != nil {
@@ -53,6 +53,17 @@ func (l *Lab) LookFirst(ctx context.Context) error {
 	l.outside.subject = witness.Subject{
 		Symbols: l.variables(), Layout: layout, Tracepoints: l.tracepoints(), Name: l.Function,
 	}
+	return nil
+}
+
+// LookFirst looks at the guest from outside before its first foreign module is loaded.
+func (l *Lab) LookFirst(ctx context.Context) (err error) {
+	if l.outside == nil || l.outside.subject.Layout == nil {
+		return nil
+	}
+	done := l.journal.Phase("witness")
+	ctx, cancel := context.WithTimeout(ctx, lookLimit*l.Scale)
+	defer cancel()
 	l.outside.first, err = l.look(ctx, nil)
 	done("", false)
 	return err
@@ -124,7 +135,7 @@ func (l *Lab) layout(ctx context.Context) (witness.Layout, error) {
 	}
 	data, err := json.Marshal(layout)
 	if err == nil {
-		keepFile(path, data)
+		l.keepFile(path, data)
 	}
 	return layout, err
 }
