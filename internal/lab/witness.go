@@ -130,7 +130,7 @@ func (l *Lab) layout(ctx context.Context) (witness.Layout, error) {
 	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &layout) == nil {
 		return layout, nil
 	}
-	if err := l.Call(ctx, wire.OpLayout, nil, &layout); err != nil {
+	if err := l.Call(ctx, wire.OpLayout, wire.LayoutArgs{Members: witness.Members}, &layout); err != nil {
 		return nil, err
 	}
 	data, err := json.Marshal(layout)

@@ -46,7 +46,7 @@ const (
 	OpSnapshot   = "snapshot"    // SnapshotArgs or none, SnapshotResult
 	OpModules    = "modules"     // none, ModulesResult
 	OpClock      = "clock"       // none, ClockResult
-	OpLayout     = "layout"      // none, witness.Layout
+	OpLayout     = "layout"      // LayoutArgs, LayoutResult
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
 	OpTraceProve = "trace_prove" // ProveArgs, ProveResult
 	OpTraceStop  = "trace_stop"  // TraceStopArgs or none, TraceResult
@@ -92,6 +92,14 @@ type ExecResult struct {
 	// Running are the backtraces of the CPUs at that time, as the kernel printed them.
 	Running []byte `json:"running,omitempty"`
 }
+
+// LayoutArgs are members of the kernel's structures, as "struct.member"; a member may have members.
+type LayoutArgs struct {
+	Members []string `json:"members"`
+}
+
+// LayoutResult has the offset of each member that this kernel has, in bytes.
+type LayoutResult map[string]uint32
 
 // Started is the program of an OpExec.
 type Started struct {

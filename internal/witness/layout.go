@@ -2,19 +2,12 @@
 
 package witness
 
-import (
-	"errors"
-	"strings"
-
-	"github.com/cilium/ebpf/btf"
-)
-
 // Layout is where the members of a kernel's structures are, in bytes from their beginning, by "struct.member". A member
 // that this kernel does not have is left out.
 type Layout map[string]uint32
 
-// members are what is read of the kernel's memory. Some are of older kernels, or of newer ones.
-var members = []string{
+// Members are what is read of the kernel's memory. Some are of older kernels, or of newer ones.
+var Members = []string{
 	"module.list", "module.name", "module.core_layout.base", "module.core_layout.size", // up to 6.3
 	"module.mem", "module_memory.base", "module_memory.size", // from 6.4
 	"mod_tree_node.mod", "mod_tree_node.node", "latch_tree_root.tree",
@@ -24,51 +17,6 @@ var members = []string{
 	"pid.tasks", "pid_namespace.idr", "idr.idr_rt", "xarray.xa_head", "xa_node.shift", "xa_node.slots",
 	"bpf_prog.bpf_func", "bpf_prog.jited_len", "bpf_prog.tag",
 	"tracepoint.key", "static_key.enabled", "tracepoint.funcs",
-}
-
-// LayoutOf reads the members from a kernel's BTF.
-func LayoutOf(types *btf.Spec) (Layout, error) {
-	l := make(Layout)
-	for _, member := range members {
-		name, path, _ := strings.Cut(member, ".")
-		var of *btf.Struct
-		if err := types.TypeByName(name, &of); err != nil {
-			continue
-		}
-		if at, ok := offsetOf(of, strings.Split(path, ".")); ok {
-			l[member] = at
-		}
-	}
-	if len(l) == 0 {
-		return nil, errors.New("read the kernel's structures: its BTF has none of those that are read")
-	}
-	return l, nil
-}
-
-// offsetOf finds a member, also within structures and unions that have no name.
-func offsetOf(of btf.Type, path []string) (uint32, bool) {
-	var list []btf.Member
-	switch t := btf.UnderlyingType(of).(type) {
-	case *btf.Struct:
-		list = t.Members
-	case *btf.Union:
-		list = t.Members
-	}
-	for _, m := range list {
-		at := m.Offset.Bytes()
-		switch {
-		case m.Name == path[0] && len(path) == 1:
-			return at, true
-		case m.Name == path[0]:
-			inner, ok := offsetOf(m.Type, path[1:])
-			return at + inner, ok
-		case m.Name == "":
-			if inner, ok := offsetOf(m.Type, path); ok {
-				return at + inner, true
-			}
-		}
-	}
-	return 0, false
 }
 
 // has reports whether the kernel has all of these members.

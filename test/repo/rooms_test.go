@@ -2,39 +2,6 @@
 
 package repo
 
-// room is a package, or a folder of other code, and what it may import. The Rooms
-// table of docs/ARCHITECTURE.md is written from these, and TestImports holds the code
-// to them. Test files are free.
-type room struct {
-	path string // inside the module; "" is its root
-	does string
-	// may names our packages that it may import itself; all is every one, but for
-	// what never has.
-	may   []string
-	never []never
-}
-
-// never names a package, ours or not, that a room must not reach, not even through
-// others, and says why.
-type never struct{ what, why string }
-
-var all = []string{"*"}
-
-// These are said of many rooms.
-const ebpf = "github.com/cilium/ebpf"
-
-var (
-	noPrograms = never{"os/exec", "it starts no program"}
-	noNet      = never{"net", "it connects to nothing"}
-	noFiles    = never{"os", "it opens no file"}
-	noTracing  = never{ebpf, "it reads what the tracer wrote, on any host"}
-	noMachine  = never{"internal/vm", "it reads what a machine left, and starts none"}
-	noTracer   = never{"tracer", "the tracer is the guest's"}
-	noWire     = never{"internal/wire", "its data outlives the messages of one version"}
-	noVerdict  = never{"internal/verdict", "what happened is gathered before it is judged"}
-	noGuest    = never{"internal/guest", "host and guest share internal/wire alone"}
-)
-
 var rooms = []room{
 	{
 		path: "",
@@ -246,11 +213,16 @@ var rooms = []room{
 		path: "internal/kbuild",
 		does: "runs the kernel's build system in a VM or a sandbox; caches by content",
 		may: []string{
-			"internal/beneath", "internal/filelock", "internal/hints", "internal/hostfault", "internal/kernel",
-			"internal/boot", "internal/scratch", "internal/snapshot", "internal/srcline",
+			"internal/beneath", "internal/bounds", "internal/filelock", "internal/hints", "internal/hostfault",
+			"internal/kernel", "internal/boot", "internal/scratch", "internal/snapshot", "internal/srcline",
 			"internal/vm", "internal/wire", "internal/lazyregexp", "kmod",
 		},
-		never: []never{noTracer, {ebpf, "a build is not traced"}},
+		never: []never{noTracer},
+	},
+	{
+		path:  "internal/bounds",
+		does:  "one bound on the sum of a command's memory and processes: control groups, systemd's scopes",
+		never: []never{noTracer},
 	},
 	{
 		path: "internal/guest",
@@ -325,8 +297,8 @@ var rooms = []room{
 		may: []string{
 			"internal/boot", "internal/evidence", "internal/footprint", "internal/leaks", "internal/live",
 			"internal/notify", "internal/oops", "internal/prepare", "internal/printk", "internal/scratch",
-			"internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "kmod", "kmod/depmod", "result",
-			"tracer/event", "tracer/symbols",
+			"internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "internal/witness", "kmod", "kmod/depmod",
+			"result", "tracer/event", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/session", "a session works on a lab"}, noVerdict},
 	},
@@ -337,7 +309,7 @@ var rooms = []room{
 			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints", "internal/hostfault",
 			"internal/kmodcmd", "internal/lab",
 			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/pool",
-			"internal/prepare", "internal/srcline", "internal/version", "internal/wire", "kmod", "result",
+			"internal/prepare", "internal/srcline", "internal/version", "internal/wire", "internal/witness", "kmod", "result",
 			"tracer/event", "tracer/symbols",
 		},
 		never: []never{
@@ -347,15 +319,20 @@ var rooms = []room{
 	{
 		path:  "internal/evidence",
 		does:  "what a run knows at its end, in types of its own (pure)",
-		may:   []string{"internal/leaks", "result", "tracer/event", "tracer/symbols"},
+		may:   []string{"internal/leaks", "internal/witness", "result", "tracer/event", "tracer/symbols"},
+		never: []never{noWire, noMachine, noPrograms, noNet, noTracing},
+	},
+	{
+		path:  "internal/witness",
+		does:  "what a guest's memory says, seen from outside, beside what the guest says (pure)",
 		never: []never{noWire, noMachine, noPrograms, noNet, noTracing},
 	},
 	{
 		path: "internal/verdict",
 		does: "evidence to result.Result: the same for a run and for a recording (pure)",
 		may: []string{
-			"internal/code", "internal/evidence", "internal/hang", "internal/hints", "internal/lazyregexp",
-			"internal/leaks", "internal/oops", "internal/printk", "internal/srcline", "result", "tracer/event",
+			"internal/code", "internal/errno", "internal/evidence", "internal/hang", "internal/hints",
+			"internal/lazyregexp", "internal/leaks", "internal/oops", "internal/printk", "internal/srcline", "result", "tracer/event",
 			"tracer/symbols", "tracer/timeline",
 		},
 		never: []never{
