@@ -80,12 +80,16 @@ func (l *Lab) LookLast(ctx context.Context, guest witness.Account) (*evidence.Wi
 	ctx, cancel := context.WithTimeout(ctx, lookLimit*l.Scale)
 	defer cancel()
 	last, err := l.look(ctx, l.outside.first)
-	if err != nil || last == nil {
-		return &evidence.Witness{Why: l.outside.why}, err
+	if err != nil {
+		return nil, err
 	}
-	return &evidence.Witness{
-		Guest: guest, First: l.outside.first, Last: last, Differences: witness.Compare(l.outside.first, last, guest),
-	}, nil
+	w := &evidence.Witness{Guest: guest, First: l.outside.first, Last: last}
+	if last == nil { // it was understood before
+		w.Differences = []string{"its memory makes no sense any more: " + l.outside.why}
+		return w, nil
+	}
+	w.Differences = witness.Compare(w.First, last, guest)
+	return w, nil
 }
 
 // A task that is just being born, or that ends, is known to the kernel in one way only for a moment.

@@ -13,7 +13,7 @@ func seen(w *evidence.Witness) *result.Witness {
 	case w == nil:
 		return nil
 	case w.Last == nil:
-		return &result.Witness{Why: w.Why, Differences: []string{}}
+		return &result.Witness{Why: w.Why, Differences: append([]string{}, w.Differences...)}
 	}
 	return &result.Witness{
 		Modules: len(w.Last.Modules), Tasks: len(w.Last.Tasks), Programs: len(w.Last.Programs),

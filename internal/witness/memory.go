@@ -48,6 +48,10 @@ type space struct {
 // chunk is what is read at once, in bytes: one exchange with QEMU costs more than some pages.
 const chunk = 4 * pageSize
 
+// maxChunks bounds what is read of a guest, which may have made long lists of nothing. One with 100 tasks has some 500
+// chunks.
+const maxChunks = 8192
+
 // banner is what the kernel calls itself.
 const banner = "Linux version "
 
@@ -106,6 +110,9 @@ func (s *space) cached(at uint64) ([]byte, error) {
 	base := at &^ (chunk - 1)
 	data, ok := s.pages[base]
 	if !ok {
+		if len(s.pages) == maxChunks {
+			return nil, fmt.Errorf("its lists fill more than %d MiB", maxChunks*chunk>>20)
+		}
 		var err error
 		if data, err = s.physical.ReadPhysical(base, chunk); err != nil {
 			return nil, fmt.Errorf("read the guest's memory at %#x: %w", base, err)
