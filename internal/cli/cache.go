@@ -17,6 +17,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
 )
 
@@ -45,6 +46,9 @@ same kernel. The kernels themselves are listed by kmodlab kernel list.`, snapsho
 
 func machineStore() (snapshot.Store, error) {
 	dir, err := kmodlab.DefaultCacheDir()
+	if err == nil {
+		err = private.Check(dir)
+	}
 	return snapshot.Store{Dir: filepath.Join(dir, prepare.MachineDir)}, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/plain"
+	"github.com/kmodlab/kmodlab/internal/private"
 )
 
 func newKernel() *cobra.Command {
@@ -35,6 +36,9 @@ func newKernel() *cobra.Command {
 func store(mirror string, progress func(kernel.Progress)) (*kernel.Store, error) {
 	dir, err := kmodlab.DefaultCacheDir()
 	if err != nil {
+		return nil, err
+	}
+	if err := private.Check(dir); err != nil {
 		return nil, err
 	}
 	if mirror == "" {

@@ -22,6 +22,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
@@ -104,6 +105,10 @@ func hostFailure(err error, hint string) error {
 	return &evidence.Failure{Kind: evidence.Host, Message: err.Error(), Hint: hint}
 }
 
+// ownCache is what to do about a cache that others can change. What lies there is believed, and foreign code wrote some
+// of it.
+const ownCache = "use a cache that is yours alone: set XDG_CACHE_HOME to a folder that only you can enter"
+
 // fetch finds the kernel. Modules are built for the same kernel that loads them.
 func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 	name := h.Options.Kernel
@@ -115,6 +120,9 @@ func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 		if name, err = kernel.DefaultName(); err != nil {
 			return nil, hostFailure(err, "name a kernel: --kernel debian:bookworm")
 		}
+	}
+	if err := private.Make(h.CacheDir); err != nil {
+		return nil, hostFailure(err, ownCache)
 	}
 	done := h.journal.Phase("kernel")
 	k, err := boot.Kernels(h.CacheDir, h.Mirror, h.reportFetch).Get(ctx, name)

@@ -114,7 +114,11 @@ func (m *maker) level(path string, fi fs.FileInfo, last bool) error {
 	case owner != m.uid && (last || owner != 0):
 		return &Error{m.dir, path, "belongs to " + named(owner)}
 	case last && mode.Perm()&0o077 != 0:
-		if err := os.Chmod(path, 0o700); err != nil {
+		err := os.Chmod(path, 0o700)
+		if errors.Is(err, unix.EROFS) && mode.Perm()&0o022 == 0 {
+			break // nobody writes there
+		}
+		if err != nil {
 			return fmt.Errorf("make %s: %w", m.dir, err)
 		}
 	case !last && mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 && !m.closed:

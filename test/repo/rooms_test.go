@@ -286,7 +286,7 @@ var rooms = []room{
 		does: "the host's part of a run: agent, kernel, self-test module, builds, plan, preflight",
 		may: []string{
 			"internal/beneath", "internal/boot", "internal/evidence", "internal/hostfault", "internal/kbuild",
-			"internal/kernel", "internal/notify", "internal/scratch", "internal/srcline",
+			"internal/kernel", "internal/notify", "internal/private", "internal/scratch", "internal/srcline",
 			"internal/vm", "kmod", "modules", "result", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/lab", "nothing is booted yet, but by a build"}, noVerdict},
