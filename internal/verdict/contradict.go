@@ -9,6 +9,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/errno"
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/leaks"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/event"
 	"github.com/kmodlab/kmodlab/tracer/timeline"
@@ -20,12 +21,39 @@ import (
 // contradictions compares what the guest says of modules, and of its taint mask, with the trace: a sentence each. It
 // says nothing of modules where records may be missing.
 func contradictions(
-	e *evidence.Evidence, traced []result.Module, taints []timeline.Taint, blind map[event.Kind]string,
+	e *evidence.Evidence, threads []result.Thread, traced []result.Module, taints []timeline.Taint, blind map[event.Kind]string,
 ) []string {
 	if !e.Finished {
 		return nil
 	}
-	return append(untainted(e, taints), lives(e, traced, blind)...)
+	list := append(untainted(e, taints), lives(e, traced, blind)...)
+	return append(list, undead(e, threads, traced)...)
+}
+
+// exitTime is how long a thread may be listed after it began to exit, in nanoseconds.
+const exitTime = 200_000_000
+
+// undead are threads that have ended, according to the trace, and that the guest lists nevertheless. The list was made
+// after the last module was freed.
+func undead(e *evidence.Evidence, threads []result.Thread, traced []result.Module) []string {
+	var freed int64
+	for _, m := range traced {
+		if m.FreedNS != nil {
+			freed = max(freed, *m.FreedNS)
+		}
+	}
+	if !e.Left.Compared {
+		return nil
+	}
+	listed := leaks.AddedThreads(&e.Left.Before, &e.Left.After)
+	var list []string
+	for _, t := range threads {
+		name := fmt.Sprintf("%s[%d]", t.Name, t.PID)
+		if at := t.Stages.Exited; at != nil && *at+exitTime < freed && slices.Contains(listed, name) {
+			list = append(list, fmt.Sprintf("the trace has that thread %s has ended, and the guest lists it", name))
+		}
+	}
+	return list
 }
 
 // untainted are the bits of the taint mask that the kernel has set, and that the mask has not.

@@ -59,7 +59,7 @@ func TestContradictions(t *testing.T) {
 		if tt.want != "" {
 			want = []string{tt.want}
 		}
-		if got := contradictions(e, tt.traced, nil, blind); !slices.Equal(got, want) {
+		if got := contradictions(e, nil, tt.traced, nil, blind); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
@@ -86,7 +86,34 @@ func TestUntainted(t *testing.T) {
 		"nothing":         {after: 1 << 12},
 	} {
 		e := &evidence.Evidence{Finished: true, Taint: evidence.Taint{After: tt.after, AtEnd: !tt.early}}
-		if got := contradictions(e, nil, tt.taints, nil); !slices.Equal(got, tt.want) {
+		if got := contradictions(e, nil, nil, tt.taints, nil); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+func TestUndead(t *testing.T) {
+	ms := func(n int64) *int64 { n *= 1_000_000; return &n }
+	const said = "the trace has that thread K1[130] has ended, and the guest lists it"
+	for name, tt := range map[string]struct {
+		exited, freed *int64
+		listed        []string
+		compared      bool
+		want          []string
+	}{
+		"ended, and is not listed": {ms(55), ms(1330), []string{"kworker/0:1[9]"}, true, nil},
+		"a forged record":          {ms(55), ms(1330), []string{"K1[130]"}, true, []string{said}},
+		"just about to end":        {ms(1300), ms(1330), []string{"K1[130]"}, true, nil},
+		"still alive":              {nil, ms(1330), []string{"K1[130]"}, true, nil},
+		"another of the name":      {ms(55), ms(1330), []string{"K1[131]"}, true, nil},
+		"nothing was freed":        {ms(55), nil, []string{"K1[130]"}, true, nil},
+		"nothing was listed":       {ms(55), ms(1330), nil, false, nil},
+	} {
+		e := &evidence.Evidence{Finished: true}
+		e.Left.Compared, e.Left.After.Threads = tt.compared, tt.listed
+		threads := []result.Thread{{Name: "K1", PID: 130, Stages: result.ThreadStages{Exited: tt.exited}}}
+		got := contradictions(e, threads, []result.Module{{Name: "m", FreedNS: tt.freed}}, nil, nil)
+		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}

@@ -123,12 +123,19 @@ var lenders = map[string]lender{
 	"irq_thread": {[]string{"request_threaded_irq", "request_any_context_irq"}, "free_irq"},
 }
 
+// itself is a module's own call for a thread, which may run any function, one of the kernel's as well. It is stopped like
+// the others.
+var itself = lender{asked: []string{"kthread_create_on_node", "kthread_create_on_cpu"}}
+
 // lent returns how the module that asked for a thread got it, nil if the thread runs the module's own code, or belongs
 // to a part of the kernel that made it meanwhile: then the module did not call such a function itself.
 func lent(t *result.Thread) *lender {
 	l, ok := lenders[t.Function]
-	if !ok {
+	switch {
+	case strings.HasSuffix(t.Function, "]"):
 		return nil
+	case !ok:
+		l = itself
 	}
 	for i, site := range t.Stack {
 		if strings.HasSuffix(site, "]") {
@@ -148,7 +155,7 @@ func lent(t *result.Thread) *lender {
 // stopHint says how the threads that are still alive are ended.
 func stopHint(threads []result.Thread) string {
 	for i := range threads {
-		if l := lent(&threads[i]); threads[i].Alive && l != nil {
+		if l := lent(&threads[i]); threads[i].Alive && l != nil && l.undo != "" {
 			return "call " + l.undo + " in the exit function: the kernel's thread works for this module until then"
 		}
 	}
@@ -160,7 +167,7 @@ func beside(left []result.Leftover, threads []result.Thread) []result.Leftover {
 	return slices.DeleteFunc(slices.Clone(left), func(l result.Leftover) bool {
 		return slices.ContainsFunc(threads, func(t result.Thread) bool {
 			how := lent(&t)
-			return t.Alive && how != nil && how.undo == l.Undo && t.Requester.Site == l.Site
+			return t.Alive && how != nil && how.undo != "" && how.undo == l.Undo && t.Requester.Site == l.Site
 		})
 	})
 }

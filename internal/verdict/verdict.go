@@ -110,7 +110,7 @@ func (m *maker) trace() {
 	m.res.Threads, m.res.Requests, m.res.Signals = threads, requests, signals
 	m.nameTimers()
 	m.unjumpStops()
-	m.res.Contradictions = contradictions(m.e, modules, story.Taints, blind)
+	m.res.Contradictions = contradictions(m.e, threads, modules, story.Taints, blind)
 	m.res.Modules = MergeModules(m.res.Modules, modules)
 	odd := oops.OddInits(append([]byte(m.e.Console), m.e.KernelLog...))
 	for i := range m.res.Modules {

@@ -39,20 +39,23 @@ func Compare(first, last *View, guest Account) []string {
 	}
 	for _, t := range last.Hidden() {
 		where := "among the kernel's tasks"
-		if t.Listed {
+		switch {
+		case t.Listed:
 			where = "among the kernel's process numbers"
+		case !t.Numbered:
+			where += ", nor among its process numbers"
 		}
-		say("task %s[%d] runs, and is not %s", t.Comm, t.PID, where)
+		say("task %s[%d] exists, and is not %s", t.Comm, t.PID, where)
 	}
 	return append(list, changes(first, last)...)
 }
 
-// Hidden are the tasks that the kernel finds in only one way. A task that is being born or that ends may be among them
+// Hidden are the tasks that the kernel does not find in each way. A task that is being born or that ends may be among them
 // for a moment. The idle tasks have no number.
 func (v *View) Hidden() []Task {
 	var list []Task
 	for _, t := range v.Tasks {
-		if t.Listed != t.Numbered && t.PID != 0 {
+		if !(t.Listed && t.Numbered) && t.PID != 0 {
 			list = append(list, t)
 		}
 	}

@@ -14,6 +14,7 @@ var Members = []string{
 	"task_struct.tasks", "task_struct.thread_node", "task_struct.signal", "signal_struct.thread_head",
 	"task_struct.pid", "task_struct.comm", "task_struct.flags", "task_struct.pid_links",
 	"task_struct.worker_private", "task_struct.set_child_tid", "kthread.threadfn", // the first from 5.17
+	"css_set.tasks", "task_struct.cg_list",
 	"pid.tasks", "pid_namespace.idr", "idr.idr_rt", "xarray.xa_head", "xa_node.shift", "xa_node.slots",
 	"bpf_prog.bpf_func", "bpf_prog.jited_len", "bpf_prog.tag",
 	"tracepoint.key", "static_key.enabled", "tracepoint.funcs",

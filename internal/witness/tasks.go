@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// Task is a thread. The kernel finds it in two ways: from task to task, as /proc shows the threads of a process and
-// for_each_process() goes, and by its number, as /proc lists processes and kill() finds them.
+// Task is a thread. The kernel finds it in three ways: from task to task, as for_each_process() goes; by its number, as
+// /proc lists processes and kill() finds them; and from its control group. Only the group at the root is looked at: a
+// guest of ours has no other.
 type Task struct {
 	PID      int    `json:"pid"`
 	Comm     string `json:"comm"`
@@ -16,6 +17,7 @@ type Task struct {
 	Function uint64 `json:"function,omitempty"` // of a kernel thread
 	Listed   bool   `json:"listed,omitempty"`
 	Numbered bool   `json:"numbered,omitempty"`
+	Grouped  bool   `json:"grouped,omitempty"`
 }
 
 // kernelThread is PF_KTHREAD.
@@ -56,6 +58,9 @@ func (r *reader) tasks() ([]Task, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the numbers of tasks: %w", err)
 	}
+	if err := r.groupedTasks(note); err != nil {
+		return nil, fmt.Errorf("read the control group's tasks: %w", err)
+	}
 	list := make([]Task, 0, len(found))
 	for _, t := range found {
 		list = append(list, *t)
@@ -84,6 +89,20 @@ func (r *reader) listedTasks(first uint64, note func(at uint64) (*Task, error)) 
 			}
 			return err
 		})
+	})
+}
+
+func (r *reader) groupedTasks(note func(at uint64) (*Task, error)) error {
+	group := r.symbols("init_css_set")
+	if group == 0 || !r.layout.has("css_set.tasks", "task_struct.cg_list") {
+		return nil
+	}
+	return r.list(group+uint64(r.layout["css_set.tasks"]), r.layout["task_struct.cg_list"], maxTasks, func(at uint64) error {
+		t, err := note(at)
+		if err == nil {
+			t.Grouped = true
+		}
+		return err
 	})
 }
 

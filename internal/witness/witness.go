@@ -59,7 +59,7 @@ type Subject struct {
 // asked are the kernel's symbols that are read, besides the tracepoints'.
 var asked = []string{
 	"linux_banner", "_end", "page_offset_base", "pgdir_shift", "init_top_pgt",
-	"tainted_mask", "modules", "mod_tree", "init_task", "init_pid_ns", "prog_idr", "tp_stub_func",
+	"tainted_mask", "modules", "mod_tree", "init_task", "init_pid_ns", "init_css_set", "prog_idr", "tp_stub_func",
 	"_stext", "_etext", "__start_rodata", "__end_rodata",
 	"__start___jump_table", "__stop___jump_table", "__start_static_call_sites", "__stop_static_call_sites",
 	"suppress_printk", "kprobes_all_disarmed", "ftrace_disabled", "tracing_disabled",

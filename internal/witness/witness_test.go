@@ -164,6 +164,14 @@ func (k *kernel) tasks(unlisted, unnumbered bool) {
 	k.word(ns+o("pid_namespace.idr"), k.node(map[int]uint64{0: k.node(entries), 1: 1<<1 | 1}))
 }
 
+// grouped makes a task that only its control group has.
+func (k *kernel) grouped() {
+	group, at := k.symbol("init_css_set"), k.alloc()
+	k.put(at+uint64(k.layout["task_struct.pid"]), 9, 0, 0, 0)
+	k.put(at+uint64(k.layout["task_struct.comm"]), []byte("ghost")...)
+	k.ring(group+uint64(k.layout["css_set.tasks"]), at+uint64(k.layout["task_struct.cg_list"]))
+}
+
 // program makes one, whose machine code is one byte, in the space of modules.
 func (k *kernel) program(code byte) {
 	at := k.alloc()
@@ -203,8 +211,9 @@ func TestCompare(t *testing.T) {
 		"a module is not told":   {func(*kernel) {}, Account{Taint: 1 << 12}, "module lab is in memory, and the guest does not list it"},
 		"a module is made up":    {func(*kernel) {}, Account{Taint: 1 << 12, Modules: []string{"lab", "ghost"}}, "the guest lists module ghost, and its memory has none"},
 		"a module left the list": {func(k *kernel) { k.modules("hidden", false) }, Account{Taint: 1 << 12}, "module hidden is in memory, and not in the kernel's list"},
-		"a task left the list":   {func(k *kernel) { k.tasks(true, false) }, honest, "task task3[3] runs, and is not among the kernel's tasks; task task4[4] runs, and is not among the kernel's tasks"},
-		"a task has no number":   {func(k *kernel) { k.tasks(false, true) }, honest, "task task2[2] runs, and is not among the kernel's process numbers"},
+		"a task left the list":   {func(k *kernel) { k.tasks(true, false) }, honest, "task task3[3] exists, and is not among the kernel's tasks; task task4[4] exists, and is not among the kernel's tasks"},
+		"a task has no number":   {func(k *kernel) { k.tasks(false, true) }, honest, "task task2[2] exists, and is not among the kernel's process numbers"},
+		"a task has neither":     {func(k *kernel) { k.grouped() }, honest, "task ghost[9] exists, and is not among the kernel's tasks, nor among its process numbers"},
 		"another program":        {func(k *kernel) { k.program(0x90) }, honest, "a program of the tracer's, 0102030405060708, is gone"},
 		"printk is off":          {func(k *kernel) { k.word(k.symbols["suppress_printk"], 1) }, honest, "suppress_printk is 1: the kernel prints nothing"},
 		"a tracepoint is silenced": {func(k *kernel) {
