@@ -11,7 +11,7 @@ GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLA
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-all test-cache test-kernels test-faults test-truth
+.PHONY: help demo build test test-all test-cache test-kernels test-faults test-truth test-hostile
 .PHONY: test-endurance test-intree test-stuck fuzz
 .PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows generate docs
 .PHONY: bench bench-leaks bench-warm bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
@@ -56,6 +56,13 @@ test-faults: setup-test ## run every module of modules/faults on two kernels, an
 test-truth: setup-test ## run what strangers' modules do on two kernels, and print the verdict that each got
 	KMODLAB_TEST_TRUTH=1 KMODLAB_TRUTH='$(TRUTH)' KMODLAB_TRUTH_KERNEL=$(TRUTH_KERNEL) \
 		$(GO) test -count 1 -v -run '^TestTruth' -timeout 85m ./test/vm
+
+# What needs root, another user or a VM is left out aloud where there is none.
+test-hostile: setup-test ## try what hostile sources, modules, guests, files and other users try
+	$(GO) test -count 1 -v -run 'Hostile|Forged|Others|Inside|Bounded|Sandbox|Writers|KeepFile|Unpack|Links' ./internal/... \
+		./test/repo
+	KMODLAB_TEST_FORGERIES=1 KMODLAB_TEST_ALL=1 $(GO) test -count 1 -v -timeout 85m \
+		-run '^(TestForgeries|TestHostileGuest|TestOthersCache)$$' ./test/vm
 
 # The same SEED gives the same faults in the same order; without, each time others.
 COUNT ?= 200

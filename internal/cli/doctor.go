@@ -29,7 +29,8 @@ func newDoctor() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkBounds(), checkDevNull(),
+		findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkBounds(),
+			checkDevNull(),
 			checkHere(footprint.On(""))}
 		findings = append(findings, s.Check(c.Context())...)
 		return printFindings(c.OutOrStdout(), findings)

@@ -111,10 +111,10 @@ func canDisableUserns(ctx context.Context, bwrap string) bool {
 // sharedBytes is the size of /dev/shm.
 const sharedBytes = 16 << 20
 
-// sandboxArgs is everything but the toolchain's mounts. /tmp lives in the work folder, where it is counted; besides these
-// only the small /dev/shm can be written to. /proc becomes read-only because bubblewrap leaves
-// /proc/sys as it is: root, even without any capability, still owns the files there and could set core_pattern for the
-// host. What it says of this machine's keys and boot is covered by empty files, the descriptors 6 and 7.
+// sandboxArgs is everything but the toolchain's mounts. /tmp lives in the work folder, where it is counted; besides
+// these only the small /dev/shm can be written to. /proc becomes read-only because bubblewrap leaves /proc/sys as it
+// is: root, even without any capability, still owns the files there and could set core_pattern for the host. What it
+// says of this machine's keys and boot is covered by empty files, the descriptors 6 and 7.
 func sandboxArgs(job Job) []string {
 	args := []string{
 		"--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--hostname", "kmodlab",

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// stepWriter takes the output of a shell that runs a job's commands, and divides it into steps. After a command the shell
-// writes a line with the mark and the exit status.
+// stepWriter takes the output of a shell that runs a job's commands, and divides it into steps. After a command the
+// shell writes a line with the mark and the exit status.
 type stepWriter struct {
 	mark  []byte
 	job   *Job
@@ -70,8 +70,8 @@ func (w *stepWriter) end(exit int) {
 	w.log, w.began = logBuffer{}, time.Now()
 }
 
-// flush is called when the shell has ended, and returns what it said after the last command. A shell that was killed has
-// ended a step that it did not report.
+// flush is called when the shell has ended, and returns what it said after the last command. A shell that was killed
+// has ended a step that it did not report.
 func (w *stepWriter) flush(exit int) string {
 	w.pass(len(w.held))
 	raw := w.log.String()

@@ -69,7 +69,8 @@ func (l *Lab) LookFirst(ctx context.Context) (err error) {
 	return err
 }
 
-// LookLast looks at the guest again, and compares it with what it says of itself. nil means that the run has no witness.
+// LookLast looks at the guest again, and compares it with what it says of itself. nil means that the run has no
+// witness.
 func (l *Lab) LookLast(ctx context.Context, guest witness.Account) (*evidence.Witness, error) {
 	switch {
 	case l.outside == nil:

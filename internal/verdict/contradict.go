@@ -21,7 +21,8 @@ import (
 // contradictions compares what the guest says of modules, and of its taint mask, with the trace: a sentence each. It
 // says nothing of modules where records may be missing.
 func contradictions(
-	e *evidence.Evidence, threads []result.Thread, traced []result.Module, taints []timeline.Taint, blind map[event.Kind]string,
+	e *evidence.Evidence, threads []result.Thread, traced []result.Module, taints []timeline.Taint,
+	blind map[event.Kind]string,
 ) []string {
 	if !e.Finished {
 		return nil
@@ -121,7 +122,8 @@ func lostAny(lost map[string]uint64) bool {
 	return false
 }
 
-// judgeContradictions is about a guest that is not what it says. What the rest of the evidence says then proves nothing.
+// judgeContradictions is about a guest that is not what it says. What the rest of the evidence says then proves
+// nothing.
 func judgeContradictions(res *result.Result) []result.Verdict {
 	var all []result.Verdict
 	say := func(text string, list []string) {

@@ -29,19 +29,23 @@ func TestContradictions(t *testing.T) {
 		change           func(*evidence.Evidence)
 		want             string
 	}{
-		"as it was":                {loaded: true, unloaded: true, traced: []result.Module{life(true, 0, &freed)}},
-		"refused":                  {traced: []result.Module{life(false, -22, &freed)}},
-		"refused, then loaded":     {loaded: true, traced: []result.Module{life(false, -22, &freed), life(true, 0, nil)}},
-		"positive return":          {loaded: true, traced: []result.Module{life(false, 5, nil)}},
-		"a forged reply":           {loaded: true, traced: []result.Module{life(false, -22, &freed)}, want: refused},
-		"nothing was loaded":       {loaded: true, want: noLoad},
-		"hidden":                   {loaded: true, unloaded: true, traced: []result.Module{life(true, 0, nil)}, want: noUnload},
-		"of another name":          {loaded: true, traced: []result.Module{{Name: "n", Loaded: true}}, want: noLoad},
-		"no hook for init":         {loaded: true, blind: []event.Kind{event.ModuleInitEnd}},
-		"no hook for unload":       {loaded: true, unloaded: true, traced: []result.Module{life(true, 0, nil)}, blind: []event.Kind{event.ModuleFreed}},
-		"records were lost":        {loaded: true, change: func(e *evidence.Evidence) { e.Trace.Lost = map[string]uint64{"signal_sent": 1} }},
-		"the run was cut short":    {loaded: true, change: func(e *evidence.Evidence) { e.Finished = false }},
-		"the trace is broken":      {loaded: true, change: func(e *evidence.Evidence) { e.Trace.Broken = "it ends in a record" }},
+		"as it was":            {loaded: true, unloaded: true, traced: []result.Module{life(true, 0, &freed)}},
+		"refused":              {traced: []result.Module{life(false, -22, &freed)}},
+		"refused, then loaded": {loaded: true, traced: []result.Module{life(false, -22, &freed), life(true, 0, nil)}},
+		"positive return":      {loaded: true, traced: []result.Module{life(false, 5, nil)}},
+		"a forged reply":       {loaded: true, traced: []result.Module{life(false, -22, &freed)}, want: refused},
+		"nothing was loaded":   {loaded: true, want: noLoad},
+		"hidden": {loaded: true, unloaded: true, traced: []result.Module{life(true, 0, nil)},
+			want: noUnload},
+		"of another name":  {loaded: true, traced: []result.Module{{Name: "n", Loaded: true}}, want: noLoad},
+		"no hook for init": {loaded: true, blind: []event.Kind{event.ModuleInitEnd}},
+		"no hook for unload": {loaded: true, unloaded: true, traced: []result.Module{life(true, 0, nil)},
+			blind: []event.Kind{event.ModuleFreed}},
+		"records were lost": {loaded: true,
+			change: func(e *evidence.Evidence) { e.Trace.Lost = map[string]uint64{"signal_sent": 1} }},
+		"the run was cut short": {loaded: true, change: func(e *evidence.Evidence) { e.Finished = false }},
+		"the trace is broken": {loaded: true,
+			change: func(e *evidence.Evidence) { e.Trace.Broken = "it ends in a record" }},
 		"the tracer did not start": {loaded: true, change: func(e *evidence.Evidence) { e.Trace.Hooks = nil }},
 	} {
 		e := &evidence.Evidence{
@@ -81,9 +85,10 @@ func TestUntainted(t *testing.T) {
 	}{
 		"it says so":      {taints: []timeline.Taint{taint(warned, inInit)}, after: 1 << warned},
 		"it was put back": {taints: []timeline.Taint{taint(warned, inInit)}, after: 1 << 12, want: []string{said}},
-		"twice":           {taints: []timeline.Taint{taint(warned, inInit), taint(warned, event.Site{})}, want: []string{said}},
-		"read too early":  {taints: []timeline.Taint{taint(warned, inInit)}, early: true},
-		"nothing":         {after: 1 << 12},
+		"twice": {taints: []timeline.Taint{taint(warned, inInit), taint(warned, event.Site{})},
+			want: []string{said}},
+		"read too early": {taints: []timeline.Taint{taint(warned, inInit)}, early: true},
+		"nothing":        {after: 1 << 12},
 	} {
 		e := &evidence.Evidence{Finished: true, Taint: evidence.Taint{After: tt.after, AtEnd: !tt.early}}
 		if got := contradictions(e, nil, nil, tt.taints, nil); !slices.Equal(got, tt.want) {

@@ -123,8 +123,8 @@ var lenders = map[string]lender{
 	"irq_thread": {[]string{"request_threaded_irq", "request_any_context_irq"}, "free_irq"},
 }
 
-// itself is a module's own call for a thread, which may run any function, one of the kernel's as well. It is stopped like
-// the others.
+// itself is a module's own call for a thread, which may run any function, one of the kernel's as well. It is stopped
+// like the others.
 var itself = lender{asked: []string{"kthread_create_on_node", "kthread_create_on_cpu"}}
 
 // lent returns how the module that asked for a thread got it, nil if the thread runs the module's own code, or belongs

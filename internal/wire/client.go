@@ -54,8 +54,8 @@ func NewClient(conn io.ReadWriteCloser, notes func(*Message)) *Client {
 	return newClient(conn, notes, false)
 }
 
-// NewResumedClient is NewClient for a connection that another client began: until the first reply to a call of this one,
-// replies to the calls of that client may still come, and are dropped.
+// NewResumedClient is NewClient for a connection that another client began: until the first reply to a call of this
+// one, replies to the calls of that client may still come, and are dropped.
 func NewResumedClient(conn io.ReadWriteCloser, notes func(*Message)) *Client {
 	return newClient(conn, notes, true)
 }

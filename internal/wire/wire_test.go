@@ -221,8 +221,8 @@ func TestCallerGivesUp(t *testing.T) {
 	}
 }
 
-// TestForgedReply: a reply to a call that was never made ends the connection, however plausible it is. A client that took
-// over a connection first drops what was on its way to the one before.
+// TestForgedReply: a reply to a call that was never made ends the connection, however plausible it is. A client that
+// took over a connection first drops what was on its way to the one before.
 func TestForgedReply(t *testing.T) {
 	for name, tt := range map[string]struct {
 		client  func(io.ReadWriteCloser, func(*Message)) *Client

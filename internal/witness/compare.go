@@ -14,7 +14,8 @@ type Account struct {
 	Modules []string `json:"modules"`
 }
 
-// Compare tells where a view differs from what the guest says, and from the first view: a sentence each, without a stop.
+// Compare tells where a view differs from what the guest says, and from the first view: a sentence each, without a
+// stop.
 func Compare(first, last *View, guest Account) []string {
 	var list []string
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
@@ -50,8 +51,8 @@ func Compare(first, last *View, guest Account) []string {
 	return append(list, changes(first, last)...)
 }
 
-// Hidden are the tasks that the kernel does not find in each way. A task that is being born or that ends may be among them
-// for a moment. The idle tasks have no number.
+// Hidden are the tasks that the kernel does not find in each way. A task that is being born or that ends may be among
+// them for a moment. The idle tasks have no number.
 func (v *View) Hidden() []Task {
 	var list []Task
 	for _, t := range v.Tasks {

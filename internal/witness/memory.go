@@ -57,7 +57,10 @@ const banner = "Linux version "
 
 // newSpace finds out how the kernel maps memory, and that it is where it is expected.
 func newSpace(p Physical, symbols Symbols) (*space, error) {
-	s := &space{physical: p, symbols: symbols, pages: make(map[uint64][]byte), end: symbols("_end"), direct: directMap, levels: 4}
+	s := &space{
+		physical: p, symbols: symbols, pages: make(map[uint64][]byte),
+		end: symbols("_end"), direct: directMap, levels: 4,
+	}
 	at := symbols("linux_banner")
 	if at == 0 || s.end == 0 {
 		return nil, errors.New("the kernel's symbols have no variables")

@@ -71,7 +71,8 @@ func (r *reader) tasks() ([]Task, error) {
 
 // listedTasks follows the processes, and the threads of each.
 func (r *reader) listedTasks(first uint64, note func(at uint64) (*Task, error)) error {
-	return r.list(first+uint64(r.layout["task_struct.tasks"]), r.layout["task_struct.tasks"], maxTasks, func(at uint64) error {
+	head := first + uint64(r.layout["task_struct.tasks"])
+	return r.list(head, r.layout["task_struct.tasks"], maxTasks, func(at uint64) error {
 		t, err := note(at)
 		if err != nil {
 			return err
@@ -81,8 +82,8 @@ func (r *reader) listedTasks(first uint64, note func(at uint64) (*Task, error)) 
 		if err != nil {
 			return err
 		}
-		head := signal + uint64(r.layout["signal_struct.thread_head"])
-		return r.list(head, r.layout["task_struct.thread_node"], maxTasks, func(at uint64) error {
+		threads := signal + uint64(r.layout["signal_struct.thread_head"])
+		return r.list(threads, r.layout["task_struct.thread_node"], maxTasks, func(at uint64) error {
 			t, err := note(at)
 			if err == nil {
 				t.Listed = true
@@ -97,7 +98,8 @@ func (r *reader) groupedTasks(note func(at uint64) (*Task, error)) error {
 	if group == 0 || !r.layout.has("css_set.tasks", "task_struct.cg_list") {
 		return nil
 	}
-	return r.list(group+uint64(r.layout["css_set.tasks"]), r.layout["task_struct.cg_list"], maxTasks, func(at uint64) error {
+	head := group + uint64(r.layout["css_set.tasks"])
+	return r.list(head, r.layout["task_struct.cg_list"], maxTasks, func(at uint64) error {
 		t, err := note(at)
 		if err == nil {
 			t.Grouped = true

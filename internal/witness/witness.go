@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 // Package witness looks at a guest from outside. A module owns the kernel that it is loaded into, and with it every
-// answer of the guest. What the guest's memory holds, QEMU tells: the view is taken while the processors stand, with the
-// addresses and structures of a kernel in which nothing foreign had been, and is compared with what the guest says of
-// itself.
+// answer of the guest. What the guest's memory holds, QEMU tells: the view is taken while the processors stand, with
+// the addresses and structures of a kernel in which nothing foreign had been, and is compared with what the guest says
+// of itself.
 //
 // A view proves what it has looked at, at that moment. A module that undoes its changes before the view is taken is not
 // seen.

@@ -87,11 +87,17 @@ func (k *kernel) node(entries map[int]uint64) uint64 {
 
 // newKernel has one module, two tasks with a thread each, a program and a tracepoint.
 func newKernel() *kernel {
-	k := &kernel{memory: make(map[uint64][]byte), symbols: make(map[string]uint64), layout: make(Layout), next: directMap + 0x4000000}
+	k := &kernel{
+		memory: make(map[uint64][]byte), symbols: make(map[string]uint64), layout: make(Layout),
+		next: directMap + 0x4000000,
+	}
 	for i, m := range Members {
 		k.layout[m] = uint32(0x20 + 0x10*(i%50))
 	}
-	for _, first := range []string{"latch_tree_root.tree", "idr.idr_rt", "xarray.xa_head", "tracepoint.key", "static_key.enabled", "module_memory.base", "mod_tree_node.mod"} {
+	for _, first := range []string{
+		"latch_tree_root.tree", "idr.idr_rt", "xarray.xa_head", "tracepoint.key", "static_key.enabled",
+		"module_memory.base", "mod_tree_node.mod",
+	} {
 		k.layout[first] = 0
 	}
 	k.layout["module_memory.size"], k.layout["mod_tree_node.node"], k.layout["module.name"] = 8, 8, 0x400
@@ -206,22 +212,58 @@ func TestCompare(t *testing.T) {
 		guest  Account
 		want   string
 	}{
-		"nothing":                {func(*kernel) {}, honest, ""},
-		"the mask was put back":  {func(k *kernel) { k.word(k.symbols["tainted_mask"], 1<<12|1<<9) }, honest, "the guest says that its taint mask is 4096, and its memory has 4608"},
-		"a module is not told":   {func(*kernel) {}, Account{Taint: 1 << 12}, "module lab is in memory, and the guest does not list it"},
-		"a module is made up":    {func(*kernel) {}, Account{Taint: 1 << 12, Modules: []string{"lab", "ghost"}}, "the guest lists module ghost, and its memory has none"},
-		"a module left the list": {func(k *kernel) { k.modules("hidden", false) }, Account{Taint: 1 << 12}, "module hidden is in memory, and not in the kernel's list"},
-		"a task left the list":   {func(k *kernel) { k.tasks(true, false) }, honest, "task task3[3] exists, and is not among the kernel's tasks; task task4[4] exists, and is not among the kernel's tasks"},
-		"a task has no number":   {func(k *kernel) { k.tasks(false, true) }, honest, "task task2[2] exists, and is not among the kernel's process numbers"},
-		"a task has neither":     {func(k *kernel) { k.grouped() }, honest, "task ghost[9] exists, and is not among the kernel's tasks, nor among its process numbers"},
-		"another program":        {func(k *kernel) { k.program(0x90) }, honest, "a program of the tracer's, 0102030405060708, is gone"},
-		"printk is off":          {func(k *kernel) { k.word(k.symbols["suppress_printk"], 1) }, honest, "suppress_printk is 1: the kernel prints nothing"},
+		"nothing": {func(*kernel) {}, honest, ""},
+		"the mask was put back": {
+			func(k *kernel) { k.word(k.symbols["tainted_mask"], 1<<12|1<<9) }, honest,
+			"the guest says that its taint mask is 4096, and its memory has 4608",
+		},
+		"a module is not told": {
+			func(*kernel) {}, Account{Taint: 1 << 12},
+			"module lab is in memory, and the guest does not list it",
+		},
+		"a module is made up": {
+			func(*kernel) {}, Account{Taint: 1 << 12, Modules: []string{"lab", "ghost"}},
+			"the guest lists module ghost, and its memory has none",
+		},
+		"a module left the list": {
+			func(k *kernel) { k.modules("hidden", false) }, Account{Taint: 1 << 12},
+			"module hidden is in memory, and not in the kernel's list",
+		},
+		"a task left the list": {
+			func(k *kernel) { k.tasks(true, false) }, honest,
+			"task task3[3] exists, and is not among the kernel's tasks; task task4[4] exists, and is not among the kernel's tasks",
+		},
+		"a task has no number": {
+			func(k *kernel) { k.tasks(false, true) }, honest,
+			"task task2[2] exists, and is not among the kernel's process numbers",
+		},
+		"a task has neither": {
+			func(k *kernel) { k.grouped() }, honest,
+			"task ghost[9] exists, and is not among the kernel's tasks, nor among its process numbers",
+		},
+		"another program": {
+			func(k *kernel) { k.program(0x90) }, honest,
+			"a program of the tracer's, 0102030405060708, is gone",
+		},
+		"printk is off": {
+			func(k *kernel) { k.word(k.symbols["suppress_printk"], 1) }, honest,
+			"suppress_printk is 1: the kernel prints nothing",
+		},
 		"a tracepoint is silenced": {func(k *kernel) {
 			k.word(k.symbols[tracepointVariable+"module_free"]+uint64(k.layout["tracepoint.funcs"]), 0)
 		}, honest, "the tracepoint module_free does not call what it did"},
-		"a system call":         {func(k *kernel) { k.word(image+0x10080, 7) }, honest, "the kernel's own code is not as it was, in function_80"},
-		"code, at a jump label": {func(k *kernel) { k.label(image + 0x230); k.put(image+0x230, 0xe9, 1, 2, 3, 4) }, honest, ""},
-		"code, beside one":      {func(k *kernel) { k.label(image + 0x230); k.put(image+0x235, 0xcc) }, honest, "the kernel's own code is not as it was, in function_230"},
+		"a system call": {
+			func(k *kernel) { k.word(image+0x10080, 7) }, honest,
+			"the kernel's own code is not as it was, in function_80",
+		},
+		"code, at a jump label": {
+			func(k *kernel) { k.label(image + 0x230); k.put(image+0x230, 0xe9, 1, 2, 3, 4) }, honest,
+			"",
+		},
+		"code, beside one": {
+			func(k *kernel) { k.label(image + 0x230); k.put(image+0x235, 0xcc) }, honest,
+			"the kernel's own code is not as it was, in function_230",
+		},
 	} {
 		k := newKernel()
 		first, err := Take(k.subject(), nil)
@@ -296,7 +338,9 @@ func TestTakeRefuses(t *testing.T) {
 			k.word(at-2+uint64(k.layout["xa_node.slots"]), at)
 			k.word(k.symbols["init_pid_ns"]+uint64(k.layout["pid_namespace.idr"]), at)
 		}, "entries"},
-		"nothing is mapped": {func(k *kernel) { k.word(k.symbols["init_top_pgt"]+moduleMap>>39&511*8, 0) }, "nothing is mapped"},
+		"nothing is mapped": {
+			func(k *kernel) { k.word(k.symbols["init_top_pgt"]+moduleMap>>39&511*8, 0) }, "nothing is mapped",
+		},
 		"a huge program": {func(k *kernel) {
 			data, _ := k.ReadPhysical(k.symbols["prog_idr"]-imageMap, 8)
 			k.put(binary.LittleEndian.Uint64(data)+uint64(k.layout["bpf_prog.jited_len"]), 0, 0, 0, 0x7f)

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -94,8 +95,8 @@ func makes(call *ast.CallExpr) bool {
 	creates := false
 	for _, arg := range call.Args {
 		ast.Inspect(arg, func(n ast.Node) bool {
-			if s, is := n.(*ast.SelectorExpr); is && (s.Sel.Name == "O_CREATE" || s.Sel.Name == "O_CREAT" || s.Sel.Name == "O_TMPFILE") {
-				creates = true
+			if s, is := n.(*ast.SelectorExpr); is {
+				creates = creates || slices.Contains([]string{"O_CREATE", "O_CREAT", "O_TMPFILE"}, s.Sel.Name)
 			}
 			return true
 		})

@@ -118,8 +118,8 @@ func (c *truth) on(kernel string) truthWant {
 var truthSample = []string{"fake_report", "ok_timer"}
 
 // TestTruth runs every module of modules/truth on two kernels if KMODLAB_TEST_TRUTH is set (make test-truth), else a
-// sample on one. KMODLAB_TRUTH selects cases by a pattern of their names. With KMODLAB_WITNESS each guest is also looked
-// at from outside, which must not change a verdict.
+// sample on one. KMODLAB_TRUTH selects cases by a pattern of their names. With KMODLAB_WITNESS each guest is also
+// looked at from outside, which must not change a verdict.
 func TestTruth(t *testing.T) {
 	onKernels(t, "KMODLAB_TEST_TRUTH", "KMODLAB_TRUTH_KERNEL", testTruth)
 }
