@@ -59,8 +59,8 @@ test-truth: setup-test ## run what strangers' modules do on two kernels, and pri
 
 # What needs root, another user or a VM is left out aloud where there is none.
 test-hostile: setup-test ## try what hostile sources, modules, guests, files and other users try
-	$(GO) test -count 1 -v -run 'Hostile|Forged|Others|Inside|Bounded|Sandbox|Writers|KeepFile|Unpack|Links' ./internal/... \
-		./test/repo
+	$(GO) test -count 1 -v -run 'Hostile|Forged|Others|Inside|Bounded|Sandbox|Writers|KeepFile|Unpack|Links' \
+		./internal/... ./test/repo
 	KMODLAB_TEST_FORGERIES=1 KMODLAB_TEST_ALL=1 $(GO) test -count 1 -v -timeout 85m \
 		-run '^(TestForgeries|TestHostileGuest|TestOthersCache)$$' ./test/vm
 

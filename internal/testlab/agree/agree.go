@@ -48,6 +48,7 @@ func (c *checker) pass() {
 	for name, n := range map[string]int{
 		"crashes": len(c.r.Crashes), "leaks": len(c.r.Leaks), "stuck tasks": len(c.r.Stuck),
 		"other verdicts": len(c.r.Verdict.Also), "kinds of misuse": len(c.r.Misuse),
+		"contradictions": len(c.r.Contradictions),
 	} {
 		if n > 0 {
 			c.says("it passes, with %d %s", n, name)
