@@ -86,8 +86,7 @@ type Plan struct {
 	// Late means that code of a module may be called after unload without a trace of it:
 	// callbacks of RCU, interrupts, notifiers.
 	Late bool
-	// Early is set by the reader of the trace if a crash came before what is armed or deferred had its time: then only
-	// what is registered is claimed.
+	// Early is set by the reader of the trace if a crash came before what is deferred had its time: see Ledger.early.
 	Early bool `json:",omitempty"`
 	// Cut is set by the reader of the trace if it is longer than is read.
 	Cut bool `json:",omitempty"`
