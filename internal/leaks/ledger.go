@@ -401,23 +401,18 @@ func (l *Ledger) blind(t thing, module string) bool {
 	if l.plan.Unloading && !later(t.kind) {
 		return true
 	}
-	p := pairOf[t.kind]
-	if l.plan.Early && !l.early(t.kind, module) {
+	if l.plan.Early && !early(t.kind) {
 		return true
 	}
+	p := pairOf[t.kind]
 	return p != nil && (p.Listed || l.shown[t] || p.In && t.ptr >= moduleSpace || l.plan.Moot[undoKey(module, t.kind)])
 }
 
 // early reports whether a kind of thing is claimed although a crash cut the wait after the unload short. What is
-// registered or armed with a function that is gone is wrong at once. Memory is only given back late by callbacks.
-func (l *Ledger) early(kind, module string) bool {
-	if later(kind) {
-		return true
-	}
-	if p := pairOf[kind]; p != nil {
-		return p.Class == registration
-	}
-	return kind == "mem" && !l.plan.Late && !l.plan.RCUMem[module]
+// registered, or armed with a function that is gone, is wrong at once; the rest may still have been given back.
+func early(kind string) bool {
+	p := pairOf[kind]
+	return later(kind) || p != nil && p.Class == registration
 }
 
 func (p Place) resolve(name Namer) (site, module string) {
