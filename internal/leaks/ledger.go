@@ -185,7 +185,7 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 	case take:
 		asked := l.asked[pid]
 		delete(l.asked, pid)
-		if m := returned.FindStringSubmatch(text); m != nil && ptr != 0 && -ptr > maxErrno {
+		if m := returned.FindStringSubmatch(text); m != nil && valid(ptr) {
 			l.take(thing{kind: kind, ptr: ptr}, entry{place: place(m[1], at), bytes: asked})
 		}
 	case get:
@@ -193,7 +193,7 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 			l.take(thing{kind: kind, ptr: ptr}, entry{place: after(place(m[1], at))})
 		}
 	case made:
-		if m := inside.FindStringSubmatch(text); m != nil && ptr != 0 && -ptr > maxErrno {
+		if m := inside.FindStringSubmatch(text); m != nil && valid(ptr) {
 			l.take(thing{kind: kind, ptr: ptr}, entry{place: place(m[1], at)})
 		}
 	case give:

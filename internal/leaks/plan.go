@@ -346,9 +346,7 @@ func (d *draft) inlined(modules []Module) {
 			event := d.event("task", action)
 			d.plan.Shift[event] = ref.Shift
 			d.kinds["task"] = true
-			// The module is not loaded yet: the probe waits for it.
-			d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, May: true,
-				Value: fmt.Sprintf("p:%s/%s %s:%s+%d ptr=%%%s\n", group, event, m.Name, ref.Symbol, ref.Offset, ref.Register)})
+			d.inModule(event, m.Name, ref.Symbol, ref.Offset, "ptr=%"+ref.Register)
 		}
 	}
 }
