@@ -57,7 +57,7 @@ var endlessWaits = []endlessWait{
 	{in: waitIn(`del_timer_sync|timer_delete_sync|timer_shutdown_sync|hrtimer_cancel`),
 		hint: "the timer's function does not end: it must not wait for a lock that is held here, nor delete itself with _sync"},
 	{in: waitIn(`__hrtimer_run_queues`),
-		hint: "a timer that restarts must be moved forward: call hrtimer_forward_now() before returning HRTIMER_RESTART"},
+		hint: "a timer has to be moved forward before it restarts: call hrtimer_forward_now() before returning HRTIMER_RESTART"},
 	{in: waitIn(`(?:__)?flush_(?:delayed_)?work|(?:__)?cancel_(?:delayed_)?work\w*|disable_(?:delayed_)?work_sync|` +
 		`(?:__)?flush_workqueue|drain_workqueue|destroy_workqueue|kthread_flush_\w+|kthread_cancel_\w+|kthread_destroy_worker`),
 		hint: "a work does not end, or queues itself again and again: end it, and call cancel_work_sync or " +

@@ -34,7 +34,9 @@ func (l *Lab) makeBase(ctx context.Context) (traceBase, error) {
 func (l *Lab) apply(ctx context.Context, plan *leaks.Plan) error {
 	settings := plan.Settings
 	if l.facts != nil && l.facts.Base.Made && len(settings) > 0 {
-		settings, plan.Hashed = settings[len(leaks.Base):], l.facts.Base.Hashed
+		if settings = settings[len(leaks.Base):]; l.facts.Base.Hashed {
+			plan.Hash()
+		}
 	}
 	for len(settings) > 0 {
 		settings = slices.DeleteFunc(slices.Clone(settings), func(s leaks.Setting) bool {
@@ -51,7 +53,8 @@ func (l *Lab) apply(ctx context.Context, plan *leaks.Plan) error {
 		case s.Append:
 			err = l.defineEach(ctx, plan, s)
 		case s.Path == leaks.HashPtr:
-			plan.Hashed, err = true, nil
+			plan.Hash()
+			err = nil
 		}
 		if err != nil {
 			return err

@@ -12,9 +12,12 @@ import (
 // later reports whether things of a kind call a function of the module later.
 func later(kind string) bool { return kind == "timer" || kind == "hrtimer" || kind == "work" }
 
-// Arms reports whether the modules may arm timers or queue work items.
+// TellsArmed reports whether the trace has what the modules arm, if they do.
+func (p *Plan) TellsArmed() bool { return len(p.Settings) > 0 && !p.Hashed && !p.unarmed }
+
+// Arms reports whether the modules may arm timers or queue work items, and the trace has it.
 func (p *Plan) Arms() bool {
-	return slices.ContainsFunc(p.Settings, func(s Setting) bool {
+	return p.TellsArmed() && slices.ContainsFunc(p.Settings, func(s Setting) bool {
 		return strings.Contains(s.Value, ":"+group+"/") && strings.Contains(s.Value, "_"+arm+"_")
 	})
 }

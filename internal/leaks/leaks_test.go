@@ -3,6 +3,7 @@
 package leaks
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -354,12 +355,6 @@ func TestRefused(t *testing.T) {
 	if !p.Void(Setting{Path: enableProbes}) || p.Void(Setting{Path: HashPtr}) {
 		t.Error("of two probes the kernel took none: there is nothing to turn on")
 	}
-	armed := NewPlan([]Module{{Name: "tick", Imports: []string{"add_timer", "del_timer_sync"}}}, nil)
-	for _, armed.Hashed = range []bool{false, true} {
-		if armed.Void(Setting{Path: enableProbes}) != armed.Hashed {
-			t.Errorf("all probes need raw pointers, hashed %t: %+v", armed.Hashed, armed.Settings)
-		}
-	}
 	if got := Undefine("p:kmodlab/pid_give_2 put_pid ptr=%di\n"); got != "-:kmodlab/pid_give_2\n" {
 		t.Errorf("%q", got)
 	}
@@ -443,4 +438,59 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		Read(NewPlan(nil, nil), b).Left([]string{"hog"}, func(uint64, uint64) (string, string) { return "", "" })
 	})
+}
+
+// TestEarly: after a crash that cut the wait short, what is armed or registered is claimed. What callbacks may still
+// have given back is not.
+func TestEarly(t *testing.T) {
+	plan := NewPlan([]Module{{
+		Name: "life", Imports: []string{"add_timer", "del_timer_sync", "kmalloc", "register_reboot_notifier"},
+	}}, nil)
+	text := by108 + "12.345678: kmalloc: call_site=life_init+0x5/0x40 [life] ptr=ffff888004ec1000 bytes_req=32\n" +
+		by108 + "12.345679: timer_arm_5: (add_timer+0x0/0x1) ptr=0xffffffffc0262000 fn=0xffffffffc0260100 " +
+		"site=0xffffffffc0260010\n"
+	name := func(addr, _ uint64) (string, string) {
+		return map[uint64]string{0xffffffffc0260010: "life_init+0x10 [life]", 0xffffffffc0260101: "tick+0x1 [life]"}[addr],
+			"life"
+	}
+	for early, want := range map[bool]int{false: 2, true: 1} {
+		plan.Early = early
+		left := Read(plan, []byte(text)).Left([]string{"life"}, name)
+		armed := slices.ContainsFunc(left, func(l result.Leftover) bool { return l.Kind == "timer" })
+		if len(left) != want || !armed {
+			t.Errorf("early %t: %+v", early, left)
+		}
+	}
+	for kind, want := range map[string]bool{"timer": true, "hrtimer": true, "work": true, "mem": false, "pid": false} {
+		if early(kind) != want {
+			t.Errorf("%s: %t", kind, !want)
+		}
+	}
+	for i := range Pairs {
+		if p := &Pairs[i]; early(p.Kind()) != (p.Class == registration) {
+			t.Errorf("%s: %s", p.Kind(), p.Class)
+		}
+	}
+}
+
+// TestHashed: in a kernel that prints hashes for pointers, nothing is known of what is armed, and that is said once.
+func TestHashed(t *testing.T) {
+	has := kernelOf("add_timer", "del_timer_sync", "queue_work_on")
+	p := NewPlan([]Module{{Name: "tick", Imports: []string{"add_timer", "mod_timer", "del_timer_sync"}}}, has)
+	if !p.TellsArmed() || !p.Arms() || p.Void(Setting{Path: enableProbes}) || len(p.Unchecked) > 0 {
+		t.Errorf("%+v", p)
+	}
+	p.Hash()
+	p.Hash()
+	if p.TellsArmed() || p.Arms() || !p.Void(Setting{Path: enableProbes}) {
+		t.Errorf("hashed: %+v", p)
+	}
+	if len(p.Unchecked) != 1 || p.Unchecked[0].What != "timers" || p.Unchecked[0].Function != "add_timer" {
+		t.Errorf("hashed: %+v", p.Unchecked)
+	}
+	p = NewPlan([]Module{{Name: "late", Imports: []string{"queue_work_on"}}}, has)
+	p.Refused("p:kmodlab/work_arm_1 queue_work_on ptr=%dx\n")
+	if p.TellsArmed() {
+		t.Error("the probe at what arms was refused, and what is armed is known")
+	}
 }

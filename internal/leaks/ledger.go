@@ -185,7 +185,7 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 	case take:
 		asked := l.asked[pid]
 		delete(l.asked, pid)
-		if m := returned.FindStringSubmatch(text); m != nil && ptr != 0 && -ptr > maxErrno {
+		if m := returned.FindStringSubmatch(text); m != nil && valid(ptr) {
 			l.take(thing{kind: kind, ptr: ptr}, entry{place: place(m[1], at), bytes: asked})
 		}
 	case get:
@@ -193,7 +193,7 @@ func (l *Ledger) addProbe(pid string, at uint64, event []string, text string, f 
 			l.take(thing{kind: kind, ptr: ptr}, entry{place: after(place(m[1], at))})
 		}
 	case made:
-		if m := inside.FindStringSubmatch(text); m != nil && ptr != 0 && -ptr > maxErrno {
+		if m := inside.FindStringSubmatch(text); m != nil && valid(ptr) {
 			l.take(thing{kind: kind, ptr: ptr}, entry{place: place(m[1], at)})
 		}
 	case give:
@@ -401,11 +401,18 @@ func (l *Ledger) blind(t thing, module string) bool {
 	if l.plan.Unloading && !later(t.kind) {
 		return true
 	}
-	p := pairOf[t.kind]
-	if l.plan.Early && (p == nil || p.Class != registration) {
+	if l.plan.Early && !early(t.kind) {
 		return true
 	}
+	p := pairOf[t.kind]
 	return p != nil && (p.Listed || l.shown[t] || p.In && t.ptr >= moduleSpace || l.plan.Moot[undoKey(module, t.kind)])
+}
+
+// early reports whether a kind of thing is claimed although a crash cut the wait after the unload short. What is
+// registered, or armed with a function that is gone, is wrong at once; the rest may still have been given back.
+func early(kind string) bool {
+	p := pairOf[kind]
+	return later(kind) || p != nil && p.Class == registration
 }
 
 func (p Place) resolve(name Namer) (site, module string) {

@@ -23,6 +23,7 @@ type opened struct {
 	thing    thing
 	how      entry
 	counts   bool // a module called
+	site     string
 }
 
 const (
@@ -49,11 +50,11 @@ func (l *Ledger) addPair(pid string, at uint64, p *Pair, action, text string, f 
 	t := thing{kind: kind, ptr: address(hex(f["ptr"])), and: hex(f["and"])}
 	switch action {
 	case take, end, inner:
-		m := returned.FindStringSubmatch(text)
-		if m == nil {
-			return
+		if m := returned.FindStringSubmatch(text); m != nil {
+			l.addReturn(pid, at, p, action, m[1], m[2], t, f)
+		} else if m := inside.FindStringSubmatch(text); m != nil && action == end {
+			l.addEnding(pid, p, m[1], f)
 		}
-		l.addReturn(pid, at, p, action, m[1], m[2], t, f)
 	case begin, hold, give:
 		m := inside.FindStringSubmatch(text)
 		if m == nil {
@@ -72,8 +73,9 @@ func (l *Ledger) addPair(pid string, at uint64, p *Pair, action, text string, f 
 			}
 		case action == hold && counts:
 			l.take(t, sized(how, f))
-		case action == begin && len(l.open[pid]) < maxOpen:
-			l.open[pid] = append(l.open[pid], opened{function, t, sized(how, f), counts})
+		case action == begin:
+			l.open[pid] = append(l.open[pid], opened{function, t, sized(how, f), counts, f["site"]})
+			l.open[pid] = l.open[pid][max(len(l.open[pid])-maxOpen, 0):]
 		}
 	}
 }
@@ -93,7 +95,6 @@ func (l *Ledger) addReturn(
 	pid string, at uint64, p *Pair, action, site, function string, t thing, f map[string]string,
 ) {
 	stack := l.open[pid]
-	valid := func(ptr uint64) bool { return ptr != 0 && -ptr > maxErrno }
 	switch action {
 	case take:
 		how, counts := l.caller(site, function, at)
@@ -111,21 +112,35 @@ func (l *Ledger) addReturn(
 		}
 		return
 	}
-	i := len(stack) - 1
-	for i >= 0 && (stack[i].function != function || stack[i].thing.kind != t.kind) {
-		i--
+	for i, call := range slices.Backward(stack) {
+		if call.function == function && call.thing.kind == t.kind {
+			l.open[pid] = stack[:i]
+			l.ended(p, call, f)
+			return
+		}
 	}
-	if i < 0 {
-		return
+}
+
+// addEnding enters that a module's call at site of a pair's function has returned. A begin of the same call without an
+// end is of a call that was never traced to its end, and older.
+func (l *Ledger) addEnding(pid string, p *Pair, site string, f map[string]string) {
+	for i, call := range slices.Backward(l.open[pid]) {
+		if call.site == site && call.thing.kind == p.Kind() {
+			l.open[pid] = l.open[pid][:i]
+			l.ended(p, call, f)
+			return
+		}
 	}
-	call := stack[i]
-	l.open[pid] = stack[:i]
+}
+
+// ended enters what a call of a pair's function returned.
+func (l *Ledger) ended(p *Pair, call opened, f map[string]string) {
 	if !call.counts {
 		return
 	}
 	number, _ := strconv.ParseInt(f["ret"], 10, 64)
 	taken := false
-	switch p.ok(function) {
+	switch p.ok(call.function) {
 	case '0':
 		taken = f["ret"] == "0"
 	case '+':
@@ -142,6 +157,9 @@ func (l *Ledger) addReturn(
 		l.take(call.thing, call.how)
 	}
 }
+
+// valid reports whether a pointer is neither null nor an error.
+func valid(ptr uint64) bool { return ptr != 0 && -ptr > maxErrno }
 
 // ok returns the mark of what a function returns if it succeeds.
 func (p *Pair) ok(function string) byte {

@@ -90,6 +90,28 @@ func TestPairPlan(t *testing.T) {
 			},
 		},
 		{
+			name: "pages, whose allocation must not hide its caller", imports: "get_free_pages_noprof",
+			has: kernelOf("get_free_pages_noprof", "free_pages"),
+			calls: []CallSite{
+				{Function: "get_free_pages_noprof", Symbol: "m_init", Offset: 21},
+				{Function: "get_free_pages_noprof", Symbol: "m_more", Offset: 34},
+			},
+			want: []string{
+				"p:kmodlab/getfreepages_end_1 m:m_init+21 ret=%ax:x64\n", "p:kmodlab/getfreepages_end_2 m:m_more+34 ret=%ax:x64\n",
+				"p:kmodlab/getfreepages_begin_3 get_free_pages_noprof",
+			},
+			not: "r:kmodlab/",
+		},
+		{
+			name: "pages, where one call takes no probe", imports: "get_free_pages_noprof",
+			has: kernelOf("get_free_pages_noprof", "free_pages"),
+			calls: []CallSite{
+				{Function: "get_free_pages_noprof", Symbol: "m_init", Offset: 21},
+				{Function: "get_free_pages_noprof", Symbol: "m_exit", Offset: 34, Notrace: true},
+			},
+			want: []string{"r:kmodlab/getfreepages_end_1 get_free_pages_noprof ret=$retval:x64\n"}, not: "m:m_init",
+		},
+		{
 			name: "a number that a pointer leads to", imports: "sock_register",
 			has:  kernelOf("sock_register", "sock_unregister"),
 			want: []string{"sockregister_begin_2 sock_register ptr=+0(%di):x32", "sock_unregister ptr=%di:x32"},
@@ -182,6 +204,15 @@ func TestPairLedger(t *testing.T) {
 		{"no memory", "", []string{
 			at + "getfreepages_begin_2: (get_free_pages_noprof+0x4/0x40) order=0x3" + site,
 			at + "getfreepages_end_1: (0xffffffffc0260010 <- get_free_pages_noprof) ret=0x0",
+		}},
+		{"pages, with a probe behind the call", "1 page (4096 bytes)", []string{
+			at + "getfreepages_begin_2: (get_free_pages_noprof+0x4/0x40) order=0x3 site=m_more+0x5/0x40 [m]", // did not return
+			at + "getfreepages_begin_2: (get_free_pages_noprof+0x4/0x40) order=0x0 site=m_init+0x10/0x40 [m]",
+			at + "getfreepages_end_1: (m_init+0x10/0x40 [m]) ret=0xffff888008640000",
+		}},
+		{"the end of another call", "", []string{
+			at + "getfreepages_begin_2: (get_free_pages_noprof+0x4/0x40) order=0x0 site=m_more+0x5/0x40 [m]",
+			at + "getfreepages_end_1: (m_init+0x10/0x40 [m]) ret=0xffff888008640000",
 		}},
 		{"a socket, by what is called inside", "a socket", []string{
 			at + "sockcreatekern_begin_2: (sock_create_kern+0x0/0x30)" + site,

@@ -86,17 +86,18 @@ type Plan struct {
 	// Late means that code of a module may be called after unload without a trace of it:
 	// callbacks of RCU, interrupts, notifiers.
 	Late bool
-	// Early is set by the reader of the trace if a crash came before what is armed or deferred had its time: then only
-	// what is registered is claimed.
+	// Early is set by the reader of the trace if a crash came before what is deferred had its time: see early.
 	Early bool `json:",omitempty"`
 	// Cut is set by the reader of the trace if it is longer than is read.
 	Cut bool `json:",omitempty"`
 	// Unloading is set if the trace was read before the first unload, and never again.
 	Unloading bool `json:",omitempty"`
-	// Hashed is set by the writer of the settings if HashPtr was refused.
+	// Hashed is set by Hash.
 	Hashed bool
 
-	probes, raw, refused int // raw are those of the probes that need raw pointers
+	probes, raw, refused int                // raw are those of the probes that need raw pointers
+	unarmed              bool               // a probe at a function that arms was refused
+	hidden               []result.Unchecked // what is not looked for if pointers are hashed
 
 	Shift  map[string]int64 // by event: what to add to the register
 	Opaque map[string]bool  // modules that may drop tasks where no probe sees it
@@ -270,9 +271,17 @@ func NewPlan(modules []Module, has Kernel) *Plan {
 // what is taken there is not found; if for giving back, its whole kind is unknown.
 func (p *Plan) Refused(definition string) {
 	p.refused++
+	p.unarmed = p.unarmed || strings.Contains(definition, "_"+arm+"_")
 	givesBack := []string{give, gone, rcu, off, wait}
 	if m := defines.FindStringSubmatch(definition); m != nil && slices.Contains(givesBack, m[2]) {
 		p.Unseen[m[1]] = true
+	}
+}
+
+// Hash tells the plan that the kernel refused HashPtr: it prints no raw pointers.
+func (p *Plan) Hash() {
+	if !p.Hashed {
+		p.Hashed, p.Unchecked = true, append(p.Unchecked, p.hidden...)
 	}
 }
 
@@ -337,9 +346,7 @@ func (d *draft) inlined(modules []Module) {
 			event := d.event("task", action)
 			d.plan.Shift[event] = ref.Shift
 			d.kinds["task"] = true
-			// The module is not loaded yet: the probe waits for it.
-			d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, May: true,
-				Value: fmt.Sprintf("p:%s/%s %s:%s+%d ptr=%%%s\n", group, event, m.Name, ref.Symbol, ref.Offset, ref.Register)})
+			d.inModule(event, m.Name, ref.Symbol, ref.Offset, "ptr=%"+ref.Register)
 		}
 	}
 }

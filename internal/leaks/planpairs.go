@@ -72,20 +72,22 @@ func (d *draft) library(modules []Module) {
 			if c.Notrace || c.Jump {
 				continue
 			}
-			define := func(event, args string, offset uint64) {
-				d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, May: true,
-					Value: fmt.Sprintf("p:%s/%s %s:%s+%d %s\n", group, event, m.Name, c.Symbol, offset, args)})
-			}
 			switch {
 			case slices.Contains(libraryTakes, base):
 				event := d.event("mem", made)
 				d.plan.Shift[event] = libraryShift[base]
-				define(event, "ptr=%ax", c.Offset)
+				d.inModule(event, m.Name, c.Symbol, c.Offset, "ptr=%ax")
 			case slices.Contains(libraryNames, base):
-				define(d.event("name", call), "name=+0(%di):string", c.Offset-callSize)
+				d.inModule(d.event("name", call), m.Name, c.Symbol, c.Offset-callSize, "name=+0(%di):string")
 			}
 		}
 	}
+}
+
+// inModule defines a probe at an instruction of a module. The module is not loaded yet: the probe waits for it.
+func (d *draft) inModule(event, module, symbol string, offset uint64, args string) {
+	d.defined = append(d.defined, Setting{Path: Tracing + "/kprobe_events", Append: true, May: true,
+		Value: fmt.Sprintf("p:%s/%s %s:%s+%d %s\n", group, event, module, symbol, offset, args)})
 }
 
 // pairs sets probes at the functions of the pairs of which the modules take something.
@@ -101,9 +103,8 @@ func (d *draft) pairs(modules []Module) {
 			}
 		}
 	}
-	seen := make(map[string]bool) // functions that have their probes
 	for i := range Pairs {
-		d.pair(&Pairs[i], seen)
+		d.pair(&Pairs[i], modules)
 		for _, m := range modules {
 			d.judgeable(&Pairs[i], m)
 		}
@@ -122,13 +123,13 @@ func (d *draft) actual(name string) string {
 }
 
 // pair sets probes at a pair's functions if the modules import one that takes.
-func (d *draft) pair(p *Pair, seen map[string]bool) {
+func (d *draft) pair(p *Pair, modules []Module) {
 	kind, taken := p.Kind(), false
 	for _, f := range p.takes() {
 		if _, imported := d.named[f.name]; !imported || d.actual(f.name) == "" {
 			continue
 		}
-		d.taking(kind, &f)
+		d.taking(kind, &f, modules)
 		taken = true
 	}
 	if !taken {
@@ -148,7 +149,7 @@ func (d *draft) pair(p *Pair, seen map[string]bool) {
 
 // taking sets the probes at a function that takes. Of two at one place the one defined last runs first, and the other
 // one changes the return address.
-func (d *draft) taking(kind string, f *function) {
+func (d *draft) taking(kind string, f *function, modules []Module) {
 	name := d.actual(f.name)
 	tails := len(d.plan.Tails[name]) > 0 // then its caller seems to be the kernel
 	ret := "ptr=$retval:x64"
@@ -163,7 +164,13 @@ func (d *draft) taking(kind string, f *function) {
 		d.define("p", d.event(kind, hold), name, f.fetch(), !tails)
 		return
 	case f.entry():
-		d.define("r", d.event(kind, end), name, ret, !tails)
+		if calls := f.endings(modules); len(calls) > 0 {
+			for _, c := range calls {
+				d.inModule(d.event(kind, end), c.module, c.Symbol, c.Offset, "ret=%ax:x64")
+			}
+		} else {
+			d.define("r", d.event(kind, end), name, ret, !tails)
+		}
 		d.define("p", d.event(kind, begin), name, f.fetch(), !tails)
 	default:
 		d.define("r", d.event(kind, take), name, ret, !tails)
@@ -171,6 +178,48 @@ func (d *draft) taking(kind string, f *function) {
 	if f.inner != "" && d.actual(f.inner) != "" {
 		d.define("r", d.event(kind, inner), d.actual(f.inner), "ptr=$retval:x64", false)
 	}
+}
+
+// moduleCall is a call in a module.
+type moduleCall struct {
+	module string
+	CallSite
+}
+
+// maxEndings bounds the probes at the calls of one function.
+const maxEndings = 16
+
+// endings are the modules' calls of a function that allocates pages, if a probe can be set behind each of them. The
+// kernel panics in such a function if no memory is left, and a probe at the function's return would hide from its call
+// trace who had called. Nobody can read the trace then.
+func (f *function) endings(modules []Module) (calls []moduleCall) {
+	if f.ok != '*' || !slices.Contains(f.args, '^') {
+		return nil
+	}
+	for _, m := range modules {
+		if !m.imports(f.name) {
+			continue
+		}
+		before := len(calls)
+		for _, c := range m.Calls {
+			switch {
+			case trimmed(c.Function) != f.name:
+			case c.Jump || c.Notrace || len(calls) == maxEndings:
+				return nil
+			default:
+				calls = append(calls, moduleCall{m.Name, c})
+			}
+		}
+		if len(calls) == before {
+			return nil
+		}
+	}
+	return calls
+}
+
+// imports reports whether a module imports a function of the kernel, under the name that it has since 6.10, too.
+func (m *Module) imports(name string) bool {
+	return slices.Contains(m.Imports, name) || slices.Contains(m.Imports, name+"_noprof")
 }
 
 // define defines a probe. filtered ones record only calls that come from a module.
@@ -188,16 +237,13 @@ func (d *draft) define(letter, event, function, args string, filtered bool) {
 // judgeable notes what a module's own imports say of a pair: how it would give the thing back, and whether it may do so
 // where nothing sees it.
 func (d *draft) judgeable(p *Pair, m Module) {
-	imports := func(name string) bool {
-		return slices.Contains(m.Imports, name) || slices.Contains(m.Imports, name+"_noprof")
-	}
-	if !slices.ContainsFunc(p.takes(), func(f function) bool { return imports(f.name) }) {
+	if !slices.ContainsFunc(p.takes(), func(f function) bool { return m.imports(f.name) }) {
 		return
 	}
 	key := undoKey(m.Name, p.Kind())
-	name, imported := p.undo(imports, func(name string) bool { return d.actual(name) != "" })
+	name, imported := p.undo(m.imports, func(name string) bool { return d.actual(name) != "" })
 	d.plan.Undo[key] = Undo{name, imported}
-	if slices.ContainsFunc(strings.Fields(p.Moot), imports) {
+	if slices.ContainsFunc(strings.Fields(p.Moot), m.imports) {
 		d.plan.Moot[key] = true
 	}
 	if imported || p.Own || p.Listed || d.plan.Moot[key] {

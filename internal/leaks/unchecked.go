@@ -58,9 +58,37 @@ func (d *draft) unchecked(modules []Module) {
 			}
 		}
 		d.uncheckedTasks(m)
+		d.uncheckedRaw(m)
 		for i := range Pairs {
 			d.uncheckedPair(&Pairs[i], m)
 		}
+	}
+}
+
+// rawKinds are the things of which the trace has only the pointer, in words.
+var rawKinds = map[string]string{
+	"mem": "memory that the kernel allocates for the module", "timer": "timers", "hrtimer": "timers", "work": "work items",
+}
+
+// uncheckedRaw notes what is not looked for if the kernel prints hashes for pointers.
+func (d *draft) uncheckedRaw(m Module) {
+	told := make(map[string]bool)
+	for _, h := range hooks {
+		what := rawKinds[h.kind]
+		if !h.raw || h.action != take && h.action != arm || told[what] {
+			continue
+		}
+		i := slices.IndexFunc(m.Imports, func(name string) bool {
+			return slices.Contains(h.functions, strings.TrimSuffix(name, "_noprof"))
+		})
+		if i < 0 {
+			continue
+		}
+		told[what] = true
+		d.plan.hidden = append(d.plan.hidden, result.Unchecked{
+			Module: m.Name, What: what, Function: m.Imports[i],
+			Why: "this kernel's trace prints hashes for pointers, as those before 5.13 do",
+		})
 	}
 }
 

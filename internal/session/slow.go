@@ -368,7 +368,7 @@ func toCome(early, now map[string]uint64, waited time.Duration) bool {
 }
 
 // armable reports whether the kernel traces the timers and work items of the modules.
-func (o *slow) armable() bool { return o.s.Watched != nil && len(o.s.Watched.Settings) > 0 }
+func (o *slow) armable() bool { return o.s.Watched != nil && o.s.Watched.TellsArmed() }
 
 // readLimit bounds the reading of the kernel's trace.
 const readLimit = 10 * time.Second

@@ -54,10 +54,21 @@ func (s *session) noteStuck(ended wire.ExecResult, o *slow) {
 	study.Step.PID = ended.PID
 	tasks := o.watch.Settle(tasksOf(ended.Tasks))
 	s.stuck = study.Find(tasks, console)
-	spins := slices.ContainsFunc(s.stuck, func(t result.Stuck) bool { return t.State == result.Running && t.Site != "" })
-	if len(s.stuck) == 0 || !spins && hang.Unseen(tasks, console) {
+	if hang.Unseen(tasks, console) && !runs(s.stuck, true) || unplaced(s.stuck) {
 		s.sampleCPUs()
 	}
+}
+
+// unplaced reports whether nothing says where the tasks are, or only that one runs: its backtrace may be cut short.
+func unplaced(stuck []result.Stuck) bool {
+	return len(stuck) == 0 || runs(stuck, false) && !runs(stuck, true)
+}
+
+// runs reports whether a task runs of which a place is known, or none.
+func runs(stuck []result.Stuck, placed bool) bool {
+	return slices.ContainsFunc(stuck, func(t result.Stuck) bool {
+		return t.State == result.Running && (t.Site != "") == placed
+	})
 }
 
 // noteJudged records what is known of a step that was judged before it ended.
