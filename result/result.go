@@ -117,13 +117,17 @@ type Leftover struct {
 
 // Witness is what the host has seen in the guest's memory, before the first module and at the end.
 type Witness struct {
-	Why      string `json:"why,omitempty"` // nothing was seen
+	Why      string `json:"why,omitempty"` // nothing was seen at the end
+	Begun    bool   `json:"begun"`         // it was looked at before the first module
 	Modules  int    `json:"modules"`       // loaded at the end
 	Tasks    int    `json:"tasks"`         // threads at the end
 	Programs int    `json:"programs"`      // of eBPF
 	// Differences are a sentence each, without a stop: what the guest says of itself, and what its memory has; or what the
 	// kernel was before the first module, and what it is at the end.
 	Differences []string `json:"differences"`
+	// Hooked are the kernel's functions that have a kprobe or a hook of ftrace at the end, and had none before the first
+	// module.
+	Hooked []string `json:"hooked,omitempty"`
 }
 
 // Unpaired is a call with which a module takes something, although it imports no function that gives it back. That

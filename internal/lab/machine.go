@@ -54,7 +54,7 @@ func inVM(g *boot.Guest, kernel string, memory int) machine {
 			CPUs: g.Hello.CPUs, MemoryMiB: memory,
 		},
 		events:  g.Events,
-		freeze:  g.Machine.Freeze,
+		freeze:  func(ctx context.Context) (frozen, error) { return g.Machine.Freeze(ctx) },
 		console: g.Console,
 		ended: func() error {
 			select {

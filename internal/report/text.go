@@ -191,6 +191,8 @@ func (p *printer) witness(w *result.Witness) {
 	case w == nil:
 	case w.Why != "":
 		p.para("not seen from outside: ", clean(w.Why))
+	case len(w.Hooked) > 0 && len(w.Differences) == 0:
+		p.para("seen from outside: ", "a kprobe or a hook of ftrace in "+clean(strings.Join(w.Hooked, ", ")))
 	case len(w.Differences) == 0:
 		p.para("seen from outside: ", fmt.Sprintf("%s, %s, %s and the kernel's code, as the guest says",
 			plural(uint64(w.Modules), "module", "modules"), plural(uint64(w.Tasks), "task", "tasks"),

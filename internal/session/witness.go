@@ -14,14 +14,17 @@ func (s *session) witness(ctx context.Context) error {
 	if s.Log.HasCrashed() {
 		return nil
 	}
-	list, err := s.listModules(ctx)
-	if err != nil {
-		return s.Failed("list modules", err)
-	}
-	guest := witness.Account{Taint: s.taint.After}
-	for _, m := range list {
-		guest.Modules = append(guest.Modules, m.Name)
-	}
-	s.seen, err = s.LookLast(ctx, guest)
+	var err error
+	s.seen, err = s.LookLast(ctx, func(ctx context.Context) (witness.Account, error) {
+		list, err := s.listModules(ctx)
+		if err != nil {
+			return witness.Account{}, s.Failed("list modules", err)
+		}
+		guest := witness.Account{Taint: s.taint.After}
+		for _, m := range list {
+			guest.Modules = append(guest.Modules, m.Name)
+		}
+		return guest, nil
+	})
 	return err
 }

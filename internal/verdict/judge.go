@@ -30,10 +30,12 @@ import (
 //     trace shows (oops)
 //  7. leak: something stayed behind after unload, or keeps the module loaded
 //  8. load again: delete_module refused for another reason
-//  9. expectation
-//  10. lost again, when the guest never reported that the run was complete
-//  11. host, when the rest of the run was left out because of a report in which the modules took no part
-//  12. pass
+//  9. leak again: seen from outside, something of the kernel's is still hooked
+//  10. expectation
+//  11. lost again, when the guest cannot be understood from outside any more, or never
+//     reported that the run was complete
+//  12. host, when the rest of the run was left out because of a report in which the modules took no part
+//  13. pass
 //
 // Lost records never change the class. The message counts them, because a pass, or
 // a thread that seems alive, may depend on them.
@@ -96,11 +98,13 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		}
 		all = append(all, v)
 	}
+	all = append(all, judgeHooked(res.Witness)...)
 	if len(e.Unmet) > 0 {
 		all = append(all, result.Verdict{
 			Class: result.Expectation, Message: strings.Join(e.Unmet, "; "), Hint: "compare it with the story above",
 		})
 	}
+	all = append(all, judgeUnseen(res.Witness)...)
 	switch {
 	case len(all) > 0:
 		return all

@@ -5,6 +5,7 @@ package witness
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,7 +30,7 @@ func (r *reader) code() ([]code, error) {
 		}
 		data, err := r.physical.ReadPhysical(start-imageMap, int(end-start))
 		if err != nil {
-			return nil, fmt.Errorf("read the kernel's code: %w", err)
+			return nil, &MemoryError{start - imageMap, err}
 		}
 		if uint64(len(data)) != end-start {
 			return nil, fmt.Errorf("read the kernel's code: it has only %d bytes", len(data))
@@ -39,89 +40,164 @@ func (r *reader) code() ([]code, error) {
 	return list, nil
 }
 
-// The kernel changes its own code at the sites of jump labels and static calls, which it keeps in tables of entries
-// that begin with the distance from the entry to the site. siteSize is how long the instruction there may be.
-var siteTables = []struct {
-	start, end string
-	entry      uint64 // its size
-}{
-	{"__start___jump_table", "__stop___jump_table", 16},
-	{"__start_static_call_sites", "__stop_static_call_sites", 8},
-}
+// Namer finds the symbol of the kernel's that an address is in, and how far behind its beginning that is, in bytes.
+type Namer func(addr uint64) (name string, offset uint64)
 
-const siteSize = 5
-
-// maxSites bounds a table, in bytes.
-const maxSites = 16 << 20
-
-// sites are the addresses that the kernel itself may change.
-func (r *reader) sites() (map[uint64]bool, error) {
-	may := make(map[uint64]bool)
-	for _, t := range siteTables {
-		start, end := r.symbols(t.start), r.symbols(t.end)
-		if start == 0 || end <= start || end-start > maxSites {
-			continue // a kernel without them has no sites either
-		}
-		table, err := r.read(start, int(end-start))
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", t.start, err)
-		}
-		for at := uint64(0); at+t.entry <= uint64(len(table)); at += t.entry {
-			site := start + at + uint64(int64(int32(binary.LittleEndian.Uint32(table[at:]))))
-			for n := range uint64(siteSize) {
-				may[site+n] = true
+// changed notes what of the kernel's code differs from the first view, by function, each once.
+func (r *reader) changed(v, first *View, name Namer) error {
+	var sites sites
+	for i := range min(len(first.code), len(v.code)) {
+		for _, p := range differing(first.code[i], v.code[i]) {
+			if sites == nil {
+				var err error
+				if sites, err = r.sites(); err != nil {
+					return err
+				}
+			}
+			if err := r.patch(v, sites, p, name); err != nil {
+				return err
 			}
 		}
 	}
-	return may, nil
+	return nil
 }
 
-// trampoline begins the name of a function that is only a jump, which a static call changes.
-const trampoline = "__SCT__"
-
-// changed returns the functions whose code differs, in order, each once.
-func (r *reader) changed(before, after []code, name func(addr uint64) string) ([]string, error) {
-	var at []uint64
-	for i := range min(len(before), len(after)) {
-		at = append(at, differing(before[i], after[i])...)
-	}
-	if len(at) == 0 {
-		return nil, nil
-	}
-	may, err := r.sites()
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, addr := range at {
-		if may[addr] {
-			continue
-		}
-		of, _, _ := strings.Cut(name(addr), "+")
-		if strings.HasPrefix(of, trampoline) || len(names) > 0 && names[len(names)-1] == of {
-			continue
-		}
-		names = append(names, of)
-	}
-	return names, nil
+// patch is a run of bytes that differ.
+type patch struct {
+	before, after code
+	at, end       uint64
 }
 
-// maxDiffering bounds the addresses that are looked at.
-const maxDiffering = 1 << 16
+// patch notes a patch, unless the kernel itself makes such patches.
+func (r *reader) patch(v *View, sites sites, p patch, name Namer) error {
+	for at := p.at; at < p.end; at++ {
+		if p.before.data[at-p.before.at] == p.after.data[at-p.after.at] {
+			continue
+		}
+		end, legal, err := r.legal(sites, p, at)
+		if err != nil {
+			return err
+		}
+		if legal {
+			at = end - 1
+			continue
+		}
+		of, offset := name(at)
+		legal, err = r.trampoline(of, p.after, at-offset)
+		switch {
+		case err != nil:
+			return err
+		case legal:
+		case r.probed(p.before.instruction(at), at) && r.probed(p.after.instruction(at), at): // optimized, or no longer
+		case r.hooked(p, at, offset):
+			v.Hooked = once(v.Hooked, of)
+		default:
+			v.Changed = once(v.Changed, of)
+		}
+		break // the rest has the same cause
+	}
+	return nil
+}
 
-// differing are the addresses of the bytes that differ.
-func differing(a, b code) (list []uint64) {
+func once(list []string, name string) []string {
+	if slices.Contains(list, name) {
+		return list
+	}
+	return append(list, name)
+}
+
+// maxPatches bounds the runs that are looked at.
+const maxPatches = 1 << 12
+
+// differing are the runs of bytes that differ. Two that are less than an instruction apart are one.
+func differing(a, b code) (list []patch) {
 	const block = 4096
-	for at := 0; at < len(a.data) && at < len(b.data) && len(list) < maxDiffering; at += block {
-		end := min(at+block, len(a.data), len(b.data))
+	size := min(len(a.data), len(b.data))
+	for at := 0; at < size; at += block {
+		end := min(at+block, size)
 		if string(a.data[at:end]) == string(b.data[at:end]) {
 			continue
 		}
 		for n := at; n < end; n++ {
-			if a.data[n] != b.data[n] {
-				list = append(list, a.at+uint64(n))
+			if a.data[n] == b.data[n] {
+				continue
+			}
+			addr, last := a.at+uint64(n), len(list)-1
+			switch {
+			case last >= 0 && addr < list[last].end+siteSize && addr < list[last].at+siteSize:
+				list[last].end = addr + 1
+			case len(list) == maxPatches:
+				return list
+			default:
+				list = append(list, patch{a, b, addr, addr + 1})
 			}
 		}
 	}
 	return list
+}
+
+// instruction returns the bytes at an address, as many as a site may have, or none.
+func (c *code) instruction(at uint64) []byte {
+	if at < c.at || at+siteSize > c.at+uint64(len(c.data)) {
+		return nil
+	}
+	return c.data[at-c.at:][:siteSize]
+}
+
+// Opcodes of x86-64.
+const (
+	opCall      = 0xe8
+	opJump      = 0xe9
+	opJumpShort = 0xeb
+	opReturn    = 0xc3
+	opBreak     = 0xcc
+)
+
+const callSize = 5
+
+// target is where a call or jump at an address leads to.
+func target(text []byte, at uint64) uint64 {
+	switch {
+	case text[0] == opJumpShort:
+		return at + 2 + uint64(int64(int8(text[1])))
+	case conditional(text):
+		return at + 6 + uint64(int64(int32(binary.LittleEndian.Uint32(text[2:]))))
+	}
+	return at + callSize + uint64(int64(int32(binary.LittleEndian.Uint32(text[1:]))))
+}
+
+// conditional reports whether an instruction is a conditional jump, as some static calls are since 6.3.
+func conditional(text []byte) bool { return text[0] == 0x0f && text[1]&0xf0 == 0x80 }
+
+func (r *reader) isText(addr uint64) bool {
+	return addr >= r.symbols("_stext") && addr < r.symbols("_etext")
+}
+
+// nops are the instructions of five bytes, and of two, that do nothing: the kernel's own choices, 5.10 to 7.3.
+var nops = []string{"\x0f\x1f\x44\x00\x00", "\x66\x66\x66\x66\x90", "\x3e\x8d\x74\x26\x00", "\x66\x90"}
+
+func isNop(text []byte) bool {
+	return slices.ContainsFunc(nops, func(nop string) bool { return strings.HasPrefix(string(text), nop) })
+}
+
+// probed reports whether an instruction is that of a kprobe: a breakpoint or, if it is optimized, a jump out of the
+// kernel's image.
+func (r *reader) probed(text []byte, at uint64) bool {
+	return text != nil && (text[0] == opBreak || text[0] == opJump && !r.isText(target(text, at)))
+}
+
+// hooked reports whether a patch is one with which kprobes or ftrace hook a function, and takes no such hook away.
+// Those of the tracer are in the first view.
+func (r *reader) hooked(p patch, at, offset uint64) bool {
+	if r.probed(p.after.instruction(at), at) {
+		return true
+	}
+	const entry = 4 // ftrace's call is the first instruction, or follows endbr64
+	for back := uint64(0); back < callSize && back <= offset; back++ {
+		before, after := p.before.instruction(at-back), p.after.instruction(at-back)
+		if before != nil && offset-back <= entry && (isNop(before) || before[0] == opCall) && after[0] == opCall {
+			return true
+		}
+	}
+	return false
 }

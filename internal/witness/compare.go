@@ -4,6 +4,7 @@ package witness
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -81,23 +82,33 @@ func changes(first, last *View) []string {
 			say("%s is %d: %s", s.name, v, s.means)
 		}
 	}
-	var names []string
-	for name := range first.Tracepoints {
-		if last.Tracepoints[name] != first.Tracepoints[name] {
-			names = append(names, name)
+	for _, name := range slices.Sorted(maps.Keys(first.Tracepoints)) {
+		if !last.Tracepoints[name].goesOn(first.Tracepoints[name]) {
+			say("the tracepoint %s does not call what it did", name)
 		}
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		say("the tracepoint %s does not call what it did", name)
-	}
-	if n := len(last.Changed); n > 0 {
-		const most = 5
-		text := strings.Join(last.Changed[:min(n, most)], ", ")
-		if n > most {
-			text += fmt.Sprintf(" and %d more", n-most)
-		}
-		say("the kernel's own code is not as it was, in %s", text)
+	if len(last.Changed) > 0 {
+		say("the kernel's own code is not as it was, in %s", Names(last.Changed))
 	}
 	return list
+}
+
+// goesOn reports whether a tracepoint still calls what it called before. A module may have added functions of its own.
+func (t Tracepoint) goesOn(before Tracepoint) bool {
+	for _, call := range before.Calls {
+		if !slices.Contains(t.Calls, call) {
+			return false
+		}
+	}
+	return !before.Enabled || t.Enabled && t.Direct
+}
+
+// Names joins some names, of many only the first.
+func Names(names []string) string {
+	const most = 5
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if n := len(names); n > most {
+		text += fmt.Sprintf(" and %d more", n-most)
+	}
+	return text
 }

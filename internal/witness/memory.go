@@ -15,6 +15,22 @@ type Physical interface {
 	ReadPhysical(addr uint64, size int) ([]byte, error)
 }
 
+// MemoryError says that a machine's memory could not be read. It is no fault of the guest's.
+type MemoryError struct {
+	Addr uint64 // physical
+	Err  error
+}
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("read the guest's memory at %#x: %v", e.Addr, e.Err)
+}
+func (e *MemoryError) Unwrap() error { return e.Err }
+
+// BoundError says that a guest has more of something than is read.
+type BoundError struct{ What string }
+
+func (e *BoundError) Error() string { return e.What }
+
 // Symbols are the addresses of the kernel's functions and variables, zero if they are unknown. They must have been read
 // before anything foreign was in the guest.
 type Symbols func(name string) uint64
@@ -114,11 +130,11 @@ func (s *space) cached(at uint64) ([]byte, error) {
 	data, ok := s.pages[base]
 	if !ok {
 		if len(s.pages) == maxChunks {
-			return nil, fmt.Errorf("its lists fill more than %d MiB", maxChunks*chunk>>20)
+			return nil, &BoundError{fmt.Sprintf("its lists fill more than %d MiB", maxChunks*chunk>>20)}
 		}
 		var err error
 		if data, err = s.physical.ReadPhysical(base, chunk); err != nil {
-			return nil, fmt.Errorf("read the guest's memory at %#x: %w", base, err)
+			return nil, &MemoryError{base, err}
 		}
 		if len(data) < chunk {
 			return nil, fmt.Errorf("read the guest's memory at %#x: it has only %d bytes there", base, len(data))

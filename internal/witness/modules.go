@@ -62,7 +62,7 @@ func (r *reader) list(head uint64, member uint32, most int, each func(at uint64)
 	next, err := r.word(head)
 	for n := 0; err == nil && next != head; n++ {
 		if n == most {
-			return fmt.Errorf("it has more than %d entries", most)
+			return &BoundError{fmt.Sprintf("it has more than %d entries", most)}
 		}
 		if err = each(next - uint64(member)); err == nil {
 			next, err = r.word(next)
@@ -125,7 +125,7 @@ func (r *reader) tree(node uint64, depth int, n *int, each func(node uint64) err
 		return nil
 	}
 	if *n++; *n > 16*maxModules || depth > maxDepth {
-		return fmt.Errorf("it has more than %d nodes, or %d levels", 16*maxModules, maxDepth)
+		return &BoundError{fmt.Sprintf("it has more than %d nodes, or %d levels", 16*maxModules, maxDepth)}
 	}
 	if err := each(node); err != nil {
 		return err

@@ -149,7 +149,7 @@ const slots = 64
 
 func (r *reader) entry(entry uint64, depth int, n *int, each func(entry uint64) error) error {
 	if *n++; *n > slots*maxTasks || depth > 11 { // 6 bits each
-		return fmt.Errorf("it has more than %d entries", slots*maxTasks)
+		return &BoundError{fmt.Sprintf("it has more than %d entries", slots*maxTasks)}
 	}
 	switch {
 	case isNode(entry):

@@ -18,15 +18,24 @@ import (
 
 // View is a guest, seen from outside.
 type View struct {
-	Taint       uint64            `json:"taint"`
-	Modules     []Module          `json:"modules"`
-	Tasks       []Task            `json:"tasks"`
-	Programs    []Program         `json:"programs"`
-	Switches    map[string]uint32 `json:"switches"`    // see switches
-	Tracepoints map[string]string `json:"tracepoints"` // what they call, by name
-	Changed     []string          `json:"changed"`     // functions whose code is not as in the first view
+	Taint       uint64                `json:"taint"`
+	Modules     []Module              `json:"modules"`
+	Tasks       []Task                `json:"tasks"`
+	Programs    []Program             `json:"programs"`
+	Switches    map[string]uint32     `json:"switches"` // see switches
+	Tracepoints map[string]Tracepoint `json:"tracepoints"`
+	Changed     []string              `json:"changed"` // functions whose code is not as in the first view
+	// Hooked are functions that have a kprobe, or a hook of ftrace, since the first view.
+	Hooked []string `json:"hooked,omitempty"`
 
 	code []code
+}
+
+// Tracepoint is one of the kernel's tracepoints.
+type Tracepoint struct {
+	Enabled bool        `json:"enabled"`
+	Calls   [][2]uint64 `json:"calls"`  // functions with their data, without stubs of what was removed
+	Direct  bool        `json:"direct"` // its code does call them
 }
 
 // switches are variables that keep the kernel from saying what it does.
@@ -52,8 +61,8 @@ type Subject struct {
 	Memory      Physical
 	Symbols     Symbols
 	Layout      Layout
-	Tracepoints []string                 // that the tracer uses
-	Name        func(addr uint64) string // of a function of the kernel's
+	Tracepoints []string // that the tracer uses
+	Name        Namer
 }
 
 // asked are the kernel's symbols that are read, besides the tracepoints'.
@@ -62,14 +71,20 @@ var asked = []string{
 	"tainted_mask", "modules", "mod_tree", "init_task", "init_pid_ns", "init_css_set", "prog_idr", "tp_stub_func",
 	"_stext", "_etext", "__start_rodata", "__end_rodata",
 	"__start___jump_table", "__stop___jump_table", "__start_static_call_sites", "__stop_static_call_sites",
-	"suppress_printk", "kprobes_all_disarmed", "ftrace_disabled", "tracing_disabled",
+	"__static_call_return0", "suppress_printk", "kprobes_all_disarmed", "ftrace_disabled", "tracing_disabled",
 }
 
-const tracepointVariable = "__tracepoint_"
+const (
+	tracepointVariable = "__tracepoint_"
+	tracepointIterator = "__traceiter_" // calls all functions of a tracepoint
+)
 
 // Asks reports whether a view needs the address of a symbol.
 func Asks(symbol string) bool {
-	return strings.HasPrefix(symbol, tracepointVariable) || slices.Contains(asked, symbol)
+	return slices.Contains(asked, symbol) ||
+		slices.ContainsFunc([]string{tracepointVariable, tracepointIterator, keyName}, func(prefix string) bool {
+			return strings.HasPrefix(symbol, prefix)
+		})
 }
 
 // lacks is about a part of the view that this kernel's symbols or structures do not allow.
@@ -84,7 +99,7 @@ func Take(s Subject, first *View) (*View, error) {
 		return nil, err
 	}
 	r := &reader{space: space, layout: s.Layout}
-	v := &View{Switches: make(map[string]uint32), Tracepoints: make(map[string]string)}
+	v := &View{Switches: make(map[string]uint32), Tracepoints: make(map[string]Tracepoint)}
 	for _, part := range []func() error{
 		func() (err error) { v.Taint, err = r.variable("tainted_mask"); return err },
 		func() (err error) { v.Modules, err = r.modules(); return err },
@@ -99,7 +114,7 @@ func Take(s Subject, first *View) (*View, error) {
 		}
 	}
 	if first != nil {
-		v.Changed, err = r.changed(first.code, v.code, s.Name)
+		err = r.changed(v, first, s.Name)
 	}
 	return v, err
 }
@@ -134,7 +149,7 @@ const (
 	maxFuncs       = 64
 )
 
-// tracepoints notes what the tracepoints call, without stubs of what was removed.
+// tracepoints notes what the tracepoints call.
 func (r *reader) tracepoints(v *View, names []string) error {
 	for _, name := range names {
 		at := r.symbols(tracepointVariable + name)
@@ -145,17 +160,26 @@ func (r *reader) tracepoints(v *View, names []string) error {
 		if err != nil {
 			return err
 		}
-		list, err := r.calls(at + uint64(r.layout["tracepoint.funcs"]))
-		if err != nil {
+		t := Tracepoint{Enabled: int32(enabled) > 0, Direct: true}
+		if t.Calls, err = r.called(at + uint64(r.layout["tracepoint.funcs"])); err != nil {
 			return err
 		}
-		v.Tracepoints[name] = fmt.Sprintf("%t %x", uint32(enabled) > 0, list)
+		// From 5.11 a tracepoint is a static call: of its only function, else of what calls all of them.
+		if key := r.symbols(keyName + "tp_func_" + name); key != 0 {
+			function, err := r.word(key)
+			if err != nil {
+				return err
+			}
+			t.Direct = function != 0 && (function == r.symbols(tracepointIterator+name) ||
+				len(t.Calls) == 1 && function == t.Calls[0][0])
+		}
+		v.Tracepoints[name] = t
 	}
 	return nil
 }
 
-// calls are the functions of a tracepoint with their data, sorted.
-func (r *reader) calls(pointer uint64) ([][2]uint64, error) {
+// called are the functions of a tracepoint with their data, sorted, without stubs of what was removed.
+func (r *reader) called(pointer uint64) ([][2]uint64, error) {
 	at, err := r.word(pointer)
 	if err != nil || at == 0 {
 		return nil, err
