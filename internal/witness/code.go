@@ -83,7 +83,9 @@ func (r *reader) patch(v *View, sites sites, p patch, name Namer) error {
 			continue
 		}
 		of, offset := name(at)
-		legal, err = r.trampoline(of, p.after, at-offset)
+		if legal, err = r.trampoline(of, p.after, at-offset); !legal && err == nil {
+			legal = r.dispatches(of, p.after.instruction(at-offset), at-offset, name)
+		}
 		switch {
 		case err != nil:
 			return err
@@ -178,6 +180,18 @@ var nops = []string{"\x0f\x1f\x44\x00\x00", "\x66\x66\x66\x66\x90", "\x3e\x8d\x7
 
 func isNop(text []byte) bool {
 	return slices.ContainsFunc(nops, func(nop string) bool { return strings.HasPrefix(string(text), nop) })
+}
+
+// dispatchers are the calls and jumps of ftrace's own code that it leads to what is to be told.
+var dispatchers = []string{"ftrace_call", "ftrace_regs_call", "ftrace_graph_call"}
+
+// dispatches reports whether a function is such a call, and leads to a function that does something.
+func (r *reader) dispatches(function string, text []byte, at uint64, name Namer) bool {
+	if !slices.Contains(dispatchers, function) || text == nil || text[0] != opCall && text[0] != opJump {
+		return false
+	}
+	to, offset := name(target(text, at))
+	return r.isText(target(text, at)) && offset == 0 && to != "ftrace_stub"
 }
 
 // probed reports whether an instruction is that of a kprobe: a breakpoint or, if it is optimized, a jump out of the

@@ -211,6 +211,12 @@ func (k *kernel) name(addr uint64) (string, uint64) {
 	if at := uint64(image + 0x800); addr >= at && addr < at+8 {
 		return "__SCT__policy", addr - at
 	}
+	switch at := addr &^ 0x3f; at {
+	case image + 0x840:
+		return "ftrace_call", addr - at
+	case image + 0x880:
+		return "ftrace_stub", addr - at
+	}
 	return fmt.Sprintf("function_%x", addr&0xfc0), addr & 0x3f
 }
 
@@ -316,6 +322,7 @@ func (k *kernel) sites() {
 	k.put(image+0x400, []byte(nops[0])...) // a function that ftrace can hook
 	k.put(image+0x440, opBreak)            // a probe of the tracer's
 	k.put(image+0x480, opCall, 1, 2, 0x40, 0)
+	k.put(image+0x840, branch(opCall, image+0x840, image+0x600)...)
 	k.word(callKey, image+0x600)
 	k.put(callSite, branch(opCall, callSite, image+0x600)...)
 }
