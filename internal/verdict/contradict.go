@@ -28,7 +28,8 @@ func contradictions(
 		return nil
 	}
 	list := append(untainted(e, taints), lives(e, traced, blind)...)
-	return append(list, undead(e, threads, traced)...)
+	list = append(list, undead(e, threads, traced)...)
+	return append(list, vanished(e, threads, traced, blind)...)
 }
 
 // exitTime is how long a thread may be listed after it began to exit, in nanoseconds.
@@ -37,12 +38,7 @@ const exitTime = 200_000_000
 // undead are threads that have ended, according to the trace, and that the guest lists nevertheless. The list was made
 // after the last module was freed.
 func undead(e *evidence.Evidence, threads []result.Thread, traced []result.Module) []string {
-	var freed int64
-	for _, m := range traced {
-		if m.FreedNS != nil {
-			freed = max(freed, *m.FreedNS)
-		}
-	}
+	freed := lastFreed(traced)
 	if !e.Left.Compared {
 		return nil
 	}
@@ -52,6 +48,39 @@ func undead(e *evidence.Evidence, threads []result.Thread, traced []result.Modul
 		name := fmt.Sprintf("%s[%d]", t.Name, t.PID)
 		if at := t.Stages.Exited; at != nil && *at+exitTime < freed && slices.Contains(listed, name) {
 			list = append(list, fmt.Sprintf("the trace has that thread %s has ended, and the guest lists it", name))
+		}
+	}
+	return list
+}
+
+// lastFreed is when the last of the modules was freed, in nanoseconds.
+func lastFreed(traced []result.Module) (at int64) {
+	for _, m := range traced {
+		if m.FreedNS != nil {
+			at = max(at, *m.FreedNS)
+		}
+	}
+	return at
+}
+
+// vanished are threads that are alive, according to the trace, and that the guest does not list: the hook at the end of
+// tasks has stopped firing. The guest's list has no workers.
+func vanished(
+	e *evidence.Evidence, threads []result.Thread, traced []result.Module, blind map[event.Kind]string,
+) []string {
+	if !e.Left.Compared || len(e.Trace.Hooks) == 0 || e.Trace.Broken != "" || lostAny(e.Trace.Lost) ||
+		blind[event.TaskExited] != "" {
+		return nil
+	}
+	freed, listed := lastFreed(traced), leaks.AddedThreads(&e.Left.Before, &e.Left.After)
+	var list []string
+	for _, t := range threads {
+		ran, suffix := t.Stages.FirstRun, fmt.Sprintf("[%d]", t.PID)
+		if t.PID == 0 || t.Stages.Exited != nil || ran == nil || *ran >= freed || strings.HasPrefix(t.Name, "kworker/") {
+			continue
+		}
+		if !slices.ContainsFunc(listed, func(name string) bool { return strings.HasSuffix(name, suffix) }) {
+			list = append(list, fmt.Sprintf("the guest does not list thread %s%s, and the trace has no end of it", t.Name, suffix))
 		}
 	}
 	return list

@@ -123,3 +123,41 @@ func TestUndead(t *testing.T) {
 		}
 	}
 }
+
+func TestVanished(t *testing.T) {
+	ms := func(n int64) *int64 { n *= 1_000_000; return &n }
+	const said = "the guest does not list thread K1[130], and the trace has no end of it"
+	for name, tt := range map[string]struct {
+		thread result.Thread
+		listed []string
+		blind  bool
+		lost   uint64
+		want   []string
+	}{
+		"listed":            {thread: result.Thread{Name: "K1"}, listed: []string{"K1[130]"}},
+		"of another name":   {thread: result.Thread{Name: "K1"}, listed: []string{"idle[130]"}},
+		"not listed":        {thread: result.Thread{Name: "K1"}, listed: []string{"K2[131]"}, want: []string{said}},
+		"its end was seen":  {thread: result.Thread{Name: "K1", Stages: result.ThreadStages{Exited: ms(55)}}},
+		"a worker":          {thread: result.Thread{Name: "kworker/0:3"}},
+		"no hook for ends":  {thread: result.Thread{Name: "K1"}, blind: true},
+		"records were lost": {thread: result.Thread{Name: "K1"}, lost: 1},
+		"born later":        {thread: result.Thread{Name: "K1", Stages: result.ThreadStages{FirstRun: ms(1400)}}},
+	} {
+		e := &evidence.Evidence{
+			Finished: true, Trace: evidence.Trace{Hooks: []evidence.Hook{{}}, Lost: map[string]uint64{"signal_sent": tt.lost}},
+		}
+		e.Left.Compared, e.Left.After.Threads = true, tt.listed
+		tt.thread.PID = 130
+		if tt.thread.Stages.FirstRun == nil {
+			tt.thread.Stages.FirstRun = ms(50)
+		}
+		blind := map[event.Kind]string{}
+		if tt.blind {
+			blind[event.TaskExited] = "nothing writes it"
+		}
+		got := contradictions(e, []result.Thread{tt.thread}, []result.Module{{Name: "m", FreedNS: ms(1330)}}, nil, blind)
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
