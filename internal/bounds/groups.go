@@ -84,26 +84,54 @@ type v1 struct {
 }
 
 func newV1(l Limits) (group, error) {
-	only := func() ([]cgroup1.Subsystem, error) {
-		all, err := cgroup1.Default()
-		var list []cgroup1.Subsystem
-		for _, s := range all {
-			if s.Name() == cgroup1.Memory || s.Name() == cgroup1.Pids {
-				list = append(list, s)
-			}
-		}
-		if err == nil && len(list) < 2 {
-			err = errors.New("the controllers for memory and pids are not mounted")
-		}
-		return list, err
+	list, err := controllersV1()
+	if err != nil {
+		return nil, err
+	}
+	memory := &specs.LinuxMemory{Limit: &l.Memory}
+	if countsSwap(list) {
+		memory.Swap = &l.Memory // of memory and swap together; else a group evades its limit into swap
 	}
 	g, err := cgroup1.New(cgroup1.StaticPath(newName()), &specs.LinuxResources{
-		Memory: &specs.LinuxMemory{Limit: &l.Memory}, Pids: &specs.LinuxPids{Limit: &l.Processes},
-	}, cgroup1.WithHiearchy(only))
+		Memory: memory, Pids: &specs.LinuxPids{Limit: &l.Processes},
+	}, cgroup1.WithHiearchy(func() ([]cgroup1.Subsystem, error) { return list, nil }))
 	if err != nil {
 		return nil, err
 	}
 	return &v1{group: g}, nil
+}
+
+// controllersV1 are the mounted ones that bound a group.
+func controllersV1() ([]cgroup1.Subsystem, error) {
+	all, err := cgroup1.Default()
+	if err != nil {
+		return nil, err
+	}
+	var list []cgroup1.Subsystem
+	for _, s := range all {
+		if s.Name() == cgroup1.Memory || s.Name() == cgroup1.Pids {
+			list = append(list, s)
+		}
+	}
+	if len(list) < 2 {
+		return nil, errors.New("the controllers for memory and pids are not mounted")
+	}
+	return list, nil
+}
+
+// countsSwap reports whether this kernel counts the swap of groups: that is a choice of its configuration and of its
+// command line (swapaccount).
+func countsSwap(list []cgroup1.Subsystem) bool {
+	for _, s := range list {
+		at, ok := s.(interface{ Path(group string) string })
+		if !ok || s.Name() != cgroup1.Memory {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(at.Path("/"), "memory.memsw.limit_in_bytes")); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *v1) entered(pid int) error {
@@ -129,13 +157,22 @@ type v2 struct {
 	group *cgroup2.Manager
 }
 
-func newV2(l Limits) (group, error) {
-	none := int64(0)
-	g, err := cgroup2.NewManager(mountpoint, newName(), &cgroup2.Resources{
-		Memory: &cgroup2.Memory{Max: &l.Memory, Swap: &none}, Pids: &cgroup2.Pids{Max: l.Processes},
+func newV2(l Limits) (group, error) { return newV2In(mountpoint, newName(), l) }
+
+// newV2In makes a group. A kernel that does not count the swap of groups (swapaccount=0) has no file for that limit; the
+// others still hold.
+func newV2In(root, name string, l Limits) (group, error) {
+	g, err := cgroup2.NewManager(root, name, &cgroup2.Resources{
+		Memory: &cgroup2.Memory{Max: &l.Memory}, Pids: &cgroup2.Pids{Max: l.Processes},
 	})
 	if err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(root, name, "memory.swap.max")); err == nil {
+		none := int64(0)
+		if err := g.Update(&cgroup2.Resources{Memory: &cgroup2.Memory{Swap: &none}}); err != nil {
+			return nil, errors.Join(err, g.Delete())
+		}
 	}
 	return &v2{group: g}, nil
 }
