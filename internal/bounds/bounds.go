@@ -8,15 +8,11 @@
 package bounds
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
-	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,10 +36,26 @@ type group interface {
 	wrap(cmd *exec.Cmd) error
 	// entered is called when the command has started.
 	entered(pid int) error
-	// exceeded reports whether the kernel has killed a process of the group for its memory.
-	exceeded() bool
+	// events is called when the command has ended.
+	events() events
 	close() error
 }
+
+// events count what the kernel did about the memory of a group. None are known of a group that ended too early.
+type events struct {
+	over  uint64 // times that the group was at its own limit
+	kills uint64 // processes that were killed, for whatever lack of memory
+}
+
+// Shortage is for lack of what the kernel has killed something in a group.
+type Shortage int
+
+// Shortages.
+const (
+	NoShortage      Shortage = iota // it has killed nothing for memory
+	GroupShortage                   // all together had as much as they may have
+	MachineShortage                 // this machine, or a group around this one, had no memory left
+)
 
 // Find returns how this machine bounds sums. Only the first call looks, which takes some milliseconds as root, and some
 // 50 ms else.
@@ -91,9 +103,18 @@ func (g *Group) Start(cmd *exec.Cmd) error {
 	return nil
 }
 
-// Exceeded reports whether something in the group was killed because all together had too much memory. The number of
-// processes cannot be exceeded: fork fails.
-func (g *Group) Exceeded() bool { return g.group.exceeded() }
+// Shortage says, after the command has ended, whether the kernel has killed something in the group for memory, and why:
+// processes are also killed if others than they have filled this machine. The number of processes cannot be exceeded:
+// fork fails.
+func (g *Group) Shortage() Shortage {
+	switch e := g.group.events(); {
+	case e.kills == 0:
+		return NoShortage
+	case e.over == 0:
+		return MachineShortage
+	}
+	return GroupShortage
+}
 
 // Close removes the group. What still runs in it is killed.
 func (g *Group) Close() error { return g.group.close() }
@@ -123,51 +144,6 @@ func (g *gate) pass(entered error) error {
 	}
 	return errors.Join(entered, g.in.Close(), g.open.Close())
 }
-
-// findSystemd asks the user's systemd for a scope that does nothing.
-func findSystemd() Way {
-	path, err := exec.LookPath("systemd-run")
-	if err != nil {
-		return Way{Why: "systemd-run is not installed, and only root can make control groups"}
-	}
-	w := Way{Name: "a scope of the user's systemd", make: func(l Limits) (group, error) { return &scope{path, l}, nil }}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	trial := exec.CommandContext(ctx, "/bin/true")
-	s := &scope{path, Limits{Memory: 64 << 20, Processes: 16}}
-	if err := s.wrap(trial); err != nil {
-		return Way{Why: err.Error()}
-	}
-	if out, err := trial.CombinedOutput(); err != nil {
-		line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-		return Way{Why: fmt.Sprintf("systemd-run --user: %v: %s", err, line)}
-	}
-	return w
-}
-
-// scope is made by systemd-run, which then becomes the command.
-type scope struct {
-	path   string
-	limits Limits
-}
-
-func (s *scope) wrap(cmd *exec.Cmd) error {
-	words := []string{s.path, "--user", "--scope", "--quiet", "--collect",
-		"-p", "MemoryMax=" + strconv.FormatInt(s.limits.Memory, 10), "-p", "MemorySwapMax=0",
-		"-p", "TasksMax=" + strconv.FormatInt(s.limits.Processes, 10), "--", cmd.Path}
-	cmd.Args = append(words, cmd.Args[1:]...)
-	cmd.Path = s.path
-	for _, name := range []string{"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"} { // where it finds systemd
-		if value, ok := os.LookupEnv(name); ok {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-	}
-	return nil
-}
-
-func (s *scope) entered(int) error { return nil }
-func (s *scope) exceeded() bool    { return false } // its counters are gone with it
-func (s *scope) close() error      { return nil }   // it ends with its last process
 
 // Available is a machine's memory in bytes, 0 if that is unknown.
 func Available() int64 {

@@ -39,12 +39,12 @@ func limited(t *testing.T, limits Limits, line string) (*Group, string, error) {
 // TestSum: two processes may not have together what one of them may have. Memory is what a pipe's reader holds.
 func TestSum(t *testing.T) {
 	hold := func(mib string) string { return "head -c " + mib + "000000 /dev/zero | tail | sleep 1 & " }
-	if g, out, err := limited(t, Limits{256 << 20, 100}, hold("60")+"wait"); err != nil || g.Exceeded() {
+	if g, out, err := limited(t, Limits{256 << 20, 100}, hold("60")+"wait"); err != nil || g.Shortage() != NoShortage {
 		t.Errorf("one: %v, %s", err, out)
 	}
 	g, _, _ := limited(t, Limits{256 << 20, 100}, strings.Repeat(hold("90"), 4)+"wait")
-	if _, scoped := g.group.(*scope); !g.Exceeded() && !scoped {
-		t.Error("four with 360 MB stayed below 256 MiB")
+	if got := g.Shortage(); got != GroupShortage {
+		t.Errorf("four with 360 MB stayed below 256 MiB: %v", got)
 	}
 }
 

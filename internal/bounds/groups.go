@@ -15,6 +15,7 @@ import (
 
 	"github.com/containerd/cgroups/v3"
 	"github.com/containerd/cgroups/v3/cgroup1"
+	v1stats "github.com/containerd/cgroups/v3/cgroup1/stats"
 	"github.com/containerd/cgroups/v3/cgroup2"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -138,10 +139,23 @@ func (g *v1) entered(pid int) error {
 	return g.pass(g.group.AddProc(uint64(pid)))
 }
 
-func (g *v1) exceeded() bool {
+// events: version 1 has no counter of the group's own shortages. A group that never came near its limit had none.
+func (g *v1) events() events {
 	stat, err := g.group.Stat(cgroup1.IgnoreNotExist)
-	return err == nil && stat.MemoryOomControl.GetOomKill() > 0
+	if err != nil {
+		return events{}
+	}
+	e := events{kills: stat.GetMemoryOomControl().GetOomKill()}
+	for _, m := range []*v1stats.MemoryEntry{stat.GetMemory().GetUsage(), stat.GetMemory().GetSwap()} {
+		if m.GetLimit() > 0 && m.GetMax()+near >= m.GetLimit() { // the failures are not counted by kernel 6.18
+			e.over++
+		}
+	}
+	return e
 }
+
+// near is more than what is asked for at a time by who gets nothing, and is killed.
+const near = 1 << 20
 
 func (g *v1) close() error {
 	return remove(func() {
@@ -181,9 +195,12 @@ func (g *v2) entered(pid int) error {
 	return g.pass(g.group.AddProc(uint64(pid)))
 }
 
-func (g *v2) exceeded() bool {
+func (g *v2) events() events {
 	stat, err := g.group.Stat()
-	return err == nil && stat.GetMemoryEvents().GetOomKill() > 0
+	if err != nil {
+		return events{}
+	}
+	return events{over: stat.GetMemoryEvents().GetOom(), kills: stat.GetMemoryEvents().GetOomKill()}
 }
 
 func (g *v2) close() error {

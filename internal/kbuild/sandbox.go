@@ -214,8 +214,13 @@ func setupError(s Step, status io.Reader) error {
 	if err != nil {
 		return hostError("read bubblewrap's status", err)
 	}
-	if s.Exit == 0 || bytes.Contains(report, []byte(`"exit-code"`)) || s.Exit > 128 {
+	switch {
+	case s.Exit == 0 || bytes.Contains(report, []byte(`"exit-code"`)):
 		return nil
+	case s.Exit > 128: // the build cannot reach bubblewrap's first process
+		e := hostError("run the sandbox", fmt.Errorf("bubblewrap was killed: exit status %d", s.Exit))
+		e.Hint = killedHint
+		return e
 	}
 	said := lastLine(s.Raw)
 	e := &Error{Kind: ErrHost, Message: "set up the sandbox: " + said, Hint: "build in the VM: --build vm"}

@@ -163,6 +163,24 @@ func diskError(job Job) *Error {
 		maxBytes(job)>>20, maxWorkFiles)}
 }
 
+// shortageError is about a build of which the kernel has killed a process for memory; nil if that is not what happened.
+// A build that had enough for itself failed for want of this machine's.
+func shortageError(job Job, exit int, why bounds.Shortage) error {
+	switch {
+	case why == bounds.GroupShortage:
+		return &Error{Kind: ErrMemory, Message: fmt.Sprintf("the build was stopped: its processes and files took more "+
+			"than %d MiB of memory together", sumLimits(job).Memory>>20)}
+	case why == bounds.MachineShortage && exit != 0:
+		e := hostError("run the build", unix.ENOMEM)
+		e.Message = "this machine ran out of memory, and its kernel killed a process of the build"
+		return e
+	}
+	return nil
+}
+
+// killedHint is for what ended because somebody killed it, which may have been the kernel.
+const killedHint = "run it again; if this machine ran out of memory, its own dmesg says so"
+
 // send packs the sources. A shell that has ended does not read them, which is told by its end.
 func (s *sandboxed) send(w *os.File) error {
 	defer w.Close()
@@ -187,11 +205,8 @@ func (s *sandboxed) process(ctx context.Context, cmd *exec.Cmd, p *pipes) (exit 
 	case err == nil:
 		start = func(cmd *exec.Cmd) error { return group.Start(cmd) }
 		defer func() {
-			if group.Exceeded() {
-				err = &Error{Kind: ErrMemory, Message: fmt.Sprintf("the build was stopped: its processes and files took more "+
-					"than %d MiB of memory together", sumLimits(s.job).Memory>>20)}
-			}
-			err = cmp.Or(err, group.Close())
+			short := shortageError(s.job, exit, group.Shortage())
+			err = cmp.Or(short, err, group.Close())
 		}()
 	case !errors.As(err, &none):
 		return 0, hostError("set up the sandbox", err)

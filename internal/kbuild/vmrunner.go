@@ -106,7 +106,7 @@ func killedError(ctx context.Context, g *boot.Guest, err error) error {
 		return nil
 	}
 	return &Error{Kind: ErrHost, Message: "build in the VM: " + exit.Err().Error(), Cause: err,
-		Hint: "run it again; if this machine ran out of memory, its own dmesg says so"}
+		Hint: killedHint}
 }
 
 // buildWords are for the kernel that builds. norandmaps: QEMU 7.2's TCG finds a translation by its virtual address, so
