@@ -374,7 +374,7 @@ func TestNoSpace(t *testing.T) {
 	}
 	k := testKernel(t)
 	dir := tree(t, map[string]string{"root/": "", "cache/": "", "src/Makefile": "obj-m := a.o\n", "src/a.c": source("a")})
-	for _, size := range []string{"12k", "60k", "400k"} {
+	for _, size := range []string{"4k", "60k", "180k"} { // for the sources, what was built, and the entry of the cache
 		cmd := exec.Command("unshare", "-m", "sh", "-c",
 			`mount --bind "$1" "$2/root" && mount -t tmpfs -o size="$3" none "$2/cache" && exec "$4"`,
 			"sh", k.Root, dir, size, os.Args[0])

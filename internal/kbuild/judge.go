@@ -23,7 +23,7 @@ func buildError(job Job, snap *sourceFolder, steps []Step) *Error {
 			return none
 		}
 	}
-	if strings.Contains(last.Raw, "No space left on device") && diskFull(job.Work) {
+	if saysNoSpace(last.Raw) && diskFull(job.Work) {
 		full := hostError("build in "+job.Work, syscall.ENOSPC)
 		full.Steps = steps
 		return full

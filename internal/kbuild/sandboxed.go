@@ -127,7 +127,7 @@ func (s *sandboxed) run(ctx context.Context, bwrap string, filter []byte, args [
 	var busy errgroup.Group
 	var status bytes.Buffer
 	busy.Go(func() error { return s.send(p.sources) })
-	busy.Go(func() error { return unpack(io.LimitReader(p.results, maxResultTar), s.job.Work) })
+	busy.Go(func() error { return s.take(p.results, stop) })
 	busy.Go(func() error { s.watch(ctx, io.TeeReader(p.status, &status), stop); return nil })
 	exit, err := s.process(ctx, cmd, p)
 	moved := busy.Wait()
@@ -143,24 +143,49 @@ func (s *sandboxed) run(ctx context.Context, bwrap string, filter []byte, args [
 
 // judge says what became of a build that ended by itself.
 func (s *sandboxed) judge(exit int, raw string, moved error) error {
-	last := raw
-	if n := len(s.steps.done); n > 0 && exit != 0 {
-		last = s.steps.done[n-1].Raw
+	failed, last := false, raw
+	if n := len(s.steps.done); n > 0 && s.steps.done[n-1].Exit != 0 {
+		failed, last = true, s.steps.done[n-1].Raw
 	}
 	switch {
-	case exit != 0 && strings.Contains(last, unix.ENOSPC.Error()):
-		return diskError(s.job)
-	case exit == notMoved:
-		return hostError("move the build's files", errors.New(cmp.Or(lastLine(raw), "tar failed")))
 	case exit == 0:
 		return moved
+	case saysNoSpace(last):
+		return diskError(s.job)
+	case failed:
+		return nil // the step says why
 	}
-	return nil
+	return s.moveError(exit, raw, moved)
 }
+
+// moveError is about a shell that could not unpack the sources, or did not hand over what its commands had made. The
+// modules are cut then, whatever the commands said. Our own end of the pipes knows best why, unless all it saw is that
+// the other end was gone.
+func (s *sandboxed) moveError(exit int, raw string, moved error) error {
+	const what = "move the build's files"
+	switch {
+	case moved != nil && !errors.Is(moved, io.ErrUnexpectedEOF):
+		return moved
+	case exit == notMoved:
+		return hostError(what, errors.New(cmp.Or(lastLine(raw), "tar failed")))
+	}
+	e := hostError(what, fmt.Errorf("its shell was stopped: exit status %d", exit))
+	e.Hint = killedHint
+	return e
+}
+
+// killedHint is for what ended because somebody killed it, which may have been the kernel.
+const killedHint = "run it again; if this machine ran out of memory, its own dmesg says so"
+
+// noSpace is how a program says ENOSPC, but for the case of its letters: C libraries have a capital N, Go has none.
+const noSpace = "no space left on device"
+
+// saysNoSpace reports whether a log has a full disk in it, which a build can also just print.
+func saysNoSpace(log string) bool { return strings.Contains(strings.ToLower(log), noSpace) }
 
 func diskError(job Job) *Error {
 	return &Error{Kind: ErrDisk, Message: fmt.Sprintf("the build was stopped: it wrote more than %d MiB or %d files",
-		maxBytes(job)>>20, maxWorkFiles)}
+		maxBytes(job)>>20, maxWorkFiles), Hint: "see what its Makefile writes: temporary files count, too"}
 }
 
 // shortageError is about a build of which the kernel has killed a process for memory; nil if that is not what happened.
@@ -178,8 +203,27 @@ func shortageError(job Job, exit int, why bounds.Shortage) error {
 	return nil
 }
 
-// killedHint is for what ended because somebody killed it, which may have been the kernel.
-const killedHint = "run it again; if this machine ran out of memory, its own dmesg says so"
+// Bounds of the results. Each file has its headers, with long names, and is padded.
+const (
+	maxResultStream = maxTotalBytes + maxTarFiles*4096
+	maxPadding      = 64 << 10 // after the archive; tar writes 10 KiB at a time
+)
+
+// take unpacks the results. If that fails while there is more to come, it stops the build, whose shell would wait for
+// ever to be rid of the rest.
+func (s *sandboxed) take(r io.Reader, stop context.CancelCauseFunc) error {
+	err := unpack(io.LimitReader(r, maxResultStream), s.job.Work)
+	n, rerr := io.Copy(io.Discard, io.LimitReader(r, maxPadding))
+	err = cmp.Or(err, rerr)
+	if n < maxPadding {
+		return err
+	}
+	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = hostile("the archive does not end")
+	}
+	stop(err)
+	return err
+}
 
 // send packs the sources. A shell that has ended does not read them, which is told by its end.
 func (s *sandboxed) send(w *os.File) error {

@@ -4,6 +4,7 @@ package kbuild
 
 import (
 	"archive/tar"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -127,12 +128,13 @@ func unpackOne(root *os.Root, tr *tar.Reader, h *tar.Header) error {
 	if err != nil {
 		return hostile("create file %q: %v", name, err)
 	}
-	n, err := io.Copy(f, io.LimitReader(tr, h.Size))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return hostError("unpack the build", err)
+	n, err := io.Copy(f, tr)
+	if err = errors.Join(err, f.Close()); err == nil && n == h.Size {
+		return nil
 	}
-	if n != h.Size {
-		return hostile("file %q is truncated", name)
+	_ = root.Remove(name) // a module that is cut is none; the error is told anyway
+	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+		return hostile("file %q is cut: %v", name, cmp.Or(err, io.ErrUnexpectedEOF))
 	}
-	return nil
+	return hostError("unpack the build", err)
 }
