@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -40,17 +41,19 @@ func walk(dir string, create bool) error {
 	if err != nil {
 		return fmt.Errorf("check %s: %w", dir, err)
 	}
-	m := maker{dir: abs, uid: os.Geteuid(), create: create}
+	m := maker{dir: abs, uid: os.Geteuid(), unmapped: unmappedOwner(), create: create}
 	return m.walk("/", strings.Split(strings.Trim(abs, "/"), "/"))
 }
 
 // maker follows the way to a folder, level by level.
 type maker struct {
-	dir    string
-	uid    int
-	create bool
-	links  int
-	closed bool // a level is closed to others: they cannot reach those below it
+	dir      string
+	uid      int
+	unmapped int // who owns what belongs to nobody of this user namespace; -1 in the machine's own
+	create   bool
+	links    int
+	closed   bool // a level is closed to others: they cannot reach those below it
+	shared   bool // the level before is a folder in which anybody may put something, as /tmp
 }
 
 func (m *maker) walk(at string, rest []string) error {
@@ -70,7 +73,7 @@ func (m *maker) walk(at string, rest []string) error {
 		if err != nil {
 			return fmt.Errorf("make %s: %w", m.dir, err)
 		}
-		if fi.Mode()&fs.ModeSymlink != 0 && len(rest) > 0 {
+		if fi.Mode()&fs.ModeSymlink != 0 {
 			if at, rest, err = m.follow(at, next, fi, rest); err != nil {
 				return err
 			}
@@ -84,10 +87,11 @@ func (m *maker) walk(at string, rest []string) error {
 	return nil
 }
 
-// follow goes on where a link on the way leads to. Whoever owns it decides that.
+// follow goes on where a link leads to, on the way or at its end: people keep a cache on a larger disk. Whoever owns the
+// link decides that.
 func (m *maker) follow(at, link string, fi fs.FileInfo, rest []string) (string, []string, error) {
-	if owner := ownerOf(fi); owner != 0 && owner != m.uid {
-		return "", nil, &Error{m.dir, link, "is a link that belongs to " + named(owner)}
+	if owner := ownerOf(fi); !m.trusts(owner) {
+		return "", nil, &Error{m.dir, link, "is a link that belongs to " + m.named(owner)}
 	}
 	if m.links++; m.links > maxLinks {
 		return "", nil, fmt.Errorf("make %s: %w", m.dir, unix.ELOOP)
@@ -99,20 +103,25 @@ func (m *maker) follow(at, link string, fi fs.FileInfo, rest []string) (string, 
 	if !filepath.IsAbs(target) {
 		target = filepath.Join(at, target)
 	}
-	m.closed = false // levels that were passed are passed again
+	m.closed, m.shared = false, false // levels that were passed are passed again
 	return "/", append(strings.Split(strings.Trim(filepath.Clean(target), "/"), "/"), rest...), nil
+}
+
+// trusts reports whether an owner may decide what is on the way: this user, or root. In a user namespace without this
+// machine's root, /home belongs to nobody that is known there. It passes for root's, except where anybody can have put
+// it; the folder itself has to be this user's all the same.
+func (m *maker) trusts(owner int) bool {
+	return owner == m.uid || owner == 0 || owner == m.unmapped && !m.shared
 }
 
 // level checks one level. last says that it is the folder itself.
 func (m *maker) level(path string, fi fs.FileInfo, last bool) error {
 	owner, mode := ownerOf(fi), fi.Mode()
 	switch {
-	case !fi.IsDir() && mode&fs.ModeSymlink != 0:
-		return &Error{m.dir, path, "is a link"}
 	case !fi.IsDir():
 		return &Error{m.dir, path, "is not a folder"}
-	case owner != m.uid && (last || owner != 0):
-		return &Error{m.dir, path, "belongs to " + named(owner)}
+	case owner != m.uid && (last || !m.trusts(owner)):
+		return &Error{m.dir, path, "belongs to " + m.named(owner)}
 	case last && mode.Perm()&0o077 != 0:
 		err := os.Chmod(path, 0o700)
 		if errors.Is(err, unix.EROFS) && mode.Perm()&0o022 == 0 {
@@ -125,15 +134,48 @@ func (m *maker) level(path string, fi fs.FileInfo, last bool) error {
 		return &Error{m.dir, path, "can be changed by others: chmod go-w " + path}
 	}
 	m.closed = m.closed || owner == m.uid && mode.Perm()&0o077 == 0
+	m.shared = mode.Perm()&0o022 != 0 && !m.closed
 	return nil
 }
 
 func ownerOf(fi fs.FileInfo) int { return int(fi.Sys().(*syscall.Stat_t).Uid) }
 
-// named is a user in words.
-func named(uid int) string {
+// named is a user in words, with what to do about one without a name.
+func (m *maker) named(uid int) string {
+	if uid == m.unmapped {
+		return fmt.Sprintf("a user that this user namespace does not know (it shows as %d): "+
+			"run kmodlab outside of it, or name another folder with XDG_CACHE_HOME", uid)
+	}
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
 		return "user " + u.Username
 	}
 	return fmt.Sprintf("user %d", uid)
+}
+
+// unmappedOwner is the owner, in this user namespace, of what belongs to no user of it; -1 if it has all users.
+func unmappedOwner() int {
+	users, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return -1
+	}
+	// A kernel without user namespaces has no such files.
+	overflow, err := os.ReadFile("/proc/sys/kernel/overflowuid")
+	if err != nil {
+		return -1
+	}
+	return unmappedBy(string(users), string(overflow))
+}
+
+// allUsers is how many there are. The machine's own namespace maps them to themselves.
+const allUsers = "4294967295"
+
+func unmappedBy(users, overflow string) int {
+	if slices.Equal(strings.Fields(users), []string{"0", "0", allUsers}) {
+		return -1
+	}
+	uid, err := strconv.Atoi(strings.TrimSpace(overflow))
+	if err != nil {
+		return -1
+	}
+	return uid
 }

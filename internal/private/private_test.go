@@ -22,6 +22,7 @@ func TestMake(t *testing.T) {
 		os.Mkdir(top+"/sticky", 0o777), os.Chmod(top+"/sticky", 0o777|os.ModeSticky),
 		os.Mkdir(top+"/mine", 0o700), os.Mkdir(top+"/mine/open", 0o777), os.Chmod(top+"/mine/open", 0o777),
 		os.WriteFile(top+"/file", nil, 0o600), os.Symlink(top+"/old", top+"/link"),
+		os.Symlink("big/disk", top+"/dangling"), os.Symlink("link", top+"/twice"), os.Symlink(top+"/file", top+"/tofile"),
 		os.Symlink("link/../open", top+"/toopen"), os.Symlink("loop/x", top+"/loop"),
 	} {
 		if err != nil {
@@ -30,7 +31,8 @@ func TestMake(t *testing.T) {
 	}
 	for dir, why := range map[string]string{
 		"fresh/.cache/kmodlab": "", "fresh/.cache/kmodlab/x": "", "old": "", "sticky/c": "", "mine/open/c": "", "link/c": "",
-		"open/c": "open can be changed by others", "toopen/c": "open can be changed by others", "link": "link is a link",
+		"open/c": "open can be changed by others", "toopen/c": "open can be changed by others",
+		"link": "", "twice": "", "dangling": "", "tofile": "file is not a folder", "loop": "too many levels",
 		"file": "file is not a folder", "file/c": "file is not a folder", "loop/c": "too many levels of symbolic links",
 	} {
 		if err := Check(filepath.Join(top, dir)); (err != nil) != (why != "") {
@@ -65,12 +67,13 @@ func TestMakeOthers(t *testing.T) {
 		os.Chmod(top, 0o755), os.MkdirAll(top+"/home/.cache", 0o755), os.Chown(top+"/home", other, other),
 		os.Mkdir(top+"/own", 0o700), os.Symlink(top+"/own", top+"/link"), os.Lchown(top+"/link", other, other),
 		os.Mkdir(top+"/theirs", 0o700), os.Chown(top+"/theirs", other, other),
+		os.Symlink("theirs", top+"/totheirs"),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, dir := range []string{"home/.cache/kmodlab", "link/kmodlab", "theirs"} {
+	for _, dir := range []string{"home/.cache/kmodlab", "link/kmodlab", "link", "theirs", "totheirs"} {
 		var private *Error
 		if err := Make(filepath.Join(top, dir)); !errors.As(err, &private) || !strings.Contains(err.Error(), "user 65533") {
 			t.Errorf("%s: %v", dir, err)
@@ -78,5 +81,89 @@ func TestMakeOthers(t *testing.T) {
 	}
 	if list, _ := os.ReadDir(top + "/home/.cache"); len(list) != 0 {
 		t.Error("something was made in another user's folder")
+	}
+}
+
+// TestMakeOwn: a person's link to a folder on another disk is followed, as is root's. The folder is then closed.
+func TestMakeOwn(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can make another user's link")
+	}
+	const me = 65533
+	top := t.TempDir()
+	for _, err := range []error{
+		os.Chmod(top, 0o755), os.Mkdir(top+"/disk", 0o755), os.Chown(top+"/disk", me, me),
+		os.Symlink("disk", top+"/mine"), os.Lchown(top+"/mine", me, me), os.Symlink("disk", top+"/root"),
+		os.Symlink("disk", top+"/other"), os.Lchown(top+"/other", me-1, me-1),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, why := range map[string]string{"mine": "", "root": "", "other": "is a link that belongs to user 65532"} {
+		m := maker{dir: name, uid: me, unmapped: -1, create: true}
+		err := m.walk(top, []string{name})
+		if (err != nil) != (why != "") || err != nil && !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %q", name, err, why)
+		}
+	}
+	if fi, err := os.Stat(top + "/disk"); err != nil || fi.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", fi, err)
+	}
+}
+
+// TestMakeUnmapped: in a user namespace, what belongs to this machine's root shows as nobody's. It is passed on the way,
+// and refused as the folder itself, or where anybody can have put it.
+func TestMakeUnmapped(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can make another user's folder")
+	}
+	const nobody = 65534
+	top := t.TempDir()
+	var errs []error
+	for _, dir := range []string{"home", "home/me", "home/nobodys", "tmp", "tmp/x", "tmp/x/me", "home/open"} {
+		errs = append(errs, os.Mkdir(filepath.Join(top, dir), 0o755))
+	}
+	errs = append(errs, os.Symlink("home", top+"/link"), os.Symlink("../home", top+"/tmp/link"))
+	for _, name := range []string{"home", "home/nobodys", "tmp", "tmp/x", "home/open", "link", "tmp/link"} {
+		errs = append(errs, os.Lchown(filepath.Join(top, name), nobody, nobody))
+	}
+	errs = append(errs, os.Chmod(top+"/tmp", 0o777|os.ModeSticky), os.Chmod(top+"/home/open", 0o777))
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	for dir, why := range map[string]string{
+		"home/me/.cache/kmodlab": "", "link/me/.cache/kmodlab": "", "tmp/kmodlab": "",
+		"home/nobodys": "namespace does not know (it shows as 65534): run kmodlab outside of it, or name another folder",
+		"tmp/x/me":     "x belongs to a user that this user namespace does not know",
+		"tmp/link/me":  "link is a link that belongs to a user that this user namespace does not know",
+		"home/open/me": "open can be changed by others",
+	} {
+		m := maker{dir: dir, unmapped: nobody, create: true}
+		err := m.walk(top, strings.Split(dir, "/"))
+		if (err != nil) != (why != "") || err != nil && !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %q", dir, err, why)
+		}
+		m = maker{dir: dir, unmapped: -1, create: true}
+		if err := m.walk(top, strings.Split(dir, "/")); err == nil && strings.Contains(dir, "home") {
+			t.Errorf("%s: in the machine's own namespace another user is trusted", dir)
+		}
+	}
+}
+
+func TestUnmappedBy(t *testing.T) {
+	const overflow = "65534\n"
+	for users, want := range map[string]int{
+		"         0          0 4294967295\n":                                   -1,
+		"         0       1000          1\n":                                   65534,
+		"         0          1       1000\n      1000          0          1\n": 65534,
+		"": 65534, // a namespace that has no users yet
+	} {
+		if got := unmappedBy(users, overflow); got != want {
+			t.Errorf("%q: %d, want %d", users, got, want)
+		}
+	}
+	if got := unmappedBy("0 1000 1", "?"); got != -1 {
+		t.Errorf("without a number: %d", got)
 	}
 }

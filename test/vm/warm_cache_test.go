@@ -58,8 +58,8 @@ func TestOthersCache(t *testing.T) {
 		"read-only": {"for m in /mnt/cache /mnt/cache/kmodlab/*; do mount -o remount,ro,bind $m; done\n", result.Pass, ""},
 		"another user's": {"as='setpriv --reuid 65534 --regid 65534 --clear-groups'\n", result.Host,
 			"/mnt/cache/kmodlab is not this user's alone: /mnt/cache/kmodlab belongs to user root"},
-		"a link": {"mv /mnt/cache/kmodlab /mnt/cache/real && ln -s real /mnt/cache/kmodlab\n", result.Host,
-			"/mnt/cache/kmodlab is a link"},
+		"another user's link": {"cd /mnt/cache && mv kmodlab real && ln -s real kmodlab && chown -h 65534 kmodlab; cd -\n",
+			result.Host, "/mnt/cache/kmodlab is a link that belongs to "},
 		"open to others": {"chmod 777 /mnt/cache\n", result.Host, "/mnt/cache can be changed by others"},
 	} {
 		t.Run(name, func(t *testing.T) {
