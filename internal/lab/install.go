@@ -5,14 +5,17 @@ package lab
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/kmod/depmod"
 )
 
@@ -104,19 +107,84 @@ func linkBelow(root string, f boot.File) error {
 func (l *Lab) sendModules(ctx context.Context) error {
 	done := l.journal.Phase("install")
 	files, err := moduleFiles(l.Prepared)
-	for i := range files {
-		if f := &files[i]; err == nil && f.Host != "" {
-			f.Data, err = os.ReadFile(f.Host)
-		}
-	}
 	if err != nil {
 		return err
 	}
-	ctx, cancel := l.Deadline(ctx)
-	defer cancel()
-	if err := boot.WriteFiles(ctx, l.Client, files); err != nil {
-		return l.Failed("install the modules", err)
+	if err := l.install(ctx, files); err != nil {
+		return err
 	}
 	done("", false)
 	return nil
+}
+
+// installRate is how many bytes a second arrive at least, before that is stretched for TCG: far fewer than virtio-serial
+// carries. The person's own limit is for the modules' commands, and knows nothing of their size.
+const installRate = 4 << 20
+
+// install writes files of the guest.
+func (l *Lab) install(ctx context.Context, files []boot.File) error {
+	var total int64
+	for _, f := range files {
+		size, err := sizeOf(f)
+		if err != nil {
+			return fmt.Errorf("read a module to install: %w", err)
+		}
+		total += size
+	}
+	ctx, cancel := l.within(ctx, installLimit(l.options.StepTimeout, total))
+	defer cancel()
+	for parcel, err := range parcels(files) {
+		if err != nil {
+			return fmt.Errorf("read a module to install: %w", err)
+		}
+		if err := boot.WriteFiles(ctx, l.Client, parcel); err != nil {
+			return l.Failed("install the modules", err)
+		}
+	}
+	return nil
+}
+
+// installLimit bounds the installation of so many bytes, before it is stretched for TCG.
+func installLimit(step time.Duration, bytes int64) time.Duration {
+	return max(step, armLimit) + time.Duration(bytes)*(time.Second/installRate)
+}
+
+func sizeOf(f boot.File) (int64, error) {
+	if f.Host == "" {
+		return int64(len(f.Data)), nil
+	}
+	fi, err := os.Stat(f.Host)
+	if err != nil {
+		return 0, err
+	}
+	return fi.Size(), nil
+}
+
+// parcels reads files one at a time and yields those together that fit into one message. Together, modules with their
+// debug information may be larger than what is free of this machine's memory.
+func parcels(files []boot.File) iter.Seq2[[]boot.File, error] {
+	return func(yield func([]boot.File, error) bool) {
+		var parcel []boot.File
+		size := 0
+		for _, f := range files {
+			if f.Host != "" {
+				data, err := os.ReadFile(f.Host)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				f.Data = data
+			}
+			if size+len(f.Data) > wire.MaxBlob/2 && len(parcel) > 0 {
+				if !yield(parcel, nil) {
+					return
+				}
+				parcel, size = nil, 0
+			}
+			parcel, size = append(parcel, f), size+len(f.Data)
+		}
+		if len(parcel) > 0 {
+			yield(parcel, nil)
+		}
+	}
 }

@@ -237,10 +237,15 @@ const crashAnswer = 1500 * time.Millisecond
 
 // Deadline bounds one exchange with the guest. If its kernel crashes meanwhile, little is left of the time.
 func (l *Lab) Deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	return l.within(ctx, l.options.StepTimeout)
+}
+
+// within is Deadline with a limit of its own, before it is stretched for TCG.
+func (l *Lab) within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if l.Log.HasCrashed() {
-		return context.WithTimeout(ctx, min(l.options.StepTimeout, crashAnswer)*l.Scale)
+		return context.WithTimeout(ctx, min(limit, crashAnswer)*l.Scale)
 	}
-	ctx, end := context.WithTimeout(ctx, l.options.StepTimeout*l.Scale)
+	ctx, end := context.WithTimeout(ctx, limit*l.Scale)
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
