@@ -95,7 +95,7 @@ func newV1(l Limits) (group, error) {
 	}
 	g, err := cgroup1.New(cgroup1.StaticPath(newName()), &specs.LinuxResources{
 		Memory: memory, Pids: &specs.LinuxPids{Limit: &l.Processes},
-	}, cgroup1.WithHiearchy(func() ([]cgroup1.Subsystem, error) { return list, nil }))
+	}, cgroup1.WithHierarchy(func() ([]cgroup1.Subsystem, error) { return list, nil }))
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,8 @@ func TestInstallOneByOne(t *testing.T) {
 		return boot.File{Name: "/" + name, Host: host}
 	}
 	files := []boot.File{
-		file("a", 10), {Name: "/index", Data: []byte("i")}, file("b", 400<<10), file("c", 400<<10), file("d", 1<<20), file("e", 0),
+		file("a", 10), {Name: "/index", Data: []byte("i")}, file("b", 400<<10),
+		file("c", 400<<10), file("d", 1<<20), file("e", 0),
 	}
 	var all []written
 	l := installing(t, func(w written) {

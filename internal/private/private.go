@@ -87,8 +87,8 @@ func (m *maker) walk(at string, rest []string) error {
 	return nil
 }
 
-// follow goes on where a link leads to, on the way or at its end: people keep a cache on a larger disk. Whoever owns the
-// link decides that.
+// follow goes on where a link leads to, on the way or at its end: people keep a cache on a larger disk. Whoever owns
+// the link decides that.
 func (m *maker) follow(at, link string, fi fs.FileInfo, rest []string) (string, []string, error) {
 	if owner := ownerOf(fi); !m.trusts(owner) {
 		return "", nil, &Error{m.dir, link, "is a link that belongs to " + m.named(owner)}

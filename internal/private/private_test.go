@@ -112,8 +112,8 @@ func TestMakeOwn(t *testing.T) {
 	}
 }
 
-// TestMakeUnmapped: in a user namespace, what belongs to this machine's root shows as nobody's. It is passed on the way,
-// and refused as the folder itself, or where anybody can have put it.
+// TestMakeUnmapped: in a user namespace, what belongs to this machine's root shows as nobody's. It is passed on the
+// way, and refused as the folder itself, or where anybody can have put it.
 func TestMakeUnmapped(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("NOT TESTED: only root can make another user's folder")
