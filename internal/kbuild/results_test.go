@@ -118,6 +118,7 @@ func TestKilledWhilePacking(t *testing.T) {
 
 // TestJudgeSandboxed: who is to blame for a shell's end.
 func TestJudgeSandboxed(t *testing.T) {
+	const noRoom = "tar: a.c: Wrote only 512 of 10240 bytes: No space left on device\n"
 	full := hostError("unpack the build", unix.ENOSPC)
 	cut := hostile("file %q is cut: %v", "a.ko", errors.New("x"))
 	ended := hostile("read the archive: %v", io.ErrUnexpectedEOF)
@@ -133,12 +134,12 @@ func TestJudgeSandboxed(t *testing.T) {
 		"passed, but not taken":      {0, []Step{{}, {}}, "", full, ErrHost, "free some space"},
 		"failed":                     {2, []Step{{}, {Exit: 2}}, "", nil, nil, ""},
 		"failed with our own status": {97, []Step{{Exit: 97}}, "", nil, nil, ""},
-		"failed on a full disk":      {2, []Step{{Exit: 2, Raw: "cc: No space left on device\n"}}, "", nil, ErrDisk, "2048 MiB"},
-		"sources too large":          {97, nil, "tar: src/a.c: No space left on device\n", nil, ErrDisk, "2048 MiB"},
+		"failed on a full disk":      {2, []Step{{Exit: 2, Raw: noRoom}}, "", nil, ErrDisk, "2048 MiB"},
+		"sources too large":          {97, nil, noRoom, nil, ErrDisk, "2048 MiB"},
 		"killed at the end":          {137, []Step{{}, {}}, "", nil, ErrHost, "exit status 137; run it again"},
 		"killed, and taken in part":  {137, []Step{{}, {}}, "", ended, ErrHost, "exit status 137; run it again"},
 		"killed after such words":    {137, []Step{{Raw: "no space left on device"}, {}}, "", nil, ErrHost, "137"},
-		"tar's own words":            {97, []Step{{}, {}}, "tar: out: Cannot open\n", ended, ErrHost, "tar: out: Cannot open"},
+		"tar's own words":            {97, []Step{{}, {}}, "tar: a: Cannot open\n", ended, ErrHost, "tar: a: Cannot open"},
 		"no words":                   {97, []Step{{}, {}}, "", nil, ErrHost, "tar failed"},
 		"our disk is full":           {97, []Step{{}, {}}, "tar: write error\n", full, ErrHost, "free some space"},
 		"a hostile archive":          {97, []Step{{}, {}}, "", cut, ErrHostile, "is cut"},

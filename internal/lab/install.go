@@ -117,8 +117,8 @@ func (l *Lab) sendModules(ctx context.Context) error {
 	return nil
 }
 
-// installRate is how many bytes a second arrive at least, before that is stretched for TCG: far fewer than virtio-serial
-// carries. The person's own limit is for the modules' commands, and knows nothing of their size.
+// installRate is how many bytes a second arrive at least, before that is stretched for TCG: far fewer than
+// virtio-serial carries. The person's own limit is for the modules' commands, and knows nothing of their size.
 const installRate = 4 << 20
 
 // install writes files of the guest.
