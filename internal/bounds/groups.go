@@ -173,8 +173,8 @@ type v2 struct {
 
 func newV2(l Limits) (group, error) { return newV2In(mountpoint, newName(), l) }
 
-// newV2In makes a group. A kernel that does not count the swap of groups (swapaccount=0) has no file for that limit; the
-// others still hold.
+// newV2In makes a group. A kernel that does not count the swap of groups (swapaccount=0) has no file for that limit;
+// the others still hold.
 func newV2In(root, name string, l Limits) (group, error) {
 	g, err := cgroup2.NewManager(root, name, &cgroup2.Resources{
 		Memory: &cgroup2.Memory{Max: &l.Memory}, Pids: &cgroup2.Pids{Max: l.Processes},

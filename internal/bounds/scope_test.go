@@ -76,7 +76,8 @@ func TestScopeFails(t *testing.T) {
 	if err := os.WriteFile(path, []byte(refuse), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := tryScope(path, root); err == nil || !strings.Contains(err.Error(), "exit status 1: Failed to connect to bus") {
+	err := tryScope(path, root)
+	if err == nil || !strings.Contains(err.Error(), "exit status 1: Failed to connect to bus") {
 		t.Errorf("%v", err)
 	}
 }
