@@ -59,10 +59,21 @@ func (m *maker) sender(s *result.Signal) string {
 	}
 	file, line := m.locator.position(s.From.Site, false)
 	place := withLine(s.From.Site, file, line, " (", ")")
-	if s.From.PID == 0 { // the idle task sends nothing itself
+	if s.From.PID == 0 || m.inTimer(s) { // not by the task that was interrupted
 		return fmt.Sprintf(", which %s sent in an interrupt", place)
 	}
 	return fmt.Sprintf(", which %s sent in %s", by, place)
+}
+
+// inTimer reports whether a signal was sent in a timer's function, whatever task that interrupted.
+func (m *maker) inTimer(s *result.Signal) bool {
+	if m.e.Left.Ledger == nil || s.SentNS < 0 {
+		return false
+	}
+	function, module := m.e.Left.Ledger.TimerAt(m.start+uint64(s.SentNS), m.placeOf)
+	name, _, _ := strings.Cut(function, " [")
+	at, _, _ := strings.Cut(s.From.Site, "+")
+	return module != "" && module == moduleOf(s.From.Site) && name == at
 }
 
 // timerCallers are the functions of the kernel that call a timer's function. If its last call became a jump, that call
