@@ -155,8 +155,8 @@ func (l *Lab) pause(ctx context.Context, n int) error {
 	}
 }
 
-// notSeen is about a look that failed. The guest takes no part in one: it is this machine's fault, unless QEMU has ended
-// or was kept from running, or the run is stopped.
+// notSeen is about a look that failed. The guest takes no part in one: it is this machine's fault, unless QEMU has
+// ended or was kept from running, or the run is stopped.
 func (l *Lab) notSeen(err error) error {
 	failed := l.Failed("look at the guest from outside", err)
 	var stalled *StallError

@@ -332,9 +332,8 @@ var rooms = []room{
 		does: "evidence to result.Result: the same for a run and for a recording (pure)",
 		may: []string{
 			"internal/code", "internal/errno", "internal/evidence", "internal/hang", "internal/hints",
-			"internal/lazyregexp", "internal/leaks", "internal/oops", "internal/printk", "internal/srcline", "result",
-			"tracer/event",
-			"tracer/symbols", "tracer/timeline",
+			"internal/lazyregexp", "internal/leaks", "internal/oops", "internal/printk", "internal/srcline",
+			"internal/witness", "result", "tracer/event", "tracer/symbols", "tracer/timeline",
 		},
 		never: []never{
 			noWire, noMachine, noPrograms, noNet, noTracing,
