@@ -8,12 +8,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/private"
+	"github.com/kmodlab/kmodlab/internal/scratch"
 )
 
 // checkHere finds what runs with --here have left. Other uses do not need it undone.
@@ -49,6 +54,9 @@ func mendHere(c *cobra.Command) error {
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
+	}
+	if cache, err := kmodlab.DefaultCacheDir(); err == nil && private.Check(cache) == nil {
+		scratch.Sweep(filepath.Join(cache, prepare.ScratchDir))
 	}
 	return mend(c.Context(), footprint.On(program), c.OutOrStdout())
 }

@@ -55,7 +55,7 @@ func makeIn(dir, name string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	sweep(dir)
+	Sweep(dir)
 	path := filepath.Join(dir, name+"-"+rand.Text())
 	lock, err := filelock.Try(path + suffix)
 	if err != nil {
@@ -76,8 +76,8 @@ func (f *Folder) Close() error {
 	return errors.Join(err, f.lock.Close())
 }
 
-// sweep removes the folders whose lock nobody holds, also those without a lock's file.
-func sweep(dir string) {
+// Sweep removes the folders in dir whose lock nobody holds, also those without a lock's file.
+func Sweep(dir string) {
 	left := make(map[string]bool)
 	entries, _ := os.ReadDir(dir) // what can be read of it
 	for _, e := range entries {

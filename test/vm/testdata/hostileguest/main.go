@@ -179,7 +179,7 @@ func answer(control port) error {
 	}
 }
 
-func endless(control port, call uint32) error {
+func endless(control port, call uint64) error {
 	message := &wire.Message{ID: call, Blob: make([]byte, 1<<20)}
 	if mode == "notes" {
 		message = &wire.Message{Op: wire.NoteKmsg, Blob: bytes.Repeat([]byte("all is well\n"), 5000)}
