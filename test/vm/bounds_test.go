@@ -31,7 +31,10 @@ func TestBoundsV2(t *testing.T) {
 	})
 	said, exit := typed(t, g, "/bin/sh", "-c",
 		"KMODLAB_TEST_CGROUP2=/sys/fs/cgroup /lab/bounds.test -test.v; ls -d /sys/fs/cgroup/kmodlab-*")
-	held := strings.Contains(said, "--- PASS: TestSum") && !strings.Contains(said, "SKIP")
+	held := !strings.Contains(said, "--- FAIL")
+	for _, name := range []string{"TestSum", "TestProcesses", "TestSwapV2"} {
+		held = held && strings.Contains(said, "--- PASS: "+name+" ")
+	}
 	if swept := strings.Contains(said, "No such file"); !held || !swept {
 		t.Errorf("exit status %d", exit)
 	}
