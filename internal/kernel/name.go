@@ -156,6 +156,19 @@ func unknownName(name, why string) error {
 	return fmt.Errorf("%w %q: %s; valid names are:%s", ErrUnknownName, name, why, b.String())
 }
 
+// CheckName reports whether a name has one of the Forms, without looking for the kernel. The error is ErrUnknownName.
+func CheckName(name string) error {
+	kind, rest, _ := strings.Cut(name, ":")
+	switch {
+	case name == "host", kind == "path":
+		return nil
+	case kind != "debian":
+		return unknownName(name, "no such kind of name")
+	}
+	_, err := parseDebian(rest)
+	return err
+}
+
 // DefaultName is the kernel used if none is named: the cloud kernel of this host's own Debian release. On other hosts
 // it is "host" if the running kernel's image and modules are here, else an error that says to name one.
 func DefaultName() (string, error) {

@@ -58,14 +58,15 @@ const (
 // kernel is fetched, while other processes that ask for the same name wait. When ctx ends, the work stops, its child
 // processes are killed, and nothing half-made is left; a later Get reuses the packages that had arrived.
 func (s *Store) Get(ctx context.Context, name string) (*Kernel, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
 	kind, rest, _ := strings.Cut(name, ":")
-	switch {
-	case name == "host":
+	switch kind {
+	case "host":
 		return hostKernel()
-	case kind == "path":
+	case "path":
 		return pathKernel(rest)
-	case kind != "debian":
-		return nil, unknownName(name, "no such kind of name")
 	}
 	n, err := parseDebian(rest)
 	if err != nil {

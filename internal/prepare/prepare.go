@@ -121,6 +121,9 @@ func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 			return nil, hostFailure(err, "name a kernel: --kernel debian:bookworm")
 		}
 	}
+	if err := kernel.CheckName(name); err != nil { // before anything is made
+		return nil, err
+	}
 	if err := private.Make(h.CacheDir); err != nil {
 		return nil, hostFailure(err, ownCache)
 	}

@@ -19,6 +19,7 @@ func fullEvents() []event.Event {
 	const sh = 0xffffffffc0605000
 	t.at(2_000_000, event.ModuleLoaded,
 		event.Event{By: loader, Ptr: sh, Func: incFunc, Data: startup, Text: "signal_handling"})
+	t.at(2_000_005, event.Tainted, event.Event{By: loader, Arg: 12}) // a module from outside of the kernel's tree
 	t.at(2_000_010, event.ModuleInitBegin, event.Event{By: loader, Ptr: sh, Text: "signal_handling"})
 	t.at(2_000_020, event.ModuleGot,
 		event.Event{By: loader, Ptr: sh, Text: "signal_handling", Func: shCleanup + 0x30, Arg: 1})
