@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 .PHONY: help demo build test test-all test-cache test-kernels test-faults test-truth test-hostile
 .PHONY: test-endurance test-intree test-stuck fuzz
 .PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows generate docs
-.PHONY: bench bench-leaks bench-warm bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
+.PHONY: bench bench-leaks bench-hostile bench-warm bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -131,11 +131,17 @@ generate: setup-generate ## compile the eBPF programs anew (clang)
 	$(GO) generate ./tracer/bpf
 
 bench: setup-bench build ## print ratios: run against a bare boot, build in VM and sandbox, sizes
-	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*|Leaks|Pool)$$' \
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*|Leaks|Pool|Hostile)$$' \
 		-benchtime 1x -timeout 30m ./test/bench
 
 bench-leaks: setup-bench build ## compare runs with and without the search for leaks
 	$(GO) test -run '^$$' -bench '^BenchmarkLeaks$$' -benchtime 1x -timeout 30m ./test/bench
+
+# BEFORE=COMMIT also compares with that commit's program.
+bench-hostile: setup-bench build ## measure what the witness costs, and what was built since BEFORE
+	$(if $(BEFORE),scripts/build-commit.sh $(BEFORE) bin/before)
+	KMODLAB_BENCH_BEFORE=$(if $(BEFORE),$(CURDIR)/bin/before) \
+		$(GO) test -run '^$$' -bench '^BenchmarkHostile$$' -benchtime 1x -timeout 30m ./test/bench
 
 # Its raw figures go to docs/performance.json.
 bench-warm: setup-bench build ## compare runs on a machine that goes on, many of them, and cold ones, with a bare boot
