@@ -152,3 +152,21 @@ func TestJudgeSandboxed(t *testing.T) {
 		}
 	}
 }
+
+// TestSaysNoSpace: a program says it, or a compiler quotes it.
+func TestSaysNoSpace(t *testing.T) {
+	for log, want := range map[string]bool{
+		"cp: error writing '/build/out/a': No space left on device\n":                             true,
+		"a.c:9:1: fatal error: error writing to /build/tmp/cc.s: No space left on device\nmake\n": true,
+		"open /build/tmp/x: no space left on device":                                              true,
+		"\x1b[1mas\x1b[0m: BFD: a.o: \x1b[31mNo space left on device\x1b[0m\n":                    true,
+		"   12 |         pr_err(\"No space left on device\\n\")\n":                                false,
+		"a.c:12:1: error: expected ';'\n   12 | int n // ENOSPC: No space left on device\n":       false,
+		"      |     : No space left on device\n":                                                 false,
+		"": false,
+	} {
+		if got := saysNoSpace(log); got != want {
+			t.Errorf("%q: %t", log, got)
+		}
+	}
+}

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/bounds"
+	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
 // sandboxed is one build in the sandbox: a shell that unpacks the sources from one descriptor, runs the commands, and
@@ -180,8 +181,20 @@ const killedHint = "run it again; if this machine ran out of memory, its own dme
 // noSpace is how a program says ENOSPC, but for the case of its letters: C libraries have a capital N, Go has none.
 const noSpace = "no space left on device"
 
-// saysNoSpace reports whether a log has a full disk in it, which a build can also just print.
-func saysNoSpace(log string) bool { return strings.Contains(strings.ToLower(log), noSpace) }
+// saysNoSpace reports whether a program says in a log that the disk is full, which a build can also just print. The
+// words end such a line. On others a compiler quotes them from the sources.
+func saysNoSpace(log string) bool {
+	for line := range strings.Lines(log) {
+		text := strings.ToLower(strings.TrimSpace(stripCodes(line)))
+		if strings.HasSuffix(text, ": "+noSpace) && !quotedSource.MatchString(text) {
+			return true
+		}
+	}
+	return false
+}
+
+// quotedSource is a line with which a compiler shows a line of the sources.
+var quotedSource = lazyregexp.New(`^\d* *\| `)
 
 func diskError(job Job) *Error {
 	return &Error{Kind: ErrDisk, Message: fmt.Sprintf("the build was stopped: it wrote more than %d MiB or %d files",
