@@ -128,6 +128,7 @@ type Witness struct {
 	// Hooked are the kernel's functions that have a kprobe or a hook of ftrace at the end, and had none before the first
 	// module.
 	Hooked []string `json:"hooked,omitempty"`
+	Stayed []string `json:"stayed,omitempty"` // modules that are loaded at the end, and were not before
 }
 
 // Unpaired is a call with which a module takes something, although it imports no function that gives it back. That

@@ -8,5 +8,5 @@ trap 'rm -rf "$tree"' EXIT
 git archive "$1" | tar -x -C "$tree"
 program=$PWD/$2
 cd "$tree"
-CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X github.com/kmodlab/kmodlab/internal/version.commit=$1" \
-	-o "$program" ./cmd/kmodlab
+stamp="-X github.com/kmodlab/kmodlab/internal/version.commit=$1"
+CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w $stamp" -o "$program" ./cmd/kmodlab

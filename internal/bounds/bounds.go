@@ -47,7 +47,7 @@ type events struct {
 	kills uint64 // processes that were killed, for whatever lack of memory
 }
 
-// Shortage is for lack of what the kernel has killed something in a group.
+// Shortage says whose memory ran out, if the kernel has killed a process of a group for that.
 type Shortage int
 
 // Shortages.

@@ -99,45 +99,61 @@ func (l *Lab) LookLast(
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookLimit*l.Scale)
 	defer cancel()
-	var w *evidence.Witness
+	var last sight
 	for n := range looks {
 		guest, err := account(ctx)
 		if err != nil {
 			return nil, err
 		}
-		last, why, err := l.look(ctx, l.outside.first)
+		view, why, err := l.look(ctx, l.outside.first)
 		if err != nil {
 			return nil, err
 		}
-		w = lasting(w, l.judge(guest, last, why))
-		if len(w.Differences) == 0 && w.Why == "" {
-			return w, nil
+		last = judged(l.outside.first, view, guest, why).lasting(last)
+		if last.Last != nil && len(last.differences) == 0 && len(last.Last.Hooked) == 0 {
+			break
 		}
 		if err := l.pause(ctx, n); err != nil {
 			return nil, err
 		}
 	}
-	return w, nil
+	return last.witness(), nil
 }
 
-// judge compares a view with what the guest says, and with the first.
-func (l *Lab) judge(guest witness.Account, last *witness.View, why string) *evidence.Witness {
-	w := &evidence.Witness{Guest: guest, First: l.outside.first, Last: last, Why: why}
+// sight is what one look has shown.
+type sight struct {
+	evidence.Witness
+	differences []witness.Difference
+}
+
+// judged compares a view with what the guest says, and with the first.
+func judged(first, last *witness.View, guest witness.Account, why string) sight {
+	s := sight{Witness: evidence.Witness{Guest: guest, First: first, Last: last, Why: why}}
 	if last != nil {
-		w.Differences = witness.Compare(w.First, last, guest)
+		s.differences = witness.Compare(first, last, guest)
 	}
-	return w
+	return s
 }
 
-// lasting leaves only the differences that the look before had, too. A task that is being born or that ends is known to
-// the kernel in one way only for a moment, and a module that is being loaded is not yet told.
-func lasting(before, w *evidence.Witness) *evidence.Witness {
-	if before != nil && before.Last != nil {
-		w.Differences = slices.DeleteFunc(w.Differences, func(d string) bool {
-			return !slices.Contains(before.Differences, d)
-		})
+// lasting leaves only what the look before has shown, too. A task that is being born or that ends is known to the kernel
+// in one way only for a moment, a module that is being loaded is not yet told, and code is being patched.
+func (s sight) lasting(before sight) sight {
+	if before.Last == nil || s.Last == nil {
+		return s
 	}
-	return w
+	s.differences = slices.DeleteFunc(s.differences, func(d witness.Difference) bool {
+		return !slices.ContainsFunc(before.differences, func(b witness.Difference) bool { return b.What == d.What })
+	})
+	s.Last.Hooked = slices.DeleteFunc(s.Last.Hooked, func(f string) bool { return !slices.Contains(before.Last.Hooked, f) })
+	return s
+}
+
+func (s sight) witness() *evidence.Witness {
+	w := s.Witness
+	for _, d := range s.differences {
+		w.Differences = append(w.Differences, d.Text)
+	}
+	return &w
 }
 
 // What lasts through all looks is told. The pauses are in milliseconds.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,16 +68,28 @@ func TestNotSeen(t *testing.T) {
 	}
 }
 
-// TestLasting: only what is there in each look is told.
+// TestLasting: only what is there in each look is told, by what it is, and not by what it says.
 func TestLasting(t *testing.T) {
-	look := func(differences ...string) *evidence.Witness {
-		return &evidence.Witness{Last: &witness.View{}, Differences: differences}
+	look := func(hooked string, differences ...string) sight {
+		s := sight{Witness: evidence.Witness{Last: &witness.View{Hooked: strings.Fields(hooked)}}}
+		for _, d := range differences {
+			what, _, _ := strings.Cut(d, ":")
+			s.differences = append(s.differences, witness.Difference{What: what, Text: d})
+		}
+		return s
 	}
-	w := lasting(lasting(lasting(nil, look("a", "b", "c")), look("b", "c", "d")), look("c", "a", "d"))
-	if !slices.Equal(w.Differences, []string{"c"}) {
-		t.Errorf("%q", w.Differences)
+	var last sight
+	for _, s := range []sight{look("f g", "a", "b", "c:1"), look("g", "b", "c:2", "d"), look("f g", "c:3", "a", "d")} {
+		last = s.lasting(last)
 	}
-	if w = lasting(&evidence.Witness{Why: "a list is endless"}, look("a")); !slices.Equal(w.Differences, []string{"a"}) {
+	if w := last.witness(); !slices.Equal(w.Differences, []string{"c:3"}) || !slices.Equal(w.Last.Hooked, []string{"g"}) {
+		t.Errorf("%q, hooked %q", w.Differences, w.Last.Hooked)
+	}
+	blind := sight{Witness: evidence.Witness{Why: "a list is endless"}}
+	if w := look("f", "a").lasting(blind).witness(); !slices.Equal(w.Differences, []string{"a"}) || len(w.Last.Hooked) != 1 {
 		t.Errorf("after a look that saw nothing: %q", w.Differences)
+	}
+	if w := blind.lasting(look("f", "a")).witness(); w.Why == "" || w.Last != nil {
+		t.Errorf("nothing is seen any more: %+v", w)
 	}
 }

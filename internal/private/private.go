@@ -109,7 +109,8 @@ func (m *maker) follow(at, link string, fi fs.FileInfo, rest []string) (string, 
 
 // trusts reports whether an owner may decide what is on the way: this user, or root. In a user namespace without this
 // machine's root, /home belongs to nobody that is known there. It passes for root's, except where anybody can have put
-// it; the folder itself has to be this user's all the same.
+// it; the folder itself has to be this user's all the same. All that are not known look alike there, so another user's
+// folder passes on the way, too: who enters a namespace names a cache of their own.
 func (m *maker) trusts(owner int) bool {
 	return owner == m.uid || owner == 0 || owner == m.unmapped && !m.shared
 }

@@ -72,7 +72,8 @@ func vanished(
 		blind[event.TaskExited] != "" {
 		return nil
 	}
-	freed, listed := lastFreed(traced), leaks.AddedThreads(&e.Left.Before, &e.Left.After)
+	// A thread that was born before the first list is in that.
+	freed, listed := lastFreed(traced), slices.Concat(e.Left.Before.Threads, e.Left.After.Threads)
 	var list []string
 	for _, t := range threads {
 		ran, suffix := t.Stages.FirstRun, fmt.Sprintf("[%d]", t.PID)
@@ -80,7 +81,7 @@ func vanished(
 			continue
 		}
 		if !slices.ContainsFunc(listed, func(name string) bool { return strings.HasSuffix(name, suffix) }) {
-			list = append(list, fmt.Sprintf("the guest does not list thread %s%s, and the trace has no end of it", t.Name, suffix))
+			list = append(list, fmt.Sprintf("the guest does not list thread %s%s, and the trace has no record of its end", t.Name, suffix))
 		}
 	}
 	return list

@@ -126,14 +126,16 @@ func TestUndead(t *testing.T) {
 
 func TestVanished(t *testing.T) {
 	ms := func(n int64) *int64 { n *= 1_000_000; return &n }
-	const said = "the guest does not list thread K1[130], and the trace has no end of it"
+	const said = "the guest does not list thread K1[130], and the trace has no record of its end"
 	for name, tt := range map[string]struct {
 		thread result.Thread
 		listed []string
 		blind  bool
 		lost   uint64
+		before []string
 		want   []string
 	}{
+		"listed before":     {thread: result.Thread{Name: "K1"}, before: []string{"K1[130]"}},
 		"listed":            {thread: result.Thread{Name: "K1"}, listed: []string{"K1[130]"}},
 		"of another name":   {thread: result.Thread{Name: "K1"}, listed: []string{"idle[130]"}},
 		"not listed":        {thread: result.Thread{Name: "K1"}, listed: []string{"K2[131]"}, want: []string{said}},
@@ -146,7 +148,7 @@ func TestVanished(t *testing.T) {
 		e := &evidence.Evidence{
 			Finished: true, Trace: evidence.Trace{Hooks: []evidence.Hook{{}}, Lost: map[string]uint64{"signal_sent": tt.lost}},
 		}
-		e.Left.Compared, e.Left.After.Threads = true, tt.listed
+		e.Left.Compared, e.Left.Before.Threads, e.Left.After.Threads = true, tt.before, tt.listed
 		tt.thread.PID = 130
 		if tt.thread.Stages.FirstRun == nil {
 			tt.thread.Stages.FirstRun = ms(50)

@@ -98,7 +98,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		}
 		all = append(all, v)
 	}
-	all = append(all, judgeHooked(res.Witness)...)
+	all = append(all, judgeHooked(res.Witness, e.Studied)...)
 	if len(e.Unmet) > 0 {
 		all = append(all, result.Verdict{
 			Class: result.Expectation, Message: strings.Join(e.Unmet, "; "), Hint: "compare it with the story above",

@@ -11,36 +11,44 @@ import (
 )
 
 // seen is what the result says of a look at the guest from outside.
-func seen(w *evidence.Witness, studied []string) *result.Witness {
+func seen(w *evidence.Witness) *result.Witness {
 	if w == nil {
 		return nil
 	}
 	r := &result.Witness{Why: w.Why, Begun: w.First != nil, Differences: append([]string{}, w.Differences...)}
 	if w.Last != nil {
 		r.Modules, r.Tasks, r.Programs = len(w.Last.Modules), len(w.Last.Tasks), len(w.Last.Programs)
-		if !othersStay(w, studied) {
-			r.Hooked = w.Last.Hooked
-		}
+		r.Hooked, r.Stayed = w.Last.Hooked, stayed(w)
 	}
 	return r
 }
 
-// othersStay reports whether a module that is not under study has stayed loaded: hooks may be its own.
-func othersStay(w *evidence.Witness, studied []string) bool {
-	return slices.ContainsFunc(w.Last.Modules, func(m witness.Module) bool {
-		before := slices.ContainsFunc(w.First.Modules, func(f witness.Module) bool { return f.Name == m.Name })
-		return !before && !slices.Contains(studied, m.Name)
-	})
+// stayed are the modules that were not there at first.
+func stayed(w *evidence.Witness) []string {
+	var names []string
+	for _, m := range w.Last.Modules {
+		if !slices.ContainsFunc(w.First.Modules, func(f witness.Module) bool { return f.Name == m.Name }) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }
 
-// judgeHooked is about functions of the kernel that are still hooked when the modules are gone.
-func judgeHooked(w *result.Witness) []result.Verdict {
-	if w == nil || len(w.Hooked) == 0 {
+// judgeHooked is about functions of the kernel that are still hooked when the modules under study are gone. While one of
+// them is loaded, that is what the verdict is about.
+func judgeHooked(w *result.Witness, studied []string) []result.Verdict {
+	if w == nil || len(w.Hooked) == 0 || slices.ContainsFunc(w.Stayed, func(name string) bool {
+		return slices.Contains(studied, name)
+	}) {
 		return nil
+	}
+	message := "seen from outside, a kprobe or a hook of ftrace was left in " + witness.Names(w.Hooked)
+	if len(w.Stayed) > 0 {
+		message += ", if it is not one of " + witness.Names(w.Stayed) + ", which stayed loaded"
 	}
 	return []result.Verdict{{
 		Class:   result.Leak,
-		Message: "seen from outside, a kprobe or a hook of ftrace was left in " + witness.Names(w.Hooked),
+		Message: message,
 		Hint: "undo it in the exit function: unregister_kprobe() or unregister_ftrace_function(), or what else belongs to " +
 			"what set it",
 	}}

@@ -47,7 +47,11 @@ type Namer func(addr uint64) (name string, offset uint64)
 func (r *reader) changed(v, first *View, name Namer) error {
 	var sites sites
 	for i := range min(len(first.code), len(v.code)) {
-		for _, p := range differing(first.code[i], v.code[i]) {
+		patches, more := differing(first.code[i], v.code[i])
+		if more {
+			v.Changed = once(v.Changed, fmt.Sprintf("more than %d places", maxPatches))
+		}
+		for _, p := range patches {
 			if sites == nil {
 				var err error
 				if sites, err = r.sites(); err != nil {
@@ -83,13 +87,13 @@ func (r *reader) patch(v *View, sites sites, p patch, name Namer) error {
 			continue
 		}
 		of, offset := name(at)
-		if legal, err = r.trampoline(of, p.after, at-offset); !legal && err == nil {
-			legal = r.dispatches(of, p.after.instruction(at-offset), at-offset, name)
-		}
+		legal, err = r.trampoline(of, p.after, at-offset)
 		switch {
 		case err != nil:
 			return err
 		case legal:
+		case slices.Contains(dispatchers, of):
+			r.dispatcher(v, of, p.after.instruction(at-offset), at-offset, name)
 		case r.probed(p.before.instruction(at), at) && r.probed(p.after.instruction(at), at): // optimized, or no longer
 		case r.hooked(p, at, offset):
 			v.Hooked = once(v.Hooked, of)
@@ -108,11 +112,12 @@ func once(list []string, name string) []string {
 	return append(list, name)
 }
 
-// maxPatches bounds the runs that are looked at.
-const maxPatches = 1 << 12
+// maxPatches bounds the runs that are looked at. Debian's 7.3 has 10,062 jump labels.
+const maxPatches = 1 << 16
 
 // differing are the runs of bytes that differ. Two that are less than an instruction apart are one.
-func differing(a, b code) (list []patch) {
+// more says that there are others.
+func differing(a, b code) (list []patch, more bool) {
 	const block = 4096
 	size := min(len(a.data), len(b.data))
 	for at := 0; at < size; at += block {
@@ -129,13 +134,13 @@ func differing(a, b code) (list []patch) {
 			case last >= 0 && addr < list[last].end+siteSize && addr < list[last].at+siteSize:
 				list[last].end = addr + 1
 			case len(list) == maxPatches:
-				return list
+				return list, true
 			default:
 				list = append(list, patch{a, b, addr, addr + 1})
 			}
 		}
 	}
-	return list
+	return list, false
 }
 
 // instruction returns the bytes at an address, as many as a site may have, or none.
@@ -182,16 +187,28 @@ func isNop(text []byte) bool {
 	return slices.ContainsFunc(nops, func(nop string) bool { return strings.HasPrefix(string(text), nop) })
 }
 
-// dispatchers are the calls and jumps of ftrace's own code that it leads to what is to be told.
-var dispatchers = []string{"ftrace_call", "ftrace_regs_call", "ftrace_graph_call"}
-
-// dispatches reports whether a function is such a call, and leads to a function that does something.
-func (r *reader) dispatches(function string, text []byte, at uint64, name Namer) bool {
-	if !slices.Contains(dispatchers, function) || text == nil || text[0] != opCall && text[0] != opJump {
-		return false
+// dispatchers are the calls and jumps of ftrace's own code with which it leads to what is to be told, and ledBy where
+// they lead to.
+var (
+	dispatchers = []string{"ftrace_call", "ftrace_regs_call", "ftrace_graph_call"}
+	ledBy       = []string{
+		"arch_ftrace_ops_list_func", "ftrace_ops_list_func", "ftrace_ops_assist_func", "kprobe_ftrace_handler",
+		"ftrace_graph_caller",
 	}
-	to, offset := name(target(text, at))
-	return r.isText(target(text, at)) && offset == 0 && to != "ftrace_stub"
+)
+
+// dispatcher notes what a dispatcher does now, unless ftrace itself made it do so. One that does nothing tells nothing.
+func (r *reader) dispatcher(v *View, function string, text []byte, at uint64, name Namer) {
+	to, offset := "", uint64(0)
+	if text != nil && (text[0] == opCall || text[0] == opJump) {
+		to, offset = name(target(text, at))
+	}
+	switch {
+	case to == "" || to == "ftrace_stub":
+		v.Changed = once(v.Changed, function)
+	case offset != 0 || !slices.Contains(ledBy, to):
+		v.Hooked = once(v.Hooked, function)
+	}
 }
 
 // probed reports whether an instruction is that of a kprobe: a breakpoint or, if it is optimized, a jump out of the
@@ -200,8 +217,8 @@ func (r *reader) probed(text []byte, at uint64) bool {
 	return text != nil && (text[0] == opBreak || text[0] == opJump && !r.isText(target(text, at)))
 }
 
-// hooked reports whether a patch is one with which kprobes or ftrace hook a function, and takes no such hook away.
-// Those of the tracer are in the first view.
+// hooked reports whether a patch is one with which kprobes or ftrace hook a function, and takes no hook away without
+// another one in its place. Those of the tracer are in the first view.
 func (r *reader) hooked(p patch, at, offset uint64) bool {
 	if r.probed(p.after.instruction(at), at) {
 		return true
@@ -209,7 +226,14 @@ func (r *reader) hooked(p patch, at, offset uint64) bool {
 	const entry = 4 // ftrace's call is the first instruction, or follows endbr64
 	for back := uint64(0); back < callSize && back <= offset; back++ {
 		before, after := p.before.instruction(at-back), p.after.instruction(at-back)
-		if before != nil && offset-back <= entry && (isNop(before) || before[0] == opCall) && after[0] == opCall {
+		if before == nil || offset-back > entry {
+			continue
+		}
+		// From 7.x on ftrace may also jump (CONFIG_DYNAMIC_FTRACE_WITH_JMP).
+		leads := func(text []byte) bool {
+			return text[0] == opCall || text[0] == opJump && !r.isText(target(text, at-back))
+		}
+		if (isNop(before) || leads(before)) && leads(after) {
 			return true
 		}
 	}

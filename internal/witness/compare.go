@@ -15,28 +15,32 @@ type Account struct {
 	Modules []string `json:"modules"`
 }
 
-// Compare tells where a view differs from what the guest says, and from the first view: a sentence each, without a
-// stop.
-func Compare(first, last *View, guest Account) []string {
-	var list []string
-	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+// Difference is one of a view: what differs, by which it is known again in another view, and a sentence without a stop.
+type Difference struct{ What, Text string }
+
+// Compare tells where a view differs from what the guest says, and from the first view.
+func Compare(first, last *View, guest Account) []Difference {
+	var list []Difference
+	say := func(what, format string, args ...any) {
+		list = append(list, Difference{what, fmt.Sprintf(format, args...)})
+	}
 	if guest.Taint != last.Taint {
-		say("the guest says that its taint mask is %d, and its memory has %d", guest.Taint, last.Taint)
+		say("taint", "the guest says that its taint mask is %d, and its memory has %d", guest.Taint, last.Taint)
 	}
 	for _, m := range last.Modules {
-		said := slices.Contains(guest.Modules, m.Name)
+		said, what := slices.Contains(guest.Modules, m.Name), fmt.Sprintf("module at %#x", m.At)
 		switch {
 		case !m.Listed:
-			say("module %s is in memory, and not in the kernel's list", m.Name)
+			say(what, "module %s is in memory, and not in the kernel's list", m.Name)
 		case !m.Treed:
-			say("module %s is in the kernel's list, and its code is not known to the kernel", m.Name)
+			say(what, "module %s is in the kernel's list, and its code is not known to the kernel", m.Name)
 		case !said:
-			say("module %s is in memory, and the guest does not list it", m.Name)
+			say(what, "module %s is in memory, and the guest does not list it", m.Name)
 		}
 	}
 	for _, name := range guest.Modules {
 		if !slices.ContainsFunc(last.Modules, func(m Module) bool { return m.Name == name }) {
-			say("the guest lists module %s, and its memory has none", name)
+			say("module "+name, "the guest lists module %s, and its memory has none", name)
 		}
 	}
 	for _, t := range last.Hidden() {
@@ -47,7 +51,7 @@ func Compare(first, last *View, guest Account) []string {
 		case !t.Numbered:
 			where += ", nor among its process numbers"
 		}
-		say("task %s[%d] exists, and is not %s", t.Comm, t.PID, where)
+		say(fmt.Sprintf("task at %#x", t.At), "task %s[%d] exists, and is not %s", t.Comm, t.PID, where)
 	}
 	return append(list, changes(first, last)...)
 }
@@ -65,30 +69,36 @@ func (v *View) Hidden() []Task {
 }
 
 // changes tells what keeps the guest's kernel from telling what it does.
-func changes(first, last *View) []string {
-	var list []string
-	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+func changes(first, last *View) []Difference {
+	var list []Difference
+	say := func(what, format string, args ...any) {
+		list = append(list, Difference{what, fmt.Sprintf(format, args...)})
+	}
 	for _, p := range first.Programs {
 		i := slices.IndexFunc(last.Programs, func(q Program) bool { return q.At == p.At && q.Tag == p.Tag })
 		switch {
 		case i < 0:
-			say("a program of the tracer's, %s, is gone", p.Tag)
+			say(fmt.Sprintf("program at %#x", p.At), "a program of the tracer's, %s, is gone", p.Tag)
 		case last.Programs[i].Sum != p.Sum:
-			say("a program of the tracer's, %s, has other code", p.Tag)
+			say(fmt.Sprintf("program at %#x", p.At), "a program of the tracer's, %s, has other code", p.Tag)
 		}
 	}
 	for _, s := range switches {
-		if v := last.Switches[s.name]; v != first.Switches[s.name] {
-			say("%s is %d: %s", s.name, v, s.means)
+		switch v := last.Switches[s.name]; {
+		case v == first.Switches[s.name]:
+		case v == 0:
+			say(s.name, "%s is 0 again", s.name)
+		default:
+			say(s.name, "%s is %d: %s", s.name, v, s.means)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(first.Tracepoints)) {
 		if !last.Tracepoints[name].goesOn(first.Tracepoints[name]) {
-			say("the tracepoint %s does not call what it did", name)
+			say("tracepoint "+name, "the tracepoint %s does not call what it did", name)
 		}
 	}
-	if len(last.Changed) > 0 {
-		say("the kernel's own code is not as it was, in %s", Names(last.Changed))
+	if len(last.Changed) > 0 { // which functions may vary
+		say("code", "the kernel's own code is not as it was, in %s", Names(last.Changed))
 	}
 	return list
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // The kernel changes its own code at the sites of jump labels and static calls, which it keeps in tables of entries
-// that begin with the distance from the entry to the site. A jump label's second is the distance to where it jumps
-// to, a static call's that to its key, with flags.
+// that begin with the distance from the entry to the site. A jump label's second is the distance to where it jumps to,
+// and its third that to its key, with flags; a static call's second is that to its key, with flags.
 var siteTables = []struct {
 	start, end string
 	entry      uint64 // its size
@@ -28,8 +28,10 @@ const maxSites = 16 << 20
 
 // site is where the kernel itself changes its code.
 type site struct {
-	call bool
-	to   uint64 // where the jump leads to, or the key of the call
+	call   bool
+	to     uint64 // where the jump leads to
+	key    uint64
+	branch bool // it jumps while the key is off
 }
 
 type sites map[uint64]site
@@ -48,12 +50,14 @@ func (r *reader) sites() (sites, error) {
 		relative := func(at uint64) uint64 {
 			return start + at + uint64(int64(int32(binary.LittleEndian.Uint32(table[at:]))))
 		}
+		const flags = 3 // a tail call, in init code; of a label: it jumps while the key is off, in init code
 		for at := uint64(0); at+t.entry <= uint64(len(table)); at += t.entry {
-			to := relative(at + 4)
 			if t.call {
-				to &^= 3 // the key's flags: a tail call, in init code
+				list[relative(at)] = site{call: true, key: relative(at+4) &^ flags}
+				continue
 			}
-			list[relative(at)] = site{t.call, to}
+			key := start + at + 8 + binary.LittleEndian.Uint64(table[at+8:])
+			list[relative(at)] = site{to: relative(at + 4), key: key &^ flags, branch: key&1 != 0}
 		}
 	}
 	return list, nil
@@ -68,17 +72,32 @@ func (r *reader) legal(sites sites, p patch, at uint64) (end uint64, legal bool,
 		if !ok || text == nil {
 			continue
 		}
-		if end = start + max(length(before), length(text)); at >= end {
+		size := length(text)
+		if end = start + max(length(before), size); at >= end {
 			continue
 		}
 		if s.call {
-			legal, err = r.calls(text, start, s.to)
-			return end, legal, err
+			legal, err = r.calls(text, start, s.key)
+		} else if size == length(before) || before[0] == opBreak { // a breakpoint: it was being patched
+			legal, err = r.jumps(text, start, s)
 		}
-		jumps := text[0] == opJump || text[0] == opJumpShort
-		return end, isNop(text) || jumps && target(text, start) == s.to, nil
+		return end, legal, err
 	}
 	return 0, false, nil
+}
+
+// jumps reports whether a jump label does what its key says: the key begins with a counter, which is negative while it
+// is being turned on.
+func (r *reader) jumps(text []byte, at uint64, s site) (bool, error) {
+	enabled, err := r.read(s.key+uint64(r.layout["static_key.enabled"]), 4)
+	if err != nil {
+		return false, fmt.Errorf("read the key of a jump label: %w", err)
+	}
+	jumps := (binary.LittleEndian.Uint32(enabled) != 0) != s.branch
+	if !jumps {
+		return isNop(text), nil
+	}
+	return (text[0] == opJump || text[0] == opJumpShort) && target(text, at) == s.to, nil
 }
 
 // length is how long an instruction at a site is, in bytes.
@@ -92,8 +111,8 @@ func length(text []byte) uint64 {
 	return 5
 }
 
-// returnsZero are what a static call becomes that only returns zero, up to 5.16 and since.
-var returnsZero = []string{"\x66\x66\x48\x31\xc0", "\x2e\x2e\x2e\x31\xc0", "\x31\xc0"}
+// returnsZero are what a static call becomes that only returns zero, from 5.11 to 5.16 and since.
+var returnsZero = []string{"\x66\x66\x48\x31\xc0", "\x2e\x2e\x2e\x31\xc0"}
 
 // calls reports whether a static call does what its key says: the key begins with the function.
 func (r *reader) calls(text []byte, at, key uint64) (bool, error) {
@@ -111,7 +130,7 @@ func (r *reader) calls(text []byte, at, key uint64) (bool, error) {
 	}
 	for _, z := range returnsZero {
 		if strings.HasPrefix(string(text), z) {
-			return zero == 0 || function == zero, nil
+			return zero != 0 && function == zero, nil
 		}
 	}
 	return false, nil

@@ -164,7 +164,7 @@ func (r *reader) tracepoints(v *View, names []string) error {
 		if t.Calls, err = r.called(at + uint64(r.layout["tracepoint.funcs"])); err != nil {
 			return err
 		}
-		// From 5.11 a tracepoint is a static call: of its only function, else of what calls all of them.
+		// A tracepoint is a static call: of its only function, else of what calls all of them.
 		if key := r.symbols(keyName + "tp_func_" + name); key != 0 {
 			function, err := r.word(key)
 			if err != nil {

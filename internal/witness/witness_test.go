@@ -216,6 +216,10 @@ func (k *kernel) name(addr uint64) (string, uint64) {
 		return "ftrace_call", addr - at
 	case image + 0x880:
 		return "ftrace_stub", addr - at
+	case image + 0x8c0:
+		return "ftrace_ops_assist_func", addr - at
+	case image + 0x900:
+		return "arch_ftrace_ops_list_func", addr - at
 	}
 	return fmt.Sprintf("function_%x", addr&0xfc0), addr & 0x3f
 }
@@ -292,8 +296,45 @@ func TestCompare(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if got := strings.Join(Compare(first, last, tt.guest), "; "); got != tt.want {
+		var got []string
+		for _, d := range Compare(first, last, tt.guest) {
+			got = append(got, d.Text)
+		}
+		if got := strings.Join(got, "; "); got != tt.want {
 			t.Errorf("%s: %s; want %s", name, got, tt.want)
+		}
+	}
+}
+
+// TestSameDifference: what differs is known again although its sentence is another one.
+func TestSameDifference(t *testing.T) {
+	k := newKernel()
+	first, err := Take(k.subject(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.grouped()
+	group := k.symbols["init_css_set"] + uint64(k.layout["css_set.tasks"])
+	node, _ := k.ReadPhysical(group-imageMap, 8)
+	task := binary.LittleEndian.Uint64(node) - uint64(k.layout["task_struct.cg_list"])
+	var looks [2][]Difference
+	for i, name := range []string{"spy1", "spy2"} {
+		k.put(task+uint64(k.layout["task_struct.comm"]), []byte(name)...)
+		k.word(k.symbols["tainted_mask"], uint64(i+1))
+		k.word(image+0x1080+uint64(0x100*i), 0x1234) // another function each time
+		last, err := Take(k.subject(), first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		looks[i] = Compare(first, last, Account{Taint: 1 << 12, Modules: []string{"lab"}})
+		k.word(image+0x1080+uint64(0x100*i), 0)
+	}
+	if len(looks[0]) != 3 || len(looks[1]) != 3 {
+		t.Fatalf("%+v", looks)
+	}
+	for i, d := range looks[0] {
+		if other := looks[1][i]; d.What != other.What || d.Text == other.Text {
+			t.Errorf("%+v, %+v", d, other)
 		}
 	}
 }
