@@ -135,8 +135,8 @@ func judged(first, last *witness.View, guest witness.Account, why string) sight 
 	return s
 }
 
-// lasting leaves only what the look before has shown, too. A task that is being born or that ends is known to the kernel
-// in one way only for a moment, a module that is being loaded is not yet told, and code is being patched.
+// lasting leaves only what the look before has shown, too. A task that is being born or that ends is known to the
+// kernel in one way only for a moment, a module that is being loaded is not yet told, and code is being patched.
 func (s sight) lasting(before sight) sight {
 	if before.Last == nil || s.Last == nil {
 		return s
@@ -144,7 +144,9 @@ func (s sight) lasting(before sight) sight {
 	s.differences = slices.DeleteFunc(s.differences, func(d witness.Difference) bool {
 		return !slices.ContainsFunc(before.differences, func(b witness.Difference) bool { return b.What == d.What })
 	})
-	s.Last.Hooked = slices.DeleteFunc(s.Last.Hooked, func(f string) bool { return !slices.Contains(before.Last.Hooked, f) })
+	s.Last.Hooked = slices.DeleteFunc(s.Last.Hooked, func(f string) bool {
+		return !slices.Contains(before.Last.Hooked, f)
+	})
 	return s
 }
 

@@ -86,7 +86,8 @@ func TestLasting(t *testing.T) {
 		t.Errorf("%q, hooked %q", w.Differences, w.Last.Hooked)
 	}
 	blind := sight{Witness: evidence.Witness{Why: "a list is endless"}}
-	if w := look("f", "a").lasting(blind).witness(); !slices.Equal(w.Differences, []string{"a"}) || len(w.Last.Hooked) != 1 {
+	w := look("f", "a").lasting(blind).witness()
+	if !slices.Equal(w.Differences, []string{"a"}) || len(w.Last.Hooked) != 1 {
 		t.Errorf("after a look that saw nothing: %q", w.Differences)
 	}
 	if w := blind.lasting(look("f", "a")).witness(); w.Why == "" || w.Last != nil {

@@ -34,8 +34,8 @@ func stayed(w *evidence.Witness) []string {
 	return names
 }
 
-// judgeHooked is about functions of the kernel that are still hooked when the modules under study are gone. While one of
-// them is loaded, that is what the verdict is about.
+// judgeHooked is about functions of the kernel that are still hooked when the modules under study are gone. While one
+// of them is loaded, that is what the verdict is about.
 func judgeHooked(w *result.Witness, studied []string) []result.Verdict {
 	if w == nil || len(w.Hooked) == 0 || slices.ContainsFunc(w.Stayed, func(name string) bool {
 		return slices.Contains(studied, name)

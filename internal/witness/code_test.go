@@ -69,7 +69,9 @@ func TestChanged(t *testing.T) {
 		"a jump label whose key is off": {func(k *kernel) {
 			k.put(labelSite, branch(opJump, labelSite, labelSite+0x45)...)
 		}, "function_200", ""},
-		"a label that jumps while its key is off": {func(k *kernel) { k.put(labelSite+0x10, 0x66, 0x90) }, "function_240", ""},
+		"a label that jumps while its key is off": {
+			func(k *kernel) { k.put(labelSite+0x10, 0x66, 0x90) }, "function_240", "",
+		},
 		"a jump label that leads elsewhere": {func(k *kernel) {
 			k.word(labelKey, 1)
 			k.put(labelSite, branch(opJump, labelSite, image+0x1000)...)
