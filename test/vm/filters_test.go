@@ -24,7 +24,7 @@ import (
 var passesAll = []event.Kind{
 	event.ThreadRequested, event.ThreadPickedUp, event.ThreadForked, event.ThreadFirstRun, event.ThreadStopReturned,
 	event.HelperForked, event.TaskExeced, event.HelperWaited, event.SignalAllowed,
-	event.ModuleLoaded, event.ModuleInitBegin, event.ModuleInitEnd, event.ModuleFreed,
+	event.ModuleLoaded, event.ModuleInitBegin, event.ModuleInitEnd, event.ModuleFreed, event.Tainted,
 }
 
 var signalKinds = []event.Kind{
