@@ -192,8 +192,8 @@ func isNop(text []byte) bool {
 var (
 	dispatchers = []string{"ftrace_call", "ftrace_regs_call", "ftrace_graph_call"}
 	ledBy       = []string{
-		"arch_ftrace_ops_list_func", "ftrace_ops_list_func", "ftrace_ops_assist_func", "kprobe_ftrace_handler",
-		"ftrace_graph_caller",
+		"arch_ftrace_ops_list_func", "ftrace_ops_list_func", "ftrace_ops_assist_func", "call_direct_funcs",
+		"kprobe_ftrace_handler", "fprobe_ftrace_entry", "fprobe_handler", "ftrace_graph_caller", "ftrace_graph_func",
 	}
 )
 

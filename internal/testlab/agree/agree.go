@@ -82,7 +82,9 @@ func (c *checker) classes() {
 				c.says("verdict %s without a task that is stuck: %s", v.Class, v.Message)
 			}
 		case result.Leak:
-			if len(c.r.Leaks) == 0 && !slices.ContainsFunc(c.r.Threads, alive) && !slices.ContainsFunc(c.r.Modules, stays) {
+			hooked := c.r.Witness != nil && len(c.r.Witness.Hooked) > 0
+			if len(c.r.Leaks) == 0 && !slices.ContainsFunc(c.r.Threads, alive) &&
+				!slices.ContainsFunc(c.r.Modules, stays) && !hooked {
 				c.says("verdict leak with nothing left: %s", v.Message)
 			}
 		}
