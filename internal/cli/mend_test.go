@@ -8,10 +8,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/footprint"
@@ -115,12 +117,14 @@ func TestHoldOn(t *testing.T) {
 	ctx, stop := interruptible()
 	defer stop()
 	defer holdOn(true)()
+	runtime.LockOSThread() // a thread that signals itself has been signalled when the call returns
+	defer runtime.UnlockOSThread()
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTERM} {
-		if err := syscall.Kill(os.Getpid(), sig); err != nil {
+		// One that nobody has asked for ends the test.
+		if err := unix.Tgkill(os.Getpid(), unix.Gettid(), sig); err != nil {
 			t.Fatal(err)
 		}
 		<-ctx.Done()
-		time.Sleep(20 * time.Millisecond) // a signal that nobody has asked for ends the test here
 	}
 	if !errors.Is(context.Cause(ctx), errInterrupted) {
 		t.Errorf("the context ended by %v", context.Cause(ctx))

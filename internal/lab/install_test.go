@@ -25,7 +25,10 @@ type written struct {
 	blob  []byte
 }
 
-// installing is a lab whose guest calls a function for each message with files. A step may take a millisecond.
+// stepLimit is how long a step may take.
+const stepLimit = time.Millisecond
+
+// installing is a lab whose guest calls a function for each message with files.
 func installing(t *testing.T, got func(written)) *Lab {
 	t.Helper()
 	control, agent := net.Pipe()
@@ -51,12 +54,13 @@ func installing(t *testing.T, got func(written)) *Lab {
 	client := wire.NewClient(control, func(*wire.Message) {})
 	t.Cleanup(func() { client.Close(); agent.Close() })
 	return &Lab{machine: machine{Client: client, Scale: 1, ended: func() error { return nil }}, Log: testLog(false),
-		options: Options{StepTimeout: time.Millisecond}}
+		options: Options{StepTimeout: stepLimit}}
 }
 
 // TestInstallSlowly: the limit of a step is not that of the installation.
 func TestInstallSlowly(t *testing.T) {
-	l := installing(t, func(written) { time.Sleep(50 * time.Millisecond) })
+	slow := time.After(50 * stepLimit)
+	l := installing(t, func(written) { <-slow })
 	if err := l.install(t.Context(), []boot.File{{Name: "/a.ko", Data: []byte("a")}}); err != nil {
 		t.Error(err)
 	}

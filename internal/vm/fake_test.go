@@ -108,6 +108,9 @@ func (f *fake) speakQMP(mode string) <-chan bool {
 				answer = `{"status": "running"}`
 			}
 			fmt.Fprintf(f.monitor, `{"return": %s, "id": %d}`+"\r\n", answer, command.ID)
+			if mode == "stops" { // its monitor has answered
+				syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			}
 			if command.Execute == "quit" {
 				once.Do(func() { close(quit) })
 			}
@@ -172,7 +175,7 @@ func (f *fake) behave(mode string, quit <-chan bool) {
 		fmt.Fprintln(f.console, "alive")
 	case "port-opens":
 		fmt.Fprint(f.monitor, `{"event": "VSERPORT_CHANGE", "data": {"open": true, "id": "x"}}`+"\r\n")
-	case "silent":
+	case "silent", "stops":
 	default:
 		fmt.Fprintln(os.Stderr, "unknown mode", mode)
 		os.Exit(70)

@@ -123,7 +123,7 @@ func judgeBeats(beats []beat) (stall, time.Duration) {
 	if n := len(beats); n > 0 && beats[n-1].seen == stopped {
 		return stopped, sum[stopped]
 	}
-	if all == 0 || sum[ran] > all/2 {
+	if all < pulsePeriod || sum[ran] > all/2 { // a moment says nothing
 		return ran, 0
 	}
 	if sum[idle] == all {
