@@ -37,8 +37,8 @@ func TestShortage(t *testing.T) {
 		says string
 	}{
 		{bounds.NoShortage, 137, nil, ""},
-		{bounds.GroupShortage, 2, ErrMemory, "its processes and files took more than"},
-		{bounds.GroupShortage, 0, ErrMemory, "its processes and files took more than"},
+		{bounds.GroupShortage, 2, ErrMemory, "its processes and files together took more than"},
+		{bounds.GroupShortage, 0, ErrMemory, "its processes and files together took more than"},
 		{bounds.MachineShortage, 2, ErrHost, "this machine ran out of memory, and its kernel killed a process of the build; free"},
 		{bounds.MachineShortage, 0, nil, ""},
 	} {

@@ -197,7 +197,7 @@ func saysNoSpace(log string) bool {
 var quotedSource = lazyregexp.New(`^\d* *\| `)
 
 func diskError(job Job) *Error {
-	return &Error{Kind: ErrDisk, Message: fmt.Sprintf("the build was stopped: it wrote more than %d MiB or %d files",
+	return &Error{Kind: ErrDisk, Message: fmt.Sprintf("the build needs more room than it may have: %d MiB and %d files",
 		maxBytes(job)>>20, maxWorkFiles), Hint: "see what its Makefile writes: temporary files count, too"}
 }
 
@@ -206,8 +206,8 @@ func diskError(job Job) *Error {
 func shortageError(job Job, exit int, why bounds.Shortage) error {
 	switch {
 	case why == bounds.GroupShortage:
-		return &Error{Kind: ErrMemory, Message: fmt.Sprintf("the build was stopped: its processes and files took more "+
-			"than %d MiB of memory together", sumLimits(job).Memory>>20)}
+		return &Error{Kind: ErrMemory, Message: fmt.Sprintf("the build was stopped: its processes and files together took "+
+			"more than %d MiB of memory", sumLimits(job).Memory>>20)}
 	case why == bounds.MachineShortage && exit != 0:
 		e := hostError("run the build", unix.ENOMEM)
 		e.Message = "this machine ran out of memory, and its kernel killed a process of the build"

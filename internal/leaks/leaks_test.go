@@ -494,3 +494,32 @@ func TestHashed(t *testing.T) {
 		t.Error("the probe at what arms was refused, and what is armed is known")
 	}
 }
+
+// TestRefusedIsSaid: what is not looked for because the kernel refused a probe is said, once of each module.
+func TestRefusedIsSaid(t *testing.T) {
+	modules := []Module{
+		{Name: "late", Imports: []string{"add_timer", "mod_timer"}}, {Name: "hog", Imports: []string{"vmalloc", "kfree"}},
+		{Name: "pages", Imports: []string{"alloc_pages_noprof"}, Calls: []CallSite{
+			{Function: "alloc_pages_noprof", Symbol: "take", Offset: 21},
+		}},
+	}
+	for definition, want := range map[string]string{
+		"p:kmodlab/timer_arm_1 add_timer ptr=%di\n":                       "late: timers (add_timer)",
+		"p:kmodlab/mem_give_2 vfree ptr=%di\n":                            "hog: memory that the kernel allocates for the module (vmalloc)",
+		"p:kmodlab/getfreepages_end_3 pages:take+21 ret=%ax:x64\n":        "pages: blocks of pages (take+21)",
+		"p:kmodlab/getfreepages_give_4 free_pages ptr=%di site=$stack0\n": "pages: blocks of pages (alloc_pages_noprof)",
+		"p:kmodlab/name_call_5 proc_create name=+0(%di):string\n":         "",
+	} {
+		p := NewPlan(modules, nil)
+		before := len(p.Unchecked)
+		p.Refused(definition)
+		p.Refused(definition)
+		got := ""
+		for _, u := range p.Unchecked[before:] {
+			got += u.Module + ": " + u.What + " (" + u.Function + ")"
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", definition, got, want)
+		}
+	}
+}

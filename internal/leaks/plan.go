@@ -95,9 +95,10 @@ type Plan struct {
 	// Hashed is set by Hash.
 	Hashed bool
 
-	probes, raw, refused int                // raw are those of the probes that need raw pointers
-	unarmed              bool               // a probe at a function that arms was refused
-	hidden               []result.Unchecked // what is not looked for if pointers are hashed
+	probes, raw, refused int                 // raw are those of the probes that need raw pointers
+	unarmed              bool                // a probe at a function that arms was refused
+	importers            map[string][]string // modules, by the kernel's function that they import
+	hidden               []result.Unchecked  // what is not looked for if pointers are hashed
 
 	Shift  map[string]int64 // by event: what to add to the register
 	Opaque map[string]bool  // modules that may drop tasks where no probe sees it
@@ -244,7 +245,7 @@ func NewPlan(modules []Module, has Kernel) *Plan {
 		Shift: make(map[string]int64), Unseen: make(map[string]bool), Opaque: make(map[string]bool),
 		NoMem: make(map[string]bool), RCUMem: make(map[string]bool),
 		Tails: make(map[string][]Tail), Moot: make(map[string]bool), Undo: make(map[string]Undo),
-		Certain: certain(modules),
+		Certain: certain(modules), importers: make(map[string][]string),
 	}
 	named := make(map[string]string) // the kernel's own name by the name without suffix
 	for _, m := range modules {
@@ -252,6 +253,7 @@ func NewPlan(modules []Module, has Kernel) *Plan {
 		for _, name := range m.Imports {
 			base := strings.TrimSuffix(name, "_noprof")
 			named[base] = name
+			p.importers[name] = append(p.importers[name], m.Name)
 			p.Late = p.Late || late.MatchString(base)
 			p.NoMem[m.Name] = p.NoMem[m.Name] || bulk.MatchString(base)
 			p.RCUMem[m.Name] = p.RCUMem[m.Name] || base == "kvfree_call_rcu" || base == "kfree_call_rcu"
@@ -272,10 +274,15 @@ func NewPlan(modules []Module, has Kernel) *Plan {
 func (p *Plan) Refused(definition string) {
 	p.refused++
 	p.unarmed = p.unarmed || strings.Contains(definition, "_"+arm+"_")
-	givesBack := []string{give, gone, rcu, off, wait}
-	if m := defines.FindStringSubmatch(definition); m != nil && slices.Contains(givesBack, m[2]) {
+	m := defines.FindStringSubmatch(definition)
+	if m == nil {
+		return
+	}
+	givesBack := slices.Contains([]string{give, gone, rcu, off, wait}, m[2])
+	if givesBack {
 		p.Unseen[m[1]] = true
 	}
+	p.uncheckedProbe(m[1], m[3], givesBack)
 }
 
 // Hash tells the plan that the kernel refused HashPtr: it prints no raw pointers.
@@ -303,7 +310,8 @@ func Undefine(definition string) string {
 	return "-:" + name + "\n"
 }
 
-var defines = lazyregexp.New(`^[pr]:` + group + `/([a-z0-9]+)_([a-z]+)_\d+ `)
+// defines is the beginning of a definition: the kind, the action, and the function, or the module and a place in it.
+var defines = lazyregexp.New(`^[pr]:` + group + `/([a-z0-9]+)_([a-z]+)_\d+ (\S+)`)
 
 // draft collects the settings of a plan, apart by the order in which they are written.
 type draft struct {

@@ -3,6 +3,7 @@
 package leaks
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -90,6 +91,45 @@ func (d *draft) uncheckedRaw(m Module) {
 			Why: "this kernel's trace prints hashes for pointers, as those before 5.13 do",
 		})
 	}
+}
+
+// uncheckedProbe says what is not looked for because the kernel refused a probe: of the module whose call it was for, of
+// those that import the function, or, if that gives back, of all that take such things. It says that once of each
+// module and kind.
+func (p *Plan) uncheckedProbe(kind, place string, givesBack bool) {
+	what := rawKinds[kind]
+	if pair := pairOf[kind]; pair != nil {
+		what = pair.Many
+	}
+	say := func(module, function string) {
+		told := func(u result.Unchecked) bool { return u.Module == module && u.What == what }
+		if what != "" && !slices.ContainsFunc(p.Unchecked, told) {
+			p.Unchecked = append(p.Unchecked, result.Unchecked{
+				Module: module, What: what, Function: function, Why: "the kernel refused a probe that this needs",
+			})
+		}
+	}
+	if module, function, inModule := strings.Cut(place, ":"); inModule {
+		say(module, function)
+		return
+	}
+	for _, function := range slices.Sorted(maps.Keys(p.importers)) {
+		if function == place || givesBack && takes(kind, trimmed(function)) {
+			for _, module := range p.importers[function] {
+				say(module, function)
+			}
+		}
+	}
+}
+
+// takes reports whether a function of the kernel takes a thing of a kind, or arms it.
+func takes(kind, name string) bool {
+	if pair := pairOf[kind]; pair != nil {
+		return slices.ContainsFunc(pair.takes(), func(f function) bool { return f.name == name })
+	}
+	return kind == "mem" && allocates.MatchString(name) || slices.ContainsFunc(hooks, func(h hook) bool {
+		return h.kind == kind && (h.action == take || h.action == arm) && slices.Contains(h.functions, name)
+	})
 }
 
 // uncheckedTasks says if a module takes references to tasks and may drop them where no probe sees it.

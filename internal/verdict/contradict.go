@@ -45,8 +45,15 @@ func undead(e *evidence.Evidence, threads []result.Thread, traced []result.Modul
 	listed := leaks.AddedThreads(&e.Left.Before, &e.Left.After)
 	var list []string
 	for _, t := range threads {
-		name := fmt.Sprintf("%s[%d]", t.Name, t.PID)
-		if at := t.Stages.Exited; at != nil && *at+exitTime < freed && slices.Contains(listed, name) {
+		name, at := fmt.Sprintf("%s[%d]", t.Name, t.PID), t.Stages.Exited
+		if at == nil || *at+exitTime >= freed || !slices.Contains(listed, name) {
+			continue
+		}
+		again := func(other result.Thread) bool { // it has the number of this one
+			end := other.Stages.Exited
+			return other.PID == t.PID && (end == nil || *end > *at)
+		}
+		if !slices.ContainsFunc(threads, again) {
 			list = append(list, fmt.Sprintf("the trace has that thread %s has ended, and the guest lists it", name))
 		}
 	}

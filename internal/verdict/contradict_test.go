@@ -105,18 +105,23 @@ func TestUndead(t *testing.T) {
 		listed        []string
 		compared      bool
 		want          []string
+		again         bool // another thread has the number later
 	}{
-		"ended, and is not listed": {ms(55), ms(1330), []string{"kworker/0:1[9]"}, true, nil},
-		"a forged record":          {ms(55), ms(1330), []string{"K1[130]"}, true, []string{said}},
-		"just about to end":        {ms(1300), ms(1330), []string{"K1[130]"}, true, nil},
-		"still alive":              {nil, ms(1330), []string{"K1[130]"}, true, nil},
-		"another of the name":      {ms(55), ms(1330), []string{"K1[131]"}, true, nil},
-		"nothing was freed":        {ms(55), nil, []string{"K1[130]"}, true, nil},
-		"nothing was listed":       {ms(55), ms(1330), nil, false, nil},
+		"ended, and is not listed":  {ms(55), ms(1330), []string{"kworker/0:1[9]"}, true, nil, false},
+		"a forged record":           {ms(55), ms(1330), []string{"K1[130]"}, true, []string{said}, false},
+		"just about to end":         {ms(1300), ms(1330), []string{"K1[130]"}, true, nil, false},
+		"still alive":               {nil, ms(1330), []string{"K1[130]"}, true, nil, false},
+		"another of the name":       {ms(55), ms(1330), []string{"K1[131]"}, true, nil, false},
+		"nothing was freed":         {ms(55), nil, []string{"K1[130]"}, true, nil, false},
+		"nothing was listed":        {ms(55), ms(1330), nil, false, nil, false},
+		"its number was used again": {ms(55), ms(1330), []string{"K1[130]"}, true, nil, true},
 	} {
 		e := &evidence.Evidence{Finished: true}
 		e.Left.Compared, e.Left.After.Threads = tt.compared, tt.listed
 		threads := []result.Thread{{Name: "K1", PID: 130, Stages: result.ThreadStages{Exited: tt.exited}}}
+		if tt.again {
+			threads = append(threads, result.Thread{Name: "K1", PID: 130})
+		}
 		got := contradictions(e, threads, []result.Module{{Name: "m", FreedNS: tt.freed}}, nil, nil)
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
