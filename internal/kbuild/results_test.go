@@ -90,7 +90,7 @@ func TestFull(t *testing.T) {
 	var e *Error
 	err = judge(t.Context(), job, &sourceFolder{}, steps, err)
 	if !errors.As(err, &e) || e.Kind != ErrDisk || e.Host() || len(e.Steps) != 1 ||
-		!strings.Contains(e.Error(), "the build needs more room than it may have: 20 MiB and 200000 files; see what its Makefile writes") {
+		!strings.Contains(e.Error(), "more room than it may have: 20 MiB and 200000 files; see what its Makefile writes") {
 		t.Errorf("%v, want ErrDisk", err)
 	}
 }

@@ -93,8 +93,8 @@ func (d *draft) uncheckedRaw(m Module) {
 	}
 }
 
-// uncheckedProbe says what is not looked for because the kernel refused a probe: of the module whose call it was for, of
-// those that import the function, or, if that gives back, of all that take such things. It says that once of each
+// uncheckedProbe says what is not looked for because the kernel refused a probe: of the module whose call it was for,
+// of those that import the function, or, if that gives back, of all that take such things. It says that once of each
 // module and kind.
 func (p *Plan) uncheckedProbe(kind, place string, givesBack bool) {
 	what := rawKinds[kind]
