@@ -52,9 +52,13 @@ type Lab struct {
 	options Options
 	journal *notify.Journal
 	stream  *stream
-	kernel  *symbols.Kernel  // nil until it is read
-	facts   *facts           // of the snapshot that the machine was restored from; nil if it booted
-	claim   *footprint.Claim // of this machine's kernel; nil in a VM, and if the run changes nothing
+	kernel  *symbols.Kernel // nil until it is read
+
+	kallsyms    []byte // from which kernel was read, if this run has read it
+	tableOnce   sync.Once
+	symbolTable *table
+	facts       *facts           // of the snapshot that the machine was restored from; nil if it booted
+	claim       *footprint.Claim // of this machine's kernel; nil in a VM, and if the run changes nothing
 
 	foreign bool     // modules were installed: nothing that this guest says may be kept
 	outside *outside // nil if the run has no witness

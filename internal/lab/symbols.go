@@ -4,12 +4,16 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
@@ -36,6 +40,7 @@ func (l *Lab) readSymbols(ctx context.Context) error {
 		return err
 	}
 	if l.kernel, err = symbols.ReadKernel(bytes.NewReader(data)); err == nil {
+		l.kallsyms = data
 		l.keepFile(path, data)
 	}
 	return err
@@ -72,26 +77,59 @@ func readSymbolsFile(path string) (*symbols.Kernel, error) {
 }
 
 // Variable returns the address of one of the kernel's variables, as its symbols have it; 0 if that is unknown.
-func (l *Lab) Variable(name string) uint64 {
-	path := l.symbolsFile()
-	if path == "" {
-		return 0
+func (l *Lab) Variable(name string) uint64 { return l.table().at[name] }
+
+// table holds all of the kernel's symbols: functions, variables and constants. It is empty for this machine's own
+// kernel.
+type table struct {
+	at   map[string]uint64 // the first of each name
+	list []symbol          // by address
+}
+
+type symbol struct {
+	at   uint64
+	name string
+}
+
+// table reads the symbols when it is first asked for them.
+func (l *Lab) table() *table {
+	l.tableOnce.Do(func() {
+		data := l.kallsyms
+		if path := l.symbolsFile(); data == nil && path != "" {
+			data, _ = os.ReadFile(path) // an earlier run has kept it
+		}
+		l.symbolTable = newTable(string(data))
+	})
+	return l.symbolTable
+}
+
+// newTable reads lines of an address, a letter and a name. What is no such line is left out.
+func newTable(text string) *table {
+	n := strings.Count(text, "\n")
+	t := &table{at: make(map[string]uint64, n), list: make([]symbol, 0, n)}
+	for line := range strings.Lines(text) {
+		digits, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		_, name, ok := strings.Cut(rest, " ")
+		addr, err := strconv.ParseUint(digits, 16, 64)
+		if !ok || err != nil || strings.ContainsAny(name, " \t") { // a module's
+			continue
+		}
+		t.list = append(t.list, symbol{addr, name})
+		if _, known := t.at[name]; !known {
+			t.at[name] = addr
+		}
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return 0
+	slices.SortStableFunc(t.list, func(a, b symbol) int { return cmp.Compare(a.at, b.at) })
+	return t
+}
+
+// name returns the symbol that an address is in, and how far behind its beginning that is.
+func (t *table) name(addr uint64) (string, uint64) {
+	i := sort.Search(len(t.list), func(i int) bool { return t.list[i].at > addr }) - 1
+	if i < 0 {
+		return "", 0
 	}
-	before, _, ok := bytes.Cut(data, []byte(" "+name+"\n"))
-	if !ok {
-		return 0
-	}
-	line := before[bytes.LastIndexByte(before, '\n')+1:]
-	digits, _, _ := bytes.Cut(line, []byte(" "))
-	addr, err := strconv.ParseUint(string(digits), 16, 64)
-	if err != nil {
-		return 0
-	}
-	return addr
+	return t.list[i].name, addr - t.list[i].at
 }
 
 // Function names the place in the kernel's own code at an address; "" if that is unknown.

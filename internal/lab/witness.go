@@ -3,21 +3,15 @@
 package lab
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
@@ -32,8 +26,12 @@ type outside struct {
 	why     string // the guest cannot be looked at
 }
 
-// lookLimit bounds one look, and the setup. It does not depend on the guest.
-const lookLimit = 20 * time.Second
+// lookLimit bounds the looks at one time, and the setup, before it is stretched for TCG. endLimit is how long the
+// processors may take to run again when the run is stopped meanwhile.
+const (
+	lookLimit = 20 * time.Second
+	endLimit  = time.Second
+)
 
 // readLayout prepares the looks of a run that has a witness. The guest is asked where its structures have what, if no
 // earlier guest with its kernel has said so.
@@ -57,7 +55,7 @@ func (l *Lab) readLayout(ctx context.Context) error {
 		return l.Failed("read the kernel's types", err)
 	}
 	l.outside.subject = witness.Subject{
-		Symbols: l.variables(), Layout: layout, Tracepoints: l.tracepoints(), Name: l.namer(),
+		Symbols: l.Variable, Layout: layout, Tracepoints: l.tracepoints(), Name: l.table().name,
 	}
 	return nil
 }
@@ -70,17 +68,12 @@ func (l *Lab) LookFirst(ctx context.Context) error {
 	done := l.journal.Phase("witness")
 	ctx, cancel := context.WithTimeout(ctx, lookLimit*l.Scale)
 	defer cancel()
-	for n := range looks {
-		view, why, err := l.look(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if l.outside.first, l.outside.why = view, why; view != nil && len(view.Hidden()) == 0 {
-			break
-		}
-		if err := l.pause(ctx, n); err != nil {
-			return err
-		}
+	err := l.repeat(ctx, func() (clear bool, err error) {
+		l.outside.first, l.outside.why, err = l.look(ctx, nil)
+		return l.outside.first != nil && len(l.outside.first.Hidden()) == 0, err
+	})
+	if err != nil {
+		return err
 	}
 	done("", false)
 	return nil
@@ -100,22 +93,20 @@ func (l *Lab) LookLast(
 	ctx, cancel := context.WithTimeout(ctx, lookLimit*l.Scale)
 	defer cancel()
 	var last sight
-	for n := range looks {
+	err := l.repeat(ctx, func() (clear bool, err error) {
 		guest, err := account(ctx)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		view, why, err := l.look(ctx, l.outside.first)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		last = judged(l.outside.first, view, guest, why).lasting(last)
-		if last.Last != nil && len(last.differences) == 0 && len(last.Last.Hooked) == 0 {
-			break
-		}
-		if err := l.pause(ctx, n); err != nil {
-			return nil, err
-		}
+		return last.Last != nil && len(last.differences) == 0 && len(last.Last.Hooked) == 0, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return last.witness(), nil
 }
@@ -158,18 +149,22 @@ func (s sight) witness() *evidence.Witness {
 	return &w
 }
 
-// What lasts through all looks is told. The pauses are in milliseconds.
-const looks = 5
+// pauses lie between the looks. What lasts through all looks is told.
+var pauses = []time.Duration{
+	30 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond, time.Second,
+}
 
-var pauses = [looks]time.Duration{30, 100, 300, 1000, 0}
-
-// pause waits between two looks.
-func (l *Lab) pause(ctx context.Context, n int) error {
-	select {
-	case <-time.After(pauses[n] * time.Millisecond):
-		return nil
-	case <-ctx.Done():
-		return l.notSeen(context.Cause(ctx))
+// repeat looks until nothing is unclear.
+func (l *Lab) repeat(ctx context.Context, look func() (clear bool, err error)) error {
+	for n := 0; ; n++ {
+		if clear, err := look(); err != nil || clear || n == len(pauses) {
+			return err
+		}
+		select {
+		case <-time.After(pauses[n]):
+		case <-ctx.Done():
+			return l.notSeen(context.Cause(ctx))
+		}
 	}
 }
 
@@ -195,7 +190,11 @@ func (l *Lab) look(ctx context.Context, first *witness.View) (view *witness.View
 	subject := l.outside.subject
 	subject.Memory = frozen
 	view, unclear := witness.Take(subject, first)
-	thaw, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookLimit)
+	limit := lookLimit
+	if ctx.Err() != nil {
+		limit = endLimit
+	}
+	thaw, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	if err := frozen.Thaw(thaw); err != nil {
 		return nil, "", l.notSeen(err)
@@ -226,57 +225,6 @@ func (l *Lab) layout(ctx context.Context) (witness.Layout, error) {
 		l.keepFile(path, data)
 	}
 	return layout, err
-}
-
-// variables are the addresses of all of the kernel's symbols that a witness asks for.
-func (l *Lab) variables() witness.Symbols {
-	known := make(map[string]uint64)
-	for addr, name := range l.allSymbols() {
-		if witness.Asks(name) {
-			known[name] = addr
-		}
-	}
-	return func(name string) uint64 { return known[name] }
-}
-
-// allSymbols are the kernel's functions, variables and constants, by address as far as the file is sorted.
-func (l *Lab) allSymbols() iter.Seq2[uint64, string] {
-	data, _ := os.ReadFile(l.symbolsFile())
-	return func(yield func(uint64, string) bool) {
-		for line := range bytes.Lines(data) {
-			fields := bytes.Fields(line)
-			if len(fields) != 3 {
-				continue
-			}
-			addr, err := strconv.ParseUint(string(fields[0]), 16, 64)
-			if err == nil && !yield(addr, string(fields[2])) {
-				return
-			}
-		}
-	}
-}
-
-// namer names addresses of the kernel. It reads the symbols when it is first asked, which is seldom.
-func (l *Lab) namer() witness.Namer {
-	type symbol struct {
-		at   uint64
-		name string
-	}
-	list := sync.OnceValue(func() (list []symbol) {
-		for at, name := range l.allSymbols() {
-			list = append(list, symbol{at, name})
-		}
-		slices.SortStableFunc(list, func(a, b symbol) int { return cmp.Compare(a.at, b.at) })
-		return list
-	})
-	return func(addr uint64) (string, uint64) {
-		all := list()
-		i := sort.Search(len(all), func(i int) bool { return all[i].at > addr }) - 1
-		if i < 0 {
-			return "", 0
-		}
-		return all[i].name, addr - all[i].at
-	}
 }
 
 // tracepoints are those that the tracer uses.

@@ -6,14 +6,12 @@ package witness
 // that this kernel does not have is left out.
 type Layout map[string]uint32
 
-// Members are what is read of the kernel's memory. Some are of older kernels, or of newer ones.
+// Members are what is read of the kernel's memory.
 var Members = []string{
-	"module.list", "module.name", "module.core_layout.base", "module.core_layout.size", // up to 6.3
-	"module.mem", "module_memory.base", "module_memory.size", // from 6.4
+	"module.list", "module.name",
 	"mod_tree_node.mod", "mod_tree_node.node", "latch_tree_root.tree",
 	"task_struct.tasks", "task_struct.thread_node", "task_struct.signal", "signal_struct.thread_head",
-	"task_struct.pid", "task_struct.comm", "task_struct.flags", "task_struct.pid_links",
-	"task_struct.worker_private", "task_struct.set_child_tid", "kthread.threadfn", // the first from 5.17
+	"task_struct.pid", "task_struct.comm", "task_struct.pid_links",
 	"css_set.tasks", "task_struct.cg_list",
 	"pid.tasks", "pid_namespace.idr", "idr.idr_rt", "xarray.xa_head", "xa_node.shift", "xa_node.slots",
 	"bpf_prog.bpf_func", "bpf_prog.jited_len", "bpf_prog.tag",

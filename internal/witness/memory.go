@@ -26,11 +26,6 @@ func (e *MemoryError) Error() string {
 }
 func (e *MemoryError) Unwrap() error { return e.Err }
 
-// BoundError says that a guest has more of something than is read.
-type BoundError struct{ What string }
-
-func (e *BoundError) Error() string { return e.What }
-
 // Symbols are the addresses of the kernel's functions and variables, zero if they are unknown. They must have been read
 // before anything foreign was in the guest.
 type Symbols func(name string) uint64
@@ -129,7 +124,7 @@ func (s *space) cached(at uint64) ([]byte, error) {
 	data, ok := s.pages[base]
 	if !ok {
 		if len(s.pages) == maxChunks {
-			return nil, &BoundError{fmt.Sprintf("its lists fill more than %d MiB", maxChunks*chunk>>20)}
+			return nil, fmt.Errorf("its lists fill more than %d MiB", maxChunks*chunk>>20)
 		}
 		var err error
 		if data, err = s.physical.ReadPhysical(base, chunk); err != nil {

@@ -12,9 +12,7 @@ import (
 // addresses of its code.
 type Module struct {
 	Name   string `json:"name"`
-	At     uint64 `json:"at"`   // its struct module
-	Base   uint64 `json:"base"` // of its code
-	Size   uint64 `json:"size"`
+	At     uint64 `json:"at"` // its struct module
 	Listed bool   `json:"listed,omitempty"`
 	Treed  bool   `json:"treed,omitempty"`
 }
@@ -62,7 +60,7 @@ func (r *reader) list(head uint64, member uint32, most int, each func(at uint64)
 	next, err := r.word(head)
 	for n := 0; err == nil && next != head; n++ {
 		if n == most {
-			return &BoundError{fmt.Sprintf("it has more than %d entries", most)}
+			return fmt.Errorf("it has more than %d entries", most)
 		}
 		if err = each(next - uint64(member)); err == nil {
 			next, err = r.word(next)
@@ -76,18 +74,7 @@ func (r *reader) module(at uint64) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{Name: name, At: at}
-	base, size := at+uint64(r.layout["module.core_layout.base"]), at+uint64(r.layout["module.core_layout.size"])
-	if r.layout.has("module.mem", "module_memory.base") { // its first is the code
-		base = at + uint64(r.layout["module.mem"]+r.layout["module_memory.base"])
-		size = at + uint64(r.layout["module.mem"]+r.layout["module_memory.size"])
-	}
-	if m.Base, err = r.word(base); err != nil {
-		return nil, err
-	}
-	n, err := r.word(size)
-	m.Size = uint64(uint32(n))
-	return m, err
+	return &Module{Name: name, At: at}, nil
 }
 
 // moduleTree adds what is in the tree by which the kernel finds the module of an address. It is there twice, so that it
@@ -125,7 +112,7 @@ func (r *reader) tree(node uint64, depth int, n *int, each func(node uint64) err
 		return nil
 	}
 	if *n++; *n > 16*maxModules || depth > maxDepth {
-		return &BoundError{fmt.Sprintf("it has more than %d nodes, or %d levels", 16*maxModules, maxDepth)}
+		return fmt.Errorf("it has more than %d nodes, or %d levels", 16*maxModules, maxDepth)
 	}
 	if err := each(node); err != nil {
 		return err

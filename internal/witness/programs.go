@@ -27,7 +27,7 @@ func (r *reader) programs() ([]Program, error) {
 	var list []Program
 	err := r.idr(idr, func(at uint64) error {
 		if len(list) == maxTasks {
-			return &BoundError{fmt.Sprintf("there are more than %d", maxTasks)}
+			return fmt.Errorf("there are more than %d", maxTasks)
 		}
 		p, err := r.program(at)
 		list = append(list, p)
@@ -52,7 +52,7 @@ func (r *reader) program(at uint64) (Program, error) {
 	}
 	size := int(uint32(found[1]))
 	if size > maxProgram {
-		return p, &BoundError{fmt.Sprintf("one has %d bytes", size)}
+		return p, fmt.Errorf("one has %d bytes", size)
 	}
 	code, err := r.read(found[0], size)
 	if err != nil {

@@ -13,15 +13,10 @@ import (
 type Task struct {
 	PID      int    `json:"pid"`
 	Comm     string `json:"comm"`
-	At       uint64 `json:"at"`                 // its struct task_struct
-	Function uint64 `json:"function,omitempty"` // of a kernel thread
+	At       uint64 `json:"at"` // its struct task_struct
 	Listed   bool   `json:"listed,omitempty"`
 	Numbered bool   `json:"numbered,omitempty"`
-	Grouped  bool   `json:"grouped,omitempty"`
 }
-
-// kernelThread is PF_KTHREAD.
-const kernelThread = 0x00200000
 
 // commSize is TASK_COMM_LEN.
 const commSize = 16
@@ -29,7 +24,7 @@ const commSize = 16
 func (r *reader) tasks() ([]Task, error) {
 	first, numbers := r.symbols("init_task"), r.symbols("init_pid_ns")
 	if first == 0 || numbers == 0 || !r.layout.has("task_struct.tasks", "task_struct.thread_node", "task_struct.signal",
-		"signal_struct.thread_head", "task_struct.pid", "task_struct.comm", "task_struct.flags", "task_struct.pid_links",
+		"signal_struct.thread_head", "task_struct.pid", "task_struct.comm", "task_struct.pid_links",
 		"pid.tasks", "pid_namespace.idr", "idr.idr_rt", "xarray.xa_head", "xa_node.shift", "xa_node.slots") {
 		return nil, r.lacks("the list of tasks")
 	}
@@ -71,25 +66,24 @@ func (r *reader) tasks() ([]Task, error) {
 
 // listedTasks follows the processes, and the threads of each.
 func (r *reader) listedTasks(first uint64, note func(at uint64) (*Task, error)) error {
+	listed := func(at uint64) error {
+		t, err := note(at)
+		if err == nil {
+			t.Listed = true
+		}
+		return err
+	}
 	head := first + uint64(r.layout["task_struct.tasks"])
 	return r.list(head, r.layout["task_struct.tasks"], maxTasks, func(at uint64) error {
-		t, err := note(at)
-		if err != nil {
+		if err := listed(at); err != nil {
 			return err
 		}
-		t.Listed = true
 		signal, err := r.word(at + uint64(r.layout["task_struct.signal"]))
 		if err != nil {
 			return err
 		}
 		threads := signal + uint64(r.layout["signal_struct.thread_head"])
-		return r.list(threads, r.layout["task_struct.thread_node"], maxTasks, func(at uint64) error {
-			t, err := note(at)
-			if err == nil {
-				t.Listed = true
-			}
-			return err
-		})
+		return r.list(threads, r.layout["task_struct.thread_node"], maxTasks, listed)
 	})
 }
 
@@ -100,10 +94,7 @@ func (r *reader) groupedTasks(note func(at uint64) (*Task, error)) error {
 	}
 	head := group + uint64(r.layout["css_set.tasks"])
 	return r.list(head, r.layout["task_struct.cg_list"], maxTasks, func(at uint64) error {
-		t, err := note(at)
-		if err == nil {
-			t.Grouped = true
-		}
+		_, err := note(at)
 		return err
 	})
 }
@@ -114,22 +105,7 @@ func (r *reader) task(at uint64) (*Task, error) {
 		return nil, err
 	}
 	t := &Task{PID: int(int32(pid)), At: at}
-	if t.Comm, err = r.text(at+uint64(r.layout["task_struct.comm"]), commSize); err != nil {
-		return nil, err
-	}
-	flags, err := r.word(at + uint64(r.layout["task_struct.flags"]))
-	if err != nil || uint32(flags)&kernelThread == 0 || !r.layout.has("kthread.threadfn") {
-		return t, err
-	}
-	member := "task_struct.set_child_tid" // up to 5.16
-	if r.layout.has("task_struct.worker_private") {
-		member = "task_struct.worker_private"
-	}
-	kthread, err := r.word(at + uint64(r.layout[member]))
-	if err != nil || kthread == 0 { // one that was not made by kthread_create
-		return t, err
-	}
-	t.Function, err = r.word(kthread + uint64(r.layout["kthread.threadfn"]))
+	t.Comm, err = r.text(at+uint64(r.layout["task_struct.comm"]), commSize)
 	return t, err
 }
 
@@ -149,7 +125,7 @@ const slots = 64
 
 func (r *reader) entry(entry uint64, depth int, n *int, each func(entry uint64) error) error {
 	if *n++; *n > slots*maxTasks || depth > 11 { // 6 bits each
-		return &BoundError{fmt.Sprintf("it has more than %d entries", slots*maxTasks)}
+		return fmt.Errorf("it has more than %d entries", slots*maxTasks)
 	}
 	switch {
 	case isNode(entry):

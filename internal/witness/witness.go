@@ -13,7 +13,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // View is a guest, seen from outside.
@@ -65,27 +64,10 @@ type Subject struct {
 	Name        Namer
 }
 
-// asked are the kernel's symbols that are read, besides the tracepoints'.
-var asked = []string{
-	"linux_banner", "_end", "page_offset_base", "pgdir_shift", "init_top_pgt",
-	"tainted_mask", "modules", "mod_tree", "init_task", "init_pid_ns", "init_css_set", "prog_idr", "tp_stub_func",
-	"_stext", "_etext", "__start_rodata", "__end_rodata",
-	"__start___jump_table", "__stop___jump_table", "__start_static_call_sites", "__stop_static_call_sites",
-	"__static_call_return0", "suppress_printk", "kprobes_all_disarmed", "ftrace_disabled", "tracing_disabled",
-}
-
 const (
 	tracepointVariable = "__tracepoint_"
 	tracepointIterator = "__traceiter_" // calls all functions of a tracepoint
 )
-
-// Asks reports whether a view needs the address of a symbol.
-func Asks(symbol string) bool {
-	return slices.Contains(asked, symbol) ||
-		slices.ContainsFunc([]string{tracepointVariable, tracepointIterator, keyName}, func(prefix string) bool {
-			return strings.HasPrefix(symbol, prefix)
-		})
-}
 
 // lacks is about a part of the view that this kernel's symbols or structures do not allow.
 func (r *reader) lacks(what string) error {
