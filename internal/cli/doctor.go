@@ -25,7 +25,7 @@ func newDoctor() *cobra.Command {
 	var mirror string
 	mend := false
 	check := brief(func(c *cobra.Command, _ []string) error {
-		s, err := store(mirror, nil)
+		s, err := store(private.Check, mirror, nil)
 		if err != nil {
 			return err
 		}

@@ -55,8 +55,10 @@ func mendHere(c *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	if cache, err := kmodlab.DefaultCacheDir(); err == nil && private.Check(cache) == nil {
-		scratch.Sweep(filepath.Join(cache, prepare.ScratchDir))
+	if cache, err := kmodlab.DefaultCacheDir(); err == nil {
+		if dir := filepath.Join(cache, prepare.ScratchDir); private.Check(dir) == nil {
+			scratch.Sweep(dir)
+		}
 	}
 	return mend(c.Context(), footprint.On(program), c.OutOrStdout())
 }
