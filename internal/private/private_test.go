@@ -182,13 +182,15 @@ func TestFilled(t *testing.T) {
 		"empty":         {func(string) error { return nil }, ""},
 		"own":           {func(dir string) error { return os.MkdirAll(dir+"/kernels/debian/x", 0o755) }, ""},
 		"a file's link": {func(dir string) error { return os.Symlink("/etc/passwd", dir+"/link") }, ""},
-		"open":          {func(dir string) error { return errors.Join(os.Mkdir(dir+"/x", 0o755), os.Chmod(dir, 0o777)) }, "may have put"},
-		"open, empty":   {func(dir string) error { return os.Chmod(dir, 0o777) }, ""},
+		"open": {func(dir string) error {
+			return errors.Join(os.Mkdir(dir+"/x", 0o755), os.Chmod(dir, 0o777))
+		}, "may have put"},
+		"open, empty": {func(dir string) error { return os.Chmod(dir, 0o777) }, ""},
 		"sticky": {func(dir string) error {
 			return errors.Join(os.Mkdir(dir+"/x", 0o755), os.Chmod(dir, 0o777|os.ModeSticky))
 		}, "may have put"},
 		"open within":  {func(dir string) error { return openDir(dir + "/build") }, "build can be changed by others"},
-		"open further": {func(dir string) error { return openDir(dir + "/kernels/debian") }, "debian can be changed by others"},
+		"open further": {func(dir string) error { return openDir(dir + "/kernels/debian") }, "debian can be changed by"},
 		"a link to an open one": {func(dir string) error {
 			return errors.Join(openDir(dir+"-disk/b"), os.Chmod(dir+"-disk", 0o777), os.Symlink(dir+"-disk", dir+"/build"))
 		}, "disk can be changed by others"},
@@ -230,7 +232,8 @@ func TestFilledByOthers(t *testing.T) {
 	for _, name := range []string{"build", "symbols/x", "link"} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Symlink("/", path), os.Lchown(path, 65533, 65533)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Symlink("/", path),
+			os.Lchown(path, 65533, 65533)); err != nil {
 			t.Fatal(err)
 		}
 		if err := Make(dir); err == nil || !strings.Contains(err.Error(), name+" belongs to user 65533: remove it") {

@@ -181,7 +181,8 @@ func TestOthersFolder(t *testing.T) {
 	victim := filepath.Join(top, "victim", "x-"+rand.Text())
 	for _, link := range []string{"tmp", "cache"} {
 		path := filepath.Join(top, link)
-		if err := errors.Join(os.MkdirAll(victim, 0o700), os.Symlink("victim", path), os.Lchown(path, 65533, 65533)); err != nil {
+		if err := errors.Join(os.MkdirAll(victim, 0o700), os.Symlink("victim", path),
+			os.Lchown(path, 65533, 65533)); err != nil {
 			t.Fatal(err)
 		}
 	}
