@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,14 +26,17 @@ func newDoctor() *cobra.Command {
 	var mirror string
 	mend := false
 	check := brief(func(c *cobra.Command, _ []string) error {
+		var foreign *private.Error // a finding says so
 		s, err := store(private.Check, mirror, nil)
-		if err != nil {
+		if err != nil && !errors.As(err, &foreign) {
 			return err
 		}
 		findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkBounds(),
 			checkDevNull(),
 			checkHere(footprint.On(""))}
-		findings = append(findings, s.Check(c.Context())...)
+		if foreign == nil {
+			findings = append(findings, s.Check(c.Context())...)
+		}
 		return printFindings(c.OutOrStdout(), findings)
 	})
 	c := &cobra.Command{
@@ -66,7 +70,7 @@ func checkCache() kernel.Finding {
 		err = private.Check(dir)
 	}
 	if err != nil {
-		return kernel.Finding{Name: "cache", Optional: true, Detail: err.Error()}
+		return kernel.Finding{Name: "cache", Detail: err.Error()}
 	}
 	return kernel.Finding{Name: "cache", OK: true, Detail: dir + ", this user's own"}
 }
