@@ -30,8 +30,7 @@ func newDoctor() *cobra.Command {
 			return err
 		}
 		findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkBounds(),
-			checkDevNull(),
-			checkHere(footprint.On(""))}
+			checkDevNull(), checkHere(footprint.Here())}
 		findings = append(findings, s.Check(c.Context())...)
 		return printFindings(c.OutOrStdout(), findings)
 	})

@@ -148,9 +148,9 @@ func (o *options) run(c *cobra.Command) error {
 // begin runs what was checked.
 func (o *options) begin(c *cobra.Command) error {
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
-	defer holdOn(o.spec.Here)()
 	p := newProgress(errOut)
 	defer p.close()
+	defer holdOn(c.Context(), o.spec.Here, p.teller(errOut))()
 	defer context.AfterFunc(c.Context(), p.close)() // before a second Ctrl-C ends us at once
 	o.watch(p, out, errOut)
 	ctx, stop := o.followed(c.Context(), p, out)
@@ -209,7 +209,7 @@ func sayFailed(err error, errOut io.Writer) {
 // watch shows progress on standard error, and the commands of a walk on standard output.
 func (o *options) watch(p *progress, out, errOut io.Writer) {
 	o.spec.Watch.Phase = p.phase
-	o.spec.Watch.Log = func(line string) { p.print(errOut, "kmodlab: "+plain.Lines(line)+"\n") }
+	o.spec.Watch.Log = p.teller(errOut)
 	switch {
 	case o.walk:
 		o.spec.Watch.Command = func(c result.Command) { p.print(out, report.CommandText(c)) }
