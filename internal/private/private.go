@@ -19,10 +19,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Error is a folder that is not private, and the one on the way to it that is the reason.
-type Error struct{ Dir, Level, Why string }
+// openError is a folder that is not private, and the one on the way to it that is the reason.
+type openError struct{ Dir, Level, Why string }
 
-func (e *Error) Error() string {
+func (e *openError) Error() string {
 	return fmt.Sprintf("%s is not this user's alone: %s %s", e.Dir, e.Level, e.Why)
 }
 
@@ -91,7 +91,7 @@ func (m *maker) walk(at string, rest []string) error {
 // the link decides that.
 func (m *maker) follow(at, link string, fi fs.FileInfo, rest []string) (string, []string, error) {
 	if owner := ownerOf(fi); !m.trusts(owner) {
-		return "", nil, &Error{m.dir, link, "is a link that belongs to " + m.named(owner)}
+		return "", nil, &openError{m.dir, link, "is a link that belongs to " + m.named(owner)}
 	}
 	if m.links++; m.links > maxLinks {
 		return "", nil, fmt.Errorf("make %s: %w", m.dir, unix.ELOOP)
@@ -120,9 +120,9 @@ func (m *maker) level(path string, fi fs.FileInfo, last bool) error {
 	owner, mode := ownerOf(fi), fi.Mode()
 	switch {
 	case !fi.IsDir():
-		return &Error{m.dir, path, "is not a folder"}
+		return &openError{m.dir, path, "is not a folder"}
 	case owner != m.uid && (last || !m.trusts(owner)):
-		return &Error{m.dir, path, "belongs to " + m.named(owner)}
+		return &openError{m.dir, path, "belongs to " + m.named(owner)}
 	case last && mode.Perm()&0o077 != 0:
 		err := os.Chmod(path, 0o700)
 		if errors.Is(err, unix.EROFS) && mode.Perm()&0o022 == 0 {
@@ -132,7 +132,7 @@ func (m *maker) level(path string, fi fs.FileInfo, last bool) error {
 			return fmt.Errorf("make %s: %w", m.dir, err)
 		}
 	case !last && mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 && !m.closed:
-		return &Error{m.dir, path, "can be changed by others: chmod go-w " + path}
+		return &openError{m.dir, path, "can be changed by others: chmod go-w " + path}
 	}
 	m.closed = m.closed || owner == m.uid && mode.Perm()&0o077 == 0
 	m.shared = mode.Perm()&0o022 != 0 && !m.closed

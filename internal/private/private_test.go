@@ -74,7 +74,7 @@ func TestMakeOthers(t *testing.T) {
 		}
 	}
 	for _, dir := range []string{"home/.cache/kmodlab", "link/kmodlab", "link", "theirs", "totheirs"} {
-		var private *Error
+		var private *openError
 		if err := Make(filepath.Join(top, dir)); !errors.As(err, &private) || !strings.Contains(err.Error(), "user 65533") {
 			t.Errorf("%s: %v", dir, err)
 		}

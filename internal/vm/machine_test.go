@@ -161,7 +161,7 @@ func TestStop(t *testing.T) {
 	} {
 		t.Run(test.mode+test.grace.String(), func(t *testing.T) {
 			m := start(t, fakeConfig(t, test.mode))
-			await(t, "life", m.Alive())
+			await(t, "life", m.alive)
 			var group sync.WaitGroup
 			for range 3 { // at once, and again below
 				group.Go(func() {
@@ -188,7 +188,7 @@ func TestStop(t *testing.T) {
 
 func TestKilledFromOutside(t *testing.T) {
 	m := start(t, fakeConfig(t, "alive"))
-	await(t, "life", m.Alive())
+	await(t, "life", m.alive)
 	if err := unix.Kill(m.PID(), unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestMonitorGarbage(t *testing.T) {
 func TestMissing(t *testing.T) {
 	cfg := fakeConfig(t, "alive")
 	cfg.QEMU = "/no/qemu"
-	if _, err := Start(background, cfg); !errors.Is(err, ErrNoQEMU) || !strings.Contains(err.Error(), "apt-get install") {
+	if _, err := Start(background, cfg); !errors.Is(err, errNoQEMU) || !strings.Contains(err.Error(), "apt-get install") {
 		t.Errorf("without QEMU: %v", err)
 	}
 	cfg = fakeConfig(t, "alive")
@@ -411,7 +411,7 @@ func TestOutlivesThread(t *testing.T) {
 		t.Fatal("Start failed")
 	}
 	defer m.Stop(0)
-	await(t, "life", m.Alive())
+	await(t, "life", m.alive)
 	select {
 	case <-m.Done():
 		t.Errorf("the machine ended: %+v", m.exit)

@@ -51,18 +51,25 @@ func eventually(t *testing.T, is func() bool) {
 
 // TestStoppedAtStart: KVM is not blamed for a QEMU that was stopped before its guest could say anything.
 func TestStoppedAtStart(t *testing.T) {
-	cfg := fakeConfig(t, "stops")
-	cfg.Accel, cfg.StateDir, cfg.lifeDeadline = Auto, t.TempDir(), 3*time.Second
-	m, err := Start(background, cfg)
-	var stalled *StallError
-	if !errors.As(err, &stalled) {
-		t.Errorf("%v, %v", m, err)
-	}
-	if m != nil {
-		m.Stop(0)
-	}
-	if found := KVMState(cfg.StateDir); found.State == Unusable {
-		t.Errorf("KVM is blamed: %+v", found)
+	for _, mode := range []string{"stops-early", "stops"} { // before its monitor has answered all, and after
+		t.Run(mode, func(t *testing.T) {
+			cfg := fakeConfig(t, mode)
+			cfg.Accel, cfg.StateDir = Auto, t.TempDir()
+			if mode == "stops-early" {
+				cfg.startDeadline = 3 * time.Second
+			}
+			m, err := Start(background, cfg)
+			var stalled *StallError
+			if !errors.As(err, &stalled) {
+				t.Errorf("%v, %v", m, err)
+			}
+			if m != nil {
+				m.Stop(0)
+			}
+			if found := KVMState(cfg.StateDir); found.State == Unusable {
+				t.Errorf("KVM is blamed: %+v", found)
+			}
+		})
 	}
 }
 
@@ -88,7 +95,7 @@ func TestUntil(t *testing.T) {
 		if c.now.at.IsZero() {
 			c.now.at = began.Add(time.Second)
 		}
-		if got := before.until(c.now, time.Second); got != c.want {
+		if got := before.until(c.now); got != c.want {
 			t.Errorf("one that %s: %d, want %d", name, got, c.want)
 		}
 	}
