@@ -47,7 +47,7 @@ func machineFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
 // buildFlags say where modules are built, and how long that and each step may take.
 func buildFlags(f *pflag.FlagSet, build *kmodlab.Build, limit, timeout *time.Duration) {
 	f.StringVar((*string)(build), "build", string(*build), "where to build: auto, vm or sandbox")
-	f.DurationVar(limit, "build-timeout", 0, "limit of the build, with the boot of its VM if it has one (default 10m)")
+	f.DurationVar(limit, "build-timeout", 0, "how long a build may take, including the boot of its VM if it has one (default 10m)")
 	f.DurationVar(timeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s);\na step that only waits is judged after 10s, or after this limit if it is longer")
 }
 

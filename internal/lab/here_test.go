@@ -238,7 +238,7 @@ func TestHereAfterKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if loaded(t, dir, false) || len(said) != 1 || !strings.Contains(said[0], "undone, left by an earlier run that was cut short: ") {
+	if loaded(t, dir, false) || len(said) != 1 || !strings.Contains(said[0], "an earlier run that was cut short: ") {
 		t.Errorf("m is loaded: %t, said %q", loaded(t, dir, false), said)
 	}
 	next.Close()

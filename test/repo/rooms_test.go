@@ -306,7 +306,7 @@ var rooms = []room{
 		path: "internal/session",
 		does: "a script or a trace on a lab; gathers the evidence; one classify() turns errors into failures",
 		may: []string{
-			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints", "internal/hostfault",
+			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints",
 			"internal/kmodcmd", "internal/lab",
 			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/pool",
 			"internal/prepare", "internal/srcline", "internal/version", "internal/wire", "internal/witness", "kmod", "result",
@@ -317,9 +317,11 @@ var rooms = []room{
 		},
 	},
 	{
-		path:  "internal/evidence",
-		does:  "what a run knows at its end, in types of its own (pure)",
-		may:   []string{"internal/leaks", "internal/witness", "result", "tracer/event", "tracer/symbols"},
+		path: "internal/evidence",
+		does: "what a run knows at its end, in types of its own (pure)",
+		may: []string{
+			"internal/hostfault", "internal/leaks", "internal/witness", "result", "tracer/event", "tracer/symbols",
+		},
 		never: []never{noWire, noMachine, noPrograms, noNet, noTracing},
 	},
 	{
