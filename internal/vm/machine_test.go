@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -20,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
 
 var background = context.Background()
@@ -356,14 +359,13 @@ func TestGrandchild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 100 { // it is for init to reap now
-		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil ||
-			bytes.Contains(stat, []byte(") Z ")) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Errorf("process %d outlived its QEMU", pid)
+	testlab.Eventually(t, fmt.Sprintf("process %d ends with its QEMU", pid), func() bool { return ended(pid) })
+}
+
+// ended reports whether a process that is not our child has ended. It is for init to reap it.
+func ended(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
 
 // TestDiesWithUs kills a program that has a machine: the kernel must end QEMU.
@@ -385,15 +387,12 @@ func TestDiesWithUs(t *testing.T) {
 	if err != nil || perr != nil {
 		t.Fatalf("the parent said %q, %v", line, err)
 	}
-	for range 200 {
-		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil ||
-			bytes.Contains(stat, []byte(") Z ")) {
-			return
+	defer func() {
+		if !ended(pid) {
+			unix.Kill(pid, unix.SIGKILL)
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	unix.Kill(pid, unix.SIGKILL)
-	t.Errorf("process %d outlived its parent", pid)
+	}()
+	testlab.Eventually(t, fmt.Sprintf("process %d ends with its parent", pid), func() bool { return ended(pid) })
 }
 
 // TestOutlivesThread: the thread that calls Start ends, but the machine does not.

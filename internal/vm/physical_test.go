@@ -5,9 +5,11 @@ package vm
 import (
 	"strings"
 	"testing"
+
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
 
-// TestFreezeRefused: a machine that could not be frozen is left as it was: QEMU may have stopped it and not said so, and
+// TestFreezeRefused: a machine that could not be frozen is left as it was: QEMU may have stopped it all the same, and
 // it keeps no descriptor of ours.
 func TestFreezeRefused(t *testing.T) {
 	m := start(t, fakeConfig(t, "runs-on"))
@@ -15,6 +17,6 @@ func TestFreezeRefused(t *testing.T) {
 		t.Fatalf("%v, %v, want that it does not stop", f, err)
 	}
 	for _, want := range []string{"stop \n", "cont \n", `remove-fd {"fdset-id":7}`} {
-		eventually(t, func() bool { return strings.Contains(string(m.Console()), want) })
+		testlab.Eventually(t, "QEMU is asked to "+want, func() bool { return strings.Contains(string(m.Console()), want) })
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
 
 // TestStopped: a QEMU that is stopped is told from one whose guest is silent.
@@ -20,7 +22,7 @@ func TestStopped(t *testing.T) {
 	if err := unix.Kill(m.PID(), unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool {
+	testlab.Eventually(t, "it is stopped", func() bool {
 		u, err := readUsage(m.pulse.proc)
 		return err == nil && u.stopped
 	})
@@ -36,17 +38,6 @@ func TestStopped(t *testing.T) {
 	if err := m.Stalled(); err != nil {
 		t.Errorf("a QEMU that has ended: %v", err)
 	}
-}
-
-func eventually(t *testing.T, is func() bool) {
-	t.Helper()
-	for range 1000 {
-		if is() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatal("it does not happen")
 }
 
 // TestStoppedAtStart: KVM is not blamed for a QEMU that was stopped before its guest could say anything.
