@@ -59,7 +59,7 @@ var rooms = []room{
 	{
 		path:  "tracer",
 		does:  "loads and attaches the eBPF programs, reads rings, proves hooks",
-		may:   []string{"tracer/bpf", "tracer/event", "tracer/programs"},
+		may:   []string{"internal/linuxversion", "tracer/bpf", "tracer/event", "tracer/programs"},
 		never: []never{{"kmod", "it loads no module"}, {"internal/vm", "it runs in the guest"}},
 	},
 	{
@@ -138,9 +138,15 @@ var rooms = []room{
 		never: []never{noPrograms, noNet, noFiles},
 	},
 	{
+		path:  "internal/linuxversion",
+		does:  "a kernel's version, out of what uname -r prints (pure)",
+		may:   []string{"internal/lazyregexp"},
+		never: []never{noPrograms, noNet, noFiles},
+	},
+	{
 		path:  "internal/hints",
 		does:  "tables of what to do: about a kernel report, a line of the log, a symbol or interface that is gone (pure)",
-		may:   []string{"internal/errno", "internal/lazyregexp", "result"},
+		may:   []string{"internal/errno", "internal/lazyregexp", "internal/linuxversion", "result"},
 		never: []never{noPrograms, noNet},
 	},
 	{
@@ -272,7 +278,7 @@ var rooms = []room{
 	{
 		path:  "internal/leaks",
 		does:  "the kernel's trace and two lists of names to what was left behind (pure)",
-		may:   []string{"internal/lazyregexp", "result"},
+		may:   []string{"internal/lazyregexp", "internal/linuxversion", "result"},
 		never: []never{noWire, noMachine, noPrograms},
 	},
 	{
