@@ -99,16 +99,27 @@ func (f *fake) speakQMP(mode string) <-chan bool {
 				return
 			}
 			var command struct {
-				Execute string `json:"execute"`
-				ID      uint64 `json:"id"`
+				Execute   string          `json:"execute"`
+				Arguments json.RawMessage `json:"arguments"`
+				ID        uint64          `json:"id"`
 			}
 			json.Unmarshal(line, &command)
 			answer := `{}`
 			if command.Execute == "query-status" {
 				answer = `{"status": "running"}`
 			}
-			fmt.Fprintf(f.monitor, `{"return": %s, "id": %d}`+"\r\n", answer, command.ID)
-			if mode == "stops" { // its monitor has answered
+			reply := fmt.Sprintf(`{"return": %s, "id": %d}`+"\r\n", answer, command.ID)
+			if mode == "runs-on" { // it does not stop its guest
+				fmt.Fprintf(f.console, "%s %s\n", command.Execute, command.Arguments)
+				switch command.Execute {
+				case "add-fd":
+					reply = fmt.Sprintf(`{"return": {"fdset-id": 7, "fd": 9}, "id": %d}`+"\r\n", command.ID)
+				case "stop":
+					reply = fmt.Sprintf(`{"error": {"class": "GenericError", "desc": "no"}, "id": %d}`+"\r\n", command.ID)
+				}
+			}
+			fmt.Fprint(f.monitor, reply)
+			if mode == "stops-early" || mode == "stops" && command.Execute == "query-status" {
 				syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 			}
 			if command.Execute == "quit" {
@@ -175,7 +186,7 @@ func (f *fake) behave(mode string, quit <-chan bool) {
 		fmt.Fprintln(f.console, "alive")
 	case "port-opens":
 		fmt.Fprint(f.monitor, `{"event": "VSERPORT_CHANGE", "data": {"open": true, "id": "x"}}`+"\r\n")
-	case "silent", "stops":
+	case "silent", "stops", "stops-early", "runs-on":
 	default:
 		fmt.Fprintln(os.Stderr, "unknown mode", mode)
 		os.Exit(70)

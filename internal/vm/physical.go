@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,30 +23,43 @@ type Frozen struct {
 	name string   // by which QEMU opens it
 }
 
+// thawLimit bounds the thawing of a machine that did not freeze as it should.
+const thawLimit = 2 * time.Second
+
 // Freeze stops the processors. The guest's clock stands, too. Thaw must follow; ctx bounds all that is read until then.
+// After an error the processors run, as far as QEMU still does what it is asked to.
 func (m *Machine) Freeze(ctx context.Context) (*Frozen, error) {
 	fd, err := unix.MemfdCreate("kmodlab", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("make a file in memory: %w", err)
 	}
 	f := &Frozen{ctx: ctx, qmp: m.qmp, file: os.NewFile(uintptr(fd), "memfd")}
-	raw, err := f.qmp.executeWith(ctx, "add-fd", nil, f.file)
+	if err := f.share(); err != nil {
+		return nil, errors.Join(fmt.Errorf("share a file with QEMU: %w", err), f.file.Close())
+	}
+	if _, err = f.qmp.execute(ctx, "stop", nil); err != nil { // it may have been done all the same
+		thaw, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawLimit)
+		defer cancel()
+		return nil, errors.Join(fmt.Errorf("stop the guest's processors: %w", err), f.Thaw(thaw))
+	}
+	return f, nil
+}
+
+// share gives QEMU the file, to write to.
+func (f *Frozen) share() error {
+	raw, err := f.qmp.executeWith(f.ctx, "add-fd", nil, f.file)
+	if err != nil {
+		return err
+	}
 	var given struct {
 		Set int `json:"fdset-id"`
 		FD  int `json:"fd"`
 	}
-	if err == nil {
-		err = json.Unmarshal(raw, &given)
+	if err := json.Unmarshal(raw, &given); err != nil {
+		return fmt.Errorf("read QEMU's answer: %w", err)
 	}
-	if err == nil {
-		f.set, f.name = given.Set, fmt.Sprintf("/proc/self/fd/%d", given.FD)
-		_, err = f.qmp.execute(ctx, "stop", nil)
-	}
-	if err != nil {
-		f.file.Close()
-		return nil, fmt.Errorf("stop the guest's processors: %w", err)
-	}
-	return f, nil
+	f.set, f.name = given.Set, fmt.Sprintf("/proc/self/fd/%d", given.FD)
+	return nil
 }
 
 // ReadPhysical reads memory by its physical address. QEMU copies it from its own memory: the guest takes no part.
