@@ -109,13 +109,10 @@ func (f *fake) speakQMP(mode string) <-chan bool {
 				answer = `{"status": "running"}`
 			}
 			reply := fmt.Sprintf(`{"return": %s, "id": %d}`+"\r\n", answer, command.ID)
-			if mode == "runs-on" { // it does not stop its guest
+			if answers := freezing()[mode]; answers != nil {
 				fmt.Fprintf(f.console, "%s %s\n", command.Execute, command.Arguments)
-				switch command.Execute {
-				case "add-fd":
-					reply = fmt.Sprintf(`{"return": {"fdset-id": 7, "fd": 9}, "id": %d}`+"\r\n", command.ID)
-				case "stop":
-					reply = fmt.Sprintf(`{"error": {"class": "GenericError", "desc": "no"}, "id": %d}`+"\r\n", command.ID)
+				if answer, is := answers[command.Execute]; is {
+					reply = fmt.Sprintf(`{%s, "id": %d}`+"\r\n", answer, command.ID)
 				}
 			}
 			fmt.Fprint(f.monitor, reply)
@@ -128,6 +125,21 @@ func (f *fake) speakQMP(mode string) <-chan bool {
 		}
 	}()
 	return quit
+}
+
+// guestMemory is what a fake has for its guest's memory.
+var guestMemory = bytes.Repeat([]byte("kmodlab!"), 1<<20)
+
+// freezing is how fakes answer to what the freezing of a machine is made of, besides with an empty object.
+func freezing() map[string]map[string]string {
+	const no = `"error": {"class": "GenericError", "desc": "no"}`
+	const shared = `"return": {"fdset-id": 7, "fd": 9}`
+	at := fmt.Sprintf(`"return": "Host virtual address for 0x0 (ram) is %p\r\n"`, &guestMemory[0])
+	return map[string]map[string]string{
+		"runs-on":  {"stop": no},
+		"direct":   {"human-monitor-command": at, "add-fd": shared},
+		"indirect": {"human-monitor-command": `"return": "unknown command: 'gpa2hva'\r\n"`, "add-fd": shared},
+	}
 }
 
 func (f *fake) end(reason string) {
@@ -186,7 +198,7 @@ func (f *fake) behave(mode string, quit <-chan bool) {
 		fmt.Fprintln(f.console, "alive")
 	case "port-opens":
 		fmt.Fprint(f.monitor, `{"event": "VSERPORT_CHANGE", "data": {"open": true, "id": "x"}}`+"\r\n")
-	case "silent", "stops", "stops-early", "runs-on":
+	case "silent", "stops", "stops-early", "runs-on", "direct", "indirect":
 	default:
 		fmt.Fprintln(os.Stderr, "unknown mode", mode)
 		os.Exit(70)

@@ -16,11 +16,12 @@ import (
 
 // Frozen is a machine whose processors stand, so that its memory can be read as it is at one moment.
 type Frozen struct {
-	ctx  context.Context
-	qmp  *qmpClient
-	file *os.File // in memory, shared with QEMU
-	set  int      // QEMU's number for the set of descriptors
-	name string   // by which QEMU opens it
+	ctx    context.Context
+	qmp    *qmpClient
+	direct *direct  // nil if QEMU must be asked for all of the memory
+	file   *os.File // in memory, shared with QEMU; nil until QEMU is asked
+	set    int      // QEMU's number for the set of descriptors
+	name   string   // by which QEMU opens it
 }
 
 // thawLimit bounds the thawing of a machine that did not freeze as it should.
@@ -29,27 +30,32 @@ const thawLimit = 2 * time.Second
 // Freeze stops the processors. The guest's clock stands, too. Thaw must follow; ctx bounds all that is read until then.
 // After an error the processors run, as far as QEMU still does what it is asked to.
 func (m *Machine) Freeze(ctx context.Context) (*Frozen, error) {
-	fd, err := unix.MemfdCreate("kmodlab", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("make a file in memory: %w", err)
+	f := &Frozen{ctx: ctx, qmp: m.qmp}
+	_, err := f.qmp.execute(ctx, "stop", nil)
+	if err == nil {
+		if f.direct, err = m.findDirect(ctx); err == nil {
+			return f, nil
+		}
+		m.cfg.Log(fmt.Sprintf("asking QEMU for the guest's memory: %v", err))
+		if err = f.share(); err == nil {
+			return f, nil
+		}
 	}
-	f := &Frozen{ctx: ctx, qmp: m.qmp, file: os.NewFile(uintptr(fd), "memfd")}
-	if err := f.share(); err != nil {
-		return nil, errors.Join(fmt.Errorf("share a file with QEMU: %w", err), f.file.Close())
-	}
-	if _, err = f.qmp.execute(ctx, "stop", nil); err != nil { // it may have been done all the same
-		thaw, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawLimit)
-		defer cancel()
-		return nil, errors.Join(fmt.Errorf("stop the guest's processors: %w", err), f.Thaw(thaw))
-	}
-	return f, nil
+	thaw, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawLimit)
+	defer cancel() // what failed may have been done all the same
+	return nil, errors.Join(fmt.Errorf("stop the guest's processors: %w", err), f.Thaw(thaw))
 }
 
-// share gives QEMU the file, to write to.
+// share gives QEMU a file to write to.
 func (f *Frozen) share() error {
+	fd, err := unix.MemfdCreate("kmodlab", unix.MFD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("make a file in memory: %w", err)
+	}
+	f.file = os.NewFile(uintptr(fd), "memfd")
 	raw, err := f.qmp.executeWith(f.ctx, "add-fd", nil, f.file)
 	if err != nil {
-		return err
+		return fmt.Errorf("share a file with QEMU: %w", err)
 	}
 	var given struct {
 		Set int `json:"fdset-id"`
@@ -62,8 +68,16 @@ func (f *Frozen) share() error {
 	return nil
 }
 
-// ReadPhysical reads memory by its physical address. QEMU copies it from its own memory: the guest takes no part.
+// ReadPhysical reads memory by its physical address. The guest takes no part.
 func (f *Frozen) ReadPhysical(addr uint64, size int) ([]byte, error) {
+	if f.direct.has(addr, size) {
+		return f.direct.read(addr, size)
+	}
+	if f.file == nil { // the guest has more memory than lies in one piece
+		if err := f.share(); err != nil {
+			return nil, err
+		}
+	}
 	args := map[string]any{"val": addr, "size": size, "filename": f.name}
 	if _, err := f.qmp.execute(f.ctx, "pmemsave", args); err != nil {
 		return nil, err
@@ -79,8 +93,13 @@ func (f *Frozen) ReadPhysical(addr uint64, size int) ([]byte, error) {
 // Thaw lets the processors run again. ctx need not be that of Freeze.
 func (f *Frozen) Thaw(ctx context.Context) error {
 	_, err := f.qmp.execute(ctx, "cont", nil)
-	if _, forget := f.qmp.execute(ctx, "remove-fd", map[string]any{"fdset-id": f.set}); err == nil {
-		err = forget
+	if f.name != "" {
+		if _, forget := f.qmp.execute(ctx, "remove-fd", map[string]any{"fdset-id": f.set}); err == nil {
+			err = forget
+		}
 	}
-	return errors.Join(err, f.file.Close())
+	if f.file != nil {
+		err = errors.Join(err, f.file.Close())
+	}
+	return err
 }
