@@ -307,7 +307,8 @@ var rooms = []room{
 		path: "internal/lab",
 		does: "a machine that is ready: booted, restored or this one; tracer attached, search for leaks armed",
 		may: []string{
-			"internal/atomicfile", "internal/beneath", "internal/boot", "internal/evidence", "internal/footprint", "internal/leaks", "internal/live",
+			"internal/atomicfile", "internal/beneath", "internal/boot", "internal/evidence", "internal/footprint",
+			"internal/leaks", "internal/live",
 			"internal/notify", "internal/oops", "internal/prepare", "internal/printk", "internal/scratch",
 			"internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "internal/witness", "kmod", "kmod/depmod",
 			"result", "tracer/event", "tracer/symbols",
