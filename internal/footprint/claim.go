@@ -14,7 +14,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/kmodlab/kmodlab/internal/beneath"
 )
+
+// maxModule bounds a file that is installed, in bytes, far above any module that distributions ship.
+const maxModule = 512 << 20
 
 // Claim is the right to change this machine's kernel; one run at a time has it. It belongs to one goroutine.
 type Claim struct {
@@ -87,7 +92,7 @@ func (c *Claim) Make(ctx context.Context, ch Change) error {
 	}
 	var files []content
 	for _, s := range ch.Files {
-		data, err := os.ReadFile(s.From)
+		data, err := beneath.ReadFile(s.From, maxModule)
 		if err != nil {
 			return fmt.Errorf("install module: %w", err)
 		}

@@ -185,7 +185,7 @@ var rooms = []room{
 		path: "internal/footprint",
 		does: "what a run changes on this machine's own kernel (--here): noted before, undone after, by the next run if " +
 			"need be",
-		may:   []string{"internal/filelock", "kmod"},
+		may:   []string{"internal/beneath", "internal/filelock", "kmod"},
 		never: []never{noNet, noWire, noMachine},
 	},
 	{
