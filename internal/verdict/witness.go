@@ -16,18 +16,25 @@ func seen(w *evidence.Witness) *result.Witness {
 		return nil
 	}
 	r := &result.Witness{Why: w.Why, Begun: w.First != nil, Differences: append([]string{}, w.Differences...)}
-	if w.Last != nil {
+	switch {
+	case w.First != nil && w.Last != nil:
 		r.Modules, r.Tasks, r.Programs = len(w.Last.Modules), len(w.Last.Tasks), len(w.Last.Programs)
-		r.Hooked, r.Stayed = w.Last.Hooked, stayed(w)
+		r.Hooked, r.Stayed = w.Last.Hooked, stayed(w.First, w.Last)
+	case r.Why == "": // a live run gives a reason, but a recording may come from anybody
+		r.Why = "one of the two looks is missing"
 	}
 	return r
 }
 
 // stayed are the modules that were not there at first.
-func stayed(w *evidence.Witness) []string {
+func stayed(first, last *witness.View) []string {
+	before := make(map[string]bool)
+	for _, m := range first.Modules {
+		before[m.Name] = true
+	}
 	var names []string
-	for _, m := range w.Last.Modules {
-		if !slices.ContainsFunc(w.First.Modules, func(f witness.Module) bool { return f.Name == m.Name }) {
+	for _, m := range last.Modules {
+		if !before[m.Name] {
 			names = append(names, m.Name)
 		}
 	}
