@@ -16,6 +16,7 @@ import (
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
@@ -70,16 +71,16 @@ func mend(ctx context.Context, site footprint.Machine, out io.Writer) error {
 	u := claim.Undo(ctx)
 	claim.Release()
 	for _, name := range u.Unloaded {
-		fmt.Fprintln(out, "unloaded", name)
+		fmt.Fprintln(out, "unloaded", plain.Text(name))
 	}
 	for _, path := range u.Removed {
-		fmt.Fprintln(out, "removed", path)
+		fmt.Fprintln(out, "removed", plain.Text(path))
 	}
 	for _, text := range u.Kept {
-		fmt.Fprintln(out, text)
+		fmt.Fprintln(out, plain.Text(text))
 	}
 	for _, l := range u.Left {
-		fmt.Fprintln(out, l)
+		fmt.Fprintln(out, plain.Text(l.String()))
 	}
 	if len(u.Left) > 0 {
 		return exit(exitHost)
