@@ -30,7 +30,7 @@ as the trace saw them.`,
 			if err := o.check(); err != nil { // before anything is made
 				return err
 			}
-			cache, err := kmodlab.DefaultCacheDir()
+			cache, err := cacheDir()
 			if err != nil {
 				return err
 			}

@@ -12,12 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/plain"
-	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
@@ -61,10 +59,7 @@ func checkQEMU() kernel.Finding {
 }
 
 func checkCache() kernel.Finding {
-	dir, err := kmodlab.DefaultCacheDir()
-	if err == nil {
-		err = private.Check(dir)
-	}
+	dir, err := cacheDir()
 	if err != nil {
 		return kernel.Finding{Name: "cache", Optional: true, Detail: err.Error()}
 	}
@@ -74,7 +69,7 @@ func checkCache() kernel.Finding {
 // checkKVM never fails: without KVM everything works, only more slowly.
 func checkKVM() kernel.Finding {
 	f := kernel.Finding{Name: "KVM", OK: true}
-	dir, err := kmodlab.DefaultCacheDir()
+	dir, err := cacheDir()
 	if err != nil {
 		dir = "" // said elsewhere
 	}

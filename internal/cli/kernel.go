@@ -16,7 +16,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/plain"
-	"github.com/kmodlab/kmodlab/internal/private"
 )
 
 func newKernel() *cobra.Command {
@@ -34,11 +33,8 @@ func newKernel() *cobra.Command {
 
 // store opens the kernel cache.
 func store(mirror string, progress func(kernel.Progress)) (*kernel.Store, error) {
-	dir, err := kmodlab.DefaultCacheDir()
+	dir, err := cacheDir()
 	if err != nil {
-		return nil, err
-	}
-	if err := private.Check(dir); err != nil {
 		return nil, err
 	}
 	if mirror == "" {

@@ -13,12 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/prepare"
-	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 )
 
@@ -56,7 +54,7 @@ func mendHere(c *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	if cache, err := kmodlab.DefaultCacheDir(); err == nil && private.Check(cache) == nil {
+	if cache, err := cacheDir(); err == nil {
 		scratch.Sweep(filepath.Join(cache, prepare.ScratchDir))
 	}
 	return mend(c.Context(), footprint.On(program), c.OutOrStdout())

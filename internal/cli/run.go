@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/result"
@@ -89,7 +90,7 @@ module did not, 3 this machine or a guest failed.`,
 				o.spec.For = kmodlab.NoWait
 			}
 			if areFolders(args) {
-				return o.runMany(c, args, jobs)
+				return leftHere(o.spec.Here, footprint.On(""), o.runMany(c, args, jobs))
 			}
 			if err := o.source(args); err != nil {
 				return err
@@ -147,6 +148,10 @@ func (o *options) run(c *cobra.Command) error {
 
 // begin runs what was checked.
 func (o *options) begin(c *cobra.Command) error {
+	return leftHere(o.spec.Here, footprint.On(""), o.runOne(c))
+}
+
+func (o *options) runOne(c *cobra.Command) error {
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
 	defer holdOn(o.spec.Here)()
 	p := newProgress(errOut)
