@@ -46,7 +46,7 @@ func newDoctor() *cobra.Command {
 	}
 	c.Flags().StringVar(&mirror, "mirror", "", "Debian mirror to check (default: $KMODLAB_MIRROR, then this host's apt)")
 	c.Flags().BoolVar(&mend, "mend", false,
-		"undo what killed runs with --here left on this machine, as root, and check nothing else")
+		"undo, as root, what killed runs with --here have left on this machine; do not check anything")
 	return c
 }
 
@@ -100,10 +100,10 @@ func checkSandbox(ctx context.Context) kernel.Finding {
 func checkBounds() kernel.Finding {
 	limits := kbuild.Bounds()
 	f := kernel.Finding{Name: "bounds", OK: true, Optional: true, Detail: fmt.Sprintf(
-		"a build has %d MiB of memory and %d processes, all together (%s), and %d MiB of files",
+		"a build may use %d MiB of memory and %d processes in all (%s), and %d MiB of files",
 		limits.Memory>>20, limits.Processes, limits.Way, limits.Files>>20)}
 	if limits.Why != "" {
-		f.OK, f.Detail = false, fmt.Sprintf("memory and processes of a build are bounded each by itself, not together (%s): "+
+		f.OK, f.Detail = false, fmt.Sprintf("the memory and the processes of a build are limited one by one, not as a whole (%s): "+
 			"build what you do not trust in a VM, with --build vm", limits.Why)
 	}
 	return f

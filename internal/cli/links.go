@@ -14,19 +14,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkError is a link, or a FIFO, that another user put where a person writes a file to. The kernel refuses to open
-// those (fs.protected_symlinks, fs.protected_fifos), but a rename in the folder that a link leads to is not an open.
+// linkError is a link, or a FIFO, that another user has put where a person wants to write a file. The kernel refuses
+// to open those (fs.protected_symlinks, fs.protected_fifos), but a rename in the folder that a link leads to opens
+// nothing.
 type linkError struct{ path, what string }
 
 func (e *linkError) Error() string {
-	return fmt.Sprintf("%s is another user's %s, in a folder where anybody may put one", e.path, e.what)
+	return fmt.Sprintf("%s is another user's %s in a world-writable folder", e.path, e.what)
 }
 
 // maxLinks bounds the links on the way to a file, as the kernel does.
 const maxLinks = 40
 
-// followed is where a file lies that is to be written, with every link on the way followed. What is missing is left as
-// it is. In a folder that is sticky and writable by all, only links of our own, or of the folder's owner, are followed.
+// followed returns the path of a file that is to be written, with all links resolved. What does not exist yet is left
+// as it is. In a folder that is sticky and world-writable, only our own links and those of the folder's owner are
+// followed.
 func followed(name string) (string, error) {
 	rest := strings.Split(name, "/")
 	at := "/"

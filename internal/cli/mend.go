@@ -22,7 +22,7 @@ import (
 
 // checkHere finds what runs with --here have left. Other uses do not need it undone.
 func checkHere(site footprint.Machine) kernel.Finding {
-	f := kernel.Finding{Name: "--here", OK: true, Detail: "no run has left anything on this machine's own kernel"}
+	f := kernel.Finding{Name: "--here", OK: true, Detail: "no run has left anything behind on this machine"}
 	left, err := site.Look()
 	var busy *footprint.BusyError
 	switch {
@@ -38,7 +38,7 @@ func checkHere(site footprint.Machine) kernel.Finding {
 		f.OK, f.Optional, f.Fix = false, true, footprint.Mend
 		f.Detail = "left by a run that was cut short: " + strings.Join(what, ", ")
 		if os.Geteuid() != 0 {
-			f.Detail = "of a run that was cut short, or that is at work: " + strings.Join(what, ", ")
+			f.Detail = "of a run that was cut short, or that is still at work: " + strings.Join(what, ", ")
 		}
 	}
 	return f
@@ -83,6 +83,6 @@ func mend(ctx context.Context, site footprint.Machine, out io.Writer) error {
 	if len(u.Left) > 0 {
 		return exit(exitHost)
 	}
-	_, err = fmt.Fprintln(out, "no run with --here has left anything on this machine")
+	_, err = fmt.Fprintln(out, "nothing of any run with --here is left on this machine")
 	return err
 }

@@ -104,7 +104,7 @@ module did not, 3 this machine or a guest failed.`,
 	f.StringSliceVar(&o.spec.Load, "load", nil, "modules to load, with their dependencies (default: all in the folder)")
 	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
 	f.BoolVar(&o.spec.Witness, "witness", false,
-		"look into the guest's memory from outside, before and after, and compare it with what the guest says")
+		"read the guest's memory from outside, before and after the run, and compare it with what the guest says")
 	f.DurationVar(&o.spec.For, "for", time.Second, "how long the modules run before they are unloaded")
 	return c
 }

@@ -63,7 +63,9 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 		Console: "\xff console", KernelLog: []byte("log"),
 		Witness: &evidence.Witness{
 			Guest: witness.Account{Taint: 1, Modules: []string{"m"}}, First: &witness.View{Taint: 1},
-			Last:        &witness.View{Modules: []witness.Module{{Name: "m", At: 1 << 63, Listed: true}}, Hooked: []string{"do_exit"}},
+			Last: &witness.View{
+				Modules: []witness.Module{{Name: "m", At: 1 << 63, Listed: true}}, Hooked: []string{"do_exit"},
+			},
 			Differences: []string{"a difference"},
 		},
 		Samples: []evidence.Sample{{CPU: 1, At: 1 << 63, Called: []uint64{5}}},

@@ -65,8 +65,8 @@ type printer struct {
 	opt TextOptions
 }
 
-// hang is by how much the further lines of a text are indented at least. Whatever the text has from others, these do not
-// look like the beginning of one of our lines.
+// hang is by how much the further lines of a text are indented at least. Whatever is in the text, they do not look like
+// lines of ours then.
 const hang = 2
 
 // hanging breaks text into lines to write after an indent. All but the first are indented themselves.
@@ -217,9 +217,9 @@ func (p *printer) witness(w *result.Witness) {
 	case w.Why != "":
 		p.para("not seen from outside: ", clean(w.Why))
 	case len(w.Hooked) > 0 && len(w.Differences) == 0:
-		p.para("seen from outside: ", "a kprobe or a hook of ftrace in "+clean(strings.Join(w.Hooked, ", ")))
+		p.para("seen from outside: ", "a kprobe or an ftrace hook in "+clean(strings.Join(w.Hooked, ", ")))
 	case len(w.Differences) == 0:
-		p.para("seen from outside: ", fmt.Sprintf("%s, %s, %s and the kernel's code, as the guest says",
+		p.para("seen from outside: ", fmt.Sprintf("%s, %s, %s and the kernel's code agree with what the guest says",
 			plural(uint64(w.Modules), "module", "modules"), plural(uint64(w.Tasks), "task", "tasks"),
 			plural(uint64(w.Programs), "eBPF program", "eBPF programs")))
 	default:

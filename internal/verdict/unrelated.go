@@ -111,7 +111,7 @@ func judgeTaint(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	}
 	return []result.Verdict{{
 		Class:   result.Oops,
-		Message: fmt.Sprintf("the run tainted the kernel (%s), and the report of it was not seen", taintedBy(bits)),
+		Message: fmt.Sprintf("the run tainted the kernel (%s), but the report of it was not seen", taintedBy(bits)),
 		Hint:    "kmodlab run -v shows the kernel's log; print less, so that the report stays in it",
 	}}
 }

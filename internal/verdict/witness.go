@@ -3,6 +3,7 @@
 package verdict
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
@@ -49,25 +50,29 @@ func judgeHooked(w *result.Witness, studied []string) []result.Verdict {
 	}) {
 		return nil
 	}
-	message := "seen from outside, a kprobe or a hook of ftrace was left in " + witness.Names(w.Hooked)
-	if len(w.Stayed) > 0 {
-		message += ", if it is not one of " + witness.Names(w.Stayed) + ", which stayed loaded"
+	message := "seen from outside, a kprobe or an ftrace hook was left in " + witness.Names(w.Hooked)
+	if n := len(w.Stayed); n > 0 {
+		are := "is"
+		if n > 1 {
+			are = "are"
+		}
+		message += fmt.Sprintf(" (unless it belongs to %s, which %s still loaded)", witness.Names(w.Stayed), are)
 	}
 	return []result.Verdict{{
 		Class:   result.Leak,
 		Message: message,
-		Hint: "undo it in the exit function: unregister_kprobe() or unregister_ftrace_function(), or what else belongs to " +
-			"what set it",
+		Hint: "undo it in the exit function, with unregister_kprobe(), unregister_ftrace_function() or the counterpart of " +
+			"whatever set it",
 	}}
 }
 
-// judgeUnseen is about a guest that could be looked at before its first module, and not at the end.
+// judgeUnseen is about a guest whose memory made sense before its first module, but not at the end.
 func judgeUnseen(w *result.Witness) []result.Verdict {
 	if w == nil || w.Why == "" || !w.Begun {
 		return nil
 	}
 	return []result.Verdict{{
-		Class: result.Lost, Message: "the guest cannot be understood from outside any more: " + w.Why,
+		Class: result.Lost, Message: "the guest's memory no longer makes sense from outside: " + w.Why,
 		Hint: "a module may have changed the kernel's own lists: read the module's sources",
 	}}
 }

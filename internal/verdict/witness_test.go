@@ -52,7 +52,11 @@ func TestWitness(t *testing.T) {
 		},
 		"a hook that may be another's": {
 			&evidence.Witness{First: view(), Last: hooks("kvm")}, nil, result.Leak,
-			"left in do_exit, if it is not one of kvm, which stayed loaded",
+			"left in do_exit (unless it belongs to kvm, which is still loaded)",
+		},
+		"a hook that may be one of several's": {
+			&evidence.Witness{First: view(), Last: hooks("kvm", "kvm_intel")}, nil, result.Leak,
+			"left in do_exit (unless it belongs to kvm, kvm_intel, which are still loaded)",
 		},
 		"a hook of what was there before": {
 			&evidence.Witness{First: view("kvm"), Last: hooks("kvm")}, nil, result.Leak, "left in do_exit",

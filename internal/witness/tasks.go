@@ -58,7 +58,7 @@ func (r *reader) tasks() ([]Task, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the numbers of tasks: %w", err)
+		return nil, fmt.Errorf("read the table of process IDs: %w", err)
 	}
 	if err := r.groupedTasks(note); err != nil {
 		return nil, fmt.Errorf("read the control group's tasks: %w", err)

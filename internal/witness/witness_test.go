@@ -364,7 +364,7 @@ func TestTakeRefuses(t *testing.T) {
 		change func(k *kernel)
 		want   string
 	}{
-		"no symbols":     {func(k *kernel) { clear(k.symbols) }, "no variables"},
+		"no symbols":     {func(k *kernel) { clear(k.symbols) }, "include no variables"},
 		"moved by KASLR": {func(k *kernel) { k.symbols["linux_banner"] += 0x200000 }, "not where its symbols say"},
 		"odd tables":     {func(k *kernel) { k.word(k.symbols["pgdir_shift"], 21) }, "levels of page tables"},
 		"no members":     {func(k *kernel) { clear(k.layout) }, "find the list of modules"},
