@@ -87,7 +87,7 @@ func judgeEarlier(e *evidence.Evidence, res *result.Result) []result.Verdict {
 // wrong.
 func judgeCut(res *result.Result) result.Verdict {
 	v := result.Verdict{
-		Class: result.Host, Message: "the run was cut short: the guest seemed to have crashed, and had not",
+		Class: result.Host, Message: "the run was cut short: the guest seemed to have crashed, but it had not",
 		Hint: "run it again; if this host is busy, wait until it is not",
 	}
 	for i := range res.Unrelated {
