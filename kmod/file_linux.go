@@ -4,30 +4,13 @@ package kmod
 
 import (
 	"bytes"
-	"errors"
-	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
-// openFile is os.Open without the runtime's poller, which is useless for files of trees,
-// /proc and /sys. Trying it costs eight system calls for the first file and four for each
-// other, a tenth of a whole modprobe.
-func openFile(path string) (*os.File, error) {
-	for {
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		switch {
-		case err == nil:
-			return os.NewFile(uintptr(fd), path), nil
-		case !errors.Is(err, unix.EINTR):
-			return nil, &os.PathError{Op: "open", Path: path, Err: err}
-		}
-	}
-}
-
-// slurp is os.ReadFile through openFile.
+// slurp is os.ReadFile without the runtime's poller.
 func slurp(path string) ([]byte, error) {
-	f, err := openFile(path)
+	f, err := ko.OpenNow(path)
 	if err != nil {
 		return nil, err
 	}

@@ -113,9 +113,9 @@ func isFile(path string) bool {
 
 // loadAlone does insmod's work.
 func (t *Tree) loadAlone(path string, o LoadOptions) ([]*Loaded, error) {
-	f, err := openFile(path)
+	f, _, err := openModule(path, "load module")
 	if err != nil {
-		return nil, fmt.Errorf("load module: %w", err)
+		return nil, err
 	}
 	defer f.Close()
 	if o.Each != nil {
@@ -226,9 +226,9 @@ func (t *Tree) loadStep(s Step, o LoadOptions) (*Loaded, error) {
 	if s.Path == "" {
 		return nil, &NotFoundError{Name: s.Name, Dir: t.Dir()}
 	}
-	f, err := openFile(s.Path)
+	f, _, err := openModule(s.Path, "load module "+s.Name)
 	if err != nil {
-		return nil, fmt.Errorf("load module %s: %w", s.Name, err)
+		return nil, err
 	}
 	defer f.Close()
 	return loadOpen(f, s.Params, o.Flags, exporter(t))

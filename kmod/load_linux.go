@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/kmod/internal/ko"
 )
 
 // loadOpen loads an open file and reads what the kernel logged meanwhile. exporter may
@@ -145,7 +147,7 @@ func (c *moduleCall) finitBytes(data []byte) error {
 		return err
 	}
 	// finit_module refuses a file that is open for writing.
-	r, err := openFile(fmt.Sprintf("/proc/self/fd/%d", fd))
+	r, err := ko.OpenNow(fmt.Sprintf("/proc/self/fd/%d", fd))
 	if err != nil {
 		return err
 	}

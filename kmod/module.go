@@ -4,8 +4,10 @@ package kmod
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,27 +114,26 @@ func OpenModule(path string) (*Module, error) {
 // readFile refuses what is not a regular file: reading a FIFO would block for ever, and
 // /dev/zero would fill memory.
 func readFile(path string) ([]byte, error) {
-	st, err := os.Stat(path)
+	f, size, err := openModule(path, "read module")
 	if err != nil {
-		return nil, fmt.Errorf("read module: %w", err)
-	}
-	if !st.Mode().IsRegular() {
-		return nil, &FileError{Path: path, Reason: ko.FileKind(st.Mode())}
-	}
-	if st.Size() > ko.MaxSize {
-		return nil, fmt.Errorf("read module %s: %d bytes: %w", path, st.Size(), ErrTooLarge)
-	}
-	f, err := openFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read module: %w", err)
+		return nil, err
 	}
 	defer f.Close()
-	buf := make([]byte, st.Size())
+	buf := make([]byte, size)
 	n, err := io.ReadFull(f, buf)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { // a file that shrank is read to its end
 		return nil, fmt.Errorf("read module: %w", err)
 	}
 	return buf[:n], nil
+}
+
+// openModule opens a regular file that is no larger than a module. What is to be done with it begins the error.
+func openModule(path, purpose string) (*os.File, int64, error) {
+	f, size, err := ko.Open(path)
+	if _, named := errors.AsType[*fs.PathError](err); named {
+		return nil, 0, fmt.Errorf("%s: %w", purpose, err)
+	}
+	return f, size, fileError(err, path)
 }
 
 // ParseModule reads a module from its plain bytes (see Decompress). Strings in

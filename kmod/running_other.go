@@ -31,6 +31,4 @@ func Diagnose(name string) *Diagnosis {
 	return &Diagnosis{Module: CanonicalName(name), Refcnt: -1, Kind: err, Cause: err.Error()}
 }
 
-func openFile(path string) (*os.File, error) { return os.Open(path) }
-
 func slurp(path string) ([]byte, error) { return os.ReadFile(path) }

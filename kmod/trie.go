@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,19 +43,17 @@ type TrieValue struct {
 // OpenTrie opens a binary index file, which the caller closes. A file that is something
 // else is ErrInvalidIndex.
 func OpenTrie(path string) (*Trie, error) {
-	f, err := openFile(path)
-	if err != nil {
+	f, size, err := ko.Open(path)
+	if kind, is := errors.AsType[*ko.FormatError](err); is {
+		err = fmt.Errorf("%s: %w", kind.Reason, ErrInvalidIndex)
+	}
+	if _, named := errors.AsType[*fs.PathError](err); named {
 		return nil, fmt.Errorf("read module index: %w", err)
 	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%s: %w", ko.FileKind(st.Mode()), ErrInvalidIndex)
-	}
 	if err != nil {
-		f.Close()
 		return nil, fmt.Errorf("read module index %s: %w", path, err)
 	}
-	t, err := NewTrie(path, f, st.Size())
+	t, err := NewTrie(path, f, size)
 	if err != nil {
 		f.Close()
 		return nil, err

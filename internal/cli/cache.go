@@ -44,13 +44,13 @@ same kernel. The kernels themselves are listed by kmodlab kernel list.`, snapsho
 	return c
 }
 
-// cacheDir is the folder of all caches, which nobody else can change.
-func cacheDir() (string, error) {
+// cacheDir is the folder of all caches. own makes sure that nobody else can change it: private.Check, or private.Make.
+func cacheDir(own func(dir string) error) (string, error) {
 	dir, err := kmodlab.DefaultCacheDir()
 	if err != nil {
 		return "", err
 	}
-	if err := private.Check(dir); err != nil {
+	if err := own(dir); err != nil {
 		return "", err
 	}
 	return dir, nil
@@ -61,7 +61,7 @@ func machineStore(cache string) snapshot.Store {
 }
 
 func listCache(out io.Writer, all bool) error {
-	dir, err := cacheDir()
+	dir, err := cacheDir(private.Check)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func number(n int, one, many string) string {
 }
 
 func pruneMachines(c *cobra.Command) error {
-	dir, err := cacheDir()
+	dir, err := cacheDir(private.Check)
 	if err != nil {
 		return err
 	}

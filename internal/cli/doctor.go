@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/plain"
+	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
 
@@ -23,14 +25,17 @@ func newDoctor() *cobra.Command {
 	var mirror string
 	mend := false
 	check := brief(func(c *cobra.Command, _ []string) error {
-		s, err := store(mirror, nil)
-		if err != nil {
+		var foreign *private.Error // a finding says so
+		s, err := store(private.Check, mirror, nil)
+		if err != nil && !errors.As(err, &foreign) {
 			return err
 		}
 		findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkBounds(),
 			checkDevNull(),
 			checkHere(footprint.On(""))}
-		findings = append(findings, s.Check(c.Context())...)
+		if foreign == nil {
+			findings = append(findings, s.Check(c.Context())...)
+		}
 		return printFindings(c.OutOrStdout(), findings)
 	})
 	c := &cobra.Command{
@@ -59,9 +64,9 @@ func checkQEMU() kernel.Finding {
 }
 
 func checkCache() kernel.Finding {
-	dir, err := cacheDir()
+	dir, err := cacheDir(private.Check)
 	if err != nil {
-		return kernel.Finding{Name: "cache", Optional: true, Detail: err.Error()}
+		return kernel.Finding{Name: "cache", Detail: err.Error()}
 	}
 	return kernel.Finding{Name: "cache", OK: true, Detail: dir + ", this user's own"}
 }
@@ -69,7 +74,7 @@ func checkCache() kernel.Finding {
 // checkKVM never fails: without KVM everything works, only more slowly.
 func checkKVM() kernel.Finding {
 	f := kernel.Finding{Name: "KVM", OK: true}
-	dir, err := cacheDir()
+	dir, err := cacheDir(private.Check)
 	if err != nil {
 		dir = "" // said elsewhere
 	}

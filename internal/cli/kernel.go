@@ -16,6 +16,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/plain"
+	"github.com/kmodlab/kmodlab/internal/private"
 )
 
 func newKernel() *cobra.Command {
@@ -31,9 +32,9 @@ func newKernel() *cobra.Command {
 	return c
 }
 
-// store opens the kernel cache.
-func store(mirror string, progress func(kernel.Progress)) (*kernel.Store, error) {
-	dir, err := cacheDir()
+// store opens the kernel cache, which is checked or made.
+func store(own func(dir string) error, mirror string, progress func(kernel.Progress)) (*kernel.Store, error) {
+	dir, err := cacheDir(own)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func newKernelList() *cobra.Command {
 		Short: "list the kernels in the cache, and the names that can be fetched",
 		Args:  cobra.NoArgs,
 		RunE: brief(func(c *cobra.Command, _ []string) error {
-			s, err := store("", nil)
+			s, err := store(private.Check, "", nil)
 			if err != nil {
 				return err
 			}
@@ -101,9 +102,12 @@ func newKernelFetch() *cobra.Command {
 		Example: "  kmodlab kernel fetch debian:trixie",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := kernel.CheckName(args[0]); err != nil { // before anything is made
+				return unknownName(err)
+			}
 			p := newProgress(c.ErrOrStderr())
 			defer p.close()
-			s, err := store(mirror, func(k kernel.Progress) {
+			s, err := store(private.Make, mirror, func(k kernel.Progress) {
 				p.phase(kmodlab.Progress{Phase: "kernel", Detail: k.Text, Done: k.Done, Total: k.Total, Unit: string(k.Unit)})
 			})
 			if err != nil {
@@ -128,7 +132,7 @@ func newKernelRemove() *cobra.Command {
 		Short: "remove a kernel from the cache",
 		Args:  cobra.ExactArgs(1),
 		RunE: brief(func(_ *cobra.Command, args []string) error {
-			s, err := store("", nil)
+			s, err := store(private.Check, "", nil)
 			if err != nil {
 				return err
 			}

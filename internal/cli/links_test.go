@@ -27,10 +27,11 @@ func writeThrough(t *testing.T, name, target string) (string, error) {
 	return string(text), err
 }
 
-// TestOthersLinks: as with fs.protected_symlinks, a file is not written through another user's link in /tmp.
+// TestOthersLinks: a file is not written through another user's link in /tmp, as with fs.protected_symlinks, nor in
+// other folders that several users write to.
 func TestOthersLinks(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can make another user's link")
+		t.Skip("NOT TESTED: only root can make another user's link")
 	}
 	const other, third = 54321, 54322
 	top := t.TempDir()
@@ -44,8 +45,10 @@ func TestOthersLinks(t *testing.T) {
 		"another's, a third's folder":   {os.ModeSticky | 0o777, third, other, false, true},
 		"our link in /tmp":              {os.ModeSticky | 0o777, other, 0, false, false},
 		"the folder's owner's":          {os.ModeSticky | 0o777, other, other, false, false},
-		"not for all":                   {os.ModeSticky | 0o775, 0, other, false, false},
-		"not sticky":                    {0o777, 0, other, false, false},
+		"for a group":                   {os.ModeSticky | 0o775, 0, other, false, true},
+		"not sticky":                    {0o777, 0, other, false, true},
+		"root's link":                   {0o777, other, 0, false, false},
+		"only the owner writes there":   {0o755, 0, other, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			own, shared := filepath.Join(top, name, "own"), filepath.Join(top, name, "shared")

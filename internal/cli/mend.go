@@ -17,6 +17,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 )
 
@@ -54,8 +55,10 @@ func mendHere(c *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	if cache, err := cacheDir(); err == nil {
-		scratch.Sweep(filepath.Join(cache, prepare.ScratchDir))
+	if cache, err := cacheDir(private.Check); err == nil {
+		if dir := filepath.Join(cache, prepare.ScratchDir); private.Check(dir) == nil {
+			scratch.Sweep(dir)
+		}
 	}
 	return mend(c.Context(), footprint.On(program), c.OutOrStdout())
 }

@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
+	"github.com/kmodlab/kmodlab/internal/atomicfile"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
@@ -227,16 +227,16 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 		}
 		return named(ctx, name, errors.Join(buffered(f, write), f.Close()))
 	}
-	f, err := renameio.NewPendingFile(target, renameio.WithTempDir(filepath.Dir(target)), renameio.WithPermissions(0o666))
+	f, err := atomicfile.Create(target, 0o666)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, bare(err))
 	}
 	defer removeAfter(ctx, f.Name())()
-	defer f.Cleanup() // does nothing after the rename
+	defer f.Drop() // does nothing once it is committed
 	if err := buffered(f, write); err != nil {
 		return named(ctx, name, err)
 	}
-	return named(ctx, name, f.CloseAtomicallyReplace()) // with fsync: a full disk may be reported only now
+	return named(ctx, name, f.Commit())
 }
 
 func buffered(f io.Writer, write func(io.Writer) error) error {

@@ -26,15 +26,22 @@ func try(path string, flags int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = lock(f)
-	if err == nil && isAt(f, path) {
-		return f, nil
+	if err := Hold(f); err != nil {
+		f.Close()
+		return nil, err
 	}
-	f.Close()
-	if err == nil || errors.Is(err, ErrHeld) { // no error: its holder removed it meanwhile
-		return nil, ErrHeld
+	return f, nil
+}
+
+// Hold is Try for a file that is open for writing already.
+func Hold(f *os.File) error {
+	switch err := lock(f); {
+	case errors.Is(err, ErrHeld), err == nil && !isAt(f, f.Name()): // its holder has removed it meanwhile
+		return ErrHeld
+	case err != nil:
+		return fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
-	return nil, fmt.Errorf("lock %s: %w", path, err)
+	return nil
 }
 
 // Wait is Try until it succeeds or ctx ends; in the latter case the error wraps ctx's cause. If somebody else holds the

@@ -114,7 +114,7 @@ const sharedBytes = 16 << 20
 // sandboxArgs is everything but the toolchain's mounts. /tmp lives in the work folder, where it is counted; besides
 // these only the small /dev/shm can be written to. /proc becomes read-only because bubblewrap leaves /proc/sys as it
 // is: root, even without any capability, still owns the files there and could set core_pattern for the host. What it
-// says of this machine's keys and boot is covered by empty files, the descriptors 6 and 7.
+// says of this machine's keys and boot is covered by empty files, the descriptors 6, 7 and 10.
 func sandboxArgs(job Job) []string {
 	args := []string{
 		"--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--hostname", "kmodlab",
@@ -124,6 +124,7 @@ func sandboxArgs(job Job) []string {
 		"--symlink", job.SeenAs + "/tmp", "/tmp",
 		"--size", strconv.Itoa(sharedBytes), "--tmpfs", "/dev/shm",
 		"--ro-bind-data", "6", "/proc/keys", "--ro-bind-data", "7", "/proc/cmdline",
+		"--ro-bind-data", "10", "/proc/key-users",
 		"--remount-ro", "/", "--remount-ro", "/proc", "--remount-ro", "/dev",
 		"--chdir", job.SeenAs, "--json-status-fd", "3", "--seccomp", "4", "--clearenv",
 	}

@@ -343,6 +343,7 @@ func newPipes(filter, args []byte) (*pipes, error) {
 		func() error { return p.memory(nil) }, // for /proc/cmdline
 		func() (err error) { p.sources, err = p.pipe(false); return err },
 		func() (err error) { p.results, err = p.pipe(true); return err },
+		func() error { return p.memory(nil) }, // for /proc/key-users; a shell redirects one digit's descriptors
 	} {
 		if err := step(); err != nil {
 			p.closeGiven()

@@ -15,8 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/google/renameio/v2"
 	"github.com/klauspost/compress/zstd"
+	"github.com/kmodlab/kmodlab/internal/atomicfile"
 	"github.com/pierrec/lz4/v4"
 )
 
@@ -67,11 +67,11 @@ func (k *Kernel) writeDirect(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
+	f, err := atomicfile.Create(path, 0o644)
 	if err != nil {
 		return err
 	}
-	defer f.Cleanup()
+	defer f.Drop() // does nothing once it is committed
 	n, err := io.Copy(f, io.LimitReader(r, maxKernel))
 	if err != nil {
 		return fmt.Errorf("%w: read its payload: %w", ErrNotDirect, err)
@@ -82,7 +82,7 @@ func (k *Kernel) writeDirect(path string) error {
 	if err := checkPVH(f); err != nil {
 		return err
 	}
-	return f.CloseAtomicallyReplace()
+	return f.Commit()
 }
 
 // pruneDirect removes the oldest files. It does no harm if one cannot be removed: the next call tries again.

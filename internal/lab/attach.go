@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"github.com/kmodlab/kmodlab/internal/atomicfile"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/evidence"
@@ -177,6 +177,6 @@ func (l *Lab) keepFile(path string, data []byte) {
 	}
 	dir := filepath.Dir(path)
 	if os.MkdirAll(dir, 0o755) == nil {
-		renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(dir))
+		atomicfile.Write(path, data, 0o644)
 	}
 }

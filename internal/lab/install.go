@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -160,6 +161,9 @@ func sizeOf(f boot.File) (int64, error) {
 	return fi.Size(), nil
 }
 
+// maxModule bounds one file, far above any that distributions ship.
+const maxModule = 512 << 20
+
 // parcels reads files one at a time and yields those together that fit into one message. Together, modules with their
 // debug information may be larger than what is free of this machine's memory.
 func parcels(files []boot.File) iter.Seq2[[]boot.File, error] {
@@ -168,12 +172,11 @@ func parcels(files []boot.File) iter.Seq2[[]boot.File, error] {
 		size := 0
 		for _, f := range files {
 			if f.Host != "" {
-				data, err := os.ReadFile(f.Host)
-				if err != nil {
+				var err error
+				if f.Data, err = beneath.ReadFile(f.Host, maxModule); err != nil {
 					yield(nil, err)
 					return
 				}
-				f.Data = data
 			}
 			if size+len(f.Data) > wire.MaxBlob/2 && len(parcel) > 0 {
 				if !yield(parcel, nil) {

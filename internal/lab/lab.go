@@ -128,6 +128,9 @@ func (o opening) lab(m machine, log *Log, f *facts, claim *footprint.Claim) *Lab
 		words:  readWords(o.Prepared),
 		stream: newStream(m.events, o.options.Record, live.New(o.journal.Event(), ofModule)),
 	}
+	if o.options.Witness {
+		go l.tableAhead()
+	}
 	log.Confirm(l.confirm)
 	log.Except(func(line string) bool { return l.words().Print(line) })
 	return l

@@ -103,6 +103,14 @@ func (l *Lab) table() *table {
 	return l.symbolTable
 }
 
+// tableAhead reads the symbols while the guest is at work, if an earlier run has kept them: a witness asks for them, and
+// they are many.
+func (l *Lab) tableAhead() {
+	if data, err := os.ReadFile(l.symbolsFile()); err == nil {
+		l.tableOnce.Do(func() { l.symbolTable = newTable(string(data)) })
+	}
+}
+
 // newTable reads lines of an address, a letter and a name. What is no such line is left out.
 func newTable(text string) *table {
 	n := strings.Count(text, "\n")

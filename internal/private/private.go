@@ -26,85 +26,65 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s is not this user's alone: %s %s", e.Dir, e.Level, e.Why)
 }
 
-// maxLinks bounds the links on the way to a folder, as the kernel does.
-const maxLinks = 40
-
 // Make creates a folder, and those on the way to it, for this user alone, or checks the one that is there. One of this
-// user's that others may enter is closed to them.
-func Make(dir string) error { return walk(dir, true) }
+// user's that others may enter is closed to them. One in which others may have put something is refused.
+func Make(dir string) error { return follow(dir, true) }
 
-// Check is Make for a folder that is only read: what is not there is not made, and is fine.
-func Check(dir string) error { return walk(dir, false) }
+// Check is Make for a folder that is only read: nothing is made or changed, and what is not there is fine.
+func Check(dir string) error { return follow(dir, false) }
 
-func walk(dir string, create bool) error {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return fmt.Errorf("check %s: %w", dir, err)
+func follow(dir string, create bool) error {
+	if dir == "" { // it would be the current folder
+		return errors.New("a folder without a name cannot be this user's alone")
 	}
-	m := maker{dir: abs, uid: os.Geteuid(), unmapped: unmappedOwner(), create: create}
-	return m.walk("/", strings.Split(strings.Trim(abs, "/"), "/"))
+	m := maker{dir: dir, uid: os.Geteuid(), unmapped: unmappedOwner(), create: create}
+	return m.follow(dir)
 }
 
-// maker follows the way to a folder, level by level.
+// maker follows the way to a folder.
 type maker struct {
 	dir      string
 	uid      int
 	unmapped int // who owns what belongs to nobody of this user namespace; -1 in the machine's own
 	create   bool
-	links    int
 	closed   bool // a level is closed to others: they cannot reach those below it
 	shared   bool // the level before is a folder in which anybody may put something, as /tmp
 }
 
-func (m *maker) walk(at string, rest []string) error {
-	for len(rest) > 0 {
-		name := rest[0]
-		rest = rest[1:]
-		next := filepath.Join(at, name)
-		fi, err := os.Lstat(next)
-		if errors.Is(err, fs.ErrNotExist) && !m.create {
-			return nil
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			if err = os.Mkdir(next, 0o700); err == nil || errors.Is(err, fs.ErrExist) {
-				fi, err = os.Lstat(next)
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("make %s: %w", m.dir, err)
-		}
-		if fi.Mode()&fs.ModeSymlink != 0 {
-			if at, rest, err = m.follow(at, next, fi, rest); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := m.level(next, fi, len(rest) == 0); err != nil {
-			return err
-		}
-		at = next
+func (m *maker) follow(path string) error {
+	way := Way{Begin: func() { m.closed, m.shared = false, false }, Link: m.link, Level: m.level}
+	if m.create {
+		way.Missing = m.makeLevel
+	}
+	end, whole, err := way.Follow(path)
+	var private *Error
+	switch {
+	case errors.As(err, &private):
+		return err
+	case err != nil:
+		return fmt.Errorf("make %s: %w", m.dir, err)
+	case end == "/":
+		return &Error{m.dir, end, "is everybody's"}
+	case !whole && m.create:
+		return fmt.Errorf("make %s: cannot see %s", m.dir, end)
 	}
 	return nil
 }
 
-// follow goes on where a link leads to, on the way or at its end: people keep a cache on a larger disk. Whoever owns
-// the link decides that.
-func (m *maker) follow(at, link string, fi fs.FileInfo, rest []string) (string, []string, error) {
+func (m *maker) makeLevel(path string) (fs.FileInfo, error) {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.Lstat(path)
+}
+
+// link lets a link pass, on the way or at its end: people keep a cache on a larger disk. Whoever owns the link decides
+// that.
+func (m *maker) link(_, path string, fi fs.FileInfo) error {
 	if owner := ownerOf(fi); !m.trusts(owner) {
-		return "", nil, &Error{m.dir, link, "is a link that belongs to " + m.named(owner)}
+		return &Error{m.dir, path, "is a link that belongs to " + m.named(owner)}
 	}
-	if m.links++; m.links > maxLinks {
-		return "", nil, fmt.Errorf("make %s: %w", m.dir, unix.ELOOP)
-	}
-	target, err := os.Readlink(link)
-	if err != nil {
-		return "", nil, fmt.Errorf("make %s: %w", m.dir, err)
-	}
-	if !filepath.IsAbs(target) {
-		target = filepath.Join(at, target)
-	}
-	m.closed, m.shared = false, false // levels that were passed are passed again
-	return "/", append(strings.Split(strings.Trim(filepath.Clean(target), "/"), "/"), rest...), nil
+	return nil
 }
 
 // trusts reports whether an owner may decide what is on the way: this user, or root. In a user namespace without this
@@ -116,27 +96,87 @@ func (m *maker) trusts(owner int) bool {
 }
 
 // level checks one level. last says that it is the folder itself.
-func (m *maker) level(path string, fi fs.FileInfo, last bool) error {
+func (m *maker) level(_, path string, fi fs.FileInfo, last bool) error {
 	owner, mode := ownerOf(fi), fi.Mode()
+	open := mode.Perm()&0o022 != 0
 	switch {
 	case !fi.IsDir():
 		return &Error{m.dir, path, "is not a folder"}
 	case owner != m.uid && (last || !m.trusts(owner)):
 		return &Error{m.dir, path, "belongs to " + m.named(owner)}
-	case last && mode.Perm()&0o077 != 0:
-		err := os.Chmod(path, 0o700)
-		if errors.Is(err, unix.EROFS) && mode.Perm()&0o022 == 0 {
-			break // nobody writes there
-		}
-		if err != nil {
-			return fmt.Errorf("make %s: %w", m.dir, err)
-		}
-	case !last && mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 && !m.closed:
+	case open && !m.closed && !last && mode&fs.ModeSticky == 0:
 		return &Error{m.dir, path, "can be changed by others: chmod go-w " + path}
+	case open && !m.closed && last && !empty(path):
+		return &Error{m.dir, path, "can be changed by others, who may have put something there: remove it, " +
+			"or chmod -R go-w it if nobody has"}
+	}
+	if last {
+		if err := m.last(path, mode); err != nil {
+			return err
+		}
 	}
 	m.closed = m.closed || owner == m.uid && mode.Perm()&0o077 == 0
-	m.shared = mode.Perm()&0o022 != 0 && !m.closed
+	m.shared = open && !m.closed
 	return nil
+}
+
+// last closes the folder to others, and looks at what is there already.
+func (m *maker) last(path string, mode fs.FileMode) error {
+	if m.create && mode.Perm()&0o077 != 0 {
+		err := os.Chmod(path, 0o700)
+		if err != nil && !(errors.Is(err, unix.EROFS) && mode.Perm()&0o022 == 0) { // else nobody writes there
+			return err
+		}
+	}
+	return m.inner(path, innerLevels)
+}
+
+// innerLevels of folders are in a cache before what one run has made: kernels/, kernels/debian-bookworm/.
+const innerLevels = 2
+
+// inner refuses what others may have put into the folder before it was closed to them.
+func (m *maker) inner(dir string, depth int) error {
+	list, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range list {
+		if err := m.entry(filepath.Join(dir, e.Name()), e, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *maker) entry(path string, e fs.DirEntry, depth int) error {
+	fi, err := e.Info()
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // another run has just removed it
+		return nil
+	case err != nil:
+		return err
+	case ownerOf(fi) != m.uid:
+		return &Error{m.dir, path, "belongs to " + m.named(ownerOf(fi)) + ": remove it"}
+	case e.IsDir() && fi.Mode().Perm()&0o022 != 0:
+		return &Error{m.dir, path, "can be changed by others: remove it, or chmod -R go-w it if nobody has"}
+	case e.IsDir() && depth > 1:
+		return m.inner(path, depth-1)
+	case e.Type() == fs.ModeSymlink && depth == innerLevels && isFolder(path): // kept on a larger disk
+		inner := maker{dir: m.dir, uid: m.uid, unmapped: m.unmapped}
+		return inner.follow(path)
+	}
+	return nil
+}
+
+func isFolder(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.IsDir()
+}
+
+// empty reports whether a folder is known to have nothing in it.
+func empty(dir string) bool {
+	list, err := os.ReadDir(dir)
+	return err == nil && len(list) == 0
 }
 
 func ownerOf(fi fs.FileInfo) int { return int(fi.Sys().(*syscall.Stat_t).Uid) }

@@ -11,12 +11,7 @@ import (
 )
 
 func TestMake(t *testing.T) {
-	top := t.TempDir()
-	for _, dir := range []string{filepath.Dir(top), top} { // as a home is
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	top := home(t)
 	for _, err := range []error{
 		os.Mkdir(top+"/old", 0o755), os.Mkdir(top+"/open", 0o777), os.Chmod(top+"/open", 0o777),
 		os.Mkdir(top+"/sticky", 0o777), os.Chmod(top+"/sticky", 0o777|os.ModeSticky),
@@ -52,6 +47,16 @@ func TestMake(t *testing.T) {
 			t.Errorf("%s: %v, %v", dir, fi.Mode(), serr)
 		}
 	}
+}
+
+// home is a folder that others may enter, as most homes are.
+func home(t *testing.T) string {
+	t.Helper()
+	top := t.TempDir()
+	if err := errors.Join(os.Chmod(filepath.Dir(top), 0o755), os.Chmod(top, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return top
 }
 
 func exists(path string) bool { _, err := os.Lstat(path); return err == nil }
@@ -102,7 +107,7 @@ func TestMakeOwn(t *testing.T) {
 	}
 	for name, why := range map[string]string{"mine": "", "root": "", "other": "is a link that belongs to user 65532"} {
 		m := maker{dir: name, uid: me, unmapped: -1, create: true}
-		err := m.walk(top, []string{name})
+		err := m.follow(filepath.Join(top, name))
 		if (err != nil) != (why != "") || err != nil && !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v, want %q", name, err, why)
 		}
@@ -119,7 +124,7 @@ func TestMakeUnmapped(t *testing.T) {
 		t.Skip("NOT TESTED: only root can make another user's folder")
 	}
 	const nobody = 65534
-	top := t.TempDir()
+	top := home(t)
 	var errs []error
 	for _, dir := range []string{"home", "home/me", "home/nobodys", "tmp", "tmp/x", "tmp/x/me", "home/open"} {
 		errs = append(errs, os.Mkdir(filepath.Join(top, dir), 0o755))
@@ -140,12 +145,12 @@ func TestMakeUnmapped(t *testing.T) {
 		"home/open/me": "open can be changed by others",
 	} {
 		m := maker{dir: dir, unmapped: nobody, create: true}
-		err := m.walk(top, strings.Split(dir, "/"))
+		err := m.follow(filepath.Join(top, dir))
 		if (err != nil) != (why != "") || err != nil && !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v, want %q", dir, err, why)
 		}
 		m = maker{dir: dir, unmapped: -1, create: true}
-		if err := m.walk(top, strings.Split(dir, "/")); err == nil && strings.Contains(dir, "home") {
+		if err := m.follow(filepath.Join(top, dir)); err == nil && strings.Contains(dir, "home") {
 			t.Errorf("%s: in the machine's own namespace another user is trusted", dir)
 		}
 	}
@@ -165,5 +170,115 @@ func TestUnmappedBy(t *testing.T) {
 	}
 	if got := unmappedBy("0 1000 1", "?"); got != -1 {
 		t.Errorf("without a number: %d", got)
+	}
+}
+
+// TestFilled: what others may have put into a folder is refused, whether it is still open to them or was.
+func TestFilled(t *testing.T) {
+	for name, c := range map[string]struct {
+		fill func(dir string) error
+		why  string
+	}{
+		"empty":         {func(string) error { return nil }, ""},
+		"own":           {func(dir string) error { return os.MkdirAll(dir+"/kernels/debian/x", 0o755) }, ""},
+		"a file's link": {func(dir string) error { return os.Symlink("/etc/passwd", dir+"/link") }, ""},
+		"open": {func(dir string) error {
+			return errors.Join(os.Mkdir(dir+"/x", 0o755), os.Chmod(dir, 0o777))
+		}, "may have put"},
+		"open, empty": {func(dir string) error { return os.Chmod(dir, 0o777) }, ""},
+		"sticky": {func(dir string) error {
+			return errors.Join(os.Mkdir(dir+"/x", 0o755), os.Chmod(dir, 0o777|os.ModeSticky))
+		}, "may have put"},
+		"open within":  {func(dir string) error { return openDir(dir + "/build") }, "build can be changed by others"},
+		"open further": {func(dir string) error { return openDir(dir + "/kernels/debian") }, "debian can be changed by"},
+		"a link to an open one": {func(dir string) error {
+			return errors.Join(openDir(dir+"-disk/b"), os.Chmod(dir+"-disk", 0o777), os.Symlink(dir+"-disk", dir+"/build"))
+		}, "disk can be changed by others"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(home(t), "cache")
+			if err := errors.Join(os.Mkdir(dir, 0o755), c.fill(dir)); err != nil {
+				t.Fatal(err)
+			}
+			before := modeOf(t, dir)
+			for i, check := range []func(string) error{Check, Make} {
+				if err := check(dir); (err != nil) != (c.why != "") || err != nil && !strings.Contains(err.Error(), c.why) {
+					t.Errorf("%v, want %q", err, c.why)
+				}
+				if after := modeOf(t, dir); after != before && (i == 0 || after != 0o700) {
+					t.Errorf("mode %v, before %v", after, before)
+				}
+			}
+		})
+	}
+}
+
+func openDir(dir string) error { return errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o777)) }
+
+func modeOf(t *testing.T, dir string) os.FileMode {
+	t.Helper()
+	fi, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fi.Mode() &^ os.ModeDir
+}
+
+// TestFilledByOthers: what belongs to another user is in nobody's own cache.
+func TestFilledByOthers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can make another user's file")
+	}
+	for _, name := range []string{"build", "symbols/x", "link"} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Symlink("/", path),
+			os.Lchown(path, 65533, 65533)); err != nil {
+			t.Fatal(err)
+		}
+		if err := Make(dir); err == nil || !strings.Contains(err.Error(), name+" belongs to user 65533: remove it") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestCheckLeaves: a folder that is only looked at stays as it is.
+func TestCheckLeaves(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "old")
+	if err := errors.Join(os.Mkdir(dir, 0o755), Check(dir)); err != nil || modeOf(t, dir) != 0o755 {
+		t.Errorf("%v, mode %v", err, modeOf(t, dir))
+	}
+}
+
+// TestFollow: ".." behind a link is the parent of where it leads to, as for the kernel.
+func TestFollow(t *testing.T) {
+	top, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.MkdirAll(top+"/a/b/c", 0o755), os.Mkdir(top+"/x", 0o755), os.Mkdir(top+"/a/x", 0o755),
+		os.Symlink("a/b", top+"/m"), os.Symlink("m/../x", top+"/n"), os.Symlink("/proc/self/cwd", top+"/p")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(top + "/a")
+	pass := Way{
+		Link:  func(string, string, os.FileInfo) error { return nil },
+		Level: func(string, string, os.FileInfo, bool) error { return nil },
+	}
+	for name, want := range map[string]string{
+		top + "/m/../x": top + "/a/x", top + "/n": top + "/a/x", "../m/../x": top + "/a/x", "b/./c": top + "/a/b/c",
+		top + "/m/c/../../..": top, "/": "/", "x": top + "/a/x", "": top + "/a",
+	} {
+		if got, whole, err := pass.Follow(name); got != want || !whole || err != nil {
+			t.Errorf("%q: %q, %v, %v, want %q", name, got, whole, err, want)
+		}
+	}
+	for name, want := range map[string]string{
+		top + "/none/../x": top + "/none/../x", top + "/m/none": top + "/a/b/none",
+		"/proc/self/cwd/b": "/proc/self/cwd/b",
+	} {
+		if got, whole, err := pass.Follow(name); got != want || whole || err != nil {
+			t.Errorf("%q: %q, %v, %v, want %q", name, got, whole, err, want)
+		}
 	}
 }

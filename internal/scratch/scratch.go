@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 
 	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/filelock"
@@ -52,7 +52,7 @@ func MakeOutside(name string) (*Folder, error) {
 }
 
 func makeIn(dir, name string) (*Folder, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := private.Make(dir); err != nil { // else somebody else says what is swept, and sees what is made
 		return nil, err
 	}
 	Sweep(dir)
@@ -76,12 +76,18 @@ func (f *Folder) Close() error {
 	return errors.Join(err, f.lock.Close())
 }
 
-// Sweep removes the folders in dir whose lock nobody holds, also those without a lock's file.
+// own is the name of a folder that Make has made, or of its lock. Only those are removed.
+var own = regexp.MustCompile(`^([^/]+-[A-Z2-7]{26})(` + regexp.QuoteMeta(suffix) + `)?$`)
+
+// Sweep removes the folders in dir whose lock nobody holds, also those without a lock's file. dir must be this user's
+// alone.
 func Sweep(dir string) {
 	left := make(map[string]bool)
 	entries, _ := os.ReadDir(dir) // what can be read of it
 	for _, e := range entries {
-		left[filepath.Join(dir, strings.TrimSuffix(e.Name(), suffix))] = true
+		if m := own.FindStringSubmatch(e.Name()); m != nil {
+			left[filepath.Join(dir, m[1])] = true
+		}
 	}
 	for path := range left {
 		lock, err := filelock.Try(path + suffix)

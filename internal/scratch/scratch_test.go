@@ -3,6 +3,7 @@
 package scratch
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -127,7 +128,7 @@ func TestSweepWithoutLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "old-X/deep"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "old-"+rand.Text()+"/deep"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	next, err := Make(dir, "next")
@@ -144,5 +145,63 @@ func TestSweepWithoutLock(t *testing.T) {
 	}
 	if left := list(t, dir); len(left) != 0 {
 		t.Errorf("left: %q", left)
+	}
+}
+
+// TestSweepOwn: only what Make has made is removed.
+func TestSweepOwn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tmp")
+	keep := []string{".ssh", "thesis", "thesis.lock", "old-1", "x-" + rand.Text()[1:], "-" + rand.Text()}
+	for _, name := range keep {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := Make(dir, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, name := range keep {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+			t.Errorf("%s is gone: %v", name, err)
+		}
+	}
+}
+
+// TestOthersFolder: where another user's link leads to, nothing is removed and nothing is made.
+func TestOthersFolder(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can make another user's link")
+	}
+	top := t.TempDir()
+	t.Setenv("TMPDIR", top)
+	victim := filepath.Join(top, "victim", "x-"+rand.Text())
+	for _, link := range []string{"tmp", "cache"} {
+		path := filepath.Join(top, link)
+		if err := errors.Join(os.MkdirAll(victim, 0o700), os.Symlink("victim", path),
+			os.Lchown(path, 65533, 65533)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(top+"/victim/tmp", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{top + "/tmp", top + "/cache/tmp"} {
+		f, err := Make(dir, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if own := fmt.Sprintf("kmodlab-%d", os.Geteuid()); filepath.Base(filepath.Dir(f.Path)) != own {
+			t.Errorf("it is at %s", f.Path)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(victim); err != nil {
+			t.Errorf("%s: %v", dir, err)
+		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
+	"github.com/kmodlab/kmodlab/internal/atomicfile"
 )
 
 // Sums remembers the hashes of files, so that a run need not read 20 MB. A file is known
@@ -67,5 +67,5 @@ func (s *Sums) Save() error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err
 	}
-	return renameio.WriteFile(s.path, data, 0o600, renameio.WithTempDir(filepath.Dir(s.path)))
+	return atomicfile.Write(s.path, data, 0o600)
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"github.com/kmodlab/kmodlab/internal/atomicfile"
 	"golang.org/x/sys/unix"
 )
 
@@ -178,7 +178,7 @@ func keepFile(name string, data []byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	return renameio.WriteFile(name, data, 0o644, renameio.WithTempDir(dir))
+	return atomicfile.Write(name, data, 0o644)
 }
 
 // thisHost reads the key. What cannot be read stays empty, which is a key too.

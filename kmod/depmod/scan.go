@@ -235,22 +235,10 @@ type fileSource struct {
 }
 
 func (s *fileSource) open(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+	f, size, err := ko.Open(path)
+	if err == nil {
+		s.f, s.length, s.used = f, uint64(size), 0
 	}
-	st, err := f.Stat()
-	switch {
-	case err != nil:
-	case !st.Mode().IsRegular():
-		err = &ko.FormatError{Reason: ko.FileKind(st.Mode())}
-	case st.Size() > ko.MaxSize:
-		err = fmt.Errorf("%d bytes: %w", st.Size(), kmod.ErrTooLarge)
-	default:
-		s.f, s.length, s.used = f, uint64(st.Size()), 0
-		return nil
-	}
-	f.Close()
 	return err
 }
 

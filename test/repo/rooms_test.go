@@ -164,6 +164,12 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path:  "internal/atomicfile",
+		does:  "writes files that are there as a whole or not at all; what killed processes left of one goes",
+		may:   []string{"internal/filelock"},
+		never: []never{noPrograms, noNet},
+	},
+	{
 		path:  "internal/scratch",
 		does:  "temporary folders that a killed run does not leave for ever",
 		may:   []string{"internal/beneath", "internal/filelock", "internal/private"},
@@ -179,13 +185,13 @@ var rooms = []room{
 	{
 		path:  "internal/kernel",
 		does:  "kernels and their toolchains: name, fetch, verify, cache, unpack",
-		may:   []string{"internal/filelock", "internal/hostfault", "internal/lazyregexp"},
+		may:   []string{"internal/atomicfile", "internal/filelock", "internal/hostfault", "internal/lazyregexp"},
 		never: []never{noTracer, {"kmod", "a kernel is files to it"}, noGuest},
 	},
 	{
 		path:  "internal/vm",
 		does:  "QEMU: devices to command line, start, watch",
-		may:   []string{"internal/lazyregexp"},
+		may:   []string{"internal/atomicfile", "internal/lazyregexp"},
 		never: []never{noTracer, {"kmod", "it knows no modules"}, noGuest},
 	},
 	{
@@ -206,7 +212,7 @@ var rooms = []room{
 	{
 		path:  "internal/snapshot",
 		does:  "snapshots of guests on the disk: made once, checked, bounded",
-		may:   []string{"internal/filelock", "internal/boot"},
+		may:   []string{"internal/atomicfile", "internal/filelock", "internal/boot"},
 		never: []never{noTracer, noGuest, {"internal/kbuild", "builds use it"}},
 	},
 	{
@@ -295,7 +301,7 @@ var rooms = []room{
 		path: "internal/lab",
 		does: "a machine that is ready: booted, restored or this one; tracer attached, search for leaks armed",
 		may: []string{
-			"internal/boot", "internal/evidence", "internal/footprint", "internal/leaks", "internal/live",
+			"internal/atomicfile", "internal/beneath", "internal/boot", "internal/evidence", "internal/footprint", "internal/leaks", "internal/live",
 			"internal/notify", "internal/oops", "internal/prepare", "internal/printk", "internal/scratch",
 			"internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "internal/witness", "kmod", "kmod/depmod",
 			"result", "tracer/event", "tracer/symbols",

@@ -15,38 +15,39 @@ import (
 // writers are the files of the program that make files or folders, and what they write. The cache is believed by all
 // later runs, so what a guest says may be written there only by internal/lab, and only until foreign modules are in.
 var writers = map[string]string{
-	"internal/cli/output.go":        "reports, where -o says",
-	"internal/footprint/claim.go":   "the lock of this machine's kernel, and modules that were built here",
-	"internal/footprint/store.go":   "the journal of --here",
-	"internal/kbuild/cache.go":      "cache: results of builds, by what went in",
-	"internal/kbuild/collect.go":    "cache: modules and Module.symvers, as plain files",
-	"internal/kbuild/kbuild.go":     "cache: work folders",
-	"internal/kbuild/options.go":    "cache: options.mk in a work folder",
-	"internal/kbuild/sources.go":    "cache: copies of sources in a work folder",
-	"internal/kbuild/tar.go":        "cache: results in a work folder, as plain files",
-	"internal/kernel/apt.go":        "cache: apt's own folders",
-	"internal/kernel/direct.go":     "cache: packages that apt has verified",
-	"internal/kernel/fetch.go":      "cache: kernels, unpacked from such packages",
-	"internal/kernel/furnish.go":    "cache: the mount points of such a kernel's tree",
-	"internal/kernel/record.go":     "cache: what is known of such a kernel",
-	"internal/kernel/store.go":      "cache: its folders",
-	"internal/kernel/unpack.go":     "cache: files of such packages",
-	"internal/lab/attach.go":        "cache: what a guest says before anything foreign is in it (keepFile)",
-	"internal/lab/install.go":       "a scratch folder for the guest's index of modules",
-	"internal/private/private.go":   "the folders on the way to the cache",
-	"internal/scratch/scratch.go":   "scratch folders",
-	"internal/snapshot/snapshot.go": "cache: machines, saved before anything foreign is in them",
-	"internal/snapshot/sums.go":     "cache: checksums of this machine's files",
-	"internal/vm/kvm.go":            "cache: what QEMU and KVM of this machine can do",
-	"internal/beneath/remove.go":    "moves folders up, to remove them",
-	"kmod/depmod/write.go":          "the index of a module tree",
-	"examples/judge/main.go":        "its own temporary folder",
+	"internal/atomicfile/atomicfile.go": "files that others named here write as a whole",
+	"internal/cli/output.go":            "reports, where -o says",
+	"internal/footprint/claim.go":       "the lock of this machine's kernel, and modules that were built here",
+	"internal/footprint/store.go":       "the journal of --here",
+	"internal/kbuild/cache.go":          "cache: results of builds, by what went in",
+	"internal/kbuild/collect.go":        "cache: modules and Module.symvers, as plain files",
+	"internal/kbuild/kbuild.go":         "cache: work folders",
+	"internal/kbuild/options.go":        "cache: options.mk in a work folder",
+	"internal/kbuild/sources.go":        "cache: copies of sources in a work folder",
+	"internal/kbuild/tar.go":            "cache: results in a work folder, as plain files",
+	"internal/kernel/apt.go":            "cache: apt's own folders",
+	"internal/kernel/direct.go":         "cache: packages that apt has verified",
+	"internal/kernel/fetch.go":          "cache: kernels, unpacked from such packages",
+	"internal/kernel/furnish.go":        "cache: the mount points of such a kernel's tree",
+	"internal/kernel/record.go":         "cache: what is known of such a kernel",
+	"internal/kernel/store.go":          "cache: its folders",
+	"internal/kernel/unpack.go":         "cache: files of such packages",
+	"internal/lab/attach.go":            "cache: what a guest says before anything foreign is in it (keepFile)",
+	"internal/lab/install.go":           "a scratch folder for the guest's index of modules",
+	"internal/private/private.go":       "the folders on the way to the cache",
+	"internal/scratch/scratch.go":       "scratch folders",
+	"internal/snapshot/snapshot.go":     "cache: machines, saved before anything foreign is in them",
+	"internal/snapshot/sums.go":         "cache: checksums of this machine's files",
+	"internal/vm/kvm.go":                "cache: what QEMU and KVM of this machine can do",
+	"internal/beneath/remove.go":        "moves folders up, to remove them",
+	"kmod/depmod/write.go":              "the index of a module tree",
+	"examples/judge/main.go":            "its own temporary folder",
 }
 
 // making are the functions that make something in a file system.
 var making = map[string]bool{
 	"WriteFile": true, "Create": true, "CreateTemp": true, "Rename": true, "Mkdir": true, "MkdirAll": true,
-	"MkdirTemp": true, "Symlink": true, "Link": true, "TempFile": true, "NewPendingFile": true,
+	"MkdirTemp": true, "Symlink": true, "Link": true, "TempFile": true, "Write": true,
 }
 
 // inGuest are rooms whose code runs in a guest, or only in tests.
@@ -88,7 +89,7 @@ func makes(call *ast.CallExpr) bool {
 	if !is {
 		return false
 	}
-	if from, is := f.X.(*ast.Ident); is && (from.Name == "os" || from.Name == "renameio" || from.Name == "root" ||
+	if from, is := f.X.(*ast.Ident); is && (from.Name == "os" || from.Name == "atomicfile" || from.Name == "root" ||
 		from.Name == "r") && making[f.Sel.Name] {
 		return true
 	}
