@@ -4,8 +4,6 @@ package kmodlab
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/footprint"
@@ -33,19 +31,8 @@ func cutShort(ctx context.Context, here bool) error {
 
 // stillThere returns cause, with what is left on a machine, if anything is.
 func stillThere(site footprint.Machine, cause error) error {
-	left, err := site.Look()
-	if _, busy := errors.AsType[*footprint.BusyError](err); busy {
-		return cause // another run is at work, which undoes ours as well if need be; what is there is in its notes
+	if left := site.Remains(); len(left) > 0 {
+		return &LeftError{Left: left, Err: cause}
 	}
-	if err != nil {
-		return &LeftError{Left: []string{fmt.Sprintf("what is left is unknown: %v", err)}, Err: cause}
-	}
-	if len(left) == 0 {
-		return cause
-	}
-	e := &LeftError{Err: cause}
-	for _, l := range left {
-		e.Left = append(e.Left, l.String())
-	}
-	return e
+	return cause
 }

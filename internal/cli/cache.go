@@ -44,24 +44,28 @@ same kernel. The kernels themselves are listed by kmodlab kernel list.`, snapsho
 	return c
 }
 
-func machineStore() (snapshot.Store, error) {
+// cacheDir is the folder of all caches. own makes sure that nobody else can change it: private.Check, or private.Make.
+func cacheDir(own func(dir string) error) (string, error) {
 	dir, err := kmodlab.DefaultCacheDir()
-	if err == nil {
-		err = private.Check(dir)
+	if err != nil {
+		return "", err
 	}
-	return snapshot.Store{Dir: filepath.Join(dir, prepare.MachineDir)}, err
+	if err := own(dir); err != nil {
+		return "", err
+	}
+	return dir, nil
+}
+
+func machineStore(cache string) snapshot.Store {
+	return snapshot.Store{Dir: filepath.Join(cache, prepare.MachineDir)}
 }
 
 func listCache(out io.Writer, all bool) error {
-	store, err := machineStore()
+	dir, err := cacheDir(private.Check)
 	if err != nil {
 		return err
 	}
-	images, err := store.Images()
-	if err != nil {
-		return err
-	}
-	dir, err := kmodlab.DefaultCacheDir()
+	images, err := machineStore(dir).Images()
 	if err != nil {
 		return err
 	}
@@ -164,11 +168,11 @@ func number(n int, one, many string) string {
 }
 
 func pruneMachines(c *cobra.Command) error {
-	store, err := machineStore()
+	dir, err := cacheDir(private.Check)
 	if err != nil {
 		return err
 	}
-	gone, err := store.Prune(0, 0)
+	gone, err := machineStore(dir).Prune(0, 0)
 	var bytes int64
 	for _, i := range gone {
 		bytes += i.Bytes

@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/plain"
 )
 
@@ -83,6 +85,19 @@ func brief(run func(*cobra.Command, []string) error) func(*cobra.Command, []stri
 func interrupted(c *cobra.Command, err error) error {
 	if cause := context.Cause(c.Context()); cause != nil && err != nil {
 		return cause
+	}
+	return err
+}
+
+// leftHere is for a command that may run with --here: when it is interrupted after its run, as while it writes a file,
+// nobody has looked yet whether the run has left anything on the machine.
+func leftHere(here bool, site footprint.Machine, err error) error {
+	_, looked := errors.AsType[*kmodlab.LeftError](err)
+	if !here || looked || !errors.Is(err, errInterrupted) {
+		return err
+	}
+	if left := site.Remains(); len(left) > 0 {
+		return &kmodlab.LeftError{Left: left, Err: err}
 	}
 	return err
 }

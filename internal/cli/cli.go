@@ -59,7 +59,7 @@ func conclusion(err error, stderr io.Writer) int {
 		return int(status)
 	case errors.As(err, &left) && errors.Is(err, errInterrupted):
 		for _, l := range left.Left {
-			fmt.Fprintln(stderr, "kmodlab:", l)
+			fmt.Fprintln(stderr, "kmodlab:", plain.Text(l))
 		}
 		fmt.Fprintln(stderr, "kmodlab: interrupted; not everything could be undone on this machine")
 		return exitInterrupted

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/modules"
 )
@@ -30,7 +31,7 @@ as the trace saw them.`,
 			if err := o.check(); err != nil { // before anything is made
 				return err
 			}
-			cache, err := kmodlab.DefaultCacheDir()
+			cache, err := cacheDir(private.Check)
 			if err != nil {
 				return err
 			}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
@@ -51,7 +50,7 @@ func newDoctor() *cobra.Command {
 	}
 	c.Flags().StringVar(&mirror, "mirror", "", "Debian mirror to check (default: $KMODLAB_MIRROR, then this host's apt)")
 	c.Flags().BoolVar(&mend, "mend", false,
-		"undo what killed runs with --here left on this machine, as root, and check nothing else")
+		"undo, as root, what killed runs with --here have left on this machine; do not check anything")
 	return c
 }
 
@@ -64,10 +63,7 @@ func checkQEMU() kernel.Finding {
 }
 
 func checkCache() kernel.Finding {
-	dir, err := kmodlab.DefaultCacheDir()
-	if err == nil {
-		err = private.Check(dir)
-	}
+	dir, err := cacheDir(private.Check)
 	if err != nil {
 		return kernel.Finding{Name: "cache", Detail: err.Error()}
 	}
@@ -77,7 +73,7 @@ func checkCache() kernel.Finding {
 // checkKVM never fails: without KVM everything works, only more slowly.
 func checkKVM() kernel.Finding {
 	f := kernel.Finding{Name: "KVM", OK: true}
-	dir, err := kmodlab.DefaultCacheDir()
+	dir, err := cacheDir(private.Check)
 	if err != nil {
 		dir = "" // said elsewhere
 	}

@@ -152,18 +152,24 @@ func TestForgedReports(t *testing.T) {
 		}
 		checkAll(t, in("demo.json"), in("requests.json"))
 	}
-	quoted, err := json.Marshal(foreign.Forged)
-	if err != nil {
-		t.Fatal(err)
-	}
 	const all = `{"booted":true,"agent_pid":1,"studied":[X],"files":{"m":{"name":X,"error":X}},"result":{
-		"title":X,"folder":X,"commands":[{"argv":[X],"output":X,"exit":1}],
+		"title":X,"folder":X,"machine":{"name":X,"kernel":X,"accel":X},"commands":[{"argv":[X],"output":X,"exit":1}],
 		"warnings":[{"file":X,"text":X}],"modules":[{"name":X}]},
 		"inputs":{"Build":{"Message":X,"Hint":X},"Load":{"Message":X}},"tracer":{"hooks":[{"name":X,"note":X}]}}`
-	run := strings.ReplaceAll(all, "X", string(quoted))
-	write(t, in("r.kmlab"), string(foreign.Recording(t, "run.json", run, "console", "BUG: "+foreign.Forged, "kernel.log",
-		"<4>[    1.0] "+foreign.Forged)))
-	checkAll(t, in("r.kmlab"), in("demo.json"))
+	for _, text := range []string{
+		foreign.Forged, "pass: forged\nkmodlab: forged\n::error::forged", strings.Repeat("pass: forged ", 100),
+		"x" + strings.Repeat(" kmodlab: forged", 100), strings.Repeat("::error::forged ", 100),
+	} {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := strings.ReplaceAll(all, "X", string(quoted))
+		write(t, in("r.kmlab"), string(foreign.Recording(t, "run.json", run, "console", "BUG: "+text, "kernel.log",
+			"<4>[    1.0] "+text)))
+		checkAll(t, in("r.kmlab"), in("demo.json"))
+		checkAll(t, in("demo.json"), in("r.kmlab"))
+	}
 }
 
 // checkAll checks what report and diff make of two files.

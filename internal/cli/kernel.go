@@ -34,11 +34,8 @@ func newKernel() *cobra.Command {
 
 // store opens the kernel cache, which is checked or made.
 func store(own func(dir string) error, mirror string, progress func(kernel.Progress)) (*kernel.Store, error) {
-	dir, err := kmodlab.DefaultCacheDir()
+	dir, err := cacheDir(own)
 	if err != nil {
-		return nil, err
-	}
-	if err := own(dir); err != nil {
 		return nil, err
 	}
 	if mirror == "" {

@@ -33,7 +33,7 @@ func newKmod() []*cobra.Command {
 			RunE: func(c *cobra.Command, args []string) error {
 				// Signals end them as they end kmod's.
 				signal.Reset(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-				out, errOut := plainWriter(c.OutOrStdout()), plainWriter(c.ErrOrStderr())
+				out, errOut := rawFile(c.OutOrStdout()), rawFile(c.ErrOrStderr())
 				if status := kmodcmd.Main(name, args, os.Stdin, out, errOut); status != 0 {
 					return exit(status)
 				}
@@ -44,8 +44,8 @@ func newKmod() []*cobra.Command {
 	return list
 }
 
-// plainWriter is the file below a writer, which kmodcmd can ask whether it is a terminal.
-func plainWriter(w io.Writer) io.Writer {
+// rawFile is the file below a writer, which kmodcmd can ask whether it is a terminal.
+func rawFile(w io.Writer) io.Writer {
 	if f, ok := fileOf(w); ok {
 		return f
 	}

@@ -11,16 +11,17 @@ import (
 	"github.com/kmodlab/kmodlab/internal/private"
 )
 
-// linkError is a link, or a FIFO, that another user put where a person writes a file to. The kernel refuses to open
-// those (fs.protected_symlinks, fs.protected_fifos), but a rename in the folder that a link leads to is not an open.
+// linkError is a link, or a FIFO, that another user has put where a person wants to write a file. The kernel refuses
+// to open those (fs.protected_symlinks, fs.protected_fifos), but a rename in the folder that a link leads to opens
+// nothing.
 type linkError struct{ path, what string }
 
 func (e *linkError) Error() string {
 	return fmt.Sprintf("%s is another user's %s: remove it, or write to another file", e.path, e.what)
 }
 
-// followed is where a file lies that is to be written, with every link on the way followed. What is missing is left as
-// it is: whoever opens it says what is wrong. Links of our own, of root and of the folder's owner are followed.
+// followed returns the path of a file that is to be written, with all links resolved. What does not exist yet is left
+// as it is: whoever opens it says what is wrong. Our own links, root's and those of the folder's owner are followed.
 func followed(name string) (string, error) {
 	way := private.Way{Link: trusted, Level: func(dir, path string, st fs.FileInfo, _ bool) error {
 		if st.Mode().Type() != fs.ModeNamedPipe {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/kernel"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
@@ -23,7 +23,7 @@ import (
 
 // checkHere finds what runs with --here have left. Other uses do not need it undone.
 func checkHere(site footprint.Machine) kernel.Finding {
-	f := kernel.Finding{Name: "--here", OK: true, Detail: "no run has left anything on this machine's own kernel"}
+	f := kernel.Finding{Name: "--here", OK: true, Detail: "no run has left anything behind on this machine"}
 	left, err := site.Look()
 	var busy *footprint.BusyError
 	switch {
@@ -39,7 +39,7 @@ func checkHere(site footprint.Machine) kernel.Finding {
 		f.OK, f.Optional, f.Fix = false, true, footprint.Mend
 		f.Detail = "left by a run that was cut short: " + strings.Join(what, ", ")
 		if os.Geteuid() != 0 {
-			f.Detail = "of a run that was cut short, or that is at work: " + strings.Join(what, ", ")
+			f.Detail = "of a run that was cut short, or that is still at work: " + strings.Join(what, ", ")
 		}
 	}
 	return f
@@ -55,7 +55,7 @@ func mendHere(c *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	if cache, err := kmodlab.DefaultCacheDir(); err == nil {
+	if cache, err := cacheDir(private.Check); err == nil {
 		if dir := filepath.Join(cache, prepare.ScratchDir); private.Check(dir) == nil {
 			scratch.Sweep(dir)
 		}
@@ -72,17 +72,17 @@ func mend(ctx context.Context, site footprint.Machine, out io.Writer) error {
 	u := claim.Undo(ctx)
 	claim.Release()
 	for _, name := range u.Unloaded {
-		fmt.Fprintln(out, "unloaded", name)
+		fmt.Fprintln(out, "unloaded", plain.Text(name))
 	}
 	for _, path := range u.Removed {
-		fmt.Fprintln(out, "removed", path)
+		fmt.Fprintln(out, "removed", plain.Text(path))
 	}
 	for _, text := range u.Remains() {
-		fmt.Fprintln(out, text)
+		fmt.Fprintln(out, plain.Text(text))
 	}
 	if len(u.Left) > 0 {
 		return exit(exitHost)
 	}
-	_, err = fmt.Fprintln(out, "no run with --here has left anything on this machine")
+	_, err = fmt.Fprintln(out, "nothing of any run with --here is left on this machine")
 	return err
 }

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/kmod"
+	"github.com/kmodlab/kmodlab/result"
 )
 
 // killedRun is a machine on which a killed run has left module m, which refuses to unload while refuse is not nil.
@@ -107,5 +110,46 @@ func TestSayLeft(t *testing.T) {
 	if status != exitInterrupted || strings.Contains(out.String(), "nothing is left") ||
 		!strings.HasPrefix(out.String(), "kmodlab: module m is loaded: x\nkmodlab: interrupted; ") {
 		t.Errorf("exit status %d, said %q", status, out.String())
+	}
+}
+
+// TestLeftHere: a command that is interrupted after its run, while it writes, looks at the machine before it says that
+// nothing is left.
+func TestLeftHere(t *testing.T) {
+	site := killedRun(t, new(error))
+	whileWriting := fmt.Errorf("write out.html: %w: nothing is left of it", errInterrupted)
+	said := func(here bool, err error) string {
+		var out bytes.Buffer
+		if status := conclusion(leftHere(here, site, err), &out); err != nil && status == 0 {
+			t.Errorf("%v: exit status %d", err, status)
+		}
+		return out.String()
+	}
+	const nothing = "kmodlab: interrupted; nothing is left behind\n"
+	for _, err := range []error{errInterrupted, whileWriting, conclude(whileWriting, new(result.Result), io.Discard)} {
+		if text := said(true, err); strings.Contains(text, "nothing is left") ||
+			!strings.HasPrefix(text, "kmodlab: module m is loaded: "+footprint.Mend+"\n") {
+			t.Errorf("%v: said %q", err, text)
+		}
+		if text := said(false, err); text != nothing {
+			t.Errorf("%v, in a VM: said %q", err, text)
+		}
+	}
+	looked := &kmodlab.LeftError{Left: []string{"module n is loaded"}, Err: errInterrupted}
+	if err := leftHere(true, site, looked); err != error(looked) {
+		t.Errorf("%v, want what was seen before", err)
+	}
+	other := errors.New("the disk is full")
+	if err := leftHere(true, site, other); err != other {
+		t.Errorf("%v, want %v", err, other)
+	}
+	if err := leftHere(true, site, nil); err != nil {
+		t.Error(err)
+	}
+	if err := mend(t.Context(), site, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if text := said(true, whileWriting); text != nothing {
+		t.Errorf("nothing is there, and it says %q", text)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/result"
@@ -89,7 +90,7 @@ module did not, 3 this machine or a guest failed.`,
 				o.spec.For = kmodlab.NoWait
 			}
 			if areFolders(args) {
-				return o.runMany(c, args, jobs)
+				return leftHere(o.spec.Here, footprint.Here(), o.runMany(c, args, jobs))
 			}
 			if err := o.source(args); err != nil {
 				return err
@@ -103,7 +104,7 @@ module did not, 3 this machine or a guest failed.`,
 	f.StringSliceVar(&o.spec.Load, "load", nil, "modules to load, with their dependencies (default: all in the folder)")
 	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
 	f.BoolVar(&o.spec.Witness, "witness", false,
-		"look into the guest's memory from outside, before and after, and compare it with what the guest says")
+		"read the guest's memory from outside, before and after the run, and compare it with what the guest says")
 	f.DurationVar(&o.spec.For, "for", time.Second, "how long the modules run before they are unloaded")
 	return c
 }
@@ -147,6 +148,10 @@ func (o *options) run(c *cobra.Command) error {
 
 // begin runs what was checked.
 func (o *options) begin(c *cobra.Command) error {
+	return leftHere(o.spec.Here, footprint.Here(), o.runOne(c))
+}
+
+func (o *options) runOne(c *cobra.Command) error {
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
 	p := newProgress(errOut)
 	defer p.close()

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/footprint"
 	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 	"github.com/kmodlab/kmodlab/result"
@@ -51,7 +52,9 @@ without control characters. What the filters leave out is dropped inside the ker
   sudo kmodlab trace --here --signal usr1,term --to sshd
   sudo kmodlab trace --here --json -- modprobe loop >loop.jsonl`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return leftHere(o.spec.Here, footprint.Here(), o.run(c, args))
+		},
 	}
 	f := c.Flags()
 	f.SetInterspersed(false) // flags after the command belong to the command

@@ -12,3 +12,13 @@ type Witness struct {
 	Last        *witness.View   `json:"last,omitempty"`
 	Differences []string        `json:"differences,omitempty"` // a sentence each
 }
+
+// Bounded reports whether a witness has no more of anything than that of a live run.
+func (w *Witness) Bounded() bool {
+	for _, v := range []*witness.View{w.First, w.Last} {
+		if v != nil && !v.Bounded() {
+			return false
+		}
+	}
+	return len(w.Guest.Modules) <= witness.MaxModules && len(w.Differences) <= witness.MaxDifferences
+}

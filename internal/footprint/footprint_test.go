@@ -219,7 +219,7 @@ func TestReboot(t *testing.T) {
 	}
 	c := f.claim()
 	u := c.Undo(t.Context())
-	if len(u.Unloaded) > 0 || len(u.Removed) != 2 || !strings.Contains(u.words(), "rmmod m if nobody wants it") {
+	if len(u.Unloaded) > 0 || len(u.Removed) != 2 || !strings.Contains(u.words(), "rmmod m if nobody needs it") {
 		t.Errorf("%+v, want the files removed and m named", u)
 	}
 	c.Release()

@@ -4,6 +4,7 @@ package footprint
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,6 +46,23 @@ func (m Machine) Peek() ([]Left, error) {
 		left = append(left, n.installed()...)
 	}
 	return left, nil
+}
+
+// Remains says what runs have left, a sentence each, for a run that was cut short. While another run is at work it says
+// nothing: that one undoes what there is as well if need be, and what is there is in its notes.
+func (m Machine) Remains() []string {
+	left, err := m.Look()
+	if _, busy := errors.AsType[*BusyError](err); busy {
+		return nil
+	}
+	if err != nil {
+		return []string{fmt.Sprintf("what is left is unknown: %v", err)}
+	}
+	var list []string
+	for _, l := range left {
+		list = append(list, l.String())
+	}
+	return list
 }
 
 // installed returns which files of a note are there.

@@ -110,7 +110,7 @@ func (m Machine) addOthers(n note, own bool, u *Undone) note {
 	if !own {
 		if len(names) > 0 {
 			u.Kept = append(u.Kept, "loaded since that run began, by it or by something else: "+strings.Join(names, ", ")+
-				": modprobe -r unloads what nobody wants")
+				": modprobe -r unloads what nobody uses")
 		}
 		return n
 	}
@@ -278,7 +278,7 @@ func (w *unloading) stays() (stay []Module, left []Left) {
 	for _, mod := range w.list {
 		if w.inUse(mod) {
 			w.undone.Kept = append(w.undone.Kept,
-				fmt.Sprintf("module %s of the kernel's own stays loaded: it is in use", mod.Name))
+				fmt.Sprintf("the kernel's own module %s stays loaded: something uses it", mod.Name))
 			continue
 		}
 		l := Left{What: isLoaded(mod), Do: "restart this machine if it never does"}
@@ -310,7 +310,7 @@ func (m Machine) tellReloaded(n note, u *Undone) {
 	for _, mod := range n.Modules {
 		if _, is := now[mod.Name]; is && !mod.Tree {
 			u.Kept = append(u.Kept, fmt.Sprintf("module %s was loaded after this machine restarted, so it stays: rmmod %s "+
-				"if nobody wants it", mod.Name, mod.Name))
+				"if nobody needs it", mod.Name, mod.Name))
 		}
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package jsonlimit decodes JSON from others. "[{},{},…]" takes three bytes for an element that may have some hundreds
-// in memory, so a bound on bytes does not bound what it becomes: elements are bounded, too. It is pure.
+// Package jsonlimit decodes JSON from others. In "[{},{},…]" an element takes three bytes, but it may take hundreds in
+// memory. A bound on bytes does not bound that, so elements are bounded, too. It is pure.
 package jsonlimit
 
 import (
@@ -11,19 +11,19 @@ import (
 	"math"
 )
 
-// ErrTooMany is a text with more elements than it may have, or than its length accounts for.
-var ErrTooMany = errors.New("it has more elements than kmodlab writes")
+// ErrTooMany means that a text has more elements than are allowed, or than its length accounts for.
+var ErrTooMany = errors.New("it has more elements than kmodlab ever writes")
 
-// NoMost leaves the bound to the length of the text.
+// NoMost means that only the length of the text bounds its elements.
 const NoMost = math.MaxInt64 / element
 
 const (
 	free    = 64 << 10 // elements that any text may have
-	each    = 16       // bytes that a further element needs; what kmodlab writes has 45 and more
-	element = 4        // what an object, a list or a member of one weighs; a field weighs 1
+	each    = 16       // bytes that a further element needs; what kmodlab writes has at least 45
+	element = 4        // the weight of an object, a list or a list's member; a field weighs 1
 )
 
-// Decode reads one value from rd into v, as json.Decoder does. It may have most elements.
+// Decode reads one value from rd into v, as json.Decoder does. The value may have up to most elements.
 func Decode(rd io.Reader, most int64, v any) error {
 	c := &counter{rd: rd, most: most * element}
 	err := json.NewDecoder(c).Decode(v)
@@ -33,8 +33,8 @@ func Decode(rd io.Reader, most int64, v any) error {
 	return err
 }
 
-// counter weighs the text that is read through it. The decoder makes nothing of a value before it has read the whole
-// of it, so whatever is too heavy is refused first.
+// counter weighs the text that is read through it. The decoder reads a whole value before it makes anything of it, so a
+// value that is too heavy is refused in time.
 type counter struct {
 	rd            io.Reader
 	most          int64

@@ -18,20 +18,20 @@ import (
 )
 
 // anotherMirror is what to do about a mirror that does not work.
-const anotherMirror = "check the network, or name a mirror: --mirror URL or KMODLAB_MIRROR=URL"
+const anotherMirror = "check the network, or name another mirror: --mirror URL or KMODLAB_MIRROR=URL"
 
-// silence is how long a mirror may send nothing. apt alone tries each file several times, and follows redirects for
-// ever as long as they lead to new addresses.
+// silence is how long a mirror may send nothing. By itself apt tries each file several times, and follows redirects
+// forever as long as they lead to new addresses.
 const silence = 30 * time.Second
 
-// errSilent is why apt was ended.
-var errSilent = errors.New("the mirror sends nothing")
+// errSilent is why we ended apt.
+var errSilent = errors.New("the mirror sent nothing")
 
-// activity is a writer that remembers when something was written last, and what.
+// activity is a writer that remembers what was written, and when it was written to last.
 type activity struct {
 	text    bytes.Buffer
 	at      atomic.Int64 // of time.Time.UnixNano
-	reading atomic.Bool  // apt has all files, and reads them
+	reading atomic.Bool  // apt has fetched all files and is reading them
 }
 
 func (a *activity) Write(p []byte) (int, error) {
@@ -46,7 +46,8 @@ func (a *activity) String() string { return a.text.String() }
 
 func (a *activity) note() { a.at.Store(time.Now().UnixNano()) }
 
-// unlessSilent is ctx until nothing has been written to said, and nothing has come into the root, for too long.
+// unlessSilent returns a context that ends when apt has printed nothing, and no file in its root has grown, for too
+// long.
 func (a *aptRoot) unlessSilent(ctx context.Context, said *activity) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	said.note()
@@ -76,7 +77,7 @@ func (a *aptRoot) unlessSilent(ctx context.Context, said *activity) (_ context.C
 
 func (a *aptRoot) patience() time.Duration { return cmp.Or(a.silence, silence) }
 
-// size is how much has come: the sum of the files below the root.
+// size is how much has been fetched: the sum of the files below the root.
 func (a *aptRoot) size() int64 {
 	var sum int64
 	filepath.WalkDir(a.dir, func(_ string, d fs.DirEntry, err error) error {
@@ -97,7 +98,7 @@ func (a *aptRoot) silentError(what string) error {
 		anotherMirror)
 }
 
-// noSuite explains why a suite that a kernel needs is not there: either nobody has such a suite, or the mirror is none.
+// noSuite explains why a suite that a kernel needs is missing: either there is no such suite, or the mirror is not one.
 func (a *aptRoot) noSuite(ctx context.Context, n debName, src source, err error) error {
 	why := reason(err, src)
 	if strings.HasPrefix(why, "404") && !slices.Contains(suites, src.suite) && a.isMirror(ctx, src.uri) {
@@ -106,11 +107,11 @@ func (a *aptRoot) noSuite(ctx context.Context, n debName, src source, err error)
 	if why == "" {
 		why = "it has no Release file"
 	}
-	return fmt.Errorf("fetch the package index of %s: %w: %s is no Debian mirror, or not a whole one: %s (%s)", src.suite,
-		ErrNoSource, src.uri, why, anotherMirror)
+	return fmt.Errorf("fetch the package index of %s: %w: %s is not a Debian mirror, or not a complete one: %s (%s)",
+		src.suite, ErrNoSource, src.uri, why, anotherMirror)
 }
 
-// reason is the line by which apt explains why a suite's index did not come, empty if it gives none.
+// reason is the line in which apt explains why it could not fetch a suite's index, empty if there is none.
 func reason(err error, src source) string {
 	var f *aptFailure
 	if !errors.As(err, &f) {
@@ -129,8 +130,8 @@ func reason(err error, src source) string {
 // aptHelper fetches a single file in apt's way, with the proxies and passwords of its configuration.
 const aptHelper = "/usr/lib/apt/apt-helper"
 
-// isMirror reports whether an address has a suite that every mirror has. Without apt's helper that stays unknown, and
-// the address is believed.
+// isMirror reports whether an address has a suite that every mirror has. Without apt's helper we cannot know, and
+// assume that it has.
 func (a *aptRoot) isMirror(ctx context.Context, uri string) bool {
 	if _, err := os.Stat(aptHelper); err != nil {
 		return true
@@ -144,7 +145,7 @@ func (a *aptRoot) isMirror(ctx context.Context, uri string) bool {
 		if err == nil && rerr == nil && bytes.Contains(text, []byte("\nSuite: ")) {
 			return true
 		}
-		if !saysAny(err, " 404 ") { // it does not answer, or with something else
+		if !saysAny(err, " 404 ") { // it did not answer, or said something else
 			return false
 		}
 	}

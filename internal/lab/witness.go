@@ -132,18 +132,26 @@ func (s sight) lasting(before sight) sight {
 	if before.Last == nil || s.Last == nil {
 		return s
 	}
-	s.differences = slices.DeleteFunc(s.differences, func(d witness.Difference) bool {
-		return !slices.ContainsFunc(before.differences, func(b witness.Difference) bool { return b.What == d.What })
-	})
+	known := make(map[string]bool)
+	for _, d := range before.differences {
+		known[d.What] = true
+	}
+	s.differences = slices.DeleteFunc(s.differences, func(d witness.Difference) bool { return !known[d.What] })
 	s.Last.Hooked = slices.DeleteFunc(s.Last.Hooked, func(f string) bool {
 		return !slices.Contains(before.Last.Hooked, f)
 	})
 	return s
 }
 
+// witness is what is kept of the last look, within the bounds of a recording.
 func (s sight) witness() *evidence.Witness {
 	w := s.Witness
-	for _, d := range s.differences {
+	w.Guest.Modules = w.Guest.Modules[:min(len(w.Guest.Modules), witness.MaxModules)]
+	for i, d := range s.differences {
+		if left := len(s.differences) - i; left > 1 && i == witness.MaxDifferences-1 {
+			w.Differences = append(w.Differences, fmt.Sprintf("there are %d more differences", left))
+			break
+		}
 		w.Differences = append(w.Differences, d.Text)
 	}
 	return &w

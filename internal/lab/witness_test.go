@@ -90,6 +90,14 @@ func TestLasting(t *testing.T) {
 	if !slices.Equal(w.Differences, []string{"a"}) || len(w.Last.Hooked) != 1 {
 		t.Errorf("after a look that saw nothing: %q", w.Differences)
 	}
+	var huge sight
+	huge.Guest.Modules = make([]string, 2*witness.MaxModules)
+	for range 2 * witness.MaxDifferences {
+		huge.differences = append(huge.differences, witness.Difference{Text: "module m is in memory"})
+	}
+	if w := huge.witness(); !w.Bounded() || w.Differences[len(w.Differences)-1] != "there are 1001 more differences" {
+		t.Errorf("%d differences, the last is %q", len(w.Differences), w.Differences[len(w.Differences)-1])
+	}
 	if w := blind.lasting(look("f", "a")).witness(); w.Why == "" || w.Last != nil {
 		t.Errorf("nothing is seen any more: %+v", w)
 	}

@@ -71,7 +71,7 @@ var rawKinds = map[string]string{
 	"mem": "memory that the kernel allocates for the module", "timer": "timers", "hrtimer": "timers", "work": "work items",
 }
 
-// uncheckedRaw notes what is not looked for if the kernel prints hashes for pointers.
+// uncheckedRaw notes what is not looked for if the kernel prints hashes instead of pointers.
 func (d *draft) uncheckedRaw(m Module) {
 	told := make(map[string]bool)
 	for _, h := range hooks {
@@ -88,14 +88,14 @@ func (d *draft) uncheckedRaw(m Module) {
 		told[what] = true
 		d.plan.hidden = append(d.plan.hidden, result.Unchecked{
 			Module: m.Name, What: what, Function: m.Imports[i],
-			Why: "this kernel's trace prints hashes for pointers, as those before 5.13 do",
+			Why: "this kernel's trace prints hashes instead of pointers, as kernels before 5.13 do",
 		})
 	}
 }
 
-// uncheckedProbe says what is not looked for because the kernel refused a probe: of the module whose call it was for,
-// of those that import the function, or, if that gives back, of all that take such things. It says that once of each
-// module and kind.
+// uncheckedProbe says what is not looked for because the kernel refused a probe. That concerns the module whose call
+// the probe was for, or the modules that import the function, or, if the function gives back, all modules that take
+// such things. It is said once for each module and kind.
 func (p *Plan) uncheckedProbe(kind, place string, givesBack bool) {
 	what := rawKinds[kind]
 	if pair := pairOf[kind]; pair != nil {
@@ -105,7 +105,7 @@ func (p *Plan) uncheckedProbe(kind, place string, givesBack bool) {
 		told := func(u result.Unchecked) bool { return u.Module == module && u.What == what }
 		if what != "" && !slices.ContainsFunc(p.Unchecked, told) {
 			p.Unchecked = append(p.Unchecked, result.Unchecked{
-				Module: module, What: what, Function: function, Why: "the kernel refused a probe that this needs",
+				Module: module, What: what, Function: function, Why: "the kernel refused a probe that the search needs",
 			})
 		}
 	}

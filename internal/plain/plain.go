@@ -17,9 +17,7 @@ import (
 // Text makes a text of one line harmless: control characters, invisible ones, those that change direction, and invalid
 // UTF-8 become escapes. Tabs become spaces. Some CI servers look for ##[ and ##vso[ anywhere in a line.
 func Text(s string) string {
-	if !isPlain(s) {
-		s = escape(s)
-	}
+	s = Escape(s, tabs)
 	if strings.Contains(s, "##") {
 		s = command.ReplaceAllString(s, `#\x23$1[`)
 	}
@@ -28,15 +26,22 @@ func Text(s string) string {
 
 var command = lazyregexp.New(`##([a-z]*)\[`)
 
-func escape(s string) string {
+var tabs = map[rune]string{'\t': "    "}
+
+// Escape is Text for another reader than a terminal or a CI server. Some control characters become what instead gives.
+func Escape(s string, instead map[rune]string) string {
+	if isPlain(s) {
+		return s
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
+		other, known := instead[r]
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '\t':
-			b.WriteString("    ")
+		case known:
+			b.WriteString(other)
 		case r < 0x100 && unicode.IsControl(r):
 			fmt.Fprintf(&b, `\x%02x`, r)
 		case !unicode.IsPrint(r) && r != ' ':

@@ -166,6 +166,9 @@ func (r *file) check() error {
 			return ErrTooLarge
 		}
 	}
+	if in.Witness != nil && !in.Witness.Bounded() {
+		return ErrTooLarge
+	}
 	left := maxLines
 	for name, s := range r.run.Sources {
 		if s.Lines < 0 || s.Lines > left {

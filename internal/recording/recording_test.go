@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -23,6 +24,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/leaks"
 	"github.com/kmodlab/kmodlab/internal/testlab/needs"
+	"github.com/kmodlab/kmodlab/internal/witness"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/symbols"
 )
@@ -59,6 +61,13 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 		},
 		Taint: evidence.Taint{Before: 1, After: 1<<63 | 1, AtEnd: true}, Earlier: evidence.Earlier{Console: 1, KernelLog: 2},
 		Console: "\xff console", KernelLog: []byte("log"),
+		Witness: &evidence.Witness{
+			Guest: witness.Account{Taint: 1, Modules: []string{"m"}}, First: &witness.View{Taint: 1},
+			Last: &witness.View{
+				Modules: []witness.Module{{Name: "m", At: 1 << 63, Listed: true}}, Hooked: []string{"do_exit"},
+			},
+			Differences: []string{"a difference"},
+		},
 		Samples: []evidence.Sample{{CPU: 1, At: 1 << 63, Called: []uint64{5}}},
 		Code:    map[uint64][]byte{1 << 63: {0xe8}}, EndedAt: []uint64{9},
 		Left: evidence.Left{
@@ -139,7 +148,7 @@ func TestRoundTrip(t *testing.T) {
 	e.Sources["/build/src/a.c"] = evidence.Source{Name: "a.c", Lines: []string{"", "", "", "int x;", ""}}
 	same := cmp.Options{
 		cmpopts.IgnoreFields(evidence.Trace{}, "Tape", "Kernel", "Broken", "Events"),
-		cmpopts.IgnoreFields(evidence.Left{}, "Ledger"),
+		cmpopts.IgnoreFields(evidence.Left{}, "Ledger"), cmpopts.IgnoreUnexported(witness.View{}),
 	}
 	if diff := cmp.Diff(e, again, same); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -246,6 +255,43 @@ func TestRefused(t *testing.T) {
 	} {
 		if _, _, err := Read(bytes.NewReader(tt.file)); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+}
+
+// TestHugeWitness: lists that no look gives are refused, each of them, before anything is made of them.
+func TestHugeWitness(t *testing.T) {
+	list := func(n int, element string) string { return "[" + strings.Repeat(element+",", n-1) + element + "]" }
+	many := make([]string, 5000)
+	for i := range many {
+		many[i] = fmt.Sprintf(`"name_of_number_%d":{"calls":[]}`, i)
+	}
+	tracepoints := "{" + strings.Join(many, ",") + "}"
+	module, task, program := `{"name":"a_module"}`, `{"pid":1,"comm":"task"}`, `{"at":1,"tag":"0123456789"}`
+	for name, tt := range map[string]struct {
+		witness string
+		want    error
+	}{
+		"modules":     {`{"last":{"modules":` + list(5000, module) + `}}`, ErrTooLarge},
+		"at first":    {`{"first":{"modules":` + list(5000, module) + `}}`, ErrTooLarge},
+		"tasks":       {`{"last":{"tasks":` + list(70_000, task) + `}}`, ErrTooLarge},
+		"programs":    {`{"last":{"programs":` + list(70_000, program) + `}}`, ErrTooLarge},
+		"hooked":      {`{"last":{"hooked":` + list(5000, `"do_exit_of_a_task"`) + `}}`, ErrTooLarge},
+		"changed":     {`{"last":{"changed":` + list(5000, `"do_exit_of_a_task"`) + `}}`, ErrTooLarge},
+		"calls":       {`{"last":{"tracepoints":{"x":{"calls":` + list(100, `[1,2]`) + `}}}}`, ErrTooLarge},
+		"tracepoints": {`{"last":{"tracepoints":` + tracepoints + `}}`, ErrTooLarge},
+		"account":     {`{"guest":{"modules":` + list(5000, `"a_module_of_it"`) + `}}`, ErrTooLarge},
+		"differences": {`{"differences":` + list(5000, `"a sentence of it"`) + `}`, ErrTooLarge},
+		"as many as a look gives": {`{"differences":` + list(1000, `"a sentence"`) + `,"last":{"modules":` +
+			list(4096, module) + `,"tasks":` + list(1<<16, task) + `}}`, nil},
+	} {
+		file := packed(Version, archive(t, partRun, `{"witness":`+tt.witness+`}`))
+		began := time.Now()
+		if _, _, err := Read(bytes.NewReader(file)); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%s: it took %s", name, took)
 		}
 	}
 }

@@ -75,7 +75,8 @@ func code(s string) string {
 // cell is a code span in a table, where a bar would end the cell even so.
 func cell(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
 
-// block writes lines as a code block.
+// block writes lines as a code block. They are indented, so that none looks like one of ours in the log of a CI server
+// that prints the file.
 func block(w io.Writer, lines []string) {
 	fence := "```"
 	for _, line := range lines {
@@ -85,7 +86,7 @@ func block(w io.Writer, lines []string) {
 	}
 	fmt.Fprintf(w, "%stext\n", fence)
 	for _, line := range lines {
-		fmt.Fprintln(w, clean(strings.TrimRight(line, "\r ")))
+		fmt.Fprintln(w, strings.TrimRight("  "+clean(line), " "))
 	}
 	fmt.Fprintln(w, fence)
 }

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/plain"
@@ -64,35 +65,59 @@ type printer struct {
 	opt TextOptions
 }
 
-// para writes text after an indent; further lines are indented by as many spaces.
-func (p *printer) para(indent, text string) {
-	for i, line := range wrap(text, max(1, p.opt.Width-cells(indent))) {
-		if i == 1 {
-			indent = strings.Repeat(" ", cells(indent))
+// hang is by how much the further lines of a text are indented at least. Whatever is in the text, they do not look like
+// lines of ours then.
+const hang = 2
+
+// hanging breaks text into lines to write after an indent. All but the first are indented themselves.
+func (p *printer) hanging(indent, text string) []string {
+	further := strings.Repeat(" ", max(hang, cells(indent)))
+	lines := wrapAfter(text, max(1, p.opt.Width-cells(indent)), max(1, p.opt.Width-len(further)))
+	for i, line := range lines {
+		if i > 0 {
+			indent = further
 		}
-		fmt.Fprintln(p.w, strings.TrimRight(indent+line, " "))
+		lines[i] = strings.TrimRight(indent+line, " ")
+	}
+	return lines
+}
+
+// para writes text after an indent; further lines are indented by as many spaces, or a few.
+func (p *printer) para(indent, text string) {
+	for _, line := range p.hanging(indent, text) {
+		fmt.Fprintln(p.w, line)
 	}
 }
 
 func (p *printer) title(s string) {
 	fmt.Fprintln(p.w)
-	for _, line := range wrap(s, p.opt.Width) {
-		fmt.Fprintln(p.w, p.paint(bold, strings.TrimRight(line, " ")))
+	for _, line := range p.hanging("", s) {
+		fmt.Fprintln(p.w, p.paint(bold, line))
 	}
+}
+
+// opening makes a name from others harmless that a line may begin with. Ours begin with a word and a colon, or are
+// sentences.
+func opening(name string) string {
+	name = clean(name)
+	if strings.Contains(name, " ") || strings.HasSuffix(name, ":") {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 func (p *printer) machine(m *result.Machine) {
 	var parts []string
 	add := func(format string, value string) {
 		if value != "" {
-			parts = append(parts, fmt.Sprintf(format, clean(value)))
+			parts = append(parts, fmt.Sprintf(format, opening(value)))
 		}
 	}
 	add("%s", m.Name)
 	add("Linux %s", m.Kernel)
 	add("QEMU %s", m.QEMU)
 	if m.Accel != "" && m.Accel != "none" {
-		accel := clean(m.Accel)
+		accel := opening(m.Accel)
 		if m.AccelReason != "" {
 			accel += " (" + clean(m.AccelReason) + ")"
 		}
@@ -192,9 +217,9 @@ func (p *printer) witness(w *result.Witness) {
 	case w.Why != "":
 		p.para("not seen from outside: ", clean(w.Why))
 	case len(w.Hooked) > 0 && len(w.Differences) == 0:
-		p.para("seen from outside: ", "a kprobe or a hook of ftrace in "+clean(strings.Join(w.Hooked, ", ")))
+		p.para("seen from outside: ", "a kprobe or an ftrace hook in "+clean(strings.Join(w.Hooked, ", ")))
 	case len(w.Differences) == 0:
-		p.para("seen from outside: ", fmt.Sprintf("%s, %s, %s and the kernel's code, as the guest says",
+		p.para("seen from outside: ", fmt.Sprintf("%s, %s, %s and the kernel's code agree with what the guest says",
 			plural(uint64(w.Modules), "module", "modules"), plural(uint64(w.Tasks), "task", "tasks"),
 			plural(uint64(w.Programs), "eBPF program", "eBPF programs")))
 	default:

@@ -57,10 +57,13 @@ const glue = "\u00a0"
 
 // wrap breaks s into lines of at most width columns, at spaces if there are any, else inside words. It returns at least
 // one line.
-func wrap(s string, width int) []string {
+func wrap(s string, width int) []string { return wrapAfter(s, width, width) }
+
+// wrapAfter is wrap with another width for the first line.
+func wrapAfter(s string, first, width int) []string {
 	var lines []string
-	for wider(s, width) {
-		at := breakAt(s, width)
+	for ; wider(s, first); first = width {
+		at := breakAt(s, first)
 		lines = append(lines, unglue(s[:at]))
 		if s = strings.TrimLeft(s[at:], " "+glue); s == "" {
 			return lines

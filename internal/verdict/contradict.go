@@ -35,7 +35,7 @@ func contradictions(
 // exitTime is how long a thread may be listed after it began to exit, in nanoseconds.
 const exitTime = 200_000_000
 
-// undead are threads that have ended, according to the trace, and that the guest lists nevertheless. The list was made
+// undead are threads that have ended, according to the trace, but that the guest still lists. The list was made
 // after the last module was freed.
 func undead(e *evidence.Evidence, threads []result.Thread, traced []result.Module) []string {
 	freed := lastFreed(traced)
@@ -54,7 +54,7 @@ func undead(e *evidence.Evidence, threads []result.Thread, traced []result.Modul
 			return other.PID == t.PID && (end == nil || *end > *at)
 		}
 		if !slices.ContainsFunc(threads, again) {
-			list = append(list, fmt.Sprintf("the trace has that thread %s has ended, and the guest lists it", name))
+			list = append(list, fmt.Sprintf("the trace shows that thread %s has ended, but the guest still lists it", name))
 		}
 	}
 	return list
@@ -88,13 +88,14 @@ func vanished(
 			continue
 		}
 		if !slices.ContainsFunc(listed, func(name string) bool { return strings.HasSuffix(name, suffix) }) {
-			list = append(list, fmt.Sprintf("the guest does not list thread %s%s, and the trace has no record of its end", t.Name, suffix))
+			list = append(list, fmt.Sprintf("the guest does not list thread %s%s, but the trace has no record of its end",
+				t.Name, suffix))
 		}
 	}
 	return list
 }
 
-// untainted are the bits of the taint mask that the kernel has set, and that the mask has not.
+// untainted are the bits that the kernel has set in the taint mask, but that the mask does not have.
 func untainted(e *evidence.Evidence, taints []timeline.Taint) []string {
 	var list []string
 	var told uint64
@@ -108,7 +109,7 @@ func untainted(e *evidence.Evidence, taints []timeline.Taint) []string {
 		if t.By.Site.Module != "" {
 			by += " in " + t.By.Site.String()
 		}
-		list = append(list, fmt.Sprintf("the trace has that %s tainted the kernel (%s), and the taint mask does not say so",
+		list = append(list, fmt.Sprintf("the trace shows that %s tainted the kernel (%s), but the taint mask does not say so",
 			by, taintedBy(bit)))
 	}
 	return list
@@ -129,7 +130,7 @@ func lives(e *evidence.Evidence, traced []result.Module, blind map[event.Kind]st
 			list = append(list, neverLoaded(said.Name, of)...)
 		}
 		if said.Unloaded && len(of) > 0 && sees(event.ModuleFreed) && of[len(of)-1].FreedNS == nil {
-			list = append(list, fmt.Sprintf("the guest does not list module %s any more, and the trace has no unload of it",
+			list = append(list, fmt.Sprintf("the guest no longer lists module %s, but the trace has no record of its unload",
 				said.Name))
 		}
 	}
@@ -139,14 +140,14 @@ func lives(e *evidence.Evidence, traced []result.Module, blind map[event.Kind]st
 // neverLoaded is about a module of which the guest says that it was loaded.
 func neverLoaded(name string, lives []result.Module) []string {
 	if len(lives) == 0 {
-		return []string{fmt.Sprintf("the guest says that module %s was loaded, and the trace has no load of it", name)}
+		return []string{fmt.Sprintf("the guest says that module %s was loaded, but the trace has no record of its load", name)}
 	}
 	for _, m := range lives {
 		if m.Loaded || m.InitRet >= 0 {
 			return nil
 		}
 	}
-	return []string{fmt.Sprintf("the guest says that module %s was loaded, and the trace that its init returned -%s",
+	return []string{fmt.Sprintf("the guest says that module %s was loaded, but the trace shows that its init returned -%s",
 		name, errno.Name(int(-lives[0].InitRet)))}
 }
 
@@ -159,19 +160,17 @@ func lostAny(lost map[string]uint64) bool {
 	return false
 }
 
-// judgeContradictions is about a guest that is not what it says. What the rest of the evidence says then proves
-// nothing.
+// judgeContradictions is about a guest that is not what it claims to be. Nothing else that it says can be trusted then.
 func judgeContradictions(res *result.Result) []result.Verdict {
 	var all []result.Verdict
 	say := func(text string, list []string) {
 		all = append(all, result.Verdict{
 			Class: result.Lost, Message: text + strings.Join(list, "; "),
-			Hint: "a module has changed the kernel that it runs in, so nothing that the guest says proves anything: read the " +
-				"module's sources",
+			Hint: "a module has tampered with its kernel, so nothing the guest says can be trusted: read the module's sources",
 		})
 	}
 	if w := res.Witness; w != nil && len(w.Differences) > 0 {
-		say("seen from outside, the guest is not what it says: ", w.Differences)
+		say("seen from outside, the guest is not what it claims to be: ", w.Differences)
 	}
 	if len(res.Contradictions) > 0 {
 		say("", res.Contradictions)

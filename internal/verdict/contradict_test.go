@@ -18,9 +18,9 @@ func TestContradictions(t *testing.T) {
 		return result.Module{Name: "m", Loaded: loaded, InitRet: ret, FreedNS: freed}
 	}
 	const (
-		noLoad   = "the guest says that module m was loaded, and the trace has no load of it"
-		refused  = "the guest says that module m was loaded, and the trace that its init returned -EINVAL"
-		noUnload = "the guest does not list module m any more, and the trace has no unload of it"
+		noLoad   = "the guest says that module m was loaded, but the trace has no record of its load"
+		refused  = "the guest says that module m was loaded, but the trace shows that its init returned -EINVAL"
+		noUnload = "the guest no longer lists module m, but the trace has no record of its unload"
 	)
 	for name, tt := range map[string]struct {
 		loaded, unloaded bool // as the guest says
@@ -75,8 +75,8 @@ func TestUntainted(t *testing.T) {
 		return timeline.Taint{Bit: bit, By: timeline.Actor{Task: event.Task{Comm: "modprobe", PID: 101}, Site: site}}
 	}
 	inInit := event.Site{Symbol: "m_init", Offset: 0x3a, Module: "m"}
-	const said = "the trace has that modprobe[101] in m_init+0x3a [m] tainted the kernel (warning), " +
-		"and the taint mask does not say so"
+	const said = "the trace shows that modprobe[101] in m_init+0x3a [m] tainted the kernel (warning), " +
+		"but the taint mask does not say so"
 	for name, tt := range map[string]struct {
 		taints []timeline.Taint
 		after  uint64
@@ -99,7 +99,7 @@ func TestUntainted(t *testing.T) {
 
 func TestUndead(t *testing.T) {
 	ms := func(n int64) *int64 { n *= 1_000_000; return &n }
-	const said = "the trace has that thread K1[130] has ended, and the guest lists it"
+	const said = "the trace shows that thread K1[130] has ended, but the guest still lists it"
 	for name, tt := range map[string]struct {
 		exited, freed *int64
 		listed        []string
@@ -131,7 +131,7 @@ func TestUndead(t *testing.T) {
 
 func TestVanished(t *testing.T) {
 	ms := func(n int64) *int64 { n *= 1_000_000; return &n }
-	const said = "the guest does not list thread K1[130], and the trace has no record of its end"
+	const said = "the guest does not list thread K1[130], but the trace has no record of its end"
 	for name, tt := range map[string]struct {
 		thread result.Thread
 		listed []string

@@ -23,7 +23,7 @@ import (
 //  3. a task that was spinning (lockup) or blocked (hung) when a step was given up; it comes
 //     before what the kernel's own watchdogs say of the same, and a task that spins also
 //     before a lockup that the kernel found outside the modules
-//  4. lost: the guest is not what it says, according to its memory, or to its trace
+//  4. lost: the guest is not what it claims to be, according to its memory or its trace
 //  5. host, then lost, then timeout: the run did not end, so the rest of the
 //     evidence is incomplete
 //  6. load: init failed, or returned neither 0 nor an error; misuse that only the
@@ -32,8 +32,8 @@ import (
 //  8. load again: delete_module refused for another reason
 //  9. leak again: seen from outside, something of the kernel's is still hooked
 //  10. expectation
-//  11. lost again, when the guest cannot be understood from outside any more, or never
-//     reported that the run was complete
+//  11. lost again, when the guest's memory no longer makes sense from outside, or the guest
+//     never reported that the run was complete
 //  12. host, when the rest of the run was left out because of a report in which the modules took no part
 //  13. pass
 //

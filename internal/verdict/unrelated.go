@@ -87,7 +87,7 @@ func judgeEarlier(e *evidence.Evidence, res *result.Result) []result.Verdict {
 // wrong.
 func judgeCut(res *result.Result) result.Verdict {
 	v := result.Verdict{
-		Class: result.Host, Message: "the run was cut short: the guest seemed to have crashed, and had not",
+		Class: result.Host, Message: "the run was cut short: the guest seemed to have crashed, but it had not",
 		Hint: "run it again; if this host is busy, wait until it is not",
 	}
 	for i := range res.Unrelated {
@@ -111,7 +111,7 @@ func judgeTaint(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	}
 	return []result.Verdict{{
 		Class:   result.Oops,
-		Message: fmt.Sprintf("the run tainted the kernel (%s), and the report of it was not seen", taintedBy(bits)),
+		Message: fmt.Sprintf("the run tainted the kernel (%s), but the report of it was not seen", taintedBy(bits)),
 		Hint:    "kmodlab run -v shows the kernel's log; print less, so that the report stays in it",
 	}}
 }

@@ -3,6 +3,7 @@
 package verdict
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
@@ -16,18 +17,25 @@ func seen(w *evidence.Witness) *result.Witness {
 		return nil
 	}
 	r := &result.Witness{Why: w.Why, Begun: w.First != nil, Differences: append([]string{}, w.Differences...)}
-	if w.Last != nil {
+	switch {
+	case w.First != nil && w.Last != nil:
 		r.Modules, r.Tasks, r.Programs = len(w.Last.Modules), len(w.Last.Tasks), len(w.Last.Programs)
-		r.Hooked, r.Stayed = w.Last.Hooked, stayed(w)
+		r.Hooked, r.Stayed = w.Last.Hooked, stayed(w.First, w.Last)
+	case r.Why == "": // a live run gives a reason, but a recording may come from anybody
+		r.Why = "one of the two looks is missing"
 	}
 	return r
 }
 
 // stayed are the modules that were not there at first.
-func stayed(w *evidence.Witness) []string {
+func stayed(first, last *witness.View) []string {
+	before := make(map[string]bool)
+	for _, m := range first.Modules {
+		before[m.Name] = true
+	}
 	var names []string
-	for _, m := range w.Last.Modules {
-		if !slices.ContainsFunc(w.First.Modules, func(f witness.Module) bool { return f.Name == m.Name }) {
+	for _, m := range last.Modules {
+		if !before[m.Name] {
 			names = append(names, m.Name)
 		}
 	}
@@ -42,25 +50,29 @@ func judgeHooked(w *result.Witness, studied []string) []result.Verdict {
 	}) {
 		return nil
 	}
-	message := "seen from outside, a kprobe or a hook of ftrace was left in " + witness.Names(w.Hooked)
-	if len(w.Stayed) > 0 {
-		message += ", if it is not one of " + witness.Names(w.Stayed) + ", which stayed loaded"
+	message := "seen from outside, a kprobe or an ftrace hook was left in " + witness.Names(w.Hooked)
+	if n := len(w.Stayed); n > 0 {
+		are := "is"
+		if n > 1 {
+			are = "are"
+		}
+		message += fmt.Sprintf(" (unless it belongs to %s, which %s still loaded)", witness.Names(w.Stayed), are)
 	}
 	return []result.Verdict{{
 		Class:   result.Leak,
 		Message: message,
-		Hint: "undo it in the exit function: unregister_kprobe() or unregister_ftrace_function(), or what else belongs to " +
-			"what set it",
+		Hint: "undo it in the exit function, with unregister_kprobe(), unregister_ftrace_function() or the counterpart of " +
+			"whatever set it",
 	}}
 }
 
-// judgeUnseen is about a guest that could be looked at before its first module, and not at the end.
+// judgeUnseen is about a guest whose memory made sense before its first module, but not at the end.
 func judgeUnseen(w *result.Witness) []result.Verdict {
 	if w == nil || w.Why == "" || !w.Begun {
 		return nil
 	}
 	return []result.Verdict{{
-		Class: result.Lost, Message: "the guest cannot be understood from outside any more: " + w.Why,
+		Class: result.Lost, Message: "the guest's memory no longer makes sense from outside: " + w.Why,
 		Hint: "a module may have changed the kernel's own lists: read the module's sources",
 	}}
 }

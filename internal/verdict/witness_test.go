@@ -3,8 +3,10 @@
 package verdict
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/witness"
@@ -50,10 +52,19 @@ func TestWitness(t *testing.T) {
 		},
 		"a hook that may be another's": {
 			&evidence.Witness{First: view(), Last: hooks("kvm")}, nil, result.Leak,
-			"left in do_exit, if it is not one of kvm, which stayed loaded",
+			"left in do_exit (unless it belongs to kvm, which is still loaded)",
+		},
+		"a hook that may be one of several's": {
+			&evidence.Witness{First: view(), Last: hooks("kvm", "kvm_intel")}, nil, result.Leak,
+			"left in do_exit (unless it belongs to kvm, kvm_intel, which are still loaded)",
 		},
 		"a hook of what was there before": {
 			&evidence.Witness{First: view("kvm"), Last: hooks("kvm")}, nil, result.Leak, "left in do_exit",
+		},
+		"only a first look": {&evidence.Witness{First: view("m")}, nil, result.Lost, "one of the two looks is missing"},
+		"only a last look":  {&evidence.Witness{Last: hooks("m")}, nil, result.Pass, ""},
+		"only a last look, and a lie": {
+			&evidence.Witness{Last: hooks("m"), Differences: []string{"it lies"}}, nil, result.Lost, "it lies",
 		},
 		"not understood any more": {
 			&evidence.Witness{First: view(), Why: "nothing is mapped at 0x1"}, nil, result.Lost, "nothing is mapped at 0x1",
@@ -68,5 +79,22 @@ func TestWitness(t *testing.T) {
 			len(v.Also) > 0 {
 			t.Errorf("%s: %s: %s", name, v.Class, v.Message)
 		}
+	}
+}
+
+// TestStayedMany: a recording may have as many modules as a look may find.
+func TestStayedMany(t *testing.T) {
+	var first, last witness.View
+	for i := range 200_000 {
+		first.Modules = append(first.Modules, witness.Module{Name: fmt.Sprint("a", i)})
+		last.Modules = append(last.Modules, witness.Module{Name: fmt.Sprint("b", i)})
+	}
+	last.Modules[0].Name = "a7"
+	began := time.Now()
+	if n := len(stayed(&first, &last)); n != len(last.Modules)-1 {
+		t.Errorf("%d stayed", n)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

@@ -105,8 +105,9 @@ func (r *reader) patch(v *View, sites sites, p patch, name namer) error {
 	return nil
 }
 
+// once adds a name to a list that does not have it. A list that is full says enough.
 func once(list []string, name string) []string {
-	if slices.Contains(list, name) {
+	if len(list) == maxNames || slices.Contains(list, name) {
 		return list
 	}
 	return append(list, name)

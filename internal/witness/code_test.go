@@ -4,6 +4,7 @@ package witness
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -135,20 +136,16 @@ func TestChanged(t *testing.T) {
 		"a system call": {func(k *kernel) { k.word(image+0x10080, 7) }, "function_80", ""},
 		"the last byte": {func(k *kernel) { k.put(image+0x2fff, 0x90) }, "function_fc0", ""},
 	} {
-		k := newKernel()
-		k.sites()
-		first, err := Take(k.subject(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tt.change(k)
-		last, err := Take(k.subject(), first)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if changed, hooked := Names(last.Changed), Names(last.Hooked); changed != tt.changed || hooked != tt.hooked {
-			t.Errorf("%s: changed %q, hooked %q; want %q, %q", name, changed, hooked, tt.changed, tt.hooked)
-		}
+		t.Run(name, func(t *testing.T) {
+			k := newKernel()
+			k.sites()
+			first := looks(t, k, nil)
+			tt.change(k)
+			last := looks(t, k, first)
+			if changed, hooked := Names(last.Changed), Names(last.Hooked); changed != tt.changed || hooked != tt.hooked {
+				t.Errorf("changed %q, hooked %q; want %q, %q", changed, hooked, tt.changed, tt.hooked)
+			}
+		})
 	}
 }
 
@@ -162,6 +159,13 @@ func TestManyPatches(t *testing.T) {
 	list, more := differing(a, b)
 	if len(list) != maxPatches || !more {
 		t.Errorf("%d, more %t", len(list), more)
+	}
+	var names []string
+	for i := range maxNames + 2 {
+		names = once(names, fmt.Sprint(i))
+	}
+	if len(names) != maxNames {
+		t.Errorf("%d functions are named", len(names))
 	}
 	r := &reader{space: &space{symbols: func(string) uint64 { return 0 }}}
 	v := &View{code: []code{b}}

@@ -18,40 +18,48 @@ type Account struct {
 // Difference is one of a view: what differs, by which it is known again in another view, and a sentence without a stop.
 type Difference struct{ What, Text string }
 
+// MaxDifferences is how many sentences are kept: a guest may list, or hide, any number of things.
+const MaxDifferences = 1000
+
 // Compare tells where a view differs from what the guest says, and from the first view.
 func Compare(first, last *View, guest Account) []Difference {
 	var list []Difference
+	listed, found := make(map[string]bool), make(map[string]bool)
+	for _, name := range guest.Modules {
+		listed[name] = true
+	}
 	say := func(what, format string, args ...any) {
 		list = append(list, Difference{what, fmt.Sprintf(format, args...)})
 	}
 	if guest.Taint != last.Taint {
-		say("taint", "the guest says that its taint mask is %d, and its memory has %d", guest.Taint, last.Taint)
+		say("taint", "the guest reports taint mask %d, but its memory holds %d", guest.Taint, last.Taint)
 	}
 	for _, m := range last.Modules {
-		said, what := slices.Contains(guest.Modules, m.Name), fmt.Sprintf("module at %#x", m.At)
+		found[m.Name] = true
+		what := fmt.Sprintf("module at %#x", m.At)
 		switch {
 		case !m.Listed:
-			say(what, "module %s is in memory, and not in the kernel's list", m.Name)
+			say(what, "module %s is in memory but missing from the kernel's list", m.Name)
 		case !m.Treed:
-			say(what, "module %s is in the kernel's list, and its code is not known to the kernel", m.Name)
-		case !said:
-			say(what, "module %s is in memory, and the guest does not list it", m.Name)
+			say(what, "module %s is in the kernel's list, but the kernel does not know its code", m.Name)
+		case !listed[m.Name]:
+			say(what, "module %s is in memory, but the guest does not list it", m.Name)
 		}
 	}
 	for _, name := range guest.Modules {
-		if !slices.ContainsFunc(last.Modules, func(m Module) bool { return m.Name == name }) {
-			say("module "+name, "the guest lists module %s, and its memory has none", name)
+		if !found[name] {
+			say("module "+name, "the guest lists module %s, but it is not in memory", name)
 		}
 	}
 	for _, t := range last.Hidden() {
-		where := "among the kernel's tasks"
+		where := "not in the task list"
 		switch {
 		case t.Listed:
-			where = "among the kernel's process numbers"
+			where = "not in the table of process IDs"
 		case !t.Numbered:
-			where += ", nor among its process numbers"
+			where = "neither in the task list nor in the table of process IDs"
 		}
-		say(fmt.Sprintf("task at %#x", t.At), "task %s[%d] exists, and is not %s", t.Comm, t.PID, where)
+		say(fmt.Sprintf("task at %#x", t.At), "task %s[%d] exists, but is %s", t.Comm, t.PID, where)
 	}
 	return append(list, changes(first, last)...)
 }
@@ -78,9 +86,9 @@ func changes(first, last *View) []Difference {
 		i := slices.IndexFunc(last.Programs, func(q program) bool { return q.At == p.At && q.Tag == p.Tag })
 		switch {
 		case i < 0:
-			say(fmt.Sprintf("program at %#x", p.At), "a program of the tracer's, %s, is gone", p.Tag)
+			say(fmt.Sprintf("program at %#x", p.At), "the tracer's program %s is gone", p.Tag)
 		case last.Programs[i].Sum != p.Sum:
-			say(fmt.Sprintf("program at %#x", p.At), "a program of the tracer's, %s, has other code", p.Tag)
+			say(fmt.Sprintf("program at %#x", p.At), "the machine code of the tracer's program %s has changed", p.Tag)
 		}
 	}
 	for _, s := range switches {
@@ -94,11 +102,11 @@ func changes(first, last *View) []Difference {
 	}
 	for _, name := range slices.Sorted(maps.Keys(first.Tracepoints)) {
 		if !last.Tracepoints[name].goesOn(first.Tracepoints[name]) {
-			say("tracepoint "+name, "the tracepoint %s does not call what it did", name)
+			say("tracepoint "+name, "the tracepoint %s no longer calls what it called before", name)
 		}
 	}
 	if len(last.Changed) > 0 { // which functions may vary
-		say("code", "the kernel's own code is not as it was, in %s", Names(last.Changed))
+		say("code", "the kernel's own code has changed in %s", Names(last.Changed))
 	}
 	return list
 }

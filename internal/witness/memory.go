@@ -15,7 +15,7 @@ type Physical interface {
 	ReadPhysical(addr uint64, size int) ([]byte, error)
 }
 
-// MemoryError says that a machine's memory could not be read. It is no fault of the guest's.
+// MemoryError says that a machine's memory could not be read. That is not the guest's fault.
 type MemoryError struct {
 	Addr uint64 // physical
 	Err  error
@@ -26,8 +26,8 @@ func (e *MemoryError) Error() string {
 }
 func (e *MemoryError) Unwrap() error { return e.Err }
 
-// Symbols are the addresses of the kernel's functions and variables, zero if they are unknown. They must have been read
-// before anything foreign was in the guest.
+// Symbols returns the address of one of the kernel's functions or variables, zero if it is unknown. They must have been
+// read before anything foreign was in the guest.
 type Symbols func(name string) uint64
 
 // On x86-64 the kernel's image is at a fixed distance from its physical memory, unless KASLR moves it, and so is all
@@ -46,11 +46,11 @@ const (
 	addrBits  = 0x000ffffffffff000
 )
 
-// space is the memory of a kernel whose processors stand.
+// space is the memory of a kernel whose processors are stopped.
 type space struct {
 	physical Physical
 	symbols  Symbols
-	pages    map[uint64][]byte // that were read, by physical address
+	pages    map[uint64][]byte // what was read, by physical address
 	end      uint64            // of the kernel's image
 	direct   uint64
 	levels   int // of the page tables
@@ -59,7 +59,7 @@ type space struct {
 // chunk is what is read at once, in bytes: one exchange with QEMU takes a millisecond, as long as copying 32 pages.
 const chunk = 32 * pageSize
 
-// maxChunks bounds what is read of a guest, which may have made long lists of nothing. One with 80 tasks has 62 chunks.
+// maxChunks bounds what is read of a guest, which may have made its lists endless. For 80 tasks 62 chunks are read.
 const maxChunks = 2048
 
 // banner is what the kernel calls itself.
@@ -73,14 +73,14 @@ func newSpace(p Physical, symbols Symbols) (*space, error) {
 	}
 	at := symbols("linux_banner")
 	if at == 0 || s.end == 0 {
-		return nil, errors.New("the kernel's symbols have no variables")
+		return nil, errors.New("the kernel's symbols include no variables")
 	}
 	text, err := s.read(at, len(banner))
 	if err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(text, []byte(banner)) {
-		return nil, fmt.Errorf("the kernel is not where its symbols say: %q at %#x", text, at)
+		return nil, fmt.Errorf("the kernel is not where its symbols say: there is %q at %#x", text, at)
 	}
 	if at := symbols("page_offset_base"); at != 0 {
 		if s.direct, err = s.word(at); err != nil {
@@ -95,7 +95,7 @@ func newSpace(p Physical, symbols Symbols) (*space, error) {
 		s.levels = (int(uint32(shift))-pageShift)/levelBits + 1
 	}
 	if s.levels != 4 && s.levels != 5 {
-		return nil, fmt.Errorf("the kernel has %d levels of page tables", s.levels)
+		return nil, fmt.Errorf("the kernel has %d levels of page tables, not 4 or 5", s.levels)
 	}
 	return s, nil
 }
@@ -124,14 +124,14 @@ func (s *space) cached(at uint64) ([]byte, error) {
 	data, ok := s.pages[base]
 	if !ok {
 		if len(s.pages) == maxChunks {
-			return nil, fmt.Errorf("its lists fill more than %d MiB", maxChunks*chunk>>20)
+			return nil, fmt.Errorf("the kernel's lists fill more than %d MiB", maxChunks*chunk>>20)
 		}
 		var err error
 		if data, err = s.physical.ReadPhysical(base, chunk); err != nil {
 			return nil, &MemoryError{base, err}
 		}
 		if len(data) < chunk {
-			return nil, fmt.Errorf("read the guest's memory at %#x: it has only %d bytes there", base, len(data))
+			return nil, fmt.Errorf("read the guest's memory at %#x: there are only %d bytes", base, len(data))
 		}
 		s.pages[base] = data
 	}
@@ -148,7 +148,7 @@ func (s *space) translate(addr uint64) (at, run uint64, err error) {
 	}
 	table := s.symbols("init_top_pgt")
 	if table == 0 || table < imageMap {
-		return 0, 0, errors.New("the kernel's symbols have no page tables")
+		return 0, 0, errors.New("the kernel's symbols do not include its page tables")
 	}
 	table -= imageMap
 	for level := s.levels - 1; level >= 0; level-- {

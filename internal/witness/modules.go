@@ -17,12 +17,25 @@ type Module struct {
 	Treed  bool   `json:"treed,omitempty"`
 }
 
-// Bounds of what is followed: a guest may have made rings of its lists.
+// Bounds of what is followed and of what a view holds: a guest may have made rings of its lists.
 const (
-	maxModules = 4096
+	MaxModules = 4096
 	maxTasks   = 1 << 16
-	maxDepth   = 128 // of a tree; a balanced one of 4096 nodes has fewer than 26 levels
+	maxNames   = 4096 // of functions
+	maxDepth   = 128  // of a tree; a balanced one of 4096 nodes has fewer than 26 levels
 )
+
+// Bounded reports whether a view has no more of anything than Take finds.
+func (v *View) Bounded() bool {
+	for _, t := range v.Tracepoints {
+		if len(t.Calls) > maxFuncs {
+			return false
+		}
+	}
+	return len(v.Modules) <= MaxModules && len(v.Tasks) <= maxTasks && len(v.Programs) <= maxTasks &&
+		len(v.Changed) <= maxNames && len(v.Hooked) <= maxNames &&
+		len(v.Switches) <= maxNames && len(v.Tracepoints) <= maxNames
+}
 
 // moduleName is MODULE_NAME_LEN: 64 less a word.
 const moduleName = 56
@@ -33,7 +46,7 @@ func (r *reader) modules() ([]Module, error) {
 		return nil, r.lacks("the list of modules")
 	}
 	found := make(map[uint64]*Module)
-	err := r.list(head, r.layout["module.list"], maxModules, func(at uint64) error {
+	err := r.list(head, r.layout["module.list"], MaxModules, func(at uint64) error {
 		m, err := r.module(at)
 		if err == nil {
 			m.Listed = true
@@ -97,6 +110,9 @@ func (r *reader) moduleTree(found map[uint64]*Module) error {
 			return err
 		}
 		if found[at] == nil {
+			if len(found) == MaxModules {
+				return fmt.Errorf("there are more than %d modules", MaxModules)
+			}
 			if found[at], err = r.module(at); err != nil {
 				return err
 			}
@@ -111,8 +127,8 @@ func (r *reader) tree(node uint64, depth int, n *int, each func(node uint64) err
 	if node == 0 {
 		return nil
 	}
-	if *n++; *n > 16*maxModules || depth > maxDepth {
-		return fmt.Errorf("it has more than %d nodes, or %d levels", 16*maxModules, maxDepth)
+	if *n++; *n > 16*MaxModules || depth > maxDepth {
+		return fmt.Errorf("it has more than %d nodes, or %d levels", 16*MaxModules, maxDepth)
 	}
 	if err := each(node); err != nil {
 		return err

@@ -30,10 +30,17 @@ func (r *reader) tasks() ([]Task, error) {
 	}
 	found := make(map[uint64]*Task)
 	note := func(at uint64) (t *Task, err error) {
-		if found[at] == nil {
-			found[at], err = r.task(at)
+		if found[at] != nil {
+			return found[at], nil
 		}
-		return found[at], err
+		if len(found) == maxTasks {
+			return nil, fmt.Errorf("there are more than %d", maxTasks)
+		}
+		t, err = r.task(at)
+		if err == nil {
+			found[at] = t
+		}
+		return t, err
 	}
 	if err := r.listedTasks(first, note); err != nil {
 		return nil, fmt.Errorf("read the list of tasks: %w", err)
@@ -51,7 +58,7 @@ func (r *reader) tasks() ([]Task, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the numbers of tasks: %w", err)
+		return nil, fmt.Errorf("read the table of process IDs: %w", err)
 	}
 	if err := r.groupedTasks(note); err != nil {
 		return nil, fmt.Errorf("read the control group's tasks: %w", err)
@@ -64,9 +71,14 @@ func (r *reader) tasks() ([]Task, error) {
 	return list, nil
 }
 
-// listedTasks follows the processes, and the threads of each.
+// listedTasks follows the processes, and the threads of each. Many processes may have been given one long list of
+// threads, so that visits are bounded, too.
 func (r *reader) listedTasks(first uint64, note func(at uint64) (*Task, error)) error {
+	visits := 0
 	listed := func(at uint64) error {
+		if visits++; visits > 2*maxTasks { // a process is among its own threads
+			return fmt.Errorf("its lists of threads have more than %d entries", 2*maxTasks)
+		}
 		t, err := note(at)
 		if err == nil {
 			t.Listed = true

@@ -69,9 +69,9 @@ const (
 	tracepointIterator = "__traceiter_" // calls all functions of a tracepoint
 )
 
-// lacks is about a part of the view that this kernel's symbols or structures do not allow.
+// lacks is about a part of the view for which a symbol, or a member of a structure, is missing.
 func (r *reader) lacks(what string) error {
-	return fmt.Errorf("find %s: the kernel's symbols or types do not have it", what)
+	return fmt.Errorf("find %s: this kernel's symbols or types do not describe it", what)
 }
 
 // Take looks at a guest whose processors stand. first is an earlier view of it, or nil.

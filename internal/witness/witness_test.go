@@ -224,6 +224,16 @@ func (k *kernel) name(addr uint64) (string, uint64) {
 	return fmt.Sprintf("function_%x", addr&0xfc0), addr & 0x3f
 }
 
+// looks takes a view of a kernel that can be understood.
+func looks(t *testing.T, k *kernel, first *View) *View {
+	t.Helper()
+	v, err := Take(k.subject(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // TestCompare: nothing differs in a kernel that nobody changed, and whatever somebody changed is told.
 func TestCompare(t *testing.T) {
 	honest := Account{Taint: 1 << 12, Modules: []string{"lab"}}
@@ -235,35 +245,35 @@ func TestCompare(t *testing.T) {
 		"nothing": {func(*kernel) {}, honest, ""},
 		"the mask was put back": {
 			func(k *kernel) { k.word(k.symbols["tainted_mask"], 1<<12|1<<9) }, honest,
-			"the guest says that its taint mask is 4096, and its memory has 4608",
+			"the guest reports taint mask 4096, but its memory holds 4608",
 		},
 		"a module is not told": {
 			func(*kernel) {}, Account{Taint: 1 << 12},
-			"module lab is in memory, and the guest does not list it",
+			"module lab is in memory, but the guest does not list it",
 		},
 		"a module is made up": {
 			func(*kernel) {}, Account{Taint: 1 << 12, Modules: []string{"lab", "ghost"}},
-			"the guest lists module ghost, and its memory has none",
+			"the guest lists module ghost, but it is not in memory",
 		},
 		"a module left the list": {
 			func(k *kernel) { k.modules("hidden", false) }, Account{Taint: 1 << 12},
-			"module hidden is in memory, and not in the kernel's list",
+			"module hidden is in memory but missing from the kernel's list",
 		},
 		"a task left the list": {
 			func(k *kernel) { k.tasks(true, false) }, honest,
-			"task task3[3] exists, and is not among the kernel's tasks; task task4[4] exists, and is not among the kernel's tasks",
+			"task task3[3] exists, but is not in the task list; task task4[4] exists, but is not in the task list",
 		},
 		"a task has no number": {
 			func(k *kernel) { k.tasks(false, true) }, honest,
-			"task task2[2] exists, and is not among the kernel's process numbers",
+			"task task2[2] exists, but is not in the table of process IDs",
 		},
 		"a task has neither": {
 			func(k *kernel) { k.grouped() }, honest,
-			"task ghost[9] exists, and is not among the kernel's tasks, nor among its process numbers",
+			"task ghost[9] exists, but is neither in the task list nor in the table of process IDs",
 		},
 		"another program": {
 			func(k *kernel) { k.program(0x90) }, honest,
-			"a program of the tracer's, 0102030405060708, is gone",
+			"the tracer's program 0102030405060708 is gone",
 		},
 		"printk is off": {
 			func(k *kernel) { k.word(k.symbols["suppress_printk"], 1) }, honest,
@@ -271,10 +281,10 @@ func TestCompare(t *testing.T) {
 		},
 		"a tracepoint is silenced": {func(k *kernel) {
 			k.word(k.symbols[tracepointVariable+"module_free"]+uint64(k.layout["tracepoint.funcs"]), 0)
-		}, honest, "the tracepoint module_free does not call what it did"},
+		}, honest, "the tracepoint module_free no longer calls what it called before"},
 		"a system call": {
 			func(k *kernel) { k.word(image+0x10080, 7) }, honest,
-			"the kernel's own code is not as it was, in function_80",
+			"the kernel's own code has changed in function_80",
 		},
 		"a tracepoint that a module joined": {func(k *kernel) {
 			list, tp := k.alloc(), k.symbols[tracepointVariable+"module_free"]
@@ -284,56 +294,44 @@ func TestCompare(t *testing.T) {
 		}, honest, ""},
 		"a tracepoint whose code calls nothing": {func(k *kernel) {
 			k.word(k.symbols[keyName+"tp_func_module_free"], 0)
-		}, honest, "the tracepoint module_free does not call what it did"},
+		}, honest, "the tracepoint module_free no longer calls what it called before"},
 	} {
-		k := newKernel()
-		first, err := Take(k.subject(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tt.change(k)
-		last, err := Take(k.subject(), first)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		var got []string
-		for _, d := range Compare(first, last, tt.guest) {
-			got = append(got, d.Text)
-		}
-		if got := strings.Join(got, "; "); got != tt.want {
-			t.Errorf("%s: %s; want %s", name, got, tt.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			k := newKernel()
+			first := looks(t, k, nil)
+			tt.change(k)
+			var got []string
+			for _, d := range Compare(first, looks(t, k, first), tt.guest) {
+				got = append(got, d.Text)
+			}
+			if got := strings.Join(got, "; "); got != tt.want {
+				t.Errorf("%s; want %s", got, tt.want)
+			}
+		})
 	}
 }
 
 // TestSameDifference: what differs is known again although its sentence is another one.
 func TestSameDifference(t *testing.T) {
 	k := newKernel()
-	first, err := Take(k.subject(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := looks(t, k, nil)
 	k.grouped()
 	group := k.symbols["init_css_set"] + uint64(k.layout["css_set.tasks"])
 	node, _ := k.ReadPhysical(group-imageMap, 8)
 	task := binary.LittleEndian.Uint64(node) - uint64(k.layout["task_struct.cg_list"])
-	var looks [2][]Difference
+	var seen [2][]Difference
 	for i, name := range []string{"spy1", "spy2"} {
 		k.put(task+uint64(k.layout["task_struct.comm"]), []byte(name)...)
 		k.word(k.symbols["tainted_mask"], uint64(i+1))
 		k.word(image+0x1080+uint64(0x100*i), 0x1234) // another function each time
-		last, err := Take(k.subject(), first)
-		if err != nil {
-			t.Fatal(err)
-		}
-		looks[i] = Compare(first, last, Account{Taint: 1 << 12, Modules: []string{"lab"}})
+		seen[i] = Compare(first, looks(t, k, first), Account{Taint: 1 << 12, Modules: []string{"lab"}})
 		k.word(image+0x1080+uint64(0x100*i), 0)
 	}
-	if len(looks[0]) != 3 || len(looks[1]) != 3 {
-		t.Fatalf("%+v", looks)
+	if len(seen[0]) != 3 || len(seen[1]) != 3 {
+		t.Fatalf("%+v", seen)
 	}
-	for i, d := range looks[0] {
-		if other := looks[1][i]; d.What != other.What || d.Text == other.Text {
+	for i, d := range seen[0] {
+		if other := seen[1][i]; d.What != other.What || d.Text == other.Text {
 			t.Errorf("%+v, %+v", d, other)
 		}
 	}
@@ -341,9 +339,9 @@ func TestSameDifference(t *testing.T) {
 
 // TestTake: the view has what the kernel has.
 func TestTake(t *testing.T) {
-	v, err := Take(newKernel().subject(), nil)
-	if err != nil {
-		t.Fatal(err)
+	v := looks(t, newKernel(), nil)
+	if !v.Bounded() {
+		t.Error("a view of a small kernel is not within bounds")
 	}
 	if len(v.Modules) != 1 || v.Modules[0].Name != "lab" || !v.Modules[0].Listed || !v.Modules[0].Treed {
 		t.Errorf("modules: %+v", v.Modules)
@@ -366,18 +364,46 @@ func TestTakeRefuses(t *testing.T) {
 		change func(k *kernel)
 		want   string
 	}{
-		"no symbols":     {func(k *kernel) { clear(k.symbols) }, "no variables"},
+		"no symbols":     {func(k *kernel) { clear(k.symbols) }, "include no variables"},
 		"moved by KASLR": {func(k *kernel) { k.symbols["linux_banner"] += 0x200000 }, "not where its symbols say"},
 		"odd tables":     {func(k *kernel) { k.word(k.symbols["pgdir_shift"], 21) }, "levels of page tables"},
 		"no members":     {func(k *kernel) { clear(k.layout) }, "find the list of modules"},
 		"a long list": {func(k *kernel) {
 			at := k.symbols["modules"]
-			for range maxModules + 1 {
+			for range MaxModules + 1 {
 				next := k.alloc()
 				k.word(at, next)
 				at = next
 			}
 		}, "more than"},
+		"a tree of many modules": {func(k *kernel) {
+			var grow func(n int) uint64
+			grow = func(n int) uint64 {
+				if n == 0 {
+					return 0
+				}
+				node := k.alloc()
+				k.word(node, k.alloc())
+				k.word(node+16, grow((n-1)/2))
+				k.word(node+24, grow(n-1-(n-1)/2))
+				return node + 8
+			}
+			k.word(k.symbols["mod_tree"], grow(MaxModules))
+		}, "more than 4096 modules"},
+		"one list of threads for many processes": {func(k *kernel) {
+			o := func(m string) uint64 { return uint64(k.layout[m]) }
+			signal := k.alloc()
+			heads := []uint64{k.symbols["init_task"] + o("task_struct.tasks")}
+			threads := []uint64{signal + o("signal_struct.thread_head")}
+			for range 400 {
+				at := k.alloc()
+				k.word(at+o("task_struct.signal"), signal)
+				heads = append(heads, at+o("task_struct.tasks"))
+				threads = append(threads, at+o("task_struct.thread_node"))
+			}
+			k.ring(heads...)
+			k.ring(threads...)
+		}, "lists of threads"},
 		"a tree of itself": {func(k *kernel) {
 			node := k.alloc()
 			k.word(node, node)

@@ -413,7 +413,7 @@ var rooms = []room{
 	{
 		path:  "internal/report/lanes",
 		does:  "result.Result to lanes, segments, arrows and the list of events: what every picture is made of (pure)",
-		may:   []string{"result", "tracer/timeline"},
+		may:   []string{"internal/plain", "result", "tracer/timeline"},
 		never: []never{noMachine, noPrograms, noNet, noTracing},
 	},
 	{

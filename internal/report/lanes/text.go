@@ -5,8 +5,9 @@ package lanes
 import (
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/kmodlab/kmodlab/internal/plain"
 )
 
 // Bounds of texts, in bytes as they come from the guest.
@@ -45,39 +46,15 @@ func bounded(s string, limit int, lines bool) string {
 	return escape(s[:cut], lines) + fmt.Sprintf("… (%d bytes)", len(s))
 }
 
+// ofLines are what control characters become in a text of several lines. A carriage return ends a line of a console.
+var ofLines = map[rune]string{'\n': "\n", '\t': "\t", '\r': ""}
+
 // escape lets through printable characters and, if lines, line breaks and tabs.
 func escape(s string, lines bool) string {
-	if isPlain(s) {
-		return s
+	if lines {
+		return plain.Escape(s, ofLines)
 	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case lines && (r == '\n' || r == '\t'):
-			b.WriteRune(r)
-		case lines && r == '\r': // the end of a console line
-		case r < 0x100 && unicode.IsControl(r):
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case !unicode.IsPrint(r) && r != ' ':
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
-		}
-		i += size
-	}
-	return b.String()
-}
-
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return true
+	return plain.Escape(s, nil)
 }
 
 const tabWidth = 8

@@ -49,33 +49,36 @@ const Forged = "x\n::error::forged\n ::add-mask::a\n##[error]forged\n##vso[task.
 // gives each string another text.
 func Poison(v any, turn int, keep ...string) {
 	n := turn
-	poison(reflect.ValueOf(v).Elem(), &n, keep)
+	poison(reflect.ValueOf(v).Elem(), func() string { n++; return Hostile[(n-1)%len(Hostile)] }, keep)
 }
 
-func poison(v reflect.Value, n *int, keep []string) {
+// Fill puts one text into every string below the pointer v. It skips the fields that keep names.
+func Fill(v any, text string, keep ...string) {
+	poison(reflect.ValueOf(v).Elem(), func() string { return text }, keep)
+}
+
+func poison(v reflect.Value, text func() string, keep []string) {
 	switch v.Kind() {
 	case reflect.String:
-		v.SetString(Hostile[*n%len(Hostile)])
-		*n++
+		v.SetString(text())
 	case reflect.Pointer:
 		if !v.IsNil() {
-			poison(v.Elem(), n, keep)
+			poison(v.Elem(), text, keep)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			poison(v.Index(i), n, keep)
+			poison(v.Index(i), text, keep)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if !slices.Contains(keep, v.Type().Field(i).Name) {
-				poison(v.Field(i), n, keep)
+				poison(v.Field(i), text, keep)
 			}
 		}
 	case reflect.Map:
 		for _, key := range v.MapKeys() {
 			if v.Type().Elem().Kind() == reflect.String {
-				v.SetMapIndex(key, reflect.ValueOf(Hostile[*n%len(Hostile)]))
-				*n++
+				v.SetMapIndex(key, reflect.ValueOf(text()))
 			}
 		}
 	}
