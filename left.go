@@ -26,7 +26,7 @@ func cutShort(ctx context.Context, here bool) error {
 	if !here {
 		return cause
 	}
-	return stillThere(footprint.On(""), cause)
+	return stillThere(footprint.Here(), cause)
 }
 
 // stillThere returns cause, with what is left on a machine, if anything is.

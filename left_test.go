@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/kmodlab/kmodlab/internal/footprint"
+	"github.com/kmodlab/kmodlab/kmod"
 )
 
 // TestStillThere: nobody says that nothing is left on this machine without having looked.
@@ -23,10 +24,11 @@ func TestStillThere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("proc/modules", "")
 	write("proc/sys/kernel/random/boot_id", "first\n")
+	var loaded []kmod.LoadedModule
 	site := footprint.Machine{
 		Dir: filepath.Join(root, "notes"), Proc: filepath.Join(root, "proc"), Sys: filepath.Join(root, "sys"),
+		List:   func() ([]kmod.LoadedModule, error) { return loaded, nil },
 		Unload: func(context.Context, string) error { return errors.New("it is in use") },
 	}
 	why := errors.New("Ctrl-C")
@@ -54,7 +56,7 @@ func TestStillThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("while a run is at work")
-	write("proc/modules", "m 16384 1 - Live 0x0\n")
+	loaded = []kmod.LoadedModule{{Name: "m", Refcnt: 1, State: kmod.StateLive}}
 	claim.Undo(t.Context())
 	claim.Release()
 	check("with a module that stays", "Ctrl-C", "module m is loaded", footprint.Mend)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/linuxversion"
 )
 
 const (
@@ -66,9 +68,6 @@ func explainFor(err error, root bool, lockdown, release string) error {
 }
 
 func tooOld(release string) bool {
-	var major, minor int
-	if n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor); n != 2 {
-		return false
-	}
-	return major < 5 || major == 5 && minor < 10
+	major, minor, ok := linuxversion.Parse(release)
+	return ok && (major < 5 || major == 5 && minor < 10)
 }

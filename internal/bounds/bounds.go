@@ -36,7 +36,7 @@ type group interface {
 	wrap(cmd *exec.Cmd) error
 	// entered is called when the command has started.
 	entered(pid int) error
-	// events is called when the command has ended.
+	// events is called once, when the command has ended.
 	events() events
 	close() error
 }
@@ -67,7 +67,10 @@ var Find = sync.OnceValue(func() Way {
 })
 
 // Group bounds one command.
-type Group struct{ group group }
+type Group struct {
+	group group
+	ended *events // nil until they are asked for
+}
 
 // New makes a group. Close must follow. The error is a *NoneError if this machine has no way.
 func New(limits Limits) (*Group, error) {
@@ -79,16 +82,21 @@ func New(limits Limits) (*Group, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bound memory and processes (%s): %w", way.Name, err)
 	}
-	return &Group{g}, nil
+	return &Group{group: g}, nil
 }
 
 // NoneError means that a sum cannot be bounded on this machine.
 type NoneError struct{ Why string }
 
-func (e *NoneError) Error() string { return "memory and processes have no common bound: " + e.Why }
+func (e *NoneError) Error() string {
+	return "nothing limits the total memory and number of processes: " + e.Why
+}
 
 // Start starts a command in the group. It is in there before its program begins.
 func (g *Group) Start(cmd *exec.Cmd) error {
+	if cmd.Stdin != nil {
+		return errors.New("a bounded command has no standard input")
+	}
 	if err := g.group.wrap(cmd); err != nil {
 		return err
 	}
@@ -107,10 +115,14 @@ func (g *Group) Start(cmd *exec.Cmd) error {
 // processes are also killed if others than they have filled this machine. The number of processes cannot be exceeded:
 // fork fails.
 func (g *Group) Shortage() Shortage {
-	switch e := g.group.events(); {
-	case e.kills == 0:
+	if g.ended == nil {
+		e := g.group.events()
+		g.ended = &e
+	}
+	switch {
+	case g.ended.kills == 0:
 		return NoShortage
-	case e.over == 0:
+	case g.ended.over == 0:
 		return MachineShortage
 	}
 	return GroupShortage
@@ -123,9 +135,6 @@ func (g *Group) Close() error { return g.group.close() }
 type gate struct{ in, open *os.File }
 
 func (g *gate) wrap(cmd *exec.Cmd) error {
-	if cmd.Stdin != nil {
-		return errors.New("a bounded command has no standard input")
-	}
 	in, out, err := os.Pipe()
 	if err != nil {
 		return err
@@ -145,8 +154,8 @@ func (g *gate) pass(entered error) error {
 	return errors.Join(entered, g.in.Close(), g.open.Close())
 }
 
-// Available is a machine's memory in bytes, 0 if that is unknown.
-func Available() int64 {
+// TotalMemory is this machine's memory in bytes, 0 if that is unknown.
+func TotalMemory() int64 {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		return 0

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,7 +49,7 @@ func tryScope(path, root string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	limits := Limits{Memory: 64 << 20, Processes: 16}
-	g := &Group{&scope{path: path, root: root, limits: limits}}
+	g := &Group{group: &scope{path: path, root: root, limits: limits}}
 	defer g.Close()
 	trial := exec.CommandContext(ctx, "/bin/sh", "-c", readLimits, root)
 	trial.WaitDelay = time.Second
@@ -92,7 +91,6 @@ type scope struct {
 	path, root string
 	limits     Limits
 	ours, its  *os.File // the pipe that the shell has as its input, and writes the counters to
-	known      *events  // nil until they are read
 }
 
 // hold runs a command and then writes the counters to descriptor 0, which the command does not have. A systemd that
@@ -107,9 +105,6 @@ echo "$said" >&0
 exit $status`
 
 func (s *scope) wrap(cmd *exec.Cmd) (err error) {
-	if cmd.Stdin != nil {
-		return errors.New("a bounded command has no standard input")
-	}
 	if s.ours, s.its, err = os.Pipe(); err != nil {
 		return fmt.Errorf("make a pipe: %w", err)
 	}
@@ -131,10 +126,10 @@ func (s *scope) entered(int) error { return s.its.Close() }
 
 // events reads what the shell has written. One that was killed has written nothing.
 func (s *scope) events() events {
-	if s.known != nil || s.ours == nil {
-		return *cmp.Or(s.known, &events{})
+	var e events
+	if s.ours == nil {
+		return e
 	}
-	s.known = &events{}
 	s.ours.SetReadDeadline(time.Now().Add(time.Second)) // the shell has ended
 	said, _ := io.ReadAll(io.LimitReader(s.ours, 4096))
 	for line := range strings.Lines(string(said)) {
@@ -142,12 +137,12 @@ func (s *scope) events() events {
 		n, _ := strconv.ParseUint(value, 10, 64) // 0 for what is no number
 		switch name {
 		case "oom":
-			s.known.over = n
+			e.over = n
 		case "oom_kill":
-			s.known.kills = n
+			e.kills = n
 		}
 	}
-	return *s.known
+	return e
 }
 
 // close leaves the scope alone: it ends with its last process.

@@ -100,7 +100,7 @@ func TestScopeShortage(t *testing.T) {
 		"forged":           {"echo oom_kill 9 >&0; cat", "", "", 0, NoShortage},
 	} {
 		path, root := systemd(t, map[string]string{"memory.events": c.counters})
-		g := &Group{&scope{path: path, root: root, limits: Limits{64 << 20, 16}}}
+		g := &Group{group: &scope{path: path, root: root, limits: Limits{64 << 20, 16}}}
 		cmd := exec.Command("/bin/sh", "-c", c.line)
 		var out bytes.Buffer
 		cmd.Stdout = &out
@@ -125,7 +125,7 @@ func TestScopeShortage(t *testing.T) {
 // TestScopeKilled: a scope of which nobody was left to say anything accuses nobody, and nothing waits for it.
 func TestScopeKilled(t *testing.T) {
 	path, root := systemd(t, map[string]string{"memory.events": "oom 1\noom_kill 1\n"})
-	g := &Group{&scope{path: path, root: root, limits: Limits{64 << 20, 16}}}
+	g := &Group{group: &scope{path: path, root: root, limits: Limits{64 << 20, 16}}}
 	cmd := exec.Command("/bin/sh", "-c", "kill -9 $PPID")
 	if err := g.Start(cmd); err != nil {
 		t.Fatal(err)

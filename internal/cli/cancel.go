@@ -32,38 +32,33 @@ const grace = time.Second / 2
 // keysElsewhere is set while Ctrl-C belongs to another program on the terminal, the pager.
 var keysElsewhere atomic.Bool
 
-// interruptible is a context that the first Ctrl-C or SIGTERM cancels; a second one ends the program at once.
+// interruptible is a context that the first Ctrl-C or SIGTERM cancels; a second one ends the program at once, unless a
+// command holds on.
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	came := make(chan os.Signal, 1)
+	came := make(chan os.Signal, 4)
+	ended := make(chan struct{})
 	signal.Notify(came, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		for {
 			select {
 			case s := <-came:
-				if s == syscall.SIGINT && keysElsewhere.Load() {
-					continue
+				switch {
+				case s == syscall.SIGINT && keysElsewhere.Load():
+				case ctx.Err() != nil:
+					further(s)
+				default:
+					cancel(errInterrupted)
+					if holding.Load() == nil {
+						signal.Stop(came)
+					}
 				}
-				signal.Stop(came)
-				cancel(errInterrupted)
-			case <-ctx.Done():
+			case <-ended:
+				return
 			}
-			return
 		}
 	}()
-	return ctx, func() { signal.Stop(came); cancel(nil) }
-}
-
-// holdOn keeps a command with --here alive until it has undone what it changed on this machine. A closed pipe becomes
-// an error of writing: Ctrl-C ends a tee before us. A further SIGTERM or SIGHUP does nothing, because a lost terminal,
-// a shell, sudo and a supervisor may each send their own; only a second Ctrl-C is a person who wants an end at once.
-func holdOn(here bool) (stop func()) {
-	if !here {
-		return func() {}
-	}
-	ignored := make(chan os.Signal, 1)
-	signal.Notify(ignored, syscall.SIGPIPE, syscall.SIGTERM, syscall.SIGHUP)
-	return func() { signal.Stop(ignored) }
+	return ctx, func() { signal.Stop(came); cancel(nil); close(ended) }
 }
 
 // brief makes a command end soon after its context, whatever it waits for. It is for commands that leave nothing

@@ -5,6 +5,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,7 +40,11 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return conclusion(root.ExecuteContext(ctx), stderr)
+	err := root.ExecuteContext(ctx)
+	if s, ok := stdout.(*stream); ok && err == nil && s.late.Load() { // as of a help text, whose errors cobra drops
+		err = context.Cause(ctx)
+	}
+	return conclusion(err, stderr)
 }
 
 // conclusion says what a command's error means, and returns the exit status.

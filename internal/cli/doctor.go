@@ -31,8 +31,7 @@ func newDoctor() *cobra.Command {
 			return err
 		}
 		findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkBounds(),
-			checkDevNull(),
-			checkHere(footprint.On(""))}
+			checkDevNull(), checkHere(footprint.Here())}
 		if foreign == nil {
 			findings = append(findings, s.Check(c.Context())...)
 		}
@@ -105,11 +104,11 @@ func checkSandbox(ctx context.Context) kernel.Finding {
 func checkBounds() kernel.Finding {
 	limits := kbuild.Bounds()
 	f := kernel.Finding{Name: "bounds", OK: true, Optional: true, Detail: fmt.Sprintf(
-		"a build may use %d MiB of memory and %d processes in all (%s), and %d MiB of files",
+		"a build has %d MiB of memory and %d processes in total (%s), and %d MiB of files",
 		limits.Memory>>20, limits.Processes, limits.Way, limits.Files>>20)}
 	if limits.Why != "" {
-		f.OK, f.Detail = false, fmt.Sprintf("the memory and the processes of a build are limited one by one, not as a whole (%s): "+
-			"build what you do not trust in a VM, with --build vm", limits.Why)
+		f.OK, f.Detail = false, fmt.Sprintf("a build's memory is limited per process, not in total (%s): "+
+			"build untrusted sources with --build vm", limits.Why)
 	}
 	return f
 }

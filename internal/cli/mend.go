@@ -50,7 +50,7 @@ func mendHere(c *cobra.Command) error {
 	if os.Geteuid() != 0 {
 		return usageText("only root may unload modules and remove what is installed: %s", footprint.Mend)
 	}
-	defer holdOn(true)()
+	defer holdOn(c.Context(), true, func(line string) { fmt.Fprintln(c.ErrOrStderr(), "kmodlab:", line) })()
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -60,7 +60,7 @@ func mendHere(c *cobra.Command) error {
 			scratch.Sweep(dir)
 		}
 	}
-	return mend(c.Context(), footprint.On(program), c.OutOrStdout())
+	return mend(c.Context(), footprint.Changeable(program), c.OutOrStdout())
 }
 
 // mend returns exit status 3 if something is left after all.
@@ -77,11 +77,8 @@ func mend(ctx context.Context, site footprint.Machine, out io.Writer) error {
 	for _, path := range u.Removed {
 		fmt.Fprintln(out, "removed", plain.Text(path))
 	}
-	for _, text := range u.Kept {
+	for _, text := range u.Remains() {
 		fmt.Fprintln(out, plain.Text(text))
-	}
-	for _, l := range u.Left {
-		fmt.Fprintln(out, plain.Text(l.String()))
 	}
 	if len(u.Left) > 0 {
 		return exit(exitHost)

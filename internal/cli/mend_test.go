@@ -10,15 +10,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/footprint"
+	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -33,14 +30,15 @@ func killedRun(t *testing.T, refuse *error) footprint.Machine {
 		}
 		return path
 	}
-	write("proc/modules", "")
+	var loaded []kmod.LoadedModule
 	write("proc/sys/kernel/random/boot_id", "first\n")
 	site := footprint.Machine{
 		Dir: filepath.Join(root, "notes"), Proc: filepath.Join(root, "proc"), Sys: filepath.Join(root, "sys"),
+		List:   func() ([]kmod.LoadedModule, error) { return loaded, nil },
 		Depmod: func(context.Context, string) error { return nil },
 		Unload: func(context.Context, string) error {
 			if *refuse == nil {
-				write("proc/modules", "")
+				loaded = nil
 			}
 			return *refuse
 		},
@@ -57,7 +55,7 @@ func killedRun(t *testing.T, refuse *error) footprint.Machine {
 		t.Fatal(err)
 	}
 	claim.Release()
-	write("proc/modules", "m 16384 0 - Live 0x0\n")
+	loaded = []kmod.LoadedModule{{Name: "m", State: kmod.StateLive}}
 	return site
 }
 
@@ -97,7 +95,7 @@ func TestMendBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer claim.Release()
-	if f := checkHere(site); !f.OK || !strings.Contains(f.Detail, "another run with --here works") {
+	if f := checkHere(site); !f.OK || !strings.Contains(f.Detail, "another run with --here is using") {
 		t.Errorf("%+v, want that a run is at work", f)
 	}
 	if err := mend(t.Context(), site, new(bytes.Buffer)); !errors.As(err, new(*footprint.BusyError)) {
@@ -153,24 +151,5 @@ func TestLeftHere(t *testing.T) {
 	}
 	if text := said(true, whileWriting); text != nothing {
 		t.Errorf("nothing is there, and it says %q", text)
-	}
-}
-
-// TestHoldOn: a lost terminal, sudo and a supervisor may send a signal each; the later ones end nothing halfway.
-func TestHoldOn(t *testing.T) {
-	ctx, stop := interruptible()
-	defer stop()
-	defer holdOn(true)()
-	runtime.LockOSThread() // a thread that signals itself has been signalled when the call returns
-	defer runtime.UnlockOSThread()
-	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTERM} {
-		// One that nobody has asked for ends the test.
-		if err := unix.Tgkill(os.Getpid(), unix.Gettid(), sig); err != nil {
-			t.Fatal(err)
-		}
-		<-ctx.Done()
-	}
-	if !errors.Is(context.Cause(ctx), errInterrupted) {
-		t.Errorf("the context ended by %v", context.Cause(ctx))
 	}
 }

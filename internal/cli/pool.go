@@ -70,9 +70,9 @@ func (o *options) runMany(c *cobra.Command, dirs []string, jobs int) error {
 	}
 	m.said, m.began = make([]bytes.Buffer, len(dirs)), make([]time.Time, len(dirs))
 	m.keep = make([]report.Named, len(dirs))
-	defer holdOn(o.spec.Here)()
 	m.progress = newProgress(m.errOut)
 	defer m.progress.close()
+	defer holdOn(c.Context(), o.spec.Here, m.progress.teller(m.errOut))()
 	if !m.progress.inBlock {
 		fmt.Fprintf(m.errOut, "kmodlab: running %d folders\n", len(dirs))
 	}

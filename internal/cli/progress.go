@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report"
 )
 
@@ -173,6 +174,11 @@ func (p *progress) draw() {
 
 // print writes whole lines between two drawings.
 func (p *progress) print(w io.Writer, text string) { p.printTo(w, text) }
+
+// teller says something that a person should know.
+func (p *progress) teller(w io.Writer) func(line string) {
+	return func(line string) { p.print(w, "kmodlab: "+plain.Lines(line)+"\n") }
+}
 
 // printTo is print for output that may have lost its reader.
 func (p *progress) printTo(w io.Writer, text string) error {

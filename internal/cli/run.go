@@ -48,7 +48,7 @@ func machineFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
 // buildFlags say where modules are built, and how long that and each step may take.
 func buildFlags(f *pflag.FlagSet, build *kmodlab.Build, limit, timeout *time.Duration) {
 	f.StringVar((*string)(build), "build", string(*build), "where to build: auto, vm or sandbox")
-	f.DurationVar(limit, "build-timeout", 0, "limit of the build, with the boot of its VM if it has one (default 10m)")
+	f.DurationVar(limit, "build-timeout", 0, "how long a build may take, including the boot of its VM if it has one (default 10m)")
 	f.DurationVar(timeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s);\na step that only waits is judged after 10s, or after this limit if it is longer")
 }
 
@@ -90,7 +90,7 @@ module did not, 3 this machine or a guest failed.`,
 				o.spec.For = kmodlab.NoWait
 			}
 			if areFolders(args) {
-				return leftHere(o.spec.Here, footprint.On(""), o.runMany(c, args, jobs))
+				return leftHere(o.spec.Here, footprint.Here(), o.runMany(c, args, jobs))
 			}
 			if err := o.source(args); err != nil {
 				return err
@@ -148,14 +148,14 @@ func (o *options) run(c *cobra.Command) error {
 
 // begin runs what was checked.
 func (o *options) begin(c *cobra.Command) error {
-	return leftHere(o.spec.Here, footprint.On(""), o.runOne(c))
+	return leftHere(o.spec.Here, footprint.Here(), o.runOne(c))
 }
 
 func (o *options) runOne(c *cobra.Command) error {
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
-	defer holdOn(o.spec.Here)()
 	p := newProgress(errOut)
 	defer p.close()
+	defer holdOn(c.Context(), o.spec.Here, p.teller(errOut))()
 	defer context.AfterFunc(c.Context(), p.close)() // before a second Ctrl-C ends us at once
 	o.watch(p, out, errOut)
 	ctx, stop := o.followed(c.Context(), p, out)
@@ -214,7 +214,7 @@ func sayFailed(err error, errOut io.Writer) {
 // watch shows progress on standard error, and the commands of a walk on standard output.
 func (o *options) watch(p *progress, out, errOut io.Writer) {
 	o.spec.Watch.Phase = p.phase
-	o.spec.Watch.Log = func(line string) { p.print(errOut, "kmodlab: "+plain.Lines(line)+"\n") }
+	o.spec.Watch.Log = p.teller(errOut)
 	switch {
 	case o.walk:
 		o.spec.Watch.Command = func(c result.Command) { p.print(out, report.CommandText(c)) }

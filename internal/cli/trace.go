@@ -53,7 +53,7 @@ without control characters. What the filters leave out is dropped inside the ker
   sudo kmodlab trace --here --json -- modprobe loop >loop.jsonl`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			return leftHere(o.spec.Here, footprint.On(""), o.run(c, args))
+			return leftHere(o.spec.Here, footprint.Here(), o.run(c, args))
 		},
 	}
 	f := c.Flags()
@@ -95,9 +95,9 @@ func (o *traceOptions) run(c *cobra.Command, args []string) error {
 	o.spec.Argv, o.spec.Stdin = args, os.Stdin
 	o.spec.HookStats = o.verbose
 	o.source()
-	defer holdOn(o.spec.Here)()
 	p := newProgress(errOut)
 	defer p.close()
+	defer holdOn(c.Context(), o.spec.Here, p.teller(errOut))()
 	output := plain.NewWriter(lineWriter{p, errOut}, "  ")
 	defer output.Close()
 	o.watch(p, errOut)
@@ -133,7 +133,7 @@ func (o *traceOptions) source() {
 
 func (o *traceOptions) watch(p *progress, w io.Writer) {
 	o.spec.Watch.Phase = p.phase
-	o.spec.Watch.Log = func(line string) { p.print(w, "kmodlab: "+plain.Lines(line)+"\n") }
+	o.spec.Watch.Log = p.teller(w)
 	if o.verbose {
 		o.spec.Watch.Kmsg = func(line string) { p.print(w, "kernel: "+report.Printable(line)+"\n") }
 	}

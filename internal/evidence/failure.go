@@ -2,6 +2,8 @@
 
 package evidence
 
+import "github.com/kmodlab/kmodlab/internal/hostfault"
+
 // Kind says what failed.
 type Kind string
 
@@ -29,6 +31,14 @@ type Failure struct {
 }
 
 func (f *Failure) Error() string { return f.Message }
+
+// HostFailure is a failure of this machine. What its own error says to do goes before hint.
+func HostFailure(err error, hint string) *Failure {
+	if known, is := hostfault.Of(err); is {
+		hint = known
+	}
+	return &Failure{Kind: Host, Message: err.Error(), Hint: hint}
+}
 
 // Failed returns the first failure of a kind, or nil.
 func (e *Evidence) Failed(kind Kind) *Failure {

@@ -13,30 +13,28 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
+	"strconv"
+
+	"github.com/kmodlab/kmodlab/internal/beneath"
 )
+
+// maxModule bounds a file that is installed, in bytes, far above any module that distributions ship.
+const maxModule = 512 << 20
 
 // Claim is the right to change this machine's kernel; one run at a time has it. It belongs to one goroutine.
 type Claim struct {
 	machine Machine
 	lock    *os.File
-	notes   []Note
+	notes   []note
 	own     bool // the last note is of this run
 }
 
-// Claim takes the right, or fails at once: a *BusyError if another run has it.
+// Claim takes the right, or fails soon: a *BusyError if another run has it.
 func (m Machine) Claim() (*Claim, error) {
 	if err := m.makeDir(); err != nil {
 		return nil, err
 	}
 	lock, err := m.lock()
-	for range lookTries {
-		if _, busy := errors.AsType[*BusyError](err); !busy {
-			break
-		}
-		time.Sleep(lookPause)
-		lock, err = m.lock()
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -45,17 +43,17 @@ func (m Machine) Claim() (*Claim, error) {
 		lock.Close()
 		return nil, err
 	}
+	if err := lock.Truncate(0); err == nil { // the number only serves the message of a *BusyError
+		lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
 	return &Claim{machine: m, lock: lock, notes: list}, nil
 }
 
-// A Look has the lock for a moment, too, so a held lock is tried again a few times.
-const (
-	lookTries = 3
-	lookPause = 50 * time.Millisecond
-)
-
 // Release gives the right up. What was not undone stays in the notes.
-func (c *Claim) Release() { c.lock.Close() }
+func (c *Claim) Release() {
+	c.lock.Truncate(0) // the number of a killed run stays, and is overwritten by the next
+	c.lock.Close()
+}
 
 // Change is what a run wants to change.
 type Change struct {
@@ -76,12 +74,12 @@ type content struct {
 // Make notes a change, and only then installs the files and writes the index. It never replaces a file. After an error
 // as well, Undo undoes what was done.
 func (c *Claim) Make(ctx context.Context, ch Change) error {
-	n := Note{Release: ch.Release, Tree: ch.Tree}
+	n := note{Release: ch.Release, Tree: ch.Tree}
 	var err error
 	if n.Boot, err = c.machine.boot(); err != nil {
 		return err
 	}
-	before, err := c.machine.modules()
+	before, err := c.machine.loaded()
 	if err != nil {
 		return err
 	}
@@ -94,7 +92,7 @@ func (c *Claim) Make(ctx context.Context, ch Change) error {
 	}
 	var files []content
 	for _, s := range ch.Files {
-		data, err := os.ReadFile(s.From)
+		data, err := beneath.ReadFile(s.From, maxModule)
 		if err != nil {
 			return fmt.Errorf("install module: %w", err)
 		}
@@ -104,7 +102,7 @@ func (c *Claim) Make(ctx context.Context, ch Change) error {
 		}
 		files = append(files, content{target, data})
 		sum := sha256.Sum256(data)
-		n.Files = append(n.Files, File{s.Path, hex.EncodeToString(sum[:])})
+		n.Files = append(n.Files, file{s.Path, hex.EncodeToString(sum[:])})
 		n.Folders = append(n.Folders, missing(ch.Tree, s.Path)...)
 	}
 	slices.Sort(n.Folders) // an outer one is shorter, so it comes first
@@ -115,7 +113,7 @@ func (c *Claim) Make(ctx context.Context, ch Change) error {
 	c.notes, c.own = append(c.notes, n), true
 	if err := c.machine.write(c.notes); err != nil {
 		c.notes, c.own = c.notes[:len(c.notes)-1], false // nothing has been changed yet
-		return fmt.Errorf("%w: --here needs it, to undo a run that is killed", err)
+		return fmt.Errorf("%w: --here needs this to undo a run that was killed", err)
 	}
 	for i, f := range files {
 		if err := install(f); err != nil {
@@ -163,7 +161,7 @@ func install(f content) error {
 	if err := os.MkdirAll(filepath.Dir(f.target), 0o755); err != nil {
 		return err
 	}
-	if err := writeSynced(f.target+partial, f.data, os.O_TRUNC); err != nil {
+	if err := writeSynced(f.target+partial, f.data); err != nil {
 		return err
 	}
 	// Unlike a rename, a link never replaces a file.

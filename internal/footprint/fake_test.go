@@ -5,13 +5,14 @@ package footprint
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kmodlab/kmodlab/kmod"
 )
 
 // fake is a machine below a folder.
@@ -20,7 +21,9 @@ type fake struct {
 	t       *testing.T
 	root    string
 	tree    string
-	lines   []string // of /proc/modules, the youngest first
+	modules []kmod.LoadedModule // the youngest first
+	looks   func()              // called when somebody asks for them; nil for nothing
+	unknown error               // why they cannot be told
 	refused map[string]error
 	depmods int
 	broken  error // what depmod says
@@ -32,10 +35,9 @@ func newFake(t *testing.T) *fake {
 	f := &fake{t: t, root: root, tree: filepath.Join(root, "lib/modules/6.1.0"), refused: make(map[string]error)}
 	f.Machine = Machine{
 		Dir: filepath.Join(root, "var/lib/kmodlab"), Proc: filepath.Join(root, "proc"), Sys: filepath.Join(root, "sys"),
-		Unload: f.unloadOne, Depmod: f.writeIndex, Patience: 10 * time.Millisecond,
+		List: f.list, Unload: f.unloadOne, Depmod: f.writeIndex, Patience: 10 * time.Millisecond,
 	}
 	f.write("proc/sys/kernel/random/boot_id", "first\n")
-	f.write("proc/modules", "")
 	f.write("lib/modules/6.1.0/modules.dep", "")
 	return f
 }
@@ -52,22 +54,27 @@ func (f *fake) write(path, text string) string {
 	return path
 }
 
+func (f *fake) list() ([]kmod.LoadedModule, error) {
+	if f.looks != nil {
+		f.looks()
+	}
+	return f.modules, f.unknown
+}
+
 // load makes a module loaded.
-func (f *fake) load(name, state string, users int) {
-	f.lines = slices.Insert(f.lines, 0, fmt.Sprintf("%s 16384 %d - %s 0x0 (OE)\n", name, users, state))
-	f.write("proc/modules", strings.Join(f.lines, ""))
+func (f *fake) load(name string, state kmod.State, users int) {
+	f.modules = slices.Insert(f.modules, 0, kmod.LoadedModule{Name: name, Size: 16384, Refcnt: users, State: state})
 }
 
 func (f *fake) isLoaded(name string) bool {
-	return slices.ContainsFunc(f.lines, func(l string) bool { return strings.HasPrefix(l, name+" ") })
+	return slices.ContainsFunc(f.modules, func(m kmod.LoadedModule) bool { return m.Name == name })
 }
 
 func (f *fake) unloadOne(_ context.Context, name string) error {
 	if err := f.refused[name]; err != nil {
 		return err
 	}
-	f.lines = slices.DeleteFunc(f.lines, func(l string) bool { return strings.HasPrefix(l, name+" ") })
-	f.write("proc/modules", strings.Join(f.lines, ""))
+	f.modules = slices.DeleteFunc(slices.Clone(f.modules), func(m kmod.LoadedModule) bool { return m.Name == name })
 	return nil
 }
 
@@ -131,7 +138,7 @@ func (f *fake) begin() *Claim {
 		f.t.Fatal(err)
 	}
 	for _, name := range []string{"crc16", "m", "n"} {
-		f.load(name, live, 0)
+		f.load(name, kmod.StateLive, 0)
 	}
 	return c
 }
@@ -145,8 +152,8 @@ func (f *fake) killed() {
 // clean checks that nothing is left, on the machine and in the notes.
 func (f *fake) clean() {
 	f.t.Helper()
-	if list := f.installed(); len(list) > 0 || len(f.lines) > 0 {
-		f.t.Errorf("installed %q, loaded %q", list, f.lines)
+	if list := f.installed(); len(list) > 0 || len(f.modules) > 0 {
+		f.t.Errorf("installed %q, loaded %v", list, f.modules)
 	}
 	if data, _ := os.ReadFile(filepath.Join(f.tree, "modules.dep")); len(data) > 0 {
 		f.t.Errorf("the index names %q", data)
@@ -165,10 +172,4 @@ func (f *fake) noNotes() {
 }
 
 // words are all sentences about what was not undone.
-func (u Undone) words() string {
-	text := strings.Join(u.Kept, "\n")
-	for _, l := range u.Left {
-		text += "\n" + l.String()
-	}
-	return text
-}
+func (u Undone) words() string { return strings.Join(u.Remains(), "\n") }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kmodlab/kmodlab/kmod"
 )
 
 // TestUndo: a run changes the machine, and undoes it.
@@ -86,7 +88,7 @@ func TestRefused(t *testing.T) {
 	f.refused["m"] = errors.New("module m is in use by 1 process")
 	u := c.Undo(t.Context())
 	words := u.words()
-	if !strings.Contains(words, "module m is loaded: module m is in use by 1 process: end what uses it, then: "+Mend) {
+	if !strings.Contains(words, "module m is loaded: module m is in use by 1 process: stop whatever uses it, then: "+Mend) {
 		t.Errorf("said %q", words)
 	}
 	if f.isLoaded("n") || len(f.installed()) > 0 {
@@ -101,7 +103,7 @@ func TestRefused(t *testing.T) {
 	if err := other.Make(t.Context(), change); err != nil {
 		t.Fatal(err)
 	}
-	f.load("o", live, 0)
+	f.load("o", kmod.StateLive, 0)
 	if u := other.Undo(t.Context()); len(u.Left) != 1 || f.isLoaded("o") {
 		t.Errorf("%+v, want only m left", u)
 	}
@@ -115,9 +117,9 @@ func TestRefused(t *testing.T) {
 
 // TestStates: what is being loaded or unloaded is waited for, and then named.
 func TestStates(t *testing.T) {
-	for state, want := range map[string]string{
-		coming: "module m is loaded: its init function has not returned: restart this machine if it never does",
-		going:  "module m is loaded: its exit function has not returned: restart this machine if it never does",
+	for state, want := range map[kmod.State]string{
+		kmod.StateComing: "module m is loaded: its init function has not returned: restart this machine if it never does",
+		kmod.StateGoing:  "module m is loaded: its exit function has not returned: restart this machine if it never does",
 	} {
 		f := newFake(t)
 		c := f.claim()
@@ -129,8 +131,13 @@ func TestStates(t *testing.T) {
 		if words := c.Undo(t.Context()).words(); !strings.Contains(words, want) {
 			t.Errorf("%s: said %q", state, words)
 		}
-		time.AfterFunc(20*time.Millisecond, func() { f.write("proc/modules", "m 16384 0 - Live 0x0\n") })
-		c.machine.Patience = time.Second
+		looks := 0
+		f.looks = func() { // the third time that somebody looks, it is live
+			if looks++; looks == 3 {
+				f.modules[0].State, f.modules[0].Refcnt = kmod.StateLive, 0
+			}
+		}
+		c.machine.Patience = 4 * time.Second // which is not used up
 		if u := c.Undo(t.Context()); u.words() != "" || len(u.Unloaded) != 1 {
 			t.Errorf("%s, and then live: %+v", state, u)
 		}
@@ -141,15 +148,15 @@ func TestStates(t *testing.T) {
 // never the run's.
 func TestKernelsOwn(t *testing.T) {
 	f := newFake(t)
-	f.load("m", live, 0)
+	f.load("m", kmod.StateLive, 0)
 	c := f.claim()
 	if err := c.Make(t.Context(), f.change()); err != nil {
 		t.Fatal(err)
 	}
-	f.load("crc16", live, 1)
+	f.load("crc16", kmod.StateLive, 1)
 	u := c.Undo(t.Context())
 	if !f.isLoaded("m") || !f.isLoaded("crc16") || len(u.Left) > 0 || !strings.Contains(u.words(), "crc16") {
-		t.Errorf("loaded %q, %+v", f.lines, u)
+		t.Errorf("loaded %v, %+v", f.modules, u)
 	}
 	c.Release()
 	f.noNotes()
@@ -158,21 +165,21 @@ func TestKernelsOwn(t *testing.T) {
 // TestOthers: what else was loaded meanwhile goes with the run, if nobody uses it. Later nobody knows whose it is.
 func TestOthers(t *testing.T) {
 	f := newFake(t)
-	f.load("old", live, 0)
+	f.load("old", kmod.StateLive, 0)
 	c := f.begin()
-	f.load("asked_for", live, 0)
-	f.load("used", live, 1)
+	f.load("asked_for", kmod.StateLive, 0)
+	f.load("used", kmod.StateLive, 1)
 	u := c.Undo(t.Context())
 	if f.isLoaded("asked_for") || !f.isLoaded("old") || !f.isLoaded("used") || len(u.Left) > 0 {
-		t.Errorf("loaded %q, %+v", f.lines, u)
+		t.Errorf("loaded %v, %+v", f.modules, u)
 	}
 	c.Release()
 	f.killed()
-	f.load("asked_for", live, 0)
+	f.load("asked_for", kmod.StateLive, 0)
 	c = f.claim()
 	u = c.Undo(t.Context())
 	if !f.isLoaded("asked_for") || f.isLoaded("m") || !strings.Contains(u.words(), "by something else: asked_for: ") {
-		t.Errorf("loaded %q, %+v", f.lines, u)
+		t.Errorf("loaded %v, %+v", f.modules, u)
 	}
 	c.Release()
 	f.noNotes()
@@ -203,8 +210,8 @@ func TestPatch(t *testing.T) {
 func TestReboot(t *testing.T) {
 	f := newFake(t)
 	f.killed()
-	f.lines = nil
-	f.load("m", live, 0)
+	f.modules = nil
+	f.load("m", kmod.StateLive, 0)
 	f.write("proc/sys/kernel/random/boot_id", "second\n")
 	left, err := f.Look()
 	if err != nil || len(left) != 2 {
@@ -216,7 +223,7 @@ func TestReboot(t *testing.T) {
 		t.Errorf("%+v, want the files removed and m named", u)
 	}
 	c.Release()
-	f.lines = nil
+	f.modules = nil
 	f.clean()
 }
 

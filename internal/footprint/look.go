@@ -21,11 +21,16 @@ func (m Machine) Look() ([]Left, error) {
 	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
 		return nil, err
 	}
+	return m.Peek()
+}
+
+// Peek is Look while a run of this process is at work: what it finds may change meanwhile.
+func (m Machine) Peek() ([]Left, error) {
 	list, err := m.read()
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	now, err := m.modules()
+	now, err := m.loaded()
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +66,7 @@ func (m Machine) Remains() []string {
 }
 
 // installed returns which files of a note are there.
-func (n Note) installed() []Left {
+func (n note) installed() []Left {
 	var left []Left
 	for _, f := range n.Files {
 		target := filepath.Join(n.Tree, f.Path)

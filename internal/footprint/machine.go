@@ -3,7 +3,6 @@
 package footprint
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,16 +10,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/kmodlab/kmodlab/kmod"
 )
 
 // Machine is this machine, or what a test puts in its place.
 type Machine struct {
 	Dir       string // where the notes lie
 	Proc, Sys string
+	List      func() ([]kmod.LoadedModule, error) // what is loaded
 	// Unload unloads one module; Depmod writes the index of a release's modules.
 	Unload func(ctx context.Context, name string) error
 	Depmod func(ctx context.Context, release string) error
@@ -29,31 +30,31 @@ type Machine struct {
 	Patience time.Duration
 }
 
-// Dir is where the notes lie. It outlives a reboot, as the installed files do.
-const Dir = "/var/lib/kmodlab"
+// Here is this machine, to be looked at only.
+func Here() Machine {
+	// The folder outlives a reboot, as the installed files do.
+	return Machine{Dir: "/var/lib/kmodlab", Proc: "/proc", Sys: "/sys", List: kmod.List}
+}
 
-// patience is that of a run for whoever still uses a module.
-const patience = 2 * time.Second
-
-// On is this machine. program is kmodlab itself: it unloads in a process of its own, because a module's exit function
-// may crash or never return.
-func On(program string) Machine {
-	return Machine{
-		Dir: Dir, Proc: "/proc", Sys: "/sys", Patience: patience,
-		Unload: func(ctx context.Context, name string) error { return command(ctx, program, "rmmod", name) },
-		Depmod: func(ctx context.Context, release string) error {
-			if err := command(ctx, "depmod", "-a", release); err != nil {
-				return fmt.Errorf("run this machine's depmod: %w (apt-get install kmod)", err)
-			}
-			return nil
-		},
+// Changeable is this machine, to be changed. program is kmodlab itself: it unloads in a process of its own, because a
+// module's exit function may crash or never return.
+func Changeable(program string) Machine {
+	m := Here()
+	m.Patience = 2 * time.Second
+	m.Unload = func(ctx context.Context, name string) error { return command(ctx, program, "rmmod", name) }
+	m.Depmod = func(ctx context.Context, release string) error {
+		if err := command(ctx, "depmod", "-a", release); err != nil {
+			return fmt.Errorf("run this machine's depmod: %w (apt-get install kmod)", err)
+		}
+		return nil
 	}
+	return m
 }
 
 // commandLimit bounds one command. A process that hangs in the kernel is then left behind.
 const commandLimit = 30 * time.Second
 
-var errHangs = errors.New("it does not end, not even by SIGKILL")
+var errHangs = errors.New("it does not end, not even on SIGKILL")
 
 // command runs a command in a process group of its own, so that Ctrl-C does not end it halfway.
 func command(ctx context.Context, argv ...string) error {
@@ -97,40 +98,17 @@ func failed(err error, out []byte) error {
 	return fmt.Errorf("%w: %s", err, text)
 }
 
-// The states of a module in /proc/modules.
-const (
-	live   = "Live"
-	coming = "Loading"
-	going  = "Unloading"
-)
-
-// loaded is one line of /proc/modules.
-type loaded struct {
-	state string
-	users int
-}
-
-// modules returns what is loaded.
-func (m Machine) modules() (map[string]loaded, error) {
-	data, err := os.ReadFile(filepath.Join(m.Proc, "modules"))
+// loaded returns what is loaded, by name.
+func (m Machine) loaded() (map[string]kmod.LoadedModule, error) {
+	list, err := m.List()
 	if err != nil {
-		return nil, fmt.Errorf("list the loaded modules: %w", err)
+		return nil, err
 	}
-	return parseModules(data), nil
-}
-
-// parseModules reads /proc/modules: name, size, users, who they are, state, address.
-func parseModules(data []byte) map[string]loaded {
-	list := make(map[string]loaded)
-	for line := range bytes.Lines(data) {
-		f := strings.Fields(string(line))
-		if len(f) < 5 {
-			continue
-		}
-		users, _ := strconv.Atoi(f[2]) // "-" if the kernel cannot unload
-		list[f[0]] = loaded{f[4], users}
+	now := make(map[string]kmod.LoadedModule)
+	for _, mod := range list {
+		now[mod.Name] = mod
 	}
-	return list
+	return now, nil
 }
 
 // boot tells one boot of the machine from another.

@@ -17,21 +17,21 @@ import (
 	"unicode"
 )
 
-// Note is what one run is about to change. Paths are below Tree.
-type Note struct {
+// note is what one run is about to change. Paths are below Tree.
+type note struct {
 	Boot    string   `json:"boot"`    // of the kernel that loads the modules: they do not outlive it
 	Release string   `json:"release"` // for depmod
 	Tree    string   `json:"tree"`    // the module tree
 	Folders []string `json:"folders"` // that are made for the files, the outermost first
-	Files   []File   `json:"files"`
+	Files   []file   `json:"files"`
 	Modules []Module `json:"modules"` // that are not loaded yet, in load order
 	// Before are the modules that were loaded already: what is new besides may be the run's, too. It is nil once that
 	// was told.
 	Before []string `json:"before"`
 }
 
-// File is a file that is installed. Its content tells it from one that took its place later.
-type File struct {
+// file is a file that is installed. Its content tells it from one that took its place later.
+type file struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
 }
@@ -52,11 +52,11 @@ const (
 // notes is the file of notes.
 type notes struct {
 	Schema string `json:"schema"`
-	Runs   []Note `json:"runs"`
+	Runs   []note `json:"runs"`
 }
 
-// Encode returns notes as they lie on the disk.
-func Encode(list []Note) ([]byte, error) {
+// encode returns notes as they lie on the disk.
+func encode(list []note) ([]byte, error) {
 	for _, n := range list {
 		if err := n.check(); err != nil {
 			return nil, err
@@ -69,9 +69,9 @@ func Encode(list []Note) ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// Decode reads notes. It accepts no path that leads out of a module tree, and no name that a command would take for an
+// decode reads notes. It accepts no path that leads out of a module tree, and no name that a command would take for an
 // option: what a note names is removed and unloaded by root.
-func Decode(data []byte) ([]Note, error) {
+func decode(data []byte) ([]note, error) {
 	if len(data) > maxNotes {
 		return nil, fmt.Errorf("decode notes: more than %d bytes", maxNotes)
 	}
@@ -95,24 +95,24 @@ func Decode(data []byte) ([]Note, error) {
 	return n.Runs, nil
 }
 
-func (n Note) check() error {
+func (n note) check() error {
 	if !plain(n.Release) || n.Release == "." || n.Release == ".." {
-		return fmt.Errorf("%.80q is no kernel's release", n.Release)
+		return fmt.Errorf("%.80q is not a kernel's release", n.Release)
 	}
 	if !filepath.IsAbs(n.Tree) || filepath.Clean(n.Tree) != n.Tree || n.Tree == "/" {
-		return fmt.Errorf("%.80q is no module tree", n.Tree)
+		return fmt.Errorf("%.80q is not a module tree", n.Tree)
 	}
 	for _, folder := range n.Folders {
 		if !below(folder) {
-			return fmt.Errorf("%.80q is no folder of a module tree", folder)
+			return fmt.Errorf("%.80q is not a folder of a module tree", folder)
 		}
 	}
 	for _, f := range n.Files {
 		if !below(f.Path) || !isModule(f.Path) {
-			return fmt.Errorf("%.80q is no module's file", f.Path)
+			return fmt.Errorf("%.80q is not a module's file", f.Path)
 		}
 		if sum, err := hex.DecodeString(f.SHA256); err != nil || len(sum) != 32 {
-			return fmt.Errorf("%.80q is no SHA-256", f.SHA256)
+			return fmt.Errorf("%.80q is not a SHA-256", f.SHA256)
 		}
 	}
 	names := slices.Clone(n.Before)
@@ -121,7 +121,7 @@ func (n Note) check() error {
 	}
 	for _, name := range names {
 		if !plain(name) || len(name) > maxName {
-			return fmt.Errorf("%.80q is no module's name", name)
+			return fmt.Errorf("%.80q is not a module's name", name)
 		}
 	}
 	return nil
@@ -150,4 +150,4 @@ func plain(name string) bool {
 }
 
 // empty reports whether nothing is left of what the note names.
-func (n Note) empty() bool { return len(n.Files) == 0 && len(n.Modules) == 0 }
+func (n note) empty() bool { return len(n.Files) == 0 && len(n.Modules) == 0 }

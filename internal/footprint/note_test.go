@@ -10,21 +10,21 @@ import (
 
 var sum = strings.Repeat("5a", 32)
 
-func aNote() Note {
-	return Note{
+func aNote() note {
+	return note{
 		Boot: "first", Release: "6.1.0-9-amd64", Tree: "/lib/modules/6.1.0-9-amd64",
-		Folders: []string{"extra", "extra/labs"}, Files: []File{{"extra/labs/m.ko", sum}},
+		Folders: []string{"extra", "extra/labs"}, Files: []file{{"extra/labs/m.ko", sum}},
 		Modules: []Module{{"crc16", true}, {"m", false}}, Before: []string{"loop"},
 	}
 }
 
 func TestNote(t *testing.T) {
-	list := []Note{aNote(), {Release: "6.1.0", Tree: "/lib/modules/6.1.0"}}
-	data, err := Encode(list)
+	list := []note{aNote(), {Release: "6.1.0", Tree: "/lib/modules/6.1.0"}}
+	data, err := encode(list)
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := Decode(data)
+	back, err := decode(data)
 	if err != nil || !reflect.DeepEqual(back, list) {
 		t.Errorf("%v, %v\nwant %v", back, err, list)
 	}
@@ -32,29 +32,29 @@ func TestNote(t *testing.T) {
 
 // TestNoteRefused: whatever a note says, nothing is touched outside of a module tree, and no command is misled.
 func TestNoteRefused(t *testing.T) {
-	for name, change := range map[string]func(*Note){
-		"a release that leads out":    func(n *Note) { n.Release = "../etc" },
-		"a release that is an option": func(n *Note) { n.Release = "-a" },
-		"no release":                  func(n *Note) { n.Release = "" },
-		"a tree by a relative path":   func(n *Note) { n.Tree = "lib/modules" },
-		"a tree that is everything":   func(n *Note) { n.Tree = "/" },
-		"a tree with a way up":        func(n *Note) { n.Tree = "/lib/../etc" },
-		"a folder that leads out":     func(n *Note) { n.Folders[0] = "../extra" },
-		"the tree itself as a folder": func(n *Note) { n.Folders[0] = "." },
-		"a file that leads out":       func(n *Note) { n.Files[0].Path = "extra/../../m.ko" },
-		"a file by its whole path":    func(n *Note) { n.Files[0].Path = "/etc/m.ko" },
-		"a file that is no module":    func(n *Note) { n.Files[0].Path = "modules.dep" },
-		"a file without a name":       func(n *Note) { n.Files[0].Path = "extra/.ko" },
-		"a file without a sum":        func(n *Note) { n.Files[0].SHA256 = "" },
-		"a module that is an option":  func(n *Note) { n.Modules[1].Name = "--force" },
-		"an option loaded before":     func(n *Note) { n.Before[0] = "-r" },
-		"a module that is two":        func(n *Note) { n.Modules[1].Name = "m loop" },
-		"a module without a name":     func(n *Note) { n.Modules[1].Name = "" },
-		"a module with a long name":   func(n *Note) { n.Modules[1].Name = strings.Repeat("m", 64) },
+	for name, change := range map[string]func(*note){
+		"a release that leads out":    func(n *note) { n.Release = "../etc" },
+		"a release that is an option": func(n *note) { n.Release = "-a" },
+		"no release":                  func(n *note) { n.Release = "" },
+		"a tree by a relative path":   func(n *note) { n.Tree = "lib/modules" },
+		"a tree that is everything":   func(n *note) { n.Tree = "/" },
+		"a tree with a way up":        func(n *note) { n.Tree = "/lib/../etc" },
+		"a folder that leads out":     func(n *note) { n.Folders[0] = "../extra" },
+		"the tree itself as a folder": func(n *note) { n.Folders[0] = "." },
+		"a file that leads out":       func(n *note) { n.Files[0].Path = "extra/../../m.ko" },
+		"a file by its whole path":    func(n *note) { n.Files[0].Path = "/etc/m.ko" },
+		"a file that is no module":    func(n *note) { n.Files[0].Path = "modules.dep" },
+		"a file without a name":       func(n *note) { n.Files[0].Path = "extra/.ko" },
+		"a file without a sum":        func(n *note) { n.Files[0].SHA256 = "" },
+		"a module that is an option":  func(n *note) { n.Modules[1].Name = "--force" },
+		"an option loaded before":     func(n *note) { n.Before[0] = "-r" },
+		"a module that is two":        func(n *note) { n.Modules[1].Name = "m loop" },
+		"a module without a name":     func(n *note) { n.Modules[1].Name = "" },
+		"a module with a long name":   func(n *note) { n.Modules[1].Name = strings.Repeat("m", 64) },
 	} {
 		n := aNote()
 		change(&n)
-		if data, err := Encode([]Note{n}); err == nil {
+		if data, err := encode([]note{n}); err == nil {
 			t.Errorf("%s: encoded as %s", name, data)
 		}
 	}
@@ -66,14 +66,14 @@ func TestNoteRefused(t *testing.T) {
 		"half of it":     `{"schema":"kmodlab.here/1","runs":[{"boot":"`,
 		"far too much":   strings.Repeat(" ", maxNotes) + `{"schema":"kmodlab.here/1","runs":[]}`,
 	} {
-		if list, err := Decode([]byte(text)); err == nil {
+		if list, err := decode([]byte(text)); err == nil {
 			t.Errorf("%s: decoded as %v", name, list)
 		}
 	}
 }
 
 func FuzzNotes(f *testing.F) {
-	data, err := Encode([]Note{aNote()})
+	data, err := encode([]note{aNote()})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func FuzzNotes(f *testing.F) {
 	f.Add([]byte(`{"schema":"kmodlab.here/1","runs":null}`))
 	f.Add([]byte(strings.Replace(string(data), "extra/labs/m.ko", "extra/../../m.ko", 1)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		list, err := Decode(data)
+		list, err := decode(data)
 		if err != nil {
 			return
 		}
@@ -97,21 +97,12 @@ func FuzzNotes(f *testing.F) {
 				}
 			}
 		}
-		again, err := Encode(list)
+		again, err := encode(list)
 		if err != nil {
 			t.Fatalf("what was decoded cannot be encoded: %v", err)
 		}
-		if back, err := Decode(again); err != nil || !reflect.DeepEqual(back, list) {
+		if back, err := decode(again); err != nil || !reflect.DeepEqual(back, list) {
 			t.Errorf("%v, %v\nwant %v", back, err, list)
 		}
 	})
-}
-
-func TestParseModules(t *testing.T) {
-	got := parseModules([]byte("m 16384 1 n, Live 0x0000000000000000 (OE)\nn 16384 0 - Loading 0x0 (OE+)\n" +
-		"kept 8192 - - Live 0x0\nbroken\n\n"))
-	want := map[string]loaded{"m": {"Live", 1}, "n": {"Loading", 0}, "kept": {"Live", 0}}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%v, want %v", got, want)
-	}
 }

@@ -3,6 +3,7 @@
 package footprint
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/kmodlab/kmodlab/internal/filelock"
 )
@@ -29,23 +31,25 @@ func (e *BusyError) Error() string {
 	if e.PID > 0 {
 		who = fmt.Sprintf(" (process %d)", e.PID)
 	}
-	return "another run with --here works on this machine's kernel" + who + ": wait until it has ended"
+	return "another run with --here is using this machine's kernel" + who + ": wait until it has ended"
 }
+
+// lookTime is how long a held lock is waited for: a Look holds it for a moment, too.
+const lookTime = 150 * time.Millisecond
 
 // lock takes the lock that one run at a time has. The kernel releases it when the holder dies, whatever it died of.
 func (m Machine) lock() (*os.File, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
+	defer cancel()
 	path := filepath.Join(m.Dir, lockName)
-	f, err := filelock.Try(path)
-	if errors.Is(err, filelock.ErrHeld) {
+	f, err := filelock.Wait(ctx, path, nil)
+	if errors.Is(err, context.DeadlineExceeded) {
 		text, _ := os.ReadFile(path)
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 		return nil, &BusyError{pid}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock this machine's kernel: %w", err)
-	}
-	if err := f.Truncate(0); err == nil { // the number only serves the message
-		f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	return f, nil
 }
@@ -54,7 +58,7 @@ func (m Machine) lock() (*os.File, error) {
 // else may write there, because root does what a note says.
 func (m Machine) makeDir() error {
 	if err := os.MkdirAll(m.Dir, 0o755); err != nil {
-		return fmt.Errorf("make the folder of notes: %w: --here needs it, to undo a run that is killed", err)
+		return fmt.Errorf("make the folder of notes: %w: --here needs this to undo a run that was killed", err)
 	}
 	fi, err := os.Lstat(m.Dir)
 	if err != nil {
@@ -73,7 +77,7 @@ func checkOwn(path string, fi fs.FileInfo) error {
 }
 
 // read returns the notes of runs that have not undone everything.
-func (m Machine) read() ([]Note, error) {
+func (m Machine) read() ([]note, error) {
 	path := filepath.Join(m.Dir, notesName)
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,8 +89,8 @@ func (m Machine) read() ([]Note, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxNotes+1))
 	if err == nil {
-		var list []Note
-		if list, err = Decode(data); err == nil {
+		var list []note
+		if list, err = decode(data); err == nil {
 			return list, nil
 		}
 	}
@@ -94,7 +98,7 @@ func (m Machine) read() ([]Note, error) {
 }
 
 // write replaces the notes, or removes them if there are none. They are on the disk when it returns.
-func (m Machine) write(list []Note) error {
+func (m Machine) write(list []note) error {
 	path := filepath.Join(m.Dir, notesName)
 	next := path + ".next" // one writer at a time has the lock
 	if len(list) == 0 {
@@ -104,11 +108,11 @@ func (m Machine) write(list []Note) error {
 		}
 		return syncDir(m.Dir)
 	}
-	data, err := Encode(list)
+	data, err := encode(list)
 	if err != nil {
 		return err
 	}
-	if err := writeSynced(next, data, os.O_TRUNC); err != nil {
+	if err := writeSynced(next, data); err != nil {
 		return fmt.Errorf("write what this run changes: %w", err)
 	}
 	if err := os.Rename(next, path); err != nil {
@@ -117,10 +121,9 @@ func (m Machine) write(list []Note) error {
 	return syncDir(m.Dir)
 }
 
-// writeSynced writes a file that others may read, and waits until it is on the disk. flag says what happens if it is
-// there.
-func writeSynced(path string, data []byte, flag int) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW|flag, 0o644)
+// writeSynced writes a file that others may read, and waits until it is on the disk.
+func writeSynced(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o644)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kmodlab/kmodlab/kmod"
 )
 
 // Undone says what was undone, and what was not.
@@ -24,6 +26,15 @@ type Undone struct {
 	Removed  []string // files
 	Kept     []string // what stays because it is not the run's any more, in words
 	Left     []Left
+}
+
+// Remains says what was not undone, a sentence each.
+func (u Undone) Remains() []string {
+	list := slices.Clone(u.Kept)
+	for _, l := range u.Left {
+		list = append(list, l.String())
+	}
+	return list
 }
 
 // Left is something of a run that is still there.
@@ -47,7 +58,7 @@ const Mend = "sudo kmodlab doctor --mend"
 // Undo undoes all that is noted: what this run changed, and what earlier runs left. What is left stays in the notes.
 func (c *Claim) Undo(ctx context.Context) Undone {
 	var u Undone
-	var left []Note
+	var left []note
 	for i, n := range slices.Backward(c.notes) {
 		n = c.machine.addOthers(n, c.own && i == len(c.notes)-1, &u)
 		if n = c.machine.undo(ctx, n, &u); !n.empty() {
@@ -66,8 +77,8 @@ func (c *Claim) Undo(ctx context.Context) Undone {
 }
 
 // undo undoes one note, and returns what is left of it.
-func (m Machine) undo(ctx context.Context, n Note, u *Undone) Note {
-	left := Note{Boot: n.Boot, Release: n.Release, Tree: n.Tree, Folders: n.Folders}
+func (m Machine) undo(ctx context.Context, n note, u *Undone) note {
+	left := note{Boot: n.Boot, Release: n.Release, Tree: n.Tree, Folders: n.Folders}
 	// First the files and the index, so that no modprobe finds them any more. One that is under way when its run is
 	// killed gets the time of a depmod to load its module.
 	left.Files = append(m.removeFiles(n, u), m.index(ctx, n, u)...)
@@ -84,8 +95,8 @@ func (m Machine) undo(ctx context.Context, n Note, u *Undone) Note {
 // addOthers adds the modules that were loaded since a note was made, because its modules have asked for them or because
 // something else has. At the run's own end those that nobody uses go, as they do when the run comes to its end; later
 // they are only named.
-func (m Machine) addOthers(n Note, own bool, u *Undone) Note {
-	now, err := m.modules()
+func (m Machine) addOthers(n note, own bool, u *Undone) note {
+	now, err := m.loaded()
 	if err != nil || n.Before == nil || !m.isBoot(n) {
 		return n
 	}
@@ -112,13 +123,13 @@ func (m Machine) addOthers(n Note, own bool, u *Undone) Note {
 }
 
 // isBoot reports whether the modules of a note may still be loaded. If that is unknown, they may.
-func (m Machine) isBoot(n Note) bool {
+func (m Machine) isBoot(n note) bool {
 	boot, err := m.boot()
 	return err != nil || boot == n.Boot
 }
 
 // removeFiles removes what was installed, and the folders that were made for it. It returns what it could not remove.
-func (m Machine) removeFiles(n Note, u *Undone) (left []File) {
+func (m Machine) removeFiles(n note, u *Undone) (left []file) {
 	for _, f := range n.Files {
 		target := filepath.Join(n.Tree, f.Path)
 		err := os.Remove(target + partial)
@@ -143,7 +154,7 @@ func (m Machine) removeFiles(n Note, u *Undone) (left []File) {
 }
 
 // state reports whether a file is there, and whether it has the content that was noted.
-func state(target string, f File) (is, ours bool) {
+func state(target string, f file) (is, ours bool) {
 	fi, err := os.Lstat(target)
 	if err != nil {
 		return false, false
@@ -158,7 +169,7 @@ func state(target string, f File) (is, ours bool) {
 
 // index has the machine's depmod write the index without the files. If it still names one, that file is returned, to
 // be looked at again.
-func (m Machine) index(ctx context.Context, n Note, u *Undone) []File {
+func (m Machine) index(ctx context.Context, n note, u *Undone) []file {
 	if _, err := os.Stat(n.Tree); err != nil || len(n.Files) == 0 {
 		return nil // the kernel was removed, and its index with it
 	}
@@ -176,9 +187,9 @@ func (m Machine) index(ctx context.Context, n Note, u *Undone) []File {
 }
 
 // staleFiles returns the files that are gone and that modules.dep names.
-func staleFiles(n Note) []File {
+func staleFiles(n note) []file {
 	data, _ := os.ReadFile(filepath.Join(n.Tree, "modules.dep")) // none names nothing
-	var list []File
+	var list []file
 	for _, f := range n.Files {
 		is, _ := state(filepath.Join(n.Tree, f.Path), f)
 		if !is && (bytes.HasPrefix(data, []byte(f.Path+":")) || bytes.Contains(data, []byte("\n"+f.Path+":"))) {
@@ -188,21 +199,18 @@ func staleFiles(n Note) []File {
 	return list
 }
 
-func staleIndex(n Note) string {
+func staleIndex(n note) string {
 	return "the index of the modules of " + n.Release + " names files that are gone"
 }
-
-// retryPause lies between two tries to unload.
-const retryPause = 100 * time.Millisecond
 
 // unload unloads what is loaded of a list, users first. It tries again for a while: whoever uses a module may end. It
 // returns which stay, and why.
 func (m Machine) unload(ctx context.Context, list []Module, u *Undone) (stay []Module, left []Left) {
 	w := &unloading{machine: m, results: make(map[string]error), undone: u}
 	for began := time.Now(); ; {
-		now, err := m.modules()
+		now, err := m.loaded()
 		if err != nil {
-			return list, []Left{{"which modules are loaded is unknown", err.Error(), "restart this machine"}}
+			return list, []Left{{"cannot tell which modules are loaded", err.Error(), "restart this machine"}}
 		}
 		w.now = now
 		w.list = slices.DeleteFunc(slices.Clone(list), func(mod Module) bool { _, is := now[mod.Name]; return !is })
@@ -216,7 +224,10 @@ func (m Machine) unload(ctx context.Context, list []Module, u *Undone) (stay []M
 		if !w.wanted() || ctx.Err() != nil || time.Since(began) > limit {
 			return w.stays()
 		}
-		time.Sleep(retryPause)
+		select {
+		case <-time.After(m.Patience / 20):
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -224,13 +235,13 @@ func (m Machine) unload(ctx context.Context, list []Module, u *Undone) (stay []M
 type unloading struct {
 	machine Machine
 	list    []Module
-	now     map[string]loaded
+	now     map[string]kmod.LoadedModule
 	results map[string]error // of the last try with each module
 	undone  *Undone
 }
 
 // inUse reports whether a module is one of the kernel's own that has other users. It stays.
-func (w *unloading) inUse(mod Module) bool { return mod.Tree && w.now[mod.Name].users > 0 }
+func (w *unloading) inUse(mod Module) bool { return mod.Tree && w.now[mod.Name].Refcnt > 0 }
 
 // wanted reports whether some module should go.
 func (w *unloading) wanted() bool {
@@ -239,7 +250,7 @@ func (w *unloading) wanted() bool {
 
 // moving reports whether some module is just being loaded or unloaded.
 func (w *unloading) moving() bool {
-	return slices.ContainsFunc(w.list, func(mod Module) bool { return w.now[mod.Name].state != live })
+	return slices.ContainsFunc(w.list, func(mod Module) bool { return w.now[mod.Name].State != kmod.StateLive })
 }
 
 // round tries each module, and reports whether one went.
@@ -249,7 +260,7 @@ func (w *unloading) round(ctx context.Context) (progress bool) {
 			w.results[mod.Name] = errors.New("it was unloaded, and something has loaded it again")
 			continue
 		}
-		if w.inUse(mod) || w.now[mod.Name].state != live {
+		if w.inUse(mod) || w.now[mod.Name].State != kmod.StateLive {
 			continue
 		}
 		w.machine.disablePatch(mod.Name)
@@ -267,17 +278,17 @@ func (w *unloading) stays() (stay []Module, left []Left) {
 	for _, mod := range w.list {
 		if w.inUse(mod) {
 			w.undone.Kept = append(w.undone.Kept,
-				fmt.Sprintf("the kernel's own module %s stays loaded: something uses it", mod.Name))
+				fmt.Sprintf("the kernel's own module %s stays loaded: it is in use", mod.Name))
 			continue
 		}
 		l := Left{What: isLoaded(mod), Do: "restart this machine if it never does"}
-		switch err := w.results[mod.Name]; w.now[mod.Name].state {
-		case coming:
+		switch err := w.results[mod.Name]; w.now[mod.Name].State {
+		case kmod.StateComing:
 			l.Why = "its init function has not returned"
-		case going:
+		case kmod.StateGoing:
 			l.Why = "its exit function has not returned"
 		default:
-			l.Do = "end what uses it, then: " + Mend + "; if it never goes, restart this machine"
+			l.Do = "stop whatever uses it, then: " + Mend + "; if it never goes, restart this machine"
 			if err != nil {
 				l.Why = err.Error()
 			}
@@ -291,8 +302,8 @@ func isLoaded(mod Module) string { return "module " + mod.Name + " is loaded" }
 
 // tellReloaded names modules that are loaded although the machine was restarted since. Which file they came from is not
 // known, so they stay.
-func (m Machine) tellReloaded(n Note, u *Undone) {
-	now, err := m.modules()
+func (m Machine) tellReloaded(n note, u *Undone) {
+	now, err := m.loaded()
 	if err != nil {
 		return // then nothing is claimed of them
 	}

@@ -5,26 +5,19 @@ package hints
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/internal/linuxversion"
 )
 
 // Version is a kernel's, without the patch level: 6.12.
 type Version struct{ Major, Minor int }
 
-var release = lazyregexp.New(`^(\d{1,4})\.(\d{1,4})\b`)
-
 // ParseVersion reads the beginning of what uname -r prints.
 func ParseVersion(s string) (v Version, ok bool) {
-	m := release.FindStringSubmatch(s)
-	if m == nil {
-		return v, false
-	}
-	v.Major, _ = strconv.Atoi(m[1]) // the pattern admits only valid numbers
-	v.Minor, _ = strconv.Atoi(m[2])
-	return v, true
+	v.Major, v.Minor, ok = linuxversion.Parse(s)
+	return v, ok
 }
 
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }

@@ -9,21 +9,21 @@ import "syscall"
 // What to do.
 const (
 	space  = "free some space on that disk"
-	disk   = "the disk or its file system fails: this machine's dmesg says more"
-	server = "the file server or the program behind that folder does not answer: mount it again"
+	disk   = "the disk or its file system is failing: see dmesg on this machine"
+	server = "the file server or the program behind that folder is not responding: mount it again"
 	locked = "that folder is locked: unlock it, or renew your ticket, and run this again"
 )
 
 // faults are the machine's own, whatever was asked of it. EACCES, ENOENT, ENAMETOOLONG and the like depend on what was
 // asked. So do EAGAIN and ENXIO: the owner of a file causes them with a lease, or with a socket in its place.
 var faults = map[syscall.Errno]string{
-	syscall.EMFILE: "raise the limit of open files (ulimit -n), or run fewer at a time (-j)",
+	syscall.EMFILE: "raise the limit on open files (ulimit -n), or run fewer at a time (-j)",
 	syscall.ENFILE: "too many files are open on this machine: end some programs, or raise fs.file-max",
 	syscall.ENOMEM: "free some memory, or run fewer at a time (-j)",
 
 	syscall.ENOSPC: space,
 	syscall.EDQUOT: space,
-	syscall.EROFS:  "that disk is mounted read-only; if it was not meant to be, this machine's dmesg says why",
+	syscall.EROFS:  "that disk is mounted read-only; if it should not be, see dmesg on this machine",
 
 	syscall.EIO:       disk,
 	syscall.EUCLEAN:   disk, // ext4, XFS: a structure is damaged

@@ -79,7 +79,7 @@ func findModules(folder *beneath.Folder, base string) ([]string, error) {
 			if p == base && errors.Is(err, fs.ErrNotExist) {
 				return nil // nothing was installed
 			}
-			return hostile("read the install tree: %v", err)
+			return hostile("read the install tree: %w", err)
 		}
 		if !d.Type().IsRegular() || !strings.HasSuffix(p, ".ko") {
 			return nil
@@ -126,7 +126,7 @@ func take(folder *beneath.Folder, name, dst, rel string) (f file, err error) {
 		return f, err
 	}
 	if err != nil {
-		return f, hostile("read %s: %v", name, err)
+		return f, hostile("read %s: %w", name, err)
 	}
 	defer in.Close()
 	to := filepath.Join(dst, rel)
@@ -145,13 +145,8 @@ func take(folder *beneath.Folder, name, dst, rel string) (f file, err error) {
 	return file{Path: rel, Size: n, Sum: hex.EncodeToString(h.Sum(nil))}, nil
 }
 
-// hostile is about what a build left. An error among args is its cause.
+// hostile is about what a build left. What %w wraps is its cause.
 func hostile(format string, args ...any) *Error {
-	e := &Error{Kind: ErrHostile, Message: "take the built modules: " + fmt.Sprintf(format, args...)}
-	for _, a := range args {
-		if err, ok := a.(error); ok {
-			e.Cause = err
-		}
-	}
-	return e
+	err := fmt.Errorf("take the built modules: "+format, args...)
+	return &Error{Kind: ErrHostile, Message: err.Error(), Cause: errors.Unwrap(err)}
 }

@@ -5,6 +5,7 @@ package kbuild
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/hostfault"
 )
@@ -82,6 +83,9 @@ func blame(err error) error {
 	}
 	if hint, is := hostfault.Of(e.Cause); is {
 		e.Kind, e.Hint = ErrHost, hint
+		if cause := e.Cause.Error(); !strings.Contains(e.Message, cause) { // it is about the sources
+			e.Message = "read sources: " + cause
+		}
 	}
 	return err
 }

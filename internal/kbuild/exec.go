@@ -4,7 +4,6 @@ package kbuild
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,9 +59,8 @@ func (l *logBuffer) String() string {
 	return fmt.Sprintf("%s\n[%d bytes not shown]\n%s", l.head, dropped, tail)
 }
 
-// runLocal runs a job's commands as processes of this machine. wrap returns the process for a command; after, if not
-// nil, is called once it has ended or failed to start, and judges it.
-func runLocal(ctx context.Context, job Job, wrap func(Command) (*exec.Cmd, func(Step) error, error)) ([]Step, error) {
+// runLocal runs a job's commands as processes of this machine. process returns the one for a command.
+func runLocal(ctx context.Context, job Job, process func(Command) (*exec.Cmd, error)) ([]Step, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	timer := time.AfterFunc(job.Timeout, func() { stop(timeoutError(job)) })
@@ -70,14 +68,11 @@ func runLocal(ctx context.Context, job Job, wrap func(Command) (*exec.Cmd, func(
 	go watchDisk(ctx, job, stop)
 	var steps []Step
 	for _, c := range job.Commands {
-		cmd, after, err := wrap(c)
+		cmd, err := process(c)
 		if err != nil {
 			return steps, err
 		}
 		s, err := runStep(ctx, job, c, cmd)
-		if after != nil {
-			err = cmp.Or(err, after(s))
-		}
 		steps = append(steps, s)
 		if cause := context.Cause(ctx); cause != nil {
 			return steps, cause
@@ -100,24 +95,23 @@ func runStep(ctx context.Context, job Job, c Command, cmd *exec.Cmd) (Step, erro
 		out = io.MultiWriter(&log, job.Output)
 	}
 	var err error
-	s.Exit, s.MS, err = runProcess(ctx, cmd, out, (*exec.Cmd).Start)
+	began := time.Now()
+	s.Exit, err = runProcess(ctx, cmd, out, (*exec.Cmd).Start)
+	s.MS = milliseconds(time.Since(began))
 	s.Raw = log.String()
 	return s, err
 }
 
 // runProcess runs one process group to its end.
-func runProcess(ctx context.Context, cmd *exec.Cmd, out io.Writer, begin func(*exec.Cmd) error) (
-	exit int, ms float64, _ error,
-) {
+func runProcess(ctx context.Context, cmd *exec.Cmd, out io.Writer, begin func(*exec.Cmd) error) (exit int, _ error) {
 	name := cmd.Args[0]
 	cmd.Stdout, cmd.Stderr = out, out // one pipe, so the lines stay in order
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	start := time.Now()
 	if err := ctx.Err(); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	if err := begin(cmd); err != nil {
-		return 0, 0, hostError("start "+name, err)
+		return 0, hostError("start "+name, err)
 	}
 	pid := cmd.Process.Pid
 	over := context.AfterFunc(ctx, func() { syscall.Kill(-pid, syscall.SIGKILL) })
@@ -125,7 +119,6 @@ func runProcess(ctx context.Context, cmd *exec.Cmd, out io.Writer, begin func(*e
 	err := cmd.Wait()
 	over()
 	syscall.Kill(-pid, syscall.SIGKILL) // whatever a recipe left running in the background
-	ms = float64(time.Since(start).Microseconds()) / 1000
 	var failed *exec.ExitError
 	switch {
 	case errors.As(err, &failed):
@@ -134,14 +127,16 @@ func runProcess(ctx context.Context, cmd *exec.Cmd, out io.Writer, begin func(*e
 			exit = 128 + int(ws.Signal())
 		}
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return exit, ms, hostError("run "+name, err)
+		return exit, hostError("run "+name, err)
 	}
-	return exit, ms, nil
+	return exit, nil
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func timeoutError(job Job) *Error {
 	return &Error{Kind: ErrTimeout, Message: fmt.Sprintf("the build was stopped: it took longer than %v", job.Timeout),
-		Hint: "if it only needs more time: --build-timeout"}
+		Hint: "if it just needs more time, raise --build-timeout"}
 }
 
 // watchDisk stops a build that fills the disk: limits on file size do not limit the number of files.

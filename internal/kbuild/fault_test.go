@@ -114,7 +114,7 @@ func TestBlame(t *testing.T) {
 			!errors.Is(errno, syscall.ELOOP)
 		for what, err := range map[string]error{
 			"reading": sourceError("a.c", path(errno)), "reading again": changed("a.c", path(errno)),
-			"taking": hostile("read %s: %v", "a.ko", path(errno)),
+			"taking": hostile("read %s: %w", "a.ko", path(errno)),
 		} {
 			var e *Error
 			if !errors.As(blame(err), &e) || e.Host() != host || !strings.Contains(e.Message, errno.Error()) && host {

@@ -16,15 +16,15 @@ func (HereRunner) Name() Where { return Here }
 
 // Run implements Runner.
 func (HereRunner) Run(ctx context.Context, job Job) ([]Step, error) {
-	return runLocal(ctx, job, func(c Command) (*exec.Cmd, func(Step) error, error) {
+	return runLocal(ctx, job, func(c Command) (*exec.Cmd, error) {
 		path, err := exec.LookPath(c.Argv[0])
 		if err != nil {
-			return nil, nil, &Error{Kind: ErrNoTools, Cause: err, Message: c.Argv[0] + " is not installed",
+			return nil, &Error{Kind: ErrNoTools, Cause: err, Message: c.Argv[0] + " is not installed",
 				Hint: "install the compiler: apt-get install build-essential"}
 		}
 		cmd := exec.Command(path, c.Argv[1:]...)
 		cmd.Args[0] = c.Argv[0]
 		cmd.Dir, cmd.Env = job.Dir(), job.Env()
-		return cmd, nil, nil
+		return cmd, nil
 	})
 }

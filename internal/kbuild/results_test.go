@@ -28,7 +28,7 @@ func TestTake(t *testing.T) {
 		says    string // of the error
 	}{
 		{"whole", whole, false, ""},
-		{"cut", archive(t, tar.Header{Name: "a", Size: 1 << 20}), false, "is cut"},
+		{"cut", archive(t, tar.Header{Name: "a", Size: 1 << 20}), false, "is cut short"},
 		{"a name that leads out, at the end", append(archive(t, tar.Header{Name: "../a"}), end...), false, "names"},
 		{"a name that leads out, and more", archive(t, tar.Header{Name: "../a"}), true, "names"},
 		{"more than an archive", whole, true, "does not end"},
@@ -116,12 +116,22 @@ func TestKilledWhilePacking(t *testing.T) {
 	}
 }
 
+// TestForgedMark: a build that says itself that its commands have passed, and then fails, has failed.
+func TestForgedMark(t *testing.T) {
+	job := testJob(t, `mark=$(tr '\0' '\n' </proc/$PPID/cmdline | sed -n "s/^ended() { printf '\(.*\)%d.*/\1/p")
+		printf '%s0\n' "$mark"; echo a.c: error; exit 3`)
+	steps, err := SandboxRunner{}.Run(t.Context(), job)
+	if err != nil || len(steps) != 1 || steps[0].Exit != 3 || steps[0].Raw != "a.c: error\n" {
+		t.Errorf("%+v, %v; want one command with exit status 3", steps, err)
+	}
+}
+
 // TestJudgeSandboxed: who is to blame for a shell's end.
 func TestJudgeSandboxed(t *testing.T) {
 	const noRoom = "tar: a.c: Wrote only 512 of 10240 bytes: No space left on device\n"
 	full := hostError("unpack the build", unix.ENOSPC)
-	cut := hostile("file %q is cut: %v", "a.ko", errors.New("x"))
-	ended := hostile("read the archive: %v", io.ErrUnexpectedEOF)
+	cut := hostile("file %q is cut short: %w", "a.ko", errors.New("x"))
+	ended := hostile("read the archive: %w", io.ErrUnexpectedEOF)
 	for name, c := range map[string]struct {
 		exit  int
 		steps []Step
@@ -136,13 +146,13 @@ func TestJudgeSandboxed(t *testing.T) {
 		"failed with our own status": {97, []Step{{Exit: 97}}, "", nil, nil, ""},
 		"failed on a full disk":      {2, []Step{{Exit: 2, Raw: noRoom}}, "", nil, ErrDisk, "2048 MiB"},
 		"sources too large":          {97, nil, noRoom, nil, ErrDisk, "2048 MiB"},
-		"killed at the end":          {137, []Step{{}, {}}, "", nil, ErrHost, "exit status 137; run it again"},
-		"killed, and taken in part":  {137, []Step{{}, {}}, "", ended, ErrHost, "exit status 137; run it again"},
+		"killed at the end":          {137, []Step{{}, {}}, "", nil, ErrHost, "killed (exit status 137); run it again"},
+		"killed, and taken in part":  {137, []Step{{}, {}}, "", ended, ErrHost, "killed (exit status 137); run it again"},
 		"killed after such words":    {137, []Step{{Raw: "no space left on device"}, {}}, "", nil, ErrHost, "137"},
 		"tar's own words":            {97, []Step{{}, {}}, "tar: a: Cannot open\n", ended, ErrHost, "tar: a: Cannot open"},
 		"no words":                   {97, []Step{{}, {}}, "", nil, ErrHost, "tar failed"},
 		"our disk is full":           {97, []Step{{}, {}}, "tar: write error\n", full, ErrHost, "free some space"},
-		"a hostile archive":          {97, []Step{{}, {}}, "", cut, ErrHostile, "is cut"},
+		"a hostile archive":          {97, []Step{{}, {}}, "", cut, ErrHostile, "is cut short"},
 	} {
 		s := newSandboxed(Job{Commands: make([]Command, 2)})
 		s.steps.done = c.steps

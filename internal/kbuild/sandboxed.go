@@ -58,7 +58,7 @@ func maxBytes(job Job) int64 {
 // runs at a time, but never more than three quarters of this machine's memory.
 func sumLimits(job Job) bounds.Limits {
 	memory := maxBytes(job) + int64(runtime.NumCPU()+1)<<29
-	if have := bounds.Available(); have > 0 {
+	if have := bounds.TotalMemory(); have > 0 {
 		memory = min(memory, have/4*3)
 	}
 	return bounds.Limits{Memory: memory, Processes: maxProcesses}
@@ -170,9 +170,8 @@ func (s *sandboxed) moveError(exit int, raw string, moved error) error {
 	case exit == notMoved:
 		return hostError(what, errors.New(cmp.Or(lastLine(raw), "tar failed")))
 	}
-	e := hostError(what, fmt.Errorf("its shell was stopped: exit status %d", exit))
-	e.Hint = killedHint
-	return e
+	return &Error{Kind: ErrHost, Message: fmt.Sprintf("%s: the build's shell was killed (exit status %d)", what, exit),
+		Hint: killedHint}
 }
 
 // killedHint is for what ended because somebody killed it, which may have been the kernel.
@@ -270,7 +269,7 @@ func (s *sandboxed) process(ctx context.Context, cmd *exec.Cmd, p *pipes) (exit 
 	}
 	onOwnThread(func() {
 		unix.Syscall(unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0) // fails in a kernel without keyrings
-		exit, _, err = runProcess(ctx, cmd, &s.steps, start)
+		exit, err = runProcess(ctx, cmd, &s.steps, start)
 	})
 	return exit, err
 }

@@ -17,7 +17,6 @@ import (
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/beneath"
-	"github.com/kmodlab/kmodlab/internal/hostfault"
 )
 
 // Bounds of a source folder. A folder beyond them is a home or a kernel tree given by mistake.
@@ -275,9 +274,6 @@ func tooLarge(dir string) *Error {
 }
 
 func changed(rel string, err error) *Error {
-	if _, is := hostfault.Of(err); is {
-		return hostError("read sources", err)
-	}
 	return &Error{Kind: ErrSources, Message: rel + " changed while it was being read", Cause: err,
 		Hint: "run the command again"}
 }

@@ -4,6 +4,7 @@ package kbuild
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 	"time"
 )
@@ -62,10 +63,15 @@ func (w *stepWriter) pass(n int) {
 
 // end ends a step.
 func (w *stepWriter) end(exit int) {
-	if len(w.done) == len(w.job.Commands) {
+	if n := len(w.done); n == len(w.job.Commands) {
+		if n > 0 && exit != 0 { // the build wrote marks of its own; the last one is the shell's
+			last := &w.done[n-1]
+			last.Exit, last.Raw = exit, cmp.Or(w.log.String(), last.Raw)
+			w.log = logBuffer{}
+		}
 		return
 	}
-	ms := float64(time.Since(w.began).Microseconds()) / 1000
+	ms := milliseconds(time.Since(w.began))
 	w.done = append(w.done, Step{Argv: w.job.Commands[len(w.done)].Shown, Raw: w.log.String(), Exit: exit, MS: ms})
 	w.log, w.began = logBuffer{}, time.Now()
 }
@@ -76,7 +82,7 @@ func (w *stepWriter) flush(exit int) string {
 	w.pass(len(w.held))
 	raw := w.log.String()
 	reported := len(w.done) > 0 && w.done[len(w.done)-1].Exit != 0
-	if exit != 0 && exit != notMoved && !reported {
+	if exit != 0 && exit != notMoved && !reported && len(w.done) < len(w.job.Commands) {
 		w.end(exit)
 	}
 	return raw

@@ -25,6 +25,8 @@ func TestStepWriter(t *testing.T) {
 		"a mark without an end": {"a" + mark + "123456789" + mark + "0\n", 0, "a" + mark + "123456789:0", ""},
 		"half a mark":           {"a\x01MA", 1, "a\x01MA:1", "a\x01MA"},
 		"more marks than steps": {mark + "0\n" + mark + "0\n" + mark + "0\n", 0, ":0 :0", ""},
+		"forged, and failed":    {mark + "0\n" + mark + "0\nerror" + mark + "2\n", 2, ":0 error:2", ""},
+		"forged, and killed":    {mark + "0\n" + mark + "0\nerror", 137, ":0 :0", "error"},
 		"no command":            {"sh: tar: not found\n", notMoved, "", "sh: tar: not found\n"},
 	} {
 		for _, size := range []int{1, 3, 1000} {

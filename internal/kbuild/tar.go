@@ -93,7 +93,7 @@ func unpack(r io.Reader, dir string) error {
 			return nil
 		}
 		if err != nil {
-			return hostile("read the archive: %v", err)
+			return hostile("read the archive: %w", err)
 		}
 		if n >= maxTarFiles {
 			return hostile("the archive holds more than %d files", maxTarFiles)
@@ -117,16 +117,16 @@ func unpackOne(root *os.Root, tr *tar.Reader, h *tar.Header) error {
 	}
 	if h.Typeflag == tar.TypeDir {
 		if err := root.MkdirAll(name, 0o755); err != nil {
-			return hostile("create folder %q: %v", name, err)
+			return hostile("create folder %q: %w", name, err)
 		}
 		return nil
 	}
 	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return hostile("create the folder of %q: %v", name, err)
+		return hostile("create the folder of %q: %w", name, err)
 	}
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return hostile("create file %q: %v", name, err)
+		return hostile("create file %q: %w", name, err)
 	}
 	n, err := io.Copy(f, tr)
 	if err = errors.Join(err, f.Close()); err == nil && n == h.Size {
@@ -134,7 +134,7 @@ func unpackOne(root *os.Root, tr *tar.Reader, h *tar.Header) error {
 	}
 	_ = root.Remove(name) // a module that is cut is none; the error is told anyway
 	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
-		return hostile("file %q is cut: %v", name, cmp.Or(err, io.ErrUnexpectedEOF))
+		return hostile("file %q is cut short: %w", name, cmp.Or(err, io.ErrUnexpectedEOF))
 	}
 	return hostError("unpack the build", err)
 }

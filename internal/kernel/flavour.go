@@ -5,17 +5,13 @@ package kernel
 import (
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // Generic names the kernel of the same suite in Debian's generic flavour, which has what the cloud flavour leaves out,
 // and its tree if it is in the cache. The name is empty for a kernel that is not a cloud kernel of Debian.
 func (k *Kernel) Generic() (name, root string) {
-	rest, ok := strings.CutPrefix(k.Name, "debian:")
-	if !ok {
-		return "", ""
-	}
-	n, err := parseDebian(rest)
+	parsed, err := parseName(k.Name)
+	n := parsed.debian
 	if err != nil || n.flavour != "cloud" {
 		return "", ""
 	}

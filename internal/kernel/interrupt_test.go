@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
 
 // asNobody runs the calling test again as an ordinary user if this is root. It reports whether it did so.
@@ -279,30 +281,21 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	running := func() int { return len(processesOf(t, s.Dir)) }
-	eventually(t, "apt and a method run", func() bool { return running() >= 2 })
+	testlab.Eventually(t, "apt and a method run", func() bool { return running() >= 2 })
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	cmd.Wait()
-	eventually(t, "apt is gone with the process that started it", func() bool { return running() == 0 })
+	testlab.Eventually(t, "apt is gone with the process that started it", func() bool { return running() == 0 })
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if _, err := s.Get(ctx, "debian:bookworm"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("past the deadline: %v", err)
 	}
-	eventually(t, "apt is gone after the deadline", func() bool { return running() == 0 })
+	testlab.Eventually(t, "apt is gone after the deadline", func() bool { return running() == 0 })
 	if left, _ := filepath.Glob(filepath.Join(s.Dir, ".fetch/*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
-	}
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not so after 20 s: %s", what)
-		}
 	}
 }
 

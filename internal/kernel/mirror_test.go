@@ -75,7 +75,7 @@ func TestMirrors(t *testing.T) {
 // TestUnknownSuite: only a mirror that is one can say that a suite does not exist.
 func TestUnknownSuite(t *testing.T) {
 	if _, err := os.Stat(aptHelper); err != nil {
-		t.Skipf("NOT TESTED: %v", err)
+		needs.Missing(t, "%v", err)
 	}
 	_, err := askMirror(t, "debian:zurg", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/debian/dists/trixie/Release" {

@@ -158,15 +158,30 @@ func unknownName(name, why string) error {
 
 // CheckName reports whether a name has one of the Forms, without looking for the kernel. The error is ErrUnknownName.
 func CheckName(name string) error {
+	_, err := parseName(name)
+	return err
+}
+
+// kernelName is a name that has one of the Forms.
+type kernelName struct {
+	kind   string  // host, path or debian
+	path   string  // what follows "path:"
+	debian debName // of a Debian kernel
+}
+
+func parseName(name string) (n kernelName, err error) {
 	kind, rest, _ := strings.Cut(name, ":")
 	switch {
-	case name == "host", kind == "path":
-		return nil
+	case name == "host":
+		return kernelName{kind: kind}, nil
+	case kind == "path":
+		return kernelName{kind: kind, path: rest}, nil
 	case kind != "debian":
-		return unknownName(name, "no such kind of name")
+		return n, unknownName(name, "no such kind of name")
 	}
-	_, err := parseDebian(rest)
-	return err
+	n.kind = kind
+	n.debian, err = parseDebian(rest)
+	return n, err
 }
 
 // DefaultName is the kernel used if none is named: the cloud kernel of this host's own Debian release. On other hosts

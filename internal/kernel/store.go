@@ -58,20 +58,17 @@ const (
 // kernel is fetched, while other processes that ask for the same name wait. When ctx ends, the work stops, its child
 // processes are killed, and nothing half-made is left; a later Get reuses the packages that had arrived.
 func (s *Store) Get(ctx context.Context, name string) (*Kernel, error) {
-	if err := CheckName(name); err != nil {
-		return nil, err
-	}
-	kind, rest, _ := strings.Cut(name, ":")
-	switch kind {
-	case "host":
-		return hostKernel()
-	case "path":
-		return pathKernel(rest)
-	}
-	n, err := parseDebian(rest)
+	parsed, err := parseName(name)
 	if err != nil {
 		return nil, err
 	}
+	switch parsed.kind {
+	case "host":
+		return hostKernel()
+	case "path":
+		return pathKernel(parsed.path)
+	}
+	n := parsed.debian
 	// apt's configuration cannot express such a path.
 	if !filepath.IsAbs(s.Dir) || strings.ContainsAny(s.Dir, "\"\\\n") {
 		return nil, fmt.Errorf("use kernel cache %q: it must be an absolute path without quotes, backslashes and newlines",
@@ -161,14 +158,14 @@ func (s *Store) Size(k *Kernel) (int64, error) {
 // Remove deletes a Debian kernel from the cache, and what an interrupted fetch of it left. A name that is not in the
 // cache yields an error that wraps fs.ErrNotExist. Runs that are using the kernel fail: nothing protects them.
 func (s *Store) Remove(name string) error {
-	rest, ok := strings.CutPrefix(name, "debian:")
-	if !ok {
-		return fmt.Errorf("remove kernel %s: only debian: kernels are kept in the cache", name)
-	}
-	n, err := parseDebian(rest)
+	parsed, err := parseName(name)
 	if err != nil {
 		return err
 	}
+	if parsed.kind != "debian" {
+		return fmt.Errorf("remove kernel %s: only debian: kernels are kept in the cache", name)
+	}
+	n := parsed.debian
 	_, err = os.Stat(filepath.Join(s.Dir, n.folder()))
 	_, ferr := os.Stat(s.fetchDir(n))
 	if err != nil && ferr != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/footprint"
+	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/result"
@@ -37,7 +38,7 @@ func (o opening) here(ctx context.Context) (*Lab, error) {
 	log := newLog(true, o.journal)
 	m, err := o.agent(ctx, log)
 	if err != nil {
-		o.undo(claim)
+		undo(claim, o.journal)
 		return nil, &StartError{Err: err}
 	}
 	done("", false)
@@ -171,11 +172,11 @@ func (o opening) claim(ctx context.Context) (*footprint.Claim, error) {
 	u := claim.Undo(ctx)
 	if len(u.Unloaded)+len(u.Removed) > 0 {
 		what := slices.Concat(u.Unloaded, u.Removed)
-		o.journal.Log("an earlier run was cut short, and has been undone: " + strings.Join(what, ", "))
+		o.journal.Log("undone, left by an earlier run that was cut short: " + strings.Join(what, ", "))
 	}
-	o.tell(u)
+	tell(u, o.journal)
 	if err := claim.Make(ctx, change); err != nil {
-		o.undo(claim)
+		undo(claim, o.journal)
 		return nil, err
 	}
 	return claim, nil
@@ -217,7 +218,7 @@ const probeName = "kmodlab_probe"
 const undoLimit = 2 * time.Minute
 
 // undo undoes what the run has changed. It does not end with the run's context, which may have ended already.
-func (o opening) undo(claim *footprint.Claim) {
+func undo(claim *footprint.Claim, j *notify.Journal) {
 	if claim == nil {
 		return
 	}
@@ -226,17 +227,14 @@ func (o opening) undo(claim *footprint.Claim) {
 	u := claim.Undo(ctx)
 	claim.Release()
 	if len(u.Unloaded) > 0 {
-		o.journal.Log("unloaded at the end: " + strings.Join(u.Unloaded, ", "))
+		j.Log("unloaded at the end: " + strings.Join(u.Unloaded, ", "))
 	}
-	o.tell(u)
+	tell(u, j)
 }
 
 // tell says what was not undone.
-func (o opening) tell(u footprint.Undone) {
-	for _, text := range u.Kept {
-		o.journal.Log(text)
-	}
-	for _, l := range u.Left {
-		o.journal.Log(l.String())
+func tell(u footprint.Undone, j *notify.Journal) {
+	for _, text := range u.Remains() {
+		j.Log(text)
 	}
 }

@@ -96,7 +96,7 @@ func (e *CallError) Unwrap() error { return e.Err }
 // Open boots or restores a VM, or starts the agent on this machine. a may be nil. The error is a *StartError, an
 // *evidence.Failure or ctx's.
 func Open(ctx context.Context, p *prepare.Prepared, a *Ahead, o Options, j *notify.Journal) (*Lab, error) {
-	op := opening{p, o, j, footprint.On(p.Agent)}
+	op := opening{p, o, j, footprint.Changeable(p.Agent)}
 	if p.Here {
 		return op.here(ctx)
 	}
@@ -352,7 +352,7 @@ func (l *Lab) Close() {
 	l.stream.abandon(l.stop)
 	l.stop()
 	l.stream.live.End()
-	opening{Prepared: l.Prepared, journal: l.journal}.undo(l.claim)
+	undo(l.claim, l.journal)
 	l.claim = nil
 }
 

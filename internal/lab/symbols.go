@@ -103,8 +103,8 @@ func (l *Lab) table() *table {
 	return l.symbolTable
 }
 
-// tableAhead reads the symbols while the guest is at work, if an earlier run has kept them: a witness asks for them, and
-// they are many.
+// tableAhead reads the symbols while the guest is at work, if an earlier run has kept them: a witness asks for them,
+// and they are many.
 func (l *Lab) tableAhead() {
 	if data, err := os.ReadFile(l.symbolsFile()); err == nil {
 		l.tableOnce.Do(func() { l.symbolTable = newTable(string(data)) })

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kmodlab/kmodlab/internal/linuxversion"
 )
 
 // For a kprobe the kernel decodes the whole function around it, to see whether the
@@ -21,11 +23,8 @@ import (
 
 // decodesTooFar reports whether a kernel of that release does that.
 func decodesTooFar(release string) bool {
-	var major, minor int
-	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
-		return true
-	}
-	return major == 6 && minor >= 4
+	major, minor, ok := linuxversion.Parse(release)
+	return !ok || major == 6 && minor >= 4
 }
 
 // Unprobed returns the functions of a module in which no kprobe may be set while a

@@ -65,9 +65,9 @@ func (h *Host) compile(ctx context.Context) (*kbuild.Build, error) {
 		h.showSteps(ownPaths(failed.Steps), false)
 		return nil, &evidence.Failure{Kind: evidence.Build, Message: failed.Message, Hint: failed.Hint}
 	case errors.As(err, &failed):
-		return nil, hostFailure(errors.New(failed.Message), failed.Hint)
+		return nil, evidence.HostFailure(errors.New(failed.Message), failed.Hint)
 	case err != nil:
-		return nil, hostFailure(err, "")
+		return nil, evidence.HostFailure(err, "")
 	}
 	done(string(build.Where), build.Cached)
 	h.showSteps(build.Steps, build.Cached)
@@ -119,7 +119,7 @@ func (p *Prepared) resolve() error {
 // unplanned is the failure of a plan: of the modules, unless this machine could not read them.
 func unplanned(err error) error {
 	if _, is := hostfault.Of(err); is {
-		return hostFailure(err, "")
+		return evidence.HostFailure(err, "")
 	}
 	return &evidence.Failure{
 		Kind: evidence.Preflight, Message: problems(err),

@@ -18,7 +18,6 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/evidence"
-	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
@@ -70,7 +69,7 @@ func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, 
 	h := &Host{Options: o, shared: s, journal: j}
 	var err error
 	if h.Agent, err = findAgent(o.Agent); err != nil {
-		return nil, hostFailure(err, "")
+		return nil, evidence.HostFailure(err, "")
 	}
 	if o.NoProbe {
 		h.Probe = Probe{Unproved: "--here loads no module into this machine's kernel without --probe"}
@@ -78,7 +77,7 @@ func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, 
 	}
 	if !o.Here {
 		if _, err := vm.FindQEMU(o.QEMU); err != nil {
-			return nil, hostFailure(err, "kmodlab doctor says what else is missing")
+			return nil, evidence.HostFailure(err, "kmodlab doctor says what else is missing")
 		}
 	}
 	if h.Kernel, err = h.fetch(ctx); err != nil {
@@ -97,14 +96,6 @@ func (h *Host) Scratch(name string) (*scratch.Folder, error) {
 // Shared is what the runs of one pool have in common.
 func (h *Host) Shared() *Shared { return h.shared }
 
-// hostFailure is a failure of this machine. What its own error says to do goes before hint.
-func hostFailure(err error, hint string) error {
-	if known, is := hostfault.Of(err); is {
-		hint = known
-	}
-	return &evidence.Failure{Kind: evidence.Host, Message: err.Error(), Hint: hint}
-}
-
 // ownCache is what to do about a cache that others can change. What lies there is believed, and foreign code wrote some
 // of it.
 const ownCache = "use a cache that is yours alone: set XDG_CACHE_HOME to a folder that only you can enter"
@@ -118,14 +109,14 @@ func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 	if name == "" {
 		var err error
 		if name, err = kernel.DefaultName(); err != nil {
-			return nil, hostFailure(err, "name a kernel: --kernel debian:bookworm")
+			return nil, evidence.HostFailure(err, "name a kernel: --kernel debian:bookworm")
 		}
 	}
 	if err := kernel.CheckName(name); err != nil { // before anything is made
 		return nil, err
 	}
 	if err := private.Make(h.CacheDir); err != nil {
-		return nil, hostFailure(err, ownCache)
+		return nil, evidence.HostFailure(err, ownCache)
 	}
 	done := h.journal.Phase("kernel")
 	k, err := boot.Kernels(h.CacheDir, h.Mirror, h.reportFetch).Get(ctx, name)
@@ -133,7 +124,7 @@ func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, hostFailure(err, "kmodlab doctor shows which kernels are available here")
+		return nil, evidence.HostFailure(err, "kmodlab doctor shows which kernels are available here")
 	}
 	done("", false)
 	return k, nil

@@ -64,7 +64,7 @@ func exists(path string) bool { _, err := os.Lstat(path); return err == nil }
 // TestMakeOthers: another user's folder, or link, on the way is refused.
 func TestMakeOthers(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: only root can make another user's folder")
+		t.Skip("NOT TESTED: only root can make another user's folder")
 	}
 	const other = 65533
 	top := t.TempDir()

@@ -9,7 +9,6 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/evidence"
-	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/lab"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
@@ -30,15 +29,7 @@ func classify(err error) *evidence.Failure {
 	case errors.As(err, &start):
 		return classifyStart(start)
 	}
-	return hostFailure(err, "")
-}
-
-// hostFailure is a failure of this machine. What its own error says to do goes before hint.
-func hostFailure(err error, hint string) *evidence.Failure {
-	if known, is := hostfault.Of(err); is {
-		hint = known
-	}
-	return &evidence.Failure{Kind: evidence.Host, Message: err.Error(), Hint: hint}
+	return evidence.HostFailure(err, "")
 }
 
 // classifyCall is for a machine that did not do what it was asked to.
@@ -69,7 +60,7 @@ func classifyStart(e *lab.StartError) *evidence.Failure {
 	case errors.As(e.Err, &stalled):
 		return &evidence.Failure{Kind: evidence.Host, Message: e.Error(), Hint: stalled.Hint}
 	case !errors.As(e.Err, &failed):
-		return hostFailure(e, "")
+		return evidence.HostFailure(e, "")
 	case errors.Is(failed, boot.ErrSilent):
 		f := &evidence.Failure{Kind: evidence.Timeout, Message: failed.Error()}
 		if len(failed.Console) == 0 {
@@ -79,7 +70,7 @@ func classifyStart(e *lab.StartError) *evidence.Failure {
 	case errors.Is(failed, wire.ErrGarbled):
 		return &evidence.Failure{Kind: evidence.Lost, Message: failed.Error()}
 	}
-	return hostFailure(failed, killedHint)
+	return evidence.HostFailure(failed, killedHint)
 }
 
 // endedAt returns where the CPUs were when the guest ended by itself, if that is what

@@ -65,7 +65,7 @@ func TestClassify(t *testing.T) {
 		},
 		"no descriptor at its boot": {
 			&lab.StartError{Err: &os.PathError{Op: "open", Path: "x", Err: syscall.EMFILE}}, evidence.Host,
-			"too many open files", "raise the limit of open files (ulimit -n), or run fewer at a time (-j)",
+			"too many open files", "raise the limit on open files (ulimit -n), or run fewer at a time (-j)",
 		},
 		"a full disk": {
 			fmt.Errorf("x: %w", syscall.ENOSPC), evidence.Host, "no space left on device", "free some space on that disk",

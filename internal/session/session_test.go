@@ -5,6 +5,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/testlab"
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/tracer/event"
 )
@@ -55,15 +57,15 @@ func gone(t *testing.T, l *lab.Lab, goroutines int) {
 	if err := syscall.Kill(l.AgentPID, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("agent %d is still there: %v", l.AgentPID, err)
 	}
-	for range 100 {
-		if runtime.NumGoroutine() <= goroutines {
-			return
+	defer func() {
+		if t.Failed() {
+			stacks := make([]byte, 1<<20)
+			t.Logf("%s", stacks[:runtime.Stack(stacks, true)])
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	t.Errorf("%d goroutines, before there were %d:\n%s", runtime.NumGoroutine(), goroutines, stacks)
+	}()
+	testlab.Eventually(t, fmt.Sprintf("at most %d goroutines, as before", goroutines), func() bool {
+		return runtime.NumGoroutine() <= goroutines
+	})
 }
 
 // calls are what a script of one command asks of the agent, in its order.

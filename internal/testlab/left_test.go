@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // start starts a line of shell and returns its pid. The end of the test kills the shell and its children.
@@ -31,16 +30,6 @@ func start(t *testing.T, line string, env ...string) int {
 		cmd.Wait()
 	})
 	return cmd.Process.Pid
-}
-
-// eventually waits for a state that a process needs a moment to reach.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for limit := time.Now().Add(20 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatal("never:", what)
-		}
-	}
 }
 
 // TestLeftIn checks that LeftIn finds each kind of thing that can be left behind, so that a test with it can fail.
@@ -65,7 +54,7 @@ func TestLeftIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	start(t, "exec sleep 60", "WORK="+work)
-	eventually(t, "the process is seen", func() bool { return len(ProcessesOf(work)) == 1 })
+	Eventually(t, "the process is seen", func() bool { return len(ProcessesOf(work)) == 1 })
 	left := strings.Join(LeftIn(work, tmp), "\n")
 	for _, want := range []string{"socket " + work + "/s", "temporary file " + tmp + "/file", "process "} {
 		if !strings.Contains(left, want) {
@@ -107,8 +96,8 @@ func TestDescendants(t *testing.T) {
 		}
 		return all
 	}
-	eventually(t, "the sleep is seen below its shell", func() bool { return slices.Contains(words(), "sleep 60 ") })
-	eventually(t, "somebody works", func() bool {
+	Eventually(t, "the sleep is seen below its shell", func() bool { return slices.Contains(words(), "sleep 60 ") })
+	Eventually(t, "somebody works", func() bool {
 		return slices.ContainsFunc(Descendants(pid), func(p Process) bool {
 			worked, err := p.Worked()
 			return err == nil && worked > 0

@@ -99,16 +99,24 @@ func (f *fake) speakQMP(mode string) <-chan bool {
 				return
 			}
 			var command struct {
-				Execute string `json:"execute"`
-				ID      uint64 `json:"id"`
+				Execute   string          `json:"execute"`
+				Arguments json.RawMessage `json:"arguments"`
+				ID        uint64          `json:"id"`
 			}
 			json.Unmarshal(line, &command)
 			answer := `{}`
 			if command.Execute == "query-status" {
 				answer = `{"status": "running"}`
 			}
-			fmt.Fprintf(f.monitor, `{"return": %s, "id": %d}`+"\r\n", answer, command.ID)
-			if mode == "stops" { // its monitor has answered
+			reply := fmt.Sprintf(`{"return": %s, "id": %d}`+"\r\n", answer, command.ID)
+			if answers := freezing()[mode]; answers != nil {
+				fmt.Fprintf(f.console, "%s %s\n", command.Execute, command.Arguments)
+				if answer, is := answers[command.Execute]; is {
+					reply = fmt.Sprintf(`{%s, "id": %d}`+"\r\n", answer, command.ID)
+				}
+			}
+			fmt.Fprint(f.monitor, reply)
+			if mode == "stops-early" || mode == "stops" && command.Execute == "query-status" {
 				syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 			}
 			if command.Execute == "quit" {
@@ -117,6 +125,21 @@ func (f *fake) speakQMP(mode string) <-chan bool {
 		}
 	}()
 	return quit
+}
+
+// guestMemory is what a fake has for its guest's memory.
+var guestMemory = bytes.Repeat([]byte("kmodlab!"), 1<<20)
+
+// freezing is how fakes answer to what the freezing of a machine is made of, besides with an empty object.
+func freezing() map[string]map[string]string {
+	const no = `"error": {"class": "GenericError", "desc": "no"}`
+	const shared = `"return": {"fdset-id": 7, "fd": 9}`
+	at := fmt.Sprintf(`"return": "Host virtual address for 0x0 (ram) is %p\r\n"`, &guestMemory[0])
+	return map[string]map[string]string{
+		"runs-on":  {"stop": no},
+		"direct":   {"human-monitor-command": at, "add-fd": shared},
+		"indirect": {"human-monitor-command": `"return": "unknown command: 'gpa2hva'\r\n"`, "add-fd": shared},
+	}
 }
 
 func (f *fake) end(reason string) {
@@ -175,7 +198,7 @@ func (f *fake) behave(mode string, quit <-chan bool) {
 		fmt.Fprintln(f.console, "alive")
 	case "port-opens":
 		fmt.Fprint(f.monitor, `{"event": "VSERPORT_CHANGE", "data": {"open": true, "id": "x"}}`+"\r\n")
-	case "silent", "stops":
+	case "silent", "stops", "stops-early", "runs-on", "direct", "indirect":
 	default:
 		fmt.Fprintln(os.Stderr, "unknown mode", mode)
 		os.Exit(70)

@@ -26,9 +26,9 @@ const (
 
 // Errors of Probe.
 var (
-	ErrKVMAbsent = errors.New("there is no /dev/kvm: the CPU lacks virtualization, it is switched off, " +
+	errKVMAbsent = errors.New("there is no /dev/kvm: the CPU lacks virtualization, it is switched off, " +
 		"or kvm_intel or kvm_amd is not loaded")
-	ErrKVMForbidden = errors.New("no permission for /dev/kvm: usermod -aG kvm $USER, then log in again")
+	errKVMForbidden = errors.New("no permission for /dev/kvm: usermod -aG kvm $USER, then log in again")
 )
 
 // Probe asks the kernel for a VM and a virtual CPU. Nil means maybe: a KVM nested in another hypervisor can grant both
@@ -39,9 +39,9 @@ func probe(device string) error {
 	kvm, err := unix.Open(device, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	switch {
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
-		return ErrKVMForbidden
+		return errKVMForbidden
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
-		return ErrKVMAbsent
+		return errKVMAbsent
 	case err != nil:
 		return fmt.Errorf("open %s: %w", device, err)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestProbeNoDevice(t *testing.T) {
-	if err := probe(filepath.Join(t.TempDir(), "kvm")); !errors.Is(err, ErrKVMAbsent) {
+	if err := probe(filepath.Join(t.TempDir(), "kvm")); !errors.Is(err, errKVMAbsent) {
 		t.Errorf("without the device: %v", err)
 	}
 	plain := filepath.Join(t.TempDir(), "kvm")
@@ -28,7 +28,7 @@ func TestProbeNoDevice(t *testing.T) {
 	if err := os.Chmod(plain, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := probe(plain); !errors.Is(err, ErrKVMForbidden) {
+	if err := probe(plain); !errors.Is(err, errKVMForbidden) {
 		t.Errorf("without permission: %v", err)
 	}
 }

@@ -33,7 +33,7 @@ type Machine struct {
 
 	console  *boundedLog
 	drained  chan struct{} // closed when the console was read to its end
-	alive    chan struct{}
+	alive    chan struct{} // closed at the first byte on the console, or port opened by the guest's driver
 	lifeOnce sync.Once
 	panicked atomic.Bool
 	stopping atomic.Bool
@@ -257,9 +257,6 @@ func (m *Machine) Port(name string) net.Conn {
 // Console is a copy of what the guest wrote to its console: the first and the last 128 KiB.
 func (m *Machine) Console() []byte { return m.console.Bytes() }
 
-// Alive is closed at the guest's first sign of life: a byte on the console, or a port opened by the guest's driver.
-func (m *Machine) Alive() <-chan struct{} { return m.alive }
-
 // Done is closed when the process has been reaped and its last bytes were read.
 func (m *Machine) Done() <-chan struct{} { return m.done }
 
@@ -275,9 +272,9 @@ func (m *Machine) QEMUVersion() string { return m.qmp.version }
 // PID is QEMU's process, also its process group.
 func (m *Machine) PID() int { return m.proc.pid }
 
-// CommandLine is a shell command that starts such a machine by hand, with the console on the terminal and the ports
+// commandLine is a shell command that starts such a machine by hand, with the console on the terminal and the ports
 // unconnected. It does not contain Config.InitrdData.
-func (m *Machine) CommandLine() string { return shellCommand(m.cfg, m.accel) }
+func (m *Machine) commandLine() string { return shellCommand(m.cfg, m.accel) }
 
 // Wait waits for the machine's end. Its only error is that of ctx, which bounds the waiting and not the machine. It may
 // be called again.

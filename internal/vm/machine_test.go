@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -20,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
 
 var background = context.Background()
@@ -161,7 +164,7 @@ func TestStop(t *testing.T) {
 	} {
 		t.Run(test.mode+test.grace.String(), func(t *testing.T) {
 			m := start(t, fakeConfig(t, test.mode))
-			await(t, "life", m.Alive())
+			await(t, "life", m.alive)
 			var group sync.WaitGroup
 			for range 3 { // at once, and again below
 				group.Go(func() {
@@ -188,7 +191,7 @@ func TestStop(t *testing.T) {
 
 func TestKilledFromOutside(t *testing.T) {
 	m := start(t, fakeConfig(t, "alive"))
-	await(t, "life", m.Alive())
+	await(t, "life", m.alive)
 	if err := unix.Kill(m.PID(), unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +234,7 @@ func TestMonitorGarbage(t *testing.T) {
 func TestMissing(t *testing.T) {
 	cfg := fakeConfig(t, "alive")
 	cfg.QEMU = "/no/qemu"
-	if _, err := Start(background, cfg); !errors.Is(err, ErrNoQEMU) || !strings.Contains(err.Error(), "apt-get install") {
+	if _, err := Start(background, cfg); !errors.Is(err, errNoQEMU) || !strings.Contains(err.Error(), "apt-get install") {
 		t.Errorf("without QEMU: %v", err)
 	}
 	cfg = fakeConfig(t, "alive")
@@ -356,14 +359,13 @@ func TestGrandchild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 100 { // it is for init to reap now
-		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil ||
-			bytes.Contains(stat, []byte(") Z ")) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Errorf("process %d outlived its QEMU", pid)
+	testlab.Eventually(t, fmt.Sprintf("process %d ends with its QEMU", pid), func() bool { return ended(pid) })
+}
+
+// ended reports whether a process that is not our child has ended. It is for init to reap it.
+func ended(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
 
 // TestDiesWithUs kills a program that has a machine: the kernel must end QEMU.
@@ -385,15 +387,12 @@ func TestDiesWithUs(t *testing.T) {
 	if err != nil || perr != nil {
 		t.Fatalf("the parent said %q, %v", line, err)
 	}
-	for range 200 {
-		if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err != nil ||
-			bytes.Contains(stat, []byte(") Z ")) {
-			return
+	defer func() {
+		if !ended(pid) {
+			unix.Kill(pid, unix.SIGKILL)
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	unix.Kill(pid, unix.SIGKILL)
-	t.Errorf("process %d outlived its parent", pid)
+	}()
+	testlab.Eventually(t, fmt.Sprintf("process %d ends with its parent", pid), func() bool { return ended(pid) })
 }
 
 // TestOutlivesThread: the thread that calls Start ends, but the machine does not.
@@ -411,7 +410,7 @@ func TestOutlivesThread(t *testing.T) {
 		t.Fatal("Start failed")
 	}
 	defer m.Stop(0)
-	await(t, "life", m.Alive())
+	await(t, "life", m.alive)
 	select {
 	case <-m.Done():
 		t.Errorf("the machine ended: %+v", m.exit)

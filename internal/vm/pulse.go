@@ -60,8 +60,7 @@ type beat struct {
 
 // pulse remembers the last intervals of one process.
 type pulse struct {
-	proc   string // its folder in /proc
-	period time.Duration
+	proc string // its folder in /proc
 
 	mu    sync.Mutex
 	last  usage
@@ -69,7 +68,7 @@ type pulse struct {
 }
 
 func newPulse(pid int) *pulse {
-	p := &pulse{proc: filepath.Join("/proc", strconv.Itoa(pid)), period: pulsePeriod}
+	p := &pulse{proc: filepath.Join("/proc", strconv.Itoa(pid))}
 	p.last, _ = readUsage(p.proc)
 	p.last.at = time.Now()
 	return p
@@ -77,7 +76,7 @@ func newPulse(pid int) *pulse {
 
 // watch looks at the process until done is closed.
 func (p *pulse) watch(done <-chan struct{}) {
-	tick := time.NewTicker(p.period)
+	tick := time.NewTicker(pulsePeriod)
 	defer tick.Stop()
 	for {
 		select {
@@ -97,7 +96,7 @@ func (p *pulse) look() {
 	if err != nil { // it is gone
 		return
 	}
-	p.beats = append(p.beats, beat{from: p.last.at, to: now.at, seen: p.last.until(now, p.period)})
+	p.beats = append(p.beats, beat{from: p.last.at, to: now.at, seen: p.last.until(now)})
 	p.last = now
 	for len(p.beats) > 1 && now.at.Sub(p.beats[1].from) >= pulseSpan {
 		p.beats = p.beats[1:]
@@ -143,12 +142,12 @@ func judgeBeats(beats []beat) (stall, time.Duration) {
 }
 
 // until judges the interval between two usages.
-func (u usage) until(now usage, period time.Duration) stall {
+func (u usage) until(now usage) stall {
 	long := now.at.Sub(u.at)
 	switch {
 	case now.stopped:
 		return stopped
-	case long > 3*period:
+	case long > 3*pulsePeriod:
 		return missed
 	}
 	quiet := len(now.threads) > 0
@@ -237,7 +236,7 @@ func stallError(why stall, pid int, long time.Duration) error {
 		}
 	case starved:
 		return &StallError{
-			Text: fmt.Sprintf("QEMU (process %d) waited %s for a processor of this machine, and hardly got one", pid, long),
+			Text: fmt.Sprintf("QEMU (process %d) waited %s for a CPU and hardly got one", pid, long),
 			Hint: "run it again when this machine has less to do, or fewer at a time (-j)",
 		}
 	}

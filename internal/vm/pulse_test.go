@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodlab/kmodlab/internal/testlab"
 )
 
 // TestStopped: a QEMU that is stopped is told from one whose guest is silent.
@@ -20,7 +22,7 @@ func TestStopped(t *testing.T) {
 	if err := unix.Kill(m.PID(), unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool {
+	testlab.Eventually(t, "it is stopped", func() bool {
 		u, err := readUsage(m.pulse.proc)
 		return err == nil && u.stopped
 	})
@@ -38,31 +40,27 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-func eventually(t *testing.T, is func() bool) {
-	t.Helper()
-	for range 1000 {
-		if is() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatal("it does not happen")
-}
-
 // TestStoppedAtStart: KVM is not blamed for a QEMU that was stopped before its guest could say anything.
 func TestStoppedAtStart(t *testing.T) {
-	cfg := fakeConfig(t, "stops")
-	cfg.Accel, cfg.StateDir, cfg.lifeDeadline = Auto, t.TempDir(), 3*time.Second
-	m, err := Start(background, cfg)
-	var stalled *StallError
-	if !errors.As(err, &stalled) {
-		t.Errorf("%v, %v", m, err)
-	}
-	if m != nil {
-		m.Stop(0)
-	}
-	if found := KVMState(cfg.StateDir); found.State == Unusable {
-		t.Errorf("KVM is blamed: %+v", found)
+	for _, mode := range []string{"stops-early", "stops"} { // before its monitor has answered all, and after
+		t.Run(mode, func(t *testing.T) {
+			cfg := fakeConfig(t, mode)
+			cfg.Accel, cfg.StateDir = Auto, t.TempDir()
+			if mode == "stops-early" {
+				cfg.startDeadline = 3 * time.Second
+			}
+			m, err := Start(background, cfg)
+			var stalled *StallError
+			if !errors.As(err, &stalled) {
+				t.Errorf("%v, %v", m, err)
+			}
+			if m != nil {
+				m.Stop(0)
+			}
+			if found := KVMState(cfg.StateDir); found.State == Unusable {
+				t.Errorf("KVM is blamed: %+v", found)
+			}
+		})
 	}
 }
 
@@ -88,7 +86,7 @@ func TestUntil(t *testing.T) {
 		if c.now.at.IsZero() {
 			c.now.at = began.Add(time.Second)
 		}
-		if got := before.until(c.now, time.Second); got != c.want {
+		if got := before.until(c.now); got != c.want {
 			t.Errorf("one that %s: %d, want %d", name, got, c.want)
 		}
 	}

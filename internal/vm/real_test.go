@@ -127,11 +127,11 @@ func realConfig(t *testing.T, script string) Config {
 func awaitLife(t *testing.T, m *Machine) {
 	t.Helper()
 	select {
-	case <-m.Alive():
+	case <-m.alive:
 	case <-m.Done():
-		t.Fatalf("the guest ended: %+v\n%s\n%s", m.exit, m.Console(), m.CommandLine())
+		t.Fatalf("the guest ended: %+v\n%s\n%s", m.exit, m.Console(), m.commandLine())
 	case <-time.After(90 * time.Second):
-		t.Fatalf("the guest is silent\n%s", m.CommandLine())
+		t.Fatalf("the guest is silent\n%s", m.commandLine())
 	}
 }
 

@@ -28,11 +28,11 @@ func Start(ctx context.Context, cfg Config) (*Machine, error) {
 		return launch(ctx, cfg, TCG, "requested", nil)
 	case KVM:
 		if err := cfg.probe(); err != nil {
-			return nil, fmt.Errorf("start machine: %w: %w", ErrKVM, err)
+			return nil, fmt.Errorf("start machine: %w: %w", errKVM, err)
 		}
 		m, err := startKVM(ctx, cfg, "requested")
 		if _, silent := errors.AsType[*qemuError](err); silent {
-			return nil, fmt.Errorf("%w: %w", ErrKVM, err)
+			return nil, fmt.Errorf("%w: %w", errKVM, err)
 		}
 		return m, err
 	}
@@ -87,12 +87,12 @@ func startKVM(ctx context.Context, cfg Config, why string) (*Machine, error) {
 	defer timer.Stop()
 	var failure error
 	select {
-	case <-m.Alive():
+	case <-m.alive:
 		return m, nil
 	case <-m.Done():
 		// Its last bytes were read before Done.
 		select {
-		case <-m.Alive():
+		case <-m.alive:
 			return m, nil
 		default:
 		}

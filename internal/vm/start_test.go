@@ -42,7 +42,7 @@ func TestKVMLies(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			cfg, starts, said := autoConfig(t, mode)
 			m := start(t, cfg)
-			await(t, "life", m.Alive())
+			await(t, "life", m.alive)
 			if accel, why := m.Accel(); accel != TCG || !strings.Contains(why, reason) || strings.Contains(why, "registers") {
 				t.Errorf("first start is on %s: %s", accel, why)
 			}
@@ -82,7 +82,7 @@ func TestKVMWorks(t *testing.T) {
 					t.Errorf("on %s: %s", accel, why)
 				}
 				select {
-				case <-m.Alive():
+				case <-m.alive:
 				default:
 					t.Error("Start returned before a sign of life")
 				}
@@ -104,7 +104,7 @@ func TestKVMNoLonger(t *testing.T) {
 	store := openFindings(cfg.StateDir, cfg.QEMU)
 	store.record(cfg.Log, Finding{State: Proven, Reason: "a guest ran"})
 	m := start(t, cfg)
-	await(t, "life", m.Alive())
+	await(t, "life", m.alive)
 	if accel, _ := m.Accel(); accel != TCG || stateOf(cfg).State != Unusable {
 		t.Errorf("on %s, finding %+v", accel, stateOf(cfg))
 	}
@@ -127,21 +127,21 @@ func TestSilentGuest(t *testing.T) {
 func TestKVMAskedFor(t *testing.T) {
 	cfg, starts, _ := autoConfig(t, "kvm-lies")
 	cfg.Accel = KVM
-	if _, err := Start(background, cfg); !errors.Is(err, ErrKVM) || !strings.Contains(err.Error(), "no sign of life") {
+	if _, err := Start(background, cfg); !errors.Is(err, errKVM) || !strings.Contains(err.Error(), "no sign of life") {
 		t.Errorf("Start returned %v", err)
 	}
 	if got := starts(); got != "kvm=true " {
 		t.Errorf("QEMU was started with %s", got)
 	}
-	cfg.probe = func() error { return ErrKVMForbidden }
-	if _, err := Start(background, cfg); !errors.Is(err, ErrKVM) || !errors.Is(err, ErrKVMForbidden) {
+	cfg.probe = func() error { return errKVMForbidden }
+	if _, err := Start(background, cfg); !errors.Is(err, errKVM) || !errors.Is(err, errKVMForbidden) {
 		t.Errorf("without permission Start returned %v", err)
 	}
 }
 
 func TestKVMAbsent(t *testing.T) {
 	cfg, starts, said := autoConfig(t, "alive")
-	cfg.probe = func() error { return ErrKVMAbsent }
+	cfg.probe = func() error { return errKVMAbsent }
 	m := start(t, cfg)
 	if accel, why := m.Accel(); accel != TCG || !strings.Contains(why, "no /dev/kvm") {
 		t.Errorf("on %s: %s", accel, why)
@@ -154,7 +154,7 @@ func TestKVMAbsent(t *testing.T) {
 // TestFindingsAndProbe: which of the two decides.
 func TestFindingsAndProbe(t *testing.T) {
 	yes := func() error { return nil }
-	no := func() error { return ErrKVMForbidden }
+	no := func() error { return errKVMForbidden }
 	for _, test := range []struct {
 		kept  State // "" for no finding
 		probe func() error

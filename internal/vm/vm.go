@@ -19,12 +19,12 @@ import (
 	"time"
 )
 
-// ErrNoQEMU is what Start returns, wrapped, if QEMU is missing.
-var ErrNoQEMU = errors.New("QEMU is missing: apt-get install qemu-system-x86")
+// errNoQEMU is what Start returns, wrapped, if QEMU is missing.
+var errNoQEMU = errors.New("QEMU is missing: apt-get install qemu-system-x86")
 
-// ErrKVM is what Start returns, wrapped, if KVM was requested by name and does not work on this host. With Auto the
+// errKVM is what Start returns, wrapped, if KVM was requested by name and does not work on this host. With Auto the
 // machine runs on TCG instead.
-var ErrKVM = errors.New("KVM does not work here")
+var errKVM = errors.New("KVM does not work here")
 
 // Accel is how QEMU runs the guest's code.
 type Accel string
@@ -115,14 +115,14 @@ const (
 	defaultStartDeadline = 30 * time.Second
 )
 
-// FindQEMU is the path of a QEMU, empty for the one in PATH; else ErrNoQEMU.
+// FindQEMU is the path of a QEMU, empty for the one in PATH; else errNoQEMU.
 func FindQEMU(name string) (string, error) {
 	if name == "" {
 		name = defaultQEMU
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return name, fmt.Errorf("find %s: %w", name, ErrNoQEMU)
+		return name, fmt.Errorf("find %s: %w", name, errNoQEMU)
 	}
 	return path, nil
 }

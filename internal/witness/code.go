@@ -40,11 +40,11 @@ func (r *reader) code() ([]code, error) {
 	return list, nil
 }
 
-// Namer finds the symbol of the kernel's that an address is in, and how far behind its beginning that is, in bytes.
-type Namer func(addr uint64) (name string, offset uint64)
+// namer finds the symbol of the kernel's that an address is in, and how far behind its beginning that is, in bytes.
+type namer func(addr uint64) (name string, offset uint64)
 
 // changed notes what of the kernel's code differs from the first view, by function, each once.
-func (r *reader) changed(v, first *View, name Namer) error {
+func (r *reader) changed(v, first *View, name namer) error {
 	var sites sites
 	for i := range min(len(first.code), len(v.code)) {
 		patches, more := differing(first.code[i], v.code[i])
@@ -73,7 +73,7 @@ type patch struct {
 }
 
 // patch notes a patch, unless the kernel itself makes such patches.
-func (r *reader) patch(v *View, sites sites, p patch, name Namer) error {
+func (r *reader) patch(v *View, sites sites, p patch, name namer) error {
 	for at := p.at; at < p.end; at++ {
 		if p.before.data[at-p.before.at] == p.after.data[at-p.after.at] {
 			continue
@@ -199,7 +199,7 @@ var (
 )
 
 // dispatcher notes what a dispatcher does now, unless ftrace itself made it do so. One that does nothing tells nothing.
-func (r *reader) dispatcher(v *View, function string, text []byte, at uint64, name Namer) {
+func (r *reader) dispatcher(v *View, function string, text []byte, at uint64, name namer) {
 	to, offset := "", uint64(0)
 	if text != nil && (text[0] == opCall || text[0] == opJump) {
 		to, offset = name(target(text, at))

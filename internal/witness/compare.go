@@ -83,7 +83,7 @@ func changes(first, last *View) []Difference {
 		list = append(list, Difference{what, fmt.Sprintf(format, args...)})
 	}
 	for _, p := range first.Programs {
-		i := slices.IndexFunc(last.Programs, func(q Program) bool { return q.At == p.At && q.Tag == p.Tag })
+		i := slices.IndexFunc(last.Programs, func(q program) bool { return q.At == p.At && q.Tag == p.Tag })
 		switch {
 		case i < 0:
 			say(fmt.Sprintf("program at %#x", p.At), "the tracer's program %s is gone", p.Tag)
@@ -112,7 +112,7 @@ func changes(first, last *View) []Difference {
 }
 
 // goesOn reports whether a tracepoint still calls what it called before. A module may have added functions of its own.
-func (t Tracepoint) goesOn(before Tracepoint) bool {
+func (t tracepoint) goesOn(before tracepoint) bool {
 	for _, call := range before.Calls {
 		if !slices.Contains(t.Calls, call) {
 			return false

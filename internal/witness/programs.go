@@ -8,8 +8,8 @@ import (
 	"fmt"
 )
 
-// Program is an eBPF program. Tag is what the kernel made of its instructions, Sum of the machine code.
-type Program struct {
+// program is an eBPF program. Tag is what the kernel made of its instructions, Sum of the machine code.
+type program struct {
 	At  uint64 `json:"at"`
 	Tag string `json:"tag"`
 	Sum string `json:"sum"`
@@ -18,13 +18,13 @@ type Program struct {
 // maxProgram bounds the machine code of a program, in bytes.
 const maxProgram = 1 << 20
 
-func (r *reader) programs() ([]Program, error) {
+func (r *reader) programs() ([]program, error) {
 	idr := r.symbols("prog_idr")
 	if idr == 0 || !r.layout.has("bpf_prog.bpf_func", "bpf_prog.jited_len", "bpf_prog.tag", "idr.idr_rt",
 		"xarray.xa_head", "xa_node.slots") {
 		return nil, r.lacks("the eBPF programs")
 	}
-	var list []Program
+	var list []program
 	err := r.idr(idr, func(at uint64) error {
 		if len(list) == maxTasks {
 			return fmt.Errorf("there are more than %d", maxTasks)
@@ -39,8 +39,8 @@ func (r *reader) programs() ([]Program, error) {
 	return list, nil
 }
 
-func (r *reader) program(at uint64) (Program, error) {
-	p := Program{At: at}
+func (r *reader) program(at uint64) (program, error) {
+	p := program{At: at}
 	tag, err := r.read(at+uint64(r.layout["bpf_prog.tag"]), 8)
 	if err != nil {
 		return p, err

@@ -20,9 +20,9 @@ type View struct {
 	Taint       uint64                `json:"taint"`
 	Modules     []Module              `json:"modules"`
 	Tasks       []Task                `json:"tasks"`
-	Programs    []Program             `json:"programs"`
+	Programs    []program             `json:"programs"`
 	Switches    map[string]uint32     `json:"switches"` // see switches
-	Tracepoints map[string]Tracepoint `json:"tracepoints"`
+	Tracepoints map[string]tracepoint `json:"tracepoints"`
 	Changed     []string              `json:"changed"` // functions whose code is not as in the first view
 	// Hooked are functions that have a kprobe, or a hook of ftrace, since the first view.
 	Hooked []string `json:"hooked,omitempty"`
@@ -30,8 +30,8 @@ type View struct {
 	code []code
 }
 
-// Tracepoint is one of the kernel's tracepoints.
-type Tracepoint struct {
+// tracepoint is one of the kernel's tracepoints.
+type tracepoint struct {
 	Enabled bool        `json:"enabled"`
 	Calls   [][2]uint64 `json:"calls"`  // functions with their data, without stubs of what was removed
 	Direct  bool        `json:"direct"` // its code does call them
@@ -61,7 +61,7 @@ type Subject struct {
 	Symbols     Symbols
 	Layout      Layout
 	Tracepoints []string // that the tracer uses
-	Name        Namer
+	Name        namer
 }
 
 const (
@@ -81,7 +81,7 @@ func Take(s Subject, first *View) (*View, error) {
 		return nil, err
 	}
 	r := &reader{space: space, layout: s.Layout}
-	v := &View{Switches: make(map[string]uint32), Tracepoints: make(map[string]Tracepoint)}
+	v := &View{Switches: make(map[string]uint32), Tracepoints: make(map[string]tracepoint)}
 	for _, part := range []func() error{
 		func() (err error) { v.Taint, err = r.variable("tainted_mask"); return err },
 		func() (err error) { v.Modules, err = r.modules(); return err },
@@ -142,7 +142,7 @@ func (r *reader) tracepoints(v *View, names []string) error {
 		if err != nil {
 			return err
 		}
-		t := Tracepoint{Enabled: int32(enabled) > 0, Direct: true}
+		t := tracepoint{Enabled: int32(enabled) > 0, Direct: true}
 		if t.Calls, err = r.called(at + uint64(r.layout["tracepoint.funcs"])); err != nil {
 			return err
 		}

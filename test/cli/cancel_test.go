@@ -5,9 +5,11 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -84,20 +86,60 @@ func endsAt(t *testing.T, sig os.Signal, dir, program string, args []string) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	select {
-	case <-ended:
+	idle := idleness(cmd.Process.Pid)
+	testlab.Eventually(t, "it waits, or has ended", func() bool { return len(ended) > 0 || idle() })
+	if len(ended) > 0 {
 		t.Errorf("%q ended by itself: %s", args, errOut.String())
 		return
-	case <-time.After(500 * time.Millisecond):
 	}
 	cmd.Process.Signal(sig)
 	select {
 	case <-ended:
+		// kmod's commands leave signals to the kernel, as kmod does.
+		by := cmd.ProcessState.Sys().(syscall.WaitStatus)
+		if by.ExitStatus() != 130 && !(args[0] == "modinfo" && by.Signaled() && by.Signal() == sig) {
+			t.Errorf("%q ended at %v with %v, want status 130: %s", args, sig, cmd.ProcessState, errOut.String())
+		}
 	case <-time.After(2 * time.Second):
 		t.Errorf("%q still runs 2 s after %v", args, sig)
 		cmd.Process.Kill()
 		<-ended
 	}
+}
+
+// idleness returns a function that reports whether a process waits: since it was last asked, 100 ms ago or more, no
+// thread of it has run, but for a moment, or waited for a processor or a disk.
+func idleness(pid int) func() bool {
+	const apart, moment = 100 * time.Millisecond, 5 * time.Millisecond
+	var last time.Time
+	var before time.Duration
+	return func() bool {
+		if time.Since(last) < apart {
+			return false
+		}
+		busy, ready := usedBy(pid)
+		first, used := last.IsZero(), busy-before
+		last, before = time.Now(), busy
+		return !first && ready && used < moment
+	}
+}
+
+// usedBy is how long the threads of a process have run, or waited for a processor. asleep says that none does now, and
+// that none waits for a disk.
+func usedBy(pid int) (busy time.Duration, asleep bool) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	for _, thread := range threads {
+		var ran, waited time.Duration
+		times, _ := os.ReadFile(filepath.Join(thread, "schedstat")) // one that has ended counts no more
+		fmt.Sscan(string(times), &ran, &waited)
+		busy += ran + waited
+		stat, _ := os.ReadFile(filepath.Join(thread, "stat"))
+		_, state, _ := strings.Cut(string(stat), ") ")
+		if strings.HasPrefix(state, "R") || strings.HasPrefix(state, "D") {
+			return busy, false
+		}
+	}
+	return busy, len(threads) > 1 // else the program has only begun
 }
 
 // both opens a FIFO so that it has a reader and a writer.

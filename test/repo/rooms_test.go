@@ -59,7 +59,7 @@ var rooms = []room{
 	{
 		path:  "tracer",
 		does:  "loads and attaches the eBPF programs, reads rings, proves hooks",
-		may:   []string{"tracer/bpf", "tracer/event", "tracer/programs"},
+		may:   []string{"internal/linuxversion", "tracer/bpf", "tracer/event", "tracer/programs"},
 		never: []never{{"kmod", "it loads no module"}, {"internal/vm", "it runs in the guest"}},
 	},
 	{
@@ -138,9 +138,15 @@ var rooms = []room{
 		never: []never{noPrograms, noNet, noFiles},
 	},
 	{
+		path:  "internal/linuxversion",
+		does:  "a kernel's version, out of what uname -r prints (pure)",
+		may:   []string{"internal/lazyregexp"},
+		never: []never{noPrograms, noNet, noFiles},
+	},
+	{
 		path:  "internal/hints",
 		does:  "tables of what to do: about a kernel report, a line of the log, a symbol or interface that is gone (pure)",
-		may:   []string{"internal/errno", "internal/lazyregexp", "result"},
+		may:   []string{"internal/errno", "internal/lazyregexp", "internal/linuxversion", "result"},
 		never: []never{noPrograms, noNet},
 	},
 	{
@@ -179,7 +185,7 @@ var rooms = []room{
 		path: "internal/footprint",
 		does: "what a run changes on this machine's own kernel (--here): noted before, undone after, by the next run if " +
 			"need be",
-		may:   []string{"internal/filelock"},
+		may:   []string{"internal/beneath", "internal/filelock", "kmod"},
 		never: []never{noNet, noWire, noMachine},
 	},
 	{
@@ -278,7 +284,7 @@ var rooms = []room{
 	{
 		path:  "internal/leaks",
 		does:  "the kernel's trace and two lists of names to what was left behind (pure)",
-		may:   []string{"internal/lazyregexp", "result"},
+		may:   []string{"internal/lazyregexp", "internal/linuxversion", "result"},
 		never: []never{noWire, noMachine, noPrograms},
 	},
 	{
@@ -301,7 +307,8 @@ var rooms = []room{
 		path: "internal/lab",
 		does: "a machine that is ready: booted, restored or this one; tracer attached, search for leaks armed",
 		may: []string{
-			"internal/atomicfile", "internal/beneath", "internal/boot", "internal/evidence", "internal/footprint", "internal/leaks", "internal/live",
+			"internal/atomicfile", "internal/beneath", "internal/boot", "internal/evidence", "internal/footprint",
+			"internal/leaks", "internal/live",
 			"internal/notify", "internal/oops", "internal/prepare", "internal/printk", "internal/scratch",
 			"internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "internal/witness", "kmod", "kmod/depmod",
 			"result", "tracer/event", "tracer/symbols",
@@ -312,7 +319,7 @@ var rooms = []room{
 		path: "internal/session",
 		does: "a script or a trace on a lab; gathers the evidence; one classify() turns errors into failures",
 		may: []string{
-			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints", "internal/hostfault",
+			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints",
 			"internal/kmodcmd", "internal/lab",
 			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/pool",
 			"internal/prepare", "internal/srcline", "internal/version", "internal/wire", "internal/witness", "kmod", "result",
@@ -323,9 +330,11 @@ var rooms = []room{
 		},
 	},
 	{
-		path:  "internal/evidence",
-		does:  "what a run knows at its end, in types of its own (pure)",
-		may:   []string{"internal/leaks", "internal/witness", "result", "tracer/event", "tracer/symbols"},
+		path: "internal/evidence",
+		does: "what a run knows at its end, in types of its own (pure)",
+		may: []string{
+			"internal/hostfault", "internal/leaks", "internal/witness", "result", "tracer/event", "tracer/symbols",
+		},
 		never: []never{noWire, noMachine, noPrograms, noNet, noTracing},
 	},
 	{

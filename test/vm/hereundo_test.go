@@ -109,7 +109,7 @@ func TestHereUndone(t *testing.T) {
 	t.Run("SIGKILL, then a run", func(t *testing.T) {
 		killedHere(t, g)
 		out, exit := typed(t, g, "/lab/kmodlab", "run", "--here", "/lab/signals", "--load", "signal_handling", "--for", "1s")
-		if exit != 0 || !strings.Contains(out, "an earlier run was cut short, and has been undone: ") {
+		if exit != 0 || !strings.Contains(out, "undone, left by an earlier run that was cut short: ") {
 			t.Errorf("the next run: exit status %d, want 0, and that it has undone the killed one", exit)
 		}
 		if left := hereLeft(t, g); left != "" {
@@ -118,7 +118,7 @@ func TestHereUndone(t *testing.T) {
 	})
 	t.Run("two at once", func(t *testing.T) {
 		out := cutShort(t, g, "/lab/kmodlab run --here /lab/signals --for 1s; echo second $?; kill -TERM $pid")
-		if !strings.Contains(out, "second 3\n") || !strings.Contains(out, "another run with --here works on this machine") {
+		if !strings.Contains(out, "second 3\n") || !strings.Contains(out, "another run with --here is using this machine") {
 			t.Errorf("the second run was not refused")
 		}
 		if !strings.Contains(out, "interrupted; nothing is left behind") {
