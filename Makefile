@@ -13,7 +13,8 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 .DELETE_ON_ERROR:
 .PHONY: help demo build test test-all test-cache test-kernels test-faults test-truth test-hostile
 .PHONY: test-endurance test-intree test-stuck fuzz
-.PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows generate docs
+.PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows
+.PHONY: check-vulnerabilities generate docs
 .PHONY: bench bench-leaks bench-hostile bench-warm bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
 
 help: ## show this list
@@ -120,6 +121,11 @@ check-columns: # that no line is longer than 120 columns
 check-workflows: # actionlint, on .github/workflows
 	@echo "$@: .github/workflows"
 	@$(GO) tool actionlint
+
+# Not part of check: it asks the Go project's database, and what that says changes from day to day.
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+check-vulnerabilities: # govulncheck: that nothing is known against the code that is called
+	$(GO) run $(GOVULNCHECK) ./...
 
 docs: setup-test ## draw the pictures of docs/pictures anew, from real runs in internal/report/testdata/real
 	KMODLAB_UPDATE=1 $(GO) test -count 1 -run '^(TestGallery|TestPicture)$$' \
