@@ -17,7 +17,8 @@ END { for (i = 0; i < n; i++) print order[i], run[order[i]] }' test/hostile.txt 
 	{
 		failed=
 		while read -r folder run; do
-			"${GO:-go}" test -count 1 -v -timeout 85m -run "$run" "./$folder" </dev/null || failed="$failed $folder"
+			"${GO:-go}" test -count 1 -v -timeout 85m -run "$run" "./$folder" </dev/null ||
+				failed="$failed $folder"
 		done
 		[ -z "$failed" ] || { echo "test-hostile: failed in$failed" >&2; exit 1; }
 	}
