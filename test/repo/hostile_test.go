@@ -5,6 +5,7 @@ package repo
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,8 +14,12 @@ import (
 // scripts are the folders of the tests that run scripts.
 var scripts = map[string]string{"TestScripts": "script", "TestVMScripts": "vmscript"}
 
-// TestHostileList wants the tests that make test-hostile is to run: go test passes over a name that it does not find.
-func TestHostileList(t *testing.T) {
+// ofHostile are tests whose names say what they are for.
+var ofHostile = regexp.MustCompile(`^(Test|Fuzz)(Hostile|Forged)`)
+
+// TestListOfHostile wants the tests that make test-hostile is to run: go test passes over a name that it does not find.
+// It also wants those tests to be named that say of themselves that they belong there.
+func TestListOfHostile(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "test/hostile.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +50,13 @@ func TestHostileList(t *testing.T) {
 			t.Errorf("%s %s is there twice", folder, entry)
 		}
 		seen[folder+" "+entry] = true
+	}
+	for folder, names := range byFolder {
+		for _, name := range names {
+			if ofHostile.MatchString(name) && !seen[folder+" "+name] {
+				t.Errorf("%s of %s is not in test/hostile.txt", name, folder)
+			}
+		}
 	}
 	if len(seen) < 100 {
 		t.Errorf("only %d tests were found", len(seen))
