@@ -34,7 +34,8 @@ static int __init forge_agent_init(void)
 	int found = 0;
 
 	/* Half a page at a time: it may be at the end of one */
-	for (at = START; agent && page && at < START + SIZE; at += PAGE_SIZE / 2)
+	for (at = START; agent && page && at < START + SIZE;
+	     at += PAGE_SIZE / 2)
 		found += rewrite(agent, at, page) > 0; /* fault */
 	free_page((unsigned long)page);
 	if (agent)

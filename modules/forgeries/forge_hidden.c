@@ -27,5 +27,6 @@ static void __exit forge_hidden_exit(void)
 
 module_init(forge_hidden_init);
 module_exit(forge_hidden_exit);
-MODULE_DESCRIPTION("a module that the kernel's list has not, and so nobody unloads");
+MODULE_DESCRIPTION(
+	"a module that the kernel's list has not, and so nobody unloads");
 MODULE_LICENSE("GPL");

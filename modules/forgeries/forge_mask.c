@@ -24,5 +24,6 @@ static void __exit forge_mask_exit(void)
 
 module_init(forge_mask_init);
 module_exit(forge_mask_exit);
-MODULE_DESCRIPTION("the kernel complains without a word, and its taint mask is put back");
+MODULE_DESCRIPTION(
+	"the kernel complains without a word, and its taint mask is put back");
 MODULE_LICENSE("GPL");

@@ -145,7 +145,6 @@ func TestTestCommands(t *testing.T) {
 // documents name.
 func TestTestNames(t *testing.T) {
 	all := slices.Concat(slices.Collect(maps.Values(tests(t)))...)
-	scripts := map[string]string{"TestScripts": "script", "TestVMScripts": "vmscript"}
 	seen := 0
 	for _, d := range documents(t) {
 		for _, m := range testName.FindAllStringSubmatch(d.text, -1) {

@@ -15,8 +15,13 @@ import (
 // writers are the files of the program that make files or folders, and what they write. The cache is believed by all
 // later runs, so what a guest says may be written there only by internal/lab, and only until foreign modules are in.
 var writers = map[string]string{
+	"examples/judge/main.go":            "its own temporary folder",
 	"internal/atomicfile/atomicfile.go": "files that others named here write as a whole",
+	"internal/beneath/remove.go":        "moves folders up, to remove them",
+	"internal/boot/initramfs.go":        "links in the initramfs, an archive; nothing on this machine",
+	"internal/cli/demo.go":              "the demo's own sources, in a scratch folder",
 	"internal/cli/output.go":            "reports, where -o says",
+	"internal/filelock/filelock.go":     "empty files that serve as locks, some in the cache",
 	"internal/footprint/claim.go":       "the lock of this machine's kernel, and modules that were built here",
 	"internal/footprint/store.go":       "the journal of --here",
 	"internal/kbuild/cache.go":          "cache: results of builds, by what went in",
@@ -25,6 +30,7 @@ var writers = map[string]string{
 	"internal/kbuild/options.go":        "cache: options.mk in a work folder",
 	"internal/kbuild/sources.go":        "cache: copies of sources in a work folder",
 	"internal/kbuild/tar.go":            "cache: results in a work folder, as plain files",
+	"internal/kbuild/vmrunner.go":       "a file in the guest that builds",
 	"internal/kernel/apt.go":            "cache: apt's own folders",
 	"internal/kernel/direct.go":         "cache: packages that apt has verified",
 	"internal/kernel/fetch.go":          "cache: kernels, unpacked from such packages",
@@ -34,20 +40,22 @@ var writers = map[string]string{
 	"internal/kernel/unpack.go":         "cache: files of such packages",
 	"internal/lab/attach.go":            "cache: what a guest says before anything foreign is in it (keepFile)",
 	"internal/lab/install.go":           "a scratch folder for the guest's index of modules",
+	"internal/prepare/probe.go":         "the sources of our own module for the self-test, in a scratch folder",
 	"internal/private/private.go":       "the folders on the way to the cache",
+	"internal/private/way.go":           "nothing: its Link is told of a link",
 	"internal/scratch/scratch.go":       "scratch folders",
 	"internal/snapshot/snapshot.go":     "cache: machines, saved before anything foreign is in them",
 	"internal/snapshot/sums.go":         "cache: checksums of this machine's files",
 	"internal/vm/kvm.go":                "cache: what QEMU and KVM of this machine can do",
-	"internal/beneath/remove.go":        "moves folders up, to remove them",
 	"kmod/depmod/write.go":              "the index of a module tree",
-	"examples/judge/main.go":            "its own temporary folder",
 }
 
 // making are the functions that make something in a file system.
 var making = map[string]bool{
 	"WriteFile": true, "Create": true, "CreateTemp": true, "Rename": true, "Mkdir": true, "MkdirAll": true,
-	"MkdirTemp": true, "Symlink": true, "Link": true, "TempFile": true, "Write": true,
+	"MkdirTemp": true, "Symlink": true, "Link": true, "TempFile": true, "CopyFS": true,
+	"Mkfifo": true, "Mknod": true, "Creat": true, "Mkdirat": true, "Mknodat": true, "Symlinkat": true, "Linkat": true,
+	"Renameat": true, "Renameat2": true,
 }
 
 // inGuest are rooms whose code runs in a guest, or only in tests.
@@ -83,15 +91,18 @@ func TestWriters(t *testing.T) {
 	}
 }
 
-// makes reports whether a call makes a file: by its function, or by os.O_CREATE among its arguments.
+// makes reports whether a call makes a file: by its function's name, of whatever package or value, or by os.O_CREATE
+// among its arguments.
 func makes(call *ast.CallExpr) bool {
-	f, is := call.Fun.(*ast.SelectorExpr)
-	if !is {
+	switch f := call.Fun.(type) {
+	case *ast.SelectorExpr:
+		of, is := f.X.(*ast.Ident)
+		if making[f.Sel.Name] || is && of.Name == "atomicfile" && f.Sel.Name == "Write" {
+			return true
+		}
+	case *ast.Ident:
+	default:
 		return false
-	}
-	if from, is := f.X.(*ast.Ident); is && (from.Name == "os" || from.Name == "atomicfile" || from.Name == "root" ||
-		from.Name == "r") && making[f.Sel.Name] {
-		return true
 	}
 	creates := false
 	for _, arg := range call.Args {

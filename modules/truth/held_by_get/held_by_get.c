@@ -5,10 +5,10 @@
  * No symbol joins the two, so modprobe does not know that this one has to go
  * first. Both go in the end.
  */
+#include "held_by_get.h"
+
 #include <linux/init.h>
 #include <linux/module.h>
-
-extern int held_by_get_answer(void);
 
 static int (*answer)(void);
 

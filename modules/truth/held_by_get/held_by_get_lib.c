@@ -2,6 +2,8 @@
 /*
  * held_by_get_lib - exports a function that held_by_get asks for at run time
  */
+#include "held_by_get.h"
+
 #include <linux/module.h>
 
 int held_by_get_answer(void)

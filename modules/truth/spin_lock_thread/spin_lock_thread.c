@@ -24,6 +24,7 @@ static int __init spin_lock_thread_init(void)
 {
 	if (!raw_spin_trylock(&lock.rlock))
 		return -EBUSY;
+	__release(&lock.rlock); /* for sparse: it is meant to be kept */
 	preempt_enable();
 	thread = kthread_run(wait_fn, NULL, "spin_lock_thread");
 	return PTR_ERR_OR_ZERO(thread);
