@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/elastic/go-seccomp-bpf/arch"
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/bounds"
@@ -68,6 +69,8 @@ func TestSandboxHolds(t *testing.T) {
 		{"32 bits", strings.Replace(calls(20, 0, 0, 0), "syscall", "int $0x80", 1), "errno 38\n"},
 		{"/tmp is counted", "echo x > /tmp/f; cat /build/tmp/f", "x\n"},
 		{"shared memory is small", "df -k /dev/shm | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2", "16384\n"},
+		{"no terminal", ": 0</dev/tty || echo held", "No such device or address"},
+		{"the kernel's log", "ls /dev/kmsg || dmesg || echo held", "held"},
 		{"the size", "df -k /build | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2", "2097152\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -76,6 +79,38 @@ func TestSandboxHolds(t *testing.T) {
 				t.Errorf("%s said %q; want %q", c.line, said, c.want)
 			}
 		})
+	}
+}
+
+// TestDenied: each system call on the list is refused, whatever its arguments.
+func TestDenied(t *testing.T) {
+	numbers := make(map[string]int)
+	for n, name := range arch.X86_64.SyscallNumbers {
+		numbers[name] = n
+	}
+	var table strings.Builder
+	for _, name := range denied {
+		n, known := numbers[name]
+		if !known {
+			t.Errorf("%s has no number, so it is not refused", name)
+		}
+		fmt.Fprintf(&table, "{ %d, \"%s\" },", n, name)
+	}
+	said := inSandbox(t, fmt.Sprintf(`cat > /tmp/t.c <<'EOF'
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+static struct { long n; const char *name; } calls[] = { %s };
+int main(void) {
+	for (unsigned i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		if (syscall(calls[i].n, -1, -1, -1, -1, -1) != -1 || errno != EPERM)
+			printf("%%s: errno %%d\n", calls[i].name, errno);
+	printf("%%zu calls\n", sizeof(calls) / sizeof(*calls));
+}
+EOF
+gcc -o /tmp/t /tmp/t.c && /tmp/t`, table.String()))
+	if want := fmt.Sprintf("%d calls\n", len(denied)); !strings.HasSuffix(said, want) || strings.Contains(said, "errno") {
+		t.Errorf("%s", said)
 	}
 }
 
@@ -275,13 +310,21 @@ func TestHugeOutputIsBounded(t *testing.T) {
 }
 
 func TestDiskIsBounded(t *testing.T) {
-	job := testJob(t,
-		"i=0; while :; do head -c 4000000 /dev/zero > /build/out/$i; i=$((i+1)); [ $i -lt 20 ] || exec sleep 1004; done")
-	job.MaxBytes = 20 << 20
-	if steps, err := (SandboxRunner{}).Run(context.Background(), job); !errors.Is(err, ErrDisk) || len(steps) != 1 {
-		t.Errorf("Run = %v, %v; want ErrDisk", steps, err)
+	for name, line := range map[string]string{
+		"files":                 "i=0; while :; do head -c 4000000 /dev/zero >/build/out/$i; i=$((i+1)); [ $i -lt 20 ] || exec sleep 1004; done",
+		"a file without a name": "exec 3>/build/f; rm /build/f; head -c 80000000 /dev/zero >&3; exec sleep 1004",
+		"a path that is too long": "cd /build; d=$(printf %0200d); for i in $(seq 25); do mkdir $d; cd -P $d; done; " +
+			"head -c 80000000 /dev/zero >f; exec sleep 1004",
+	} {
+		t.Run(name, func(t *testing.T) {
+			job := testJob(t, line)
+			job.MaxBytes = 20 << 20
+			if steps, err := (SandboxRunner{}).Run(context.Background(), job); !errors.Is(err, ErrDisk) || len(steps) != 1 {
+				t.Errorf("Run = %v, %v; want ErrDisk", steps, err)
+			}
+			noProcess(t, "sleep\x001004")
+		})
 	}
-	noProcess(t, "sleep\x001004")
 }
 
 // bounded leaves a test out, aloud, on a machine that cannot bound sums.
