@@ -55,6 +55,13 @@ func TestMirrors(t *testing.T) {
 		},
 		"wants a login": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>log in</html>") },
 		"is silent":     func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"never ends": func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+					return
+				}
+			}
+		},
 		"falls silent": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "100000")
 			fmt.Fprint(w, "-----BEGIN PGP SIGNED MESSAGE-----\n")
