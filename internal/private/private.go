@@ -157,8 +157,10 @@ func (m *maker) entry(path string, e fs.DirEntry, depth int) error {
 		return err
 	case ownerOf(fi) != m.uid:
 		return &Error{m.dir, path, "belongs to " + m.named(ownerOf(fi)) + ": remove it"}
-	case e.IsDir() && fi.Mode().Perm()&0o022 != 0:
+	case e.IsDir() && fi.Mode().Perm()&0o022 != 0 && !empty(path):
 		return &Error{m.dir, path, "can be changed by others: remove it, or chmod -R go-w it if nobody has"}
+	case e.IsDir() && fi.Mode().Perm()&0o022 != 0 && m.create: // as a tmpfs that was just mounted
+		return m.close(path)
 	case e.IsDir() && depth > 1:
 		return m.inner(path, depth-1)
 	case e.Type() == fs.ModeSymlink && depth == innerLevels && isFolder(path): // kept on a larger disk
@@ -166,6 +168,14 @@ func (m *maker) entry(path string, e fs.DirEntry, depth int) error {
 		return inner.follow(path)
 	}
 	return nil
+}
+
+// close closes a folder that was empty. Somebody may have been faster.
+func (m *maker) close(path string) error {
+	if err := os.Chmod(path, 0o700); err != nil {
+		return err
+	}
+	return m.inner(path, 1)
 }
 
 func isFolder(path string) bool {

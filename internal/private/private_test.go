@@ -189,8 +189,9 @@ func TestFilled(t *testing.T) {
 		"sticky": {func(dir string) error {
 			return errors.Join(os.Mkdir(dir+"/x", 0o755), os.Chmod(dir, 0o777|os.ModeSticky))
 		}, "may have put"},
-		"open within":  {func(dir string) error { return openDir(dir + "/build") }, "build can be changed by others"},
-		"open further": {func(dir string) error { return openDir(dir + "/kernels/debian") }, "debian can be changed by"},
+		"open within":        {func(dir string) error { return filled(dir + "/build") }, "build can be changed by others"},
+		"open further":       {func(dir string) error { return filled(dir + "/kernels/debian") }, "debian can be changed by"},
+		"open within, empty": {func(dir string) error { return openDir(dir + "/build") }, ""},
 		"a link to an open one": {func(dir string) error {
 			return errors.Join(openDir(dir+"-disk/b"), os.Chmod(dir+"-disk", 0o777), os.Symlink(dir+"-disk", dir+"/build"))
 		}, "disk can be changed by others"},
@@ -212,6 +213,8 @@ func TestFilled(t *testing.T) {
 		})
 	}
 }
+
+func filled(dir string) error { return errors.Join(openDir(dir), os.WriteFile(dir+"/x", nil, 0o600)) }
 
 func openDir(dir string) error { return errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o777)) }
 
