@@ -60,7 +60,7 @@ func TestOthersCache(t *testing.T) {
 			"/mnt/cache/kmodlab is not this user's alone: /mnt/cache/kmodlab belongs to user root"},
 		"another user's link": {"cd /mnt/cache && mv kmodlab real && ln -s real kmodlab && chown -h 65534 kmodlab; cd -\n",
 			result.Host, "/mnt/cache/kmodlab is a link that belongs to "},
-		"open to others below": {"mkdir /mnt/cache/kmodlab/x; touch /mnt/cache/kmodlab/x/y; chmod 777 /mnt/cache/kmodlab/x\n", result.Host,
+		"open to others below": {"cd /mnt/cache/kmodlab; mkdir x; touch x/y; chmod 777 x; cd -\n", result.Host,
 			"/mnt/cache/kmodlab/x can be changed by others"},
 		"with another user's": {"mkdir /mnt/cache/kmodlab/x; chown 65534 /mnt/cache/kmodlab/x\n", result.Host,
 			"/mnt/cache/kmodlab/x belongs to user"},
