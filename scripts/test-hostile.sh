@@ -15,10 +15,12 @@ awk '!/^#/ && NF > 0 {
 }
 END { for (i = 0; i < n; i++) print order[i], run[order[i]] }' test/hostile.txt |
 	{
-		failed=
+		failed='' ran=''
 		while read -r folder run; do
+			ran=yes
 			"${GO:-go}" test -count 1 -v -timeout 85m -run "$run" "./$folder" </dev/null ||
 				failed="$failed $folder"
 		done
+		[ -n "$ran" ] || { echo "test-hostile: test/hostile.txt lists no test" >&2; exit 1; }
 		[ -z "$failed" ] || { echo "test-hostile: failed in$failed" >&2; exit 1; }
 	}

@@ -11,6 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/filelock"
 )
@@ -89,18 +92,24 @@ func Write(target string, data []byte, mode fs.FileMode) error {
 
 var ending = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// sweep removes what killed processes left of a file.
+// sweep removes what killed processes of this user left of a file. Others may have files of such names there, too, and
+// wait for whoever opens one.
 func sweep(target string) {
 	prefix := hidden(target)
 	entries, _ := os.ReadDir(filepath.Dir(target)) // what can be read of it
 	for _, e := range entries {
 		path := filepath.Join(filepath.Dir(target), e.Name())
-		if len(path) <= len(prefix) || path[:len(prefix)] != prefix || !ending.MatchString(path[len(prefix):]) ||
-			!e.Type().IsRegular() {
+		if len(path) <= len(prefix) || path[:len(prefix)] != prefix || !ending.MatchString(path[len(prefix):]) {
 			continue
 		}
-		if f, err := filelock.TryOld(path); err == nil {
-			os.Remove(path)
+		fi, err := e.Info()
+		if err != nil || fi.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) {
+			continue
+		}
+		if f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0); err == nil {
+			if filelock.Hold(f) == nil {
+				os.Remove(path)
+			}
 			f.Close()
 		}
 	}

@@ -144,3 +144,34 @@ func TestTogether(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestOthersFile: another user's file of such a name stays, and is not opened: whoever holds a lease on it would have
+// us wait.
+func TestOthersFile(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can make another user's file")
+	}
+	path := filepath.Join(t.TempDir(), "a")
+	theirs := hidden(path) + strings.Repeat("A", 26)
+	own := hidden(path) + strings.Repeat("B", 26)
+	for _, name := range []string{theirs, own} {
+		if err := os.WriteFile(name, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chown(theirs, 65533, 65533); err != nil {
+		t.Fatal(err)
+	}
+	link := hidden(path) + strings.Repeat("C", 26)
+	if err := os.Symlink(theirs, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{theirs: true, own: false, link: true} {
+		if _, err := os.Lstat(name); (err == nil) != want {
+			t.Errorf("%s: %v", filepath.Base(name), err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -208,6 +209,10 @@ func openPipe(ctx context.Context, name string) (*pipe, error) {
 	for {
 		f, err := os.OpenFile(name, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 		if err == nil {
+			if err := stillOurs(f, name); err != nil {
+				f.Close()
+				return nil, err
+			}
 			return &pipe{f, ctx}, nil
 		}
 		st, statErr := os.Stat(name)
@@ -220,6 +225,15 @@ func openPipe(ctx context.Context, name string) (*pipe, error) {
 		case <-time.After(grace / 20):
 		}
 	}
+}
+
+// stillOurs refuses another user's FIFO that has come since the way to it was followed.
+func stillOurs(f *os.File, name string) error {
+	st, err := f.Stat()
+	if err != nil || st.Mode().Type() != os.ModeNamedPipe {
+		return err
+	}
+	return trusted(filepath.Dir(name), name, st)
 }
 
 // removeAfter removes a temporary file when the context ends, even if whoever writes it is stuck elsewhere. A file that

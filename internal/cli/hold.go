@@ -46,7 +46,12 @@ func (h *hold) on(ctx context.Context) (stop func()) {
 	cancel := context.AfterFunc(ctx, func() {
 		select {
 		case <-time.After(grace):
-			h.say(h.waits())
+			line := h.waits()
+			select {
+			case <-done: // meanwhile
+			default:
+				h.say(line)
+			}
 		case <-done:
 		}
 	})
@@ -72,7 +77,7 @@ func further(s os.Signal) {
 
 // waits says what the command waits for.
 func (h *hold) waits() string {
-	what := "waiting for what has begun to end"
+	what := "waiting for steps that are still running"
 	if left, err := h.left(); err == nil && left != "" {
 		what = "still to be undone on this machine: " + left
 	}

@@ -77,7 +77,7 @@ func TestHoldUnknown(t *testing.T) {
 	if got := h.leaves(); !strings.Contains(got, "found nothing that is left") {
 		t.Errorf("said %q", got)
 	}
-	if got := h.waits(); !strings.Contains(got, "waiting for what has begun to end; ") {
+	if got := h.waits(); !strings.Contains(got, "waiting for steps that are still running; ") {
 		t.Errorf("said %q", got)
 	}
 }

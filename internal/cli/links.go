@@ -12,12 +12,12 @@ import (
 )
 
 // linkError is a link, or a FIFO, that another user has put where a person wants to write a file. The kernel refuses
-// to open those (fs.protected_symlinks, fs.protected_fifos), but a rename in the folder that a link leads to opens
-// nothing.
+// to follow such links in sticky folders (fs.protected_symlinks), but a rename in the folder that a link leads to opens
+// nothing, and fs.protected_fifos is about files that are created.
 type linkError struct{ path, what string }
 
 func (e *linkError) Error() string {
-	return fmt.Sprintf("%s is another user's %s: remove it, or write to another file", e.path, e.what)
+	return fmt.Sprintf("%s is another user's %s: write to another file", e.path, e.what)
 }
 
 // followed returns the path of a file that is to be written, with all links resolved. What does not exist yet is left

@@ -95,6 +95,34 @@ func TestOthersLinks(t *testing.T) {
 	}
 }
 
+// TestStillOurs: another user's FIFO that comes after the way to it was followed is not written to.
+func TestStillOurs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can make another user's FIFO")
+	}
+	for owner, refused := range map[int]bool{0: false, 54321: true} {
+		dir := t.TempDir()
+		name := filepath.Join(dir, "x.json")
+		if err := errors.Join(os.Chmod(dir, os.ModeSticky|0o777), unix.Mkfifo(name, 0o666),
+			os.Chown(name, owner, owner)); err != nil {
+			t.Fatal(err)
+		}
+		reader, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close()
+		var other *linkError
+		f, err := openPipe(t.Context(), name)
+		if errors.As(err, &other) != refused || !refused && err != nil {
+			t.Errorf("owner %d: %v", owner, err)
+		}
+		if err == nil {
+			f.Close()
+		}
+	}
+}
+
 func TestFollowed(t *testing.T) {
 	top, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

@@ -63,6 +63,13 @@ func mendHere(c *cobra.Command) error {
 	return mend(c.Context(), footprint.Changeable(program), c.OutOrStdout())
 }
 
+// sweep removes the temporary folders of killed runs, if the cache is this user's alone.
+func sweep(cache string) {
+	if dir := filepath.Join(cache, prepare.ScratchDir); private.Check(dir) == nil {
+		scratch.Sweep(dir)
+	}
+}
+
 // mend returns exit status 3 if something is left after all.
 func mend(ctx context.Context, site footprint.Machine, out io.Writer) error {
 	claim, err := site.Claim()

@@ -5,6 +5,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -151,5 +152,30 @@ func TestLeftHere(t *testing.T) {
 	}
 	if text := said(true, whileWriting); text != nothing {
 		t.Errorf("nothing is there, and it says %q", text)
+	}
+}
+
+// TestSweep: only a cache that is this user's alone is swept.
+func TestSweep(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can make another user's link")
+	}
+	top := t.TempDir()
+	left := filepath.Join(top, "tmp", "old-"+rand.Text())
+	for _, err := range []error{
+		os.MkdirAll(left, 0o700), os.Mkdir(top+"/theirs", 0o700), os.Symlink("../tmp", top+"/theirs/tmp"),
+		os.Lchown(top+"/theirs/tmp", 65533, 65533),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweep(filepath.Join(top, "theirs"))
+	if _, err := os.Lstat(left); err != nil {
+		t.Errorf("by way of another user's link: %v", err)
+	}
+	sweep(top)
+	if _, err := os.Lstat(left); err == nil {
+		t.Error("what a killed run left is still there")
 	}
 }

@@ -47,6 +47,7 @@ type maker struct {
 	uid      int
 	unmapped int // who owns what belongs to nobody of this user namespace; -1 in the machine's own
 	create   bool
+	linked   bool // the folder is what a link in the real one leads to
 	closed   bool // a level is closed to others: they cannot reach those below it
 	shared   bool // the level before is a folder in which anybody may put something, as /tmp
 }
@@ -56,17 +57,20 @@ func (m *maker) follow(path string) error {
 	if m.create {
 		way.Missing = m.makeLevel
 	}
-	end, whole, err := way.Follow(path)
+	end, unseen, err := way.Follow(path)
+	if err == nil && (m.create || !errors.Is(unseen, fs.ErrNotExist)) {
+		err = unseen
+	}
 	var private *Error
 	switch {
 	case errors.As(err, &private):
 		return err
-	case err != nil:
+	case err != nil && m.create:
 		return fmt.Errorf("make %s: %w", m.dir, err)
+	case err != nil:
+		return fmt.Errorf("check %s: %w", m.dir, err)
 	case end == "/":
 		return &Error{m.dir, end, "is everybody's"}
-	case !whole && m.create:
-		return fmt.Errorf("make %s: cannot see %s", m.dir, end)
 	}
 	return nil
 }
@@ -98,7 +102,7 @@ func (m *maker) trusts(owner int) bool {
 // level checks one level. last says that it is the folder itself.
 func (m *maker) level(_, path string, fi fs.FileInfo, last bool) error {
 	owner, mode := ownerOf(fi), fi.Mode()
-	open := mode.Perm()&0o022 != 0
+	open := m.open(fi)
 	switch {
 	case !fi.IsDir():
 		return &Error{m.dir, path, "is not a folder"}
@@ -107,8 +111,8 @@ func (m *maker) level(_, path string, fi fs.FileInfo, last bool) error {
 	case open && !m.closed && !last && mode&fs.ModeSticky == 0:
 		return &Error{m.dir, path, "can be changed by others: chmod go-w " + path}
 	case open && !m.closed && last && !empty(path):
-		return &Error{m.dir, path, "can be changed by others, who may have put something there: remove it, " +
-			"or chmod -R go-w it if nobody has"}
+		return &Error{m.dir, path, "can be changed by others, who may have put something there: " +
+			"remove it, or if nobody has: chmod -R go-w " + path}
 	}
 	if last {
 		if err := m.last(path, mode); err != nil {
@@ -123,12 +127,24 @@ func (m *maker) level(_, path string, fi fs.FileInfo, last bool) error {
 // last closes the folder to others, and looks at what is there already.
 func (m *maker) last(path string, mode fs.FileMode) error {
 	if m.create && mode.Perm()&0o077 != 0 {
-		err := os.Chmod(path, 0o700)
+		err := m.close(path)
 		if err != nil && !(errors.Is(err, unix.EROFS) && mode.Perm()&0o022 == 0) { // else nobody writes there
 			return err
 		}
 	}
 	return m.inner(path, innerLevels)
+}
+
+// close closes a folder to others. Some file systems say that they do, and do not.
+func (m *maker) close(path string) error {
+	if err := os.Chmod(path, 0o700); err != nil {
+		return err
+	}
+	fi, err := os.Lstat(path)
+	if err == nil && fi.Mode().Perm()&0o022 != 0 {
+		err = &Error{m.dir, path, "is on a file system that keeps nobody out"}
+	}
+	return err
 }
 
 // innerLevels of folders are in a cache before what one run has made: kernels/, kernels/debian-bookworm/.
@@ -150,32 +166,35 @@ func (m *maker) inner(dir string, depth int) error {
 
 func (m *maker) entry(path string, e fs.DirEntry, depth int) error {
 	fi, err := e.Info()
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // another run has just removed it
+	if errors.Is(err, fs.ErrNotExist) { // another run has just removed it
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return err
-	case ownerOf(fi) != m.uid:
-		return &Error{m.dir, path, "belongs to " + m.named(ownerOf(fi)) + ": remove it"}
-	case e.IsDir() && fi.Mode().Perm()&0o022 != 0 && !empty(path):
-		return &Error{m.dir, path, "can be changed by others: remove it, or chmod -R go-w it if nobody has"}
-	case e.IsDir() && fi.Mode().Perm()&0o022 != 0 && m.create: // as a tmpfs that was just mounted
-		return m.close(path)
+	}
+	owner, open := ownerOf(fi), e.IsDir() && m.open(fi)
+	switch {
+	case owner == 0 && m.uid != 0: // root has put it there, as mkfs does with lost+found
+		return nil
+	case owner == m.unmapped:
+		return &Error{m.dir, path, "belongs to " + m.named(owner)}
+	case owner != m.uid:
+		return &Error{m.dir, path, fmt.Sprintf("belongs to %s: remove it, or if you trust what is in it: chown -R %d %s",
+			m.named(owner), m.uid, path)}
+	case open && !empty(path):
+		return &Error{m.dir, path, "can be changed by others: remove it, or if nobody has: chmod -R go-w " + path}
+	case open && m.create: // as a tmpfs that was just mounted
+		if err := m.close(path); err != nil {
+			return err
+		}
+		return m.inner(path, 1) // somebody may have been faster
 	case e.IsDir() && depth > 1:
 		return m.inner(path, depth-1)
-	case e.Type() == fs.ModeSymlink && depth == innerLevels && isFolder(path): // kept on a larger disk
-		inner := maker{dir: m.dir, uid: m.uid, unmapped: m.unmapped}
+	case e.Type() == fs.ModeSymlink && depth == innerLevels && !m.linked && isFolder(path): // kept on a larger disk
+		inner := maker{dir: m.dir, uid: m.uid, unmapped: m.unmapped, create: m.create, linked: true}
 		return inner.follow(path)
 	}
 	return nil
-}
-
-// close closes a folder that was empty. Somebody may have been faster.
-func (m *maker) close(path string) error {
-	if err := os.Chmod(path, 0o700); err != nil {
-		return err
-	}
-	return m.inner(path, 1)
 }
 
 func isFolder(path string) bool {
@@ -187,6 +206,23 @@ func isFolder(path string) bool {
 func empty(dir string) bool {
 	list, err := os.ReadDir(dir)
 	return err == nil && len(list) == 0
+}
+
+// open reports whether others can change a folder. A group that a user has alone is no others: many systems make one
+// for each user, and have new folders belong to it.
+func (m *maker) open(fi fs.FileInfo) bool {
+	perm := fi.Mode().Perm()
+	return perm&0o002 != 0 || perm&0o020 != 0 && !ownGroup(m.uid, int(fi.Sys().(*syscall.Stat_t).Gid))
+}
+
+// ownGroup reports whether a group is a user's own: the user's first, and of the same name.
+func ownGroup(uid, gid int) bool {
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil || u.Gid != strconv.Itoa(gid) {
+		return false
+	}
+	g, err := user.LookupGroupId(u.Gid)
+	return err == nil && g.Name == u.Username
 }
 
 func ownerOf(fi fs.FileInfo) int { return int(fi.Sys().(*syscall.Stat_t).Uid) }

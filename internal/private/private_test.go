@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestMake(t *testing.T) {
@@ -192,6 +194,11 @@ func TestFilled(t *testing.T) {
 		"open within":        {func(dir string) error { return filled(dir + "/build") }, "build can be changed by others"},
 		"open further":       {func(dir string) error { return filled(dir + "/kernels/debian") }, "debian can be changed by"},
 		"open within, empty": {func(dir string) error { return openDir(dir + "/build") }, ""},
+		"a link to itself":   {func(dir string) error { return os.Symlink(".", dir+"/x") }, ""},
+		"a link to the root": {func(dir string) error { return os.Symlink("/", dir+"/x") }, "is everybody's"},
+		"a link to an empty, open one": {func(dir string) error {
+			return errors.Join(openDir(dir+"-disk"), os.Symlink(dir+"-disk", dir+"/build"))
+		}, ""},
 		"a link to an open one": {func(dir string) error {
 			return errors.Join(openDir(dir+"-disk/b"), os.Chmod(dir+"-disk", 0o777), os.Symlink(dir+"-disk", dir+"/build"))
 		}, "disk can be changed by others"},
@@ -206,8 +213,17 @@ func TestFilled(t *testing.T) {
 				if err := check(dir); (err != nil) != (c.why != "") || err != nil && !strings.Contains(err.Error(), c.why) {
 					t.Errorf("%v, want %q", err, c.why)
 				}
-				if after := modeOf(t, dir); after != before && (i == 0 || after != 0o700) {
+				after, want := modeOf(t, dir), before
+				if i == 1 && c.why == "" {
+					want = 0o700
+				}
+				if after != want && !(i == 1 && after == 0o700) {
 					t.Errorf("mode %v, before %v", after, before)
+				}
+				for _, inner := range []string{dir + "/build", dir + "-disk"} {
+					if fi, err := os.Stat(inner); err == nil && want == 0o700 && fi.Mode().Perm() != 0o700 {
+						t.Errorf("%s has mode %v", inner, fi.Mode())
+					}
 				}
 			}
 		})
@@ -239,7 +255,7 @@ func TestFilledByOthers(t *testing.T) {
 			os.Lchown(path, 65533, 65533)); err != nil {
 			t.Fatal(err)
 		}
-		if err := Make(dir); err == nil || !strings.Contains(err.Error(), name+" belongs to user 65533: remove it") {
+		if err := Make(dir); err == nil || !strings.Contains(err.Error(), name+" belongs to user 65533: remove it, or ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -272,16 +288,51 @@ func TestFollow(t *testing.T) {
 		top + "/m/../x": top + "/a/x", top + "/n": top + "/a/x", "../m/../x": top + "/a/x", "b/./c": top + "/a/b/c",
 		top + "/m/c/../../..": top, "/": "/", "x": top + "/a/x", "": top + "/a",
 	} {
-		if got, whole, err := pass.Follow(name); got != want || !whole || err != nil {
-			t.Errorf("%q: %q, %v, %v, want %q", name, got, whole, err, want)
+		if got, unseen, err := pass.Follow(name); got != want || unseen != nil || err != nil {
+			t.Errorf("%q: %q, %v, %v, want %q", name, got, unseen, err, want)
 		}
 	}
 	for name, want := range map[string]string{
 		top + "/none/../x": top + "/none/../x", top + "/m/none": top + "/a/b/none",
 		"/proc/self/cwd/b": "/proc/self/cwd/b",
 	} {
-		if got, whole, err := pass.Follow(name); got != want || whole || err != nil {
-			t.Errorf("%q: %q, %v, %v, want %q", name, got, whole, err, want)
+		if got, unseen, err := pass.Follow(name); got != want || unseen == nil || err != nil {
+			t.Errorf("%q: %q, %v, %v, want %q", name, got, unseen, err, want)
+		}
+	}
+}
+
+// TestRootsInside: what root has put into a user's cache, as mkfs does with lost+found, is fine.
+func TestRootsInside(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can make root's file")
+	}
+	const me = 65533
+	dir := home(t)
+	if err := errors.Join(os.Mkdir(dir+"/lost+found", 0o700), os.Lchown(dir, me, me)); err != nil {
+		t.Fatal(err)
+	}
+	m := maker{dir: dir, uid: me, unmapped: -1, create: true}
+	if err := m.follow(dir); err != nil {
+		t.Error(err)
+	}
+	for gid, refused := range map[int]bool{0: false, me: true} { // the group root, and another
+		dir := filepath.Join(home(t), "above")
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.Lchown(dir, 0, gid), os.Chmod(dir, 0o775)); err != nil {
+			t.Fatal(err)
+		}
+		if err := Make(dir + "/cache"); (err != nil) != refused {
+			t.Errorf("in a folder that group %d can change: %v", gid, err)
+		}
+	}
+}
+
+// TestUnseen: a folder that cannot be looked at is not one's own, and the reason is said.
+func TestUnseen(t *testing.T) {
+	long := filepath.Join(t.TempDir(), strings.Repeat("x", 300))
+	for _, check := range []func(string) error{Check, Make} {
+		if err := check(long); !errors.Is(err, unix.ENAMETOOLONG) {
+			t.Errorf("%v, want why it cannot be seen", err)
 		}
 	}
 }

@@ -29,14 +29,17 @@ type Way struct {
 // maxLinks bounds the links on the way, as the kernel does.
 const maxLinks = 40
 
-// Follow returns where a name leads to. whole is false if the last levels could not be seen, and stay as they are in
-// path: they are not there, may not be looked at, or lie behind a link of /proc, whose text is not where it leads to.
-func (w Way) Follow(name string) (path string, whole bool, err error) {
+// errMagic is a link of /proc: its text is not where it leads to.
+var errMagic = errors.New("only the kernel knows where it leads to")
+
+// Follow returns where a name leads to. unseen is why the last levels could not be seen, and stay as they are in path:
+// they are not there, may not be looked at, or lie behind a link of /proc.
+func (w Way) Follow(name string) (path string, unseen, err error) {
 	rest := levels(name)
 	if !filepath.IsAbs(name) {
 		dir, err := os.Getwd()
 		if err != nil {
-			return "", false, err
+			return "", nil, err
 		}
 		rest = append(levels(dir), rest...)
 	}
@@ -51,36 +54,36 @@ func (w Way) Follow(name string) (path string, whole bool, err error) {
 		fi, err := os.Lstat(next)
 		if errors.Is(err, fs.ErrNotExist) && w.Missing != nil {
 			if fi, err = w.Missing(next); err != nil {
-				return "", false, err
+				return "", nil, err
 			}
 		}
 		if err != nil {
-			return unseen(at, rest), false, nil
+			return rawPath(at, rest), err, nil
 		}
 		rest = rest[1:]
 		if fi.Mode()&fs.ModeSymlink == 0 {
 			if err := w.Level(at, next, fi, len(rest) == 0); err != nil {
-				return "", false, err
+				return "", nil, err
 			}
 			at = next
 			continue
 		}
 		if err := w.Link(at, next, fi); err != nil {
-			return "", false, err
+			return "", nil, err
 		}
 		if strings.HasPrefix(next, "/proc/") {
-			return unseen(next, rest), false, nil
+			return rawPath(next, rest), &fs.PathError{Op: "follow", Path: next, Err: errMagic}, nil
 		}
 		target, err := os.Readlink(next)
 		if links++; err != nil || links > maxLinks {
-			return "", false, &fs.PathError{Op: "open", Path: name, Err: cmp.Or[error](err, unix.ELOOP)}
+			return "", nil, &fs.PathError{Op: "open", Path: name, Err: cmp.Or[error](err, unix.ELOOP)}
 		}
 		if !filepath.IsAbs(target) {
 			target = at + "/" + target
 		}
 		at, rest = w.again(target, rest)
 	}
-	return at, true, nil
+	return at, nil, nil
 }
 
 // again begins at the root with another folder. What was on the way to it is passed once more.
@@ -89,8 +92,8 @@ func (w Way) again(folder string, rest []string) (string, []string) {
 	return "/", append(levels(folder), rest...)
 }
 
-// unseen is a path with levels that were not followed, so nothing in it may be left out.
-func unseen(at string, rest []string) string {
+// rawPath is a path with levels that were not followed, so nothing in it may be left out.
+func rawPath(at string, rest []string) string {
 	return strings.TrimSuffix(at, "/") + "/" + strings.Join(rest, "/")
 }
 

@@ -56,10 +56,14 @@ func makeIn(dir, name string) (*Folder, error) {
 		return nil, err
 	}
 	Sweep(dir)
-	path := filepath.Join(dir, name+"-"+rand.Text())
-	lock, err := filelock.Try(path + suffix)
-	if err != nil {
-		return nil, err
+	path, lock := "", (*os.File)(nil)
+	for lock == nil {
+		var err error
+		path = filepath.Join(dir, name+"-"+rand.Text())
+		// It may be taken for one that was left, by who sweeps at this moment.
+		if lock, err = filelock.Try(path + suffix); err != nil && !errors.Is(err, filelock.ErrHeld) {
+			return nil, err
+		}
 	}
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return nil, errors.Join(err, os.Remove(lock.Name()), lock.Close())

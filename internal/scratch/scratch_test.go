@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -203,5 +204,29 @@ func TestOthersFolder(t *testing.T) {
 		if _, err := os.Lstat(victim); err != nil {
 			t.Errorf("%s: %v", dir, err)
 		}
+	}
+}
+
+// TestTogether: who makes a folder while others sweep gets one.
+func TestTogether(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tmp")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				f, err := makeIn(dir, "x")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := f.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if left := list(t, dir); len(left) != 0 {
+		t.Errorf("left: %q", left)
 	}
 }

@@ -21,12 +21,12 @@ type direct struct {
 	size    uint64 // of what lies there in one piece, in bytes
 }
 
-// onePiece is up to where a guest's memory is contiguous on every machine that QEMU has for x86: devices lie below
-// 4 GiB.
-const onePiece = 3 << 30
+// onePiece is up to where a guest's memory is contiguous, in bytes, on each of QEMU's boards for x86. Devices lie below
+// 4 GiB; a q35 with much memory has the rest of it above that.
+const onePiece = 2 << 30
 
 // errRefused means that this system does not let a process read its child's memory (Yama, a container's seccomp).
-var errRefused = errors.New("QEMU's memory cannot be read")
+var errRefused = errors.New("this system does not let it be read directly")
 
 var hostAddress = regexp.MustCompile(` is 0x([0-9a-f]+)\s*$`)
 

@@ -35,6 +35,7 @@ type Machine struct {
 	drained  chan struct{} // closed when the console was read to its end
 	alive    chan struct{} // closed at the first byte on the console, or port opened by the guest's driver
 	lifeOnce sync.Once
+	indirect sync.Once // it is said that memory is read through QEMU
 	panicked atomic.Bool
 	stopping atomic.Bool
 	shutdown atomic.Pointer[string]

@@ -31,19 +31,25 @@ const thawLimit = 2 * time.Second
 // After an error the processors run, as far as QEMU still does what it is asked to.
 func (m *Machine) Freeze(ctx context.Context) (*Frozen, error) {
 	f := &Frozen{ctx: ctx, qmp: m.qmp}
-	_, err := f.qmp.execute(ctx, "stop", nil)
+	err := f.stop(m)
 	if err == nil {
-		if f.direct, err = m.findDirect(ctx); err == nil {
-			return f, nil
-		}
-		m.cfg.Log(fmt.Sprintf("asking QEMU for the guest's memory: %v", err))
-		if err = f.share(); err == nil {
-			return f, nil
-		}
+		return f, nil
 	}
 	thaw, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawLimit)
 	defer cancel() // what failed may have been done all the same
-	return nil, errors.Join(fmt.Errorf("stop the guest's processors: %w", err), f.Thaw(thaw))
+	return nil, errors.Join(err, f.Thaw(thaw))
+}
+
+func (f *Frozen) stop(m *Machine) error {
+	if _, err := f.qmp.execute(f.ctx, "stop", nil); err != nil {
+		return fmt.Errorf("stop the guest's processors: %w", err)
+	}
+	var err error
+	if f.direct, err = m.findDirect(f.ctx); err == nil {
+		return nil
+	}
+	m.indirect.Do(func() { m.cfg.Log(fmt.Sprintf("reading the guest's memory through QEMU, which takes longer: %v", err)) })
+	return f.share()
 }
 
 // share gives QEMU a file to write to.
@@ -73,7 +79,7 @@ func (f *Frozen) ReadPhysical(addr uint64, size int) ([]byte, error) {
 	if f.direct.has(addr, size) {
 		return f.direct.read(addr, size)
 	}
-	if f.file == nil { // the guest has more memory than lies in one piece
+	if f.name == "" { // the guest has more memory than lies in one piece
 		if err := f.share(); err != nil {
 			return nil, err
 		}

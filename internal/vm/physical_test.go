@@ -4,8 +4,10 @@ package vm
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/kmodlab/kmodlab/internal/testlab"
 )
@@ -80,6 +82,19 @@ func TestIndirect(t *testing.T) {
 	}
 	said(t, m, "stop \n", "add-fd", `pmemsave {"filename":"/proc/self/fd/9","size":8,"val":4096}`, "cont \n",
 		`remove-fd {"fdset-id":7}`)
+}
+
+// TestPeek: of a process that was reaped nothing is read, whoever has its number now.
+func TestPeek(t *testing.T) {
+	p, got := &process{pid: os.Getpid()}, make([]byte, 8)
+	at := uint64(uintptr(unsafe.Pointer(&guestMemory[0])))
+	if n, err := p.peek(at, got); n != 8 || err != nil || string(got) != "kmodlab!" {
+		t.Skipf("NOT TESTED: a process cannot read its own memory here: %v", err)
+	}
+	p.reaped = true
+	if n, err := p.peek(at, got); n != 0 || err == nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
 }
 
 // said waits until a fake has been told all of this.

@@ -4,10 +4,6 @@ package ko
 
 import (
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/kmodlab/kmodlab/kmod/kmodtest"
@@ -98,45 +94,4 @@ func FuzzFile(f *testing.F) {
 			t.Fatalf("%d bytes of names from %d; %v", size, len(data), err)
 		}
 	})
-}
-
-// TestOpen: only regular files are opened, and nothing waits, not even if a FIFO takes a file's place.
-func TestOpen(t *testing.T) {
-	dir := t.TempDir()
-	for _, err := range []error{
-		os.WriteFile(dir+"/a.ko", []byte("12345"), 0o600), os.Symlink("a.ko", dir+"/link.ko"),
-		syscall.Mkfifo(dir+"/fifo.ko", 0o600), os.Mkdir(dir+"/dir.ko", 0o700), os.Symlink("/dev/null", dir+"/null.ko"),
-		os.WriteFile(dir+"/large.ko", nil, 0o600), os.Truncate(dir+"/large.ko", MaxSize+1),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, want := range map[string]string{
-		"a.ko": "", "link.ko": "", "fifo.ko": "named pipe", "dir.ko": "directory", "null.ko": "device file",
-		"large.ko": ErrTooLarge.Error(), "none.ko": fs.ErrNotExist.Error(),
-	} {
-		f, size, err := Open(filepath.Join(dir, name))
-		if kind, is := errors.AsType[*FormatError](err); is {
-			err = errors.New(kind.Reason)
-		}
-		switch {
-		case want == "":
-			if err != nil || size != 5 {
-				t.Errorf("%s: %d bytes, %v", name, size, err)
-				continue
-			}
-			f.Close()
-		case err == nil || err.Error() != want && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrTooLarge):
-			t.Errorf("%s: %v, want %q", name, err, want)
-		}
-	}
-	f, err := OpenNow(dir + "/fifo.ko") // as if it had just come
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if fi, err := f.Stat(); err != nil || checkFile(fi) == nil {
-		t.Errorf("a FIFO passes for a file: %v", err)
-	}
 }

@@ -11,7 +11,9 @@ import (
 // Open opens a file for reading that may be anything, and returns its size. It waits for nobody, as for who writes to a
 // FIFO. What is not a regular file is a *FormatError and is not opened, as that may do something; one that is larger
 // than any module is ErrTooLarge.
-func Open(path string) (*os.File, int64, error) {
+func Open(path string) (*os.File, int64, error) { return open(path, OpenNow) }
+
+func open(path string, openNow func(string) (*os.File, error)) (*os.File, int64, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return nil, 0, err
@@ -19,7 +21,7 @@ func Open(path string) (*os.File, int64, error) {
 	if err := checkFile(fi); err != nil {
 		return nil, 0, err
 	}
-	f, err := OpenNow(path)
+	f, err := openNow(path)
 	if err != nil {
 		return nil, 0, err
 	}
