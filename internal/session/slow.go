@@ -139,7 +139,8 @@ func (o *slow) run(ctx context.Context, cancel context.CancelCauseFunc) {
 			}
 			return
 		}
-		if time.Since(o.began) >= o.s.patience() && o.judge(ctx) {
+		waited, patience := time.Since(o.began), o.s.patience()
+		if waited >= patience-preparation && o.judge(ctx, waited >= patience) {
 			if giveUp(); !asked.IsZero() {
 				<-looked
 			}
@@ -296,9 +297,15 @@ func (o *slow) placed(seen evidence.Sample, state string) hang.Sample {
 	return at
 }
 
-// judge reports whether the step will never end.
-func (o *slow) judge(ctx context.Context) bool {
-	o.spins = o.watch.Unhelped(o.watch.Spins(o.samples), time.Since(o.began))
+// preparation is how long before a step may be judged it is found out what may still end its wait. That takes some
+// looks, and begins anew if something moves meanwhile.
+const preparation = 2 * time.Second
+
+// judge reports whether the step will never end, if it is due.
+func (o *slow) judge(ctx context.Context, due bool) bool {
+	if due {
+		o.spins = o.watch.Unhelped(o.watch.Spins(o.samples), time.Since(o.began))
+	}
 	if len(o.spins) > 0 {
 		return true
 	}
@@ -318,7 +325,7 @@ func (o *slow) judge(ctx context.Context) bool {
 		return false
 	}
 	// What was to come may have come just now, and ended the wait. The look after next began later than that.
-	return o.looks >= o.idle+2
+	return due && o.looks >= o.idle+2
 }
 
 // quiet reports whether the CPUs were sampled for some time, and none was at work in the modules.
