@@ -28,6 +28,8 @@ import (
 // machine has a way to bound a sum (package bounds), what all processes have together.
 type SandboxRunner struct {
 	Bwrap string // bubblewrap's program; empty: bwrap in PATH
+	// Log is told what a person should know before sources are built that nobody trusts; nil for nobody.
+	Log func(line string)
 }
 
 // Name returns Sandbox.
@@ -39,6 +41,7 @@ func (r SandboxRunner) Run(ctx context.Context, job Job) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.advise(Bounds())
 	mounts, err := rootMounts(job.Kernel.Root, job.Kernel.BuildDir())
 	if err != nil {
 		return nil, hostError("read "+job.Kernel.Root, err)
@@ -106,6 +109,14 @@ func canDisableUserns(ctx context.Context, bwrap string) bool {
 	defer cancel()
 	help, _ := exec.CommandContext(ctx, bwrap, "--help").CombinedOutput()
 	return bytes.Contains(help, []byte("--disable-userns"))
+}
+
+// advise offers the VM where nothing bounds what a build takes in total.
+func (r SandboxRunner) advise(limits Bounded) {
+	if r.Log != nil && limits.Why != "" {
+		r.Log("a build's memory is limited per process on this machine, not in total: " +
+			"build untrusted sources with --build vm (kmodlab doctor says why)")
+	}
 }
 
 // sharedBytes is the size of /dev/shm.

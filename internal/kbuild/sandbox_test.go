@@ -327,6 +327,18 @@ func TestDiskIsBounded(t *testing.T) {
 	}
 }
 
+// TestAdvise: who builds where nothing bounds the sum is offered the VM.
+func TestAdvise(t *testing.T) {
+	for why, want := range map[string]int{"": 0, "there are no control groups": 1} {
+		var said []string
+		SandboxRunner{Log: func(line string) { said = append(said, line) }}.advise(Bounded{Why: why})
+		if len(said) != want || want > 0 && !strings.Contains(said[0], "--build vm") {
+			t.Errorf("%q: said %q", why, said)
+		}
+	}
+	SandboxRunner{}.advise(Bounded{Why: "there is nobody to tell"})
+}
+
 // bounded leaves a test out, aloud, on a machine that cannot bound sums.
 func bounded(t *testing.T) {
 	t.Helper()

@@ -56,7 +56,7 @@ func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
 func (h *Host) compile(ctx context.Context) (*kbuild.Build, error) {
 	done := h.journal.Phase("build")
 	build, err := kbuild.Run(ctx, kbuild.Request{
-		Kernel: h.Kernel, Sources: h.Dir, Runner: h.runner, Known: h.Probe.known,
+		Kernel: h.Kernel, Sources: h.Dir, Runner: h.builder(), Known: h.Probe.known,
 		CacheDir: filepath.Join(h.CacheDir, BuildDir), Output: h.journal.Output(), Timeout: h.BuildTimeout,
 	})
 	var failed *kbuild.Error
@@ -72,6 +72,16 @@ func (h *Host) compile(ctx context.Context) (*kbuild.Build, error) {
 	done(string(build.Where), build.Cached)
 	h.showSteps(build.Steps, build.Cached)
 	return build, nil
+}
+
+// builder is the runner for the person's sources. Who did not choose the sandbox is told, once, where it bounds less.
+func (h *Host) builder() kbuild.Runner {
+	s, is := h.runner.(kbuild.SandboxRunner)
+	if !is || h.Build == kbuild.Sandbox {
+		return h.runner
+	}
+	s.Log = func(line string) { h.shared.advised.Do(func() { h.journal.Log(line) }) }
+	return s
 }
 
 // showSteps reports the build's commands as a person would type them.
