@@ -83,7 +83,7 @@ func CanonicalName(name string) string {
 // ReadModule returns the decompressed bytes of a module file. They are not examined, so
 // they need not be a module.
 func ReadModule(path string) ([]byte, error) {
-	data, err := readFile(path)
+	data, err := ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func ReadModule(path string) ([]byte, error) {
 // OpenModule reads and parses one module file, compressed or not, and closes it. A file
 // that is not a module is a *FileError.
 func OpenModule(path string) (*Module, error) {
-	raw, err := readFile(path)
+	raw, err := ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -111,9 +111,10 @@ func OpenModule(path string) (*Module, error) {
 	return m, nil
 }
 
-// readFile refuses what is not a regular file: reading a FIFO would block for ever, and
-// /dev/zero would fill memory.
-func readFile(path string) ([]byte, error) {
+// ReadFile returns the bytes of a module file as they are, compressed or not. What is
+// not a regular file is a *FileError: reading a FIFO would block for ever, and /dev/zero
+// would fill memory. One of more than 512 MiB is ErrTooLarge.
+func ReadFile(path string) ([]byte, error) {
 	f, size, err := openModule(path, "read module")
 	if err != nil {
 		return nil, err

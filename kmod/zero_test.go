@@ -69,6 +69,7 @@ var zeroCalls = map[string]zeroCall{
 	"kmod.PlanFile":     {func() error { _, err := kmod.PlanFile(nil, ""); return err }, kmod.ErrNoIndex},
 	"kmod.ReadExports":  {func() error { _, err := kmod.ReadExports(nil); return err }, kmod.ErrInvalidModule},
 	"kmod.ReadModule":   {func() error { _, err := kmod.ReadModule(""); return err }, os.ErrNotExist},
+	"kmod.ReadFile":     {func() error { _, err := kmod.ReadFile(""); return err }, os.ErrNotExist},
 	"kmod.ReadVersions": {func() error { _, err := kmod.ReadVersions(nil); return err }, kmod.ErrInvalidModule},
 	"kmod.Remove":       {func() error { return kmod.Remove("") }, kmod.ErrNotLoaded},
 	"kmod.ResolveName":  {func() error { _, err := kmod.ResolveName(""); return err }, errAny},

@@ -63,22 +63,13 @@ func (f *Folder) Has(name string) bool {
 
 // Open opens a regular file of at most most bytes. Links are followed as long as they stay in the folder.
 func (f *Folder) Open(name string, most int64) (*os.File, error) {
-	fi, err := f.root.Stat(name)
-	if err != nil {
+	// Even the opening of a device may do something. Nobody but root can put one in the place of what was seen.
+	if fi, err := f.root.Stat(name); err != nil {
+		return nil, err
+	} else if err := check(name, fi, most); err != nil {
 		return nil, err
 	}
-	return open(name, fi, most, f.root.OpenFile)
-}
-
-// open opens what was seen under a name, or what has taken its place since. Even the opening of a device may do
-// something; nobody but root can put one there.
-func open(
-	name string, seen fs.FileInfo, most int64, openFile func(string, int, fs.FileMode) (*os.File, error),
-) (*os.File, error) {
-	if err := check(name, seen, most); err != nil {
-		return nil, err
-	}
-	file, err := openFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	file, err := f.root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -109,27 +100,10 @@ func (f *Folder) Read(name string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read(file, most)
-}
-
-// ReadFile is Read of a file that a person has named. Links are followed wherever they lead.
-func ReadFile(path string, most int64) ([]byte, error) {
-	fi, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	file, err := open(path, fi, most, os.OpenFile)
-	if err != nil {
-		return nil, err
-	}
-	return read(file, most)
-}
-
-func read(file *os.File, most int64) ([]byte, error) {
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, most+1)) // it may grow
 	if int64(len(data)) > most {
-		return nil, &SizeError{Name: file.Name(), Bytes: int64(len(data)), Most: most}
+		return nil, &SizeError{Name: name, Bytes: int64(len(data)), Most: most}
 	}
 	return data, err
 }

@@ -142,24 +142,3 @@ func TestWalk(t *testing.T) {
 		t.Errorf("%v: %v", err, seen)
 	}
 }
-
-// TestReadFile: a file that a person names is read wherever its links lead, within its bound, and nothing else is.
-func TestReadFile(t *testing.T) {
-	dir := t.TempDir()
-	if err := errors.Join(os.WriteFile(dir+"/file", []byte("text"), 0o600), os.Mkdir(dir+"/sub", 0o700),
-		os.Symlink("../file", dir+"/sub/link"), os.Symlink("/dev/zero", dir+"/zero"),
-		unix.Mkfifo(dir+"/fifo", 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	if data, err := ReadFile(dir+"/sub/link", 4); string(data) != "text" || err != nil {
-		t.Errorf("%q, %v", data, err)
-	}
-	if _, err := ReadFile(dir+"/file", 3); err == nil {
-		t.Error("more than the bound was read")
-	}
-	for _, name := range []string{"sub", "zero", "fifo"} {
-		if _, err := ReadFile(filepath.Join(dir, name), 4); !errors.Is(err, ErrNotRegular) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}

@@ -15,11 +15,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/kmodlab/kmodlab/internal/beneath"
+	"github.com/kmodlab/kmodlab/kmod"
 )
-
-// maxModule bounds a file that is installed, in bytes, far above any module that distributions ship.
-const maxModule = 512 << 20
 
 // Claim is the right to change this machine's kernel; one run at a time has it. It belongs to one goroutine.
 type Claim struct {
@@ -92,7 +89,7 @@ func (c *Claim) Make(ctx context.Context, ch Change) error {
 	}
 	var files []content
 	for _, s := range ch.Files {
-		data, err := beneath.ReadFile(s.From, maxModule)
+		data, err := kmod.ReadFile(s.From)
 		if err != nil {
 			return fmt.Errorf("install module: %w", err)
 		}

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/wire"
+	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/kmod/depmod"
 )
 
@@ -161,9 +161,6 @@ func sizeOf(f boot.File) (int64, error) {
 	return fi.Size(), nil
 }
 
-// maxModule bounds one file, far above any that distributions ship.
-const maxModule = 512 << 20
-
 // parcels reads files one at a time and yields those together that fit into one message. Together, modules with their
 // debug information may be larger than what is free of this machine's memory.
 func parcels(files []boot.File) iter.Seq2[[]boot.File, error] {
@@ -173,7 +170,7 @@ func parcels(files []boot.File) iter.Seq2[[]boot.File, error] {
 		for _, f := range files {
 			if f.Host != "" {
 				var err error
-				if f.Data, err = beneath.ReadFile(f.Host, maxModule); err != nil {
+				if f.Data, err = kmod.ReadFile(f.Host); err != nil {
 					yield(nil, err)
 					return
 				}

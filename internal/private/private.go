@@ -109,10 +109,10 @@ func (m *maker) level(_, path string, fi fs.FileInfo, last bool) error {
 	case owner != m.uid && (last || !m.trusts(owner)):
 		return &Error{m.dir, path, "belongs to " + m.named(owner)}
 	case open && !m.closed && !last && mode&fs.ModeSticky == 0:
-		return &Error{m.dir, path, "can be changed by others: chmod go-w " + path}
+		return &Error{m.dir, path, "can be changed by others; type: chmod go-w " + path}
 	case open && !m.closed && last && !empty(path):
 		return &Error{m.dir, path, "can be changed by others, who may have put something there: " +
-			"remove it, or if nobody has: chmod -R go-w " + path}
+			"remove it, or, if nobody has, type: chmod -R go-w " + path}
 	}
 	if last {
 		if err := m.last(path, mode); err != nil {
@@ -179,10 +179,10 @@ func (m *maker) entry(path string, e fs.DirEntry, depth int) error {
 	case owner == m.unmapped:
 		return &Error{m.dir, path, "belongs to " + m.named(owner)}
 	case owner != m.uid:
-		return &Error{m.dir, path, fmt.Sprintf("belongs to %s: remove it, or if you trust what is in it: chown -R %d %s",
+		return &Error{m.dir, path, fmt.Sprintf("belongs to %s: remove it, or, if you trust its contents, type: chown -R %d %s",
 			m.named(owner), m.uid, path)}
 	case open && !empty(path):
-		return &Error{m.dir, path, "can be changed by others: remove it, or if nobody has: chmod -R go-w " + path}
+		return &Error{m.dir, path, "can be changed by others: remove it, or, if nobody has changed it, type: chmod -R go-w " + path}
 	case open && m.create: // as a tmpfs that was just mounted
 		if err := m.close(path); err != nil {
 			return err

@@ -255,7 +255,7 @@ func TestFilledByOthers(t *testing.T) {
 			os.Lchown(path, 65533, 65533)); err != nil {
 			t.Fatal(err)
 		}
-		if err := Make(dir); err == nil || !strings.Contains(err.Error(), name+" belongs to user 65533: remove it, or ") {
+		if err := Make(dir); err == nil || !strings.Contains(err.Error(), name+" belongs to user 65533: remove it, or, ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

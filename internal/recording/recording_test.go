@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -286,12 +285,8 @@ func TestHugeWitness(t *testing.T) {
 			list(4096, module) + `,"tasks":` + list(1<<16, task) + `}}`, nil},
 	} {
 		file := packed(Version, archive(t, partRun, `{"witness":`+tt.witness+`}`))
-		began := time.Now()
 		if _, _, err := Read(bytes.NewReader(file)); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
-		}
-		if took := time.Since(began); took > 20*time.Second {
-			t.Errorf("%s: it took %s", name, took)
 		}
 	}
 }

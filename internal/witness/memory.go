@@ -56,7 +56,8 @@ type space struct {
 	levels   int // of the page tables
 }
 
-// chunk is what is read at once, in bytes: one exchange with QEMU takes a millisecond, as long as copying 32 pages.
+// chunk is what is read at once, in bytes. Where QEMU is asked for it, one exchange takes a millisecond, as long as
+// copying 32 pages.
 const chunk = 32 * pageSize
 
 // maxChunks bounds what is read of a guest, which may have made its lists endless. For 80 tasks 62 chunks are read.
@@ -124,7 +125,7 @@ func (s *space) cached(at uint64) ([]byte, error) {
 	data, ok := s.pages[base]
 	if !ok {
 		if len(s.pages) == maxChunks {
-			return nil, fmt.Errorf("the kernel's lists fill more than %d MiB", maxChunks*chunk>>20)
+			return nil, fmt.Errorf("the kernel's lists take up more than %d MiB", maxChunks*chunk>>20)
 		}
 		var err error
 		if data, err = s.physical.ReadPhysical(base, chunk); err != nil {

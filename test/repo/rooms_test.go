@@ -185,7 +185,7 @@ var rooms = []room{
 		path: "internal/footprint",
 		does: "what a run changes on this machine's own kernel (--here): noted before, undone after, by the next run if " +
 			"need be",
-		may:   []string{"internal/beneath", "internal/filelock", "kmod"},
+		may:   []string{"internal/filelock", "kmod"},
 		never: []never{noNet, noWire, noMachine},
 	},
 	{
@@ -307,7 +307,7 @@ var rooms = []room{
 		path: "internal/lab",
 		does: "a machine that is ready: booted, restored or this one; tracer attached, search for leaks armed",
 		may: []string{
-			"internal/atomicfile", "internal/beneath", "internal/boot", "internal/evidence", "internal/footprint",
+			"internal/atomicfile", "internal/boot", "internal/evidence", "internal/footprint",
 			"internal/leaks", "internal/live",
 			"internal/notify", "internal/oops", "internal/prepare", "internal/printk", "internal/scratch",
 			"internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "internal/witness", "kmod", "kmod/depmod",
