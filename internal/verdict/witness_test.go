@@ -60,8 +60,10 @@ func TestWitness(t *testing.T) {
 		"a hook of what was there before": {
 			&evidence.Witness{First: view("kvm"), Last: hooks("kvm")}, nil, result.Leak, "left in do_exit",
 		},
-		"only a first look": {&evidence.Witness{First: view("m")}, nil, result.Lost, "one of the two views of its memory is missing"},
-		"only a last look":  {&evidence.Witness{Last: hooks("m")}, nil, result.Pass, ""},
+		"only a first look": {
+			&evidence.Witness{First: view("m")}, nil, result.Lost, "one of the two views of its memory is missing",
+		},
+		"only a last look": {&evidence.Witness{Last: hooks("m")}, nil, result.Pass, ""},
 		"only a last look, and a lie": {
 			&evidence.Witness{Last: hooks("m"), Differences: []string{"it lies"}}, nil, result.Lost, "it lies",
 		},
