@@ -64,8 +64,8 @@ func ProcessesOf(work string) []Process {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
+		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // first: execve(2) sets the words before it
 		environ, _ := os.ReadFile(filepath.Join(dir, "environ"))
-		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 		if bytes.Contains(environ, []byte("WORK="+work+"\x00")) || bytes.Contains(cmdline, []byte(work+"/")) {
 			found = append(found, Process{pid, string(cmdline)})
 		}

@@ -54,7 +54,10 @@ func TestLeftIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	start(t, "exec sleep 60", "WORK="+work)
-	Eventually(t, "the process is seen", func() bool { return len(ProcessesOf(work)) == 1 })
+	Eventually(t, "the process is seen", func() bool { // and is no shell any more: its next program has no words at first
+		found := ProcessesOf(work)
+		return len(found) == 1 && found[0].Argv0() == "sleep"
+	})
 	left := strings.Join(LeftIn(work, tmp), "\n")
 	for _, want := range []string{"socket " + work + "/s", "temporary file " + tmp + "/file", "process "} {
 		if !strings.Contains(left, want) {
