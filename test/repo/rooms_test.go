@@ -150,6 +150,11 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path:  "internal/tap",
+		does:  "what a test program says of its tests: TAP, KTAP, kselftest (pure)",
+		never: []never{noPrograms, noNet},
+	},
+	{
 		path:  "internal/beneath",
 		does:  "reads what others put into a folder: no name leads out of it, nothing waits, everything has a bound",
 		never: []never{noPrograms, noNet},

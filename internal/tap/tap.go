@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+
+// Package tap reads what a test program says of its tests: TAP in versions 12 to 14 (testanything.org), KTAP
+// (Documentation/dev-tools/ktap.rst of the kernel), and what kselftest makes of either. It is fed as the output comes.
+// Everything has a bound, because whoever wrote the program is not trusted.
+package tap
+
+// Bounds of what is kept. A longer line is cut, and further tests are counted.
+const (
+	maxLine  = 4 << 10
+	maxTests = 10_000
+	maxDepth = 16
+	maxNotes = 100 // diagnostic lines of a test
+	maxFlaws = 20
+)
+
+// Outcome is how a test ended.
+type Outcome string
+
+// The outcomes. XFail is a test that failed as its author expects, also one that is marked TODO.
+const (
+	Pass  Outcome = "pass"
+	Fail  Outcome = "fail"
+	Skip  Outcome = "skip"
+	XFail Outcome = "xfail"
+)
+
+// Test is one test, with those that it consists of.
+type Test struct {
+	Name    string
+	Outcome Outcome
+	Reason  string   // what follows SKIP, TODO or XFAIL; TIMEOUT and ERROR with that word
+	Notes   []string // the diagnostic lines before its result
+	Tests   []Test
+}
+
+// Result is what a program has said of its tests.
+type Result struct {
+	Tests   []Test
+	Skipped string // why there are no tests: "1..0 # SKIP reason"
+	// Flaws say where the output does not keep to its own plan, a sentence each.
+	Flaws []string
+	More  int // tests beyond the bound
+}
+
+// Failed reports whether a test failed, or the output breaks off or contradicts its plan.
+func (r *Result) Failed() bool {
+	if len(r.Flaws) > 0 || r.More > 0 {
+		return true
+	}
+	for i := range r.Tests {
+		if r.Tests[i].Outcome == Fail {
+			return true
+		}
+	}
+	return false
+}
