@@ -12,6 +12,7 @@ const (
 	Preflight   Class = "preflight"   // the module cannot fit this kernel; nothing was booted
 	Load        Class = "load"        // finit_module or delete_module refused
 	Expectation Class = "expectation" // something that was expected did not happen
+	TestFailed  Class = "test"        // a program that ran beside the modules failed
 	Leak        Class = "leak"        // something stayed behind after unload
 	Oops        Class = "oops"        // an oops, a BUG or a WARNING
 	Panic       Class = "panic"
@@ -25,7 +26,7 @@ const (
 // Classes are all classes, in the order above.
 func Classes() []Class {
 	return []Class{
-		Pass, Build, Preflight, Load, Expectation, Leak, Oops, Panic, Lockup, Hung, Timeout, Lost, Host,
+		Pass, Build, Preflight, Load, Expectation, TestFailed, Leak, Oops, Panic, Lockup, Hung, Timeout, Lost, Host,
 	}
 }
 

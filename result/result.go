@@ -27,7 +27,11 @@ type Result struct {
 	Requests []Request `json:"requests"`
 	Signals  []Signal  `json:"signals"`
 	Messages []Message `json:"messages,omitempty"`
-	Hooks    []Hook    `json:"hooks"`
+	// Tests are the programs that ran beside the modules, in order. Processes and Calls are what the trace saw of them.
+	Tests     []Test    `json:"tests,omitempty"`
+	Processes []Process `json:"processes,omitempty"`
+	Calls     []Call    `json:"calls,omitempty"`
+	Hooks     []Hook    `json:"hooks"`
 	// Unknown maps the kinds of record that may be missing to the reason: nothing records them on this kernel, or the
 	// hook was not proved. The members' own Unknown says what that hides.
 	Unknown map[string]string `json:"unknown,omitempty"`
