@@ -22,8 +22,11 @@ type Watch struct {
 	Start   func(argv []string)  // a command starts
 	Output  io.Writer            // its output, as it comes
 	Kmsg    func(line string)    // the guest's kernel log
-	Console io.Writer            // every byte of the guest's console
-	Event   func(*Seen)          // what the trace saw, in the order of time
+	// Test is told what a program of Spec.Tests printed, as it comes, and nil when it ended. It is the submission's own
+	// text: anything may be in it.
+	Test    func(name string, output []byte)
+	Console io.Writer   // every byte of the guest's console
+	Event   func(*Seen) // what the trace saw, in the order of time
 }
 
 // Progress is what a run works at, and how far it has come.
@@ -58,7 +61,8 @@ func (s *Seen) JSON() event.JSON {
 
 // watcher is the Watch as the run's rooms know it.
 func (w Watch) watcher() notify.Watcher {
-	n := notify.Watcher{Log: w.Log, Command: w.Command, Start: w.Start, Output: w.Output, Kmsg: w.Kmsg, Console: w.Console}
+	n := notify.Watcher{Log: w.Log, Command: w.Command, Start: w.Start, Output: w.Output, Kmsg: w.Kmsg, Console: w.Console,
+		Test: w.Test}
 	if w.Phase != nil {
 		n.Phase = func(p notify.Progress) { w.Phase(Progress(p)) }
 	}

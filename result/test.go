@@ -22,6 +22,8 @@ type Test struct {
 	Output   string  `json:"output"`
 	// Omitted is how many bytes of the output, after its first and before its last part, are not kept.
 	Omitted int64 `json:"omitted,omitempty"`
+	// Left are processes that it left, "name[pid]"; they were ended.
+	Left []string `json:"left,omitempty"`
 	// Subtests are what its output says of its own tests, in TAP or KTAP. Untold counts those beyond the bound.
 	Subtests []Subtest `json:"subtests,omitempty"`
 	Untold   int       `json:"untold,omitempty"`

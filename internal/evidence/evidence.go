@@ -40,6 +40,8 @@ type Evidence struct {
 	Passed   string         // the message of a pass; empty: one about the modules
 	PassHint string         // the hint of a pass
 
+	Tests []Test // programs that ran beside the modules, in order
+
 	Trace Trace
 	Taint Taint
 

@@ -30,6 +30,7 @@ type Agent struct {
 
 	standbys   standbys
 	programs   programs
+	userland   userland
 	bystanders bystanders
 	names      names
 	kmsg       kmsgState
@@ -40,6 +41,7 @@ func (a *Agent) serve() error {
 	a.server = wire.NewServer(a.control, map[string]wire.Handler{
 		wire.OpExec:       a.exec,
 		wire.OpMount:      a.mount,
+		wire.OpUserland:   a.makeUserland,
 		wire.OpRead:       a.read,
 		wire.OpWrite:      a.write,
 		wire.OpWriteAll:   a.writeAll,

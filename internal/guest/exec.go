@@ -43,24 +43,33 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}
-	started := func(pid int) { a.server.Progress(call, wire.OpStarted, wire.Started{PID: pid}) }
+	began, err := monotonic()
+	if err != nil {
+		return nil, nil, err
+	}
+	started := func(pid int) { a.server.Progress(call, wire.OpStarted, wire.Started{PID: pid, NS: began}) }
 	run := a.takeStandby(args, started)
 	if run == nil {
-		var err error
-		if run, err = startWith(a.command(args), args.Report, nil); err != nil {
+		if run, err = a.start(args); err != nil {
 			return nil, nil, err
 		}
 		started(run.cmd.Process.Pid)
 	}
 	defer run.close()
+	out := &outlet{send: progress, left: -1}
+	if args.Guest != nil {
+		out.left = args.Guest.MaxOutput
+	}
 	outputDone := make(chan struct{})
 	go func() {
 		defer close(outputDone)
-		forward(run.output, progress)
+		forward(run.output, out.write)
 	}()
 	a.bystanders.forget()
 	defer a.programs.add(run)()
 	result := run.wait(time.Duration(args.TimeoutMS)*time.Millisecond, a.server.Ended())
+	result.EndNS, _ = monotonic()
+	result.Left = run.group.end(killGrace)
 	if !result.Stuck {
 		// A child of the program may hold the pipe open: what was printed so far is enough.
 		select {
@@ -68,14 +77,41 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		case <-time.After(time.Second):
 		}
 	}
+	result.Omitted, result.Tail = out.rest()
 	return result, nil, nil
+}
+
+// start starts a program, in the system of OpUserland if it is to run there.
+func (a *Agent) start(args wire.ExecArgs) (r *running, err error) {
+	if args.Guest == nil {
+		return startWith(a.command(args), args.Report, nil)
+	}
+	made := a.userland.do(func() {
+		group := a.userland.groups.open()
+		cmd := a.command(args)
+		cmd.SysProcAttr.Credential = &syscall.Credential{
+			Uid: args.Guest.UID, Gid: args.Guest.GID, Groups: args.Guest.Groups,
+		}
+		if group.dir != nil {
+			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.dir.Fd())
+		}
+		if r, err = startWith(cmd, args.Report, nil); err != nil {
+			group.end(0)
+			return
+		}
+		r.group = group
+	})
+	if !made {
+		return nil, errors.New("this machine has no userland")
+	}
+	return r, err
 }
 
 // command resolves the kmod commands to this program under their names.
 func (a *Agent) command(args wire.ExecArgs) *exec.Cmd {
 	argv := args.Argv
 	path := argv[0]
-	if own := a.tool(argv[0]); args.Root == "" && own != "" {
+	if own := a.tool(argv[0]); args.Root == "" && args.Guest == nil && own != "" {
 		path = own
 		if args.Report {
 			argv = slices.Insert(slices.Clone(argv), 1, "--report-fd", "3")
@@ -113,6 +149,7 @@ type running struct {
 	orders  *os.File // for a process that stands by
 	started time.Time
 	expire  chan bool // it has no more time; whether some task runs
+	group   group     // of a program in the system of OpUserland
 }
 
 // startWith starts a program. Its descriptor 3 is the writing end of its report, followed by extra, if any.
@@ -222,11 +259,11 @@ func (r *running) kill(exited <-chan struct{}) bool {
 	}
 }
 
-func forward(r io.Reader, progress func([]byte) error) {
+func forward(r io.Reader, write func([]byte) error) {
 	buf := make([]byte, outputChunk)
 	for {
 		n, err := r.Read(buf)
-		if n > 0 && progress(buf[:n]) != nil {
+		if n > 0 && write(buf[:n]) != nil {
 			return
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -74,15 +75,20 @@ func mountDisk(dev string, args wire.MountArgs) error {
 	if !args.Overlay {
 		return nil
 	}
-	upper, work := "/run/upper-"+args.Serial, "/run/work-"+args.Serial
-	for _, dir := range []string{upper, work, args.Target} {
+	return overlay([]string{target}, args.Target, args.Serial)
+}
+
+// overlay mounts folders at target, the first uppermost, with a writable layer in memory above them.
+func overlay(lower []string, target, name string) error {
+	upper, work := "/run/upper-"+name, "/run/work-"+name
+	for _, dir := range []string{upper, work, target} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 	}
-	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", target, upper, work)
-	if err := unix.Mount("overlay", args.Target, "overlay", 0, options); err != nil {
-		return fmt.Errorf("mount a writable layer over %s: %w", dev, err)
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", strings.Join(lower, ":"), upper, work)
+	if err := unix.Mount("overlay", target, "overlay", 0, options); err != nil {
+		return fmt.Errorf("mount a writable layer over %s: %w", strings.Join(lower, " and "), err)
 	}
 	return nil
 }

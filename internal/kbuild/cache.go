@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -87,6 +88,9 @@ func (m *meta) build(dir string) *Build {
 		if f.Path == knownFile {
 			b.Known = filepath.Join(dir, f.Path)
 		}
+		if path.Dir(f.Path) == programDir {
+			b.Program = filepath.Join(dir, f.Path)
+		}
 		if rel, ok := strings.CutPrefix(f.Path, prefix); ok {
 			b.Modules = append(b.Modules, Built{Name: moduleName(rel), Path: filepath.Join(dir, f.Path), Rel: rel, Size: f.Size})
 		}
@@ -102,7 +106,7 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 	if err := os.Mkdir(tmp, 0o755); err != nil {
 		return nil, hostError("store the build", err)
 	}
-	files, err := collect(job.Work, tmp, c.release)
+	files, err := collected(job.Work, tmp, c.release, r.Program)
 	if err != nil {
 		var e *Error
 		if errors.As(err, &e) {
@@ -120,7 +124,7 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 	m := meta{Schema: metaSchema, ID: id, Release: c.release, Where: r.Runner.Name(), SeenAs: job.SeenAs,
 		Sources: snap.dir, Files: files, Steps: steps}
 	b := m.build(dir)
-	if len(b.Modules) == 0 {
+	if len(b.Modules) == 0 && r.Program == "" {
 		return nil, newAdviser(r.Kernel, snap, "").noModules(steps)
 	}
 	text, err := json.MarshalIndent(m, "", "\t")
@@ -134,6 +138,14 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 		return nil, hostError("store the build", err)
 	}
 	return b, nil
+}
+
+// collected copies what a build made to dst: modules, or the program of a source.
+func collected(work, dst, release, program string) ([]file, error) {
+	if program != "" {
+		return collectProgram(work, dst, program)
+	}
+	return collect(work, dst, release)
 }
 
 // replace puts a folder in another's place, atomically if both exist. Afterwards the old one is at tmp, or gone.

@@ -50,13 +50,15 @@ const DefaultTimeout = 10 * time.Minute
 // Request says what to build.
 type Request struct {
 	Kernel   *kernel.Kernel
-	Sources  string        // the module folder
-	Runner   Runner        // where to build
-	Flags    []string      // more words for make, such as W=1
-	CacheDir string        // folder shared by processes; created if missing
-	Output   io.Writer     // build output as it appears, without noise; may be nil
-	NoCache  bool          // build again and replace what the cache has
-	Timeout  time.Duration // 0: DefaultTimeout
+	Sources  string    // the module folder
+	Runner   Runner    // where to build
+	Flags    []string  // more words for make, such as W=1
+	CacheDir string    // folder shared by processes; created if missing
+	Output   io.Writer // build output as it appears, without noise; may be nil
+	// Program is a C source of the folder that is built as a program for the guest, instead of the modules.
+	Program string
+	NoCache bool          // build again and replace what the cache has
+	Timeout time.Duration // 0: DefaultTimeout
 
 	// Learn records which options the compiler knows, in Build.Known. The sources must be trusted, since they could
 	// write anything there. Known is that file from an earlier build with the same kernel; it saves a small build two
@@ -69,6 +71,7 @@ type Request struct {
 type Build struct {
 	Dir     string  // install tree: Dir/lib/modules/REL/extra/**.ko, Dir/Module.symvers
 	Modules []Built // sorted by Rel
+	Program string  // absolute, on the host; with Request.Program only
 	Steps   []Step  // make, make modules_install
 	Cached  bool    // made earlier; Steps are from that time
 	Where   Where   // where it was made
@@ -112,8 +115,10 @@ func run(ctx context.Context, r Request) (*Build, error) {
 		return nil, err
 	}
 	defer snap.close()
-	if err := snap.checkKbuild(); err != nil {
-		return nil, err
+	if r.Program == "" {
+		if err := snap.checkKbuild(); err != nil {
+			return nil, err
+		}
 	}
 	b, err := find(ctx, &r, snap)
 	if err == nil {
@@ -128,6 +133,9 @@ func find(ctx context.Context, r *Request, snap *sourceFolder) (*Build, error) {
 	ingredients := r.Flags
 	if r.Learn { // a different build from one that would not leave Build.Known
 		ingredients = append(ingredients[:len(ingredients):len(ingredients)], knownFile)
+	}
+	if r.Program != "" {
+		ingredients = []string{"program", r.Program}
 	}
 	id := buildID(snap, r.Kernel.ID, ingredients)
 	if !r.NoCache {
@@ -190,6 +198,10 @@ func newJob(r *Request, work string) Job {
 	}
 	job.Commands = commands(r.Kernel, job.SeenAs, r.Flags)
 	job.Results = []string{"out", "src/Module.symvers"}
+	if r.Program != "" {
+		job.Program, job.Commands = true, programCommands(r.Program, job.SeenAs)
+		job.Results = []string{"out"}
+	}
 	if r.Learn {
 		job.Results = append(job.Results, notesFile)
 	}
@@ -280,7 +292,7 @@ func judge(ctx context.Context, job Job, snap *sourceFolder, steps []Step, err e
 	if last := steps[len(steps)-1]; last.Exit != 0 {
 		return buildError(job, snap, steps)
 	}
-	if known := newAdviser(job.Kernel, snap, steps[0].Raw).known(); known != nil {
+	if known := newAdviser(job.Kernel, snap, steps[0].Raw).known(); known != nil && !job.Program {
 		known.Steps = steps
 		return known
 	}

@@ -32,6 +32,7 @@ type Job struct {
 	SeenAs   string        // the path at which the commands find Work
 	Commands []Command     // in order
 	Results  []string      // paths below Work that must exist afterwards if the commands made them
+	Program  bool          // the commands build a program and no modules
 	Options  bool          // whether make must read Work's options.mk first
 	Output   io.Writer     // may be nil
 	Timeout  time.Duration // for all commands together

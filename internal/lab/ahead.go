@@ -45,8 +45,10 @@ func StartAhead(ctx context.Context, h *prepare.Host, o Options, j *notify.Journ
 		return nil
 	}
 	a := &Ahead{store: snapshot.Store{Dir: h.Snapshots(), Log: j.Log}, facts: new(facts), log: newLog(false, j)}
+	disks, modules := o.disks(h)
 	a.opts = boot.Options{
-		Kernel: h.Kernel, Agent: h.Agent, Files: baseFiles(h), CPUs: o.CPUs, MemoryMiB: o.MemoryMiB,
+		Kernel: h.Kernel, Agent: h.Agent, Files: baseFiles(h), Disks: disks, Modules: modules,
+		CPUs: o.CPUs, MemoryMiB: o.MemoryMiB,
 		Accel: vm.TCG, QEMU: h.QEMU, StateDir: h.CacheDir, Console: a.log, Log: j.Log, Kmsg: a.log.kmsg,
 	}
 	var err error

@@ -63,6 +63,9 @@ func (l *Lab) attach(ctx context.Context) error {
 	if err := l.selfTest(ctx); err != nil {
 		return l.Failed("test the tracer's hooks", err)
 	}
+	if err := l.makeUserland(ctx); err != nil {
+		return err
+	}
 	if !l.Here { // whose symbols are read at the end
 		if err := l.readSymbols(ctx); err != nil {
 			return l.Failed("read the kernel's symbols", err)

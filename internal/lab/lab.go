@@ -37,6 +37,7 @@ type Options struct {
 	Record          bool // keep the tracer's stream
 	NoLeaks         bool // do not search for what stays behind
 	Witness         bool // look at the VM from outside, before and after
+	Userland        bool // programs will run beside the modules
 }
 
 // Lab is a machine that is ready for a run. Its methods are for one goroutine; Log and the calls of its Client are safe
@@ -96,6 +97,9 @@ func (e *CallError) Unwrap() error { return e.Err }
 // Open boots or restores a VM, or starts the agent on this machine. a may be nil. The error is a *StartError, an
 // *evidence.Failure or ctx's.
 func Open(ctx context.Context, p *prepare.Prepared, a *Ahead, o Options, j *notify.Journal) (*Lab, error) {
+	if err := checkUserland(p.Host, o); err != nil {
+		return nil, evidence.HostFailure(err, "")
+	}
 	op := opening{p, o, j, footprint.Changeable(p.Agent)}
 	if p.Here {
 		return op.here(ctx)
@@ -139,8 +143,9 @@ func (o opening) lab(m machine, log *Log, f *facts, claim *footprint.Claim) *Lab
 // boot starts a machine without a snapshot.
 func (o opening) boot(ctx context.Context) (*Lab, error) {
 	done := o.journal.Phase("boot")
+	disks, modules := o.options.disks(o.Host)
 	opts := boot.Options{
-		Kernel: o.Kernel, Agent: o.Agent, Files: withPrograms(o.Host, baseFiles(o.Host)),
+		Kernel: o.Kernel, Agent: o.Agent, Files: withPrograms(o.Host, baseFiles(o.Host)), Disks: disks, Modules: modules,
 		CPUs: o.options.CPUs, MemoryMiB: o.options.MemoryMiB,
 		Accel: o.Accel, QEMU: o.QEMU, StateDir: o.CacheDir,
 		Log: o.journal.Log,

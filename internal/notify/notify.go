@@ -18,14 +18,15 @@ import (
 
 // Watcher is called as a run progresses. Every field may be nil.
 type Watcher struct {
-	Phase   func(Progress)       // the present phase, and how far it has come
-	Log     func(line string)    // something that a person should know
-	Command func(result.Command) // a command ended, here or in the guest
-	Start   func(argv []string)  // a command starts
-	Output  io.Writer            // the output of commands, as it comes
-	Kmsg    func(line string)    // the guest's kernel log
-	Console io.Writer            // every byte of the guest's console
-	Event   func(*Seen)          // what the trace saw, in the order of time
+	Phase   func(Progress)                   // the present phase, and how far it has come
+	Log     func(line string)                // something that a person should know
+	Command func(result.Command)             // a command ended, here or in the guest
+	Start   func(argv []string)              // a command starts
+	Output  io.Writer                        // the output of commands, as it comes
+	Test    func(name string, output []byte) // a program beside the modules printed something; nil: it ended
+	Kmsg    func(line string)                // the guest's kernel log
+	Console io.Writer                        // every byte of the guest's console
+	Event   func(*Seen)                      // what the trace saw, in the order of time
 }
 
 // Progress is the present phase of a run, and how far it has come.
@@ -120,6 +121,13 @@ func (j *Journal) Start(argv []string) {
 
 // Output is where a command's output goes as it comes, or nil.
 func (j *Journal) Output() io.Writer { return j.watcher.Output }
+
+// Tested passes on what a program beside the modules printed; nil means that it ended.
+func (j *Journal) Tested(name string, output []byte) {
+	if j.watcher.Test != nil {
+		j.watcher.Test(name, output)
+	}
+}
 
 // Console is where the bytes of the guest's console go, or nil.
 func (j *Journal) Console() io.Writer { return j.watcher.Console }

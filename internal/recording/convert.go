@@ -35,7 +35,7 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 			EndedAt: e.EndedAt, Samples: e.Samples, Code: e.Code, Witness: e.Witness,
 			Before: e.Left.Before, After: e.Left.After, Snapshots: e.Left.Compared, Remaining: e.Left.Modules,
 			Unpaired: e.Left.Unpaired, Unchecked: e.Left.Unchecked,
-			Others: e.Left.Others, Taint: e.Taint, Earlier: e.Earlier,
+			Others: e.Left.Others, Taint: e.Taint, Earlier: e.Earlier, Tests: e.Tests,
 		},
 		tape: e.Trace.Tape, kallsyms: used.Kallsyms, modules: make(map[string][]byte),
 		console: []byte(e.Console), kernelLog: e.KernelLog,
@@ -106,7 +106,7 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 			Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining, Others: in.Others,
 			Unpaired: in.Unpaired, Unchecked: in.Unchecked,
 		},
-		Taint: in.Taint, Earlier: in.Earlier,
+		Taint: in.Taint, Earlier: in.Earlier, Tests: in.Tests,
 		Files: make(map[string]evidence.File), Sources: make(map[string]evidence.Source),
 	}
 	e.KernelLog = f.kernelLog

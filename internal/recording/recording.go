@@ -85,6 +85,7 @@ type run struct {
 	Others  []string         `json:"others,omitempty"`
 	Taint   evidence.Taint   `json:"taint"`
 	Earlier evidence.Earlier `json:"earlier"`
+	Tests   []evidence.Test  `json:"tests,omitempty"`
 }
 
 // inputs are what a verdict depends on besides the records and the console.

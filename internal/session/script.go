@@ -42,8 +42,9 @@ const (
 // Script says what to do with the modules.
 type Script struct {
 	Options
-	Steps []Step        // nil: load, wait, unload
-	For   time.Duration // how long the modules run between load and unload
+	Steps []Step        // nil: load, run the tests, wait, unload
+	Tests []Test        // programs that run beside the modules
+	For   time.Duration // how long the modules run after the tests and before the unload
 }
 
 // RunScript carries out a script. The lab is closed afterwards.
@@ -63,25 +64,37 @@ func (s *session) script(ctx context.Context, script Script) error {
 	if err := s.baseline(ctx); err != nil {
 		return err
 	}
-	steps := script.Steps
-	if steps == nil {
-		steps = s.loadSteps(script.For)
+	if script.Steps != nil {
+		return s.do(ctx, script.Steps)
 	}
+	work := []step{
+		func(ctx context.Context) error { return s.do(ctx, s.loadSteps()) },
+		func(ctx context.Context) error { return s.tests(ctx, script.Tests) },
+		func(ctx context.Context) error { return s.let(ctx, script.For) },
+	}
+	if err := s.steps(ctx, work...); err != nil {
+		return err
+	}
+	if s.Log.HasCrashed() {
+		return nil // the evidence of a crashed kernel is gathered next
+	}
+	return s.unloadAll(ctx)
+}
+
+// do runs steps, until the kernel crashes.
+func (s *session) do(ctx context.Context, steps []Step) error {
 	for _, step := range steps {
 		if s.failed(evidence.Load) != nil && (step.Role == RoleLoad || step.Role == RoleRefused) {
 			continue
 		}
-		if err := s.do(ctx, step); err != nil {
+		if err := s.one(ctx, step); err != nil {
 			return err
 		}
 		if s.Log.HasCrashed() {
-			return nil // the evidence of a crashed kernel is gathered next
+			return nil
 		}
 	}
-	if script.Steps != nil {
-		return nil
-	}
-	return s.unloadAll(ctx)
+	return nil
 }
 
 // baseline notes which modules are loaded, and what the kernel has said and is tainted by, before the first step.
@@ -102,7 +115,7 @@ func (s *session) baseline(ctx context.Context) error {
 // loadSteps loads each module by its own name, although modprobe would find the
 // dependencies, so that a refusal names its module. Modules of the kernel's own tree
 // are loaded as dependencies.
-func (s *session) loadSteps(wait time.Duration) []Step {
+func (s *session) loadSteps() []Step {
 	var steps []Step
 	for _, m := range s.Plan.Fresh() {
 		argv := append([]string{"modprobe", m.Name}, paramsOf(m.Name, s.Params)...)
@@ -112,9 +125,6 @@ func (s *session) loadSteps(wait time.Duration) []Step {
 		if !slices.Contains(s.Studied(), kmod.CanonicalName(name)) { // a name or alias of the kernel's own
 			steps = append(steps, Step{Argv: append([]string{"modprobe", name}, paramsOf(name, s.Params)...), Role: RoleLoad})
 		}
-	}
-	if len(steps) > 0 {
-		steps[len(steps)-1].Wait = wait
 	}
 	return steps
 }
@@ -151,18 +161,23 @@ var phaseOf = map[Role]string{
 	RoleShow: "show", RoleLoad: "load", RoleUnload: "unload", RoleRefused: "show", RoleTidy: "unload",
 }
 
-// do runs one step, and its wait, as a phase each.
-func (s *session) do(ctx context.Context, step Step) error {
+// one runs one step, and its wait, as a phase each.
+func (s *session) one(ctx context.Context, step Step) error {
 	done := s.journal.Phase(phaseOf[step.Role])
 	if err := s.command(ctx, step); err != nil {
 		return err
 	}
 	done("", false)
-	if step.Wait == 0 || s.failed(evidence.Load) != nil {
+	return s.let(ctx, step.Wait)
+}
+
+// let lets the modules run for some time, unless one was refused.
+func (s *session) let(ctx context.Context, d time.Duration) error {
+	if d == 0 || s.failed(evidence.Load) != nil {
 		return nil
 	}
-	done = s.journal.Phase("run")
-	if err := s.wait(ctx, step.Wait, "while the modules ran"); err != nil {
+	done := s.journal.Phase("run")
+	if err := s.wait(ctx, d, "while the modules ran"); err != nil {
 		return err
 	}
 	done("", false)

@@ -36,6 +36,7 @@ type session struct {
 	modules  []result.Module // as planned, and whether the agent loaded and unloaded them
 	failures []evidence.Failure
 	unmet    []string
+	programs []evidence.Test // that ran beside the modules
 	stuck    []result.Stuck
 	finished bool
 	cut      bool // steps were left out
@@ -87,7 +88,7 @@ func (s *session) evidence(ctx context.Context, err error) *evidence.Evidence {
 	s.end(ctx, err)
 	e := base(s.journal, s.Host, s.Prepared)
 	e.Machine, e.Modules = s.Machine, s.modules
-	e.Failures, e.Unmet, e.Stuck = s.failures, s.unmet, s.stuck
+	e.Failures, e.Unmet, e.Stuck, e.Tests = s.failures, s.unmet, s.stuck, s.programs
 	e.Finished, e.Unloaded, e.Cut, e.Passed, e.PassHint = s.finished, s.unloaded, s.cut, s.passed, s.passHint
 	e.Taint, e.Earlier = s.taint, s.earlier
 	e.Samples, e.Code, e.EndedAt = s.samples, s.code, endedAt(err)

@@ -154,7 +154,7 @@ func (u *unloading) try(ctx context.Context, m evidence.Loaded) error {
 		role = RoleUnload
 	}
 	delete(u.refused, m.Name)
-	if err := u.do(ctx, Step{Argv: []string{"modprobe", "-r", m.Name}, Role: role}); err != nil {
+	if err := u.one(ctx, Step{Argv: []string{"modprobe", "-r", m.Name}, Role: role}); err != nil {
 		return err
 	}
 	if f := u.failed(evidence.Unload); f != nil {

@@ -27,20 +27,20 @@ const (
 
 // Test is one test, with those that it consists of.
 type Test struct {
-	Name    string
-	Outcome Outcome
-	Reason  string   // what follows SKIP, TODO or XFAIL; TIMEOUT and ERROR with that word
-	Notes   []string // the diagnostic lines before its result
-	Tests   []Test
+	Name    string   `json:"name"`
+	Outcome Outcome  `json:"outcome"`
+	Reason  string   `json:"reason,omitempty"` // what follows SKIP, TODO or XFAIL; TIMEOUT and ERROR with that word
+	Notes   []string `json:"notes,omitempty"`  // the diagnostic lines before its result
+	Tests   []Test   `json:"tests,omitempty"`
 }
 
 // Result is what a program has said of its tests.
 type Result struct {
-	Tests   []Test
-	Skipped string // why there are no tests: "1..0 # SKIP reason"
+	Tests   []Test `json:"tests,omitempty"`
+	Skipped string `json:"skipped,omitempty"` // why there are no tests: "1..0 # SKIP reason"
 	// Flaws say where the output does not keep to its own plan, a sentence each.
-	Flaws []string
-	More  int // tests beyond the bound
+	Flaws []string `json:"flaws,omitempty"`
+	More  int      `json:"more,omitempty"` // tests beyond the bound
 }
 
 // Failed reports whether a test failed, or the output breaks off or contradicts its plan.

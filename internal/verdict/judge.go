@@ -31,11 +31,12 @@ import (
 //  7. leak: something stayed behind after unload, or keeps the module loaded
 //  8. load again: delete_module refused for another reason
 //  9. leak again: seen from outside, something of the kernel's is still hooked
-//  10. expectation
-//  11. lost again, when the guest's memory no longer makes sense from outside, or the guest
+//  10. test: a program beside the modules failed
+//  11. expectation
+//  12. lost again, when the guest's memory no longer makes sense from outside, or the guest
 //     never reported that the run was complete
-//  12. host, when the rest of the run was left out because of a report in which the modules took no part
-//  13. pass
+//  13. host, when the rest of the run was left out because of a report in which the modules took no part
+//  14. pass
 //
 // Lost records never change the class. The message counts them, because a pass, or
 // a thread that seems alive, may depend on them.
@@ -99,6 +100,9 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		all = append(all, v)
 	}
 	all = append(all, judgeHooked(res.Witness, e.Studied)...)
+	if v, failed := judgeTests(e, res); failed {
+		all = append(all, v)
+	}
 	if len(e.Unmet) > 0 {
 		all = append(all, result.Verdict{
 			Class: result.Expectation, Message: strings.Join(e.Unmet, "; "), Hint: "compare it with the story above",
@@ -239,6 +243,7 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 	case threads > 0:
 		message += fmt.Sprintf(", %s born", born)
 	}
+	message += testsMessage(res.Tests)
 	if n := len(res.Unrelated); n > 0 {
 		return message + fmt.Sprintf(", no complaint about %s from the kernel", pronoun(modules))
 	}

@@ -75,6 +75,7 @@ func (m *maker) make() *result.Result {
 	}
 	m.res.Unpaired, m.res.Unchecked = m.unpaired(), m.unchecked()
 	m.res.Stuck = m.stuck()
+	m.res.Tests = m.tests()
 	m.res.Witness = seen(m.e.Witness)
 	m.res.Taint = oops.TaintWords(added(m.e.Taint))
 	m.res.Verdict = Judge(m.ended(), m.res)

@@ -36,6 +36,7 @@ const (
 const (
 	OpExec       = "exec"        // ExecArgs, ExecResult
 	OpMount      = "mount"       // MountArgs, none
+	OpUserland   = "userland"    // UserlandArgs, none
 	OpRead       = "read"        // ReadArgs, none; the contents as OpOutput
 	OpWrite      = "write"       // WriteArgs and blob, none
 	OpWriteAll   = "write_all"   // WriteAllArgs and blob, none
@@ -75,6 +76,18 @@ type ExecArgs struct {
 	// Report gives the program a pipe and inserts "--report-fd 3" after its name; what it
 	// writes there is returned in ExecResult.Report.
 	Report bool `json:"report,omitempty"`
+	// Guest runs the program in the system of OpUserland instead; nil does not.
+	Guest *GuestArgs `json:"guest,omitempty"`
+}
+
+// GuestArgs say how a program runs in the system of OpUserland. It has a control group of its own, and what is left of
+// that when the program has ended is killed.
+type GuestArgs struct {
+	UID    uint32   `json:"uid"`
+	GID    uint32   `json:"gid"`
+	Groups []uint32 `json:"groups,omitempty"`
+	// MaxOutput is how many bytes of its output are sent as they come; the rest is read, and only its end is sent.
+	MaxOutput int64 `json:"max_output"`
 }
 
 // ExecResult says how a program ended. Its output came before, as OpOutput.
@@ -86,7 +99,13 @@ type ExecResult struct {
 	PID      int     `json:"pid"`
 	MS       float64 `json:"ms"`
 	Report   []byte  `json:"report,omitempty"`
-	Taint    uint64  `json:"taint,omitempty"` // the kernel's taint mask after it
+	Taint    uint64  `json:"taint,omitempty"`  // the kernel's taint mask after it
+	EndNS    uint64  `json:"end_ns,omitempty"` // CLOCK_MONOTONIC when it had ended
+	// Of a program in the system of OpUserland: how many bytes of its output were not sent, the last bytes of the output
+	// if any were not, and the processes that were left when it had ended.
+	Omitted int64    `json:"omitted,omitempty"`
+	Tail    []byte   `json:"tail,omitempty"`
+	Left    []string `json:"left,omitempty"` // "name[pid]"
 	// Tasks are the tasks of the machine when the time was over, before anything was killed.
 	Tasks []TaskState `json:"tasks,omitempty"`
 	// Running are the backtraces of the CPUs at that time, as the kernel printed them.
@@ -103,7 +122,8 @@ type LayoutResult map[string]uint32
 
 // Started is the program of an OpExec.
 type Started struct {
-	PID int `json:"pid"`
+	PID int    `json:"pid"`
+	NS  uint64 `json:"ns,omitempty"` // CLOCK_MONOTONIC just before
 }
 
 // ExpireArgs say what the host has seen. Backtraces of the CPUs are needed if some task Runs.
@@ -155,6 +175,16 @@ type MountArgs struct {
 	// Root makes Target the root of the machine, for the kernel's helpers too: the VM then
 	// is the system on its disk, with that system's own modprobe.
 	Root bool `json:"root,omitempty"`
+}
+
+// UserlandArgs make a system for programs, beside the agent's own root: the disks one above the other, the first
+// uppermost, with a writable layer in memory above them all.
+type UserlandArgs struct {
+	Serials []string `json:"serials"` // of virtio-blk disks
+	Target  string   `json:"target"`  // where the agent sees the system
+	// Tree is a folder below Target, by its name there, that the agent and the kernel's helpers then see at the same place
+	// of their own root: the module tree.
+	Tree string `json:"tree,omitempty"`
 }
 
 // ReadArgs read a file from its beginning to its end. It is opened once, because files of

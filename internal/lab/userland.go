@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"path"
+
+	"github.com/kmodlab/kmodlab/internal/prepare"
+	"github.com/kmodlab/kmodlab/internal/vm"
+	"github.com/kmodlab/kmodlab/internal/wire"
+)
+
+// Userland is where the agent sees the system that programs run in: the suite's own Debian, on read-only disks under a
+// layer in memory. Programs see it as their root.
+const Userland = "/userland"
+
+// userlandDisk is the serial of the disk with the kernel's RootImage.
+const userlandDisk = "userland"
+
+// userlandModules are the modules that its disks and mounts need.
+var userlandModules = []string{"ext4", "overlay"}
+
+// disks are what a machine with a userland has in addition.
+func (o Options) disks(h *prepare.Host) (disks []vm.Disk, modules []string) {
+	if !o.Userland {
+		return nil, nil
+	}
+	return []vm.Disk{{Path: h.Kernel.RootImage, ReadOnly: true, Serial: userlandDisk}}, userlandModules
+}
+
+// makeUserland makes the system, if the run has one. From then on the agent's modprobe uses the system's module tree,
+// which has all of the kernel's modules.
+func (l *Lab) makeUserland(ctx context.Context) error {
+	if !l.options.Userland {
+		return nil
+	}
+	done := l.journal.Phase("userland")
+	tree := path.Join("/lib/modules", l.Kernel.Release)
+	args := wire.UserlandArgs{Serials: []string{userlandDisk}, Target: Userland, Tree: tree}
+	if err := l.Call(ctx, wire.OpUserland, args, nil); err != nil {
+		return l.Failed("make the system for the programs", err)
+	}
+	done("", false)
+	return nil
+}
+
+// checkUserland refuses a machine that cannot have a userland.
+func checkUserland(h *prepare.Host, o Options) error {
+	switch {
+	case !o.Userland || !h.Here && h.Kernel.RootImage != "":
+		return nil
+	case h.Here:
+		return fmt.Errorf("programs do not run beside modules on this machine's own kernel yet: leave out --here")
+	}
+	return fmt.Errorf("kernel %s comes without a Debian system to run programs in: use a debian: kernel", h.Kernel.Name)
+}
