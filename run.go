@@ -131,6 +131,7 @@ func prepareOptions(s Spec) prepare.Options {
 		Kernel: s.Kernel, Here: s.Here, Build: kbuild.Where(s.Build), BuildTimeout: s.BuildTimeout,
 		Accel: vm.Accel(s.Accel), Cold: s.Cold,
 		Agent: s.Agent, QEMU: s.QEMU, CacheDir: s.CacheDir, Mirror: s.Mirror,
+		Tests: s.wanted(), Put: s.copies(), Packages: s.Packages,
 	}
 }
 
@@ -138,7 +139,7 @@ func labOptions(s Spec) lab.Options {
 	return lab.Options{
 		CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, StepTimeout: s.StepTimeout,
 		Trace:  wire.TraceArgs{Stats: s.HookStats, Steady: s.SteadyHooks},
-		Record: s.Record, NoLeaks: s.NoLeaks, Witness: s.Witness,
+		Record: s.Record, NoLeaks: s.NoLeaks, Witness: s.Witness, Userland: len(s.Tests) > 0,
 	}
 }
 

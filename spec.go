@@ -26,10 +26,19 @@ type Spec struct {
 	// Params are module parameters, as "module.param=value", or "module.param" for a bool. A value with spaces is put in
 	// double quotes, as on the kernel's command line.
 	Params []string
-	// For is how long the modules run between load and unload; 0 is one second, and NoWait unloads at once.
+	// For is how long the modules run between load and unload, after the tests if there are any; 0 is one second, or no
+	// time with tests, and NoWait unloads at once.
 	For time.Duration
 	// Script replaces "load, wait, unload".
 	Script []Step
+	// Tests are programs that run in the guest, one after the other, after the modules are loaded and before they are
+	// unloaded. One that fails is verdict test, unless the kernel had something to complain about.
+	Tests []Test
+	// Packages are further Debian packages of the kernel's suite for the guest's system and the build's: strace, python3.
+	// A kernel is fetched and kept for each set of them.
+	Packages []string
+	// Put are files and folders of this machine that the tests find in the guest.
+	Put []Copy
 	// Build is where Dir is built.
 	Build Build
 	// BuildTimeout bounds the build of Dir; 0 is 10 minutes. A build VM's boot is part of it.
@@ -135,10 +144,13 @@ func (s Spec) complete() (Spec, error) {
 	if err := checkScript(s.Script); err != nil {
 		return s, err
 	}
+	if err := s.checkTests(); err != nil {
+		return s, err
+	}
 	switch {
 	case noWait:
 		s.For = NoWait
-	case s.For == 0:
+	case s.For == 0 && len(s.Tests) == 0:
 		s.For = defaultFor
 	}
 	return s.fill()

@@ -29,6 +29,7 @@ type options struct {
 	spec    kmodlab.Spec
 	outputs outputs
 	display display
+	tests   testOptions
 	verbose bool
 	follow  bool
 	walk    bool // the commands are the point, so they go to standard output
@@ -86,8 +87,14 @@ module did not, 3 this machine or a guest failed.`,
   sudo kmodlab run --here modules/signals`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if o.spec.For == 0 {
+			if err := o.tests.fill(&o.spec); err != nil {
+				return err
+			}
+			switch {
+			case o.spec.For == 0:
 				o.spec.For = kmodlab.NoWait
+			case len(o.spec.Tests) > 0 && !c.Flags().Changed("for"):
+				o.spec.For = 0
 			}
 			if areFolders(args) {
 				return leftHere(o.spec.Here, footprint.Here(), o.runMany(c, args, jobs))
@@ -105,7 +112,9 @@ module did not, 3 this machine or a guest failed.`,
 	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
 	f.BoolVar(&o.spec.Witness, "witness", false,
 		"read the guest's memory from outside, before and after the run, and compare it with what the guest says")
-	f.DurationVar(&o.spec.For, "for", time.Second, "how long the modules run before they are unloaded")
+	f.DurationVar(&o.spec.For, "for", time.Second,
+		"how long the modules run before they are unloaded, after the tests (with --test, no time by default)")
+	o.tests.flags(f)
 	return c
 }
 
@@ -220,6 +229,9 @@ func (o *options) watch(p *progress, out, errOut io.Writer) {
 		o.spec.Watch.Command = func(c result.Command) { p.print(out, report.CommandText(c)) }
 	case o.verbose:
 		o.spec.Watch.Command = func(c result.Command) { p.print(errOut, report.CommandText(c)) }
+	}
+	if len(o.spec.Tests) > 0 {
+		o.watchTests(p, errOut)
 	}
 	if o.verbose {
 		o.spec.Watch.Kmsg = func(line string) { p.print(errOut, "kernel: "+report.Printable(line)+"\n") }

@@ -11,6 +11,7 @@ type Kind string
 const (
 	Build     Kind = "build"     // the sources do not build
 	Preflight Kind = "preflight" // the module cannot fit this kernel; nothing was booted
+	Program   Kind = "program"   // a program cannot run in the guest; nothing was booted
 	Host      Kind = "host"      // this machine failed: no QEMU, QEMU killed, disk full
 	Lost      Kind = "lost"      // the guest went silent or spoke garbage
 	Timeout   Kind = "timeout"   // a deadline passed

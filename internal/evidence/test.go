@@ -19,18 +19,19 @@ type Test struct {
 	// Unknown says why its end was not seen: the machine crashed, or did not answer any more.
 	Unknown string `json:"unknown,omitempty"`
 
-	PID      int      `json:"pid"`
-	Exit     int      `json:"exit"` // 128+n if signal n ended it
-	Signal   string   `json:"signal,omitempty"`
-	TimedOut bool     `json:"timed_out,omitempty"`
-	LimitMS  int64    `json:"limit_ms"`          // how long it might have run
-	StartNS  uint64   `json:"start_ns"`          // CLOCK_MONOTONIC; 0 if unknown
-	EndNS    uint64   `json:"end_ns"`            // the same
-	MS       float64  `json:"ms"`                // how long it ran
-	Output   string   `json:"output"`            // the first and the last of it
-	Omitted  int64    `json:"omitted,omitempty"` // bytes between the two
-	Unread   bool     `json:"unread,omitempty"`  // TAP is not complete: the output was too long
-	Left     []string `json:"left,omitempty"`    // processes that it left, "name[pid]"; they were ended
+	PID       int      `json:"pid"`
+	Exit      int      `json:"exit"` // 128+n if signal n ended it
+	Signal    string   `json:"signal,omitempty"`
+	TimedOut  bool     `json:"timed_out,omitempty"`
+	LimitMS   int64    `json:"limit_ms"`            // how long it might have run
+	StartNS   uint64   `json:"start_ns"`            // CLOCK_MONOTONIC; 0 if unknown
+	EndNS     uint64   `json:"end_ns"`              // the same
+	MS        float64  `json:"ms"`                  // how long it ran
+	Output    string   `json:"output"`              // the first and the last of it
+	Omitted   int64    `json:"omitted,omitempty"`   // bytes between the two
+	Unread    bool     `json:"unread,omitempty"`    // TAP is not complete: the output was too long
+	Processes int      `json:"processes,omitempty"` // that it had when the time was over
+	Left      []string `json:"left,omitempty"`      // processes that it left, "name[pid]"; they were ended
 	// Waits are its processes that were in the modules when the time was over.
 	Waits []result.Stuck `json:"waits,omitempty"`
 	TAP   *tap.Result    `json:"tap,omitempty"` // nil if it does not speak TAP

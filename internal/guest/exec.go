@@ -26,6 +26,8 @@ const (
 	maxReport   = 256 << 10
 	// killGrace is how long a process may take to die of SIGKILL before it counts as hanging in the kernel.
 	killGrace = 1500 * time.Millisecond
+	// killTime is what each further process of the program adds to that, under emulation.
+	killTime = 20 * time.Millisecond
 )
 
 // exec runs a program in its own process group. Modules are loaded this way too: an init function that oopses kills its
@@ -69,7 +71,7 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 	defer a.programs.add(run)()
 	result := run.wait(time.Duration(args.TimeoutMS)*time.Millisecond, a.server.Ended())
 	result.EndNS, _ = monotonic()
-	result.Left = run.group.end(killGrace)
+	result.Left = run.group.end()
 	if !result.Stuck {
 		// A child of the program may hold the pipe open: what was printed so far is enough.
 		select {
@@ -96,7 +98,7 @@ func (a *Agent) start(args wire.ExecArgs) (r *running, err error) {
 			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.dir.Fd())
 		}
 		if r, err = startWith(cmd, args.Report, nil); err != nil {
-			group.end(0)
+			group.end()
 			return
 		}
 		r.group = group
@@ -220,7 +222,9 @@ func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.Ex
 	}
 	timedOut := func(runs bool, again time.Duration) {
 		result.TimedOut = true
-		result.Tasks, result.Running = lookAround(runs, again) // before the kill, which may release one of them
+		if result.Processes = len(r.group.members()); result.Processes <= mostSeen {
+			result.Tasks, result.Running = lookAround(runs, again) // before the kill, which may release one of them
+		}
 		result.Stuck = !r.kill(exited)
 	}
 	select {
@@ -248,13 +252,18 @@ func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.Ex
 	return result
 }
 
+// mostSeen is how many processes a program may have that still are looked at one by one when its time is over. Of one
+// that forks without end that would take minutes.
+const mostSeen = 64
+
 // kill ends the program and what it started; false means that it hangs in the kernel.
 func (r *running) kill(exited <-chan struct{}) bool {
+	n := r.group.kill()
 	unix.Kill(-r.cmd.Process.Pid, unix.SIGKILL)
 	select {
 	case <-exited:
 		return true
-	case <-time.After(killGrace):
+	case <-time.After(killGrace + time.Duration(n)*killTime):
 		return false
 	}
 }

@@ -4,6 +4,7 @@ package guest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -63,7 +64,11 @@ func (a *Agent) writeAll(call *wire.Message, _ func([]byte) error) (any, []byte,
 		if f.Size < 0 || f.Size > len(rest) {
 			return nil, nil, fmt.Errorf("write %s: its %d bytes did not arrive", f.Path, f.Size)
 		}
-		if err := writeFile(f.Path, f.Mode, false, rest[:f.Size]); err != nil {
+		if fs.FileMode(f.Mode)&fs.ModeSymlink != 0 {
+			if err := makeLink(f.Path, string(rest[:f.Size])); err != nil {
+				return nil, nil, err
+			}
+		} else if err := writeFile(f.Path, f.Mode, false, rest[:f.Size]); err != nil {
 			return nil, nil, err
 		}
 		rest = rest[f.Size:]
@@ -82,6 +87,17 @@ func (a *Agent) set(call *wire.Message, _ func([]byte) error) (any, []byte, erro
 		}
 	}
 	return &wire.SetResult{Done: len(args.Settings)}, nil, nil
+}
+
+// makeLink makes a link; what is in its place goes.
+func makeLink(path, target string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(target, path)
 }
 
 func writeFile(path string, mode uint32, more bool, data []byte) error {

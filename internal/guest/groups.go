@@ -28,7 +28,7 @@ const groupsDir = "/sys/fs/cgroup"
 // The bounds of all programs together. What the agent and the kernel need is left.
 const (
 	keptMemory   = 96 << 20 // bytes
-	mostPrograms = 8192     // processes and threads
+	mostPrograms = 1024     // processes and threads
 )
 
 // makeGroups mounts the control groups and bounds them. A kernel without them bounds nothing.
@@ -40,7 +40,7 @@ func makeGroups() groups {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return groups{}
 	}
-	for _, controller := range []string{"+memory", "+pids"} {
+	for _, controller := range []string{"+cpu", "+memory", "+pids"} {
 		os.WriteFile(filepath.Join(groupsDir, "cgroup.subtree_control"), []byte(controller), 0) // it may lack one
 	}
 	var info unix.Sysinfo_t
@@ -77,6 +77,9 @@ func (g *groups) open() group {
 
 // members are the processes of the group and of those below it.
 func (g *group) members() []int {
+	if g.path == "" {
+		return nil
+	}
 	var list []int
 	filepath.WalkDir(g.path, func(path string, d os.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
@@ -93,28 +96,30 @@ func (g *group) members() []int {
 	return list
 }
 
-// end kills what is in the group, and removes it. It returns the names of what was there; what does not end within the
-// limit stays.
-func (g *group) end(limit time.Duration) []string {
+// kill kills what is in the group, and returns how many processes that were.
+func (g *group) kill() int {
+	pids := g.members()
+	if len(pids) > 0 && os.WriteFile(filepath.Join(g.path, "cgroup.kill"), []byte("1"), 0) != nil { // before 5.14
+		for _, pid := range pids {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	return len(pids)
+}
+
+// end kills what is in the group, and removes it. It returns the names of what was there. What hangs in the kernel
+// stays.
+func (g *group) end() []string {
 	if g.path == "" {
 		return nil
 	}
 	defer g.dir.Close()
-	var names []string
-	deadline := time.Now().Add(limit)
-	for pids := g.members(); len(pids) > 0; pids = g.members() {
-		if names == nil {
-			names = namesOf(pids)
-		}
-		if os.WriteFile(filepath.Join(g.path, "cgroup.kill"), []byte("1"), 0) != nil { // before 5.14
-			for _, pid := range pids {
-				unix.Kill(pid, unix.SIGKILL)
-			}
-		}
-		if time.Now().After(deadline) {
+	pids := g.members()
+	names := namesOf(pids)
+	for began := time.Now(); g.kill() > 0; time.Sleep(time.Millisecond) {
+		if time.Since(began) > killGrace+time.Duration(len(pids))*killTime {
 			break
 		}
-		time.Sleep(time.Millisecond)
 	}
 	removeGroup(g.path)
 	return names

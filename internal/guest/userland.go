@@ -59,6 +59,9 @@ func (a *Agent) makeUserland(call *wire.Message, _ func([]byte) error) (any, []b
 	if err := mountTemporary(args.Target); err != nil {
 		return nil, nil, err
 	}
+	if err := openFolder(filepath.Join(args.Target, args.Work)); err != nil {
+		return nil, nil, err
+	}
 	if err := showTree(args.Target, args.Tree); err != nil {
 		return nil, nil, err
 	}
@@ -123,6 +126,14 @@ func mountTemporary(target string) error {
 		}
 	}
 	return nil
+}
+
+// openFolder makes a folder in which everybody may make files, as in /tmp.
+func openFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o777|os.ModeSticky)
 }
 
 // showTree shows a folder of the system at the same place of the agent's own root.

@@ -19,6 +19,7 @@ var toolPackages = []string{
 	"gcc", "libc6-dev", "make", "kmod",
 	"dash", "bash", "coreutils", "findutils", "grep", "sed", "mawk", "perl",
 	"libc-bin", "base-files", "diffutils", "hostname", "tar", "gzip", "xz-utils", "zstd",
+	"util-linux", "mount", "procps", // for tests beside a module
 }
 
 // fetch makes the folder of n complete. The caller holds its lock.

@@ -40,7 +40,10 @@ func (l *Lab) Attach(ctx context.Context) error {
 	if l.Here { // they are there
 		return nil
 	}
-	return l.sendModules(ctx)
+	if err := l.sendModules(ctx); err != nil {
+		return err
+	}
+	return l.sendPayload(ctx)
 }
 
 func (l *Lab) attach(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -58,6 +59,36 @@ func moduleFiles(p *prepare.Prepared) ([]boot.File, error) {
 	return append(files, index...), err
 }
 
+// inWholeTree turns the files of a guest that has the kernel's whole module tree into those that it lacks: the modules
+// that were built or given, and an index of all.
+func inWholeTree(p *prepare.Prepared, files []boot.File) ([]boot.File, error) {
+	own, err := p.Scratch("index")
+	if err != nil {
+		return nil, err
+	}
+	defer own.Close()
+	dir := path.Join("/lib/modules", p.Kernel.Release)
+	var lacking []boot.File
+	for _, f := range files {
+		switch {
+		case f.Host == "": // of the index
+			if err := os.WriteFile(filepath.Join(own.Path, path.Base(f.Name)), f.Data, 0o600); err != nil {
+				return nil, fmt.Errorf("index the guest's modules: %w", err)
+			}
+		case !strings.HasPrefix(f.Host, p.Kernel.ModuleDir()+"/"):
+			lacking = append(lacking, f)
+		}
+	}
+	merged, err := depmod.Merge(p.Kernel.ModuleDir(), own.Path)
+	if err != nil {
+		return nil, fmt.Errorf("index the guest's modules: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(merged)) {
+		lacking = append(lacking, boot.File{Name: path.Join(dir, name), Mode: 0o644, Data: merged[name]})
+	}
+	return lacking, nil
+}
+
 // guestIndex returns what depmod would write in the guest. On the host this takes a
 // hundredth of the time that it takes there without KVM.
 func guestIndex(h *prepare.Host, files []boot.File) ([]boot.File, error) {
@@ -108,10 +139,13 @@ func linkBelow(root string, f boot.File) error {
 func (l *Lab) sendModules(ctx context.Context) error {
 	done := l.journal.Phase("install")
 	files, err := moduleFiles(l.Prepared)
+	if err == nil && l.options.Userland {
+		files, err = inWholeTree(l.Prepared, files)
+	}
 	if err != nil {
 		return err
 	}
-	if err := l.install(ctx, files); err != nil {
+	if err := l.install(ctx, files, "modules"); err != nil {
 		return err
 	}
 	done("", false)
@@ -122,13 +156,13 @@ func (l *Lab) sendModules(ctx context.Context) error {
 // virtio-serial carries. The person's own limit is for the modules' commands, and knows nothing of their size.
 const installRate = 4 << 20
 
-// install writes files of the guest.
-func (l *Lab) install(ctx context.Context, files []boot.File) error {
+// install writes files of the guest. what says which ones.
+func (l *Lab) install(ctx context.Context, files []boot.File, what string) error {
 	var total int64
 	for _, f := range files {
 		size, err := sizeOf(f)
 		if err != nil {
-			return fmt.Errorf("read a module to install: %w", err)
+			return fmt.Errorf("read the %s to install: %w", what, err)
 		}
 		total += size
 	}
@@ -136,10 +170,10 @@ func (l *Lab) install(ctx context.Context, files []boot.File) error {
 	defer cancel()
 	for parcel, err := range parcels(files) {
 		if err != nil {
-			return fmt.Errorf("read a module to install: %w", err)
+			return fmt.Errorf("read the %s to install: %w", what, err)
 		}
 		if err := boot.WriteFiles(ctx, l.Client, parcel); err != nil {
-			return l.Failed("install the modules", err)
+			return l.Failed("install the "+what, err)
 		}
 	}
 	return nil

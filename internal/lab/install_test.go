@@ -61,7 +61,7 @@ func installing(t *testing.T, got func(written)) *Lab {
 func TestInstallSlowly(t *testing.T) {
 	slow := time.After(50 * stepLimit)
 	l := installing(t, func(written) { <-slow })
-	if err := l.install(t.Context(), []boot.File{{Name: "/a.ko", Data: []byte("a")}}); err != nil {
+	if err := l.install(t.Context(), []boot.File{{Name: "/a.ko", Data: []byte("a")}}, "modules"); err != nil {
 		t.Error(err)
 	}
 }
@@ -101,7 +101,7 @@ func TestInstallOneByOne(t *testing.T) {
 			os.WriteFile(filepath.Join(dir, "d"), bytes.Repeat([]byte("y"), 1<<20), 0o644) // seen below
 		}
 	})
-	if err := l.install(t.Context(), files); err != nil {
+	if err := l.install(t.Context(), files, "modules"); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
@@ -119,7 +119,7 @@ func TestInstallOneByOne(t *testing.T) {
 // TestInstallMissing: a file of this machine that cannot be read is no fault of the guest's.
 func TestInstallMissing(t *testing.T) {
 	l := installing(t, func(written) { t.Error("something arrived") })
-	err := l.install(t.Context(), []boot.File{{Name: "/a", Data: []byte("a")}, {Name: "/b", Host: t.TempDir() + "/b"}})
+	err := l.install(t.Context(), []boot.File{{Name: "/a", Data: []byte("a")}, {Name: "/b", Host: t.TempDir() + "/b"}}, "modules")
 	var call *CallError
 	if !errors.Is(err, fs.ErrNotExist) || errors.As(err, &call) {
 		t.Error(err)

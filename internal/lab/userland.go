@@ -5,8 +5,11 @@ package lab
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"path"
 
+	"github.com/kmodlab/kmodlab/internal/boot"
+	"github.com/kmodlab/kmodlab/internal/payload"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/vm"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -38,7 +41,7 @@ func (l *Lab) makeUserland(ctx context.Context) error {
 	}
 	done := l.journal.Phase("userland")
 	tree := path.Join("/lib/modules", l.Kernel.Release)
-	args := wire.UserlandArgs{Serials: []string{userlandDisk}, Target: Userland, Tree: tree}
+	args := wire.UserlandArgs{Serials: []string{userlandDisk}, Target: Userland, Tree: tree, Work: payload.Dir}
 	if err := l.Call(ctx, wire.OpUserland, args, nil); err != nil {
 		return l.Failed("make the system for the programs", err)
 	}
@@ -55,4 +58,25 @@ func checkUserland(h *prepare.Host, o Options) error {
 		return fmt.Errorf("programs do not run beside modules on this machine's own kernel yet: leave out --here")
 	}
 	return fmt.Errorf("kernel %s comes without a Debian system to run programs in: use a debian: kernel", h.Kernel.Name)
+}
+
+// sendPayload puts the programs that run beside the modules, and a person's files, into the system.
+func (l *Lab) sendPayload(ctx context.Context) error {
+	if len(l.Put) == 0 {
+		return nil
+	}
+	done := l.journal.Phase("programs")
+	files := make([]boot.File, 0, len(l.Put))
+	for _, f := range l.Put {
+		file := boot.File{Name: path.Join(Userland, f.Guest), Mode: f.Mode, Host: f.Host, Data: f.Data}
+		if f.Link != "" {
+			file.Mode, file.Data = fs.ModeSymlink, []byte(f.Link)
+		}
+		files = append(files, file)
+	}
+	if err := l.install(ctx, files, "programs"); err != nil {
+		return err
+	}
+	done("", false)
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
+	"github.com/kmodlab/kmodlab/internal/payload"
 	"github.com/kmodlab/kmodlab/kmod"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -25,6 +26,9 @@ type Prepared struct {
 	Fresh  []kmod.PlannedModule // what was built or given, in load order: all of it is installed
 	InTree []kmod.PlannedModule // modules of the kernel's own tree that Fresh needs
 	Read   *Files
+
+	Tests []payload.Program // that run beside the modules, in order
+	Put   []payload.File    // what they need in the guest
 
 	build *kbuild.Build // nil if .ko files were given
 }
@@ -49,16 +53,20 @@ func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
 		return nil, err
 	}
 	p.Read = newFiles(slices.Concat(p.Fresh, p.InTree))
-	return p, nil
+	return p, p.gather(ctx)
 }
 
 // compile builds Options.Dir.
 func (h *Host) compile(ctx context.Context) (*kbuild.Build, error) {
+	return h.make(ctx, kbuild.Request{Sources: h.Dir, Known: h.Probe.known})
+}
+
+// make builds what a request names.
+func (h *Host) make(ctx context.Context, r kbuild.Request) (*kbuild.Build, error) {
 	done := h.journal.Phase("build")
-	build, err := kbuild.Run(ctx, kbuild.Request{
-		Kernel: h.Kernel, Sources: h.Dir, Runner: h.builder(), Known: h.Probe.known,
-		CacheDir: filepath.Join(h.CacheDir, BuildDir), Output: h.journal.Output(), Timeout: h.BuildTimeout,
-	})
+	r.Kernel, r.Runner, r.CacheDir = h.Kernel, h.builder(), filepath.Join(h.CacheDir, BuildDir)
+	r.Output, r.Timeout = h.journal.Output(), h.BuildTimeout
+	build, err := kbuild.Run(ctx, r)
 	var failed *kbuild.Error
 	switch {
 	case errors.As(err, &failed) && !failed.Host():

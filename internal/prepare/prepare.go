@@ -21,6 +21,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/payload"
 	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/internal/vm"
@@ -40,6 +41,10 @@ type Options struct {
 	Cold   bool         // do not restore a snapshot
 	Agent  string       // the kmodlab program; empty: see ErrNoAgent
 	QEMU   string       // empty: in PATH
+
+	Tests    []payload.Wanted // programs that run beside the modules
+	Put      []payload.Copy   // files that they find in the guest
+	Packages []string         // of the kernel's suite, for the guest's system
 
 	BuildTimeout time.Duration // of the person's modules; 0: kbuild.DefaultTimeout
 
@@ -112,6 +117,10 @@ func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 			return nil, evidence.HostFailure(err, "name a kernel: --kernel debian:bookworm")
 		}
 	}
+	name, err := withPackages(name, h.Packages)
+	if err != nil {
+		return nil, err
+	}
 	if err := kernel.CheckName(name); err != nil { // before anything is made
 		return nil, err
 	}
@@ -128,6 +137,20 @@ func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 	}
 	done("", false)
 	return k, nil
+}
+
+// withPackages is the name of a kernel whose system has further packages.
+func withPackages(name string, packages []string) (string, error) {
+	if len(packages) == 0 {
+		return name, nil
+	}
+	if !strings.HasPrefix(name, "debian:") {
+		return "", &evidence.Failure{
+			Kind: evidence.Host, Message: fmt.Sprintf("kernel %s has no packages to add", name),
+			Hint: "use a debian: kernel, or leave out --packages",
+		}
+	}
+	return name + "," + strings.Join(packages, ","), nil
 }
 
 func (h *Host) reportFetch(p kernel.Progress) {

@@ -61,14 +61,16 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 // of returns where a failure of a kind is kept.
 func (in *inputs) of(kind evidence.Kind) **failure {
 	return map[evidence.Kind]**failure{
-		evidence.Build: &in.Build, evidence.Preflight: &in.Preflight, evidence.Host: &in.Host, evidence.Lost: &in.Lost,
+		evidence.Build: &in.Build, evidence.Preflight: &in.Preflight, evidence.Program: &in.Program,
+		evidence.Host: &in.Host, evidence.Lost: &in.Lost,
 		evidence.Timeout: &in.Timeout, evidence.Load: &in.Load, evidence.Unload: &in.Unload,
 	}[kind]
 }
 
 // kinds are the failures in the order in which they are read.
 var kinds = []evidence.Kind{
-	evidence.Build, evidence.Preflight, evidence.Host, evidence.Lost, evidence.Timeout, evidence.Load, evidence.Unload,
+	evidence.Build, evidence.Preflight, evidence.Program, evidence.Host, evidence.Lost, evidence.Timeout, evidence.Load,
+	evidence.Unload,
 }
 
 func (f *file) addFiles(files map[string]evidence.File) {

@@ -90,7 +90,7 @@ type run struct {
 
 // inputs are what a verdict depends on besides the records and the console.
 type inputs struct {
-	Build, Preflight, Host, Lost, Timeout, Load, Unload *failure
+	Build, Preflight, Program, Host, Lost, Timeout, Load, Unload *failure
 
 	Finished, Unloaded bool
 	Cut                bool `json:",omitempty"`

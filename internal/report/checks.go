@@ -26,17 +26,20 @@ const (
 	checkSkipped
 )
 
-// checks are the verdict classes in the order in which a run meets them. What a run did not reach is skipped, never
+// checks are the verdict classes in the order in which a run meets them; that of tests only if there are some. What a run did not reach is skipped, never
 // passed.
 func checks(r *result.Result) []check {
 	order := []result.Class{
-		result.Host, result.Build, result.Preflight, result.Load, result.Expectation, result.Leak,
+		result.Host, result.Build, result.Preflight, result.Load, result.Expectation, result.TestFailed, result.Leak,
 		result.Oops, result.Panic, result.Lockup, result.Hung, result.Timeout, result.Lost,
 	}
 	found := append([]result.Verdict{r.Verdict}, r.Verdict.Also...)
 	var list []check
 	for _, class := range order {
 		c := check{name: class}
+		if class == result.TestFailed && len(r.Tests) == 0 && r.Verdict.Class != class {
+			continue // nobody asked
+		}
 		switch i := slices.IndexFunc(found, func(v result.Verdict) bool { return v.Class == class }); {
 		case i >= 0:
 			c.fail(&found[i])
@@ -138,8 +141,20 @@ func skipped(r *result.Result, found []result.Verdict, class result.Class) strin
 		return "nothing was booted"
 	case has(result.Host, result.Timeout, result.Lost):
 		return "the run did not finish"
+	case class == result.TestFailed && notRun(r) != "":
+		return notRun(r)
 	case class == result.Leak && !unloaded(r):
 		return "not all modules were unloaded"
+	}
+	return ""
+}
+
+// notRun says why a test never ran, "" if all did.
+func notRun(r *result.Result) string {
+	for i := range r.Tests {
+		if t := &r.Tests[i]; t.Outcome == result.TestNotRun {
+			return "not all tests ran: " + t.Reason
+		}
 	}
 	return ""
 }

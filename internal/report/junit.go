@@ -51,13 +51,17 @@ type (
 		Value string `xml:"value,attr"`
 	}
 	junitCase struct {
-		Name    string      `xml:"name,attr"`
-		Class   string      `xml:"classname,attr"`
-		Time    string      `xml:"time,attr"`
-		Error   *junitFault `xml:"error"`
-		Failure *junitFault `xml:"failure"`
-		Out     string      `xml:"system-out"`
-		Err     string      `xml:"system-err"`
+		Name    string        `xml:"name,attr"`
+		Class   string        `xml:"classname,attr"`
+		Time    string        `xml:"time,attr"`
+		Error   *junitFault   `xml:"error"`
+		Failure *junitFault   `xml:"failure"`
+		Skipped *junitSkipped `xml:"skipped"`
+		Out     string        `xml:"system-out,omitempty"`
+		Err     string        `xml:"system-err,omitempty"`
+	}
+	junitSkipped struct {
+		Message string `xml:"message,attr"`
 	}
 	junitFault struct {
 		Type    string `xml:"type,attr"`
@@ -66,13 +70,14 @@ type (
 	}
 )
 
-// JUnit writes the result as JUnit XML: one test case, which fails with the verdict. The checks and the story become
-// its standard output, the console its standard error.
+// JUnit writes the result as JUnit XML: a test case that fails with the verdict, and one for each test that ran beside
+// the modules and for each of its subtests. The checks and the story become the first one's standard output, the console
+// its standard error.
 func JUnit(w io.Writer, r *result.Result) error {
 	return JUnitAll(w, []Named{{Name: runName(r), Took: phasesTime(r), Result: r}})
 }
 
-// JUnitAll writes a test suite with a test case for each run.
+// JUnitAll writes a test suite with the test cases of each run.
 func JUnitAll(w io.Writer, runs []Named) error {
 	suite := junitSuite{Name: "kmodlab"}
 	for _, r := range runs {
@@ -117,7 +122,7 @@ func (s *junitSuite) about(runs []Named) {
 // add adds a run as a test case.
 func (s *junitSuite) add(r Named) error {
 	t := junitCase{Name: cut(clean(r.Name)), Class: "kmodlab", Time: seconds(float64(r.Took.Microseconds()) / 1000)}
-	s.Tests++
+	s.Tests++ // the run itself
 	s.ms += float64(r.Took.Microseconds()) / 1000
 	v := &r.Result.Verdict
 	if v.Class != result.Pass {
@@ -138,6 +143,7 @@ func (s *junitSuite) add(r Named) error {
 	t.Out = strings.Join(checkSummary(checks(r.Result)), "\n") + "\n\n" + lastLines(story.String())
 	t.Err = lastLines(cleanLines(r.Result.Console))
 	s.Cases = append(s.Cases, t)
+	s.addTests(r.Name, r.Result.Tests)
 	return nil
 }
 

@@ -17,7 +17,7 @@ func KTAP(w io.Writer, r *result.Result) error {
 	return KTAPAll(w, []Named{{Name: runName(r), Result: r}})
 }
 
-// KTAPAll writes a test for each run. What was checked goes into comments: as subtests, the kernel's parser would count
+// KTAPAll writes a test for each run, with the tests that ran beside its modules as subtests. What was checked goes into comments: as subtests, the kernel's parser would count
 // each of them, and a crash would be one failure among many tests that passed.
 func KTAPAll(w io.Writer, runs []Named) error {
 	buf := bufio.NewWriter(w)
@@ -28,6 +28,7 @@ func KTAPAll(w io.Writer, runs []Named) error {
 		if v.Class != result.Pass {
 			ok, lines = "not ok", verdictLines(v)
 		}
+		ktapTests(buf, r.Result.Tests)
 		writeMessages(buf, r.Result.Messages)
 		for _, line := range append(lines, checkSummary(checks(r.Result))...) {
 			fmt.Fprintf(buf, "#   %s\n", ktapText(line))

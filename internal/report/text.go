@@ -45,6 +45,7 @@ func Text(w io.Writer, r *result.Result, opt TextOptions) error {
 	if opt.Verbose {
 		p.hooks(r.Hooks)
 	}
+	p.tests(r.Tests)
 	p.crashes(r.Crashes)
 	p.unrelated(r.Unrelated)
 	p.taint(r.Taint)

@@ -43,7 +43,6 @@ const (
 type Script struct {
 	Options
 	Steps []Step        // nil: load, run the tests, wait, unload
-	Tests []Test        // programs that run beside the modules
 	For   time.Duration // how long the modules run after the tests and before the unload
 }
 
@@ -69,7 +68,7 @@ func (s *session) script(ctx context.Context, script Script) error {
 	}
 	work := []step{
 		func(ctx context.Context) error { return s.do(ctx, s.loadSteps()) },
-		func(ctx context.Context) error { return s.tests(ctx, script.Tests) },
+		func(ctx context.Context) error { return s.tests(ctx, s.Prepared.Tests) },
 		func(ctx context.Context) error { return s.let(ctx, script.For) },
 	}
 	if err := s.steps(ctx, work...); err != nil {

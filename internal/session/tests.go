@@ -3,6 +3,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,27 +15,16 @@ import (
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/notify"
+	"github.com/kmodlab/kmodlab/internal/payload"
 	"github.com/kmodlab/kmodlab/internal/tap"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// Test is a program that runs beside the modules, in the guest's userland.
-type Test struct {
-	Name     string
-	Argv     []string
-	Env      []string
-	Dir      string
-	User     string // empty: root
-	UID, GID uint32
-	Groups   []uint32
-	Timeout  time.Duration // before it is stretched for TCG
-}
-
 // maxTestOutput is how many bytes of a test's output are sent as they come, and read for TAP.
-const maxTestOutput = 64 << 20
+const maxTestOutput = 16 << 20
 
 // tests runs the programs, one after the other. After one that brings the machine down, the others do not run.
-func (s *session) tests(ctx context.Context, list []Test) error {
+func (s *session) tests(ctx context.Context, list []payload.Program) error {
 	for i, t := range list {
 		why := s.whyNot()
 		if why != "" {
@@ -66,13 +56,13 @@ func (s *session) whyNot() string {
 }
 
 // test runs one program. The error ends the run.
-func (s *session) test(ctx context.Context, t Test) (evidence.Test, error) {
+func (s *session) test(ctx context.Context, t payload.Program) (evidence.Test, error) {
 	seen := evidence.Test{Name: t.Name, Argv: t.Argv, User: t.User, Exit: -1}
-	limit := t.Timeout * s.Scale
+	limit := cmp.Or(t.Timeout, s.options.StepTimeout) * s.Scale
 	seen.LimitMS = limit.Milliseconds()
 	args := wire.ExecArgs{
 		Argv: t.Argv, Env: t.Env, Dir: t.Dir, TimeoutMS: seen.LimitMS,
-		Guest: &wire.GuestArgs{UID: t.UID, GID: t.GID, Groups: t.Groups, MaxOutput: maxTestOutput},
+		Guest: &wire.GuestArgs{UID: t.UID, GID: t.GID, MaxOutput: maxTestOutput},
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit+answerGrace(s.Scale))
 	defer cancel()
@@ -110,9 +100,9 @@ func (s *session) test(ctx context.Context, t Test) (evidence.Test, error) {
 }
 
 // noteTest notes how a program ended. The error is that not even SIGKILL ended it.
-func (s *session) noteTest(seen *evidence.Test, t Test, ended wire.ExecResult) error {
+func (s *session) noteTest(seen *evidence.Test, t payload.Program, ended wire.ExecResult) error {
 	seen.PID, seen.Exit, seen.Signal, seen.TimedOut = ended.PID, ended.Exit, ended.Signal, ended.TimedOut
-	seen.MS, seen.EndNS, seen.Left = ended.MS, ended.EndNS, ended.Left
+	seen.MS, seen.EndNS, seen.Left, seen.Processes = ended.MS, ended.EndNS, ended.Left, ended.Processes
 	s.taint.After = ended.Taint
 	if !ended.TimedOut {
 		return nil
@@ -164,6 +154,7 @@ func (o *testOutput) end(seen *evidence.Test, ended wire.ExecResult) {
 type ends struct {
 	first, last []byte
 	total       int64
+	cut         bool // the first bytes are complete
 }
 
 // endSize is how much of each end is kept.
@@ -174,6 +165,9 @@ var _ io.Writer = (*ends)(nil)
 func (e *ends) Write(p []byte) (int, error) {
 	e.total += int64(len(p))
 	n := min(len(p), endSize-len(e.first))
+	if e.cut {
+		n = 0
+	}
 	e.first = append(e.first, p[:n]...)
 	e.last = append(e.last, p[n:]...)
 	if over := len(e.last) - endSize; over > endSize { // not at each write
@@ -183,7 +177,7 @@ func (e *ends) Write(p []byte) (int, error) {
 }
 
 // skip counts bytes that never came.
-func (e *ends) skip(n int64) { e.total += n }
+func (e *ends) skip(n int64) { e.total, e.cut = e.total+n, e.cut || n > 0 }
 
 func (e *ends) text() (text string, omitted int64) {
 	last := e.last[max(0, len(e.last)-endSize):]

@@ -17,7 +17,7 @@ import (
 // Judge returns the verdict of a run, which names the earliest cause. The first of
 // these that applies is the verdict, the others become its Also:
 //
-//  1. build, preflight: nothing was booted
+//  1. build, preflight, or test where a program cannot run in the guest: nothing was booted
 //  2. what the kernel itself reported (panic, oops, lockup, hung: the first report
 //     that is more than a WARNING), whatever broke because of it
 //  3. a task that was spinning (lockup) or blocked (hung) when a step was given up; it comes
@@ -60,7 +60,7 @@ func Judge(e *evidence.Evidence, res *result.Result) result.Verdict {
 
 // candidates returns all verdicts that apply, in the order of Judge; there is at least one.
 func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
-	for _, kind := range []evidence.Kind{evidence.Build, evidence.Preflight} {
+	for _, kind := range []evidence.Kind{evidence.Build, evidence.Preflight, evidence.Program} {
 		if f := e.Failed(kind); f != nil {
 			return []result.Verdict{failed(f)}
 		}
@@ -132,6 +132,9 @@ var defaults = map[evidence.Kind]result.Verdict{
 	},
 	evidence.Preflight: {
 		Class: result.Preflight, Message: "the module does not fit this kernel", Hint: "build it for this kernel",
+	},
+	evidence.Program: {
+		Class: result.TestFailed, Message: "a program cannot run in the guest", Hint: "nothing was booted",
 	},
 	evidence.Host: {
 		Class: result.Host, Message: "this machine could not run the lab", Hint: "kmodlab doctor says what is missing",

@@ -70,7 +70,7 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 		return result.TestFail, "it did not start: " + e.Refused
 	case e.TimedOut:
 		limit := time.Duration(e.LimitMS) * time.Millisecond
-		return result.TestFail, fmt.Sprintf("it did not end within %s%s", limit, m.waits(e.Waits))
+		return result.TestFail, fmt.Sprintf("it did not end within %s%s%s", limit, crowd(e.Processes), m.waits(e.Waits))
 	case e.Unknown != "":
 		return result.TestFail, e.Unknown
 	case e.Signal != "":
@@ -99,6 +99,14 @@ func joinReasons(parts ...string) string {
 		}
 	}
 	return strings.Join(all, "; ")
+}
+
+// crowd says how many processes a test had, if they are many.
+func crowd(n int) string {
+	if n < 16 {
+		return ""
+	}
+	return fmt.Sprintf(" and had %d processes", n)
 }
 
 // waits says where in the modules a process was when its time was over.

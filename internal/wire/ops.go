@@ -106,6 +106,9 @@ type ExecResult struct {
 	Omitted int64    `json:"omitted,omitempty"`
 	Tail    []byte   `json:"tail,omitempty"`
 	Left    []string `json:"left,omitempty"` // "name[pid]"
+	// Processes are how many a program in the system of OpUserland had when its time was over. Of very many there are no
+	// Tasks.
+	Processes int `json:"processes,omitempty"`
 	// Tasks are the tasks of the machine when the time was over, before anything was killed.
 	Tasks []TaskState `json:"tasks,omitempty"`
 	// Running are the backtraces of the CPUs at that time, as the kernel printed them.
@@ -182,6 +185,8 @@ type MountArgs struct {
 type UserlandArgs struct {
 	Serials []string `json:"serials"` // of virtio-blk disks
 	Target  string   `json:"target"`  // where the agent sees the system
+	// Work is a folder below Target, by its name there, in which every user may make files.
+	Work string `json:"work,omitempty"`
 	// Tree is a folder below Target, by its name there, that the agent and the kernel's helpers then see at the same place
 	// of their own root: the module tree.
 	Tree string `json:"tree,omitempty"`
@@ -209,7 +214,7 @@ type WriteAllArgs struct {
 // FileArgs describe one file.
 type FileArgs struct {
 	Path string `json:"path"`
-	Mode uint32 `json:"mode"`
+	Mode uint32 `json:"mode"` // with fs.ModeSymlink, the blob is a link's target
 	Size int    `json:"size"` // bytes of the blob
 }
 

@@ -9,7 +9,8 @@ var rooms = []room{
 		may: []string{
 			"internal/evidence", "internal/footprint", "internal/hostfault", "internal/kbuild", "internal/kernel",
 			"internal/kmodcmd",
-			"internal/lab", "internal/lazyregexp", "internal/notify", "internal/pool", "internal/prepare", "internal/recording",
+			"internal/lab", "internal/lazyregexp", "internal/notify", "internal/payload", "internal/pool", "internal/prepare",
+			"internal/recording",
 			"internal/session", "internal/verdict", "internal/vm", "internal/wire", "result", "tracer/event",
 			"tracer/timeline",
 		},
@@ -299,11 +300,18 @@ var rooms = []room{
 		never: []never{noMachine, noPrograms},
 	},
 	{
+		path:  "internal/payload",
+		does:  "what a run puts into its guest beside the modules: programs, what they need, a person's files",
+		may:   []string{"internal/beneath", "internal/program", "internal/program/ldso"},
+		never: []never{noNet, noPrograms, noWire, noMachine},
+	},
+	{
 		path: "internal/prepare",
 		does: "the host's part of a run: agent, kernel, self-test module, builds, plan, preflight",
 		may: []string{
 			"internal/beneath", "internal/boot", "internal/evidence", "internal/hostfault", "internal/kbuild",
-			"internal/kernel", "internal/notify", "internal/private", "internal/scratch", "internal/srcline",
+			"internal/kernel", "internal/notify", "internal/payload", "internal/private", "internal/scratch",
+			"internal/srcline",
 			"internal/vm", "kmod", "modules", "result", "tracer/symbols",
 		},
 		never: []never{noTracer, noGuest, {"internal/lab", "nothing is booted yet, but by a build"}, noVerdict},
@@ -314,7 +322,7 @@ var rooms = []room{
 		may: []string{
 			"internal/atomicfile", "internal/boot", "internal/evidence", "internal/footprint",
 			"internal/leaks", "internal/live",
-			"internal/notify", "internal/oops", "internal/prepare", "internal/printk", "internal/scratch",
+			"internal/notify", "internal/oops", "internal/payload", "internal/prepare", "internal/printk", "internal/scratch",
 			"internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "internal/witness", "kmod", "kmod/depmod",
 			"result", "tracer/event", "tracer/symbols",
 		},
@@ -326,9 +334,9 @@ var rooms = []room{
 		may: []string{
 			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints",
 			"internal/kmodcmd", "internal/lab",
-			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/pool",
-			"internal/prepare", "internal/srcline", "internal/version", "internal/wire", "internal/witness", "kmod", "result",
-			"tracer/event", "tracer/symbols",
+			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/payload", "internal/pool",
+			"internal/prepare", "internal/srcline", "internal/tap", "internal/version", "internal/wire", "internal/witness", "kmod",
+			"result", "tracer/event", "tracer/symbols",
 		},
 		never: []never{
 			noTracer, noGuest, noVerdict, {"internal/recording", "whoever wants a file writes the evidence"},
@@ -338,7 +346,8 @@ var rooms = []room{
 		path: "internal/evidence",
 		does: "what a run knows at its end, in types of its own (pure)",
 		may: []string{
-			"internal/hostfault", "internal/leaks", "internal/witness", "result", "tracer/event", "tracer/symbols",
+			"internal/hostfault", "internal/leaks", "internal/tap", "internal/witness", "result", "tracer/event",
+			"tracer/symbols",
 		},
 		never: []never{noWire, noMachine, noPrograms, noNet, noTracing},
 	},
@@ -353,7 +362,7 @@ var rooms = []room{
 		may: []string{
 			"internal/code", "internal/errno", "internal/evidence", "internal/hang", "internal/hints",
 			"internal/lazyregexp", "internal/leaks", "internal/oops", "internal/printk", "internal/srcline",
-			"internal/witness", "result", "tracer/event", "tracer/symbols", "tracer/timeline",
+			"internal/tap", "internal/witness", "result", "tracer/event", "tracer/symbols", "tracer/timeline",
 		},
 		never: []never{
 			noWire, noMachine, noPrograms, noNet, noTracing,

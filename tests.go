@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+
+package kmodlab
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"github.com/kmodlab/kmodlab/internal/hostfault"
+	"github.com/kmodlab/kmodlab/internal/payload"
+)
+
+// Test is a program that runs in the guest beside the modules, in a Debian system of the kernel's own suite. Exit
+// status 0 is a pass and 4 a skip; anything else is a failure, as is a subtest that fails in the TAP or KTAP that it
+// prints.
+type Test struct {
+	// Program is an executable of this machine, a script that begins with #!, or a C source, which is built in the
+	// sandbox with the kernel's own toolchain. If a dynamic executable does not fit the guest's libraries, its own are
+	// copied along.
+	Program string
+	Args    []string
+	Env     []string      // NAME=VALUE, in addition to PATH, HOME and the like
+	User    string        // a name or a number in the guest; empty: root
+	Timeout time.Duration // before it is stretched for TCG; 0: StepTimeout
+}
+
+// Copy is a file or a folder of this machine that the guest gets. Guest is its place there: absolute, or below the
+// tests' working folder, /lab. Empty is the same name in /lab.
+type Copy struct{ Host, Guest string }
+
+// checkTests finds tests that cannot be meant.
+func (s Spec) checkTests() error {
+	if len(s.Tests) == 0 {
+		if len(s.Put) > 0 {
+			return usage("Put", "files are copied into the guest for tests, and there are none")
+		}
+		return nil
+	}
+	switch {
+	case s.Here:
+		return usage("Tests", "tests do not run on this machine's own kernel: leave out Here")
+	case s.Script != nil:
+		return usage("Tests", "tests do not go with a Script: leave out one of the two")
+	}
+	for _, t := range s.Tests {
+		if err := t.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t Test) check() error {
+	switch {
+	case t.Program == "":
+		return usage("Tests", "a test has no Program")
+	case t.Timeout < 0:
+		return usage("Tests", "%s: a negative time makes no sense", t.Program)
+	}
+	st, err := os.Stat(t.Program)
+	if _, is := hostfault.Of(err); is {
+		return nil // the run will say so in its verdict
+	}
+	if err != nil {
+		return usage("Tests", "%s: %v: name a program, a script or a C source", t.Program, pathCause(err))
+	}
+	if st.IsDir() {
+		return usage("Tests", "%s is a folder: name a program, a script or a C source", t.Program)
+	}
+	for _, v := range t.Env {
+		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
+			return usage("Tests", "%s: %q is no variable: write NAME=VALUE", t.Program, v)
+		}
+	}
+	return nil
+}
+
+func (s Spec) wanted() []payload.Wanted {
+	var list []payload.Wanted
+	for _, t := range s.Tests {
+		list = append(list, payload.Wanted(t))
+	}
+	return list
+}
+
+func (s Spec) copies() []payload.Copy {
+	var list []payload.Copy
+	for _, c := range s.Put {
+		list = append(list, payload.Copy(c))
+	}
+	return list
+}
