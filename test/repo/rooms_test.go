@@ -370,6 +370,13 @@ var rooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path:  "internal/program",
+		does:  "a file that is to be run as a test: what it is, why a guest cannot run it, what it needs of libraries (pure)",
+		may:   []string{"internal/plain"},
+		never: []never{noPrograms, noNet, {"internal/vm", "files are enough for it"}},
+	},
+
+	{
 		path:  "internal/jsonlimit",
 		does:  "decodes JSON from others, within bounds (pure)",
 		never: []never{noPrograms, noNet},
