@@ -375,7 +375,12 @@ var rooms = []room{
 		may:   []string{"internal/plain"},
 		never: []never{noPrograms, noNet, {"internal/vm", "files are enough for it"}},
 	},
-
+	{
+		path:  "internal/program/ldso",
+		does:  "finds the libraries of a program on this machine, as its dynamic linker would, and starts neither",
+		may:   []string{"internal/beneath", "internal/plain", "internal/program"},
+		never: []never{noPrograms, noNet, {"internal/vm", "files are enough for it"}},
+	},
 	{
 		path:  "internal/jsonlimit",
 		does:  "decodes JSON from others, within bounds (pure)",
