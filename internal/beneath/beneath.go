@@ -2,7 +2,8 @@
 
 // Package beneath reads what others put into a folder: sources that a stranger handed in, what a build made of them. A
 // name does not lead out of the folder, whatever links are in it or come into it meanwhile; what is no regular file is
-// not read; nothing waits for somebody else; and everything has a bound.
+// not read; nothing waits for somebody else; and everything has a bound. OpenPath and ReadPath are for files outside of
+// any such folder: they follow links, and promise the rest.
 package beneath
 
 import (
@@ -63,13 +64,26 @@ func (f *Folder) Has(name string) bool {
 
 // Open opens a regular file of at most most bytes. Links are followed as long as they stay in the folder.
 func (f *Folder) Open(name string, most int64) (*os.File, error) {
+	return open(name, most, f.root.Stat, f.root.OpenFile)
+}
+
+// OpenPath is Open for a path that this machine's user or system named: links are followed wherever they lead. Whoever
+// may change a link on the way can have a device opened, which is then closed again.
+func OpenPath(path string, most int64) (*os.File, error) {
+	return open(path, most, os.Stat, os.OpenFile)
+}
+
+func open(
+	name string, most int64,
+	stat func(string) (fs.FileInfo, error), openFile func(string, int, fs.FileMode) (*os.File, error),
+) (*os.File, error) {
 	// Even the opening of a device may do something. Nobody but root can put one in the place of what was seen.
-	if fi, err := f.root.Stat(name); err != nil {
+	if fi, err := stat(name); err != nil {
 		return nil, err
 	} else if err := check(name, fi, most); err != nil {
 		return nil, err
 	}
-	file, err := f.root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	file, err := openFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +114,19 @@ func (f *Folder) Read(name string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return read(file, name, most)
+}
+
+// ReadPath is Read for a path that this machine's user or system named.
+func ReadPath(path string, most int64) ([]byte, error) {
+	file, err := OpenPath(path, most)
+	if err != nil {
+		return nil, err
+	}
+	return read(file, path, most)
+}
+
+func read(file *os.File, name string, most int64) ([]byte, error) {
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, most+1)) // it may grow
 	if int64(len(data)) > most {

@@ -75,6 +75,32 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestReadPath: links are followed out, and all else is as in a folder.
+func TestReadPath(t *testing.T) {
+	dir := folder(t)
+	for name, want := range map[string]string{"a.c": "int a;", "out": "secret", "absolute": "secret"} {
+		if got, err := ReadPath(filepath.Join(dir, name), 10); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	for _, name := range []string{"fifo", "tofifo", "x", "."} {
+		if _, err := ReadPath(filepath.Join(dir, name), 10); !errors.Is(err, ErrNotRegular) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := ReadPath("/dev/null", 10); !errors.Is(err, ErrNotRegular) {
+		t.Errorf("a device: %v", err)
+	}
+	if _, err := ReadPath(filepath.Join(dir, "x/long"), 99); !errors.As(err, new(*SizeError)) {
+		t.Errorf("a long file: %v", err)
+	}
+	for _, name := range []string{"loop", "dangling", "nobody"} {
+		if _, err := ReadPath(filepath.Join(dir, name), 10); err == nil {
+			t.Errorf("%s is read", name)
+		}
+	}
+}
+
 func TestStays(t *testing.T) {
 	f, err := Open(folder(t))
 	if err != nil {

@@ -4,12 +4,8 @@ package testlab
 
 import (
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/kmodlab/kmodlab/internal/testlab/needs"
 )
 
 // Generated compares the part of a document between two lines with what a table says, and with KMODLAB_UPDATE writes
@@ -35,19 +31,4 @@ func Generated(t *testing.T, file, begin, end, want, command string) {
 	default:
 		t.Errorf("the table in %s is not what the code says; type: %s", file, command)
 	}
-}
-
-// Compile makes a relocatable object of a C source, optimised as the kernel's are.
-func Compile(tb testing.TB, source string, flags ...string) []byte {
-	tb.Helper()
-	object := filepath.Join(tb.TempDir(), "source.o")
-	args := append([]string{"-O2", "-c", "-o", object, source}, flags...)
-	if out, err := exec.Command(needs.Program(tb, "gcc"), args...).CombinedOutput(); err != nil {
-		tb.Fatalf("gcc: %v\n%s", err, out)
-	}
-	data, err := os.ReadFile(object)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return data
 }

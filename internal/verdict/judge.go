@@ -90,19 +90,9 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	if v, leaked := judgeLeaks(e, res); leaked {
 		all = append(all, v)
 	}
-	if f := e.Failed(evidence.Unload); f != nil {
-		v := failed(f)
-		if by := keptBy(e, res); by != "" {
-			v.Message += by
-			v.Hint = "the kernel itself holds it, as it does for a mount, a socket or a device that is open: " +
-				"find out what asked for that, and undo it before the unload"
-		}
-		all = append(all, v)
-	}
+	all = append(all, judgeUnload(e, res)...)
 	all = append(all, judgeHooked(res.Witness, e.Studied)...)
-	if v, failed := judgeTests(e, res); failed {
-		all = append(all, v)
-	}
+	all = append(all, judgeTests(e, res)...)
 	if len(e.Unmet) > 0 {
 		all = append(all, result.Verdict{
 			Class: result.Expectation, Message: strings.Join(e.Unmet, "; "), Hint: "compare it with the story above",
@@ -120,6 +110,21 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		return []result.Verdict{judgeCut(res)}
 	}
 	return []result.Verdict{{Class: result.Pass, Message: cmp.Or(e.Passed, passMessage(e, res)), Hint: e.PassHint}}
+}
+
+// judgeUnload returns the verdict of a module that did not go.
+func judgeUnload(e *evidence.Evidence, res *result.Result) []result.Verdict {
+	f := e.Failed(evidence.Unload)
+	if f == nil {
+		return nil
+	}
+	v := failed(f)
+	if by := keptBy(e, res); by != "" {
+		v.Message += by
+		v.Hint = "the kernel itself holds it, as it does for a mount, a socket or a device that is open: " +
+			"find out what asked for that, and undo it before the unload"
+	}
+	return []result.Verdict{v}
 }
 
 const lastLines = "see the last lines of the console above"

@@ -163,7 +163,7 @@ func failing(told *tap.Result) string {
 }
 
 // judgeTests returns the verdict of the tests that failed, unless the machine's end is the reason of all.
-func judgeTests(e *evidence.Evidence, res *result.Result) (v result.Verdict, is bool) {
+func judgeTests(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	var failed []*result.Test
 	for i := range res.Tests {
 		if t := &res.Tests[i]; t.Outcome == result.TestFail && (i >= len(e.Tests) || e.Tests[i].Unknown == "") {
@@ -171,10 +171,10 @@ func judgeTests(e *evidence.Evidence, res *result.Result) (v result.Verdict, is 
 		}
 	}
 	if len(failed) == 0 {
-		return v, false
+		return nil
 	}
 	first := failed[0]
-	v = result.Verdict{
+	v := result.Verdict{
 		Class: result.TestFailed, Message: fmt.Sprintf("test %s failed: %s", first.Name, first.Reason),
 		Evidence: lastLinesOf(first.Output), Hint: testHint(first),
 	}
@@ -185,7 +185,7 @@ func judgeTests(e *evidence.Evidence, res *result.Result) (v result.Verdict, is 
 		}
 		v.Message += fmt.Sprintf(" (and %s: %s)", plural(uint64(n-1), "more test", "more tests"), list(others))
 	}
-	return v, true
+	return []result.Verdict{v}
 }
 
 func testHint(t *result.Test) string {
