@@ -63,7 +63,8 @@ func nameCaller(crashes []result.Crash) {
 }
 
 // nameHog adds to an out-of-memory panic the module that allocated before: the task
-// that panics is the last to allocate, often init, and seldom the cause.
+// that panics is the last to allocate, often init, and seldom the cause. A stale address of the module on its stack
+// says nothing.
 func nameHog(crashes []result.Crash) {
 	hog := ""
 	for i := range crashes {
@@ -75,7 +76,8 @@ func nameHog(crashes []result.Crash) {
 			if f.Position() != "" {
 				hog += " (" + f.Position() + ")"
 			}
-		case c.Class == result.Panic && f == nil && hog != "" && outOfMemory.MatchString(c.Title):
+		case c.Class == result.Panic && (f == nil || !f.Reliable) && hog != "" && outOfMemory.MatchString(c.Title):
+			c.Guilty = nil
 			c.Title += "; an earlier out-of-memory report was in " + hog
 		}
 	}

@@ -55,6 +55,11 @@ func TestNameHog(t *testing.T) {
 	}
 	panicked := func(title string) result.Crash { return result.Crash{Class: result.Panic, Type: "panic", Title: title} }
 	const deadlocked = "Kernel panic: System is deadlocked on memory"
+	stale := func(reliable bool) result.Crash {
+		c := panicked(deadlocked)
+		c.Frames, c.Guilty = []result.Frame{{Function: "leave", Module: "hog", Reliable: reliable}}, &zero
+		return c
+	}
 	for name, tt := range map[string]struct {
 		crashes []result.Crash
 		want    string
@@ -63,8 +68,13 @@ func TestNameHog(t *testing.T) {
 			[]result.Crash{asked(""), asked("hog"), asked(""), panicked(deadlocked)},
 			deadlocked + "; an earlier out-of-memory report was in take+0x14 [hog] (hog.c:27)",
 		},
-		"no module":       {[]result.Crash{asked(""), panicked(deadlocked)}, deadlocked},
-		"a module behind": {[]result.Crash{panicked(deadlocked), asked("hog")}, deadlocked},
+		"a stale address": {
+			[]result.Crash{asked("hog"), stale(false)},
+			deadlocked + "; an earlier out-of-memory report was in take+0x14 [hog] (hog.c:27)",
+		},
+		"the module itself": {[]result.Crash{asked("hog"), stale(true)}, deadlocked},
+		"no module":         {[]result.Crash{asked(""), panicked(deadlocked)}, deadlocked},
+		"a module behind":   {[]result.Crash{panicked(deadlocked), asked("hog")}, deadlocked},
 		"another panic": {
 			[]result.Crash{asked("hog"), panicked("Kernel panic: out of ideas")}, "Kernel panic: out of ideas",
 		},
