@@ -39,6 +39,11 @@ func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Tur
 	}
 	what := spec.about(time.Now())
 	j := notify.New(spec.Watch.watcher())
+	if spec, err = spec.withLab(); err != nil {
+		e := session.Failed(err, nil, nil, j)
+		what.note(e)
+		return conclude(ctx, e, spec.Here, spec.Record)
+	}
 	l, e, err := open(ctx, prepareOptions(spec), labOptions(spec), shared, j)
 	if err != nil {
 		return nil, err

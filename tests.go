@@ -19,6 +19,9 @@ type Test struct {
 	// sandbox with the kernel's own toolchain. If a dynamic executable does not fit the guest's libraries, its own are
 	// copied along.
 	Program string
+	// Within is a folder that nobody trusts, such as a submission: Program is named from there, and no link leads out of
+	// it. Empty: Program is a path on this machine.
+	Within  string
 	Args    []string
 	Env     []string      // NAME=VALUE, in addition to PATH, HOME and the like
 	User    string        // a name or a number in the guest; empty: root
@@ -27,7 +30,10 @@ type Test struct {
 
 // Copy is a file or a folder of this machine that the guest gets. Guest is its place there: absolute, or below the
 // tests' working folder, /lab. Empty is the same name in /lab.
-type Copy struct{ Host, Guest string }
+type Copy struct {
+	Host, Guest string
+	Within      string // as of Test
+}
 
 // checkTests finds tests that cannot be meant.
 func (s Spec) checkTests() error {
@@ -58,6 +64,9 @@ func (t Test) check() error {
 	case t.Timeout < 0:
 		return usage("Tests", "%s: a negative time makes no sense", t.Program)
 	}
+	if t.Within != "" { // what is there is not the caller's doing
+		return nil
+	}
 	st, err := os.Stat(t.Program)
 	if _, is := hostfault.Of(err); is {
 		return nil // the run will say so in its verdict
@@ -79,7 +88,9 @@ func (t Test) check() error {
 func (s Spec) wanted() []payload.Wanted {
 	var list []payload.Wanted
 	for _, t := range s.Tests {
-		list = append(list, payload.Wanted(t))
+		list = append(list, payload.Wanted{
+			Program: t.Program, Within: t.Within, Args: t.Args, Env: t.Env, User: t.User, Timeout: t.Timeout,
+		})
 	}
 	return list
 }
@@ -87,7 +98,7 @@ func (s Spec) wanted() []payload.Wanted {
 func (s Spec) copies() []payload.Copy {
 	var list []payload.Copy
 	for _, c := range s.Put {
-		list = append(list, payload.Copy(c))
+		list = append(list, payload.Copy{Host: c.Host, Guest: c.Guest, Within: c.Within})
 	}
 	return list
 }

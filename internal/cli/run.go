@@ -87,6 +87,7 @@ module did not, 3 this machine or a guest failed.`,
   sudo kmodlab run --here modules/signals`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			o.spec.Lab = true
 			if err := o.tests.fill(&o.spec); err != nil {
 				return err
 			}
@@ -230,9 +231,7 @@ func (o *options) watch(p *progress, out, errOut io.Writer) {
 	case o.verbose:
 		o.spec.Watch.Command = func(c result.Command) { p.print(errOut, report.CommandText(c)) }
 	}
-	if len(o.spec.Tests) > 0 {
-		o.watchTests(p, errOut)
-	}
+	o.watchTests(p, errOut)
 	if o.verbose {
 		o.spec.Watch.Kmsg = func(line string) { p.print(errOut, "kernel: "+report.Printable(line)+"\n") }
 	}

@@ -7,6 +7,9 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
+// CrashedMeanwhile is why the end of a test may be unknown.
+const CrashedMeanwhile = "the kernel crashed while it ran"
+
 // Test is what is known of a program that ran beside the modules.
 type Test struct {
 	Name string   `json:"name"`

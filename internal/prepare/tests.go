@@ -39,6 +39,9 @@ func (p *Prepared) gather(ctx context.Context) error {
 // compileProgram builds a C source with the kernel's toolchain, where the modules are built.
 func (h *Host) compileProgram(ctx context.Context, source string) (string, error) {
 	dir, name := filepath.Split(source)
+	if dir == "" {
+		dir = "."
+	}
 	build, err := h.make(ctx, kbuild.Request{Sources: filepath.Clean(dir), Program: name})
 	if err != nil {
 		return "", err

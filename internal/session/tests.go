@@ -92,7 +92,7 @@ func (s *session) test(ctx context.Context, t payload.Program) (evidence.Test, e
 	}
 	seen.MS = float64(time.Since(began).Microseconds()) / 1000
 	if crashed {
-		seen.Unknown = "the kernel crashed while it ran"
+		seen.Unknown = evidence.CrashedMeanwhile
 		return seen, s.noteCrashed(s.observer(Step{Argv: t.Argv}))
 	}
 	seen.Unknown = "the machine did not answer any more while it ran"

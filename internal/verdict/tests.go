@@ -5,6 +5,7 @@ package verdict
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,6 +74,8 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 		return result.TestFail, fmt.Sprintf("it did not end within %s%s%s", limit, crowd(e.Processes), m.waits(e.Waits))
 	case e.Unknown != "":
 		return result.TestFail, e.Unknown
+	case e.Signal == "SIGKILL" && m.crashedIn(e.PID): // that is how the kernel ends a task with an oops
+		return result.TestFail, evidence.CrashedMeanwhile
 	case e.Signal != "":
 		return result.TestFail, "it was killed by " + e.Signal
 	case e.Exit == skipped:
@@ -89,6 +92,11 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 		return result.TestSkip, told.Skipped
 	}
 	return result.TestPass, ""
+}
+
+// crashedIn reports whether a report of the kernel is about a task.
+func (m *maker) crashedIn(pid int) bool {
+	return slices.ContainsFunc(m.res.Crashes, func(c result.Crash) bool { return c.Task != nil && c.Task.PID == pid })
 }
 
 func joinReasons(parts ...string) string {
@@ -166,7 +174,9 @@ func failing(told *tap.Result) string {
 func judgeTests(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	var failed []*result.Test
 	for i := range res.Tests {
-		if t := &res.Tests[i]; t.Outcome == result.TestFail && (i >= len(e.Tests) || e.Tests[i].Unknown == "") {
+		t := &res.Tests[i]
+		ended := e.Tests[i].Unknown == "" && t.Reason != evidence.CrashedMeanwhile
+		if t.Outcome == result.TestFail && ended {
 			failed = append(failed, t)
 		}
 	}

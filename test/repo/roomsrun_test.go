@@ -45,8 +45,8 @@ var runRooms = []room{
 			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints",
 			"internal/kmodcmd", "internal/lab",
 			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/payload", "internal/pool",
-			"internal/prepare", "internal/srcline", "internal/tap", "internal/version", "internal/wire", "internal/witness", "kmod",
-			"result", "tracer/event", "tracer/symbols",
+			"internal/prepare", "internal/srcline", "internal/tap", "internal/version", "internal/wire", "internal/witness",
+			"kmod", "result", "tracer/event", "tracer/symbols",
 		},
 		never: []never{
 			noTracer, noGuest, noVerdict, {"internal/recording", "whoever wants a file writes the evidence"},
