@@ -45,7 +45,7 @@ func (b *Builder) Copy(ctx context.Context, c Copy) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return &Error{Name: c.Host, What: "is not there", Todo: "name a file or a folder of this machine", Err: err}
 	case err != nil:
-		return &Error{Name: c.Host, What: "cannot be read: " + err.Error(), Err: err}
+		return &Error{Name: c.Host, What: "cannot be read: " + cause(err), Err: err}
 	case st.IsDir():
 		return b.copyFolder(ctx, c.Host, to)
 	case !st.Mode().IsRegular():
@@ -63,7 +63,7 @@ func (b *Builder) copyFolder(ctx context.Context, dir, to string) error {
 	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		rel, relErr := filepath.Rel(dir, name)
 		if err = errors.Join(err, relErr); err != nil {
-			return &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
+			return &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -76,7 +76,7 @@ func (b *Builder) copyFolder(ctx context.Context, dir, to string) error {
 		case d.Type()&fs.ModeSymlink != 0:
 			target, err := os.Readlink(name)
 			if err != nil {
-				return &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
+				return &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
 			}
 			f.Host, f.Link = "", target
 		case !d.Type().IsRegular():
@@ -84,7 +84,7 @@ func (b *Builder) copyFolder(ctx context.Context, dir, to string) error {
 		default:
 			st, err := d.Info()
 			if err != nil {
-				return &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
+				return &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
 			}
 			f.Mode, size = modeOf(st), st.Size()
 		}
@@ -96,14 +96,14 @@ func (b *Builder) copyFolder(ctx context.Context, dir, to string) error {
 func (b *Builder) copyWithin(ctx context.Context, c Copy, to string) error {
 	folder, err := beneath.Open(c.Within)
 	if err != nil {
-		return &Error{Name: c.Within, What: "cannot be read: " + err.Error(), Err: err}
+		return &Error{Name: c.Within, What: "cannot be read: " + cause(err), Err: err}
 	}
 	defer folder.Close()
 	return fs.WalkDir(folder.FS(), path.Clean(c.Host), func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return &Error{
-				Name: c.Host, What: "cannot be read: " + err.Error(), Todo: "name a file or a folder in " + c.Within, Err: err,
+				Name: c.Host, What: "cannot be read: " + cause(err), Todo: "name a file or a folder in " + c.Within, Err: err,
 			}
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -112,7 +112,7 @@ func (b *Builder) copyWithin(ctx context.Context, c Copy, to string) error {
 		}
 		data, err := folder.Read(name, maxBytes)
 		if err != nil {
-			return &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
+			return &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
 		}
 		mode := fs.FileMode(0o644)
 		if st, err := d.Info(); err == nil {

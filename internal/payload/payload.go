@@ -139,7 +139,7 @@ func readProgram(w Wanted) ([]byte, error) {
 	case errors.Is(err, beneath.ErrNotRegular):
 		return nil, &Error{Name: name, What: "is not a file", Todo: "name a program, a script or a C source", Err: err}
 	case err != nil:
-		return nil, &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
+		return nil, &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
 	}
 	return data, nil
 }
@@ -150,6 +150,15 @@ func read(within, name string, most int64) ([]byte, error) {
 		return beneath.ReadPath(name, most)
 	}
 	return beneath.ReadIn(within, name, most)
+}
+
+// cause is what went wrong, without the name, which the message has already.
+func cause(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return err.Error()
 }
 
 func wrong(err error) error {

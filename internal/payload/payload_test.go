@@ -96,10 +96,12 @@ func TestAdd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(first.Argv, []string{"/lab/t.sh", "1"}) || first.UID != 1 || first.GID != 2 || first.User != "daemon" {
+	if !slices.Equal(first.Argv, []string{"/lab/t.sh", "1"}) || first.UID != 1 || first.GID != 2 ||
+		first.User != "daemon" {
 		t.Errorf("first %+v", first)
 	}
-	if !slices.Contains(first.Env, "A=b=c") || !slices.Contains(first.Env, "HOME=/x") || slices.Contains(first.Env, "HOME=/") {
+	if !slices.Contains(first.Env, "A=b=c") || !slices.Contains(first.Env, "HOME=/x") ||
+		slices.Contains(first.Env, "HOME=/") {
 		t.Errorf("environment %q", first.Env)
 	}
 	if second.Name != "t.sh-2" || second.UID != 1000 || second.Argv[0] != "/lab/t.sh-2" {
@@ -185,7 +187,9 @@ func TestCopy(t *testing.T) {
 			t.Errorf("%s: %q; want %q", name, got, c.want)
 		}
 	}
-	for _, c := range []Copy{{Host: dir + "/none"}, {Host: "../data", Within: dir + "/in"}, {Host: "none", Within: dir + "/in"}} {
+	for _, c := range []Copy{
+		{Host: dir + "/none"}, {Host: "../data", Within: dir + "/in"}, {Host: "none", Within: dir + "/in"},
+	} {
 		var wrong *Error
 		if err := new(Builder).Copy(t.Context(), c); !errors.As(err, &wrong) {
 			t.Errorf("%+v: %v", c, err)
