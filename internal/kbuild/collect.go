@@ -24,6 +24,9 @@ const (
 	maxTotalBytes  = 1 << 30
 )
 
+// symversFile is what modpost leaves: the symbols that the modules export, for builds that use them.
+const symversFile = "Module.symvers"
+
 // file is one file of a cache entry.
 type file struct {
 	Path string `json:"path"` // below the entry
@@ -61,7 +64,7 @@ func collect(work, dst, release string) ([]file, error) {
 		return nil, hostError("open the built sources", err)
 	}
 	defer src.Close()
-	f, err := take(src, "Module.symvers", dst, "Module.symvers")
+	f, err := take(src, symversFile, dst, symversFile)
 	if err == nil {
 		files = append(files, f)
 	} else if !errors.Is(err, fs.ErrNotExist) {
