@@ -41,7 +41,7 @@ func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
 	}
 	var err error
 	if h.Dir != "" {
-		if p.build, err = h.compile(ctx); err != nil {
+		if p.build, err = h.Compile(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -52,8 +52,8 @@ func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
 	return p, nil
 }
 
-// compile builds Options.Dir.
-func (h *Host) compile(ctx context.Context) (*kbuild.Build, error) {
+// Compile builds Options.Dir. Its error is an *evidence.Failure or ctx's.
+func (h *Host) Compile(ctx context.Context) (*kbuild.Build, error) {
 	done := h.journal.Phase("build")
 	build, err := kbuild.Run(ctx, kbuild.Request{
 		Kernel: h.Kernel, Sources: h.Dir, Runner: h.builder(), Known: h.Probe.known,
