@@ -110,13 +110,13 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 		}
 		return nil, err
 	}
-	commands, err := takeCommands(job.Work, tmp)
+	commands, err := takeAside(job.Work, commandsFile, tmp, commandsFile, maxCommands)
 	if err != nil {
 		return nil, err
 	}
 	files = append(files, commands...)
 	if r.Learn {
-		notes, err := takeNotes(job.Work, tmp)
+		notes, err := takeAside(job.Work, notesFile, tmp, knownFile, maxKnown)
 		if err != nil {
 			return nil, err
 		}

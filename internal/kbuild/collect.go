@@ -148,6 +148,24 @@ func take(folder *beneath.Folder, name, dst, rel string) (f file, err error) {
 	return file{Path: rel, Size: n, Sum: hex.EncodeToString(h.Sum(nil))}, nil
 }
 
+// takeAside takes a file that commands of ours left beside the sources. It is fine if there is none: a kernel's
+// makefiles need not ask the compiler anything.
+func takeAside(work, name, dst, rel string, most int64) ([]file, error) {
+	folder, err := beneath.Open(work)
+	if err != nil {
+		return nil, hostError("open the work folder", err)
+	}
+	defer folder.Close()
+	f, err := take(folder, name, dst, rel)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && f.Size > most {
+		err = hostile("%s is too large: %d bytes", name, f.Size)
+	}
+	return []file{f}, err
+}
+
 // hostile is about what a build left. What %w wraps is its cause.
 func hostile(format string, args ...any) *Error {
 	err := fmt.Errorf("take the built modules: "+format, args...)

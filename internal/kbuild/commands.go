@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
@@ -40,23 +39,6 @@ func gather(work string) Command {
 	return Command{
 		Argv: []string{"/bin/sh", "-c", script, "sh", filepath.Join(work, commandsFile), fmt.Sprint(maxCommands)},
 	}
-}
-
-// takeCommands puts the command lines into a cache entry. Without them there are still the modules.
-func takeCommands(work, dst string) ([]file, error) {
-	folder, err := beneath.Open(work)
-	if err != nil {
-		return nil, hostError("open the work folder", err)
-	}
-	defer folder.Close()
-	f, err := take(folder, commandsFile, dst, commandsFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil && f.Size > maxCommands {
-		err = hostile("the compilers' command lines are too large: %d bytes", f.Size)
-	}
-	return []file{f}, err
 }
 
 // CompileCommands are those for the person's own source files, sorted by file. What a build leaves is foreign, so they
