@@ -5,7 +5,7 @@ package repo
 var rooms = []room{
 	{
 		path: "",
-		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Trace(ctx, TraceSpec), Recording",
+		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Trace(ctx, TraceSpec), BuildModules(ctx, BuildSpec), Recording",
 		may: []string{
 			"internal/evidence", "internal/footprint", "internal/hostfault", "internal/kbuild", "internal/kernel",
 			"internal/kmodcmd",
@@ -286,6 +286,11 @@ var rooms = []room{
 		does:  "the kernel's trace and two lists of names to what was left behind (pure)",
 		may:   []string{"internal/lazyregexp", "internal/linuxversion", "result"},
 		never: []never{noWire, noMachine, noPrograms},
+	},
+	{
+		path:  "internal/folderwatch",
+		does:  "tells that something in a folder was saved: once, and after the last step of it",
+		never: []never{noPrograms, noNet},
 	},
 	{
 		path:  "internal/rundiff",
