@@ -34,27 +34,37 @@ type options struct {
 	walk    bool // the commands are the point, so they go to standard output
 }
 
-// machineFlags say where a run or a trace takes place.
-func machineFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
-	f.StringVar(&m.Kernel, "kernel", "", "kernel to boot, such as debian:trixie (default: this host's Debian release)")
+// kernelFlags say which kernel it is, and how a VM with it is run.
+func kernelFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
+	f.StringVar(&m.Kernel, "kernel", "", "kernel, such as debian:trixie (default: this host's Debian release)")
 	f.StringVar((*string)(&m.Accel), "accel", "", "kvm or tcg (default: KVM where it is proven to work)")
 	f.StringVar(&t.Mirror, "mirror", "", "Debian mirror for kernels (default: $KMODLAB_MIRROR, then this host's apt)")
-	f.BoolVar(&m.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
 	f.BoolVar(&m.Cold, "cold", false, "always boot the VM; otherwise runs without KVM resume from a snapshot")
+}
+
+// machineFlags say where a run or a trace takes place.
+func machineFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
+	kernelFlags(f, m, t)
+	f.BoolVar(&m.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
 	f.IntVar(&m.CPUs, "cpus", 0, "CPUs of the VM (default 2)")
 	f.IntVar(&m.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
 }
 
-// buildFlags say where modules are built, and how long that and each step may take.
-func buildFlags(f *pflag.FlagSet, build *kmodlab.Build, limit, timeout *time.Duration) {
+// buildFlags say where modules are built, and how long that may take.
+func buildFlags(f *pflag.FlagSet, build *kmodlab.Build, limit *time.Duration) {
 	f.StringVar((*string)(build), "build", string(*build), "where to build: auto, vm or sandbox")
 	f.DurationVar(limit, "build-timeout", 0, "how long a build may take, including the boot of its VM if it has one (default 10m)")
+}
+
+// stepFlag says how long each step in the guest may take.
+func stepFlag(f *pflag.FlagSet, timeout *time.Duration) {
 	f.DurationVar(timeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s);\na step that only waits is judged after 10s, or after this limit if it is longer")
 }
 
 func (o *options) flags(f *pflag.FlagSet) {
 	machineFlags(f, &o.spec.Machine, &o.spec.Tools)
-	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout, &o.spec.StepTimeout)
+	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout)
+	stepFlag(f, &o.spec.StepTimeout)
 	o.outputs.flags(f)
 	o.display.flags(f)
 	f.StringVar(&o.outputs.json, "json", "",
@@ -153,12 +163,26 @@ func (o *options) begin(c *cobra.Command) error {
 
 func (o *options) runOne(c *cobra.Command) error {
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
+	return o.execute(c.Context(), out, errOut, func(end *kmodlab.Conclusion) error {
+		o.showFailedBuild(errOut, end.Result)
+		if o.outputs.json != "-" {
+			fmt.Fprintln(out)
+			if err := o.story(out, end.Result); err != nil {
+				return err
+			}
+		}
+		return conclude(o.outputs.write(c.Context(), out, end.Result, end.Recording), end.Result, errOut)
+	})
+}
+
+// execute runs the spec, shows its progress, and calls show with what it ended in.
+func (o *options) execute(ctx context.Context, out, errOut io.Writer, show func(*kmodlab.Conclusion) error) error {
 	p := newProgress(errOut)
 	defer p.close()
-	defer holdOn(c.Context(), o.spec.Here, p.teller(errOut))()
-	defer context.AfterFunc(c.Context(), p.close)() // before a second Ctrl-C ends us at once
+	defer holdOn(ctx, o.spec.Here, p.teller(errOut))()
+	defer context.AfterFunc(ctx, p.close)() // before a second Ctrl-C ends us at once
 	o.watch(p, out, errOut)
-	ctx, stop := o.followed(c.Context(), p, out)
+	ctx, stop := o.followed(ctx, p, out)
 	defer stop()
 	o.spec.HookStats = o.verbose
 	o.spec.Record = o.outputs.recording()
@@ -167,14 +191,15 @@ func (o *options) runOne(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	o.showFailedBuild(errOut, end.Result)
-	if o.outputs.json != "-" {
-		fmt.Fprintln(out)
-		if err := report.Text(out, end.Result, o.display.options(out, o.verbose)); err != nil {
-			return fmt.Errorf("write report: %w", err)
-		}
+	return show(end)
+}
+
+// story writes the report.
+func (o *options) story(out io.Writer, res *result.Result) error {
+	if err := report.Text(out, res, o.display.options(out, o.verbose)); err != nil {
+		return fmt.Errorf("write report: %w", err)
 	}
-	return conclude(o.outputs.write(c.Context(), out, end.Result, end.Recording), end.Result, errOut)
+	return nil
 }
 
 func (o *options) check() error {
