@@ -76,7 +76,7 @@ func (o *options) flags(f *pflag.FlagSet) {
 
 func newRun() *cobra.Command {
 	o := &options{spec: kmodlab.Spec{Build: kmodlab.BuildAuto}}
-	jobs := 0
+	jobs, watch := 0, false
 	c := &cobra.Command{
 		Use:   "run DIR… | FILE.ko…",
 		Short: "build, load, trace and unload the modules of a folder, or of many",
@@ -88,16 +88,28 @@ Each folder is a run of its own, in its own VM, -j of them at a time; .ko files 
 are one run. Each run prints a line when it ends, with its story unless it passed, and
 the last line counts them. In -o, {} stands for the folder's name; without {}, .json,
 .junit.xml and .ktap hold all runs in one file. Exit status: 0 all runs passed, 1 a
-module did not, 3 this machine or a guest failed.`,
+module did not, 3 this machine or a guest failed.
+
+With --watch the folder is built and run again whenever something in it was saved, until
+Ctrl-C: the first time with the whole story, then with the verdict and what changed in
+the story. A save during a run ends that run. -o files are written each time. What a
+build leaves out does not count: objects, what editors and git keep, the -o files. The
+exit status is that of the last verdict.`,
 		Example: `  kmodlab run modules/signals
   kmodlab run . --load hello --params hello.count=3 --for 5s
   kmodlab run hello.ko --kernel debian:trixie -o result.json -o junit.xml
   kmodlab run -j 4 labs/*/ -o all.junit.xml -o 'out/{}.html'
+  kmodlab run . --watch -o story.txt
   sudo kmodlab run --here modules/signals`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.spec.For == 0 {
 				o.spec.For = kmodlab.NoWait
+			}
+			if watch {
+				if err := o.checkWatch(args); err != nil {
+					return err
+				}
 			}
 			if areFolders(args) {
 				return leftHere(o.spec.Here, footprint.Here(), o.runMany(c, args, jobs))
@@ -105,12 +117,16 @@ module did not, 3 this machine or a guest failed.`,
 			if err := o.source(args); err != nil {
 				return err
 			}
+			if watch {
+				return o.rerun(c)
+			}
 			return o.run(c)
 		},
 	}
 	f := c.Flags()
 	o.flags(f)
 	f.IntVarP(&jobs, "jobs", "j", 0, "how many of several folders run at a time (default: one per processor)")
+	f.BoolVar(&watch, "watch", false, "run again whenever a file in the folder is saved, and say what changed, until Ctrl-C")
 	f.StringSliceVar(&o.spec.Load, "load", nil, "modules to load, with their dependencies (default: all in the folder)")
 	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
 	f.BoolVar(&o.spec.Witness, "witness", false,
