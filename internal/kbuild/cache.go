@@ -23,9 +23,9 @@ import (
 	"github.com/kmodlab/kmodlab/internal/scratch"
 )
 
-// cache is a folder with an entry per build: ID/build.json, ID/lib/modules/…, ID/Module.symvers. While a build runs,
-// there are also ID.lock, ID.work and ID.new, all owned by the lock's holder; the next build sweeps away those of a
-// killed holder.
+// cache is a folder with an entry per build: ID/build.json, ID/lib/modules/…, ID/Module.symvers, ID/commands. While a
+// build runs, there are also ID.lock, ID.work and ID.new, all owned by the lock's holder; the next build sweeps away
+// those of a killed holder.
 type cache struct {
 	dir     string
 	release string
@@ -114,8 +114,13 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 		}
 		return nil, err
 	}
+	commands, err := takeAside(job.Work, commandsFile, tmp, commandsFile, maxCommands)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, commands...)
 	if r.Learn {
-		notes, err := takeNotes(job.Work, tmp)
+		notes, err := takeAside(job.Work, notesFile, tmp, knownFile, maxKnown)
 		if err != nil {
 			return nil, err
 		}

@@ -6,7 +6,7 @@ package repo
 var outerRooms = []room{
 	{
 		path: "",
-		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Trace(ctx, TraceSpec), Recording",
+		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Trace(ctx, TraceSpec), BuildModules(ctx, BuildSpec), Recording",
 		may: []string{
 			"internal/beneath", "internal/evidence", "internal/footprint", "internal/hostfault", "internal/kbuild",
 			"internal/kernel", "internal/kmodcmd", "internal/labfile", "internal/words",
@@ -303,6 +303,11 @@ var outerRooms = []room{
 		does:  "the kernel's trace and two lists of names to what was left behind (pure)",
 		may:   []string{"internal/lazyregexp", "internal/linuxversion", "result"},
 		never: []never{noWire, noMachine, noPrograms},
+	},
+	{
+		path:  "internal/folderwatch",
+		does:  "tells that something in a folder was saved: once, and after the last step of it",
+		never: []never{noPrograms, noNet},
 	},
 	{
 		path:  "internal/rundiff",
