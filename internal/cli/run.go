@@ -101,18 +101,12 @@ exit status is that of the last verdict.`,
   kmodlab run hello.ko --kernel debian:trixie -o result.json -o junit.xml
   kmodlab run -j 4 labs/*/ -o all.junit.xml -o 'out/{}.html'
   kmodlab run . --watch -o story.txt
+  kmodlab run . --test tests/test_hw.c --test 'tests/look.sh -v'
   sudo kmodlab run --here modules/signals`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.spec.Lab = true
-			if err := o.tests.fill(&o.spec); err != nil {
+			if err := o.fillTests(c.Flags().Changed("for")); err != nil {
 				return err
-			}
-			switch {
-			case o.spec.For == 0:
-				o.spec.For = kmodlab.NoWait
-			case len(o.spec.Tests) > 0 && !c.Flags().Changed("for"):
-				o.spec.For = 0
 			}
 			if watch {
 				if err := o.checkWatch(args); err != nil {

@@ -60,6 +60,20 @@ func (o *testOptions) fill(s *kmodlab.Spec) error {
 	return nil
 }
 
+// fillTests takes over what runs beside the modules, and how long these run; chosen says that the person set that.
+func (o *options) fillTests(chosen bool) error {
+	o.spec.Lab = true
+	switch err := o.tests.fill(&o.spec); {
+	case err != nil:
+		return err
+	case o.spec.For == 0:
+		o.spec.For = kmodlab.NoWait
+	case len(o.spec.Tests) > 0 && !chosen:
+		o.spec.For = 0
+	}
+	return nil
+}
+
 // commandWords splits a command into words. The name of a file that is there is one word.
 func commandWords(line string) ([]string, error) {
 	if _, err := os.Stat(line); err == nil {
