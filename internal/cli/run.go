@@ -75,13 +75,7 @@ func (o *options) flags(f *pflag.FlagSet) {
 		"show each task, its stage and last events live; without a terminal, a line per event")
 }
 
-func newRun() *cobra.Command {
-	o := &options{spec: kmodlab.Spec{Build: kmodlab.BuildAuto}}
-	jobs, watch := 0, false
-	c := &cobra.Command{
-		Use:   "run DIR… | FILE.ko…",
-		Short: "build, load, trace and unload the modules of a folder, or of many",
-		Long: `Build the modules of a folder (or take ready .ko files), boot a kernel, load them
+const runLong = `Build the modules of a folder (or take ready .ko files), boot a kernel, load them
 in dependency order, trace what the kernel does, unload them in reverse order,
 and tell the story with its verdict.
 
@@ -95,7 +89,15 @@ With --watch the folder is built and run again whenever something in it was save
 Ctrl-C: the first time with the whole story, then with the verdict and what changed in
 the story. A save during a run ends that run. -o files are written each time. What a
 build leaves out does not count: objects, what editors and git keep, the -o files. The
-exit status is that of the last verdict.`,
+exit status is that of the last verdict.`
+
+func newRun() *cobra.Command {
+	o := &options{spec: kmodlab.Spec{Build: kmodlab.BuildAuto}}
+	jobs, watch := 0, false
+	c := &cobra.Command{
+		Use:   "run DIR… | FILE.ko…",
+		Short: "build, load, trace and unload the modules of a folder, or of many",
+		Long:  runLong,
 		Example: `  kmodlab run modules/signals
   kmodlab run . --load hello --params hello.count=3 --for 5s
   kmodlab run hello.ko --kernel debian:trixie -o result.json -o junit.xml
