@@ -55,7 +55,8 @@ type Request struct {
 	Flags    []string  // more words for make, such as W=1
 	CacheDir string    // folder shared by processes; created if missing
 	Output   io.Writer // build output as it appears, without noise; may be nil
-	// Program is a C source of the folder that is built as a program for the guest, instead of the modules.
+	// Program is a C source of the folder that is built as a program for the guest, instead of the modules. ByMakefile
+	// has the folder\'s own Makefile build programs.
 	Program string
 	NoCache bool          // build again and replace what the cache has
 	Timeout time.Duration // 0: DefaultTimeout
@@ -72,6 +73,7 @@ type Build struct {
 	Dir     string  // install tree: Dir/lib/modules/REL/extra/**.ko, Dir/Module.symvers
 	Modules []Built // sorted by Rel
 	Program string  // absolute, on the host; with Request.Program only
+	Tree    *Tree   // with ByMakefile only
 	Steps   []Step  // make, make modules_install
 	Cached  bool    // made earlier; Steps are from that time
 	Where   Where   // where it was made
@@ -185,7 +187,7 @@ func makeBuild(ctx context.Context, r *Request, snap *sourceFolder, c cache, id 
 		return nil, err
 	}
 	steps, err := r.Runner.Run(ctx, job)
-	if own := len(job.Commands) - 1; len(steps) > own {
+	if own := len(job.Commands) - 1; len(steps) > own && !job.Program {
 		steps = steps[:own] // without gather
 	}
 	for i := range steps {
@@ -206,7 +208,7 @@ func newJob(r *Request, work string) Job {
 	job.Commands = append(commands(r.Kernel, job.SeenAs, r.Flags), gather(job.SeenAs))
 	job.Results = []string{"out", "src/" + symversFile, commandsFile}
 	if r.Program != "" {
-		job.Program, job.Commands = true, programCommands(r.Program, job.SeenAs)
+		job.Program, job.Commands = true, buildProgram(r.Program, job.SeenAs)
 		job.Results = []string{"out"}
 	}
 	if r.Learn {

@@ -135,7 +135,7 @@ var runRooms = []room{
 	{
 		path: "internal/report",
 		does: "result.Result to text, JSON, Markdown, Mermaid, JUnit, KTAP; a run that goes on to lanes of a terminal (pure)",
-		may: []string{"internal/errno", 
+		may: []string{"internal/errno",
 			"result", "tracer/event", "tracer/timeline", "internal/jsonlimit", "internal/plain", "internal/rundiff",
 		},
 		never: []never{noMachine, noPrograms},
