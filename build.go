@@ -26,8 +26,7 @@ type BuildSpec struct {
 	Cold         bool          // as in Machine, for a VM that builds
 
 	Tools
-	Title string // as in Observe
-	Watch Watch
+	Watch Watch // is told what goes on meanwhile
 }
 
 // Built is what BuildModules made. The files are in the cache, from which a build may go when it is pruned, so copy
@@ -52,7 +51,7 @@ func (s BuildSpec) spec() Spec {
 	return Spec{
 		Dir: s.Dir, Build: s.Build, BuildTimeout: s.BuildTimeout, Tools: s.Tools,
 		Machine: Machine{Kernel: s.Kernel, Accel: s.Accel, Cold: s.Cold},
-		Observe: Observe{Title: s.Title, Watch: s.Watch},
+		Observe: Observe{Watch: s.Watch},
 	}
 }
 

@@ -7,14 +7,15 @@
 //
 // # Run, trace, judge
 //
-//	Run      one folder, or ready .ko files: a verdict and a story
-//	RunAll   many of them, some at a time
-//	Trace    a kernel while a command runs there, in a VM or on this machine itself
+//	Run            one folder, or ready .ko files: a verdict and a story
+//	RunAll         many of them, some at a time
+//	Trace          a kernel while a command runs there, in a VM or on this machine itself
+//	BuildModules   one folder: the modules, and what an editor needs; nothing is loaded
 //
-// All three end in a Conclusion. Its Result is plain data (package result), the same that `kmodlab run --json` writes:
-// the verdict, the lives of kernel threads, module requests and signals, crashes with file and line, what was left
-// behind. A run that went wrong has a result as well: look at Verdict.Class. An error is only for a Spec that makes no
-// sense (UsageError) and for a context that ended.
+// All of them end in a Conclusion. Its Result is plain data (package result), the same that `kmodlab run --json`
+// writes: the verdict, the lives of kernel threads, module requests and signals, crashes with file and line, what
+// was left behind. A run that went wrong has a result as well: look at Verdict.Class. An error is only for a Spec
+// that makes no sense (UsageError) and for a context that ended.
 //
 // With Observe.Record the Conclusion also has a Recording: all that the result was made of, in one file, from which
 // ReadRecording and Recording.Result make it again on any machine.
