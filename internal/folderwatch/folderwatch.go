@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -51,7 +52,8 @@ var raised = map[string]int{maxWatches: 524288, maxInstances: 1024}
 
 // Watcher watches a folder.
 type Watcher struct {
-	dir     string
+	name    string // of the folder, as it was given
+	dir     string // the same with all links resolved
 	skip    func(folder string) bool
 	notify  *fsnotify.Watcher
 	changed chan struct{} // holds one, for any number of changes
@@ -62,6 +64,10 @@ type Watcher struct {
 // Open begins to watch a folder with all folders below it, those that come later included. skip is asked with the name
 // of a folder whether it need not be watched; links are not followed.
 func Open(dir string, skip func(folder string) bool) (*Watcher, error) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", dir, err)
+	}
 	n, err := fsnotify.NewWatcher()
 	if errors.Is(err, unix.EMFILE) && !noDescriptors() {
 		err = &LimitError{maxInstances, err}
@@ -70,7 +76,7 @@ func Open(dir string, skip func(folder string) bool) (*Watcher, error) {
 		return nil, fmt.Errorf("watch %s: %w", dir, err)
 	}
 	w := &Watcher{
-		dir: filepath.Clean(dir), skip: skip, notify: n,
+		name: dir, dir: real, skip: skip, notify: n,
 		changed: make(chan struct{}, 1), failed: make(chan error, 1), ended: make(chan struct{}),
 	}
 	if err := w.add(w.dir); err != nil {
@@ -132,7 +138,7 @@ func (w *Watcher) add(top string) error {
 		case path != w.dir && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)):
 			return fs.SkipDir // it is gone again; a change of its mode is told by the folder above
 		}
-		return fmt.Errorf("watch %s: %w", path, err)
+		return fmt.Errorf("watch %s: %w", w.name+strings.TrimPrefix(path, w.dir), err)
 	})
 }
 
@@ -151,7 +157,7 @@ func (w *Watcher) loop(events <-chan fsnotify.Event, errs <-chan error, tell fun
 				return
 			}
 			if !errors.Is(err, fsnotify.ErrEventOverflow) { // which hides changes
-				w.fail(fmt.Errorf("watch %s: %w", w.dir, err))
+				w.fail(fmt.Errorf("watch %s: %w", w.name, err))
 			}
 		case <-due:
 			begun, due = time.Time{}, nil
@@ -170,7 +176,7 @@ func (w *Watcher) loop(events <-chan fsnotify.Event, errs <-chan error, tell fun
 func (w *Watcher) tell() {
 	err := w.add(w.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("watch %s: %w", w.dir, ErrGone)
+		err = fmt.Errorf("watch %s: %w", w.name, ErrGone)
 	}
 	if err != nil {
 		w.fail(err)

@@ -187,6 +187,18 @@ func TestGone(t *testing.T) {
 	}
 }
 
+// TestLink: a link to a folder is watched as that folder.
+func TestLink(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(t.TempDir(), "link")
+	check(t, os.Symlink(dir, link))
+	w := watch(t, link)
+	write(t, filepath.Join(dir, "a.c"))
+	if !next(t, w, long) {
+		t.Error("nothing is told")
+	}
+}
+
 func TestNone(t *testing.T) {
 	if _, err := Open(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
