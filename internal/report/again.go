@@ -93,6 +93,8 @@ func changeLine(c *rundiff.Change) string {
 		return what + ": gone"
 	case c.Kind == "message":
 		return printedLine(c)
+	case c.Kind == "order":
+		return fmt.Sprintf("%s comes %s, not %s", c.Name, c.After, c.Before)
 	}
 	return fmt.Sprintf("%s: %s: %s → %s", what, c.Field, orNothing(c.Before), orNothing(c.After))
 }
