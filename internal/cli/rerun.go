@@ -110,10 +110,9 @@ func (r *rerunner) round(parent context.Context, why []string) (saved []string, 
 	}
 	err = r.execute(ctx, r.out, r.errOut, func(end *kmodlab.Conclusion) error { return r.tell(parent, end, began) })
 	if err == nil {
-		p := newProgress(r.errOut)
-		p.phase(kmodlab.Progress{Phase: "watch", Detail: "watching " + r.spec.Dir + ", Ctrl-C ends this"})
+		erase := r.sayWaiting()
 		<-ctx.Done()
-		p.close()
+		erase()
 		err = context.Cause(ctx)
 	}
 	if errors.Is(err, errSaved) {
@@ -122,18 +121,31 @@ func (r *rerunner) round(parent context.Context, why []string) (saved []string, 
 	return nil, err
 }
 
+// sayWaiting says that a save is waited for: on a terminal, until erase is called.
+func (r *rerunner) sayWaiting() (erase func()) {
+	text := "watching " + report.Printable(r.spec.Dir) + ", Ctrl-C ends this"
+	if !isTerminal(r.errOut) {
+		fmt.Fprintf(r.errOut, "kmodlab: %s\n", text)
+		return func() {}
+	}
+	columns, _ := terminalSize(r.errOut)
+	b := &block{w: r.errOut}
+	b.draw([]string{report.Clip(text+" …", columns-1)})
+	return b.erase
+}
+
 // tell reports how a run ended, and writes the files.
 func (r *rerunner) tell(ctx context.Context, end *kmodlab.Conclusion, began string) error {
 	r.showFailedBuild(r.errOut, end.Result)
-	err := r.report(end.Result, began)
-	if err != nil {
+	if err := r.report(end.Result, began); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	status := conclude(r.outputs.write(ctx, r.results, end.Result, end.Recording), end.Result, r.errOut)
-	if errors.Is(status, errInterrupted) {
-		return status
+	written := r.outputs.write(ctx, r.results, end.Result, end.Recording)
+	r.class, r.status = end.Verdict.Class, conclude(nil, end.Result, r.errOut)
+	if errors.Is(written, errInterrupted) {
+		return written
 	}
-	r.class, r.status = end.Verdict.Class, status
+	r.status = conclude(written, end.Result, r.errOut)
 	return nil
 }
 
@@ -176,9 +188,9 @@ func (r *rerunner) sources(ctx context.Context) map[string]string {
 	if err != nil {
 		return map[string]string{".": err.Error()}
 	}
-	dir, err := filepath.EvalSymlinks(r.spec.Dir)
+	dir, err := filepath.Abs(r.spec.Dir)
 	if err == nil {
-		dir, err = filepath.Abs(dir)
+		dir, err = filepath.EvalSymlinks(dir) // as in mine
 	}
 	if err != nil {
 		return map[string]string{".": err.Error()}

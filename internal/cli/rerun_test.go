@@ -3,6 +3,9 @@
 package cli
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -37,6 +40,39 @@ func TestSavedText(t *testing.T) {
 		if got := savedText(strings.Fields(files)); got != want {
 			t.Errorf("%q: %q, want %q", files, got, want)
 		}
+	}
+}
+
+// TestSources: the files that a run writes are no sources, whatever links lead to them.
+func TestSources(t *testing.T) {
+	real := filepath.Join(t.TempDir(), "real")
+	if err := os.CopyFS(filepath.Join(real, "m"), os.DirFS("../../modules/probe")); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(real, link); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(link)
+	o := &options{outputs: outputs{files: []string{"m/story.txt", filepath.Join(link, "m/out/all.json")}}}
+	mine, err := o.outputs.paths()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.spec.Dir = "m"
+	r := &rerunner{options: o, mine: mine}
+	before := r.sources(t.Context())
+	if len(before) == 0 || before["."] != "" {
+		t.Fatalf("sources are %q", before)
+	}
+	for _, name := range []string{"story.txt", "out/all.json"} {
+		path := filepath.Join(real, "m", name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := differing(before, r.sources(t.Context())); d != nil {
+		t.Errorf("%q is a change", d)
 	}
 }
 
