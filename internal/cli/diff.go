@@ -27,8 +27,8 @@ func newDiff() *cobra.Command {
 		Use:   "diff BEFORE AFTER",
 		Short: "show what changed between two recorded runs, or two kernels",
 		Long: `Compare two recordings (.kmlab) or results (.json): the verdict, modules, thread stages,
-requests, signals and their outcomes, the order of events, and times. Pids, addresses
-and background activity are not compared.
+requests, signals and their outcomes, what modules print, tests, the order of events, and
+times. Pids, addresses and background activity are not compared.
 
 A time counts as changed when both its ratio and its difference are large enough: 4 times
 and 30 ms where both runs were emulated (tcg), 2 times and 2 ms on real processors.
