@@ -4,6 +4,7 @@ package kmodlab
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 type Test struct {
 	// Program is an executable of this machine, a script that begins with #!, or a C source, which is built in the
 	// sandbox with the kernel's own toolchain. If a dynamic executable does not fit the guest's libraries, its own are
-	// copied along.
+	// copied along. Of a folder with a Makefile all tests run, each as a test of its own: the Makefile's TEST_GEN_PROGS
+	// and TEST_PROGS, as kselftest has them, or else the programs that it builds.
 	Program string
 	// Within is a folder that nobody trusts, such as a submission: Program is named from there, and no link leads out of
 	// it. Empty: Program is a path on this machine.
@@ -75,7 +77,9 @@ func (t Test) check() error {
 		return usage("Tests", "%s: %v: name a program, a script or a C source", t.Program, pathCause(err))
 	}
 	if st.IsDir() {
-		return usage("Tests", "%s is a folder: name a program, a script or a C source", t.Program)
+		if _, err := os.Stat(filepath.Join(t.Program, "Makefile")); err != nil {
+			return usage("Tests", "%s is a folder without a Makefile: name a program, a script or a C source", t.Program)
+		}
 	}
 	for _, v := range t.Env {
 		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {

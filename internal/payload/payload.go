@@ -69,11 +69,13 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Builder gathers a payload. System is the guest's system as a folder of this machine, Suite how people call it.
-// Compile builds a C source and returns the program's path; its error is passed on as it is.
+// Compile builds a C source and returns the program's path, CompileTree a folder by its Makefile; their errors are
+// passed on as they are.
 type Builder struct {
-	System  string
-	Suite   string
-	Compile func(ctx context.Context, source string) (string, error)
+	System      string
+	Suite       string
+	Compile     func(ctx context.Context, source string) (string, error)
+	CompileTree func(ctx context.Context, dir string) (Tree, error)
 
 	files    []File
 	bytes    int64 // of what was copied
@@ -175,14 +177,17 @@ func (b *Builder) unique(file string) string {
 	if ext := path.Ext(name); ext == ".c" {
 		name = name[:len(name)-len(ext)]
 	}
+	return b.own(name)
+}
+
+// own is a name, or that name with a number if another program has it.
+func (b *Builder) own(wanted string) string {
 	if b.names == nil {
 		b.names = make(map[string]bool)
 	}
-	for n, own := 2, name; b.names[own]; n++ {
-		name = fmt.Sprintf("%s-%d", own[:min(len(own), 200)], n)
-		if !b.names[name] {
-			break
-		}
+	name := wanted
+	for n := 2; b.names[name]; n++ {
+		name = fmt.Sprintf("%s-%d", wanted[:min(len(wanted), 200)], n)
 	}
 	b.names[name] = true
 	return name
