@@ -42,6 +42,10 @@ func (m *maker) earlier() []result.Crash {
 var loaders = []string{"modprobe", "insmod", "rmmod"}
 
 func (m *maker) unrelated(c *result.Crash) bool {
+	if c.Guilty == nil && ofTests(c) && !m.named(c) {
+		c.Title += ": the tests had used up the memory that they may have"
+		return true
+	}
 	e := m.e
 	if c.Class != result.Lockup && c.Class != result.Hung || c.Guilty != nil || m.named(c) ||
 		!e.Finished || e.Failed(evidence.Timeout) != nil || len(e.Stuck)+len(e.Samples) > 0 {
@@ -51,6 +55,14 @@ func (m *maker) unrelated(c *result.Crash) bool {
 		return c.Task != nil && c.Task.PID != 0 && c.Task.PID == int(e.Trace.AgentPID)
 	}
 	return c.Task == nil || !slices.Contains(loaders, c.Task.Comm) && !m.ownThread(c.Task.PID)
+}
+
+// ofTests reports whether the kernel ran out of the memory that its control group allows the programs beside the modules.
+// The group's name is the agent's (internal/guest).
+func ofTests(c *result.Crash) bool {
+	return c.Type == "oom-kill" && slices.ContainsFunc(c.Log, func(line string) bool {
+		return strings.Contains(line, "constraint=CONSTRAINT_MEMCG") && strings.Contains(line, "oom_memcg=/tests,")
+	})
 }
 
 // named reports whether a report has a function of the modules under study, "f [m]", anywhere: among the work items
