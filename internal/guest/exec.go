@@ -44,13 +44,9 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		defer runtime.UnlockOSThread()
 	}
 	started := func(pid int) { a.server.Progress(call, wire.OpStarted, wire.Started{PID: pid}) }
-	run := a.takeStandby(args, started)
-	if run == nil {
-		var err error
-		if run, err = startWith(a.command(args), args.Report, nil); err != nil {
-			return nil, nil, err
-		}
-		started(run.cmd.Process.Pid)
+	run, err := a.start(args, started)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer run.close()
 	outputDone := make(chan struct{})
@@ -69,6 +65,26 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		}
 	}
 	return result, nil, nil
+}
+
+// start starts a program, or finds one that stands by.
+func (a *Agent) start(args wire.ExecArgs, started func(pid int)) (run *running, err error) {
+	start := func() error {
+		run, err = startWith(a.command(args), args.Report, nil)
+		return err
+	}
+	if args.Follow {
+		err = a.trace.follow(start)
+	} else if run = a.takeStandby(args, started); run != nil {
+		return run, nil
+	} else {
+		err = start()
+	}
+	if err != nil {
+		return nil, err
+	}
+	started(run.cmd.Process.Pid)
+	return run, nil
 }
 
 // command resolves the kmod commands to this program under their names.

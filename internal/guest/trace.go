@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/tracer"
@@ -80,7 +83,7 @@ func tracerOptions(args wire.TraceArgs) tracer.Options {
 	return tracer.Options{
 		RingBytes: args.RingBytes, BulkBytes: args.BulkBytes,
 		SkipSignals: []syscall.Signal{syscall.SIGURG, syscall.SIGCHLD},
-		Filter:      filter, Stats: args.Stats, Steady: args.Steady,
+		Filter:      filter, Stats: args.Stats, Steady: args.Steady, Calls: args.Calls,
 	}
 }
 
@@ -118,6 +121,21 @@ func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte
 		err = t.Close()
 	}
 	return result, nil, err
+}
+
+// follow calls start, and has the tracer follow the processes that it forks.
+func (s *traceState) follow(start func() error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tracer == nil {
+		return errors.New("follow a program: the tracer is not running")
+	}
+	runtime.LockOSThread() // it forks on this thread
+	defer runtime.UnlockOSThread()
+	if err := s.tracer.FollowForks(unix.Gettid()); err != nil {
+		return err
+	}
+	return errors.Join(start(), s.tracer.UnfollowForks(unix.Gettid()))
 }
 
 func (s *traceState) close() {
