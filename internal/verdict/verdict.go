@@ -108,6 +108,7 @@ func (m *maker) trace() {
 	m.start = story.Start
 	threads, requests, signals, modules := FromTimeline(story)
 	m.res.Threads, m.res.Requests, m.res.Signals = threads, requests, signals
+	m.res.Processes, m.res.Calls = FollowedProcesses(story, nil, m.e.Studied)
 	m.nameTimers()
 	m.unjumpStops()
 	m.res.Contradictions = contradictions(m.e, threads, modules, story.Taints, blind)
