@@ -77,7 +77,7 @@ type metKey struct{ Inode, FOp, TGID uint64 }
 
 // met is struct met of calls.h.
 type met struct {
-	Module, Ino uint64
+	Ino         uint64
 	Calls, Last [opsRoom]uint32
 }
 
@@ -91,7 +91,9 @@ type followed struct {
 	Number                                              uint64
 	NR, Op                                              uint32
 	FD                                                  int32
-	Told, Kept, PID, TGID, _                            uint32
+	Told, Kept, PID, TGID, Nested                       uint32
+	Module, Ops                                         uint64 // of struct owner
+	Kind, _                                             uint32
 }
 
 // sweep has the programs record the calls that followed tasks are in and that have no record yet: calls that may never

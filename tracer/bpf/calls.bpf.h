@@ -107,16 +107,12 @@ static __always_inline __u32 lowest_bit(__u64 bits)
 	return n;
 }
 
-/* The lowest descriptor of the set if its file is met; it is removed from the set if not. */
-static __noinline int selected_in(__u64 *bits)
+/* The lowest descriptor of a set, if its file is met. */
+static __noinline int selected_in(__u64 bits)
 {
-	__u32 fd;
+	__u32 fd = lowest_bit(bits);
 
-	if (!bits || !*bits)
-		return -1;
-	fd = lowest_bit(*bits);
-	*bits &= *bits - 1;
-	return file_if_met(fd) ? fd : -1;
+	return bits && file_if_met(fd) ? fd : -1;
 }
 
 /* The same for sets of descriptors, of which those below 64 are looked at. */
@@ -134,12 +130,12 @@ static __always_inline int find_selected(__u32 n, const __u64 *in, const __u64 *
 	bits |= more;
 	if (n < 64)
 		bits &= (1ULL << n) - 1;
-	fd = selected_in(&bits);
+	fd = selected_in(bits);
 	if (fd < 0)
-		fd = selected_in(&bits);
+		fd = selected_in(bits &= bits - 1);
 	if (fd < 0)
-		fd = selected_in(&bits);
-	return fd < 0 ? selected_in(&bits) : fd;
+		fd = selected_in(bits &= bits - 1);
+	return fd < 0 ? selected_in(bits & (bits - 1)) : fd;
 }
 
 static __always_inline int descriptor(const struct followed *f, __u32 where)
@@ -176,6 +172,7 @@ static __always_inline int on_entered(struct followed *f, __u32 nr, bool compat)
 	struct file *file;
 
 	f->op = OP_NONE;
+	f->closing = 0;
 	if (!shape || !shape->op || nr >= COMPAT_SHAPES)
 		return 0;
 	f->began = bpf_ktime_get_ns();
@@ -184,7 +181,7 @@ static __always_inline int on_entered(struct followed *f, __u32 nr, bool compat)
 	f->number = 0;
 	f->inode = 0;
 	f->file = 0;
-	f->closing = 0;
+	f->nested = 0;
 	f->fd = -1;
 	f->op = shape->op;
 	if (shape->file == FILE_RETURNED)
@@ -319,8 +316,12 @@ static __always_inline int on_opening(struct file *file)
 {
 	struct followed *f = followed_now();
 
-	if (!f || f->op != OP_OPEN || f->file)
+	if (!f || f->op != OP_OPEN)
 		return 0;
+	if (f->file) {
+		f->nested++;
+		return 0;
+	}
 	f->file = (__u64)file;
 	f->dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
 	f->mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
@@ -342,12 +343,16 @@ int file_opening__kprobe(struct pt_regs *ctx)
 	return on_opening((struct file *)BPF_CORE_READ(ctx, di));
 }
 
-/* A file system may open another file meanwhile: then the call's own is known when it returns. */
+/* A file system such as overlayfs opens another file meanwhile. */
 static __always_inline int on_opened(void)
 {
 	struct followed *f = followed_now();
 
-	if (f && f->op == OP_OPEN && f->file && !f->number)
+	if (!f || f->op != OP_OPEN || !f->file || f->number)
+		return 0;
+	if (f->nested)
+		f->nested--;
+	else
 		tell_opening(f);
 	return 0;
 }

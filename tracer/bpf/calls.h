@@ -44,15 +44,17 @@ struct met_key {
 
 /* Keep in step with tracer/calls.go. */
 struct met {
-	__u64 module;
 	__u64 ino; /* tells a new inode from an old one in the same memory */
 	__u32 calls[OPS_ROOM]; /* by enum op */
 	__u32 last[OPS_ROOM]; /* the number of the last of them that has a record */
 };
 
+/* What a file is before its first call. The stack has no room for it. */
+struct met unused_met;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2048); /* the loader makes it smaller if follow_calls is not set */
+	__uint(max_entries, 8192); /* the loader makes it smaller if follow_calls is not set */
 	__type(key, struct met_key);
 	__type(value, struct met);
 } files_met SEC(".maps");
@@ -107,14 +109,13 @@ static __always_inline __u64 socket_kind(struct socket *sock)
 }
 
 /* A process meets a file of a module for the first time. */
-static __noinline int tell_met(const struct followed *f, const struct subject *s,
-			       const struct owner *o)
+static __noinline int tell_met(const struct followed *f, const struct subject *s)
 {
 	struct record_args *r;
 	struct inode *inode;
 	struct file *file;
 
-	if (!f || !s || !o)
+	if (!f || !s)
 		return 0;
 	file = s->file;
 	inode = s->inode;
@@ -126,10 +127,10 @@ static __noinline int tell_met(const struct followed *f, const struct subject *s
 	r->r.time = f->began;
 	r->r.ptr = (__u64)inode;
 	r->r.aux = (__u64)BPF_CORE_READ(file, f_op);
-	r->r.func = o->module;
-	r->r.arg = o->kind;
-	if (o->kind == FILE_SOCKET)
-		r->r.data = socket_kind((struct socket *)o->ops);
+	r->r.func = f->owner.module;
+	r->r.arg = f->owner.kind;
+	if (f->owner.kind == FILE_SOCKET)
+		r->r.data = socket_kind((struct socket *)f->owner.ops);
 	fill_text(r->text, BPF_CORE_READ(inode, i_sb, s_type, name));
 	fill_path(r, s->dentry, s->mnt);
 	submit(r, FILE_MET);
@@ -148,11 +149,10 @@ static __always_inline void subject_of(struct subject *s, struct file *file)
  * Returns what is known about a process's use of a file, NULL if the file belongs to
  * no module.
  */
-static __always_inline struct met *meet(const struct followed *f, const struct subject *s,
+static __always_inline struct met *meet(struct followed *f, const struct subject *s,
 					struct met_key *key)
 {
-	struct owner o = {};
-	struct met *met, fresh = {};
+	struct met *met;
 	struct inode *inode = s->inode;
 	struct file *file = s->file;
 	__u64 ino;
@@ -164,16 +164,17 @@ static __always_inline struct met *meet(const struct followed *f, const struct s
 	met = bpf_map_lookup_elem(&files_met, key);
 	if (met && met->ino == ino)
 		return met;
-	if (!find_owner(s, &o))
+	if (!find_owner(s, &f->owner))
 		return NULL;
-	fresh.module = o.module;
-	fresh.ino = ino;
-	if (bpf_map_update_elem(&files_met, key, &fresh, BPF_ANY)) {
+	if (bpf_map_update_elem(&files_met, key, &unused_met, BPF_ANY)) {
 		count_lost(FILE_MET);
 		return NULL;
 	}
-	tell_met(f, s, &o);
-	return bpf_map_lookup_elem(&files_met, key);
+	tell_met(f, s);
+	met = bpf_map_lookup_elem(&files_met, key);
+	if (met)
+		met->ino = ino;
+	return met;
 }
 
 /* Whether a call of this number has a record. */
@@ -197,7 +198,6 @@ static __noinline int tell_call(struct followed *f, const struct subject *s)
 {
 	struct record_numbers *r;
 	struct followed *leader;
-	struct owner o = {};
 	__u32 tgid, i;
 
 	if (!f || !s)
@@ -217,8 +217,8 @@ static __noinline int tell_call(struct followed *f, const struct subject *s)
 		r->numbers[i] = f->args[i];
 	r->numbers[6] = f->op;
 	r->numbers[7] = 0;
-	if (find_owner(s, &o))
-		r->r.func = serving(s->file, &o, f->op, f->nr & CALL_COMPAT ? 1 : 0);
+	if (find_owner(s, &f->owner))
+		r->r.func = serving(s->file, &f->owner, f->op, f->nr & CALL_COMPAT ? 1 : 0);
 	submit(r, CALL_ENTERED);
 	f->told = 1;
 	leader = bpf_map_lookup_elem(&following, &tgid);

@@ -35,7 +35,8 @@ struct followed {
 	__u32 kept; /* how many calls of this process have a record; only the leader's counts */
 	__u32 pid;
 	__u32 tgid;
-	__u32 pad;
+	__u32 nested; /* how many files are being opened within the opening of file */
+	struct owner owner; /* of a file that is looked at */
 };
 
 struct {

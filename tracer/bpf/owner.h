@@ -122,9 +122,14 @@ struct subject {
 	struct vfsmount *mnt;
 };
 
+/*
+ * It must not be on the stack. Up to 6.3 the verifier follows what a function stores
+ * through a pointer into the stack of its caller, but not that a branch depends on
+ * it later; it then takes code for dead that is not.
+ */
 struct owner {
 	__u64 module;
-	const void *ops;
+	__u64 ops; /* the address of what kind says */
 	__u32 kind;
 	__u32 pad;
 };
@@ -132,7 +137,7 @@ struct owner {
 static __always_inline __u64 owns(struct owner *o, __u32 kind, const void *ops, __u64 module)
 {
 	o->kind = kind;
-	o->ops = ops;
+	o->ops = (__u64)ops;
 	o->module = module;
 	return module;
 }
@@ -270,8 +275,8 @@ static __noinline __u64 find_owner(const struct subject *s, struct owner *o)
 	case PROC_SUPER_MAGIC:
 		return proc_owner(inode, o);
 	case SYSFS_MAGIC:
-		o->ops = BPF_CORE_READ(inode, i_private);
-		return owns(o, FILE_SYSFS, o->ops, sysfs_owner(o->ops));
+		ops = BPF_CORE_READ(inode, i_private);
+		return owns(o, FILE_SYSFS, ops, sysfs_owner(ops));
 	case DEBUGFS_MAGIC:
 		return debugfs_owner(s->dentry, o);
 	case SOCKFS_MAGIC:

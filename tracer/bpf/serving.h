@@ -274,21 +274,24 @@ static __always_inline void *block_function(const struct gendisk *disk, __u32 op
 /* The function that serves op, 0 if there is none or it is not known. */
 static __noinline __u64 serving(struct file *file, const struct owner *o, __u32 op, __u32 compat)
 {
+	const void *ops;
+
 	if (!o)
 		return 0;
+	ops = (const void *)o->ops;
 	switch (o->kind) {
 	case FILE_OPERATIONS:
-		return (__u64)operations_function(file, o->ops, op, compat);
+		return (__u64)operations_function(file, ops, op, compat);
 	case FILE_SHORT:
-		return (__u64)short_function(file, o->ops, op);
+		return (__u64)short_function(file, ops, op);
 	case FILE_PROC:
-		return (__u64)proc_function(file, o->ops, op, compat);
+		return (__u64)proc_function(file, ops, op, compat);
 	case FILE_SYSFS:
-		return (__u64)sysfs_serves(o->ops, op);
+		return (__u64)sysfs_serves(ops, op);
 	case FILE_SOCKET:
-		return (__u64)socket_function(file, o->ops, op, compat);
+		return (__u64)socket_function(file, ops, op, compat);
 	case FILE_BLOCK:
-		return (__u64)block_function(o->ops, op, compat);
+		return (__u64)block_function(ops, op, compat);
 	}
 	return 0;
 }

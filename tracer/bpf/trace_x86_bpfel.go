@@ -38,15 +38,21 @@ type TraceFollowed struct {
 	Kept    uint32
 	Pid     uint32
 	Tgid    uint32
-	Pad     uint32
+	Nested  uint32
+	Owner   struct {
+		_      structs.HostLayout
+		Module uint64
+		Ops    uint64
+		Kind   uint32
+		Pad    uint32
+	}
 }
 
 type TraceMet struct {
-	_      structs.HostLayout
-	Module uint64
-	Ino    uint64
-	Calls  [32]uint32
-	Last   [32]uint32
+	_     structs.HostLayout
+	Ino   uint64
+	Calls [32]uint32
+	Last  [32]uint32
 }
 
 type TraceMetKey struct {
@@ -315,6 +321,7 @@ const (
 	TraceVarSkipSignals                  = "skip_signals"
 	TraceVarToPid                        = "to_pid"
 	TraceVarTracerTgid                   = "tracer_tgid"
+	TraceVarUnusedMet                    = "unused_met"
 	TraceVarWantFrom                     = "want_from"
 	TraceVarWantThread                   = "want_thread"
 	TraceVarWantTo                       = "want_to"
@@ -572,6 +579,7 @@ type TraceVariableSpecs struct {
 	SkipSignals            *ebpf.VariableSpec `ebpf:"skip_signals"`
 	ToPid                  *ebpf.VariableSpec `ebpf:"to_pid"`
 	TracerTgid             *ebpf.VariableSpec `ebpf:"tracer_tgid"`
+	UnusedMet              *ebpf.VariableSpec `ebpf:"unused_met"`
 	WantFrom               *ebpf.VariableSpec `ebpf:"want_from"`
 	WantThread             *ebpf.VariableSpec `ebpf:"want_thread"`
 	WantTo                 *ebpf.VariableSpec `ebpf:"want_to"`
@@ -725,6 +733,7 @@ type TraceVariables struct {
 	SkipSignals            *ebpf.Variable `ebpf:"skip_signals"`
 	ToPid                  *ebpf.Variable `ebpf:"to_pid"`
 	TracerTgid             *ebpf.Variable `ebpf:"tracer_tgid"`
+	UnusedMet              *ebpf.Variable `ebpf:"unused_met"`
 	WantFrom               *ebpf.Variable `ebpf:"want_from"`
 	WantThread             *ebpf.Variable `ebpf:"want_thread"`
 	WantTo                 *ebpf.Variable `ebpf:"want_to"`
