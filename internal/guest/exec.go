@@ -43,6 +43,13 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}
+	if args.Follow {
+		end, err := a.trace.follow()
+		if err != nil {
+			return nil, nil, err
+		}
+		defer end()
+	}
 	started := func(pid int) { a.server.Progress(call, wire.OpStarted, wire.Started{PID: pid}) }
 	run, err := a.start(args, started)
 	if err != nil {
@@ -68,18 +75,13 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 }
 
 // start starts a program, or finds one that stands by.
-func (a *Agent) start(args wire.ExecArgs, started func(pid int)) (run *running, err error) {
-	start := func() error {
-		run, err = startWith(a.command(args), args.Report, nil)
-		return err
+func (a *Agent) start(args wire.ExecArgs, started func(pid int)) (*running, error) {
+	if !args.Follow { // those were born long ago
+		if run := a.takeStandby(args, started); run != nil {
+			return run, nil
+		}
 	}
-	if args.Follow {
-		err = a.trace.follow(start)
-	} else if run = a.takeStandby(args, started); run != nil {
-		return run, nil
-	} else {
-		err = start()
-	}
+	run, err := startWith(a.command(args), args.Report, nil)
 	if err != nil {
 		return nil, err
 	}

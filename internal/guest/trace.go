@@ -123,19 +123,26 @@ func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte
 	return result, nil, err
 }
 
-// follow calls start, and has the tracer follow the processes that it forks.
-func (s *traceState) follow(start func() error) error {
+// follow has the tracer follow what the caller's thread forks, until end is called. The caller keeps the thread as long:
+// while a map is changed, a preemptible kernel may skip programs on that CPU, and the new process is about to call
+// execve, which would then not be seen.
+func (s *traceState) follow() (end func(), err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.tracer == nil {
-		return errors.New("follow a program: the tracer is not running")
+	t := s.tracer
+	s.mu.Unlock()
+	if t == nil {
+		return nil, errors.New("follow a program: the tracer is not running")
 	}
-	runtime.LockOSThread() // it forks on this thread
-	defer runtime.UnlockOSThread()
-	if err := s.tracer.FollowForks(unix.Gettid()); err != nil {
-		return err
+	runtime.LockOSThread()
+	tid := unix.Gettid()
+	if err := t.FollowForks(tid); err != nil {
+		runtime.UnlockOSThread()
+		return nil, err
 	}
-	return errors.Join(start(), s.tracer.UnfollowForks(unix.Gettid()))
+	return func() {
+		t.UnfollowForks(tid) // fails if the tracer is gone, and its map with it
+		runtime.UnlockOSThread()
+	}, nil
 }
 
 func (s *traceState) close() {
