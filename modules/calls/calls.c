@@ -16,6 +16,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/completion.h>
 #include <linux/debugfs.h>
 #include <linux/device.h>
 #include <linux/err.h>
@@ -81,8 +82,10 @@ static __poll_t dev_poll(struct file *file, struct poll_table_struct *wait)
 	return EPOLLIN | EPOLLOUT;
 }
 
-static int wait_for_stop(void *unused)
+static int wait_for_stop(void *begun)
 {
+	complete(begun);
+
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (kthread_should_stop())
@@ -93,12 +96,17 @@ static int wait_for_stop(void *unused)
 	return 0;
 }
 
+/* Waits for the first run: a thread that is stopped before it never calls its function. */
 static long run_thread(void)
 {
-	struct task_struct *t =
-		kthread_run(wait_for_stop, NULL, "kmodlab_calls");
+	DECLARE_COMPLETION_ONSTACK(begun);
+	struct task_struct *t;
 
-	return IS_ERR(t) ? PTR_ERR(t) : kthread_stop(t);
+	t = kthread_run(wait_for_stop, &begun, "kmodlab_calls");
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	wait_for_completion(&begun);
+	return kthread_stop(t);
 }
 
 static long dev_ioctl(struct file *file, unsigned int request,

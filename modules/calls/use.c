@@ -158,17 +158,18 @@ static void stay(void)
 		setsid();
 		close(1);
 		close(2);
-		open(DEV, O_RDWR | O_NONBLOCK);
-		_exit(1);
-	}
-	if (!fork()) {
-		setsid();
-		close(1);
-		close(2);
 		fd = opened(DEV, O_RDWR);
 		for (i = 0; i < 40; i++)
 			ioctl(fd, NOTHING, i);
 		ioctl(fd, WAIT, 0);
+		_exit(1);
+	}
+	sleep(1); /* a misc device that is being opened keeps all others from being opened */
+	if (!fork()) {
+		setsid();
+		close(1);
+		close(2);
+		open(DEV, O_RDWR | O_NONBLOCK);
 		_exit(1);
 	}
 	sleep(1); /* until they are there */
