@@ -94,6 +94,7 @@ type followed struct {
 	Told, Kept, PID, TGID, Nested                       uint32
 	Module, Ops                                         uint64 // of struct owner
 	Kind, _                                             uint32
+	Stranger                                            [3]uint64
 }
 
 // sweep has the programs record the calls that followed tasks are in and that have no record yet: calls that may never

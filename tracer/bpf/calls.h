@@ -161,11 +161,18 @@ static __always_inline struct met *meet(struct followed *f, const struct subject
 	key->f_op = (__u64)BPF_CORE_READ(file, f_op);
 	key->tgid = f->tgid;
 	ino = BPF_CORE_READ(inode, i_ino);
+	if (f->stranger.ino == ino && f->stranger.inode == key->inode &&
+	    f->stranger.f_op == key->f_op)
+		return NULL;
 	met = bpf_map_lookup_elem(&files_met, key);
 	if (met && met->ino == ino)
 		return met;
-	if (!find_owner(s, &f->owner))
+	if (!find_owner(s, &f->owner)) {
+		f->stranger.inode = key->inode;
+		f->stranger.f_op = key->f_op;
+		f->stranger.ino = ino;
 		return NULL;
+	}
 	if (bpf_map_update_elem(&files_met, key, &unused_met, BPF_ANY)) {
 		count_lost(FILE_MET);
 		return NULL;

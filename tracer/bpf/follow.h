@@ -37,6 +37,9 @@ struct followed {
 	__u32 tgid;
 	__u32 nested; /* how many files are being opened within the opening of file */
 	struct owner owner; /* of a file that is looked at */
+	struct {
+		__u64 inode, f_op, ino;
+	} stranger; /* the file of no module that was looked at last */
 };
 
 struct {

@@ -36,55 +36,73 @@ struct {
 /* The lowest of these pages: most pointers are below it, which spares a look into the map. */
 __u64 lowest_page = ~0ULL;
 
-static __always_inline void note_piece(__u64 key, __u64 module)
+static __always_inline long note_piece(__u64 key, __u64 module, bool loaded)
 {
-	if (!module)
-		bpf_map_delete_elem(&module_pages, &key);
-	else if (bpf_map_update_elem(&module_pages, &key, &module, BPF_ANY))
-		count_lost(FILE_MET);
+	if (loaded)
+		return bpf_map_update_elem(&module_pages, &key, &module, BPF_ANY);
+	bpf_map_delete_elem(&module_pages, &key);
+	return 0;
 }
 
-/* Notes that memory belongs to a module, or to none if module is 0: pages, blocks, pages. */
-static __noinline int note_pages(__u64 base, __u64 size, __u64 module)
+/* Pages, blocks, pages. */
+static __always_inline void note_range(__u64 base, __u64 size, __u64 module, bool loaded)
 {
 	__u64 page = base >> PAGE_SHIFT;
 	__u64 end = (base + size + (1 << PAGE_SHIFT) - 1) >> PAGE_SHIFT;
+	long err = 0;
 	__u32 i;
 
 	if (!base)
-		return 0;
+		return;
 	if (page < lowest_page)
 		lowest_page = page;
 	for (i = 0; i < BLOCK_PAGES && page < end && page % BLOCK_PAGES; i++)
-		note_piece(page++, module);
+		err |= note_piece(page++, module, loaded);
 	for (i = 0; i < MODULE_BLOCKS && page + BLOCK_PAGES <= end; i++, page += BLOCK_PAGES)
-		note_piece(BLOCK_KEY | page >> BLOCK_SHIFT, module);
+		err |= note_piece(BLOCK_KEY | page >> BLOCK_SHIFT, module, loaded);
 	for (i = 0; i < BLOCK_PAGES && page < end; i++)
-		note_piece(page++, module);
+		err |= note_piece(page++, module, loaded);
+	if (err)
+		count_lost(FILE_MET);
+}
+
+static __noinline int note_pages(__u64 base, __u64 size, __u64 module)
+{
+	note_range(base, size, module, true);
 	return 0;
 }
+
+static __noinline int forget_pages(__u64 base, __u64 size)
+{
+	note_range(base, size, 0, false);
+	return 0;
+}
+
+#define NOTE_PART(part, base, size)                              \
+	do {                                                     \
+		__u64 __base = (__u64)BPF_CORE_READ(part, base); \
+		__u64 __size = BPF_CORE_READ(part, size);        \
+		if (loaded)                                      \
+			note_pages(__base, __size, (__u64)mod);  \
+		else                                             \
+			forget_pages(__base, __size);            \
+	} while (0)
 
 /* Notes where the memory of a module is that stays, or forgets it if it is to be freed. */
 static __always_inline void note_module(struct module *mod, bool loaded)
 {
 	struct module___old *old = (void *)mod;
 	struct module___new *new = (void *)mod;
-	__u64 module = loaded ? (__u64)mod : 0;
 
 	if (!follow_calls)
 		return;
 	if (bpf_core_field_exists(old->core_layout)) {
-		note_pages((__u64)BPF_CORE_READ(old, core_layout.base),
-			   BPF_CORE_READ(old, core_layout.size), module);
+		NOTE_PART(old, core_layout.base, core_layout.size);
 	} else {
-		note_pages((__u64)BPF_CORE_READ(new, mem[MOD_TEXT].base),
-			   BPF_CORE_READ(new, mem[MOD_TEXT].size), module);
-		note_pages((__u64)BPF_CORE_READ(new, mem[MOD_DATA].base),
-			   BPF_CORE_READ(new, mem[MOD_DATA].size), module);
-		note_pages((__u64)BPF_CORE_READ(new, mem[MOD_RODATA].base),
-			   BPF_CORE_READ(new, mem[MOD_RODATA].size), module);
-		note_pages((__u64)BPF_CORE_READ(new, mem[MOD_RO_AFTER_INIT].base),
-			   BPF_CORE_READ(new, mem[MOD_RO_AFTER_INIT].size), module);
+		NOTE_PART(new, mem[MOD_TEXT].base, mem[MOD_TEXT].size);
+		NOTE_PART(new, mem[MOD_DATA].base, mem[MOD_DATA].size);
+		NOTE_PART(new, mem[MOD_RODATA].base, mem[MOD_RODATA].size);
+		NOTE_PART(new, mem[MOD_RO_AFTER_INIT].base, mem[MOD_RO_AFTER_INIT].size);
 	}
 }
 

@@ -46,6 +46,12 @@ type TraceFollowed struct {
 		Kind   uint32
 		Pad    uint32
 	}
+	Stranger struct {
+		_     structs.HostLayout
+		Inode uint64
+		F_op  uint64
+		Ino   uint64
+	}
 }
 
 type TraceMet struct {
