@@ -121,6 +121,8 @@ static long dev_ioctl(struct file *file, unsigned int request,
 		return send_sig(arg, current, 1);
 	case CALLS_WAIT:
 		return wait_for_signal();
+	case CALLS_FAULT:
+		return READ_ONCE(*(int *)arg);
 	}
 	return -ENOTTY;
 }

@@ -8,6 +8,7 @@ enum calls_request {
 	CALLS_THREAD = 0x40044802, /* start a thread and stop it */
 	CALLS_SIGNAL = 0x40044803, /* send the caller that signal */
 	CALLS_WAIT = 0x40044804, /* wait for a signal */
+	CALLS_FAULT = 0x40044805, /* make a fault in the module */
 };
 
 int calls_socket_init(void);

@@ -8,6 +8,7 @@
  *	use killed   has the module send SIGKILL
  *	use fault    makes a fault in the function fault()
  *	use wait     never returns from the module, unless it is killed
+ *	use oops     has the module make a fault in its 41st call
  *	use stay     leaves children behind that never return from the module
  *	use time N   says how long N times read() and getppid() take
  */
@@ -37,6 +38,7 @@
 #define THREAD 0x40044802
 #define SIGNAL 0x40044803
 #define WAIT 0x40044804
+#define OOPS 0x40044805
 
 static char buf[4096];
 
@@ -49,6 +51,17 @@ static int opened(const char *path, int flags)
 		exit(1);
 	}
 	return fd;
+}
+
+/* read() as a 32-bit program calls it; buf is below 4 GiB. */
+static void compat(int fd)
+{
+	long ret = 3;
+
+	asm volatile("int $0x80"
+		     : "+a"(ret)
+		     : "b"((long)fd), "c"(buf), "d"(5L)
+		     : "memory", "r8", "r9", "r10", "r11");
 }
 
 static void device(void)
@@ -65,6 +78,7 @@ static void device(void)
 	read(fd, buf, 16);
 	pread(fd, buf, 17, 0);
 	readv(fd, &v, 1);
+	compat(fd);
 	write(fd, buf, 18);
 	write(fd, buf, 101);
 	lseek(fd, 5, SEEK_SET);
@@ -175,6 +189,15 @@ static void stay(void)
 	sleep(1); /* until they are there */
 }
 
+static void oops(void)
+{
+	int fd = opened(DEV, O_RDWR), i;
+
+	for (i = 0; i < 40; i++)
+		ioctl(fd, NOTHING, i);
+	ioctl(fd, OOPS, 8);
+}
+
 static long since(const struct timespec *begin)
 {
 	struct timespec end;
@@ -227,6 +250,8 @@ int main(int argc, char **argv)
 		return ioctl(opened(DEV, O_RDWR), WAIT, 0);
 	else if (!strcmp(what, "stay"))
 		stay();
+	else if (!strcmp(what, "oops"))
+		oops();
 	else if (!strcmp(what, "fault"))
 		return fault((int *)0x1234);
 	else

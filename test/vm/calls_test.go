@@ -117,6 +117,7 @@ openat /dev/kmodlab_calls fd 3 (O_RDWR) = 3: dev_open
 read /dev/kmodlab_calls fd 3 (16 bytes) = 16: dev_read
 pread64 /dev/kmodlab_calls fd 3 (17 bytes, offset 0) = 17: dev_read
 readv /dev/kmodlab_calls fd 3 (1 buffer) = 8: dev_read
+read (32-bit) /dev/kmodlab_calls fd 3 (5 bytes) = 5: dev_read
 write /dev/kmodlab_calls fd 3 (18 bytes) = 18: dev_write
 write /dev/kmodlab_calls fd 3 (101 bytes) = -22: dev_write
 lseek /dev/kmodlab_calls fd 3 (offset 5, whence 0) = 0: dev_llseek
@@ -257,7 +258,7 @@ func (c *caller) callHooks() (hooks []result.Hook) {
 
 func testCalls(t *testing.T, c *caller) {
 	const many = 100_000
-	modes := []string{"", fmt.Sprint("many ", many), "thread", "killed", "fault", "wait", "stay"}
+	modes := []string{"", fmt.Sprint("many ", many), "thread", "killed", "fault", "wait", "oops", "stay"}
 	var roots []uint32
 	tl := c.traced(wire.TraceArgs{Calls: true}, func() {
 		c.run(wire.ExecArgs{Argv: []string{"/usr/sbin/insmod", "/lab/kmodlab_calls.ko"}})
@@ -292,6 +293,11 @@ func testCalls(t *testing.T, c *caller) {
 	check("thread", opened+"ioctl /dev/kmodlab_calls fd 3 (request 0x40044802, argument 0x0) = 0: dev_ioctl"+closed)
 	check("killed", opened+"ioctl /dev/kmodlab_calls fd 3 (request 0x40044803, argument 0x9) = 0: dev_ioctl"+closed)
 	check("wait", opened+"ioctl /dev/kmodlab_calls fd 3 (request 0x40044804, argument 0x0) = -4: dev_ioctl"+closed)
+	// The last call comes after those that have a record, and its task does not survive it.
+	const last = "ioctl /dev/kmodlab_calls fd 3 (request 0x40044805, argument 0x8) = never: dev_ioctl"
+	if got := c.callsOf(processes, calls, "oops"); !slices.Contains(got, last) {
+		t.Errorf("use oops: no %q in\n%s", last, strings.Join(got, "\n"))
+	}
 	// One child hangs in open, the other one in a call that comes after those that have a record.
 	stays := c.callsOf(processes, calls, "stay")
 	for _, want := range []string{
