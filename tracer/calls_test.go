@@ -37,7 +37,8 @@ func TestCallLayout(t *testing.T) {
 	}
 	want := map[string]uint32{
 		"task": 0, "began": 8, "inode": 16, "f_op": 24, "file": 32, "dentry": 40, "mnt": 48, "closing": 56, "args": 64,
-		"number": 112, "nr": 120, "op": 124, "fd": 128, "told": 132, "kept": 136, "pid": 140, "tgid": 144, "nested": 148, "owner": 152, "stranger": 176,
+		"number": 112, "nr": 120, "op": 124, "fd": 128, "told": 132, "kept": 136,
+		"pid": 140, "tgid": 144, "nested": 148, "owner": 152, "stranger": 176,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("struct followed in the programs (-want +got):\n%s", diff)

@@ -123,9 +123,9 @@ func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte
 	return result, nil, err
 }
 
-// follow has the tracer follow what the caller's thread forks, until end is called. The caller keeps the thread as long:
-// while a map is changed, a preemptible kernel may skip programs on that CPU, and the new process is about to call
-// execve, which would then not be seen.
+// follow has the tracer follow what the caller's thread forks, until end is called, which should be when the program
+// has ended: while a map is changed, a preemptible kernel may skip programs on that CPU, and would miss the execve of a
+// process that has just been born.
 func (s *traceState) follow() (end func(), err error) {
 	s.mu.Lock()
 	t := s.tracer
