@@ -45,19 +45,26 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}
+	if args.Follow && args.Guest == nil {
+		end, err := a.trace.follow()
+		if err != nil {
+			return nil, nil, err
+		}
+		defer end()
+	}
 	began, err := monotonic()
 	if err != nil {
 		return nil, nil, err
 	}
 	started := func(pid int) { a.server.Progress(call, wire.OpStarted, wire.Started{PID: pid, NS: began}) }
-	run := a.takeStandby(args, started)
-	if run == nil {
-		if run, err = a.start(args); err != nil {
-			return nil, nil, err
-		}
-		started(run.cmd.Process.Pid)
+	run, err := a.start(args, started)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer run.close()
+	if run.unfollow != nil {
+		defer run.unfollow()
+	}
 	out := &outlet{send: progress, left: -1}
 	if args.Guest != nil {
 		out.left = args.Guest.MaxOutput
@@ -83,30 +90,57 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 	return result, nil, nil
 }
 
-// start starts a program, in the system of OpUserland if it is to run there.
-func (a *Agent) start(args wire.ExecArgs) (r *running, err error) {
+// start starts a program, in the system of OpUserland if it is to run there, or finds one that stands by.
+func (a *Agent) start(args wire.ExecArgs, started func(pid int)) (*running, error) {
+	if !args.Follow { // those were born long ago
+		if run := a.takeStandby(args, started); run != nil {
+			return run, nil
+		}
+	}
+	run, err := a.startNew(args)
+	if err != nil {
+		return nil, err
+	}
+	started(run.cmd.Process.Pid)
+	return run, nil
+}
+
+func (a *Agent) startNew(args wire.ExecArgs) (r *running, err error) {
 	if args.Guest == nil {
 		return startWith(a.command(args), args.Report, nil)
 	}
-	made := a.userland.do(func() {
-		group := a.userland.groups.open()
-		cmd := a.command(args)
-		cmd.SysProcAttr.Credential = &syscall.Credential{
-			Uid: args.Guest.UID, Gid: args.Guest.GID, Groups: args.Guest.Groups,
-		}
-		if group.dir != nil {
-			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.dir.Fd())
-		}
-		if r, err = startWith(cmd, args.Report, nil); err != nil {
-			group.end()
-			return
-		}
-		r.group = group
-	})
+	made := a.userland.do(func() { r, err = a.startInUserland(args) })
 	if !made {
 		return nil, errors.New("this machine has no userland")
 	}
 	return r, err
+}
+
+// startInUserland starts a program on the thread of the system.
+func (a *Agent) startInUserland(args wire.ExecArgs) (*running, error) {
+	unfollow := func() {}
+	if args.Follow {
+		var err error
+		if unfollow, err = a.trace.followThread(); err != nil {
+			return nil, err
+		}
+	}
+	group := a.userland.groups.open()
+	cmd := a.command(args)
+	cmd.SysProcAttr.Credential = &syscall.Credential{
+		Uid: args.Guest.UID, Gid: args.Guest.GID, Groups: args.Guest.Groups,
+	}
+	if group.dir != nil {
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.dir.Fd())
+	}
+	r, err := startWith(cmd, args.Report, nil)
+	if err != nil {
+		group.end()
+		unfollow()
+		return nil, err
+	}
+	r.group, r.unfollow = group, unfollow
+	return r, nil
 }
 
 // command resolves the kmod commands to this program under their names.
@@ -152,6 +186,8 @@ type running struct {
 	started time.Time
 	expire  chan bool // it has no more time; whether some task runs
 	group   group     // of a program in the system of OpUserland
+	// unfollow ends the following of what its thread forks; nil if nothing is followed.
+	unfollow func()
 }
 
 // startWith starts a program. Its descriptor 3 is the writing end of its report, followed by extra, if any.

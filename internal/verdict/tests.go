@@ -34,9 +34,21 @@ func (m *maker) tests() []result.Test {
 			t.Subtests, t.Untold = subtests(e.TAP.Tests), e.TAP.More
 		}
 		t.Outcome, t.Reason = m.outcome(e)
+		if t.Signal != "" && m.story != nil {
+			t.Place = FaultOf(m.story, uint32(e.PID))
+		}
 		list = append(list, t)
 	}
 	return list
+}
+
+// roots are the process ids of the tests.
+func (m *maker) roots() []uint32 {
+	roots := make([]uint32, 0, len(m.e.Tests))
+	for i := range m.e.Tests {
+		roots = append(roots, uint32(m.e.Tests[i].PID))
+	}
+	return roots
 }
 
 // relative is a time of the guest's clock as the result has times; nil for 0, which is unknown.
