@@ -88,7 +88,7 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 		return result.TestFail, e.Unknown
 	case e.Signal == "SIGKILL" && m.crashedIn(e.PID): // that is how the kernel ends a task with an oops
 		return result.TestFail, evidence.CrashedMeanwhile
-	case e.Signal == "SIGKILL" && m.outOfMemory(e.PID):
+	case e.Signal == "SIGKILL" && m.outOfMemory():
 		return result.TestFail, "it was killed: the tests had used up the memory that they may have"
 	case e.Signal != "":
 		return result.TestFail, "it was killed by " + e.Signal
@@ -113,12 +113,9 @@ func (m *maker) crashedIn(pid int) bool {
 	return slices.ContainsFunc(m.res.Crashes, func(c result.Crash) bool { return c.Task != nil && c.Task.PID == pid })
 }
 
-// outOfMemory reports whether the kernel killed a test because the tests had used up their memory.
-func (m *maker) outOfMemory(pid int) bool {
-	victim := fmt.Sprintf("Killed process %d (", pid)
-	return slices.ContainsFunc(m.res.Unrelated, func(c result.Crash) bool {
-		return ofTests(&c) && slices.ContainsFunc(c.Log, func(line string) bool { return strings.Contains(line, victim) })
-	})
+// outOfMemory reports whether the tests had used up their memory: the kernel then kills one of them.
+func (m *maker) outOfMemory() bool {
+	return slices.ContainsFunc(m.res.Unrelated, func(c result.Crash) bool { return ofTests(&c) })
 }
 
 func joinReasons(parts ...string) string {

@@ -57,11 +57,11 @@ func (m *maker) unrelated(c *result.Crash) bool {
 	return c.Task == nil || !slices.Contains(loaders, c.Task.Comm) && !m.ownThread(c.Task.PID)
 }
 
-// ofTests reports whether the kernel ran out of the memory that its control group allows the programs beside the modules.
-// The group's name is the agent's (internal/guest).
+// ofTests reports whether the programs beside the modules had used up the memory that their control group allows them.
+// No other group in the guest has a bound.
 func ofTests(c *result.Crash) bool {
-	return c.Type == "oom-kill" && slices.ContainsFunc(c.Log, func(line string) bool {
-		return strings.Contains(line, "constraint=CONSTRAINT_MEMCG") && strings.Contains(line, "oom_memcg=/tests,")
+	return c.Type == "oom-kill" && slices.ContainsFunc(c.Frames, func(f result.Frame) bool {
+		return f.Function == "mem_cgroup_out_of_memory" // 5.10 to 7.3
 	})
 }
 
