@@ -22,7 +22,7 @@ import (
 )
 
 // maxTestOutput is how many bytes of a test's output are sent as they come, and read for TAP.
-const maxTestOutput = 16 << 20
+const maxTestOutput = 4 << 20
 
 // tests runs the programs, one after the other. After one that brings the machine down, the others do not run.
 func (s *session) tests(ctx context.Context, list []payload.Program) error {
@@ -68,7 +68,8 @@ func (s *session) test(ctx context.Context, t payload.Program) (evidence.Test, e
 		Argv: t.Argv, Env: t.Env, Dir: t.Dir, TimeoutMS: seen.LimitMS, Follow: true,
 		Guest: &wire.GuestArgs{UID: t.UID, GID: t.GID, MaxOutput: maxTestOutput},
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit+answerGrace(s.Scale))
+	// Of its last output some may still be on the way.
+	ctx, cancel := context.WithTimeout(ctx, limit+2*answerGrace(s.Scale))
 	defer cancel()
 	ctx, stop := s.untilCrash(ctx)
 	defer stop()
