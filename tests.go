@@ -3,11 +3,8 @@
 package kmodlab
 
 import (
-	"os"
-	"strings"
 	"time"
 
-	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/payload"
 )
 
@@ -32,7 +29,7 @@ type Copy struct{ Host, Guest string }
 // checkTests finds tests that cannot be meant.
 func (s Spec) checkTests() error {
 	if len(s.Tests) == 0 {
-		if len(s.Put) > 0 {
+		if len(s.Put) > 0 && s.Command == nil {
 			return usage("Put", "files are copied into the guest for tests, and there are none")
 		}
 		return nil
@@ -58,28 +55,18 @@ func (t Test) check() error {
 	case t.Timeout < 0:
 		return usage("Tests", "%s: a negative time makes no sense", t.Program)
 	}
-	st, err := os.Stat(t.Program)
-	if _, is := hostfault.Of(err); is {
-		return nil // the run will say so in its verdict
+	if err := checkProgram("Tests", t.Program); err != nil {
+		return err
 	}
-	if err != nil {
-		return usage("Tests", "%s: %v: name a program, a script or a C source", t.Program, pathCause(err))
-	}
-	if st.IsDir() {
-		return usage("Tests", "%s is a folder: name a program, a script or a C source", t.Program)
-	}
-	for _, v := range t.Env {
-		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
-			return usage("Tests", "%s: %q is no variable: write NAME=VALUE", t.Program, v)
-		}
-	}
-	return nil
+	return checkEnv("Tests", t.Program, t.Env)
 }
 
 func (s Spec) wanted() []payload.Wanted {
 	var list []payload.Wanted
 	for _, t := range s.Tests {
-		list = append(list, payload.Wanted(t))
+		list = append(list, payload.Wanted{
+			Program: t.Program, Args: t.Args, Env: t.Env, User: t.User, Timeout: t.Timeout,
+		})
 	}
 	return list
 }

@@ -5,6 +5,7 @@ package verdict
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,9 +74,11 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 		return result.TestFail, fmt.Sprintf("it did not end within %s%s%s", limit, crowd(e.Processes), m.waits(e.Waits))
 	case e.Unknown != "":
 		return result.TestFail, e.Unknown
+	case e.Kind == evidence.OnTerminal:
+		return result.TestPass, ""
 	case e.Signal != "":
 		return result.TestFail, "it was killed by " + e.Signal
-	case e.Exit == skipped:
+	case e.Exit == skipped && e.Kind != evidence.Command:
 		reason := ""
 		if told != nil {
 			reason = told.Skipped
@@ -178,6 +181,10 @@ func judgeTests(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		Class: result.TestFailed, Message: fmt.Sprintf("test %s failed: %s", first.Name, first.Reason),
 		Evidence: lastLinesOf(first.Output), Hint: testHint(first),
 	}
+	if i := slices.IndexFunc(e.Tests, func(t evidence.Test) bool { return t.Kind == evidence.Command }); i >= 0 &&
+		i < len(res.Tests) && first == &res.Tests[i] && !first.TimedOut && first.PID != 0 {
+		v.Message, v.Hint, v.Evidence = fmt.Sprintf("%s failed: %s", first.Name, first.Reason), "", nil // it was shown
+	}
 	if n := len(failed); n > 1 {
 		var others []string
 		for _, t := range failed[1:] {
@@ -191,7 +198,7 @@ func judgeTests(e *evidence.Evidence, res *result.Result) []result.Verdict {
 func testHint(t *result.Test) string {
 	switch {
 	case t.TimedOut:
-		return "find out what it waits for; a test that needs longer gets it with --test-timeout"
+		return "find out what it waits for; a test that needs longer gets it with --test-timeout, a command with --limit"
 	case t.Signal != "":
 		return "the program itself crashed or was killed: see its last lines, and the signals in the story"
 	case t.PID == 0:
@@ -209,10 +216,13 @@ func lastLinesOf(output string) []string {
 	return lines[max(0, len(lines)-evidenceLines):]
 }
 
-// testsMessage is the part of a pass's message about tests.
-func testsMessage(tests []result.Test) string {
+// testsMessage is the part of a pass's message about tests. What a person did on a terminal was none.
+func testsMessage(e *evidence.Evidence, tests []result.Test) string {
 	var passed, skipped uint64
-	for _, t := range tests {
+	for i, t := range tests {
+		if i < len(e.Tests) && e.Tests[i].Kind == evidence.OnTerminal {
+			continue
+		}
 		switch t.Outcome {
 		case result.TestPass:
 			passed++
