@@ -29,6 +29,8 @@ type screen struct {
 	over    bool   // nothing follows
 	killed  sync.Once
 
+	shown *modes // what is written to out
+
 	wake    *os.File // written to when the reading of keys is to end
 	signals chan os.Signal
 	working sync.WaitGroup
@@ -38,8 +40,10 @@ type screen struct {
 // the keys that end a shell which hangs must be read in any case.
 const mostTyped = 8 << 20
 
-func newScreen(in, out *os.File) *screen {
+// newScreen is that terminal. What the program prints is written to shown.
+func newScreen(in, out *os.File, shown io.Writer) *screen {
 	s := &screen{in: in, out: out, resized: make(chan struct{}, 1), kill: make(chan struct{})}
+	s.shown = &modes{w: shown}
 	s.changed.L = &s.mu
 	return s
 }
@@ -59,11 +63,22 @@ func (s *screen) begin(ctx context.Context) error {
 	signal.Notify(s.signals, syscall.SIGWINCH, syscall.SIGTSTP, syscall.SIGCONT)
 	s.working.Go(s.follow)
 	s.working.Go(func() { defer end.Close(); s.readKeys(end) })
-	context.AfterFunc(ctx, s.restore)
+	context.AfterFunc(ctx, s.abandon)
 	return nil
 }
 
-// end takes the terminal back.
+// abandon takes the terminal back from a program that has not ended.
+func (s *screen) abandon() {
+	s.mu.Lock()
+	taken := s.before != nil
+	s.mu.Unlock()
+	s.restore()
+	if taken {
+		s.out.WriteString(s.shown.undo() + "\x1b[m\n")
+	}
+}
+
+// end takes the terminal back from a program that has ended, perhaps because it was killed.
 func (s *screen) end() {
 	if s.wake != nil {
 		signal.Stop(s.signals)
@@ -71,6 +86,10 @@ func (s *screen) end() {
 		s.wake.Close()
 		s.working.Wait()
 		s.wake = nil
+		s.restore()
+		if undo := s.shown.undo(); undo != "" {
+			s.out.WriteString(undo + "\x1b[m\n")
+		}
 	}
 	s.restore()
 }

@@ -181,9 +181,9 @@ func (o *shell) connect(ctx context.Context) (flush func()) {
 	cmd := &o.command
 	onTerminal := term.IsTerminal(int(in.Fd()))
 	if isFile && onTerminal && term.IsTerminal(int(out.Fd())) {
-		o.screen = newScreen(in, out)
+		o.screen = newScreen(in, out, untouched(o.out))
 		cmd.Terminal = &kmodlab.Terminal{Type: os.Getenv("TERM"), Size: o.screen.size, Resized: o.screen.resized}
-		cmd.Stdin, cmd.Stdout, cmd.Kill = o.screen, untouched(o.out), o.screen.kill
+		cmd.Stdin, cmd.Stdout, cmd.Kill = o.screen, o.screen.shown, o.screen.kill
 		cmd.Begin, cmd.End = func() { o.begin(ctx) }, func() { o.restore(); o.tell() }
 		cmd.Tell = o.say
 		return func() {}

@@ -123,7 +123,7 @@ func (a *Agent) streamed(r *running, call *wire.Message, size int64) (done chan 
 			continue
 		}
 		all.Go(func() {
-			forward(from, func(p []byte) error {
+			forward(gathered{from}, func(p []byte) error {
 				if !r.window.wait(len(p)) {
 					return io.ErrClosedPipe
 				}
@@ -133,6 +133,32 @@ func (a *Agent) streamed(r *running, call *wire.Message, size int64) (done chan 
 	}
 	go func() { all.Wait(); close(done) }()
 	return done
+}
+
+// gathered reads more at once where much comes: a terminal gives 4 KiB at most, and each message costs a millisecond or
+// more under emulation. The echo of a key does not wait.
+type gathered struct{ *os.File }
+
+const (
+	muchOutput = 512                  // bytes
+	gatherTime = 3 * time.Millisecond // between two parts
+)
+
+func (g gathered) Read(p []byte) (int, error) {
+	n, err := g.File.Read(p)
+	if n < muchOutput || err != nil {
+		return n, err
+	}
+	defer g.SetReadDeadline(time.Time{})
+	for n < len(p) {
+		g.SetReadDeadline(time.Now().Add(gatherTime))
+		more, err := g.File.Read(p[n:])
+		n += more
+		if err != nil || more == 0 {
+			break // the next call says what it is, if it is not the deadline
+		}
+	}
+	return n, nil
 }
 
 // drained waits until what a program has written is on its way, however long the host takes for that. A process that

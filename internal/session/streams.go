@@ -32,10 +32,10 @@ func (t *Terminal) size() wire.Size {
 }
 
 const (
-	// outputWindow bounds the output of a program that waits to be written here, in bytes.
-	outputWindow = 256 << 10
-	// takenStep is how much may be written before the guest is told.
-	takenStep = 64 << 10
+	// outputWindow bounds the output of a program that waits to be written here, in bytes, and terminalWindow the same for a
+	// terminal, where a person who types Ctrl-C waits for all of it.
+	outputWindow   = 256 << 10
+	terminalWindow = 64 << 10
 	// inputPart is how much of the input is sent at once: far less than a second's worth.
 	inputPart = 16 << 10
 )
@@ -45,7 +45,7 @@ func (s *Streams) args() *wire.StreamArgs {
 	args := &wire.StreamArgs{Input: s.Stdin != nil, Apart: s.Terminal == nil, Window: outputWindow}
 	if s.Terminal != nil {
 		size := s.Terminal.size()
-		args.Terminal = &size
+		args.Terminal, args.Window = &size, terminalWindow
 	}
 	return args
 }
@@ -56,6 +56,7 @@ type pump struct {
 	call func(ctx context.Context, op string, args any, blob []byte, result any) error
 	pid  int
 	kept *ends // of the output
+	step int64 // how much may be written before the guest is told
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -73,7 +74,7 @@ type chunk struct {
 }
 
 func newPump(s Streams, kept *ends, call func(context.Context, string, any, []byte, any) error) *pump {
-	p := &pump{Streams: s, call: call, kept: kept, news: make(chan struct{}, 1)}
+	p := &pump{Streams: s, call: call, kept: kept, step: s.args().Window / 4, news: make(chan struct{}, 1)}
 	p.changed.L = &p.mu
 	return p
 }
@@ -139,7 +140,7 @@ func (p *pump) write() {
 		if err != nil {
 			p.gone = append(p.gone, c.op)
 		}
-		tell := err != nil || p.taken-told >= takenStep
+		tell := err != nil || p.taken-told >= p.step
 		if tell {
 			told = p.taken
 		}

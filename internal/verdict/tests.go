@@ -219,8 +219,12 @@ func lastLinesOf(output string) []string {
 // testsMessage is the part of a pass's message about tests. What a person did on a terminal was none.
 func testsMessage(e *evidence.Evidence, tests []result.Test) string {
 	var passed, skipped uint64
+	command := ""
 	for i, t := range tests {
-		if i < len(e.Tests) && e.Tests[i].Kind == evidence.OnTerminal {
+		if i < len(e.Tests) && e.Tests[i].Kind != "" {
+			if e.Tests[i].Kind == evidence.Command {
+				command = ", the command succeeded"
+			}
 			continue
 		}
 		switch t.Outcome {
@@ -232,11 +236,11 @@ func testsMessage(e *evidence.Evidence, tests []result.Test) string {
 	}
 	switch {
 	case passed+skipped == 0:
-		return ""
+		return command
 	case skipped == 0:
-		return fmt.Sprintf(", %s passed", plural(passed, "test", "tests"))
+		return fmt.Sprintf(", %s passed", plural(passed, "test", "tests")) + command
 	case passed == 0:
-		return fmt.Sprintf(", %s skipped", plural(skipped, "test", "tests"))
+		return fmt.Sprintf(", %s skipped", plural(skipped, "test", "tests")) + command
 	}
-	return fmt.Sprintf(", %s passed and %d skipped", plural(passed, "test", "tests"), skipped)
+	return fmt.Sprintf(", %s passed and %d skipped", plural(passed, "test", "tests"), skipped) + command
 }
