@@ -312,11 +312,12 @@ func concludeCommand(written error, res *result.Result, errOut io.Writer) error 
 	if class != result.Pass && class != result.TestFailed || len(res.Tests) == 0 {
 		return conclude(nil, res, errOut)
 	}
-	status := res.Tests[len(res.Tests)-1].Exit
+	program := &res.Tests[len(res.Tests)-1]
+	status := program.Exit
 	switch {
-	case status < 0 && res.Tests[len(res.Tests)-1].PID == 0:
+	case status < 0 && program.PID == 0:
 		status = notThere
-	case status < 0, status == 0 && class == result.TestFailed:
+	case status < 0, program.TimedOut, status == 0 && class == result.TestFailed:
 		status = class.ExitStatus()
 	}
 	if status != 0 {

@@ -36,7 +36,7 @@ func (b *Builder) command(p Program, w Wanted) (Program, error) {
 	p.Name = "shell"
 	if len(w.Args) > 0 {
 		word, _, _ := strings.Cut(strings.TrimSpace(w.Args[0]), " ")
-		p.Name = cmp.Or(path.Base(word), p.Name)
+		p.Name = path.Base(cmp.Or(word, p.Name))
 	}
 	if err := b.setEnv(&p, w.Env); err != nil {
 		return p, err

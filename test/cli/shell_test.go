@@ -45,7 +45,9 @@ func types(s *term.Terminal, line string) string {
 }
 
 // told is what a shell printed, in lines, without what tells the terminal how to paste.
-func told(raw string) string { return bracketed.ReplaceAllString(strings.ReplaceAll(raw, "\r", ""), "") }
+func told(raw string) string {
+	return bracketed.ReplaceAllString(strings.ReplaceAll(raw, "\r", ""), "")
+}
 
 var bracketed = regexp.MustCompile(`\x1b\[\?2004[hl]`)
 
@@ -95,7 +97,8 @@ func TestShell(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 	s.Check()
-	if all := s.All(); !strings.Contains(all, "The story") || !regexp.MustCompile(`(?m)^pass: 2 modules loaded and unloaded`).MatchString(all) {
+	verdict := regexp.MustCompile(`(?m)^pass: 2 modules loaded and unloaded`)
+	if all := s.All(); !strings.Contains(all, "The story") || !verdict.MatchString(all) {
 		t.Errorf("no story or no verdict:\n%s", all)
 	}
 }
@@ -146,9 +149,11 @@ func TestGoTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	test := func(env string, args ...string) (string, error) {
-		cmd := exec.Command("go", append([]string{"test", "-exec", "kmodlab exec --modules " + driver + " --"}, args...)...)
+		run := "kmodlab exec --modules " + driver + " --"
+		cmd := exec.Command("go", append([]string{"test", "-exec", run}, args...)...)
 		cmd.Dir = "testdata/hwtest"
-		cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(testlab.Kmodlab(t))+":"+os.Getenv("PATH"), "GOFLAGS=-mod=mod", env)
+		path := filepath.Dir(testlab.Kmodlab(t)) + ":" + os.Getenv("PATH")
+		cmd.Env = append(os.Environ(), "PATH="+path, "GOFLAGS=-mod=mod", env)
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
@@ -157,7 +162,8 @@ func TestGoTest(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"--- PASS: TestRead", "in " + filepath.Dir(driver) + "/hwtest\n", "ok  \thw.test\t", "ok  \thw.test/other\t"} {
+	there := "in " + filepath.Dir(driver) + "/hwtest\n"
+	for _, want := range []string{"--- PASS: TestRead", there, "ok  \thw.test\t", "ok  \thw.test/other\t"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
