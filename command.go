@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -92,7 +93,9 @@ func checkProgram(field, program string) error {
 		return usage(field, "%s: %v: name a program, a script or a C source", program, pathCause(err))
 	}
 	if st.IsDir() {
-		return usage(field, "%s is a folder: name a program, a script or a C source", program)
+		if _, err := os.Stat(filepath.Join(program, "Makefile")); err != nil {
+			return usage(field, "%s is a folder without a Makefile: name a program, a script or a C source", program)
+		}
 	}
 	return nil
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// Conclusion is what a run or a trace ends in.
+// Conclusion is what a run, a trace or a build ends in.
 type Conclusion struct {
 	*result.Result
 	Recording *Recording // nil without Observe.Record
+	Built     *Built     // what BuildModules made; nil if it made nothing, and in a run or a trace
 }
 
 // Recording is a run as it was before anything was made of it: the tracer's

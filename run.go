@@ -39,6 +39,11 @@ func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Tur
 	}
 	what := spec.about(time.Now())
 	j := notify.New(spec.Watch.watcher())
+	if spec, err = spec.withLab(); err != nil {
+		e := session.Failed(err, nil, nil, j)
+		what.note(e)
+		return conclude(ctx, e, spec.Here, spec.Record)
+	}
 	l, e, err := open(ctx, prepareOptions(spec), labOptions(spec), shared, j)
 	if err != nil {
 		return nil, err
@@ -54,12 +59,9 @@ func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Tur
 // evidence says why; the error is a *UsageError that only the work brought to light.
 func open(ctx context.Context, po prepare.Options, lo lab.Options, shared *prepare.Shared, j *notify.Journal) (
 	*lab.Lab, *evidence.Evidence, error) {
-	host, err := prepare.Find(ctx, po, shared, j)
-	if errors.Is(err, kernel.ErrUnknownName) {
-		return nil, nil, &UsageError{Field: "Kernel", Text: err.Error()}
-	}
-	if err != nil {
-		return nil, session.Failed(err, nil, nil, j), nil
+	host, e, err := find(ctx, po, shared, j)
+	if host == nil {
+		return nil, e, err
 	}
 	ahead := lab.StartAhead(ctx, host, lo, j)
 	defer ahead.Close()
@@ -72,6 +74,19 @@ func open(ctx context.Context, po prepare.Options, lo lab.Options, shared *prepa
 		return nil, session.Failed(err, host, p, j), nil
 	}
 	return l, nil, nil
+}
+
+// find finds what this machine has for the work. Without a host, the evidence says why; the error is a *UsageError.
+func find(ctx context.Context, po prepare.Options, shared *prepare.Shared, j *notify.Journal) (
+	*prepare.Host, *evidence.Evidence, error) {
+	host, err := prepare.Find(ctx, po, shared, j)
+	if errors.Is(err, kernel.ErrUnknownName) {
+		return nil, nil, &UsageError{Field: "Kernel", Text: err.Error()}
+	}
+	if err != nil {
+		return nil, session.Failed(err, nil, nil, j), nil
+	}
+	return host, nil, nil
 }
 
 // conclude makes the result of what is known.

@@ -31,6 +31,9 @@ type Spec struct {
 	For time.Duration
 	// Script replaces "load, wait, unload".
 	Script []Step
+	// Lab also does what kmodlab.yaml in Dir says, if that file is there: modules to load, parameters, tests with their
+	// files and packages. The file is as foreign as the sources: what it names is below Dir.
+	Lab bool
 	// Tests are programs that run in the guest, one after the other, after the modules are loaded and before they are
 	// unloaded. One that fails is verdict test, unless the kernel had something to complain about.
 	Tests []Test

@@ -14,8 +14,12 @@ import (
 type Test struct {
 	// Program is an executable of this machine, a script that begins with #!, or a C source, which is built in the
 	// sandbox with the kernel's own toolchain. If a dynamic executable does not fit the guest's libraries, its own are
-	// copied along.
+	// copied along. Of a folder with a Makefile all tests run, each as a test of its own: the Makefile's TEST_GEN_PROGS
+	// and TEST_PROGS, as kselftest has them, or else the programs that it builds.
 	Program string
+	// Within is a folder that nobody trusts, such as a submission: Program is named from there, and no link leads out of
+	// it. Empty: Program is a path on this machine.
+	Within  string
 	Args    []string
 	Env     []string      // NAME=VALUE, in addition to PATH, HOME and the like
 	User    string        // a name or a number in the guest; empty: root
@@ -24,7 +28,10 @@ type Test struct {
 
 // Copy is a file or a folder of this machine that the guest gets. Guest is its place there: absolute, or below the
 // tests' working folder, /lab. Empty is the same name in /lab.
-type Copy struct{ Host, Guest string }
+type Copy struct {
+	Host, Guest string
+	Within      string // as of Test
+}
 
 // checkTests finds tests that cannot be meant.
 func (s Spec) checkTests() error {
@@ -55,6 +62,9 @@ func (t Test) check() error {
 	case t.Timeout < 0:
 		return usage("Tests", "%s: a negative time makes no sense", t.Program)
 	}
+	if t.Within != "" { // what is there is not the caller's doing
+		return nil
+	}
 	if err := checkProgram("Tests", t.Program); err != nil {
 		return err
 	}
@@ -65,7 +75,7 @@ func (s Spec) wanted() []payload.Wanted {
 	var list []payload.Wanted
 	for _, t := range s.Tests {
 		list = append(list, payload.Wanted{
-			Program: t.Program, Args: t.Args, Env: t.Env, User: t.User, Timeout: t.Timeout,
+			Program: t.Program, Within: t.Within, Args: t.Args, Env: t.Env, User: t.User, Timeout: t.Timeout,
 		})
 	}
 	return list
@@ -74,7 +84,7 @@ func (s Spec) wanted() []payload.Wanted {
 func (s Spec) copies() []payload.Copy {
 	var list []payload.Copy
 	for _, c := range s.Put {
-		list = append(list, payload.Copy(c))
+		list = append(list, payload.Copy{Host: c.Host, Guest: c.Guest, Within: c.Within})
 	}
 	return list
 }

@@ -82,6 +82,7 @@ var zeroCalls = map[string]zeroCall{
 		r, err := depmod.Index(depmod.Options{})
 		return errors.Join(err, is(r != nil && r.Files == nil, r))
 	}, kmod.ErrRelease},
+	"depmod.Merge":      {func() error { _, err := depmod.Merge("", ""); return err }, errAny},
 	"depmod.WriteIndex": {func() error { return depmod.WriteIndex("", "") }, kmod.ErrRelease},
 }
 

@@ -33,7 +33,7 @@ const mark = ".kmodlab-"
 func Create(target string, mode fs.FileMode) (*File, error) {
 	sweep(target)
 	for {
-		f, err := os.OpenFile(hidden(target)+rand.Text(), os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+		f, err := os.OpenFile(Hidden(target)+rand.Text(), os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +48,8 @@ func Create(target string, mode fs.FileMode) (*File, error) {
 // maxBase leaves room for the rest of a hidden name, which may have 255 bytes.
 const maxBase = 180
 
-func hidden(target string) string {
+// Hidden is what the path of a file begins with until it is committed.
+func Hidden(target string) string {
 	base := filepath.Base(target)
 	return filepath.Join(filepath.Dir(target), "."+base[:min(len(base), maxBase)]+mark)
 }
@@ -95,7 +96,7 @@ var ending = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 // sweep removes what killed processes of this user left of a file. Others may have files of such names there, too, and
 // wait for whoever opens one.
 func sweep(target string) {
-	prefix := hidden(target)
+	prefix := Hidden(target)
 	entries, _ := os.ReadDir(filepath.Dir(target)) // what can be read of it
 	for _, e := range entries {
 		path := filepath.Join(filepath.Dir(target), e.Name())

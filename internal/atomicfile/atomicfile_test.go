@@ -152,8 +152,8 @@ func TestOthersFile(t *testing.T) {
 		t.Skip("NOT TESTED: only root can make another user's file")
 	}
 	path := filepath.Join(t.TempDir(), "a")
-	theirs := hidden(path) + strings.Repeat("A", 26)
-	own := hidden(path) + strings.Repeat("B", 26)
+	theirs := Hidden(path) + strings.Repeat("A", 26)
+	own := Hidden(path) + strings.Repeat("B", 26)
 	for _, name := range []string{theirs, own} {
 		if err := os.WriteFile(name, nil, 0o666); err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ func TestOthersFile(t *testing.T) {
 	if err := os.Chown(theirs, 65533, 65533); err != nil {
 		t.Fatal(err)
 	}
-	link := hidden(path) + strings.Repeat("C", 26)
+	link := Hidden(path) + strings.Repeat("C", 26)
 	if err := os.Symlink(theirs, link); err != nil {
 		t.Fatal(err)
 	}

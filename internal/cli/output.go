@@ -174,6 +174,22 @@ func (o *outputs) recording() bool {
 	return false
 }
 
+// paths are where the files are, absolute and with all links resolved.
+func (o *outputs) paths() ([]string, error) {
+	var list []string
+	for _, name := range append([]string{o.json}, o.files...) {
+		if name == "" || name == "-" {
+			continue
+		}
+		path, err := followed(name)
+		if err != nil {
+			return nil, usageText("%s: %v", name, err)
+		}
+		list = append(list, path)
+	}
+	return list, nil
+}
+
 // write writes all files. A failure does not stop the others; the error has a line for each. rec may be nil when no
 // recording is wanted.
 func (o *outputs) write(ctx context.Context, out io.Writer, res *result.Result, rec *kmodlab.Recording) error {

@@ -35,27 +35,37 @@ type options struct {
 	walk    bool // the commands are the point, so they go to standard output
 }
 
-// machineFlags say where a run or a trace takes place.
-func machineFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
-	f.StringVar(&m.Kernel, "kernel", "", "kernel to boot, such as debian:trixie (default: this host's Debian release)")
+// kernelFlags say which kernel it is, and how a VM with it is run.
+func kernelFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
+	f.StringVar(&m.Kernel, "kernel", "", "kernel, such as debian:trixie (default: this host's Debian release)")
 	f.StringVar((*string)(&m.Accel), "accel", "", "kvm or tcg (default: KVM where it is proven to work)")
 	f.StringVar(&t.Mirror, "mirror", "", "Debian mirror for kernels (default: $KMODLAB_MIRROR, then this host's apt)")
-	f.BoolVar(&m.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
 	f.BoolVar(&m.Cold, "cold", false, "always boot the VM; otherwise runs without KVM resume from a snapshot")
+}
+
+// machineFlags say where a run or a trace takes place.
+func machineFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
+	kernelFlags(f, m, t)
+	f.BoolVar(&m.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
 	f.IntVar(&m.CPUs, "cpus", 0, "CPUs of the VM (default 2)")
 	f.IntVar(&m.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
 }
 
-// buildFlags say where modules are built, and how long that and each step may take.
-func buildFlags(f *pflag.FlagSet, build *kmodlab.Build, limit, timeout *time.Duration) {
+// buildFlags say where modules are built, and how long that may take.
+func buildFlags(f *pflag.FlagSet, build *kmodlab.Build, limit *time.Duration) {
 	f.StringVar((*string)(build), "build", string(*build), "where to build: auto, vm or sandbox")
 	f.DurationVar(limit, "build-timeout", 0, "how long a build may take, including the boot of its VM if it has one (default 10m)")
+}
+
+// stepFlag says how long each step in the guest may take.
+func stepFlag(f *pflag.FlagSet, timeout *time.Duration) {
 	f.DurationVar(timeout, "timeout", 0, "limit of each step, stretched tenfold without KVM (default 30s);\na step that only waits is judged after 10s, or after this limit if it is longer")
 }
 
 func (o *options) flags(f *pflag.FlagSet) {
 	machineFlags(f, &o.spec.Machine, &o.spec.Tools)
-	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout, &o.spec.StepTimeout)
+	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout)
+	stepFlag(f, &o.spec.StepTimeout)
 	o.outputs.flags(f)
 	o.display.flags(f)
 	f.StringVar(&o.outputs.json, "json", "",
@@ -65,13 +75,7 @@ func (o *options) flags(f *pflag.FlagSet) {
 		"show each task, its stage and last events live; without a terminal, a line per event")
 }
 
-func newRun() *cobra.Command {
-	o := &options{spec: kmodlab.Spec{Build: kmodlab.BuildAuto}}
-	jobs := 0
-	c := &cobra.Command{
-		Use:   "run DIR… | FILE.ko…",
-		Short: "build, load, trace and unload the modules of a folder, or of many",
-		Long: `Build the modules of a folder (or take ready .ko files), boot a kernel, load them
+const runLong = `Build the modules of a folder (or take ready .ko files), boot a kernel, load them
 in dependency order, trace what the kernel does, unload them in reverse order,
 and tell the story with its verdict.
 
@@ -79,22 +83,37 @@ Each folder is a run of its own, in its own VM, -j of them at a time; .ko files 
 are one run. Each run prints a line when it ends, with its story unless it passed, and
 the last line counts them. In -o, {} stands for the folder's name; without {}, .json,
 .junit.xml and .ktap hold all runs in one file. Exit status: 0 all runs passed, 1 a
-module did not, 3 this machine or a guest failed.`,
+module did not, 3 this machine or a guest failed.
+
+With --watch the folder is built and run again whenever something in it was saved, until
+Ctrl-C: the first time with the whole story, then with the verdict and what changed in
+the story. A save during a run ends that run. -o files are written each time. What a
+build leaves out does not count: objects, what editors and git keep, the -o files. The
+exit status is that of the last verdict.`
+
+func newRun() *cobra.Command {
+	o := &options{spec: kmodlab.Spec{Build: kmodlab.BuildAuto}}
+	jobs, watch := 0, false
+	c := &cobra.Command{
+		Use:   "run DIR… | FILE.ko…",
+		Short: "build, load, trace and unload the modules of a folder, or of many",
+		Long:  runLong,
 		Example: `  kmodlab run modules/signals
   kmodlab run . --load hello --params hello.count=3 --for 5s
   kmodlab run hello.ko --kernel debian:trixie -o result.json -o junit.xml
   kmodlab run -j 4 labs/*/ -o all.junit.xml -o 'out/{}.html'
+  kmodlab run . --watch -o story.txt
+  kmodlab run . --test tests/test_hw.c --test 'tests/look.sh -v'
   sudo kmodlab run --here modules/signals`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.tests.fill(&o.spec); err != nil {
+			if err := o.fillTests(c.Flags().Changed("for")); err != nil {
 				return err
 			}
-			switch {
-			case o.spec.For == 0:
-				o.spec.For = kmodlab.NoWait
-			case len(o.spec.Tests) > 0 && !c.Flags().Changed("for"):
-				o.spec.For = 0
+			if watch {
+				if err := o.checkWatch(args); err != nil {
+					return err
+				}
 			}
 			if areFolders(args) {
 				return leftHere(o.spec.Here, footprint.Here(), o.runMany(c, args, jobs))
@@ -102,12 +121,16 @@ module did not, 3 this machine or a guest failed.`,
 			if err := o.source(args); err != nil {
 				return err
 			}
+			if watch {
+				return o.rerun(c)
+			}
 			return o.run(c)
 		},
 	}
 	f := c.Flags()
 	o.flags(f)
 	f.IntVarP(&jobs, "jobs", "j", 0, "how many of several folders run at a time (default: one per processor)")
+	f.BoolVar(&watch, "watch", false, "run again whenever a file in the folder is saved, and say what changed, until Ctrl-C")
 	f.StringSliceVar(&o.spec.Load, "load", nil, "modules to load, with their dependencies (default: all in the folder)")
 	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
 	f.BoolVar(&o.spec.Witness, "witness", false,
@@ -162,12 +185,26 @@ func (o *options) begin(c *cobra.Command) error {
 
 func (o *options) runOne(c *cobra.Command) error {
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
+	return o.execute(c.Context(), out, errOut, func(end *kmodlab.Conclusion) error {
+		o.showFailedBuild(errOut, end.Result)
+		if o.outputs.json != "-" {
+			fmt.Fprintln(out)
+			if err := o.story(out, end.Result); err != nil {
+				return err
+			}
+		}
+		return conclude(o.outputs.write(c.Context(), out, end.Result, end.Recording), end.Result, errOut)
+	})
+}
+
+// execute runs the spec, shows its progress, and calls show with what it ended in.
+func (o *options) execute(ctx context.Context, out, errOut io.Writer, show func(*kmodlab.Conclusion) error) error {
 	p := newProgress(errOut)
 	defer p.close()
-	defer holdOn(c.Context(), o.spec.Here, p.teller(errOut))()
-	defer context.AfterFunc(c.Context(), p.close)() // before a second Ctrl-C ends us at once
+	defer holdOn(ctx, o.spec.Here, p.teller(errOut))()
+	defer context.AfterFunc(ctx, p.close)() // before a second Ctrl-C ends us at once
 	o.watch(p, out, errOut)
-	ctx, stop := o.followed(c.Context(), p, out)
+	ctx, stop := o.followed(ctx, p, out)
 	defer stop()
 	o.spec.HookStats = o.verbose
 	o.spec.Record = o.outputs.recording()
@@ -176,14 +213,15 @@ func (o *options) runOne(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	o.showFailedBuild(errOut, end.Result)
-	if o.outputs.json != "-" {
-		fmt.Fprintln(out)
-		if err := report.Text(out, end.Result, o.display.options(out, o.verbose)); err != nil {
-			return fmt.Errorf("write report: %w", err)
-		}
+	return show(end)
+}
+
+// story writes the report.
+func (o *options) story(out io.Writer, res *result.Result) error {
+	if err := report.Text(out, res, o.display.options(out, o.verbose)); err != nil {
+		return fmt.Errorf("write report: %w", err)
 	}
-	return conclude(o.outputs.write(c.Context(), out, end.Result, end.Recording), end.Result, errOut)
+	return nil
 }
 
 func (o *options) check() error {
@@ -230,9 +268,7 @@ func (o *options) watch(p *progress, out, errOut io.Writer) {
 	case o.verbose:
 		o.spec.Watch.Command = func(c result.Command) { p.print(errOut, report.CommandText(c)) }
 	}
-	if len(o.spec.Tests) > 0 {
-		o.watchTests(p, errOut)
-	}
+	o.watchTests(p, errOut)
 	if o.verbose {
 		o.spec.Watch.Kmsg = func(line string) { p.print(errOut, "kernel: "+report.Printable(line)+"\n") }
 	}

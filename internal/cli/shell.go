@@ -38,7 +38,8 @@ type commandOptions struct {
 func (o *commandOptions) flags(f *pflag.FlagSet) {
 	machineFlags(f, &o.spec.Machine, &o.spec.Tools)
 	f.MarkHidden("here") // it is refused, with a reason
-	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout, &o.spec.StepTimeout)
+	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout)
+	stepFlag(f, &o.spec.StepTimeout)
 	o.outputs.flags(f)
 	f.StringSliceVar(&o.spec.Load, "load", nil,
 		"modules to load, with their dependencies (default: all in the folder);\nwithout a folder, the kernel's own")
@@ -62,7 +63,8 @@ func (o *commandOptions) fill(modules []string) error {
 		o.spec.NoLeaks = true // there is no module to search for
 	}
 	for _, word := range o.files {
-		o.spec.Put = append(o.spec.Put, kmodlab.Copy(payload.CopyOf(word)))
+		c := payload.CopyOf(word)
+		o.spec.Put = append(o.spec.Put, kmodlab.Copy{Host: c.Host, Guest: c.Guest})
 	}
 	for _, v := range o.env {
 		if !strings.Contains(v, "=") {
@@ -75,7 +77,7 @@ func (o *commandOptions) fill(modules []string) error {
 		o.command.Env = append(o.command.Env, v)
 	}
 	o.command.User, o.command.Limit = o.user, o.limit
-	o.spec.Command = &o.command
+	o.spec.Command, o.spec.Lab = &o.command, true
 	o.spec.Record = o.outputs.recording()
 	return nil
 }

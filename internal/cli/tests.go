@@ -7,13 +7,13 @@ import (
 	"io"
 	"os"
 	"time"
-	"unicode"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/payload"
 	"github.com/kmodlab/kmodlab/internal/plain"
+	"github.com/kmodlab/kmodlab/internal/words"
 )
 
 // testOptions are the flags about programs that run beside the modules.
@@ -54,51 +54,36 @@ func (o *testOptions) fill(s *kmodlab.Spec) error {
 	}
 	s.Packages = o.packages
 	for _, word := range o.files {
-		s.Put = append(s.Put, kmodlab.Copy(payload.CopyOf(word)))
+		c := payload.CopyOf(word)
+		s.Put = append(s.Put, kmodlab.Copy{Host: c.Host, Guest: c.Guest})
 	}
 	return nil
 }
 
-// commandWords splits a command at spaces, except within quotes, as a shell does; nothing else is special. The name of
-// a file that is there is one word.
+// fillTests takes over what runs beside the modules, and how long these run; chosen says that the person set that.
+func (o *options) fillTests(chosen bool) error {
+	o.spec.Lab = true
+	switch err := o.tests.fill(&o.spec); {
+	case err != nil:
+		return err
+	case o.spec.For == 0:
+		o.spec.For = kmodlab.NoWait
+	case len(o.spec.Tests) > 0 && !chosen:
+		o.spec.For = 0
+	}
+	return nil
+}
+
+// commandWords splits a command into words. The name of a file that is there is one word.
 func commandWords(line string) ([]string, error) {
 	if _, err := os.Stat(line); err == nil {
 		return []string{line}, nil
 	}
-	var words []string
-	var word []rune
-	quote, in := rune(0), false
-	for _, r := range line {
-		switch {
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote != 0:
-			word = append(word, r)
-		case r == '\'' || r == '"':
-			quote, in = r, true
-		case unicode.IsSpace(r):
-			if in {
-				words = append(words, string(word))
-			}
-			word, in = word[:0], false
-		default:
-			word, in = append(word, r), true
-		}
-	}
-	if quote != 0 {
-		return nil, fmt.Errorf("a %c has no end", quote)
-	}
-	if in {
-		words = append(words, string(word))
-	}
-	if len(words) == 0 || words[0] == "" {
-		return nil, fmt.Errorf("it names no program")
-	}
-	return words, nil
+	return words.Split(line)
 }
 
-// watchTests shows the output of tests as it comes, with the test's name before each line, so that none can be taken for
-// one of ours.
+// watchTests shows the output of tests as it comes, with the test's name before each line, so that none can be taken
+// for one of ours.
 func (o *options) watchTests(p *progress, w io.Writer) {
 	lines := printWriter(func(text []byte) { p.print(w, string(text)) })
 	var out *plain.Writer // of the test that runs

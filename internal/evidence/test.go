@@ -7,6 +7,9 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
+// CrashedMeanwhile is why the end of a test may be unknown.
+const CrashedMeanwhile = "the kernel crashed while it ran"
+
 // TestKind says what a program's end means.
 type TestKind string
 

@@ -20,8 +20,8 @@ import (
 
 // userland is a system for programs: Debian's files below a folder, with the kernel's own file systems. PID 1, and with
 // it the kernel's helpers, stay in the initramfs. A thread of the agent has a mount namespace of its own in which the
-// system is the root, and starts the programs: a chroot(2) alone would forbid them to make user namespaces, and a helper
-// program would cost each of them a start of Go's runtime.
+// system is the root, and starts the programs: a chroot(2) alone would forbid them to make user namespaces, and a
+// helper program would cost each of them a start of Go's runtime.
 type userland struct {
 	mu     sync.Mutex
 	target string

@@ -23,9 +23,9 @@ import (
 	"github.com/kmodlab/kmodlab/internal/scratch"
 )
 
-// cache is a folder with an entry per build: ID/build.json, ID/lib/modules/…, ID/Module.symvers. While a build runs,
-// there are also ID.lock, ID.work and ID.new, all owned by the lock's holder; the next build sweeps away those of a
-// killed holder.
+// cache is a folder with an entry per build: ID/build.json, ID/lib/modules/…, ID/Module.symvers, ID/commands. While a
+// build runs, there are also ID.lock, ID.work and ID.new, all owned by the lock's holder; the next build sweeps away
+// those of a killed holder.
 type cache struct {
 	dir     string
 	release string
@@ -33,14 +33,15 @@ type cache struct {
 
 // meta is build.json. It is written last; an entry whose files do not have the sums named in it counts as missing.
 type meta struct {
-	Schema  string `json:"schema"`
-	ID      string `json:"id"`
-	Release string `json:"release"`
-	Where   Where  `json:"where"`
-	SeenAs  string `json:"seen_as"`
-	Sources string `json:"sources"` // where they were; for people, not part of the ID
-	Files   []file `json:"files"`
-	Steps   []Step `json:"steps"`
+	Schema  string   `json:"schema"`
+	ID      string   `json:"id"`
+	Release string   `json:"release"`
+	Where   Where    `json:"where"`
+	SeenAs  string   `json:"seen_as"`
+	Sources string   `json:"sources"` // where they were; for people, not part of the ID
+	Files   []file   `json:"files"`
+	Tests   []string `json:"tests,omitempty"` // with ByMakefile: the programs to run, below programDir
+	Steps   []Step   `json:"steps"`
 }
 
 const metaSchema = "kmodlab.build/1"
@@ -83,12 +84,15 @@ func (m *meta) build(dir string) *Build {
 	for i := range b.Steps {
 		b.Steps[i].Output = clean(b.Steps[i].Raw, m.SeenAs)
 	}
+	if m.Tests != nil {
+		b.Tree = &Tree{Dir: filepath.Join(dir, programDir), Tests: m.Tests}
+	}
 	prefix := "lib/modules/" + m.Release + "/extra/"
 	for _, f := range m.Files {
 		if f.Path == knownFile {
 			b.Known = filepath.Join(dir, f.Path)
 		}
-		if path.Dir(f.Path) == programDir {
+		if path.Dir(f.Path) == programDir && m.Tests == nil {
 			b.Program = filepath.Join(dir, f.Path)
 		}
 		if rel, ok := strings.CutPrefix(f.Path, prefix); ok {
@@ -106,7 +110,7 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 	if err := os.Mkdir(tmp, 0o755); err != nil {
 		return nil, hostError("store the build", err)
 	}
-	files, err := collected(job.Work, tmp, c.release, r.Program)
+	files, tests, err := collected(job.Work, tmp, c.release, r.Program)
 	if err != nil {
 		var e *Error
 		if errors.As(err, &e) {
@@ -114,15 +118,20 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 		}
 		return nil, err
 	}
+	commands, err := takeAside(job.Work, commandsFile, tmp, commandsFile, maxCommands)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, commands...)
 	if r.Learn {
-		notes, err := takeNotes(job.Work, tmp)
+		notes, err := takeAside(job.Work, notesFile, tmp, knownFile, maxKnown)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, notes...)
 	}
 	m := meta{Schema: metaSchema, ID: id, Release: c.release, Where: r.Runner.Name(), SeenAs: job.SeenAs,
-		Sources: snap.dir, Files: files, Steps: steps}
+		Sources: snap.dir, Files: files, Tests: tests, Steps: steps}
 	b := m.build(dir)
 	if len(b.Modules) == 0 && r.Program == "" {
 		return nil, newAdviser(r.Kernel, snap, "").noModules(steps)
@@ -140,12 +149,17 @@ func (c cache) store(id string, job Job, snap *sourceFolder, steps []Step, r *Re
 	return b, nil
 }
 
-// collected copies what a build made to dst: modules, or the program of a source.
-func collected(work, dst, release, program string) ([]file, error) {
-	if program != "" {
-		return collectProgram(work, dst, program)
+// collected copies what a build made to dst: modules, or programs. tests are those that a Makefile names.
+func collected(work, dst, release, program string) (files []file, tests []string, err error) {
+	switch program {
+	case "":
+		files, err = collect(work, dst, release)
+	case ByMakefile:
+		files, tests, err = collectTree(work, dst)
+	default:
+		files, err = collectProgram(work, dst, program)
 	}
-	return collect(work, dst, release)
+	return files, tests, err
 }
 
 // replace puts a folder in another's place, atomically if both exist. Afterwards the old one is at tmp, or gone.

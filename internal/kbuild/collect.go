@@ -24,6 +24,9 @@ const (
 	maxTotalBytes  = 1 << 30
 )
 
+// symversFile is what modpost leaves: the symbols that the modules export, for builds that use them.
+const symversFile = "Module.symvers"
+
 // file is one file of a cache entry.
 type file struct {
 	Path string `json:"path"` // below the entry
@@ -61,7 +64,7 @@ func collect(work, dst, release string) ([]file, error) {
 		return nil, hostError("open the built sources", err)
 	}
 	defer src.Close()
-	f, err := take(src, "Module.symvers", dst, "Module.symvers")
+	f, err := take(src, symversFile, dst, symversFile)
 	if err == nil {
 		files = append(files, f)
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -143,6 +146,24 @@ func take(folder *beneath.Folder, name, dst, rel string) (f file, err error) {
 		return f, hostError("store the build", err)
 	}
 	return file{Path: rel, Size: n, Sum: hex.EncodeToString(h.Sum(nil))}, nil
+}
+
+// takeAside takes a file that commands of ours left beside the sources. It is fine if there is none: a kernel's
+// makefiles need not ask the compiler anything.
+func takeAside(work, name, dst, rel string, most int64) ([]file, error) {
+	folder, err := beneath.Open(work)
+	if err != nil {
+		return nil, hostError("open the work folder", err)
+	}
+	defer folder.Close()
+	f, err := take(folder, name, dst, rel)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && f.Size > most {
+		err = hostile("%s is too large: %d bytes", name, f.Size)
+	}
+	return []file{f}, err
 }
 
 // hostile is about what a build left. What %w wraps is its cause.

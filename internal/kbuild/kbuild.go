@@ -55,7 +55,8 @@ type Request struct {
 	Flags    []string  // more words for make, such as W=1
 	CacheDir string    // folder shared by processes; created if missing
 	Output   io.Writer // build output as it appears, without noise; may be nil
-	// Program is a C source of the folder that is built as a program for the guest, instead of the modules.
+	// Program is a C source of the folder that is built as a program for the guest, instead of the modules. ByMakefile
+	// has the folder\'s own Makefile build programs.
 	Program string
 	NoCache bool          // build again and replace what the cache has
 	Timeout time.Duration // 0: DefaultTimeout
@@ -72,14 +73,18 @@ type Build struct {
 	Dir     string  // install tree: Dir/lib/modules/REL/extra/**.ko, Dir/Module.symvers
 	Modules []Built // sorted by Rel
 	Program string  // absolute, on the host; with Request.Program only
+	Tree    *Tree   // with ByMakefile only
 	Steps   []Step  // make, make modules_install
 	Cached  bool    // made earlier; Steps are from that time
 	Where   Where   // where it was made
-	src     string  // the sources' folder as the tools saw it
 	ID      string  // hash of everything that went in
 	// Warnings are the tools' complaints about the person's own files.
 	Warnings []Diagnostic
 	Known    string // the file that a build with Request.Learn recorded; "" if none
+
+	src string          // the sources' folder as the tools saw it
+	own map[string]bool // the person's files, relative
+	at  translation
 }
 
 // Built is one module.
@@ -122,7 +127,8 @@ func run(ctx context.Context, r Request) (*Build, error) {
 	}
 	b, err := find(ctx, &r, snap)
 	if err == nil {
-		b.Warnings = b.warnings(snap)
+		b.own, b.at = snap.files(), newTranslation(b.src, snap, r.Kernel)
+		b.Warnings = b.warnings()
 	}
 	return b, err
 }
@@ -181,6 +187,9 @@ func makeBuild(ctx context.Context, r *Request, snap *sourceFolder, c cache, id 
 		return nil, err
 	}
 	steps, err := r.Runner.Run(ctx, job)
+	if own := len(job.Commands) - 1; len(steps) > own && !job.Program {
+		steps = steps[:own] // without gather
+	}
 	for i := range steps {
 		steps[i].Output = clean(steps[i].Raw, job.SeenAs)
 	}
@@ -196,10 +205,10 @@ func newJob(r *Request, work string) Job {
 	if r.Runner.Name() == Here {
 		job.SeenAs = work
 	}
-	job.Commands = commands(r.Kernel, job.SeenAs, r.Flags)
-	job.Results = []string{"out", "src/Module.symvers"}
+	job.Commands = append(commands(r.Kernel, job.SeenAs, r.Flags), gather(job.SeenAs))
+	job.Results = []string{"out", "src/" + symversFile, commandsFile}
 	if r.Program != "" {
-		job.Program, job.Commands = true, programCommands(r.Program, job.SeenAs)
+		job.Program, job.Commands = true, buildProgram(r.Program, job.SeenAs)
 		job.Results = []string{"out"}
 	}
 	if r.Learn {

@@ -5,14 +5,11 @@ package kbuild
 import (
 	"bytes"
 	_ "embed"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/kmodlab/kmodlab/internal/beneath"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
 )
 
@@ -98,21 +95,4 @@ func words(notes []byte) []string {
 		}
 	}
 	return list
-}
-
-// takeNotes puts what was learned into a cache entry. It is fine if nothing was: a kernel's makefiles need not ask.
-func takeNotes(work, dst string) ([]file, error) {
-	folder, err := beneath.Open(work)
-	if err != nil {
-		return nil, hostError("open the work folder", err)
-	}
-	defer folder.Close()
-	f, err := take(folder, notesFile, dst, knownFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil && f.Size > maxKnown {
-		err = hostile("the notes on the compiler are too large: %d bytes", f.Size)
-	}
-	return []file{f}, err
 }

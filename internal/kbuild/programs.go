@@ -15,8 +15,8 @@ import (
 // programDir is the folder of an entry, and below a work folder's out, with the programs that were built.
 const programDir = "bin"
 
-// programCommands compile one C source to a program. It has debug data, so that a crash can be placed, and what a person
-// would leave out is on: warnings and threads.
+// programCommands compile one C source to a program. It has debug data, so that a crash can be placed, and what a
+// person would leave out is on: warnings and threads.
 func programCommands(source, work string) []Command {
 	name := programName(source)
 	words := []string{"gcc", "-O1", "-g", "-Wall", "-pthread"}

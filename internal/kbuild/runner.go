@@ -42,7 +42,7 @@ type Job struct {
 // Command is one command line.
 type Command struct {
 	Argv  []string // what runs
-	Shown []string // what a person would type
+	Shown []string // what a person would type; nil: it is our own, and no step of the build
 }
 
 // Env is the whole environment of a build's commands. PWD matters: people write -I$(PWD)/include, meaning the folder
@@ -79,7 +79,7 @@ var installFlags = []string{
 
 // recipe is part of every build's ID. Change it whenever the commands, the environment or the layout of a cache entry
 // change.
-const recipe = "kbuild/3"
+const recipe = "kbuild/4"
 
 // commands is the recipe: make modules, make modules_install.
 func commands(k *kernel.Kernel, work string, flags []string) []Command {

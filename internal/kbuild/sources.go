@@ -13,7 +13,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/beneath"
@@ -79,7 +81,8 @@ func (s *sourceFolder) close() { s.folder.Close() }
 
 func (s *sourceFolder) readAll(ctx context.Context) error {
 	var total int64
-	return fs.WalkDir(s.folder.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+	left := make(map[string]bool) // folders that have something which is left out
+	err := fs.WalkDir(s.folder.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return sourceError(filepath.Join(s.dir, name), err)
@@ -98,7 +101,7 @@ func (s *sourceFolder) readAll(ctx context.Context) error {
 		if e != nil {
 			s.entries = append(s.entries, *e)
 			total += e.size
-		} else if d.IsDir() {
+		} else if left[path.Dir(name)] = true; d.IsDir() {
 			return fs.SkipDir
 		}
 		if len(s.entries) > maxSourceFiles || total > maxSourceBytes {
@@ -106,6 +109,23 @@ func (s *sourceFolder) readAll(ctx context.Context) error {
 		}
 		return nil
 	})
+	s.dropLeft(left)
+	return err
+}
+
+// dropLeft drops folders of which everything was left out, such as one into which modules were put.
+func (s *sourceFolder) dropLeft(left map[string]bool) {
+	used := make(map[string]bool)
+	for i := len(s.entries) - 1; i >= 0; i-- { // what is in a folder comes after it
+		e := &s.entries[i]
+		if up := path.Dir(e.rel); e.mode.IsDir() && left[e.rel] && !used[e.rel] {
+			left[up] = true
+			e.rel = ""
+		} else {
+			used[up] = true
+		}
+	}
+	s.entries = slices.DeleteFunc(s.entries, func(e entry) bool { return e.rel == "" })
 }
 
 // read returns the entry for a name, or nil for anything that a build does not need.
@@ -153,17 +173,36 @@ func inside(rel, target string) bool {
 	return filepath.IsLocal(filepath.Join(filepath.Dir(rel), target))
 }
 
+// Fingerprint is what a build takes of a folder of sources: a hash of everything that it depends on, for each name.
+func Fingerprint(ctx context.Context, dir string) (map[string]string, error) {
+	s, err := readSources(ctx, dir)
+	if err != nil {
+		return nil, blame(err)
+	}
+	defer s.close()
+	sums := make(map[string]string, len(s.entries))
+	for _, e := range s.entries {
+		h := sha256.New()
+		e.put(h)
+		sums[e.rel] = string(h.Sum(nil))
+	}
+	return sums, nil
+}
+
+// Skipped reports whether a build takes nothing of a folder with this name.
+func Skipped(folder string) bool { return leftover(folder, true) }
+
 // leftover matches what an earlier build, a version control system or an editor left.
 func leftover(name string, isDir bool) bool {
 	if isDir {
 		switch name {
-		case ".git", ".hg", ".svn", ".bzr", "CVS", ".tmp_versions":
-			return true
+		case ".git", ".hg", ".svn", ".bzr", "CVS", ".tmp_versions", ".cache", ".ccls-cache", ".idea", ".vscode":
+			return true // clangd keeps its index in .cache
 		}
 		return false
 	}
 	switch name {
-	case "Module.symvers", "Module.markers", "modules.order", "modules.nsdeps", ".cache.mk", ".git":
+	case symversFile, "Module.markers", "modules.order", "modules.nsdeps", ".cache.mk", ".git", "compile_commands.json":
 		return true
 	}
 	for _, suffix := range []string{".o", ".ko", ".ko.xz", ".ko.zst", ".ko.gz", ".mod", ".mod.c", ".o.d", ".dwo", "~"} {
@@ -172,14 +211,14 @@ func leftover(name string, isDir bool) bool {
 		}
 	}
 	if strings.HasPrefix(name, ".") { // .x.o.cmd, .x.swp, .#x
-		for _, suffix := range []string{".cmd", ".d", ".swp", ".swo"} {
+		for _, suffix := range []string{".cmd", ".d", ".swp", ".swo", ".swx", ".swpx"} {
 			if strings.HasSuffix(name, suffix) {
 				return true
 			}
 		}
 		return strings.HasPrefix(name, ".#")
 	}
-	return name == "built-in.a"
+	return name == "built-in.a" || len(name) > 1 && strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#")
 }
 
 // copyTo writes the snapshot below dst, which it creates. A file that changed since it was read is an error: the build
@@ -254,10 +293,12 @@ func buildID(s *sourceFolder, kernelID string, flags []string) string {
 	put(h, recipe, kernelID, fmt.Sprint(len(flags)))
 	put(h, flags...)
 	for _, e := range s.entries {
-		put(h, e.rel, e.mode.String(), e.link, string(e.sum[:]))
+		e.put(h)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
+
+func (e entry) put(h hash.Hash) { put(h, e.rel, e.mode.String(), e.link, string(e.sum[:])) }
 
 // put writes strings so that different lists never look alike.
 func put(h hash.Hash, list ...string) {

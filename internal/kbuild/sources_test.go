@@ -46,7 +46,8 @@ func TestSnapshotLeavesOut(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"Makefile": "obj-m := a.o\n", "a.c": "x", "sub/b.c": "y", "größe.h": "z", "empty/": "",
 		"a.o": "", "a.ko": "", "a.mod": "", "a.mod.c": "", "a.mod.o": "", ".a.o.cmd": "", "Module.symvers": "",
-		"modules.order":       "",
+		"modules.order": "", "compile_commands.json": "", ".cache/clangd/index/a.idx": "", "#a.c#": "", ".a.c.swpx": "",
+		"build/a.ko": "", "build/Module.symvers": "", "built/deep/a.o": "", "kept/deep/a.o": "", "kept/deep/b.c": "",
 		".tmp_versions/a.mod": "", ".git/config": "", "sub/.b.o.d": "", ".a.c.swp": "", "a.c~": "", "a.ko.xz": "",
 		"in.h": "->sub/b.c", "sub/up.h": "->../a.c", "out.h": "->../../etc/passwd", "abs.h": "->/etc/passwd",
 		"sub/out2.h": "->../../x",
@@ -62,7 +63,8 @@ func TestSnapshotLeavesOut(t *testing.T) {
 	for _, e := range s.entries {
 		got = append(got, e.rel)
 	}
-	want := []string{"Makefile", "a.c", "empty", "größe.h", "in.h", "sub", "sub/b.c", "sub/up.h"}
+	want := []string{"Makefile", "a.c", "empty", "größe.h", "in.h", "kept", "kept/deep", "kept/deep/b.c", "sub", "sub/b.c",
+		"sub/up.h"}
 	if slices.Sort(got); !slices.Equal(got, want) {
 		t.Errorf("readSources took %q; want %q", got, want)
 	}
@@ -104,6 +106,7 @@ func TestBuildIDDependsOnWhatCounts(t *testing.T) {
 	want := id(base, "k")
 	for what, got := range map[string]string{
 		"another folder": id(base, "k"), "a leftover": id(with("a.o", "old"), "k"), "git": id(with(".git/HEAD", "x"), "k"),
+		"what a build left for editors": id(with("build/compile_commands.json", "[]"), "k"),
 	} {
 		if got != want {
 			t.Errorf("%s changes the ID", what)

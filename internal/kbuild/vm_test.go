@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,11 @@ func TestVMRunner(t *testing.T) {
 	two, err2 := os.ReadFile(sand.Modules[0].Path)
 	if err := errors.Join(err1, err2); err != nil || !bytes.Equal(one, two) || sand.ID != b.ID {
 		t.Errorf("VM and sandbox build different modules (%v)", err)
+	}
+	commands, err1 := b.CompileCommands()
+	same, err2 := sand.CompileCommands()
+	if err := errors.Join(err1, err2); err != nil || len(commands) != 1 || !reflect.DeepEqual(commands, same) {
+		t.Errorf("VM and sandbox compile differently (%v): %q, %q", err, commands, same)
 	}
 }
 

@@ -9,13 +9,12 @@ const maxWarnings = 50
 
 // warnings finds what the tools said about the person's own files, and modpost about the modules, in a build that
 // succeeded.
-func (b *Build) warnings(snap *sourceFolder) []Diagnostic {
+func (b *Build) warnings() []Diagnostic {
 	var list []Diagnostic
-	own := snap.files()
 	for _, s := range b.Steps {
-		for _, d := range diagnose(s.Raw, b.src, own) {
+		for _, d := range diagnose(s.Raw, b.src, b.own) {
 			if d.Severity == "warning" && len(list) < maxWarnings &&
-				(own[d.File] || strings.HasPrefix(d.Text, "modpost: ")) {
+				(b.own[d.File] || strings.HasPrefix(d.Text, "modpost: ")) {
 				list = append(list, d)
 			}
 		}

@@ -119,7 +119,8 @@ func TestInstallOneByOne(t *testing.T) {
 // TestInstallMissing: a file of this machine that cannot be read is no fault of the guest's.
 func TestInstallMissing(t *testing.T) {
 	l := installing(t, func(written) { t.Error("something arrived") })
-	err := l.install(t.Context(), []boot.File{{Name: "/a", Data: []byte("a")}, {Name: "/b", Host: t.TempDir() + "/b"}}, "modules")
+	files := []boot.File{{Name: "/a", Data: []byte("a")}, {Name: "/b", Host: t.TempDir() + "/b"}}
+	err := l.install(t.Context(), files, "modules")
 	var call *CallError
 	if !errors.Is(err, fs.ErrNotExist) || errors.As(err, &call) {
 		t.Error(err)

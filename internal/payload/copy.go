@@ -17,8 +17,9 @@ import (
 
 // Copy is a file or a folder of this machine that the guest gets.
 type Copy struct {
-	Host  string
-	Guest string // absolute, or relative to Dir; empty: the same name in Dir
+	Host   string
+	Within string // as of Wanted
+	Guest  string // absolute, or relative to Dir; empty: the same name in Dir
 }
 
 // Bounds of what is copied: it lies in the guest's memory.
@@ -36,16 +37,21 @@ func (b *Builder) Copy(ctx context.Context, c Copy) error {
 	case c.Guest != "":
 		to = path.Join(Dir, c.Guest)
 	}
+	if c.Within != "" {
+		return b.copyWithin(ctx, c, to)
+	}
 	st, err := os.Stat(c.Host)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return &Error{Name: c.Host, What: "is not there", Todo: "name a file or a folder of this machine", Err: err}
 	case err != nil:
-		return &Error{Name: c.Host, What: "cannot be read: " + err.Error(), Err: err}
+		return &Error{Name: c.Host, What: "cannot be read: " + cause(err), Err: err}
 	case st.IsDir():
 		return b.copyFolder(ctx, c.Host, to)
 	case !st.Mode().IsRegular():
-		return &Error{Name: c.Host, What: "is neither a file nor a folder", Todo: "name a file or a folder", Err: beneath.ErrNotRegular}
+		return &Error{
+			Name: c.Host, What: "is neither a file nor a folder", Todo: "name a file or a folder", Err: beneath.ErrNotRegular,
+		}
 	}
 	return b.copied(File{Guest: to, Mode: modeOf(st), Host: c.Host}, st.Size())
 }
@@ -62,7 +68,7 @@ func (b *Builder) copyFolder(ctx context.Context, dir, to string) error {
 	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		rel, relErr := filepath.Rel(dir, name)
 		if err = errors.Join(err, relErr); err != nil {
-			return &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
+			return &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -75,7 +81,7 @@ func (b *Builder) copyFolder(ctx context.Context, dir, to string) error {
 		case d.Type()&fs.ModeSymlink != 0:
 			target, err := os.Readlink(name)
 			if err != nil {
-				return &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
+				return &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
 			}
 			f.Host, f.Link = "", target
 		case !d.Type().IsRegular():
@@ -83,11 +89,42 @@ func (b *Builder) copyFolder(ctx context.Context, dir, to string) error {
 		default:
 			st, err := d.Info()
 			if err != nil {
-				return &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
+				return &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
 			}
 			f.Mode, size = modeOf(st), st.Size()
 		}
 		return b.copied(f, size)
+	})
+}
+
+// copyWithin adds what lies in a folder that nobody trusts. It is read at once: it may change. Links are left out.
+func (b *Builder) copyWithin(ctx context.Context, c Copy, to string) error {
+	folder, err := beneath.Open(c.Within)
+	if err != nil {
+		return &Error{Name: c.Within, What: "cannot be read: " + cause(err), Err: err}
+	}
+	defer folder.Close()
+	return fs.WalkDir(folder.FS(), path.Clean(c.Host), func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return &Error{
+				Name: c.Host, What: "cannot be read: " + cause(err), Todo: "name a file or a folder in " + c.Within, Err: err,
+			}
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !d.Type().IsRegular():
+			return nil
+		}
+		data, err := folder.Read(name, maxBytes)
+		if err != nil {
+			return &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
+		}
+		mode := fs.FileMode(0o644)
+		if st, err := d.Info(); err == nil {
+			mode = modeOf(st)
+		}
+		at := path.Join(to, strings.TrimPrefix(strings.TrimPrefix(name, path.Clean(c.Host)), "/"))
+		return b.copied(File{Guest: at, Mode: mode, Data: data}, int64(len(data)))
 	})
 }
 

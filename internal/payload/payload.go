@@ -24,7 +24,10 @@ const Dir = "/lab"
 
 // Wanted is a program as a person named it.
 type Wanted struct {
-	Program string // path on this machine; empty: Args is a command of the guest's system, and without Args a shell
+	// Program is a path on this machine, or below Within. Empty: Args is a command of the guest's system, and without Args
+	// a shell.
+	Program string
+	Within  string // a folder that nobody trusts: no name and no link leads out of it; empty: anything can be named
 	Args    []string
 	Env     []string // NAME=VALUE
 	User    string   // a name or a number of the guest's system; empty: root
@@ -70,12 +73,14 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Builder gathers a payload. System is the guest's system as a folder of this machine, Suite how people call it. Compile
-// builds a C source and returns the program's path; its error is passed on as it is.
+// Builder gathers a payload. System is the guest's system as a folder of this machine, Suite how people call it.
+// Compile builds a C source and returns the program's path, CompileTree a folder by its Makefile; their errors are
+// passed on as they are.
 type Builder struct {
-	System  string
-	Suite   string
-	Compile func(ctx context.Context, source string) (string, error)
+	System      string
+	Suite       string
+	Compile     func(ctx context.Context, source string) (string, error)
+	CompileTree func(ctx context.Context, dir string) (Tree, error)
 
 	files    []File
 	bytes    int64 // of what was copied
@@ -102,7 +107,7 @@ func (b *Builder) Add(ctx context.Context, w Wanted) (Program, error) {
 		return b.command(p, w)
 	}
 	p.Name = b.unique(w.Program)
-	data, err := readProgram(w.Program)
+	data, err := readProgram(w)
 	if err != nil {
 		return p, err
 	}
@@ -111,14 +116,14 @@ func (b *Builder) Add(ctx context.Context, w Wanted) (Program, error) {
 		return p, wrong(err)
 	}
 	if kind.Kind == program.CSource {
-		built, err := b.Compile(ctx, w.Program)
+		built, err := b.Compile(ctx, w.path())
 		if err != nil {
 			return p, err
 		}
-		p.Argv = append([]string{b.put(p.Name, built)}, w.Args...)
+		p.Argv = append([]string{b.put(File{Host: built}, p.Name)}, w.Args...)
 		return p, b.setEnv(&p, w.Env)
 	}
-	argv, err := b.argv(ctx, p.Name, w.Program, kind)
+	argv, err := b.argv(ctx, p.Name, w, kind, data)
 	if err != nil {
 		return p, err
 	}
@@ -126,9 +131,18 @@ func (b *Builder) Add(ctx context.Context, w Wanted) (Program, error) {
 	return p, b.setEnv(&p, w.Env)
 }
 
-// readProgram reads a file that a person named.
-func readProgram(name string) ([]byte, error) {
-	data, err := beneath.ReadPath(name, maxProgram)
+// path is the program's own on this machine.
+func (w Wanted) path() string {
+	if w.Within != "" {
+		return filepath.Join(w.Within, w.Program)
+	}
+	return w.Program
+}
+
+// readProgram reads the file of a program.
+func readProgram(w Wanted) ([]byte, error) {
+	name := w.Program
+	data, err := read(w.Within, name, maxProgram)
 	var size *beneath.SizeError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -139,9 +153,26 @@ func readProgram(name string) ([]byte, error) {
 	case errors.Is(err, beneath.ErrNotRegular):
 		return nil, &Error{Name: name, What: "is not a file", Todo: "name a program, a script or a C source", Err: err}
 	case err != nil:
-		return nil, &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
+		return nil, &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
 	}
 	return data, nil
+}
+
+// read reads a file that a person named, or one of a folder that nobody trusts.
+func read(within, name string, most int64) ([]byte, error) {
+	if within == "" {
+		return beneath.ReadPath(name, most)
+	}
+	return beneath.ReadIn(within, name, most)
+}
+
+// cause is what went wrong, without the name, which the message has already.
+func cause(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return err.Error()
 }
 
 func wrong(err error) error {
@@ -158,39 +189,48 @@ func (b *Builder) unique(file string) string {
 	if ext := path.Ext(name); ext == ".c" {
 		name = name[:len(name)-len(ext)]
 	}
+	return b.own(name)
+}
+
+// own is a name, or that name with a number if another program has it.
+func (b *Builder) own(wanted string) string {
 	if b.names == nil {
 		b.names = make(map[string]bool)
 	}
-	for n, own := 2, name; b.names[own]; n++ {
-		name = fmt.Sprintf("%s-%d", own[:min(len(own), 200)], n)
-		if !b.names[name] {
-			break
-		}
+	name := wanted
+	for n := 2; b.names[name]; n++ {
+		name = fmt.Sprintf("%s-%d", wanted[:min(len(wanted), 200)], n)
 	}
 	b.names[name] = true
 	return name
 }
 
 // put adds a program's file, and returns its place.
-func (b *Builder) put(name, host string) string {
-	at := path.Join(Dir, name)
-	b.files = append(b.files, File{Guest: at, Mode: 0o755, Host: host})
-	return at
+func (b *Builder) put(f File, name string) string {
+	f.Guest, f.Mode = path.Join(Dir, name), 0o755
+	b.files = append(b.files, f)
+	return f.Guest
 }
 
 // argv adds the files of a program that is not compiled first, and returns the command line that starts it.
-func (b *Builder) argv(ctx context.Context, name, file string, kind *program.Program) ([]string, error) {
+func (b *Builder) argv(
+	ctx context.Context, name string, w Wanted, kind *program.Program, data []byte,
+) ([]string, error) {
 	switch kind.Kind {
 	case program.Script:
-		if err := b.checkInterpreter(file, kind.Script); err != nil {
+		if err := b.checkInterpreter(w.Program, kind.Script); err != nil {
 			return nil, err
 		}
 	case program.Dynamic:
-		if err := program.Satisfied(kind.Object, b.Suite, b.library); err != nil {
-			return b.withLibraries(ctx, name, file, kind.Object)
+		err := program.Satisfied(kind.Object, b.Suite, b.library)
+		if err != nil && w.Within != "" { // whose libraries would be this machine's
+			return nil, &Error{Name: name, What: err.Error(), Err: err}
+		}
+		if err != nil {
+			return b.withLibraries(ctx, name, w.Program, kind.Object)
 		}
 	}
-	return []string{b.put(name, file)}, nil
+	return []string{b.put(File{Data: data}, name)}, nil // as it was read: the file may change
 }
 
 // withLibraries takes a program's libraries along, since the guest's system lacks them or has older ones.
@@ -216,5 +256,5 @@ func (b *Builder) withLibraries(ctx context.Context, name, file string, o *progr
 			b.files = append(b.files, File{Guest: path.Join(dir, also), Link: l.Name})
 		}
 	}
-	return []string{interp, "--library-path", dir, b.put(name, file)}, nil
+	return []string{interp, "--library-path", dir, b.put(File{Host: file}, name)}, nil
 }

@@ -122,10 +122,11 @@ var packages = map[string]string{
 func (b *Builder) checkInterpreter(file string, i *program.Interpreter) error {
 	missing := ""
 	command := i.Command()
+	inPath := func(dir string) bool { return b.has(path.Join(dir, command)) }
 	switch {
 	case !b.has(i.Path):
 		missing = i.Path
-	case command != "" && !slices.ContainsFunc(searchPath, func(dir string) bool { return b.has(path.Join(dir, command)) }):
+	case command != "" && !slices.ContainsFunc(searchPath, inPath):
 		missing = command
 	default:
 		return nil
@@ -161,7 +162,10 @@ func (b *Builder) setUser(p *Program, user string) error {
 	}
 	ids, ok := b.accounts.ids[user]
 	if !ok {
-		return &Error{What: fmt.Sprintf("the system of %s has no user %q", b.Suite, user), Todo: "name one of its users, such as nobody, or give a number"}
+		return &Error{
+			What: fmt.Sprintf("the system of %s has no user %q", b.Suite, user),
+			Todo: "name one of its users, such as nobody, or give a number",
+		}
 	}
 	p.UID, p.GID = ids[0], ids[1]
 	return nil

@@ -47,7 +47,7 @@ func TestBuildTimeout(t *testing.T) {
 			return []kbuild.Step{{Exit: 2}}, nil
 		})
 		h.BuildTimeout = limit
-		_, err := h.compile(t.Context())
+		_, err := h.Compile(t.Context())
 		var failed *evidence.Failure
 		if !errors.As(err, &failed) || failed.Kind != evidence.Build || got != want {
 			t.Errorf("limit %s: the build has %s, want %s; %v", limit, got, want, err)
@@ -60,7 +60,7 @@ func TestHostFaults(t *testing.T) {
 	h := building(t, func(kbuild.Job) ([]kbuild.Step, error) {
 		return nil, &kbuild.Error{Kind: kbuild.ErrSources, Message: "read sources", Cause: syscall.EIO}
 	})
-	_, err := h.compile(t.Context())
+	_, err := h.Compile(t.Context())
 	var failed *evidence.Failure
 	if !errors.As(err, &failed) || failed.Kind != evidence.Host || !strings.Contains(failed.Hint, "dmesg") {
 		t.Errorf("sources on a disk that fails: %+v", failed)

@@ -46,7 +46,7 @@ func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
 	}
 	var err error
 	if h.Dir != "" {
-		if p.build, err = h.compile(ctx); err != nil {
+		if p.build, err = h.Compile(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -57,8 +57,8 @@ func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
 	return p, p.gather(ctx)
 }
 
-// compile builds Options.Dir.
-func (h *Host) compile(ctx context.Context) (*kbuild.Build, error) {
+// Compile builds Options.Dir. Its error is an *evidence.Failure or ctx's.
+func (h *Host) Compile(ctx context.Context) (*kbuild.Build, error) {
 	return h.make(ctx, kbuild.Request{Sources: h.Dir, Known: h.Probe.known})
 }
 

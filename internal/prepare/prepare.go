@@ -50,6 +50,9 @@ type Options struct {
 
 	BuildTimeout time.Duration // of the person's modules; 0: kbuild.DefaultTimeout
 
+	// BuildOnly is for a host that starts no machine, except perhaps one to build in.
+	BuildOnly bool
+
 	// NoProbe leaves this machine's kernel as it is: nothing is built, installed or loaded,
 	// and no kernel is fetched, since the running one is traced.
 	NoProbe bool
@@ -82,7 +85,7 @@ func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, 
 		h.Probe = Probe{Unproved: "--here loads no module into this machine's kernel without --probe"}
 		return h, nil
 	}
-	if !o.Here {
+	if !o.Here && !o.BuildOnly {
 		if _, err := vm.FindQEMU(o.QEMU); err != nil {
 			return nil, evidence.HostFailure(err, "kmodlab doctor says what else is missing")
 		}

@@ -19,13 +19,15 @@ func (p *Prepared) gather(ctx context.Context) error {
 	if len(p.Options.Tests) == 0 && p.Options.Command == nil {
 		return nil
 	}
-	b := payload.Builder{System: p.Kernel.Root, Suite: p.Kernel.Name, Compile: p.compileProgram}
+	b := payload.Builder{
+		System: p.Kernel.Root, Suite: p.Kernel.Name, Compile: p.compileProgram, CompileTree: p.compileTree,
+	}
 	for _, w := range p.Options.Tests {
-		t, err := b.Add(ctx, w)
+		tests, err := b.AddAll(ctx, w)
 		if err != nil {
 			return unfit(ctx, err)
 		}
-		p.Tests = append(p.Tests, t)
+		p.Tests = append(p.Tests, tests...)
 	}
 	if c := p.Options.Command; c != nil {
 		t, err := b.Add(ctx, *c)
@@ -49,11 +51,23 @@ func (p *Prepared) gather(ctx context.Context) error {
 // compileProgram builds a C source with the kernel's toolchain, where the modules are built.
 func (h *Host) compileProgram(ctx context.Context, source string) (string, error) {
 	dir, name := filepath.Split(source)
+	if dir == "" {
+		dir = "."
+	}
 	build, err := h.make(ctx, kbuild.Request{Sources: filepath.Clean(dir), Program: name})
 	if err != nil {
 		return "", err
 	}
 	return build.Program, nil
+}
+
+// compileTree builds a folder of tests by its Makefile.
+func (h *Host) compileTree(ctx context.Context, dir string) (payload.Tree, error) {
+	build, err := h.make(ctx, kbuild.Request{Sources: dir, Program: kbuild.ByMakefile})
+	if err != nil {
+		return payload.Tree{}, err
+	}
+	return payload.Tree(*build.Tree), nil
 }
 
 // unfit is the failure of a program that cannot run in the guest, unless this machine could not read it.

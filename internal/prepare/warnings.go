@@ -5,16 +5,24 @@ package prepare
 import (
 	"fmt"
 
+	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/result"
 )
+
+// BuildWarnings are what a build said about the person's own files.
+func BuildWarnings(b *kbuild.Build) []result.Warning {
+	var list []result.Warning
+	for _, d := range b.Warnings {
+		list = append(list, result.Warning{File: d.File, Line: d.Line, Column: d.Column, Text: d.Text})
+	}
+	return list
+}
 
 // Warnings are what the build said about the person's own files, and the taint that the modules' licences bring.
 func (p *Prepared) Warnings() []result.Warning {
 	var list []result.Warning
 	if p.build != nil {
-		for _, d := range p.build.Warnings {
-			list = append(list, result.Warning{File: d.File, Line: d.Line, Column: d.Column, Text: d.Text})
-		}
+		list = BuildWarnings(p.build)
 	}
 	for _, m := range p.Fresh {
 		if m.Module == nil || m.Module.GPLCompatible() {

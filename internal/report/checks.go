@@ -26,8 +26,8 @@ const (
 	checkSkipped
 )
 
-// checks are the verdict classes in the order in which a run meets them; that of tests only if there are some. What a run did not reach is skipped, never
-// passed.
+// checks are the verdict classes in the order in which a run meets them; that of tests only if there are some. What a
+// run did not reach is skipped, never passed.
 func checks(r *result.Result) []check {
 	order := []result.Class{
 		result.Host, result.Build, result.Preflight, result.Load, result.Expectation, result.TestFailed, result.Leak,

@@ -84,4 +84,9 @@ func checkText(t *testing.T, what string, r *result.Result, opt TextOptions) {
 		t.Fatal(err)
 	}
 	checkBeginnings(t, what+", a diff", b.String())
+	b.Reset()
+	if err := Again(&b, r, d, "12:00:00", opt); err != nil {
+		t.Fatal(err)
+	}
+	checkBeginnings(t, what+", a run again", b.String())
 }

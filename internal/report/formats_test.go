@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -325,6 +326,66 @@ func TestDiffText(t *testing.T) {
 		if err := Diff(&b, rundiff.Compare(before, r), TextOptions{}); err != nil {
 			t.Fatal(err)
 		}
+		if err := Again(&b, r, rundiff.Compare(before, r), "12:00:00", TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
 		checkHarmless(t, b.Bytes())
 	})
+}
+
+// TestAgainTimes: without KVM only long times count.
+func TestAgainTimes(t *testing.T) {
+	was, second, more := int64(1), int64(time.Second), int64(time.Second+1)
+	for accel, shown := range map[string]string{"tcg": "more", "kvm": "less more"} {
+		d := &rundiff.Diff{Before: rundiff.Side{Accel: accel}, After: rundiff.Side{Accel: accel}, Changes: []rundiff.Change{
+			{Kind: "thread", Name: "less", BeforeNS: &was, AfterNS: &second},
+			{Kind: "thread", Name: "more", BeforeNS: &was, AfterNS: &more},
+		}}
+		var b bytes.Buffer
+		if err := Again(&b, &result.Result{}, d, "15:04:05", TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"less", "more"} {
+			if got := strings.Contains(b.String(), "thread "+name); got != strings.Contains(shown, name) {
+				t.Errorf("%s: a time that differs by %s than a second: shown %v", accel, name, got)
+			}
+		}
+	}
+}
+
+func TestAgain(t *testing.T) {
+	before, after := resultOf(demoEvents(), done), resultOf(troubleEvents(), done)
+	before.Messages = []result.Message{{Module: "m", Text: "count is 3"}, {Module: "m", Text: "bye"}}
+	after.Messages = []result.Message{{Module: "m", Text: "count is 5"}, {Module: "m", Text: "a \"new\" line"}}
+	after.Warnings = []result.Warning{{File: "m.c", Line: 3, Column: 5, Text: "unused variable 'x' [-Wunused-variable]"}}
+	for name, c := range map[string]struct {
+		d   *rundiff.Diff
+		opt TextOptions
+	}{
+		"again.txt":       {rundiff.Compare(before, after), TextOptions{}},
+		"again_color.txt": {rundiff.Compare(before, after), TextOptions{Color: true, Width: 50}},
+		"again_same.txt":  {rundiff.Compare(after, after), TextOptions{}},
+		"again_alone.txt": {nil, TextOptions{}},
+	} {
+		var b bytes.Buffer
+		if err := Again(&b, after, c.d, "15:04:05", c.opt); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, b.Bytes())
+		checkLines(t, b.Bytes(), c.opt)
+	}
+	var b bytes.Buffer
+	if err := Again(&b, after, rundiff.Compare(before, after), "15:04:05", TextOptions{Verbose: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"The story", `  m prints "count is 5", not "count is 3"`, `  m no longer prints "bye"`, `  m prints "a \"new\" line"`,
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("with -v there is no %s:\n%s", want, &b)
+		}
+	}
+	if strings.Contains(b.String(), "more (-v)") {
+		t.Errorf("-v leaves changes out:\n%s", &b)
+	}
 }

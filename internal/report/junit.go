@@ -71,8 +71,8 @@ type (
 )
 
 // JUnit writes the result as JUnit XML: a test case that fails with the verdict, and one for each test that ran beside
-// the modules and for each of its subtests. The checks and the story become the first one's standard output, the console
-// its standard error.
+// the modules and for each of its subtests. The checks and the story become the first one's standard output, the
+// console its standard error.
 func JUnit(w io.Writer, r *result.Result) error {
 	return JUnitAll(w, []Named{{Name: runName(r), Took: phasesTime(r), Result: r}})
 }

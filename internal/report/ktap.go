@@ -17,8 +17,9 @@ func KTAP(w io.Writer, r *result.Result) error {
 	return KTAPAll(w, []Named{{Name: runName(r), Result: r}})
 }
 
-// KTAPAll writes a test for each run, with the tests that ran beside its modules as subtests. What was checked goes into comments: as subtests, the kernel's parser would count
-// each of them, and a crash would be one failure among many tests that passed.
+// KTAPAll writes a test for each run, with the tests that ran beside its modules as subtests. What was checked goes
+// into comments: as subtests, the kernel's parser would count each of them, and a crash would be one failure among many
+// tests that passed.
 func KTAPAll(w io.Writer, runs []Named) error {
 	buf := bufio.NewWriter(w)
 	fmt.Fprintf(buf, "KTAP version 1\n1..%d\n", len(runs))

@@ -53,6 +53,8 @@ func story(r *result.Result, background bool) []row {
 		add(r.Signals[i].Background, []entry{signalEntry(&r.Signals[i], background)})
 	}
 	add(false, messageEntries(r, background))
+	add(false, testEntries(r, background))
+	add(false, callEntries(r, background))
 	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Compare(a.at, b.at) })
 	var rows []row
 	for _, e := range all {

@@ -141,7 +141,7 @@ func (s *session) noteLost(seen *evidence.Test, t payload.Program, cause, err er
 	}
 	var call *lab.CallError
 	if s.Log.HasCrashed() {
-		seen.Unknown = "the kernel crashed while it ran"
+		seen.Unknown = evidence.CrashedMeanwhile
 		return s.noteCrashed(s.observer(Step{Argv: t.Argv}))
 	}
 	seen.Unknown = "the machine did not answer any more while it ran"

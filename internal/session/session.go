@@ -146,6 +146,13 @@ func base(j *notify.Journal, h *prepare.Host, p *prepare.Prepared) *evidence.Evi
 	return e
 }
 
+// Built is the evidence of a build that succeeded and needs no machine. passed says what was built.
+func Built(h *prepare.Host, passed string, warnings []result.Warning, j *notify.Journal) *evidence.Evidence {
+	e := base(j, h, nil)
+	e.Finished, e.Passed, e.Warnings = true, passed, warnings
+	return e
+}
+
 // Failed is the evidence of a run that never got a machine. h and p are nil if it did not get that far.
 func Failed(err error, h *prepare.Host, p *prepare.Prepared, j *notify.Journal) *evidence.Evidence {
 	e := base(j, h, p)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/lab"
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/payload"
 	"github.com/kmodlab/kmodlab/internal/tap"
@@ -25,8 +26,12 @@ const maxTestOutput = 16 << 20
 
 // tests runs the programs, one after the other. After one that brings the machine down, the others do not run.
 func (s *session) tests(ctx context.Context, list []payload.Program) error {
+	var failed error
 	for i, t := range list {
 		why := s.whyNot()
+		if failed != nil {
+			why = "the run had ended"
+		}
 		if why != "" {
 			s.programs = append(s.programs, evidence.Test{Name: t.Name, Argv: t.Argv, User: t.User, NotRun: why})
 			continue
@@ -36,12 +41,11 @@ func (s *session) tests(ctx context.Context, list []payload.Program) error {
 		seen, err := s.test(ctx, t)
 		s.programs = append(s.programs, seen)
 		s.journal.Tested(seen.Name, nil)
-		if err != nil {
-			return err
+		if failed = err; failed == nil {
+			done("", false)
 		}
-		done("", false)
 	}
-	return nil
+	return failed
 }
 
 // whyNot says why no test is run any more, "" if the next one is.
@@ -92,11 +96,16 @@ func (s *session) test(ctx context.Context, t payload.Program) (evidence.Test, e
 	}
 	seen.MS = float64(time.Since(began).Microseconds()) / 1000
 	if crashed {
-		seen.Unknown = "the kernel crashed while it ran"
+		seen.Unknown = evidence.CrashedMeanwhile
 		return seen, s.noteCrashed(s.observer(Step{Argv: t.Argv}))
 	}
+	failed := s.Failed("run the test "+t.Name, err)
 	seen.Unknown = "the machine did not answer any more while it ran"
-	return seen, s.Failed("run the test "+t.Name, err)
+	var away *lab.WentAway
+	if call, is := errors.AsType[*lab.CallError](failed); is && errors.As(call.Ended, &away) {
+		seen.Unknown = "the machine went away while it ran"
+	}
+	return seen, failed
 }
 
 // noteTest notes how a program ended. The error is that not even SIGKILL ended it.

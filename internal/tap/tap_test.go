@@ -33,7 +33,9 @@ func TestRead(t *testing.T) {
 		failed     bool
 		flaws      string
 	}{
-		"TAP":               {text: "1..3\nok 1 - opens\nnot ok 2 reads\nok\n", want: "pass opens, fail reads, pass ", failed: true},
+		"TAP": {
+			text: "1..3\nok 1 - opens\nnot ok 2 reads\nok\n", want: "pass opens, fail reads, pass ", failed: true,
+		},
 		"a plan at the end": {text: "TAP version 13\nok 1 a\nok 2 b\n1..2\n", want: "pass a, pass b"},
 		"directives": {text: "1..6\nok 1 a # SKIP no device\nnot ok 2 b # TODO later\nok 3 c # XFAIL known\n" +
 			"not ok 4 d # TIMEOUT 45 seconds\nok 5 # skipped\nok 6 e # todo\n",
@@ -55,9 +57,13 @@ func TestRead(t *testing.T) {
 		"broken off inside": {text: "KTAP version 1\n1..1\n    1..2\n    ok 1 a\n    ok 2 b\n", want: "pass a, pass b", failed: true,
 			flaws: `there is no result of the test to which "a" belongs; planned are 1 tests, and there are 2 results`},
 		"nothing": {text: "TAP version 13\n", failed: true, flaws: "there is no result of a test"},
-		"bails":   {text: "1..1\nok 1 a\nBail out! no /dev/hw\n", want: "pass a", failed: true, flaws: "it bailed out: no /dev/hw"},
-		"noise": {text: "hello\n1..1\nok so far\n# ok so far\nokay 3\n ... \nok 1 a\n", want: "pass so far, pass a {ok so far}", failed: true,
-			flaws: "planned are 1 tests, and there are 2 results"},
+		"bails": {
+			text: "1..1\nok 1 a\nBail out! no /dev/hw\n", want: "pass a", failed: true, flaws: "it bailed out: no /dev/hw",
+		},
+		"noise": {
+			text: "hello\n1..1\nok so far\n# ok so far\nokay 3\n ... \nok 1 a\n",
+			want: "pass so far, pass a {ok so far}", failed: true, flaws: "planned are 1 tests, and there are 2 results",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, size := range []int{1, 3, len(c.text)} {

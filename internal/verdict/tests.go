@@ -76,6 +76,8 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 		return result.TestFail, e.Unknown
 	case e.Kind == evidence.OnTerminal:
 		return result.TestPass, ""
+	case e.Signal == "SIGKILL" && m.crashedIn(e.PID): // that is how the kernel ends a task with an oops
+		return result.TestFail, evidence.CrashedMeanwhile
 	case e.Signal != "":
 		return result.TestFail, "it was killed by " + e.Signal
 	case e.Exit == skipped && e.Kind != evidence.Command:
@@ -92,6 +94,11 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 		return result.TestSkip, told.Skipped
 	}
 	return result.TestPass, ""
+}
+
+// crashedIn reports whether a report of the kernel is about a task.
+func (m *maker) crashedIn(pid int) bool {
+	return slices.ContainsFunc(m.res.Crashes, func(c result.Crash) bool { return c.Task != nil && c.Task.PID == pid })
 }
 
 func joinReasons(parts ...string) string {
@@ -169,7 +176,9 @@ func failing(told *tap.Result) string {
 func judgeTests(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	var failed []*result.Test
 	for i := range res.Tests {
-		if t := &res.Tests[i]; t.Outcome == result.TestFail && (i >= len(e.Tests) || e.Tests[i].Unknown == "") {
+		t := &res.Tests[i]
+		ended := e.Tests[i].Unknown == "" && t.Reason != evidence.CrashedMeanwhile
+		if t.Outcome == result.TestFail && ended {
 			failed = append(failed, t)
 		}
 	}

@@ -6,10 +6,10 @@ package repo
 var outerRooms = []room{
 	{
 		path: "",
-		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Trace(ctx, TraceSpec), Recording",
+		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Trace(ctx, TraceSpec), BuildModules(ctx, BuildSpec), Recording",
 		may: []string{
-			"internal/evidence", "internal/footprint", "internal/hostfault", "internal/kbuild", "internal/kernel",
-			"internal/kmodcmd",
+			"internal/beneath", "internal/evidence", "internal/footprint", "internal/hostfault", "internal/kbuild",
+			"internal/kernel", "internal/kmodcmd", "internal/labfile", "internal/words",
 			"internal/lab", "internal/lazyregexp", "internal/notify", "internal/payload", "internal/pool", "internal/prepare",
 			"internal/recording",
 			"internal/session", "internal/verdict", "internal/vm", "internal/wire", "result", "tracer/event",
@@ -149,6 +149,16 @@ var outerRooms = []room{
 		path:  "internal/hints",
 		does:  "tables of what to do: about a kernel report, a line of the log, a symbol or interface that is gone (pure)",
 		may:   []string{"internal/errno", "internal/lazyregexp", "internal/linuxversion", "result"},
+		never: []never{noPrograms, noNet},
+	},
+	{
+		path:  "internal/words",
+		does:  "a command that a person wrote on one line, in words (pure)",
+		never: []never{noPrograms, noNet},
+	},
+	{
+		path:  "internal/labfile",
+		does:  "kmodlab.yaml beside a Kbuild: what a run does besides loading the modules (pure)",
 		never: []never{noPrograms, noNet},
 	},
 	{
@@ -293,6 +303,11 @@ var outerRooms = []room{
 		does:  "the kernel's trace and two lists of names to what was left behind (pure)",
 		may:   []string{"internal/lazyregexp", "internal/linuxversion", "result"},
 		never: []never{noWire, noMachine, noPrograms},
+	},
+	{
+		path:  "internal/folderwatch",
+		does:  "tells that something in a folder was saved: once, and after the last step of it",
+		never: []never{noPrograms, noNet},
 	},
 	{
 		path:  "internal/rundiff",

@@ -45,8 +45,8 @@ var runRooms = []room{
 			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints",
 			"internal/kmodcmd", "internal/lab",
 			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/payload", "internal/pool",
-			"internal/prepare", "internal/srcline", "internal/tap", "internal/version", "internal/wire", "internal/witness", "kmod",
-			"result", "tracer/event", "tracer/symbols",
+			"internal/prepare", "internal/srcline", "internal/tap", "internal/version", "internal/wire", "internal/witness",
+			"kmod", "result", "tracer/event", "tracer/symbols",
 		},
 		never: []never{
 			noTracer, noGuest, noVerdict, {"internal/recording", "whoever wants a file writes the evidence"},
@@ -135,7 +135,7 @@ var runRooms = []room{
 	{
 		path: "internal/report",
 		does: "result.Result to text, JSON, Markdown, Mermaid, JUnit, KTAP; a run that goes on to lanes of a terminal (pure)",
-		may: []string{
+		may: []string{"internal/errno",
 			"result", "tracer/event", "tracer/timeline", "internal/jsonlimit", "internal/plain", "internal/rundiff",
 		},
 		never: []never{noMachine, noPrograms},
