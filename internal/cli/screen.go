@@ -168,8 +168,7 @@ func (s *screen) readKeys(end *os.File) {
 			continue
 		}
 		if n <= 0 { // the terminal is gone
-			s.add(nil, true)
-			s.killed.Do(func() { close(s.kill) })
+			s.giveUp()
 			return
 		}
 		typed, kill := keys.filter(buf[:n])
@@ -180,6 +179,12 @@ func (s *screen) readKeys(end *os.File) {
 			s.out.WriteString("\a")
 		}
 	}
+}
+
+// giveUp ends the program: nobody can type for it.
+func (s *screen) giveUp() {
+	s.add(nil, true)
+	s.killed.Do(func() { close(s.kill) })
 }
 
 // add adds to what was typed. It is false if there is no room for it.

@@ -208,7 +208,8 @@ func (o *shell) begin(ctx context.Context) {
 	}
 	o.hush()
 	if err := o.screen.begin(ctx); err != nil {
-		o.say(fmt.Sprintf("keys are sent line by line: set the terminal: %v", err))
+		o.say(fmt.Sprintf("set the terminal: %v: use a pipe instead, as in kmodlab shell … <script | cat", err))
+		o.screen.giveUp()
 	}
 }
 

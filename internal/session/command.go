@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
@@ -83,19 +84,19 @@ func (s *session) execute(ctx context.Context, c *Command, t payload.Program, se
 		Argv: t.Argv, Env: t.Env, Dir: t.Dir, TimeoutMS: seen.LimitMS,
 		Guest: &wire.GuestArgs{UID: t.UID, GID: t.GID, Streams: c.args()},
 	}
+	caller := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var kept ends
-	pump := newPump(c.Streams, &kept, func(ctx context.Context, op string, args any, blob []byte, result any) error {
-		_, err := s.Stream(ctx, op, args, blob, result, nil)
-		return err
-	})
+	pump := newPump(c.Streams, &kept, s.send)
 	var guarding sync.WaitGroup
 	written := make(chan struct{})
 	go func() { pump.write(); close(written) }()
 	if c.Begin != nil {
 		c.Begin()
 	}
+	var pid atomic.Int64 // once it is known
+	guarding.Go(func() { s.guard(ctx, c, &pid, limit, cancel) })
 	stop := func() {}
 	var ended wire.ExecResult
 	began := time.Now()
@@ -108,8 +109,8 @@ func (s *session) execute(ctx context.Context, c *Command, t payload.Program, se
 			}
 		case seen.PID == 0 && json.Unmarshal(m.Body, &news) == nil && news.PID != 0:
 			seen.PID, seen.StartNS = news.PID, news.NS
+			pid.Store(int64(news.PID))
 			stop = pump.run(ctx, news.PID, cancel)
-			guarding.Go(func() { s.guard(ctx, c, news.PID, limit, cancel) })
 		}
 	})
 	pump.end()
@@ -129,7 +130,16 @@ func (s *session) execute(ctx context.Context, c *Command, t payload.Program, se
 		return s.noteTest(seen, t, ended)
 	}
 	seen.MS = float64(time.Since(began).Microseconds()) / 1000
+	if caller.Err() != nil { // nobody waits for a verdict
+		return context.Cause(caller)
+	}
 	return s.noteLost(seen, t, cause, err)
+}
+
+// send makes a call with a blob.
+func (s *session) send(ctx context.Context, op string, args any, blob []byte, result any) error {
+	_, err := s.Stream(ctx, op, args, blob, result, nil)
+	return err
 }
 
 // noteLost notes that a program's end was not seen.
@@ -158,7 +168,9 @@ func (s *session) noteLost(seen *evidence.Test, t payload.Program, cause, err er
 
 // guard watches the machine while a program runs, whose time may have no limit, and ends the program when it is to end.
 // cancel ends the wait for it.
-func (s *session) guard(ctx context.Context, c *Command, pid int, limit time.Duration, cancel context.CancelCauseFunc) {
+func (s *session) guard(
+	ctx context.Context, c *Command, pid *atomic.Int64, limit time.Duration, cancel context.CancelCauseFunc,
+) {
 	crashed, kill := s.Log.Crashed(), c.Kill
 	var late <-chan time.Time // it was to have ended
 	if limit > 0 {
@@ -172,7 +184,7 @@ func (s *session) guard(ctx context.Context, c *Command, pid int, limit time.Dur
 			return
 		case <-kill:
 			kill, late = nil, time.After(answerGrace(s.Scale))
-			if err := s.kill(ctx, pid); err != nil {
+			if err := s.kill(ctx, int(pid.Load())); err != nil {
 				cancel(err)
 			}
 		case <-late:
@@ -223,11 +235,13 @@ func (s *session) alive(ctx context.Context) error {
 // Bounds of what comes back from the guest.
 const (
 	maxFetched = 256 << 20 // bytes of one file
-	mostFiles  = 10_000
+	allFetched = 1 << 30   // bytes of all files
+	mostFiles  = 10_000    // of a folder
 )
 
 // fetch brings files back.
 func (s *session) fetch(ctx context.Context, list []Fetch) error {
+	left := allFetched
 	for _, f := range list {
 		names := []string{""}
 		if f.Folder {
@@ -241,9 +255,11 @@ func (s *session) fetch(ctx context.Context, list []Fetch) error {
 			names = names[:mostFiles]
 		}
 		for _, name := range names {
-			if err := s.fetchOne(ctx, f, name); err != nil {
+			n, err := s.fetchOne(ctx, f, name, min(left, maxFetched))
+			if err != nil {
 				return err
 			}
+			left -= n
 		}
 	}
 	return nil
@@ -261,21 +277,23 @@ func (s *session) listFolder(ctx context.Context, dir string) ([]string, error) 
 	return answer.Files, nil
 }
 
-func (s *session) fetchOne(ctx context.Context, f Fetch, name string) error {
+// fetchOne brings one file back, of at most so many bytes, and returns how many it has.
+func (s *session) fetchOne(ctx context.Context, f Fetch, name string, most int) (int, error) {
 	ctx, cancel := s.Deadline(ctx)
 	defer cancel()
 	file := path.Join(f.Guest, name)
-	data, err := boot.ReadGuest(ctx, s.Client, file, maxFetched)
+	data, err := boot.ReadGuest(ctx, s.Client, file, most)
 	var refused *wire.CallError
 	switch {
 	case err == nil:
 		f.Take(name, data)
+		return len(data), nil
 	case errors.Is(err, boot.ErrLonger):
-		s.journal.Log(fmt.Sprintf("%s is not brought back: it is larger than %d MiB", file, maxFetched>>20))
+		s.journal.Log(fmt.Sprintf("%s is not brought back: it is larger than %d MiB", file, most>>20))
 	case !errors.As(err, &refused): // else it is not there
-		return s.Failed("read "+file, err)
+		return 0, s.Failed("read "+file, err)
 	}
-	return nil
+	return 0, nil
 }
 
 // noteUnloaded notes that a person has unloaded modules, so that the search for what they left takes place.
