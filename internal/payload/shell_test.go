@@ -30,7 +30,9 @@ func TestShell(t *testing.T) {
 		if err != nil || p.Name != test.name || !slices.Equal(p.Argv, test.argv) {
 			t.Errorf("%+v: %q %q, %v; want %q %q", test.w, p.Name, p.Argv, err, test.name, test.argv)
 		}
-		files := slices.DeleteFunc(b.Files(), func(f File) bool { return filepath.Dir(filepath.Dir(f.Guest)) == "/etc/terminfo" })
+		files := slices.DeleteFunc(b.Files(), func(f File) bool {
+			return filepath.Dir(filepath.Dir(f.Guest)) == "/etc/terminfo"
+		})
 		if len(files) != test.files {
 			t.Errorf("%+v: files %+v, want %d", test.w, files, test.files)
 		}

@@ -32,8 +32,8 @@ func (t *Terminal) size() wire.Size {
 }
 
 const (
-	// outputWindow bounds the output of a program that waits to be written here, in bytes, and terminalWindow the same for a
-	// terminal, where a person who types Ctrl-C waits for all of it.
+	// outputWindow bounds the output of a program that waits to be written here, in bytes, and terminalWindow the same
+	// for a terminal, where a person who types Ctrl-C waits for all of it.
 	outputWindow   = 256 << 10
 	terminalWindow = 64 << 10
 	// inputPart is how much of the input is sent at once: far less than a second's worth.
