@@ -18,8 +18,8 @@ import (
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
 
-// A program that is connected to the host's streams: what it reads comes with calls of its own, and what it writes waits
-// for the host to take it.
+// A program that is connected to the host's streams: what it reads comes with calls of its own, and what it writes
+// waits for the host to take it.
 
 // connect gives a program its streams, and returns its own ends of them, which are closed once it runs.
 func (r *running) connect(cmd *exec.Cmd, s *wire.StreamArgs) (theirs []*os.File, err error) {

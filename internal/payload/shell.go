@@ -62,8 +62,8 @@ func terminfoDirs() []string {
 // maxTerminfo bounds the description of a terminal; ncurses takes 32 KiB.
 const maxTerminfo = 32 << 10
 
-// setTerminal sets TERM. The guest's system has no descriptions of terminals, so that of this one is copied along. Without
-// it programs can use nothing but plain lines.
+// setTerminal sets TERM. The guest's system has no descriptions of terminals, so that of this one is copied along.
+// Without it programs can use nothing but plain lines.
 func (b *Builder) setTerminal(p *Program, term string) {
 	for _, name := range []string{term, "xterm-256color", "xterm", "vt100"} {
 		if !plainName(name) {
