@@ -51,8 +51,8 @@ type Terminal struct {
 }
 
 // Fetch is a file of the guest, or a Folder with all files in it, that comes back when the Command has ended. What is
-// not there is left out, and what is no regular file. The guest is not trusted: name, which is relative to Guest and empty
-// for a file, may be anything, and so may data.
+// not there is left out, and what is no regular file. The guest is not trusted: name, which is relative to Guest and
+// empty for a file, may be anything, and so may data.
 type Fetch struct {
 	Guest  string // absolute
 	Folder bool

@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// modes passes on what a program writes to a terminal, and notes what it has set there that is not as before: the second
-// screen of an editor, a hidden cursor, how the terminal pastes. A program that is killed sets nothing back.
+// modes passes on what a program writes to a terminal, and notes what it has set there that is not as before: the
+// second screen of an editor, a hidden cursor, how the terminal pastes. A program that is killed sets nothing back.
 type modes struct {
 	w io.Writer
 

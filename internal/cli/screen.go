@@ -36,8 +36,8 @@ type screen struct {
 	working sync.WaitGroup
 }
 
-// mostTyped bounds what was typed, or pasted, and not yet taken by the guest. What is beyond it is dropped, with a bell:
-// the keys that end a shell which hangs must be read in any case.
+// mostTyped bounds what was typed, or pasted, and not yet taken by the guest. What is beyond it is dropped, with a
+// bell: the keys that end a shell which hangs must be read in any case.
 const mostTyped = 8 << 20
 
 // newScreen is that terminal. What the program prints is written to shown.

@@ -258,8 +258,8 @@ func (o *shell) say(line string) {
 	io.WriteString(o.errOut, text)
 }
 
-// endedBySignals is a context that SIGQUIT ends too: a test runner sends it to a test that takes too long. A closed pipe
-// becomes an error of writing, which the program in the guest is told.
+// endedBySignals is a context that SIGQUIT ends too: a test runner sends it to a test that takes too long. A closed
+// pipe becomes an error of writing, which the program in the guest is told.
 func endedBySignals(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	quit, closed := make(chan os.Signal, 1), make(chan os.Signal, 1)

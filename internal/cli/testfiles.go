@@ -86,8 +86,8 @@ func ifEmpty(dir string) func(string) bool {
 // killReserve is how long before go test kills a test program its time is over here, so that there is a verdict.
 const killReserve = 20 * time.Second
 
-// testLimit is how long a Go test program may run: it ends itself after -test.timeout, if it can, and go test kills it a
-// minute later.
+// testLimit is how long a Go test program may run: it ends itself after -test.timeout, if it can, and go test kills it
+// a minute later.
 func testLimit(args []string) time.Duration {
 	d, err := time.ParseDuration(testFlag(args, "timeout"))
 	if err != nil || d <= 0 {

@@ -15,7 +15,7 @@ type TestKind string
 
 // The kinds of programs. The zero value is one that ran to judge the modules.
 const (
-	Command    TestKind = "command"  // with the caller's streams: its exit status says all, and nothing that it prints does
+	Command    TestKind = "command"  // with the caller's streams: its exit status says all, what it prints nothing
 	OnTerminal TestKind = "terminal" // on a person's terminal: its status is that of the last command that was typed
 )
 

@@ -199,8 +199,8 @@ type running struct {
 	unwanted chan struct{} // it is to end now
 }
 
-// startWith starts a program. Its descriptor 3 is the writing end of its report, followed by extra, if any. s is nil for
-// one that reads nothing and writes to one pipe.
+// startWith starts a program. Its descriptor 3 is the writing end of its report, followed by extra, if any. s is nil
+// for one that reads nothing and writes to one pipe.
 func startWith(cmd *exec.Cmd, report bool, extra *os.File, s *wire.StreamArgs) (*running, error) {
 	r := &running{cmd: cmd, expire: make(chan bool, 1), unwanted: make(chan struct{}, 1)}
 	theirs, err := r.connect(cmd, s)
