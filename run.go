@@ -154,7 +154,7 @@ func prepareOptions(s Spec) prepare.Options {
 func labOptions(s Spec) lab.Options {
 	return lab.Options{
 		CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, StepTimeout: s.StepTimeout,
-		Trace:  wire.TraceArgs{Stats: s.HookStats, Steady: s.SteadyHooks},
+		Trace:  wire.TraceArgs{Stats: s.HookStats, Steady: s.SteadyHooks, Calls: len(s.Tests) > 0},
 		Record: s.Record, NoLeaks: s.NoLeaks, Witness: s.Witness, Userland: len(s.Tests) > 0 || s.Command != nil,
 	}
 }

@@ -46,21 +46,26 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}
+	if args.Follow && args.Guest == nil {
+		end, err := a.trace.follow()
+		if err != nil {
+			return nil, nil, err
+		}
+		defer end()
+	}
 	began, err := monotonic()
 	if err != nil {
 		return nil, nil, err
 	}
 	started := func(pid int) { a.server.Progress(call, wire.OpStarted, wire.Started{PID: pid, NS: began}) }
-	run := a.takeStandby(args, started)
-	if run == nil {
-		if run, err = a.start(args); err != nil {
-			return nil, nil, err
-		}
-		if args.Guest == nil || args.Guest.Streams == nil {
-			started(run.cmd.Process.Pid)
-		}
+	run, err := a.start(args, started)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer run.close()
+	if run.unfollow != nil {
+		defer run.unfollow()
+	}
 	a.bystanders.forget()
 	limit := time.Duration(args.TimeoutMS) * time.Millisecond
 	if args.Guest != nil && args.Guest.Streams != nil {
@@ -101,30 +106,59 @@ func (r *running) ended(limit time.Duration, hostGone <-chan struct{}) *wire.Exe
 	return result
 }
 
-// start starts a program, in the system of OpUserland if it is to run there.
-func (a *Agent) start(args wire.ExecArgs) (r *running, err error) {
+// start starts a program, in the system of OpUserland if it is to run there, or finds one that stands by.
+func (a *Agent) start(args wire.ExecArgs, started func(pid int)) (*running, error) {
+	if !args.Follow { // those were born long ago
+		if run := a.takeStandby(args, started); run != nil {
+			return run, nil
+		}
+	}
+	run, err := a.startNew(args)
+	if err != nil {
+		return nil, err
+	}
+	if args.Guest == nil || args.Guest.Streams == nil { // else they have to be ready first
+		started(run.cmd.Process.Pid)
+	}
+	return run, nil
+}
+
+func (a *Agent) startNew(args wire.ExecArgs) (r *running, err error) {
 	if args.Guest == nil {
 		return startWith(a.command(args), args.Report, nil, nil)
 	}
-	made := a.userland.do(func() {
-		group := a.userland.groups.open()
-		cmd := a.command(args)
-		cmd.SysProcAttr.Credential = &syscall.Credential{
-			Uid: args.Guest.UID, Gid: args.Guest.GID, Groups: args.Guest.Groups,
-		}
-		if group.dir != nil {
-			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.dir.Fd())
-		}
-		if r, err = startWith(cmd, args.Report, nil, args.Guest.Streams); err != nil {
-			group.end()
-			return
-		}
-		r.group = group
-	})
+	made := a.userland.do(func() { r, err = a.startInUserland(args) })
 	if !made {
 		return nil, errNoUserland
 	}
 	return r, err
+}
+
+// startInUserland starts a program on the thread of the system.
+func (a *Agent) startInUserland(args wire.ExecArgs) (*running, error) {
+	unfollow := func() {}
+	if args.Follow {
+		var err error
+		if unfollow, err = a.trace.followThread(); err != nil {
+			return nil, err
+		}
+	}
+	group := a.userland.groups.open()
+	cmd := a.command(args)
+	cmd.SysProcAttr.Credential = &syscall.Credential{
+		Uid: args.Guest.UID, Gid: args.Guest.GID, Groups: args.Guest.Groups,
+	}
+	if group.dir != nil {
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.dir.Fd())
+	}
+	r, err := startWith(cmd, args.Report, nil, args.Guest.Streams)
+	if err != nil {
+		group.end()
+		unfollow()
+		return nil, err
+	}
+	r.group, r.unfollow = group, unfollow
+	return r, nil
 }
 
 // command resolves the kmod commands to this program under their names.
@@ -191,6 +225,8 @@ type running struct {
 	started time.Time
 	expire  chan bool // it has no more time; whether some task runs
 	group   group     // of a program in the system of OpUserland
+	// unfollow ends the following of what its thread forks; nil if nothing is followed.
+	unfollow func()
 
 	// Of a program with the host's streams:
 	errors   *os.File      // its standard error, if that is apart

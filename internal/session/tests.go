@@ -65,7 +65,7 @@ func (s *session) test(ctx context.Context, t payload.Program) (evidence.Test, e
 	limit := cmp.Or(t.Timeout, s.options.StepTimeout) * s.Scale
 	seen.LimitMS = limit.Milliseconds()
 	args := wire.ExecArgs{
-		Argv: t.Argv, Env: t.Env, Dir: t.Dir, TimeoutMS: seen.LimitMS,
+		Argv: t.Argv, Env: t.Env, Dir: t.Dir, TimeoutMS: seen.LimitMS, Follow: true,
 		Guest: &wire.GuestArgs{UID: t.UID, GID: t.GID, MaxOutput: maxTestOutput},
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit+answerGrace(s.Scale))

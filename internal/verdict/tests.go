@@ -34,9 +34,21 @@ func (m *maker) tests() []result.Test {
 			t.Subtests, t.Untold = subtests(e.TAP.Tests), e.TAP.More
 		}
 		t.Outcome, t.Reason = m.outcome(e)
+		if t.Signal != "" && m.story != nil {
+			t.Place = FaultOf(m.story, uint32(e.PID))
+		}
 		list = append(list, t)
 	}
 	return list
+}
+
+// roots are the process ids of the tests.
+func (m *maker) roots() []uint32 {
+	roots := make([]uint32, 0, len(m.e.Tests))
+	for i := range m.e.Tests {
+		roots = append(roots, uint32(m.e.Tests[i].PID))
+	}
+	return roots
 }
 
 // relative is a time of the guest's clock as the result has times; nil for 0, which is unknown.
@@ -78,6 +90,8 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 		return result.TestPass, ""
 	case e.Signal == "SIGKILL" && m.crashedIn(e.PID): // that is how the kernel ends a task with an oops
 		return result.TestFail, evidence.CrashedMeanwhile
+	case e.Signal == "SIGKILL" && m.outOfMemory():
+		return result.TestFail, "it was killed: the tests had used up the memory that they may have"
 	case e.Signal != "":
 		return result.TestFail, "it was killed by " + e.Signal
 	case e.Exit == skipped && e.Kind != evidence.Command:
@@ -99,6 +113,11 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 // crashedIn reports whether a report of the kernel is about a task.
 func (m *maker) crashedIn(pid int) bool {
 	return slices.ContainsFunc(m.res.Crashes, func(c result.Crash) bool { return c.Task != nil && c.Task.PID == pid })
+}
+
+// outOfMemory reports whether the tests had used up their memory: the kernel then kills one of them.
+func (m *maker) outOfMemory() bool {
+	return slices.ContainsFunc(m.res.Unrelated, func(c result.Crash) bool { return ofTests(&c) })
 }
 
 func joinReasons(parts ...string) string {

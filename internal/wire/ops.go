@@ -81,6 +81,8 @@ type ExecArgs struct {
 	// Report gives the program a pipe and inserts "--report-fd 3" after its name; what it
 	// writes there is returned in ExecResult.Report.
 	Report bool `json:"report,omitempty"`
+	// Follow has a tracer that was started with Calls record what the program and its children do.
+	Follow bool `json:"follow,omitempty"`
 	// Guest runs the program in the system of OpUserland instead; nil does not.
 	Guest *GuestArgs `json:"guest,omitempty"`
 }
@@ -284,6 +286,7 @@ type TraceArgs struct {
 	Filter    TraceFilter `json:"filter"`
 	Stats     bool        `json:"stats,omitempty"`  // measure the run time of each hook
 	Steady    bool        `json:"steady,omitempty"` // prefer hooks that run with preemption off
+	Calls     bool        `json:"calls,omitempty"`  // record the system calls of programs that are followed
 }
 
 // TraceFilter mirrors tracer.Filter. Empty fields filter nothing.
