@@ -69,12 +69,7 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 	a.bystanders.forget()
 	limit := time.Duration(args.TimeoutMS) * time.Millisecond
 	if args.Guest != nil && args.Guest.Streams != nil {
-		done := a.streamed(run, call, args.Guest.Streams.Window)
-		defer a.programs.add(run)()
-		started(run.cmd.Process.Pid) // now its streams can be used
-		result := run.ended(limit, a.server.Ended())
-		run.drained(done, a.server.Ended())
-		return result, nil, nil
+		return a.withStreams(run, call, args, started), nil, nil
 	}
 	out := &outlet{send: progress, left: -1}
 	if args.Guest != nil {
@@ -96,6 +91,18 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 	}
 	result.Omitted, result.Tail = out.rest()
 	return result, nil, nil
+}
+
+// withStreams waits for a program with the host's streams.
+func (a *Agent) withStreams(
+	run *running, call *wire.Message, args wire.ExecArgs, started func(pid int),
+) *wire.ExecResult {
+	done := a.streamed(run, call, args.Guest.Streams.Window)
+	defer a.programs.add(run)()
+	started(run.cmd.Process.Pid) // now its streams can be used
+	result := run.ended(time.Duration(args.TimeoutMS)*time.Millisecond, a.server.Ended())
+	run.drained(done, a.server.Ended())
+	return result
 }
 
 // ended waits for the program, and ends what is left of it.
