@@ -3,12 +3,8 @@
 package kmodlab
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/payload"
 )
 
@@ -40,7 +36,7 @@ type Copy struct {
 // checkTests finds tests that cannot be meant.
 func (s Spec) checkTests() error {
 	if len(s.Tests) == 0 {
-		if len(s.Put) > 0 {
+		if len(s.Put) > 0 && s.Command == nil {
 			return usage("Put", "files are copied into the guest for tests, and there are none")
 		}
 		return nil
@@ -69,24 +65,10 @@ func (t Test) check() error {
 	if t.Within != "" { // what is there is not the caller's doing
 		return nil
 	}
-	st, err := os.Stat(t.Program)
-	if _, is := hostfault.Of(err); is {
-		return nil // the run will say so in its verdict
+	if err := checkProgram("Tests", t.Program); err != nil {
+		return err
 	}
-	if err != nil {
-		return usage("Tests", "%s: %v: name a program, a script or a C source", t.Program, pathCause(err))
-	}
-	if st.IsDir() {
-		if _, err := os.Stat(filepath.Join(t.Program, "Makefile")); err != nil {
-			return usage("Tests", "%s is a folder without a Makefile: name a program, a script or a C source", t.Program)
-		}
-	}
-	for _, v := range t.Env {
-		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
-			return usage("Tests", "%s: %q is no variable: write NAME=VALUE", t.Program, v)
-		}
-	}
-	return nil
+	return checkEnv("Tests", t.Program, t.Env)
 }
 
 func (s Spec) wanted() []payload.Wanted {

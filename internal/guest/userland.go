@@ -30,6 +30,8 @@ type userland struct {
 	groups groups
 }
 
+var errNoUserland = errors.New("this machine has no userland")
+
 // makeUserland makes the system. It can be made once.
 func (a *Agent) makeUserland(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
 	if !a.init {

@@ -16,7 +16,7 @@ import (
 
 // gather makes the programs ready that run beside the modules. Its error is an *evidence.Failure or ctx's.
 func (p *Prepared) gather(ctx context.Context) error {
-	if len(p.Options.Tests) == 0 {
+	if len(p.Options.Tests) == 0 && p.Options.Command == nil {
 		return nil
 	}
 	b := payload.Builder{
@@ -28,6 +28,16 @@ func (p *Prepared) gather(ctx context.Context) error {
 			return unfit(ctx, err)
 		}
 		p.Tests = append(p.Tests, tests...)
+	}
+	if c := p.Options.Command; c != nil {
+		t, err := b.Add(ctx, *c)
+		if err != nil {
+			return unfit(ctx, err)
+		}
+		p.Command = &t
+	}
+	for _, dir := range p.Options.Folders {
+		b.Folder(dir)
 	}
 	for _, c := range p.Options.Put {
 		if err := b.Copy(ctx, c); err != nil {

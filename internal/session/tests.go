@@ -114,7 +114,7 @@ func (s *session) noteTest(seen *evidence.Test, t payload.Program, ended wire.Ex
 	seen.PID, seen.Exit, seen.Signal, seen.TimedOut = ended.PID, ended.Exit, ended.Signal, ended.TimedOut
 	seen.MS, seen.EndNS, seen.Left, seen.Processes = ended.MS, ended.EndNS, ended.Left, ended.Processes
 	s.taint.After = ended.Taint
-	if !ended.TimedOut {
+	if !ended.TimedOut && !ended.Stuck {
 		return nil
 	}
 	if stalled := s.Stalled(); stalled != nil {
@@ -133,7 +133,7 @@ func (s *session) noteTest(seen *evidence.Test, t payload.Program, ended wire.Ex
 	s.noteStuck(ended, o)
 	return &evidence.Failure{
 		Kind:    evidence.Timeout,
-		Message: fmt.Sprintf("the test %s hangs in the kernel: not even SIGKILL ends it", t.Name),
+		Message: fmt.Sprintf("%s hangs in the kernel: not even SIGKILL ends it", t.Name),
 		Hint:    "a function of the module waits for something that never happens, or does not end",
 	}
 }
