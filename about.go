@@ -25,7 +25,13 @@ func (s Spec) about(now time.Time) about {
 		for _, f := range s.Files {
 			names = append(names, filepath.Base(f))
 		}
+		if s.Command != nil && len(names) == 0 {
+			names = s.Load // those of the kernel's own tree, if any
+		}
 		a.title = strings.Join(names, ", ")
+	}
+	if a.title == "" && s.Command != nil {
+		a.title = s.Command.name()
 	}
 	return a
 }

@@ -42,6 +42,9 @@ func (s Spec) withLab() (Spec, error) {
 	}
 	s.Params = slices.Concat(file.Params, s.Params) // the last of a name counts
 	s.Packages = slices.Concat(s.Packages, file.Packages)
+	if s.Command != nil { // which runs instead of the tests
+		file.Tests, file.Files = nil, nil
+	}
 	for _, t := range file.Tests {
 		test, err := s.labTest(t)
 		if err != nil {
@@ -53,7 +56,7 @@ func (s Spec) withLab() (Spec, error) {
 		c := payload.CopyOf(word)
 		s.Put = append(s.Put, Copy{Host: c.Host, Guest: c.Guest, Within: s.Dir})
 	}
-	if len(s.Tests) == 0 { // nobody would look at them
+	if len(s.Tests) == 0 && s.Command == nil { // nobody would look at them
 		s.Put, s.Packages = nil, nil
 	}
 	if err := checkParams(s.Params); err != nil {

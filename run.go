@@ -147,20 +147,22 @@ func prepareOptions(s Spec) prepare.Options {
 		Accel: vm.Accel(s.Accel), Cold: s.Cold,
 		Agent: s.Agent, QEMU: s.QEMU, CacheDir: s.CacheDir, Mirror: s.Mirror,
 		Tests: s.wanted(), Put: s.copies(), Packages: s.Packages,
+		Command: s.Command.wanted(), Folders: s.Command.folders(),
 	}
 }
 
 func labOptions(s Spec) lab.Options {
 	return lab.Options{
 		CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, StepTimeout: s.StepTimeout,
-		Trace:  wire.TraceArgs{Stats: s.HookStats, Steady: s.SteadyHooks},
-		Record: s.Record, NoLeaks: s.NoLeaks, Witness: s.Witness, Userland: len(s.Tests) > 0,
+		Trace:  wire.TraceArgs{Stats: s.HookStats, Steady: s.SteadyHooks, Calls: len(s.Tests) > 0},
+		Record: s.Record, NoLeaks: s.NoLeaks, Witness: s.Witness, Userland: len(s.Tests) > 0 || s.Command != nil,
 	}
 }
 
 func (s Spec) script(turns *pool.Turns) session.Script {
 	script := session.Script{
 		Options: session.Options{StepTimeout: s.StepTimeout, Patience: s.patience, Turns: turns}, For: max(s.For, 0),
+		Command: s.Command.session(),
 	}
 	if s.Script == nil {
 		return script

@@ -14,7 +14,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/session"
 )
 
-// Spec says what to run. Dir or Files is needed; every other zero value works.
+// Spec says what to run. Dir or Files is needed, unless there is a Command; every other zero value works.
 type Spec struct {
 	// Dir is a folder of sources with a Kbuild or Makefile. It is not written to.
 	Dir string
@@ -27,7 +27,7 @@ type Spec struct {
 	// double quotes, as on the kernel's command line.
 	Params []string
 	// For is how long the modules run between load and unload, after the tests if there are any; 0 is one second, or no
-	// time with tests, and NoWait unloads at once.
+	// time with tests or a command, and NoWait unloads at once.
 	For time.Duration
 	// Script replaces "load, wait, unload".
 	Script []Step
@@ -37,10 +37,12 @@ type Spec struct {
 	// Tests are programs that run in the guest, one after the other, after the modules are loaded and before they are
 	// unloaded. One that fails is verdict test, unless the kernel had something to complain about.
 	Tests []Test
+	// Command is a program that runs in the guest with the caller's streams; nil for none.
+	Command *Command
 	// Packages are further Debian packages of the kernel's suite for the guest's system and the build's: strace, python3.
 	// A kernel is fetched and kept for each set of them.
 	Packages []string
-	// Put are files and folders of this machine that the tests find in the guest.
+	// Put are files and folders of this machine that the tests and the command find in the guest.
 	Put []Copy
 	// Build is where Dir is built.
 	Build Build
@@ -129,7 +131,7 @@ const maxStep = 365 * 24 * time.Hour
 // complete checks a Spec and fills its zero values.
 func (s Spec) complete() (Spec, error) {
 	switch {
-	case s.Dir == "" && len(s.Files) == 0:
+	case s.Dir == "" && len(s.Files) == 0 && s.Command == nil:
 		return s, usage("", "nothing to run: name a folder with a Kbuild, or .ko files")
 	case s.Dir != "" && len(s.Files) > 0:
 		return s, usage("", "name a folder or .ko files, not both")
@@ -150,10 +152,13 @@ func (s Spec) complete() (Spec, error) {
 	if err := s.checkTests(); err != nil {
 		return s, err
 	}
+	if err := s.checkCommand(); err != nil {
+		return s, err
+	}
 	switch {
 	case noWait:
 		s.For = NoWait
-	case s.For == 0 && len(s.Tests) == 0:
+	case s.For == 0 && len(s.Tests) == 0 && s.Command == nil:
 		s.For = defaultFor
 	}
 	return s.fill()

@@ -3,11 +3,8 @@
 package kmodlab
 
 import (
-	"os"
-	"strings"
 	"time"
 
-	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/payload"
 )
 
@@ -17,7 +14,8 @@ import (
 type Test struct {
 	// Program is an executable of this machine, a script that begins with #!, or a C source, which is built in the
 	// sandbox with the kernel's own toolchain. If a dynamic executable does not fit the guest's libraries, its own are
-	// copied along.
+	// copied along. Of a folder with a Makefile all tests run, each as a test of its own: the Makefile's TEST_GEN_PROGS
+	// and TEST_PROGS, as kselftest has them, or else the programs that it builds.
 	Program string
 	// Within is a folder that nobody trusts, such as a submission: Program is named from there, and no link leads out of
 	// it. Empty: Program is a path on this machine.
@@ -38,7 +36,7 @@ type Copy struct {
 // checkTests finds tests that cannot be meant.
 func (s Spec) checkTests() error {
 	if len(s.Tests) == 0 {
-		if len(s.Put) > 0 {
+		if len(s.Put) > 0 && s.Command == nil {
 			return usage("Put", "files are copied into the guest for tests, and there are none")
 		}
 		return nil
@@ -67,22 +65,10 @@ func (t Test) check() error {
 	if t.Within != "" { // what is there is not the caller's doing
 		return nil
 	}
-	st, err := os.Stat(t.Program)
-	if _, is := hostfault.Of(err); is {
-		return nil // the run will say so in its verdict
+	if err := checkProgram("Tests", t.Program); err != nil {
+		return err
 	}
-	if err != nil {
-		return usage("Tests", "%s: %v: name a program, a script or a C source", t.Program, pathCause(err))
-	}
-	if st.IsDir() {
-		return usage("Tests", "%s is a folder: name a program, a script or a C source", t.Program)
-	}
-	for _, v := range t.Env {
-		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
-			return usage("Tests", "%s: %q is no variable: write NAME=VALUE", t.Program, v)
-		}
-	}
-	return nil
+	return checkEnv("Tests", t.Program, t.Env)
 }
 
 func (s Spec) wanted() []payload.Wanted {

@@ -35,7 +35,11 @@ func (t *Tracer) Copy(w io.Writer) error {
 	if err := errors.Join(lifeErr, bulkErr); err != nil {
 		return err
 	}
-	_, err := w.Write(event.EndFrame())
+	left, err := t.leftovers()
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(left, event.EndFrame()...))
 	return err
 }
 

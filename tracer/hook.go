@@ -48,6 +48,7 @@ type Hook struct {
 // hook is a place with the program that was chosen, and its attachment.
 type hook struct {
 	Hook
+	place  place
 	index  uint32
 	before uint64 // calls before the mark
 	missed uint64 // and how many of those were missed
@@ -79,6 +80,7 @@ type loader struct {
 // time: verification is the expensive part, and a lab machine has few processors.
 func (t *Tracer) attachAll(set *programs.Set, steady bool) {
 	l := &loader{set: set, steady: steady}
+	wanted := func(p place) bool { return !p.calls || t.calls }
 	for _, m := range set.Maps {
 		l.fds = append(l.fds, t.maps[m.Name].FD())
 	}
@@ -93,22 +95,22 @@ func (t *Tracer) attachAll(set *programs.Set, steady bool) {
 		})
 	}
 	for i, p := range places {
-		if !p.last {
+		if !p.last && wanted(p) {
 			next <- i
 		}
 	}
 	close(next)
 	wg.Wait()
 	for i, p := range places {
-		if p.last {
+		if p.last && wanted(p) {
 			hooks[i] = l.attach(p, uint32(i))
 		}
 	}
-	t.hooks = hooks
+	t.hooks = slices.DeleteFunc(hooks, func(h *hook) bool { return h == nil })
 }
 
 func (l *loader) attach(p place, index uint32) *hook {
-	h := &hook{index: index, Hook: Hook{Name: p.name, Kinds: slices.Clone(p.kinds)}}
+	h := &hook{place: p, index: index, Hook: Hook{Name: p.name, Kinds: slices.Clone(p.kinds)}}
 	variants := p.variants
 	if l.steady {
 		variants = p.steadyFirst(func(name string) string { return l.set.Find(name).Kind })

@@ -22,6 +22,14 @@ type place struct {
 	// steady: the kernel gets here with interrupts or softirqs off, so no task is preempted inside the program. See
 	// steadyFirst.
 	steady bool
+	// calls: attached only with Options.Calls.
+	calls bool
+}
+
+// ofCalls marks a place that is attached only with Options.Calls, and that writes other kinds of record, too.
+func ofCalls(p place, kinds ...event.Kind) place {
+	p.calls, p.kinds = true, append(p.kinds, kinds...)
+	return p
 }
 
 // steadily marks a place as steady.
@@ -126,6 +134,16 @@ var places = []place{
 	on("signal_flushed", event.SignalFlushed, "kprobe"),
 	steadily(on("signal_delivered", event.SignalDelivered)),
 	on("signal_allowed", event.SignalAllowed, "kprobe"),
+
+	ofCalls(sifting(on("process_forked", event.ProcessForked, "tracepoint"))),
+	ofCalls(sifting(on("call_entered", event.CallEntered, "tracepoint")), event.FileMet, event.CallCounted),
+	ofCalls(sifting(on("call_returned", event.CallReturned, "tracepoint"))),
+	ofCalls(sifting(on("call_unfinished", event.CallEntered, "tracepoint"))),
+	ofCalls(sifting(on("file_opening", event.CallEntered, "kprobe"))),
+	ofCalls(sifting(on("file_opened", event.CallEntered, "kretprobe"))),
+	ofCalls(sifting(on("file_release", event.CallEntered, "kprobe"))),
+	ofCalls(sifting(on("file_released", event.CallReturned, "kretprobe"))),
+	ofCalls(steadily(sifting(on("process_faulted", event.ProcessFaulted)))), // under siglock
 }
 
 // choose tries the variants in order and returns the first that works. fallback says why the first did not, if another

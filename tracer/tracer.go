@@ -43,6 +43,9 @@ type Options struct {
 	SkipSignals []syscall.Signal
 	// Filter keeps out what is not under study, in the kernel.
 	Filter Filter
+	// Calls attaches the hooks that record what followed processes do, see FollowForks. Every system call of the
+	// machine then costs a little more.
+	Calls bool
 	// Steady prefers kprobes and classic tracepoints, which run with preemption off, even on a kernel that does not
 	// preempt its own code. On a kernel that does, they always come first.
 	Steady bool
@@ -61,6 +64,7 @@ type Tracer struct {
 	life, bulk *ringbuf.Reader
 	hooks      []*hook
 	made       []byte    // see Programs
+	calls      bool      // see Options.Calls
 	stats      io.Closer // not nil while the kernel measures run times
 }
 
@@ -84,7 +88,7 @@ func Start(opts Options) (*Tracer, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	t := &Tracer{maps: make(map[string]*ebpf.Map), made: made}
+	t := &Tracer{maps: make(map[string]*ebpf.Map), made: made, calls: opts.Calls}
 	if err := t.start(set, opts); err != nil {
 		t.Close()
 		return nil, explain(err)
@@ -101,6 +105,11 @@ func (t *Tracer) start(set *programs.Set, opts Options) error {
 	}
 	if err := opts.Filter.study(t.maps["studied"]); err != nil {
 		return err
+	}
+	if opts.Calls {
+		if err := t.teachCalls(); err != nil {
+			return err
+		}
 	}
 	var err error
 	if t.life, err = ringbuf.NewReader(t.maps["life"]); err != nil {
@@ -177,6 +186,11 @@ func prepare(set *programs.Set, opts Options) error {
 	set.MapNamed("bulk").MaxEntries = cmp.Or(uint32(opts.BulkBytes), bulkBytes)
 	vars := opts.Filter.variables(opts.SkipSignals)
 	vars["tracer_tgid"] = uint32(os.Getpid())
+	if opts.Calls {
+		vars["follow_calls"] = uint32(1)
+	} else {
+		shrinkCallMaps(set)
+	}
 	for i, p := range places {
 		vars["hook_"+p.name] = uint32(i)
 	}
@@ -191,6 +205,9 @@ func prepare(set *programs.Set, opts Options) error {
 // Stop ends the recording and makes Copy return once everything recorded so far has been written. The programs stay
 // attached: detaching waits for RCU, and a guest that is about to power off need not.
 func (t *Tracer) Stop() error {
+	if err := t.sweep(); err != nil {
+		return err
+	}
 	if err := t.set(stopped); err != nil {
 		return fmt.Errorf("stop recording: %w", err)
 	}
@@ -201,10 +218,13 @@ func (t *Tracer) Stop() error {
 const (
 	stopped    uint32 = 0
 	sendsAlone uint32 = 1
+	sweepTask  uint32 = 2
 )
 
-func (t *Tracer) set(control uint32) error {
-	return t.maps["control"].Update(control, uint32(1), ebpf.UpdateAny)
+func (t *Tracer) set(control uint32) error { return t.setTo(control, 1) }
+
+func (t *Tracer) setTo(control, value uint32) error {
+	return t.maps["control"].Update(control, value, ebpf.UpdateAny)
 }
 
 // Mark begins the time that counts: Hook.Fired then starts at 0, and earlier calls are in Hook.FiredBefore. It returns
@@ -245,8 +265,8 @@ func (t *Tracer) Lost() (map[event.Kind]uint64, error) {
 			lost[k] = n
 		}
 	}
-	for i, h := range t.hooks {
-		if !h.Attached || places[i].sifts {
+	for _, h := range t.hooks {
+		if !h.Attached || h.place.sifts {
 			continue
 		}
 		missed, err := h.missedCalls()

@@ -16,10 +16,19 @@ var ErrLonger = errors.New("longer than")
 // ReadFile reads a whole file of the guest, at most max bytes: the guest is not trusted with the host's memory. With an
 // error it returns what came before.
 func ReadFile(ctx context.Context, c *wire.Client, path string, max int) ([]byte, error) {
+	return readWith(ctx, c, wire.ReadArgs{Path: path}, max)
+}
+
+// ReadGuest is ReadFile for a file of the system that programs run in. It must be a regular one.
+func ReadGuest(ctx context.Context, c *wire.Client, path string, max int) ([]byte, error) {
+	return readWith(ctx, c, wire.ReadArgs{Path: path, Guest: true}, max)
+}
+
+func readWith(ctx context.Context, c *wire.Client, args wire.ReadArgs, max int) ([]byte, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var data []byte
-	_, err := c.Stream(ctx, wire.OpRead, wire.ReadArgs{Path: path}, nil, nil, func(chunk []byte) {
+	_, err := c.Stream(ctx, wire.OpRead, args, nil, nil, func(chunk []byte) {
 		if len(data)+len(chunk) > max {
 			cancel(fmt.Errorf("%w %d bytes", ErrLonger, max))
 			return
@@ -30,7 +39,7 @@ func ReadFile(ctx context.Context, c *wire.Client, path string, max int) ([]byte
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return data, fmt.Errorf("read the guest's %s: %w", path, err)
+		return data, fmt.Errorf("read the guest's %s: %w", args.Path, err)
 	}
 	return data, nil
 }

@@ -10,11 +10,21 @@ import (
 // CrashedMeanwhile is why the end of a test may be unknown.
 const CrashedMeanwhile = "the kernel crashed while it ran"
 
+// TestKind says what a program's end means.
+type TestKind string
+
+// The kinds of programs. The zero value is one that ran to judge the modules.
+const (
+	Command    TestKind = "command"  // with the caller's streams: its exit status says all, what it prints nothing
+	OnTerminal TestKind = "terminal" // on a person's terminal: its status is that of the last command that was typed
+)
+
 // Test is what is known of a program that ran beside the modules.
 type Test struct {
 	Name string   `json:"name"`
 	Argv []string `json:"argv"`
 	User string   `json:"user,omitempty"` // empty: root
+	Kind TestKind `json:"kind,omitempty"`
 
 	// NotRun says why it never started. Refused says why the guest's kernel did not execute it.
 	NotRun  string `json:"not_run,omitempty"`

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -45,19 +46,31 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}
+	if args.Follow && args.Guest == nil {
+		end, err := a.trace.follow()
+		if err != nil {
+			return nil, nil, err
+		}
+		defer end()
+	}
 	began, err := monotonic()
 	if err != nil {
 		return nil, nil, err
 	}
 	started := func(pid int) { a.server.Progress(call, wire.OpStarted, wire.Started{PID: pid, NS: began}) }
-	run := a.takeStandby(args, started)
-	if run == nil {
-		if run, err = a.start(args); err != nil {
-			return nil, nil, err
-		}
-		started(run.cmd.Process.Pid)
+	run, err := a.start(args, started)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer run.close()
+	if run.unfollow != nil {
+		defer run.unfollow()
+	}
+	a.bystanders.forget()
+	limit := time.Duration(args.TimeoutMS) * time.Millisecond
+	if args.Guest != nil && args.Guest.Streams != nil {
+		return a.withStreams(run, call, args, started), nil, nil
+	}
 	out := &outlet{send: progress, left: -1}
 	if args.Guest != nil {
 		out.left = args.Guest.MaxOutput
@@ -67,11 +80,8 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 		defer close(outputDone)
 		forward(run.output, out.write)
 	}()
-	a.bystanders.forget()
 	defer a.programs.add(run)()
-	result := run.wait(time.Duration(args.TimeoutMS)*time.Millisecond, a.server.Ended())
-	result.EndNS, _ = monotonic()
-	result.Left = run.group.end()
+	result := run.ended(limit, a.server.Ended())
 	if !result.Stuck {
 		// A child of the program may hold the pipe open: what was printed so far is enough.
 		select {
@@ -83,30 +93,79 @@ func (a *Agent) exec(call *wire.Message, progress func([]byte) error) (any, []by
 	return result, nil, nil
 }
 
-// start starts a program, in the system of OpUserland if it is to run there.
-func (a *Agent) start(args wire.ExecArgs) (r *running, err error) {
-	if args.Guest == nil {
-		return startWith(a.command(args), args.Report, nil)
+// withStreams waits for a program with the host's streams.
+func (a *Agent) withStreams(
+	run *running, call *wire.Message, args wire.ExecArgs, started func(pid int),
+) *wire.ExecResult {
+	done := a.streamed(run, call, args.Guest.Streams.Window)
+	defer a.programs.add(run)()
+	started(run.cmd.Process.Pid) // now its streams can be used
+	result := run.ended(time.Duration(args.TimeoutMS)*time.Millisecond, a.server.Ended())
+	run.drained(done, a.server.Ended())
+	return result
+}
+
+// ended waits for the program, and ends what is left of it.
+func (r *running) ended(limit time.Duration, hostGone <-chan struct{}) *wire.ExecResult {
+	result := r.wait(limit, hostGone)
+	result.EndNS, _ = monotonic()
+	result.Left = r.group.end()
+	return result
+}
+
+// start starts a program, in the system of OpUserland if it is to run there, or finds one that stands by.
+func (a *Agent) start(args wire.ExecArgs, started func(pid int)) (*running, error) {
+	if !args.Follow { // those were born long ago
+		if run := a.takeStandby(args, started); run != nil {
+			return run, nil
+		}
 	}
-	made := a.userland.do(func() {
-		group := a.userland.groups.open()
-		cmd := a.command(args)
-		cmd.SysProcAttr.Credential = &syscall.Credential{
-			Uid: args.Guest.UID, Gid: args.Guest.GID, Groups: args.Guest.Groups,
-		}
-		if group.dir != nil {
-			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.dir.Fd())
-		}
-		if r, err = startWith(cmd, args.Report, nil); err != nil {
-			group.end()
-			return
-		}
-		r.group = group
-	})
+	run, err := a.startNew(args)
+	if err != nil {
+		return nil, err
+	}
+	if args.Guest == nil || args.Guest.Streams == nil { // else they have to be ready first
+		started(run.cmd.Process.Pid)
+	}
+	return run, nil
+}
+
+func (a *Agent) startNew(args wire.ExecArgs) (r *running, err error) {
+	if args.Guest == nil {
+		return startWith(a.command(args), args.Report, nil, nil)
+	}
+	made := a.userland.do(func() { r, err = a.startInUserland(args) })
 	if !made {
-		return nil, errors.New("this machine has no userland")
+		return nil, errNoUserland
 	}
 	return r, err
+}
+
+// startInUserland starts a program on the thread of the system.
+func (a *Agent) startInUserland(args wire.ExecArgs) (*running, error) {
+	unfollow := func() {}
+	if args.Follow {
+		var err error
+		if unfollow, err = a.trace.followThread(); err != nil {
+			return nil, err
+		}
+	}
+	group := a.userland.groups.open()
+	cmd := a.command(args)
+	cmd.SysProcAttr.Credential = &syscall.Credential{
+		Uid: args.Guest.UID, Gid: args.Guest.GID, Groups: args.Guest.Groups,
+	}
+	if group.dir != nil {
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.dir.Fd())
+	}
+	r, err := startWith(cmd, args.Report, nil, args.Guest.Streams)
+	if err != nil {
+		group.end()
+		unfollow()
+		return nil, err
+	}
+	r.group, r.unfollow = group, unfollow
+	return r, nil
 }
 
 // command resolves the kmod commands to this program under their names.
@@ -121,8 +180,7 @@ func (a *Agent) command(args wire.ExecArgs) *exec.Cmd {
 	}
 	cmd := &exec.Cmd{Path: path, Args: argv, Env: args.Env, Dir: args.Dir}
 	if args.Root == "" && !filepath.IsAbs(path) {
-		found, err := exec.LookPath(path)
-		cmd.Path, cmd.Err = found, err
+		cmd.Path, cmd.Err = lookPath(path, args)
 	}
 	if cmd.Env == nil {
 		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C.UTF-8"}
@@ -132,6 +190,28 @@ func (a *Agent) command(args wire.ExecArgs) *exec.Cmd {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	}
 	return cmd
+}
+
+// lookPath finds a program: one in the system of OpUserland by its own PATH.
+func lookPath(name string, args wire.ExecArgs) (string, error) {
+	if args.Guest == nil {
+		return exec.LookPath(name)
+	}
+	if strings.Contains(name, "/") {
+		return name, nil // from its working folder
+	}
+	for _, v := range args.Env {
+		list, is := strings.CutPrefix(v, "PATH=")
+		if !is {
+			continue
+		}
+		for _, dir := range filepath.SplitList(list) {
+			if found, err := exec.LookPath(filepath.Join(dir, name)); err == nil && filepath.IsAbs(found) {
+				return found, nil
+			}
+		}
+	}
+	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
 }
 
 // tool is this program under a kmod command's name, "" if it does not stand in for that name.
@@ -152,17 +232,26 @@ type running struct {
 	started time.Time
 	expire  chan bool // it has no more time; whether some task runs
 	group   group     // of a program in the system of OpUserland
+	// unfollow ends the following of what its thread forks; nil if nothing is followed.
+	unfollow func()
+
+	// Of a program with the host's streams:
+	errors   *os.File      // its standard error, if that is apart
+	stdin    *os.File      // what it reads; of one with a terminal the same as output
+	window   *window       // nil for other programs
+	unwanted chan struct{} // it is to end now
 }
 
-// startWith starts a program. Its descriptor 3 is the writing end of its report, followed by extra, if any.
-func startWith(cmd *exec.Cmd, report bool, extra *os.File) (*running, error) {
-	r := &running{cmd: cmd, expire: make(chan bool, 1)}
-	output, err := r.pipe(&r.output)
+// startWith starts a program. Its descriptor 3 is the writing end of its report, followed by extra, if any. s is nil
+// for one that reads nothing and writes to one pipe.
+func startWith(cmd *exec.Cmd, report bool, extra *os.File, s *wire.StreamArgs) (*running, error) {
+	r := &running{cmd: cmd, expire: make(chan bool, 1), unwanted: make(chan struct{}, 1)}
+	theirs, err := r.connect(cmd, s)
 	if err != nil {
+		r.close()
 		return nil, err
 	}
-	defer output.Close()
-	cmd.Stdout, cmd.Stderr = output, output
+	defer closeAll(theirs)
 	if report {
 		w, err := r.pipe(&r.report)
 		if err != nil {
@@ -193,11 +282,10 @@ func (r *running) pipe(read **os.File) (*os.File, error) {
 }
 
 func (r *running) close() {
-	if r.output != nil {
-		r.output.Close()
-	}
-	if r.report != nil {
-		r.report.Close()
+	for _, f := range []*os.File{r.output, r.errors, r.stdin, r.report} {
+		if f != nil {
+			f.Close()
+		}
 	}
 }
 
@@ -233,6 +321,10 @@ func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.Ex
 		timedOut(true, lookAgain)
 	case runs := <-r.expire:
 		timedOut(runs, lookAgainSoon)
+	case <-r.unwanted:
+		if result.Stuck = !r.kill(exited); result.Stuck {
+			result.Tasks, result.Running = lookAround(true, lookAgain)
+		}
 	case <-hostGone:
 		result.Stuck = !r.kill(exited)
 	}

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/kmod"
 )
@@ -24,7 +26,7 @@ func (a *Agent) read(call *wire.Message, progress func([]byte) error) (any, []by
 	if err := json.Unmarshal(call.Body, &args); err != nil {
 		return nil, nil, fmt.Errorf("read arguments: %w", err)
 	}
-	f, err := os.Open(args.Path)
+	f, err := a.open(args)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -46,6 +48,30 @@ func (a *Agent) read(call *wire.Message, progress func([]byte) error) (any, []by
 	}
 }
 
+// open opens a file that the host wants to read. What programs made in their own system may be a FIFO, a device or a
+// link to one.
+func (a *Agent) open(args wire.ReadArgs) (f *os.File, err error) {
+	if !args.Guest {
+		return os.Open(args.Path)
+	}
+	made := a.userland.do(func() { f, err = os.OpenFile(args.Path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0) })
+	if !made {
+		return nil, errNoUserland
+	}
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("read %s: it is not a regular file", args.Path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 func (a *Agent) write(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
 	var args wire.WriteArgs
 	if err := json.Unmarshal(call.Body, &args); err != nil {
@@ -64,16 +90,23 @@ func (a *Agent) writeAll(call *wire.Message, _ func([]byte) error) (any, []byte,
 		if f.Size < 0 || f.Size > len(rest) {
 			return nil, nil, fmt.Errorf("write %s: its %d bytes did not arrive", f.Path, f.Size)
 		}
-		if fs.FileMode(f.Mode)&fs.ModeSymlink != 0 {
-			if err := makeLink(f.Path, string(rest[:f.Size])); err != nil {
-				return nil, nil, err
-			}
-		} else if err := writeFile(f.Path, f.Mode, false, rest[:f.Size]); err != nil {
+		if err := makeFile(f, rest[:f.Size]); err != nil {
 			return nil, nil, err
 		}
 		rest = rest[f.Size:]
 	}
 	return nil, nil, nil
+}
+
+// makeFile makes a file, a link or a folder.
+func makeFile(f wire.FileArgs, data []byte) error {
+	switch mode := fs.FileMode(f.Mode); {
+	case mode&fs.ModeSymlink != 0:
+		return makeLink(f.Path, string(data))
+	case mode&fs.ModeDir != 0:
+		return os.MkdirAll(f.Path, mode.Perm())
+	}
+	return writeFile(f.Path, f.Mode, false, data)
 }
 
 func (a *Agent) set(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
@@ -125,16 +158,26 @@ func (a *Agent) list(call *wire.Message, _ func([]byte) error) (any, []byte, err
 		return nil, nil, fmt.Errorf("read arguments: %w", err)
 	}
 	var result wire.ListResult
-	err := filepath.WalkDir(args.Dir, func(path string, d fs.DirEntry, err error) error {
+	var err error
+	walk := func() { err = listFiles(args.Dir, &result) }
+	if !args.Guest {
+		walk()
+	} else if !a.userland.do(walk) {
+		return nil, nil, errNoUserland
+	}
+	return &result, nil, err
+}
+
+func listFiles(dir string, result *wire.ListResult) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.Type().IsRegular() {
-			result.Files = append(result.Files, strings.TrimPrefix(path, strings.TrimSuffix(args.Dir, "/")+"/"))
+			result.Files = append(result.Files, strings.TrimPrefix(path, strings.TrimSuffix(dir, "/")+"/"))
 		}
 		return nil
 	})
-	return &result, nil, err
 }
 
 func (a *Agent) modules(*wire.Message, func([]byte) error) (any, []byte, error) {

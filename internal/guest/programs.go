@@ -39,6 +39,18 @@ func (p *programs) pids() []int {
 	return list
 }
 
+// find is the program with a PID, nil if none has it.
+func (p *programs) find(pid int) *running {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.list {
+		if r.cmd.Process.Pid == pid {
+			return r
+		}
+	}
+	return nil
+}
+
 // expire ends the time of the programs that run, as if their limit were over.
 func (a *Agent) expire(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
 	var args wire.ExpireArgs

@@ -53,7 +53,7 @@ func (a *Agent) standby() (*running, error) {
 		return nil, err
 	}
 	defer orders.Close()
-	r, err := startWith(cmd, true, orders)
+	r, err := startWith(cmd, true, orders, nil)
 	if err != nil {
 		write.Close()
 		return nil, err

@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/wire"
 	"github.com/kmodlab/kmodlab/tracer"
@@ -80,7 +83,7 @@ func tracerOptions(args wire.TraceArgs) tracer.Options {
 	return tracer.Options{
 		RingBytes: args.RingBytes, BulkBytes: args.BulkBytes,
 		SkipSignals: []syscall.Signal{syscall.SIGURG, syscall.SIGCHLD},
-		Filter:      filter, Stats: args.Stats, Steady: args.Steady,
+		Filter:      filter, Stats: args.Stats, Steady: args.Steady, Calls: args.Calls,
 	}
 }
 
@@ -118,6 +121,34 @@ func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte
 		err = t.Close()
 	}
 	return result, nil, err
+}
+
+// follow has the tracer follow what the caller's thread forks, until end is called, which should be when the program
+// has ended: while a map is changed, a preemptible kernel may skip programs on that CPU, and would miss the execve of a
+// process that has just been born.
+func (s *traceState) follow() (end func(), err error) {
+	runtime.LockOSThread()
+	end, err = s.followThread()
+	if err != nil {
+		runtime.UnlockOSThread()
+		return nil, err
+	}
+	return func() { end(); runtime.UnlockOSThread() }, nil
+}
+
+// followThread is follow for a thread that belongs to its goroutine anyway.
+func (s *traceState) followThread() (end func(), err error) {
+	s.mu.Lock()
+	t := s.tracer
+	s.mu.Unlock()
+	if t == nil {
+		return nil, errors.New("follow a program: the tracer is not running")
+	}
+	tid := unix.Gettid()
+	if err := t.FollowForks(tid); err != nil {
+		return nil, err
+	}
+	return func() { t.UnfollowForks(tid) }, nil // fails if the tracer is gone, and its map with it
 }
 
 func (s *traceState) close() {

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -28,6 +29,8 @@ type userland struct {
 	work   chan func()
 	groups groups
 }
+
+var errNoUserland = errors.New("this machine has no userland")
 
 // makeUserland makes the system. It can be made once.
 func (a *Agent) makeUserland(call *wire.Message, _ func([]byte) error) (any, []byte, error) {
@@ -199,6 +202,19 @@ func guardInit() {
 	}
 	ignored := make(chan os.Signal, 1)
 	signal.Notify(ignored, all...) // who does not read misses them
+	for _, sig := range []uintptr{32, 34} {
+		ignoreSignal(sig)
+	}
+}
+
+// ignoreSignal ignores a signal that Go's runtime leaves to a C library, and os/signal does not take. The kernel drops
+// one with its default action for PID 1, but not if the main thread blocks it just then and another thread does not:
+// that is the end of PID 1 (complete_signal, as of 6.1). Programs inherit it, and a C library that uses the signal sets
+// a handler first.
+func ignoreSignal(sig uintptr) {
+	const ignore = 1 // SIG_IGN
+	action := struct{ handler, flags, restorer, mask uint64 }{handler: ignore}
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
 }
 
 // linkUp sets a network interface up.

@@ -137,6 +137,9 @@ func linkBelow(root string, f boot.File) error {
 
 // sendModules writes the run's modules into the module tree of a running guest.
 func (l *Lab) sendModules(ctx context.Context) error {
+	if l.options.Userland && len(l.Fresh)+len(l.InTree) == 0 {
+		return nil // the system has the kernel's own, and their index
+	}
 	done := l.journal.Phase("install")
 	files, err := moduleFiles(l.Prepared)
 	if err == nil && l.options.Userland {

@@ -56,6 +56,11 @@ func (b *Builder) Copy(ctx context.Context, c Copy) error {
 	return b.copied(File{Guest: to, Mode: modeOf(st), Host: c.Host}, st.Size())
 }
 
+// Folder adds a folder of the guest. One that is there stays as it is.
+func (b *Builder) Folder(guest string) {
+	b.files = append(b.files, File{Guest: guest, Mode: fs.ModeDir | 0o755})
+}
+
 func modeOf(st fs.FileInfo) fs.FileMode { return 0o644 | st.Mode().Perm()&0o111 }
 
 // copyFolder adds what is in a folder, which is as a person has it: what comes into it meanwhile may be missed.

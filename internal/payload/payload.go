@@ -5,6 +5,7 @@
 package payload
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,12 +24,16 @@ const Dir = "/lab"
 
 // Wanted is a program as a person named it.
 type Wanted struct {
-	Program string // path on this machine, or below Within
+	// Program is a path on this machine, or below Within. Empty: Args is a command of the guest's system, and without Args
+	// a shell.
+	Program string
 	Within  string // a folder that nobody trusts: no name and no link leads out of it; empty: anything can be named
 	Args    []string
 	Env     []string // NAME=VALUE
 	User    string   // a name or a number of the guest's system; empty: root
 	Timeout time.Duration
+	Dir     string // where it runs in the guest; empty: Dir
+	Term    string // the type of the terminal that it gets; empty: none
 }
 
 // Program is one that is ready to run in the guest.
@@ -44,9 +49,9 @@ type Program struct {
 
 // File is a file, or a link, of the guest's system.
 type File struct {
-	Guest string // absolute, as programs see it
-	Mode  fs.FileMode
-	Host  string // the file on this machine, or
+	Guest string      // absolute, as programs see it
+	Mode  fs.FileMode // with fs.ModeDir, it is a folder
+	Host  string      // the file on this machine, or
 	Data  []byte
 	Link  string // a link's target; empty for a file
 }
@@ -69,11 +74,13 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Builder gathers a payload. System is the guest's system as a folder of this machine, Suite how people call it.
-// Compile builds a C source and returns the program's path; its error is passed on as it is.
+// Compile builds a C source and returns the program's path, CompileTree a folder by its Makefile; their errors are
+// passed on as they are.
 type Builder struct {
-	System  string
-	Suite   string
-	Compile func(ctx context.Context, source string) (string, error)
+	System      string
+	Suite       string
+	Compile     func(ctx context.Context, source string) (string, error)
+	CompileTree func(ctx context.Context, dir string) (Tree, error)
 
 	files    []File
 	bytes    int64 // of what was copied
@@ -89,10 +96,17 @@ func (b *Builder) Files() []File { return b.files }
 
 // Add makes a program ready. The error is an *Error, one of Compile, or the context's.
 func (b *Builder) Add(ctx context.Context, w Wanted) (Program, error) {
-	p := Program{Name: b.unique(w.Program), Dir: Dir, User: w.User, Timeout: w.Timeout}
+	p := Program{Dir: cmp.Or(w.Dir, Dir), User: w.User, Timeout: w.Timeout}
 	if err := b.setUser(&p, w.User); err != nil {
 		return p, err
 	}
+	if p.Dir != Dir {
+		b.Folder(p.Dir)
+	}
+	if w.Program == "" {
+		return b.command(p, w)
+	}
+	p.Name = b.unique(w.Program)
 	data, err := readProgram(w)
 	if err != nil {
 		return p, err
@@ -175,14 +189,17 @@ func (b *Builder) unique(file string) string {
 	if ext := path.Ext(name); ext == ".c" {
 		name = name[:len(name)-len(ext)]
 	}
+	return b.own(name)
+}
+
+// own is a name, or that name with a number if another program has it.
+func (b *Builder) own(wanted string) string {
 	if b.names == nil {
 		b.names = make(map[string]bool)
 	}
-	for n, own := 2, name; b.names[own]; n++ {
-		name = fmt.Sprintf("%s-%d", own[:min(len(own), 200)], n)
-		if !b.names[name] {
-			break
-		}
+	name := wanted
+	for n := 2; b.names[name]; n++ {
+		name = fmt.Sprintf("%s-%d", wanted[:min(len(wanted), 200)], n)
 	}
 	b.names[name] = true
 	return name

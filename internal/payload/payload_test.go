@@ -213,3 +213,41 @@ func TestCopyBound(t *testing.T) {
 		}
 	}
 }
+
+// TestAddAll checks a folder of tests: each is a program of its own, in the folder.
+func TestAddAll(t *testing.T) {
+	dir, built := t.TempDir(), t.TempDir()
+	write(t, dir, map[string]string{"tests/Makefile": "all:", "t.sh": "#!/bin/sh\n", "out": "-> /"})
+	write(t, built, map[string]string{
+		"a.sh": "#!/bin/sh\n", "sub/b.sh": "#!/bin/sh\n", "data": "d", "c.sh": "#!/bin/ruby\n",
+	})
+	tests := []string{"a.sh", "sub/b.sh"}
+	b := Builder{System: system(t), Suite: "debian:test", CompileTree: func(context.Context, string) (Tree, error) {
+		return Tree{Dir: built, Tests: tests}, nil
+	}}
+	for _, w := range []Wanted{{Program: dir + "/tests", Args: []string{"-v"}}, {Program: "tests", Within: dir}} {
+		list, err := b.AddAll(t.Context(), w)
+		if err != nil || len(list) != 2 {
+			t.Fatalf("%+v: %+v, %v", w, list, err)
+		}
+	}
+	list, err := b.AddAll(t.Context(), Wanted{Program: dir + "/tests"})
+	if err != nil || list[1].Name != "tests-3/sub/b.sh" || list[1].Argv[0] != "/lab/tests-3/sub/b.sh" ||
+		list[1].Dir != "/lab/tests-3" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if n := len(b.Files()); n != 3*4 {
+		t.Errorf("%d files", n)
+	}
+	if list, err := b.AddAll(t.Context(), Wanted{Program: dir + "/t.sh"}); err != nil || len(list) != 1 {
+		t.Errorf("a file: %+v, %v", list, err)
+	}
+	if list, err := b.AddAll(t.Context(), Wanted{Program: "out", Within: dir}); err == nil {
+		t.Errorf("a link out: %+v", list)
+	}
+	tests = []string{"c.sh"}
+	_, err = b.AddAll(t.Context(), Wanted{Program: dir + "/tests"})
+	if err == nil || !strings.Contains(err.Error(), "needs /bin/ruby") {
+		t.Errorf("a test without its interpreter: %v", err)
+	}
+}

@@ -27,8 +27,9 @@ type Prepared struct {
 	InTree []kmod.PlannedModule // modules of the kernel's own tree that Fresh needs
 	Read   *Files
 
-	Tests []payload.Program // that run beside the modules, in order
-	Put   []payload.File    // what they need in the guest
+	Tests   []payload.Program // that run beside the modules, in order
+	Command *payload.Program  // that runs after them; nil for none
+	Put     []payload.File    // what they need in the guest
 
 	build *kbuild.Build // nil if .ko files were given
 }
@@ -41,7 +42,7 @@ func (h *Host) WithoutModules() *Prepared { return &Prepared{Host: h, Read: new(
 func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
 	p := h.WithoutModules()
 	if h.Dir == "" && len(h.Files) == 0 && len(h.Load) == 0 {
-		return p, nil
+		return p, p.gather(ctx)
 	}
 	var err error
 	if h.Dir != "" {

@@ -43,7 +43,9 @@ type Options struct {
 	QEMU   string       // empty: in PATH
 
 	Tests    []payload.Wanted // programs that run beside the modules
+	Command  *payload.Wanted  // a program with the caller's streams; nil for none
 	Put      []payload.Copy   // files that they find in the guest
+	Folders  []string         // folders that they find there
 	Packages []string         // of the kernel's suite, for the guest's system
 
 	BuildTimeout time.Duration // of the person's modules; 0: kbuild.DefaultTimeout

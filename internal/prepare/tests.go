@@ -16,16 +16,28 @@ import (
 
 // gather makes the programs ready that run beside the modules. Its error is an *evidence.Failure or ctx's.
 func (p *Prepared) gather(ctx context.Context) error {
-	if len(p.Options.Tests) == 0 {
+	if len(p.Options.Tests) == 0 && p.Options.Command == nil {
 		return nil
 	}
-	b := payload.Builder{System: p.Kernel.Root, Suite: p.Kernel.Name, Compile: p.compileProgram}
+	b := payload.Builder{
+		System: p.Kernel.Root, Suite: p.Kernel.Name, Compile: p.compileProgram, CompileTree: p.compileTree,
+	}
 	for _, w := range p.Options.Tests {
-		t, err := b.Add(ctx, w)
+		tests, err := b.AddAll(ctx, w)
 		if err != nil {
 			return unfit(ctx, err)
 		}
-		p.Tests = append(p.Tests, t)
+		p.Tests = append(p.Tests, tests...)
+	}
+	if c := p.Options.Command; c != nil {
+		t, err := b.Add(ctx, *c)
+		if err != nil {
+			return unfit(ctx, err)
+		}
+		p.Command = &t
+	}
+	for _, dir := range p.Options.Folders {
+		b.Folder(dir)
 	}
 	for _, c := range p.Options.Put {
 		if err := b.Copy(ctx, c); err != nil {
@@ -47,6 +59,15 @@ func (h *Host) compileProgram(ctx context.Context, source string) (string, error
 		return "", err
 	}
 	return build.Program, nil
+}
+
+// compileTree builds a folder of tests by its Makefile.
+func (h *Host) compileTree(ctx context.Context, dir string) (payload.Tree, error) {
+	build, err := h.make(ctx, kbuild.Request{Sources: dir, Program: kbuild.ByMakefile})
+	if err != nil {
+		return payload.Tree{}, err
+	}
+	return payload.Tree(*build.Tree), nil
 }
 
 // unfit is the failure of a program that cannot run in the guest, unless this machine could not read it.

@@ -18,7 +18,7 @@ func testEntries(r *result.Result, verbose bool) []entry {
 	var entries []entry
 	for i := range r.Tests {
 		t := &r.Tests[i]
-		task := result.Task{Comm: t.Name, PID: t.PID}
+		task := result.Task{Comm: commOf(t.Name), PID: t.PID}
 		if t.StartNS != nil {
 			entries = append(entries, at(*t.StartNS, row{who: who(task), what: "starts", how: "the test " + clean(t.Name)}))
 		}
@@ -41,6 +41,13 @@ func testEntries(r *result.Result, verbose bool) []entry {
 		}
 	}
 	return entries
+}
+
+// commOf is what the kernel calls the process of a program: the first bytes of its name.
+func commOf(name string) string {
+	const most = 15 // TASK_COMM_LEN without the zero
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	return strings.ToValidUTF8(name[:min(len(name), most)], "")
 }
 
 // root reports whether a process is a test's own.

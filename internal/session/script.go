@@ -42,8 +42,9 @@ const (
 // Script says what to do with the modules.
 type Script struct {
 	Options
-	Steps []Step        // nil: load, run the tests, wait, unload
-	For   time.Duration // how long the modules run after the tests and before the unload
+	Steps   []Step        // nil: load, run the tests, wait, unload
+	Command *Command      // runs after the tests; nil for none
+	For     time.Duration // how long the modules run after the tests and before the unload
 }
 
 // RunScript carries out a script. The lab is closed afterwards.
@@ -69,6 +70,7 @@ func (s *session) script(ctx context.Context, script Script) error {
 	work := []step{
 		func(ctx context.Context) error { return s.do(ctx, s.loadSteps()) },
 		func(ctx context.Context) error { return s.tests(ctx, s.Prepared.Tests) },
+		func(ctx context.Context) error { return s.run(ctx, script.Command) },
 		func(ctx context.Context) error { return s.let(ctx, script.For) },
 	}
 	if err := s.steps(ctx, work...); err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/lab"
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/payload"
 	"github.com/kmodlab/kmodlab/internal/tap"
@@ -21,12 +22,16 @@ import (
 )
 
 // maxTestOutput is how many bytes of a test's output are sent as they come, and read for TAP.
-const maxTestOutput = 16 << 20
+const maxTestOutput = 4 << 20
 
 // tests runs the programs, one after the other. After one that brings the machine down, the others do not run.
 func (s *session) tests(ctx context.Context, list []payload.Program) error {
+	var failed error
 	for i, t := range list {
 		why := s.whyNot()
+		if failed != nil {
+			why = "the run had ended"
+		}
 		if why != "" {
 			s.programs = append(s.programs, evidence.Test{Name: t.Name, Argv: t.Argv, User: t.User, NotRun: why})
 			continue
@@ -36,12 +41,11 @@ func (s *session) tests(ctx context.Context, list []payload.Program) error {
 		seen, err := s.test(ctx, t)
 		s.programs = append(s.programs, seen)
 		s.journal.Tested(seen.Name, nil)
-		if err != nil {
-			return err
+		if failed = err; failed == nil {
+			done("", false)
 		}
-		done("", false)
 	}
-	return nil
+	return failed
 }
 
 // whyNot says why no test is run any more, "" if the next one is.
@@ -61,10 +65,11 @@ func (s *session) test(ctx context.Context, t payload.Program) (evidence.Test, e
 	limit := cmp.Or(t.Timeout, s.options.StepTimeout) * s.Scale
 	seen.LimitMS = limit.Milliseconds()
 	args := wire.ExecArgs{
-		Argv: t.Argv, Env: t.Env, Dir: t.Dir, TimeoutMS: seen.LimitMS,
+		Argv: t.Argv, Env: t.Env, Dir: t.Dir, TimeoutMS: seen.LimitMS, Follow: true,
 		Guest: &wire.GuestArgs{UID: t.UID, GID: t.GID, MaxOutput: maxTestOutput},
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit+answerGrace(s.Scale))
+	// Of its last output some may still be on the way.
+	ctx, cancel := context.WithTimeout(ctx, limit+2*answerGrace(s.Scale))
 	defer cancel()
 	ctx, stop := s.untilCrash(ctx)
 	defer stop()
@@ -95,8 +100,13 @@ func (s *session) test(ctx context.Context, t payload.Program) (evidence.Test, e
 		seen.Unknown = evidence.CrashedMeanwhile
 		return seen, s.noteCrashed(s.observer(Step{Argv: t.Argv}))
 	}
+	failed := s.Failed("run the test "+t.Name, err)
 	seen.Unknown = "the machine did not answer any more while it ran"
-	return seen, s.Failed("run the test "+t.Name, err)
+	var away *lab.WentAway
+	if call, is := errors.AsType[*lab.CallError](failed); is && errors.As(call.Ended, &away) {
+		seen.Unknown = "the machine went away while it ran"
+	}
+	return seen, failed
 }
 
 // noteTest notes how a program ended. The error is that not even SIGKILL ended it.
@@ -104,7 +114,7 @@ func (s *session) noteTest(seen *evidence.Test, t payload.Program, ended wire.Ex
 	seen.PID, seen.Exit, seen.Signal, seen.TimedOut = ended.PID, ended.Exit, ended.Signal, ended.TimedOut
 	seen.MS, seen.EndNS, seen.Left, seen.Processes = ended.MS, ended.EndNS, ended.Left, ended.Processes
 	s.taint.After = ended.Taint
-	if !ended.TimedOut {
+	if !ended.TimedOut && !ended.Stuck {
 		return nil
 	}
 	if stalled := s.Stalled(); stalled != nil {
@@ -123,7 +133,7 @@ func (s *session) noteTest(seen *evidence.Test, t payload.Program, ended wire.Ex
 	s.noteStuck(ended, o)
 	return &evidence.Failure{
 		Kind:    evidence.Timeout,
-		Message: fmt.Sprintf("the test %s hangs in the kernel: not even SIGKILL ends it", t.Name),
+		Message: fmt.Sprintf("%s hangs in the kernel: not even SIGKILL ends it", t.Name),
 		Hint:    "a function of the module waits for something that never happens, or does not end",
 	}
 }

@@ -31,6 +31,9 @@ func blind(hooks []evidence.Hook) map[event.Kind]string {
 	}
 	kinds := make(map[event.Kind]string)
 	for kind := range event.Kinds() {
+		if kind >= event.ProcessForked && kind <= event.CallCounted && why[kind.String()] == "" {
+			continue // nobody is followed unless it is asked for, and then its hooks are there
+		}
 		if !seen[kind.String()] {
 			kinds[kind] = cmp.Or(why[kind.String()], "no hook on this kernel writes it")
 		}

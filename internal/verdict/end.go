@@ -51,10 +51,23 @@ func (m *maker) explainEnd(lost *evidence.Failure) {
 		lost.Message += ", as its own code requested: a CPU was in " + kernel
 		lost.Hint = "look for calls of emergency_restart(), kernel_restart() or kernel_power_off(); " +
 			"the kernel does not log them, because they are not errors"
+		if name := m.testAtEnd(); name != "" {
+			lost.Hint = "the test " + name + " may have called reboot(2); else " + lost.Hint
+		}
 	default:
 		lost.Hint = "most likely a triple fault: the kernel's own memory or page tables were overwritten, " +
 			"so that it could not even report the fault"
 	}
+}
+
+// testAtEnd is the test that ran when the machine ended, "" if none did.
+func (m *maker) testAtEnd() string {
+	for _, t := range m.e.Tests {
+		if t.Unknown != "" {
+			return t.Name
+		}
+	}
+	return ""
 }
 
 // instruction names the place of an instruction, at the end. Site takes return addresses, which lie behind a call.

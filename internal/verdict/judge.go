@@ -240,7 +240,11 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 	if e.Unloaded {
 		did = "loaded and unloaded"
 	}
-	message, born := plural(modules, "module", "modules")+" "+did, plural(threads, "kernel thread", "kernel threads")
+	count := plural(modules, "module", "modules")
+	if modules == 0 {
+		count, did = "no module", "loaded"
+	}
+	message, born := count+" "+did, plural(threads, "kernel thread", "kernel threads")
 	switch {
 	case unknown > 0:
 		message += fmt.Sprintf(", %s born, %d of which may not have ended", born, unknown)
@@ -251,7 +255,7 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 	case threads > 0:
 		message += fmt.Sprintf(", %s born", born)
 	}
-	message += testsMessage(res.Tests)
+	message += testsMessage(e, res.Tests)
 	if n := len(res.Unrelated); n > 0 {
 		return message + fmt.Sprintf(", no complaint about %s from the kernel", pronoun(modules))
 	}

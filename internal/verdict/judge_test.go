@@ -116,7 +116,7 @@ func TestJudge(t *testing.T) {
 		{
 			"in-tree module stays",
 			inputs{Finished: true, Unloaded: true, Modules: []result.Module{{Name: "ext4", Loaded: true, Background: true}}},
-			result.Pass, "0 modules",
+			result.Pass, "no module",
 		},
 		{
 			"oops before all else",

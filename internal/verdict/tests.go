@@ -34,9 +34,21 @@ func (m *maker) tests() []result.Test {
 			t.Subtests, t.Untold = subtests(e.TAP.Tests), e.TAP.More
 		}
 		t.Outcome, t.Reason = m.outcome(e)
+		if t.Signal != "" && m.story != nil {
+			t.Place = FaultOf(m.story, uint32(e.PID))
+		}
 		list = append(list, t)
 	}
 	return list
+}
+
+// roots are the process ids of the tests.
+func (m *maker) roots() []uint32 {
+	roots := make([]uint32, 0, len(m.e.Tests))
+	for i := range m.e.Tests {
+		roots = append(roots, uint32(m.e.Tests[i].PID))
+	}
+	return roots
 }
 
 // relative is a time of the guest's clock as the result has times; nil for 0, which is unknown.
@@ -74,11 +86,15 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 		return result.TestFail, fmt.Sprintf("it did not end within %s%s%s", limit, crowd(e.Processes), m.waits(e.Waits))
 	case e.Unknown != "":
 		return result.TestFail, e.Unknown
+	case e.Kind == evidence.OnTerminal:
+		return result.TestPass, ""
 	case e.Signal == "SIGKILL" && m.crashedIn(e.PID): // that is how the kernel ends a task with an oops
 		return result.TestFail, evidence.CrashedMeanwhile
+	case e.Signal == "SIGKILL" && m.outOfMemory():
+		return result.TestFail, "it was killed: the tests had used up the memory that they may have"
 	case e.Signal != "":
 		return result.TestFail, "it was killed by " + e.Signal
-	case e.Exit == skipped:
+	case e.Exit == skipped && e.Kind != evidence.Command:
 		reason := ""
 		if told != nil {
 			reason = told.Skipped
@@ -97,6 +113,11 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 // crashedIn reports whether a report of the kernel is about a task.
 func (m *maker) crashedIn(pid int) bool {
 	return slices.ContainsFunc(m.res.Crashes, func(c result.Crash) bool { return c.Task != nil && c.Task.PID == pid })
+}
+
+// outOfMemory reports whether the tests had used up their memory: the kernel then kills one of them.
+func (m *maker) outOfMemory() bool {
+	return slices.ContainsFunc(m.res.Unrelated, func(c result.Crash) bool { return ofTests(&c) })
 }
 
 func joinReasons(parts ...string) string {
@@ -188,6 +209,10 @@ func judgeTests(e *evidence.Evidence, res *result.Result) []result.Verdict {
 		Class: result.TestFailed, Message: fmt.Sprintf("test %s failed: %s", first.Name, first.Reason),
 		Evidence: lastLinesOf(first.Output), Hint: testHint(first),
 	}
+	if i := slices.IndexFunc(e.Tests, func(t evidence.Test) bool { return t.Kind == evidence.Command }); i >= 0 &&
+		i < len(res.Tests) && first == &res.Tests[i] && !first.TimedOut && first.PID != 0 {
+		v.Message, v.Hint, v.Evidence = fmt.Sprintf("%s failed: %s", first.Name, first.Reason), "", nil // it was shown
+	}
 	if n := len(failed); n > 1 {
 		var others []string
 		for _, t := range failed[1:] {
@@ -201,7 +226,7 @@ func judgeTests(e *evidence.Evidence, res *result.Result) []result.Verdict {
 func testHint(t *result.Test) string {
 	switch {
 	case t.TimedOut:
-		return "find out what it waits for; a test that needs longer gets it with --test-timeout"
+		return "find out what it waits for; a test that needs longer gets it with --test-timeout, a command with --limit"
 	case t.Signal != "":
 		return "the program itself crashed or was killed: see its last lines, and the signals in the story"
 	case t.PID == 0:
@@ -219,10 +244,17 @@ func lastLinesOf(output string) []string {
 	return lines[max(0, len(lines)-evidenceLines):]
 }
 
-// testsMessage is the part of a pass's message about tests.
-func testsMessage(tests []result.Test) string {
+// testsMessage is the part of a pass's message about tests. What a person did on a terminal was none.
+func testsMessage(e *evidence.Evidence, tests []result.Test) string {
 	var passed, skipped uint64
-	for _, t := range tests {
+	command := ""
+	for i, t := range tests {
+		if i < len(e.Tests) && e.Tests[i].Kind != "" {
+			if e.Tests[i].Kind == evidence.Command {
+				command = ", the command succeeded"
+			}
+			continue
+		}
 		switch t.Outcome {
 		case result.TestPass:
 			passed++
@@ -232,11 +264,11 @@ func testsMessage(tests []result.Test) string {
 	}
 	switch {
 	case passed+skipped == 0:
-		return ""
+		return command
 	case skipped == 0:
-		return fmt.Sprintf(", %s passed", plural(passed, "test", "tests"))
+		return fmt.Sprintf(", %s passed", plural(passed, "test", "tests")) + command
 	case passed == 0:
-		return fmt.Sprintf(", %s skipped", plural(skipped, "test", "tests"))
+		return fmt.Sprintf(", %s skipped", plural(skipped, "test", "tests")) + command
 	}
-	return fmt.Sprintf(", %s passed and %d skipped", plural(passed, "test", "tests"), skipped)
+	return fmt.Sprintf(", %s passed and %d skipped", plural(passed, "test", "tests"), skipped) + command
 }

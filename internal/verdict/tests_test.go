@@ -105,3 +105,42 @@ func TestJudgeTests(t *testing.T) {
 		}
 	}
 }
+
+// TestTestsOutOfMemory checks that tests which use up their memory are not the module's fault, unless it took part.
+func TestTestsOutOfMemory(t *testing.T) {
+	report := func(frames ...string) result.Crash {
+		c := result.Crash{Class: result.Oops, Type: "oom-kill", Title: "Out of memory: t asked for more"}
+		for _, name := range frames {
+			f := result.Frame{Function: name, Reliable: true}
+			if name == "hw_write" {
+				f.Module = "hw"
+			}
+			c.Frames = append(c.Frames, f)
+		}
+		return c
+	}
+	for name, c := range map[string]struct {
+		crash     result.Crash
+		unrelated bool
+	}{
+		"a test":          {report("out_of_memory", "mem_cgroup_out_of_memory", "handle_mm_fault"), true},
+		"the module":      {report("mem_cgroup_out_of_memory", "hw_write"), false},
+		"the whole guest": {report("out_of_memory", "handle_mm_fault"), false},
+	} {
+		m := newMaker(&evidence.Evidence{Studied: []string{"hw"}, Finished: true})
+		for i, f := range c.crash.Frames {
+			if f.Module != "" {
+				c.crash.Guilty = &i
+			}
+		}
+		own, unrelated := m.splitUnrelated([]result.Crash{c.crash})
+		if (len(unrelated) == 1) != c.unrelated || len(own)+len(unrelated) != 1 {
+			t.Errorf("%s: own %d, unrelated %d", name, len(own), len(unrelated))
+		}
+		m.res.Unrelated = unrelated
+		_, reason := m.outcome(&evidence.Test{Signal: "SIGKILL", Exit: 137})
+		if strings.Contains(reason, "used up the memory") != c.unrelated {
+			t.Errorf("%s: %s", name, reason)
+		}
+	}
+}

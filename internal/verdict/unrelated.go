@@ -42,6 +42,10 @@ func (m *maker) earlier() []result.Crash {
 var loaders = []string{"modprobe", "insmod", "rmmod"}
 
 func (m *maker) unrelated(c *result.Crash) bool {
+	if c.Guilty == nil && ofTests(c) && !m.named(c) {
+		c.Title += ": the tests had used up the memory that they may have"
+		return true
+	}
 	e := m.e
 	if c.Class != result.Lockup && c.Class != result.Hung || c.Guilty != nil || m.named(c) ||
 		!e.Finished || e.Failed(evidence.Timeout) != nil || len(e.Stuck)+len(e.Samples) > 0 {
@@ -51,6 +55,14 @@ func (m *maker) unrelated(c *result.Crash) bool {
 		return c.Task != nil && c.Task.PID != 0 && c.Task.PID == int(e.Trace.AgentPID)
 	}
 	return c.Task == nil || !slices.Contains(loaders, c.Task.Comm) && !m.ownThread(c.Task.PID)
+}
+
+// ofTests reports whether the programs beside the modules had used up the memory that their control group allows them.
+// No other group in the guest has a bound.
+func ofTests(c *result.Crash) bool {
+	return c.Type == "oom-kill" && slices.ContainsFunc(c.Frames, func(f result.Frame) bool {
+		return f.Function == "mem_cgroup_out_of_memory" // 5.10 to 7.3
+	})
 }
 
 // named reports whether a report has a function of the modules under study, "f [m]", anywhere: among the work items

@@ -46,6 +46,7 @@ type maker struct {
 	locator *locator                // source lines for places
 	code    map[string]*code.Module // by module; nil for one that cannot be read
 	start   uint64                  // CLOCK_MONOTONIC at which the result's times begin
+	story   *timeline.Timeline      // nil for a guest that was not traced
 }
 
 func newMaker(e *evidence.Evidence) *maker {
@@ -109,6 +110,8 @@ func (m *maker) trace() {
 	m.start = story.Start
 	threads, requests, signals, modules := FromTimeline(story)
 	m.res.Threads, m.res.Requests, m.res.Signals = threads, requests, signals
+	m.res.Processes, m.res.Calls = FollowedProcesses(story, m.roots(), m.e.Studied)
+	m.story = story
 	m.nameTimers()
 	m.unjumpStops()
 	m.res.Contradictions = contradictions(m.e, threads, modules, story.Taints, blind)

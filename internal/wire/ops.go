@@ -30,6 +30,7 @@ const ClockMark = "kmodlab: CLOCK_MONOTONIC "
 const (
 	OpOutput  = "output"  // blob: bytes of a file, or of a command's output
 	OpStarted = "started" // Started: a program of OpExec runs, or is about to
+	OpErrors  = "errors"  // blob: bytes of a program's standard error, if that is kept apart
 )
 
 // Calls.
@@ -43,6 +44,10 @@ const (
 	OpSet        = "set"         // SetArgs, SetResult
 	OpList       = "list"        // ListArgs, ListResult
 	OpTasks      = "tasks"       // none, TasksResult
+	OpInput      = "input"       // InputArgs and blob, InputResult: for a program of OpExec that runs
+	OpTaken      = "taken"       // TakenArgs, none: how much of its output the host has used
+	OpResize     = "resize"      // ResizeArgs, none: the size of its terminal
+	OpKill       = "kill"        // KillArgs, none: it is to end now
 	OpExpire     = "expire"      // ExpireArgs, none: the programs of OpExec that run have no more time
 	OpSnapshot   = "snapshot"    // SnapshotArgs or none, SnapshotResult
 	OpModules    = "modules"     // none, ModulesResult
@@ -76,6 +81,8 @@ type ExecArgs struct {
 	// Report gives the program a pipe and inserts "--report-fd 3" after its name; what it
 	// writes there is returned in ExecResult.Report.
 	Report bool `json:"report,omitempty"`
+	// Follow has a tracer that was started with Calls record what the program and its children do.
+	Follow bool `json:"follow,omitempty"`
 	// Guest runs the program in the system of OpUserland instead; nil does not.
 	Guest *GuestArgs `json:"guest,omitempty"`
 }
@@ -88,6 +95,8 @@ type GuestArgs struct {
 	Groups []uint32 `json:"groups,omitempty"`
 	// MaxOutput is how many bytes of its output are sent as they come; the rest is read, and only its end is sent.
 	MaxOutput int64 `json:"max_output"`
+	// Streams connects it to the host's streams instead, without a bound; nil does not.
+	Streams *StreamArgs `json:"streams,omitempty"`
 }
 
 // ExecResult says how a program ended. Its output came before, as OpOutput.
@@ -196,6 +205,8 @@ type UserlandArgs struct {
 // /proc get new contents at each open.
 type ReadArgs struct {
 	Path string `json:"path"`
+	// Guest takes the path in the system of OpUserland, and refuses what is not a regular file.
+	Guest bool `json:"guest,omitempty"`
 }
 
 // WriteArgs write a chunk of a file; missing parent folders are made.
@@ -214,7 +225,7 @@ type WriteAllArgs struct {
 // FileArgs describe one file.
 type FileArgs struct {
 	Path string `json:"path"`
-	Mode uint32 `json:"mode"` // with fs.ModeSymlink, the blob is a link's target
+	Mode uint32 `json:"mode"` // with fs.ModeSymlink, the blob is a link's target; with fs.ModeDir, it is a folder
 	Size int    `json:"size"` // bytes of the blob
 }
 
@@ -240,7 +251,8 @@ type SetResult struct {
 
 // ListArgs list the regular files below a folder.
 type ListArgs struct {
-	Dir string `json:"dir"`
+	Dir   string `json:"dir"`
+	Guest bool   `json:"guest,omitempty"` // in the system of OpUserland
 }
 
 // ListResult holds slash-separated names relative to the folder, sorted.
@@ -274,6 +286,7 @@ type TraceArgs struct {
 	Filter    TraceFilter `json:"filter"`
 	Stats     bool        `json:"stats,omitempty"`  // measure the run time of each hook
 	Steady    bool        `json:"steady,omitempty"` // prefer hooks that run with preemption off
+	Calls     bool        `json:"calls,omitempty"`  // record the system calls of programs that are followed
 }
 
 // TraceFilter mirrors tracer.Filter. Empty fields filter nothing.

@@ -48,6 +48,11 @@ func (s *Server) Progress(call *Message, op string, body any) error {
 	return s.send(&Message{ID: call.ID, Op: op, Body: b})
 }
 
+// Output sends bytes of a call ahead of its reply.
+func (s *Server) Output(call *Message, op string, blob []byte) error {
+	return s.send(&Message{ID: call.ID, Op: op, Blob: blob})
+}
+
 func (s *Server) send(m *Message) error {
 	s.write.Lock()
 	defer s.write.Unlock()
@@ -83,9 +88,7 @@ func (s *Server) answer(call *Message) {
 		s.send(reply)
 		return
 	}
-	progress := func(blob []byte) error {
-		return s.send(&Message{ID: call.ID, Op: OpOutput, Blob: blob})
-	}
+	progress := func(blob []byte) error { return s.Output(call, OpOutput, blob) }
 	result, blob, err := handler(call, progress)
 	reply.Blob = blob
 	if err == nil && result != nil {

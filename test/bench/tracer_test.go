@@ -181,16 +181,6 @@ func (m *tracerBench) furnish() {
 	m.run(nil, "/bin/sh", "-c", "echo /lab/load >/proc/sys/kernel/modprobe")
 }
 
-// call is one exchange with the guest's agent.
-func (m *tracerBench) call(op string, args, result any) {
-	m.Helper()
-	ctx, cancel := context.WithTimeout(m.Context(), 3*time.Minute)
-	defer cancel()
-	if err := m.Call(ctx, op, args, result); err != nil {
-		m.Fatal(err)
-	}
-}
-
 // run is a command in the machine; anything but success ends the benchmark. It
 // returns what was printed, and gives it line by line to each, if any, as it comes.
 func (m *tracerBench) run(each func(line string), argv ...string) string {
@@ -276,24 +266,11 @@ func (m *tracerBench) plain(list ...work) turn {
 // traced runs under our tracer, driven as `kmodlab run` does.
 func (m *tracerBench) traced(list ...work) turn {
 	m.Helper()
-	type stream struct {
-		events []event.Event
-		err    error
-	}
-	all := make(chan stream, 1)
-	go func() {
-		events, err := event.ReadAll(m.Events)
-		all <- stream{events, err}
-	}()
-	var state wire.TraceResult
-	m.call(wire.OpTraceStart, wire.TraceArgs{}, &state)
-	r := turn{costs: m.work(list, loadWords(list)...)}
-	m.call(wire.OpTraceStop, wire.TraceStopArgs{Detach: true}, &state)
-	got := <-all
-	if got.err != nil {
-		m.Fatal(got.err)
-	}
-	for _, e := range got.events {
+	var r turn
+	events, state := machine.Traced(m, m.Guest, wire.TraceArgs{}, func() {
+		r.costs = m.work(list, loadWords(list)...)
+	})
+	for _, e := range events {
 		if e.Kind == event.SignalSent && e.By.Comm == "load" && e.Arg == uint32(syscall.SIGUSR1) {
 			r.seen++
 		}
@@ -304,7 +281,7 @@ func (m *tracerBench) traced(list ...work) turn {
 			r.lostSent = int(n)
 		}
 	}
-	m.Logf("kmodlab: %d records, lost %v", len(got.events), state.Lost)
+	m.Logf("kmodlab: %d records, lost %v", len(events), state.Lost)
 	return r
 }
 

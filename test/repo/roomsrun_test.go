@@ -198,7 +198,7 @@ var runRooms = []room{
 		does: "for tests: real kernels, and Debian machines that run them",
 		may: []string{
 			"", "internal/boot", "internal/kbuild", "internal/kernel", "internal/kmodcmd", "internal/report",
-			"internal/testlab", "internal/testlab/needs", "internal/vm", "internal/wire", "result",
+			"internal/testlab", "internal/testlab/needs", "internal/vm", "internal/wire", "result", "tracer/event",
 		},
 	},
 	{

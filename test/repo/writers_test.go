@@ -21,6 +21,7 @@ var writers = map[string]string{
 	"internal/boot/initramfs.go":        "links in the initramfs, an archive; nothing on this machine",
 	"internal/cli/demo.go":              "the demo's own sources, in a scratch folder",
 	"internal/cli/output.go":            "reports, where -o says",
+	"internal/cli/testfiles.go":         "what a test program wrote in the guest, as the flags of its runner say (writeBelow)",
 	"internal/filelock/filelock.go":     "empty files that serve as locks, some in the cache",
 	"internal/footprint/claim.go":       "the lock of this machine's kernel, and modules that were built here",
 	"internal/footprint/store.go":       "the journal of --here",

@@ -152,6 +152,12 @@ const (
 // there instead.
 func (h hookTable) check(t *testing.T, path string, names []string) {
 	t.Helper()
+	h.checkBetween(t, path, names, tableBegin, tableEnd)
+}
+
+// checkBetween is check for the table between two lines.
+func (h hookTable) checkBetween(t *testing.T, path string, names []string, tableBegin, tableEnd string) {
+	t.Helper()
 	if len(h) == 0 {
 		return // each run has already said why
 	}

@@ -53,6 +53,8 @@ enum control {
 	STOPPED,
 	/* signal_generate is not attached, so no decision will follow a send. */
 	SENDS_ALONE,
+	/* The pid of a followed task; see sweep in calls.bpf.h. */
+	SWEEP,
 	NUM_CONTROLS,
 };
 
@@ -63,12 +65,20 @@ struct {
 	__type(value, __u32);
 } control SEC(".maps");
 
-static __always_inline bool is_set(enum control which)
+static __always_inline __u32 get_control(enum control which)
 {
 	__u32 key = which, *value = bpf_map_lookup_elem(&control, &key);
 
-	return value && *value;
+	return value ? *value : 0;
 }
+
+static __always_inline bool is_set(enum control which)
+{
+	return get_control(which) != 0;
+}
+
+/* The process that reads the rings. */
+const volatile __u32 tracer_tgid = 0;
 
 static __always_inline void count(void *map, __u32 index)
 {
@@ -182,6 +192,9 @@ static __always_inline bool is_bulk(enum kind kind)
 	case WORK_ENDED:
 	case MODULE_GOT:
 	case MODULE_PUT:
+	case FILE_MET: /* before the first call on it, which has the same time */
+	case CALL_ENTERED:
+	case CALL_RETURNED:
 		return true;
 	default:
 		return false;

@@ -7,6 +7,7 @@
 #define KMODLAB_ENDS_BPF_H
 
 #include "filter.h"
+#include "follow.h"
 
 static __always_inline int on_stop_asked(void *ctx, struct task_struct *t)
 {
@@ -115,7 +116,7 @@ static __always_inline int on_exited(struct task_struct *t)
 	__u32 tgid = BPF_CORE_READ(t, tgid);
 	struct record *r;
 
-	if (kthread ? !wants_task(t) : !bpf_map_lookup_elem(&helpers, &tgid))
+	if (!is_followed() && (kthread ? !wants_task(t) : !bpf_map_lookup_elem(&helpers, &tgid)))
 		return 0;
 	r = new_bare(TASK_EXITED);
 	if (!r)
@@ -154,7 +155,11 @@ static __always_inline int on_freed(struct task_struct *t)
 {
 	struct record *r;
 
-	if (!(BPF_CORE_READ(t, flags) & PF_KTHREAD) || !wants_task(t))
+	if (!(BPF_CORE_READ(t, flags) & PF_KTHREAD)) {
+		unfollow(t);
+		return 0;
+	}
+	if (!wants_task(t))
 		return 0;
 	r = new_bare(TASK_FREED);
 	if (!r)

@@ -160,6 +160,7 @@ struct linux_binprm {
 
 struct module_layout { /* up to 6.3 */
 	void *base;
+	unsigned int size;
 	unsigned int text_size;
 };
 
@@ -170,6 +171,9 @@ struct module_memory { /* 6.4 and later */
 
 enum mod_mem_type {
 	MOD_TEXT = 0,
+	MOD_DATA = 1,
+	MOD_RODATA = 2,
+	MOD_RO_AFTER_INIT = 3,
 	MOD_INIT_TEXT = 4,
 };
 
@@ -192,8 +196,13 @@ struct pt_regs {
 	unsigned long si;
 	unsigned long dx;
 	unsigned long cx;
+	unsigned long bx;
+	unsigned long bp;
 	unsigned long r8;
+	unsigned long r9;
+	unsigned long r10;
 	unsigned long ax;
+	unsigned long ip;
 };
 
 /*
@@ -214,6 +223,7 @@ struct trace_event_raw_module_refcnt {
 
 struct trace_event_raw_sched_process_exec {
 	__u32 __data_loc_filename;
+	int old_pid;
 };
 
 struct trace_event_raw_sched_kthread_work_execute_start {

@@ -10,6 +10,7 @@
 #define KMODLAB_MODULES_BPF_H
 
 #include "filter.h"
+#include "owner.h"
 
 static __always_inline void fill_bases(struct record *r, struct module *mod)
 {
@@ -75,6 +76,7 @@ static __always_inline int on_loaded(struct module *mod)
 	struct record_text *r;
 
 	note_studied(mod);
+	note_module(mod, true);
 	r = new_text(MODULE_LOADED, &mod->name);
 	if (!r)
 		return 0;
@@ -172,10 +174,10 @@ int module_init_end__kretprobe(struct pt_regs *ctx)
 	return on_init_end(*mod, (__s32)BPF_CORE_READ(ctx, ax));
 }
 
-/* References that the tracer itself takes, only to look, are left out. */
-const volatile __u32 tracer_tgid = 0;
-
-/* mod is NULL if only the name is known. */
+/*
+ * References that the tracer itself takes, only to look, are left out. mod is NULL
+ * if only the name is known.
+ */
 static __always_inline bool wants_reference(struct module *mod, const char *name)
 {
 	__u32 zero = 0, tgid = bpf_get_current_pid_tgid() >> 32;
@@ -256,8 +258,10 @@ int module_put__tracepoint(struct trace_event_raw_module_refcnt *ctx)
 
 static __always_inline int on_module_freed(struct module *mod)
 {
-	struct record_text *r = new_text(MODULE_FREED, &mod->name);
+	struct record_text *r;
 
+	note_module(mod, false);
+	r = new_text(MODULE_FREED, &mod->name);
 	if (!r)
 		return 0;
 	r->r.ptr = (__u64)mod;

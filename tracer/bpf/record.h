@@ -15,12 +15,14 @@
 #define ARGS_MAX 6 /* the kernel's modprobe call has 4 */
 #define ENV_MAX 4 /* the same call sets 3 variables */
 #define ARG_LEN 64
+#define NUMBERS_MAX 8
 
 enum part {
 	PART_TEXT = 1,
 	PART_STACK = 2,
 	PART_ARGS = 4,
 	PART_ENV = 8,
+	PART_NUMBERS = 16,
 };
 
 enum task_flag {
@@ -73,8 +75,58 @@ enum kind {
 	MODULE_GOT,
 	MODULE_PUT,
 	TAINTED,
+	PROCESS_FORKED,
+	PROCESS_FAULTED,
+	FILE_MET,
+	CALL_ENTERED,
+	CALL_RETURNED,
+	CALL_COUNTED,
 	NUM_KINDS,
 };
+
+/*
+ * What a system call does to a file: which function of the file's operations
+ * serves it depends on that. Keep in step with Op in tracer/event.
+ */
+enum op {
+	OP_NONE,
+	OP_OPEN,
+	OP_CLOSE,
+	OP_READ,
+	OP_READV,
+	OP_WRITE,
+	OP_WRITEV,
+	OP_LSEEK,
+	OP_IOCTL,
+	OP_MMAP,
+	OP_POLL,
+	OP_FSYNC,
+	OP_FLOCK,
+	OP_FALLOCATE,
+	OP_SOCKET,
+	OP_BIND,
+	OP_CONNECT,
+	OP_LISTEN,
+	OP_ACCEPT,
+	OP_GETNAME,
+	OP_SEND,
+	OP_RECEIVE,
+	OP_SETSOCKOPT,
+	OP_GETSOCKOPT,
+	OP_SHUTDOWN,
+	NUM_OPS,
+};
+
+/* Where a system call has its file, if that is not the number of an argument. */
+enum where {
+	FILE_RETURNED = 16, /* as the result */
+	FILE_POLLED = 17, /* in an array of struct pollfd */
+	FILE_SELECTED = 18, /* in sets of descriptors */
+};
+
+/* In arg of CALL_ENTERED and CALL_RETURNED, beside the number of the system call. */
+#define CALL_COMPAT 0x80000000 /* of a 32-bit program: the number is one of theirs */
+#define CALL_RELEASE 0x0000ffff /* no system call: the last reference to a file is dropped */
 
 /* Bits of data in SIGNAL_SENT. */
 enum sent {
@@ -133,6 +185,11 @@ struct record_args {
 	char text[TEXT_LEN];
 	char args[ARGS_MAX][ARG_LEN];
 	char env[ENV_MAX][ARG_LEN];
+};
+
+struct record_numbers {
+	struct record r;
+	__u64 numbers[NUMBERS_MAX];
 };
 
 #endif /* KMODLAB_RECORD_H */

@@ -7,6 +7,7 @@
 #define KMODLAB_REQUESTS_BPF_H
 
 #include "filter.h"
+#include "follow.h"
 
 /* A kprobe, because __request_module is variadic, which fentry refuses. */
 HOOK(request_asked);
@@ -295,12 +296,13 @@ int request_duplicate(__u64 *ctx)
 	return 0;
 }
 
-static __always_inline int on_execed(const char *filename)
+static __always_inline int on_execed(const char *filename, __u32 old_pid)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct record_text *r;
 
-	if (!bpf_map_lookup_elem(&helpers, &tgid))
+	follow_exec(old_pid);
+	if (!is_followed() && !bpf_map_lookup_elem(&helpers, &tgid))
 		return 0;
 	r = new_text(TASK_EXECED, filename);
 	if (r)
@@ -315,14 +317,14 @@ int task_execed(__u64 *ctx)
 	struct linux_binprm *bprm = (struct linux_binprm *)ctx[2];
 
 	FIRED(task_execed);
-	return on_execed(BPF_CORE_READ(bprm, filename));
+	return on_execed(BPF_CORE_READ(bprm, filename), ctx[1]);
 }
 
 SEC("tracepoint/sched/sched_process_exec")
 int task_execed__tracepoint(struct trace_event_raw_sched_process_exec *ctx)
 {
 	FIRED(task_execed);
-	return on_execed(DATA_LOC(ctx, filename));
+	return on_execed(DATA_LOC(ctx, filename), BPF_CORE_READ(ctx, old_pid));
 }
 
 #endif /* KMODLAB_REQUESTS_BPF_H */

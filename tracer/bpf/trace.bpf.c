@@ -13,6 +13,8 @@
 #include "modules.bpf.h"
 #include "works.bpf.h"
 #include "signals.bpf.h"
+#include "calls.bpf.h"
+#include "faults.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -26,4 +28,12 @@ struct record_text *layout_text __attribute__((unused));
 struct record_stack *layout_stack __attribute__((unused));
 struct record_text_stack *layout_text_stack __attribute__((unused));
 struct record_args *layout_args __attribute__((unused));
+struct record_numbers *layout_numbers __attribute__((unused));
+enum op *layout_op __attribute__((unused));
+enum file_kind *layout_file_kind __attribute__((unused));
+struct followed *layout_followed __attribute__((unused));
+struct met *layout_met __attribute__((unused));
+struct met_key *layout_met_key __attribute__((unused));
+struct shape *layout_shape __attribute__((unused));
+enum where *layout_where __attribute__((unused));
 struct studied_module *layout_studied __attribute__((unused));

@@ -19,6 +19,55 @@ type TraceAwaited struct {
 	Bits uint32
 }
 
+type TraceFollowed struct {
+	_       structs.HostLayout
+	Task    uint64
+	Began   uint64
+	Inode   uint64
+	F_op    uint64
+	File    uint64
+	Dentry  uint64
+	Mnt     uint64
+	Closing uint64
+	Args    [6]uint64
+	Number  uint64
+	Nr      uint32
+	Op      uint32
+	Fd      int32
+	Told    uint32
+	Kept    uint32
+	Pid     uint32
+	Tgid    uint32
+	Nested  uint32
+	Owner   struct {
+		_      structs.HostLayout
+		Module uint64
+		Ops    uint64
+		Kind   uint32
+		Pad    uint32
+	}
+	Stranger struct {
+		_     structs.HostLayout
+		Inode uint64
+		F_op  uint64
+		Ino   uint64
+	}
+}
+
+type TraceMet struct {
+	_     structs.HostLayout
+	Ino   uint64
+	Calls [32]uint32
+	Last  [32]uint32
+}
+
+type TraceMetKey struct {
+	_     structs.HostLayout
+	Inode uint64
+	F_op  uint64
+	Tgid  uint64
+}
+
 type TraceSending struct {
 	_   structs.HostLayout
 	Rec struct {
@@ -53,6 +102,13 @@ type TraceSending struct {
 	Open uint64
 }
 
+type TraceShape struct {
+	_    structs.HostLayout
+	Op   uint8
+	File uint8
+	Pad  [2]uint8
+}
+
 type TraceStudiedModule struct {
 	_      structs.HostLayout
 	Name   [56]int8
@@ -76,17 +132,36 @@ const (
 	TraceMapAwaiting                     = "awaiting"
 	TraceMapBulk                         = "bulk"
 	TraceMapControl                      = "control"
+	TraceMapFilesMet                     = "files_met"
 	TraceMapFired                        = "fired"
+	TraceMapFollowing                    = "following"
 	TraceMapHelpers                      = "helpers"
 	TraceMapIniting                      = "initing"
 	TraceMapLife                         = "life"
 	TraceMapLost                         = "lost"
+	TraceMapModulePages                  = "module_pages"
+	TraceMapParents                      = "parents"
 	TraceMapParking                      = "parking"
 	TraceMapRequesting                   = "requesting"
 	TraceMapScratchStack                 = "scratch_stack"
 	TraceMapSending                      = "sending"
+	TraceMapShapes                       = "shapes"
 	TraceMapSignalled                    = "signalled"
 	TraceMapStudied                      = "studied"
+	TraceProgCallEntered                 = "call_entered"
+	TraceProgCallEnteredTracepoint       = "call_entered__tracepoint"
+	TraceProgCallReturned                = "call_returned"
+	TraceProgCallReturnedTracepoint      = "call_returned__tracepoint"
+	TraceProgCallUnfinished              = "call_unfinished"
+	TraceProgCallUnfinishedTracepoint    = "call_unfinished__tracepoint"
+	TraceProgFileOpened                  = "file_opened"
+	TraceProgFileOpenedKretprobe         = "file_opened__kretprobe"
+	TraceProgFileOpening                 = "file_opening"
+	TraceProgFileOpeningKprobe           = "file_opening__kprobe"
+	TraceProgFileRelease                 = "file_release"
+	TraceProgFileReleaseKprobe           = "file_release__kprobe"
+	TraceProgFileReleased                = "file_released"
+	TraceProgFileReleasedKretprobe       = "file_released__kretprobe"
 	TraceProgHelperForked                = "helper_forked"
 	TraceProgHelperForkedKprobe          = "helper_forked__kprobe"
 	TraceProgHelperQueued                = "helper_queued"
@@ -107,6 +182,9 @@ const (
 	TraceProgModuleLoadedKprobe          = "module_loaded__kprobe"
 	TraceProgModulePut                   = "module_put"
 	TraceProgModulePutTracepoint         = "module_put__tracepoint"
+	TraceProgProcessFaulted              = "process_faulted"
+	TraceProgProcessForked               = "process_forked"
+	TraceProgProcessForkedTracepoint     = "process_forked__tracepoint"
 	TraceProgRequestAdmitted             = "request_admitted"
 	TraceProgRequestAdmittedTracepoint   = "request_admitted__tracepoint"
 	TraceProgRequestAsked                = "request_asked"
@@ -174,7 +252,15 @@ const (
 	TraceVarByModule                     = "by_module"
 	TraceVarByThread                     = "by_thread"
 	TraceVarByTo                         = "by_to"
+	TraceVarFollowCalls                  = "follow_calls"
 	TraceVarFromPid                      = "from_pid"
+	TraceVarHookCallEntered              = "hook_call_entered"
+	TraceVarHookCallReturned             = "hook_call_returned"
+	TraceVarHookCallUnfinished           = "hook_call_unfinished"
+	TraceVarHookFileOpened               = "hook_file_opened"
+	TraceVarHookFileOpening              = "hook_file_opening"
+	TraceVarHookFileRelease              = "hook_file_release"
+	TraceVarHookFileReleased             = "hook_file_released"
 	TraceVarHookHelperForked             = "hook_helper_forked"
 	TraceVarHookHelperQueued             = "hook_helper_queued"
 	TraceVarHookHelperReturned           = "hook_helper_returned"
@@ -185,6 +271,8 @@ const (
 	TraceVarHookModuleInitEnd            = "hook_module_init_end"
 	TraceVarHookModuleLoaded             = "hook_module_loaded"
 	TraceVarHookModulePut                = "hook_module_put"
+	TraceVarHookProcessFaulted           = "hook_process_faulted"
+	TraceVarHookProcessForked            = "hook_process_forked"
 	TraceVarHookRequestAdmitted          = "hook_request_admitted"
 	TraceVarHookRequestAsked             = "hook_request_asked"
 	TraceVarHookRequestDuplicate         = "hook_request_duplicate"
@@ -220,16 +308,26 @@ const (
 	TraceVarHookWorkQueued               = "hook_work_queued"
 	TraceVarHookWorkStarted              = "hook_work_started"
 	TraceVarLayoutArgs                   = "layout_args"
+	TraceVarLayoutFileKind               = "layout_file_kind"
+	TraceVarLayoutFollowed               = "layout_followed"
 	TraceVarLayoutKind                   = "layout_kind"
+	TraceVarLayoutMet                    = "layout_met"
+	TraceVarLayoutMetKey                 = "layout_met_key"
+	TraceVarLayoutNumbers                = "layout_numbers"
+	TraceVarLayoutOp                     = "layout_op"
 	TraceVarLayoutRecord                 = "layout_record"
+	TraceVarLayoutShape                  = "layout_shape"
 	TraceVarLayoutStack                  = "layout_stack"
 	TraceVarLayoutStudied                = "layout_studied"
 	TraceVarLayoutText                   = "layout_text"
 	TraceVarLayoutTextStack              = "layout_text_stack"
+	TraceVarLayoutWhere                  = "layout_where"
+	TraceVarLowestPage                   = "lowest_page"
 	TraceVarPicking                      = "picking"
 	TraceVarSkipSignals                  = "skip_signals"
 	TraceVarToPid                        = "to_pid"
 	TraceVarTracerTgid                   = "tracer_tgid"
+	TraceVarUnusedMet                    = "unused_met"
 	TraceVarWantFrom                     = "want_from"
 	TraceVarWantThread                   = "want_thread"
 	TraceVarWantTo                       = "want_to"
@@ -277,6 +375,20 @@ type TraceSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TraceProgramSpecs struct {
+	CallEntered                 *ebpf.ProgramSpec `ebpf:"call_entered"`
+	CallEnteredTracepoint       *ebpf.ProgramSpec `ebpf:"call_entered__tracepoint"`
+	CallReturned                *ebpf.ProgramSpec `ebpf:"call_returned"`
+	CallReturnedTracepoint      *ebpf.ProgramSpec `ebpf:"call_returned__tracepoint"`
+	CallUnfinished              *ebpf.ProgramSpec `ebpf:"call_unfinished"`
+	CallUnfinishedTracepoint    *ebpf.ProgramSpec `ebpf:"call_unfinished__tracepoint"`
+	FileOpened                  *ebpf.ProgramSpec `ebpf:"file_opened"`
+	FileOpenedKretprobe         *ebpf.ProgramSpec `ebpf:"file_opened__kretprobe"`
+	FileOpening                 *ebpf.ProgramSpec `ebpf:"file_opening"`
+	FileOpeningKprobe           *ebpf.ProgramSpec `ebpf:"file_opening__kprobe"`
+	FileRelease                 *ebpf.ProgramSpec `ebpf:"file_release"`
+	FileReleaseKprobe           *ebpf.ProgramSpec `ebpf:"file_release__kprobe"`
+	FileReleased                *ebpf.ProgramSpec `ebpf:"file_released"`
+	FileReleasedKretprobe       *ebpf.ProgramSpec `ebpf:"file_released__kretprobe"`
 	HelperForked                *ebpf.ProgramSpec `ebpf:"helper_forked"`
 	HelperForkedKprobe          *ebpf.ProgramSpec `ebpf:"helper_forked__kprobe"`
 	HelperQueued                *ebpf.ProgramSpec `ebpf:"helper_queued"`
@@ -297,6 +409,9 @@ type TraceProgramSpecs struct {
 	ModuleLoadedKprobe          *ebpf.ProgramSpec `ebpf:"module_loaded__kprobe"`
 	ModulePut                   *ebpf.ProgramSpec `ebpf:"module_put"`
 	ModulePutTracepoint         *ebpf.ProgramSpec `ebpf:"module_put__tracepoint"`
+	ProcessFaulted              *ebpf.ProgramSpec `ebpf:"process_faulted"`
+	ProcessForked               *ebpf.ProgramSpec `ebpf:"process_forked"`
+	ProcessForkedTracepoint     *ebpf.ProgramSpec `ebpf:"process_forked__tracepoint"`
 	RequestAdmitted             *ebpf.ProgramSpec `ebpf:"request_admitted"`
 	RequestAdmittedTracepoint   *ebpf.ProgramSpec `ebpf:"request_admitted__tracepoint"`
 	RequestAsked                *ebpf.ProgramSpec `ebpf:"request_asked"`
@@ -369,15 +484,20 @@ type TraceMapSpecs struct {
 	Awaiting     *ebpf.MapSpec `ebpf:"awaiting"`
 	Bulk         *ebpf.MapSpec `ebpf:"bulk"`
 	Control      *ebpf.MapSpec `ebpf:"control"`
+	FilesMet     *ebpf.MapSpec `ebpf:"files_met"`
 	Fired        *ebpf.MapSpec `ebpf:"fired"`
+	Following    *ebpf.MapSpec `ebpf:"following"`
 	Helpers      *ebpf.MapSpec `ebpf:"helpers"`
 	Initing      *ebpf.MapSpec `ebpf:"initing"`
 	Life         *ebpf.MapSpec `ebpf:"life"`
 	Lost         *ebpf.MapSpec `ebpf:"lost"`
+	ModulePages  *ebpf.MapSpec `ebpf:"module_pages"`
+	Parents      *ebpf.MapSpec `ebpf:"parents"`
 	Parking      *ebpf.MapSpec `ebpf:"parking"`
 	Requesting   *ebpf.MapSpec `ebpf:"requesting"`
 	ScratchStack *ebpf.MapSpec `ebpf:"scratch_stack"`
 	Sending      *ebpf.MapSpec `ebpf:"sending"`
+	Shapes       *ebpf.MapSpec `ebpf:"shapes"`
 	Signalled    *ebpf.MapSpec `ebpf:"signalled"`
 	Studied      *ebpf.MapSpec `ebpf:"studied"`
 }
@@ -390,7 +510,15 @@ type TraceVariableSpecs struct {
 	ByModule               *ebpf.VariableSpec `ebpf:"by_module"`
 	ByThread               *ebpf.VariableSpec `ebpf:"by_thread"`
 	ByTo                   *ebpf.VariableSpec `ebpf:"by_to"`
+	FollowCalls            *ebpf.VariableSpec `ebpf:"follow_calls"`
 	FromPid                *ebpf.VariableSpec `ebpf:"from_pid"`
+	HookCallEntered        *ebpf.VariableSpec `ebpf:"hook_call_entered"`
+	HookCallReturned       *ebpf.VariableSpec `ebpf:"hook_call_returned"`
+	HookCallUnfinished     *ebpf.VariableSpec `ebpf:"hook_call_unfinished"`
+	HookFileOpened         *ebpf.VariableSpec `ebpf:"hook_file_opened"`
+	HookFileOpening        *ebpf.VariableSpec `ebpf:"hook_file_opening"`
+	HookFileRelease        *ebpf.VariableSpec `ebpf:"hook_file_release"`
+	HookFileReleased       *ebpf.VariableSpec `ebpf:"hook_file_released"`
 	HookHelperForked       *ebpf.VariableSpec `ebpf:"hook_helper_forked"`
 	HookHelperQueued       *ebpf.VariableSpec `ebpf:"hook_helper_queued"`
 	HookHelperReturned     *ebpf.VariableSpec `ebpf:"hook_helper_returned"`
@@ -401,6 +529,8 @@ type TraceVariableSpecs struct {
 	HookModuleInitEnd      *ebpf.VariableSpec `ebpf:"hook_module_init_end"`
 	HookModuleLoaded       *ebpf.VariableSpec `ebpf:"hook_module_loaded"`
 	HookModulePut          *ebpf.VariableSpec `ebpf:"hook_module_put"`
+	HookProcessFaulted     *ebpf.VariableSpec `ebpf:"hook_process_faulted"`
+	HookProcessForked      *ebpf.VariableSpec `ebpf:"hook_process_forked"`
 	HookRequestAdmitted    *ebpf.VariableSpec `ebpf:"hook_request_admitted"`
 	HookRequestAsked       *ebpf.VariableSpec `ebpf:"hook_request_asked"`
 	HookRequestDuplicate   *ebpf.VariableSpec `ebpf:"hook_request_duplicate"`
@@ -436,16 +566,26 @@ type TraceVariableSpecs struct {
 	HookWorkQueued         *ebpf.VariableSpec `ebpf:"hook_work_queued"`
 	HookWorkStarted        *ebpf.VariableSpec `ebpf:"hook_work_started"`
 	LayoutArgs             *ebpf.VariableSpec `ebpf:"layout_args"`
+	LayoutFileKind         *ebpf.VariableSpec `ebpf:"layout_file_kind"`
+	LayoutFollowed         *ebpf.VariableSpec `ebpf:"layout_followed"`
 	LayoutKind             *ebpf.VariableSpec `ebpf:"layout_kind"`
+	LayoutMet              *ebpf.VariableSpec `ebpf:"layout_met"`
+	LayoutMetKey           *ebpf.VariableSpec `ebpf:"layout_met_key"`
+	LayoutNumbers          *ebpf.VariableSpec `ebpf:"layout_numbers"`
+	LayoutOp               *ebpf.VariableSpec `ebpf:"layout_op"`
 	LayoutRecord           *ebpf.VariableSpec `ebpf:"layout_record"`
+	LayoutShape            *ebpf.VariableSpec `ebpf:"layout_shape"`
 	LayoutStack            *ebpf.VariableSpec `ebpf:"layout_stack"`
 	LayoutStudied          *ebpf.VariableSpec `ebpf:"layout_studied"`
 	LayoutText             *ebpf.VariableSpec `ebpf:"layout_text"`
 	LayoutTextStack        *ebpf.VariableSpec `ebpf:"layout_text_stack"`
+	LayoutWhere            *ebpf.VariableSpec `ebpf:"layout_where"`
+	LowestPage             *ebpf.VariableSpec `ebpf:"lowest_page"`
 	Picking                *ebpf.VariableSpec `ebpf:"picking"`
 	SkipSignals            *ebpf.VariableSpec `ebpf:"skip_signals"`
 	ToPid                  *ebpf.VariableSpec `ebpf:"to_pid"`
 	TracerTgid             *ebpf.VariableSpec `ebpf:"tracer_tgid"`
+	UnusedMet              *ebpf.VariableSpec `ebpf:"unused_met"`
 	WantFrom               *ebpf.VariableSpec `ebpf:"want_from"`
 	WantThread             *ebpf.VariableSpec `ebpf:"want_thread"`
 	WantTo                 *ebpf.VariableSpec `ebpf:"want_to"`
@@ -474,15 +614,20 @@ type TraceMaps struct {
 	Awaiting     *ebpf.Map `ebpf:"awaiting"`
 	Bulk         *ebpf.Map `ebpf:"bulk"`
 	Control      *ebpf.Map `ebpf:"control"`
+	FilesMet     *ebpf.Map `ebpf:"files_met"`
 	Fired        *ebpf.Map `ebpf:"fired"`
+	Following    *ebpf.Map `ebpf:"following"`
 	Helpers      *ebpf.Map `ebpf:"helpers"`
 	Initing      *ebpf.Map `ebpf:"initing"`
 	Life         *ebpf.Map `ebpf:"life"`
 	Lost         *ebpf.Map `ebpf:"lost"`
+	ModulePages  *ebpf.Map `ebpf:"module_pages"`
+	Parents      *ebpf.Map `ebpf:"parents"`
 	Parking      *ebpf.Map `ebpf:"parking"`
 	Requesting   *ebpf.Map `ebpf:"requesting"`
 	ScratchStack *ebpf.Map `ebpf:"scratch_stack"`
 	Sending      *ebpf.Map `ebpf:"sending"`
+	Shapes       *ebpf.Map `ebpf:"shapes"`
 	Signalled    *ebpf.Map `ebpf:"signalled"`
 	Studied      *ebpf.Map `ebpf:"studied"`
 }
@@ -492,15 +637,20 @@ func (m *TraceMaps) Close() error {
 		m.Awaiting,
 		m.Bulk,
 		m.Control,
+		m.FilesMet,
 		m.Fired,
+		m.Following,
 		m.Helpers,
 		m.Initing,
 		m.Life,
 		m.Lost,
+		m.ModulePages,
+		m.Parents,
 		m.Parking,
 		m.Requesting,
 		m.ScratchStack,
 		m.Sending,
+		m.Shapes,
 		m.Signalled,
 		m.Studied,
 	)
@@ -514,7 +664,15 @@ type TraceVariables struct {
 	ByModule               *ebpf.Variable `ebpf:"by_module"`
 	ByThread               *ebpf.Variable `ebpf:"by_thread"`
 	ByTo                   *ebpf.Variable `ebpf:"by_to"`
+	FollowCalls            *ebpf.Variable `ebpf:"follow_calls"`
 	FromPid                *ebpf.Variable `ebpf:"from_pid"`
+	HookCallEntered        *ebpf.Variable `ebpf:"hook_call_entered"`
+	HookCallReturned       *ebpf.Variable `ebpf:"hook_call_returned"`
+	HookCallUnfinished     *ebpf.Variable `ebpf:"hook_call_unfinished"`
+	HookFileOpened         *ebpf.Variable `ebpf:"hook_file_opened"`
+	HookFileOpening        *ebpf.Variable `ebpf:"hook_file_opening"`
+	HookFileRelease        *ebpf.Variable `ebpf:"hook_file_release"`
+	HookFileReleased       *ebpf.Variable `ebpf:"hook_file_released"`
 	HookHelperForked       *ebpf.Variable `ebpf:"hook_helper_forked"`
 	HookHelperQueued       *ebpf.Variable `ebpf:"hook_helper_queued"`
 	HookHelperReturned     *ebpf.Variable `ebpf:"hook_helper_returned"`
@@ -525,6 +683,8 @@ type TraceVariables struct {
 	HookModuleInitEnd      *ebpf.Variable `ebpf:"hook_module_init_end"`
 	HookModuleLoaded       *ebpf.Variable `ebpf:"hook_module_loaded"`
 	HookModulePut          *ebpf.Variable `ebpf:"hook_module_put"`
+	HookProcessFaulted     *ebpf.Variable `ebpf:"hook_process_faulted"`
+	HookProcessForked      *ebpf.Variable `ebpf:"hook_process_forked"`
 	HookRequestAdmitted    *ebpf.Variable `ebpf:"hook_request_admitted"`
 	HookRequestAsked       *ebpf.Variable `ebpf:"hook_request_asked"`
 	HookRequestDuplicate   *ebpf.Variable `ebpf:"hook_request_duplicate"`
@@ -560,16 +720,26 @@ type TraceVariables struct {
 	HookWorkQueued         *ebpf.Variable `ebpf:"hook_work_queued"`
 	HookWorkStarted        *ebpf.Variable `ebpf:"hook_work_started"`
 	LayoutArgs             *ebpf.Variable `ebpf:"layout_args"`
+	LayoutFileKind         *ebpf.Variable `ebpf:"layout_file_kind"`
+	LayoutFollowed         *ebpf.Variable `ebpf:"layout_followed"`
 	LayoutKind             *ebpf.Variable `ebpf:"layout_kind"`
+	LayoutMet              *ebpf.Variable `ebpf:"layout_met"`
+	LayoutMetKey           *ebpf.Variable `ebpf:"layout_met_key"`
+	LayoutNumbers          *ebpf.Variable `ebpf:"layout_numbers"`
+	LayoutOp               *ebpf.Variable `ebpf:"layout_op"`
 	LayoutRecord           *ebpf.Variable `ebpf:"layout_record"`
+	LayoutShape            *ebpf.Variable `ebpf:"layout_shape"`
 	LayoutStack            *ebpf.Variable `ebpf:"layout_stack"`
 	LayoutStudied          *ebpf.Variable `ebpf:"layout_studied"`
 	LayoutText             *ebpf.Variable `ebpf:"layout_text"`
 	LayoutTextStack        *ebpf.Variable `ebpf:"layout_text_stack"`
+	LayoutWhere            *ebpf.Variable `ebpf:"layout_where"`
+	LowestPage             *ebpf.Variable `ebpf:"lowest_page"`
 	Picking                *ebpf.Variable `ebpf:"picking"`
 	SkipSignals            *ebpf.Variable `ebpf:"skip_signals"`
 	ToPid                  *ebpf.Variable `ebpf:"to_pid"`
 	TracerTgid             *ebpf.Variable `ebpf:"tracer_tgid"`
+	UnusedMet              *ebpf.Variable `ebpf:"unused_met"`
 	WantFrom               *ebpf.Variable `ebpf:"want_from"`
 	WantThread             *ebpf.Variable `ebpf:"want_thread"`
 	WantTo                 *ebpf.Variable `ebpf:"want_to"`
@@ -579,6 +749,20 @@ type TraceVariables struct {
 //
 // It can be passed to LoadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TracePrograms struct {
+	CallEntered                 *ebpf.Program `ebpf:"call_entered"`
+	CallEnteredTracepoint       *ebpf.Program `ebpf:"call_entered__tracepoint"`
+	CallReturned                *ebpf.Program `ebpf:"call_returned"`
+	CallReturnedTracepoint      *ebpf.Program `ebpf:"call_returned__tracepoint"`
+	CallUnfinished              *ebpf.Program `ebpf:"call_unfinished"`
+	CallUnfinishedTracepoint    *ebpf.Program `ebpf:"call_unfinished__tracepoint"`
+	FileOpened                  *ebpf.Program `ebpf:"file_opened"`
+	FileOpenedKretprobe         *ebpf.Program `ebpf:"file_opened__kretprobe"`
+	FileOpening                 *ebpf.Program `ebpf:"file_opening"`
+	FileOpeningKprobe           *ebpf.Program `ebpf:"file_opening__kprobe"`
+	FileRelease                 *ebpf.Program `ebpf:"file_release"`
+	FileReleaseKprobe           *ebpf.Program `ebpf:"file_release__kprobe"`
+	FileReleased                *ebpf.Program `ebpf:"file_released"`
+	FileReleasedKretprobe       *ebpf.Program `ebpf:"file_released__kretprobe"`
 	HelperForked                *ebpf.Program `ebpf:"helper_forked"`
 	HelperForkedKprobe          *ebpf.Program `ebpf:"helper_forked__kprobe"`
 	HelperQueued                *ebpf.Program `ebpf:"helper_queued"`
@@ -599,6 +783,9 @@ type TracePrograms struct {
 	ModuleLoadedKprobe          *ebpf.Program `ebpf:"module_loaded__kprobe"`
 	ModulePut                   *ebpf.Program `ebpf:"module_put"`
 	ModulePutTracepoint         *ebpf.Program `ebpf:"module_put__tracepoint"`
+	ProcessFaulted              *ebpf.Program `ebpf:"process_faulted"`
+	ProcessForked               *ebpf.Program `ebpf:"process_forked"`
+	ProcessForkedTracepoint     *ebpf.Program `ebpf:"process_forked__tracepoint"`
 	RequestAdmitted             *ebpf.Program `ebpf:"request_admitted"`
 	RequestAdmittedTracepoint   *ebpf.Program `ebpf:"request_admitted__tracepoint"`
 	RequestAsked                *ebpf.Program `ebpf:"request_asked"`
@@ -666,6 +853,20 @@ type TracePrograms struct {
 
 func (p *TracePrograms) Close() error {
 	return _TraceClose(
+		p.CallEntered,
+		p.CallEnteredTracepoint,
+		p.CallReturned,
+		p.CallReturnedTracepoint,
+		p.CallUnfinished,
+		p.CallUnfinishedTracepoint,
+		p.FileOpened,
+		p.FileOpenedKretprobe,
+		p.FileOpening,
+		p.FileOpeningKprobe,
+		p.FileRelease,
+		p.FileReleaseKprobe,
+		p.FileReleased,
+		p.FileReleasedKretprobe,
 		p.HelperForked,
 		p.HelperForkedKprobe,
 		p.HelperQueued,
@@ -686,6 +887,9 @@ func (p *TracePrograms) Close() error {
 		p.ModuleLoadedKprobe,
 		p.ModulePut,
 		p.ModulePutTracepoint,
+		p.ProcessFaulted,
+		p.ProcessForked,
+		p.ProcessForkedTracepoint,
 		p.RequestAdmitted,
 		p.RequestAdmittedTracepoint,
 		p.RequestAsked,

@@ -12,18 +12,21 @@ import (
 
 // Sizes from tracer/bpf/record.h. TestLayout compares them with the compiled object's own BTF.
 const (
-	headerLen  = 128
+	// HeaderLen is the size of a record without parts.
+	HeaderLen  = 128
 	commLen    = 16
 	textLen    = 64
 	stackDepth = 12
 	argsMax    = 6
 	argLen     = 64
 	envMax     = 4
+	numbersMax = 8
 
-	partText  = 1
-	partStack = 2
-	partArgs  = 4
-	partEnv   = 8
+	partText    = 1
+	partStack   = 2
+	partArgs    = 4
+	partEnv     = 8
+	partNumbers = 16
 
 	taskKthread = 1
 
@@ -37,8 +40,8 @@ var ErrTruncated = errors.New("event stream ends in the middle")
 // Decode reads one record. The input may be longer than its parts need (ring buffers round up); a shorter one is an
 // error. Text ends at its first NUL and may contain any other byte: it comes from the guest.
 func Decode(b []byte) (Event, error) {
-	if len(b) < headerLen {
-		return Event{}, fmt.Errorf("decode record: %d bytes, a header has %d", len(b), headerLen)
+	if len(b) < HeaderLen {
+		return Event{}, fmt.Errorf("decode record: %d bytes, a header has %d", len(b), HeaderLen)
 	}
 	le := binary.LittleEndian
 	kind := Kind(le.Uint16(b[8:]))
@@ -61,7 +64,7 @@ func Decode(b []byte) (Event, error) {
 		Aux:  le.Uint64(b[96:]),
 		Ret:  int64(le.Uint64(b[104:])),
 	}
-	return e, decodeParts(&e, parts, b[headerLen:])
+	return e, decodeParts(&e, parts, b[HeaderLen:])
 }
 
 func decodeParts(e *Event, parts byte, rest []byte) error {
@@ -106,6 +109,15 @@ func decodeParts(e *Event, parts byte, rest []byte) error {
 			return err
 		}
 		e.Env = texts(b)
+	}
+	if parts&partNumbers != 0 {
+		b, err := take(numbersMax * 8)
+		if err != nil {
+			return err
+		}
+		for ; len(b) > 0; b = b[8:] {
+			e.Numbers = append(e.Numbers, binary.LittleEndian.Uint64(b))
+		}
 	}
 	return nil
 }

@@ -44,11 +44,12 @@ func TestLayout(t *testing.T) {
 		t.Errorf("offsets in record.h differ from Decode (-want +got):\n%s", diff)
 	}
 	sizes := map[string]int{
-		"record":            headerLen,
-		"record_text":       headerLen + textLen,
-		"record_stack":      headerLen + 8*stackDepth,
-		"record_text_stack": headerLen + textLen + 8*stackDepth,
-		"record_args":       headerLen + textLen + (argsMax+envMax)*argLen,
+		"record":            HeaderLen,
+		"record_text":       HeaderLen + textLen,
+		"record_stack":      HeaderLen + 8*stackDepth,
+		"record_text_stack": HeaderLen + textLen + 8*stackDepth,
+		"record_numbers":    HeaderLen + numbersMax*8,
+		"record_args":       HeaderLen + textLen + (argsMax+envMax)*argLen,
 	}
 	for name, want := range sizes {
 		var s *btf.Struct
@@ -82,7 +83,7 @@ func TestKindNumbers(t *testing.T) {
 
 // raw builds a record as the programs do.
 func raw(kind Kind, parts byte, tail ...[]byte) []byte {
-	b := make([]byte, headerLen)
+	b := make([]byte, HeaderLen)
 	le := binary.LittleEndian
 	le.PutUint64(b, 1_000_000)
 	le.PutUint16(b[8:], uint16(kind))
@@ -156,6 +157,9 @@ func TestDecode(t *testing.T) {
 			func(e *Event) {
 				e.Kind, e.Text, e.Args, e.Env = HelperQueued, "/sbin/modprobe", []string{"/sbin/modprobe", "-q"}, []string{"HOME=/"}
 			}},
+		{"numbers", raw(CallEntered, partNumbers, bytes.Repeat([]byte{2, 0, 0, 0, 0, 0, 0, 0}, numbersMax)), func(e *Event) {
+			e.Kind, e.Numbers = CallEntered, []uint64{2, 2, 2, 2, 2, 2, 2, 2}
+		}},
 		{"rounded up by the ring", raw(TaskExited, 0, make([]byte, 8)), func(e *Event) { e.Kind = TaskExited }},
 	}
 	for _, tt := range tests {
@@ -181,6 +185,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"kind 999":     raw(999, 0),
 		"no text":      raw(ModuleLoaded, partText),
 		"half a stack": raw(SignalSent, partStack, make([]byte, 16)),
+		"no numbers":   raw(CallEntered, partNumbers, make([]byte, 8*numbersMax-1)),
 		"no args":      raw(HelperQueued, partText|partArgs, make([]byte, textLen)),
 	} {
 		if e, err := Decode(b); err == nil {
@@ -204,7 +209,7 @@ func TestReadAll(t *testing.T) {
 		if !errors.Is(err, ErrTruncated) {
 			t.Errorf("cut at %d: error %v, want ErrTruncated", cut, err)
 		}
-		if len(events) > cut/headerLen {
+		if len(events) > cut/HeaderLen {
 			t.Errorf("cut at %d: %d events out of thin air", cut, len(events))
 		}
 	}
@@ -246,7 +251,7 @@ func FuzzReadAll(f *testing.F) {
 	f.Add([]byte{0xff, 0x0f, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		events, _ := ReadAll(bytes.NewReader(b))
-		if len(events) > 2*(len(b)/headerLen) {
+		if len(events) > 2*(len(b)/HeaderLen) {
 			t.Errorf("%d events in %d bytes", len(events), len(b))
 		}
 		for _, e := range events {

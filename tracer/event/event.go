@@ -6,7 +6,10 @@
 // The binary layout is described once, in tracer/bpf/record.h; TestLayout checks this package against it.
 package event
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Kind says what happened. The numbers are part of the binary layout: append, never renumber.
 type Kind uint16
@@ -130,6 +133,28 @@ const (
 	// add_taint was called: Arg = the bit of the mask, Stack
 	Tainted
 
+	// Followed processes and their system calls on files of modules; only with tracer.Options.Calls.
+
+	// task_newtask tracepoint in a followed process, or in a thread whose children are followed: Target = the new
+	// process; not for a new thread
+	ProcessForked
+	// signal_deliver tracepoint in a followed process, for a signal that its own code caused and it has no handler for:
+	// Arg = signal, Ret = si_code, Ptr = si_addr, Func = where in user space it was, Data = where the area of memory
+	// around that begins, Aux = its offset in the file that is mapped there; PathNames = that file
+	ProcessFaulted
+	// the first call of a process on a file of a module: Ptr = inode, Aux = f_op, Func = struct module, Arg = File* kind,
+	// Data = of a socket its family<<32 | type, Text = the file system's type; PathNames = the file
+	FileMet
+	// sys_enter: Arg = number of the call, see SyscallOf, Ptr and Aux as in FileMet, Func = the function that serves the
+	// call, Data = descriptor, Ret = how many such calls of the process on the file there were, Numbers = 6 arguments and
+	// the Op
+	CallEntered
+	// sys_exit, if CallEntered was recorded: Arg = number of the call, Ret
+	CallReturned
+	// when the tracer stops, for calls after the last one with a record: Arg = Op, Ptr and Aux as in FileMet, Ret = how
+	// many there were, By = the process, without its name
+	CallCounted
+
 	numKinds
 )
 
@@ -201,7 +226,13 @@ type Event struct {
 	Args   []string
 	Env    []string
 	Stack  []uint64 // return addresses, innermost first
+	// Numbers are further numbers, as many as the kind has.
+	Numbers []uint64
 }
+
+// PathNames are the names of a path from its end to its beginning: the last of them may be any folder if the path is
+// longer than a record has room for.
+func (e *Event) PathNames() []string { return slices.Concat(e.Args, e.Env) }
 
 // Site is a place in code: symbol+offset [module]. Module is empty for the kernel's own text, Symbol is empty if the
 // address has no name.

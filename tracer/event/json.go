@@ -25,6 +25,7 @@ type JSON struct {
 	Args     []string `json:"args,omitempty"`
 	Env      []string `json:"env,omitempty"`
 	Stack    []string `json:"stack,omitempty"` // innermost first
+	Numbers  []string `json:"numbers,omitempty"`
 	// Words is the event in words; the caller fills it in.
 	Words string `json:"words,omitempty"`
 }
@@ -58,6 +59,9 @@ func (e *Event) JSON(site func(addr, at uint64) Site) JSON {
 		s.Addr = e.Func
 		j.Function = s.Function()
 	}
+	for _, n := range e.Numbers {
+		j.Numbers = append(j.Numbers, fmt.Sprintf("0x%x", n))
+	}
 	for _, addr := range e.Stack {
 		j.Stack = append(j.Stack, site(addr, e.Time).String())
 	}
@@ -65,10 +69,10 @@ func (e *Event) JSON(site func(addr, at uint64) Site) JSON {
 }
 
 // FuncIsCode reports whether Func is an address of kernel code, for the kinds for which it can be something else: a
-// handler in user space or one of Handler*.
+// handler or a place in user space, one of Handler*, or a struct module.
 func (e *Event) FuncIsCode() bool {
 	switch e.Kind {
-	case SignalSent, SignalDelivered, SignalAllowed:
+	case SignalSent, SignalDelivered, SignalAllowed, ProcessFaulted, FileMet:
 		return false
 	}
 	return e.Func != 0

@@ -52,6 +52,12 @@ var kindNames = [numKinds]string{
 	ModuleGot:          "module_got",
 	ModulePut:          "module_put",
 	Tainted:            "tainted",
+	ProcessForked:      "process_forked",
+	ProcessFaulted:     "process_faulted",
+	FileMet:            "file_met",
+	CallEntered:        "call_entered",
+	CallReturned:       "call_returned",
+	CallCounted:        "call_counted",
 }
 
 // String is the kind's name, as in record.h but in lower case.

@@ -15,17 +15,19 @@ const maxLives = 512
 
 // focus decides what a person who studies some modules wants to see first.
 type focus struct {
-	opts    Options
-	threads map[uint32][]*Thread  // foreground, by pid
-	helpers map[uint32][]*Request // foreground, by the helper's process
-	loaders map[uint32]bool       // the processes that loaded and freed the modules under study
+	opts      Options
+	threads   map[uint32][]*Thread  // foreground, by pid
+	helpers   map[uint32][]*Request // foreground, by the helper's process
+	loaders   map[uint32]bool       // the processes that loaded and freed the modules under study
+	processes map[uint32][]*Process // followed, by process id
 }
 
 // markBackground marks what neither the modules under study nor their threads and helpers take part in. Helpers lead to
 // threads and threads to helpers, so it loops until nothing is added; each round adds a generation.
 func (b *builder) markBackground(opts Options) {
 	f := &focus{opts: opts, threads: map[uint32][]*Thread{}, helpers: map[uint32][]*Request{},
-		loaders: map[uint32]bool{}}
+		loaders: map[uint32]bool{}, processes: map[uint32][]*Process{}}
+	f.addProcesses(b.processes.all)
 	for _, t := range b.threads.all {
 		t.Background = true
 	}
@@ -97,6 +99,9 @@ func (f *focus) signalBackground(s *Signal) bool {
 		return true
 	}
 	if f.thread(s.To.PID, s.Sent) || f.thread(s.From.PID, s.Sent) && s.From.Kthread {
+		return false
+	}
+	if f.follows(s.To, s.Sent) || f.follows(s.From.Task, s.Sent) {
 		return false
 	}
 	if f.opts.AgentTGID != 0 && (s.From.TGID == f.opts.AgentTGID || s.To.TGID == f.opts.AgentTGID) {

@@ -26,7 +26,7 @@ func eventsOf(data []byte) []event.Event {
 			return t
 		}
 		e := event.Event{
-			Kind: event.Kind(b[0] % 48), Time: uint64(b[1]), CPU: uint32(b[2] & 1), By: task(b[2]), Target: task(b[3]),
+			Kind: event.Kind(b[0] % 54), Time: uint64(b[1]), CPU: uint32(b[2] & 1), By: task(b[2]), Target: task(b[3]),
 			Arg: uint32(b[4]) - 4, Ptr: uint64(b[5]%4) << 14, Func: uint64(b[5]>>4) % 5, Data: uint64(b[6]),
 			Aux: uint64(b[6]%4) << 14,
 			Ret: int64(int8(b[7])),
@@ -46,7 +46,7 @@ func eventsOf(data []byte) []event.Event {
 }
 
 func FuzzBuild(f *testing.F) {
-	for kind := range byte(48) {
+	for kind := range byte(54) {
 		var seed []byte
 		for i := range byte(60) {
 			seed = append(seed, kind+i*7, i*5, i^kind, i*3, i+10, i*kind, i*11, kind-i, i*13)

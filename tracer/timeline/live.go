@@ -33,10 +33,11 @@ func (l Line) String() string {
 // that took. What it remembers for this is bounded, since it may run for days. It says what each event says, and
 // nothing about outcomes; that is for Build. The zero Live is not ready for use: call NewLive.
 type Live struct {
-	site func(addr, at uint64) event.Site
-	b    builder // only used to name places
-	open map[liveKey]uint64
-	seen map[liveKey]string
+	site  func(addr, at uint64) event.Site
+	b     builder // only used to name places
+	open  map[liveKey]uint64
+	seen  map[liveKey]string
+	files map[fileKey]string
 }
 
 // liveKey identifies something that has begun: the stage, and who or what it is about.
@@ -55,7 +56,8 @@ func NewLive(site func(addr, at uint64) event.Site) *Live {
 	if site == nil {
 		site = func(addr, _ uint64) event.Site { return event.Site{Addr: addr} }
 	}
-	return &Live{site: site, b: builder{resolve: site}, open: map[liveKey]uint64{}, seen: map[liveKey]string{}}
+	return &Live{site: site, b: builder{resolve: site}, open: map[liveKey]uint64{}, seen: map[liveKey]string{},
+		files: map[fileKey]string{}}
 }
 
 // Add returns the line for an event, and false for events that say nothing of their own: a signal generated as it was
@@ -69,6 +71,8 @@ func (l *Live) Add(e *event.Event) (Line, bool) {
 		line.What, line.How = l.request(e)
 	case e.Kind >= event.SignalSent && e.Kind <= event.SignalAllowed:
 		line.What, line.How = l.signal(e)
+	case e.Kind >= event.ProcessForked && e.Kind <= event.CallCounted:
+		line.What, line.How = l.call(e)
 	default:
 		line.What, line.How = l.module(e)
 	}

@@ -27,6 +27,9 @@ type Timeline struct {
 	Signals  []Signal
 	Loads    []Load
 	Taints   []Taint
+	// Processes are those that were followed, Calls what they did to files of modules.
+	Processes []Process
+	Calls     []Call
 }
 
 // Taint is a call of add_taint: the kernel notes that something is odd, a module's licence or a report.
@@ -68,14 +71,16 @@ func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts 
 		resolve = func(addr, _ uint64) event.Site { return event.Site{Addr: addr} }
 	}
 	b := &builder{
-		resolve:  resolve,
-		blind:    blind(opts.Blind),
-		stacks:   map[stackKey]place{},
-		threads:  newThreadJoin(),
-		works:    workJoin{queued: map[uint64]*work{}, running: map[*Thread]*work{}},
-		requests: newRequestJoin(),
-		signals:  newSignalJoin(),
-		loads:    loadJoin{open: map[uint64]*Load{}, refused: map[uint64]*Load{}},
+		resolve:   resolve,
+		blind:     blind(opts.Blind),
+		stacks:    map[stackKey]place{},
+		threads:   newThreadJoin(),
+		works:     workJoin{queued: map[uint64]*work{}, running: map[*Thread]*work{}},
+		requests:  newRequestJoin(),
+		signals:   newSignalJoin(),
+		calls:     newCallJoin(),
+		processes: processJoin{byTGID: map[uint32]*Process{}},
+		loads:     loadJoin{open: map[uint64]*Load{}, refused: map[uint64]*Load{}},
 	}
 	for i := range sorted {
 		b.add(&sorted[i])
@@ -107,15 +112,17 @@ func inOrder(events []event.Event) []event.Event {
 
 // builder holds the joins that are open while events are added.
 type builder struct {
-	resolve  func(addr, at uint64) event.Site
-	blind    blind
-	stacks   map[stackKey]place
-	threads  threadJoin
-	works    workJoin
-	requests requestJoin
-	signals  signalJoin
-	loads    loadJoin
-	taints   []Taint
+	resolve   func(addr, at uint64) event.Site
+	blind     blind
+	stacks    map[stackKey]place
+	threads   threadJoin
+	works     workJoin
+	requests  requestJoin
+	signals   signalJoin
+	loads     loadJoin
+	processes processJoin
+	calls     callJoin
+	taints    []Taint
 }
 
 // add passes one event to every join that it may open, continue or close.
@@ -125,11 +132,17 @@ func (b *builder) add(e *event.Event) {
 		b.threadExited(e)
 		b.helperExited(e)
 		b.signalTargetExited(e)
+		b.addProcess(e)
 	case e.Kind >= event.ThreadRequested && e.Kind <= event.TaskFreed,
 		e.Kind >= event.ThreadBound && e.Kind <= event.WorkEnded:
 		b.addThread(e)
 	case e.Kind >= event.RequestAsked && e.Kind <= event.TaskExeced, e.Kind == event.RequestDuplicate:
 		b.addRequest(e)
+		b.addProcess(e)
+	case e.Kind == event.ProcessForked || e.Kind == event.ProcessFaulted:
+		b.addProcess(e)
+	case e.Kind >= event.FileMet && e.Kind <= event.CallCounted:
+		b.addCall(e)
 	case e.Kind == event.ModuleLoaded:
 		clear(b.stacks) // the meaning of addresses has changed
 		b.addLoad(e)
@@ -183,6 +196,14 @@ func (b *builder) timeline() *Timeline {
 	for _, l := range b.loads.all {
 		tl.Loads = append(tl.Loads, *l)
 		start(l.Background, l.began())
+	}
+	for _, p := range b.processes.all {
+		tl.Processes = append(tl.Processes, *p)
+		start(false, p.Started)
+	}
+	for _, c := range b.calls.all {
+		tl.Calls = append(tl.Calls, *c)
+		start(false, c.Entered)
 	}
 	return tl
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // Terminal is a pseudo-terminal with a program on it.
@@ -73,6 +74,24 @@ func (p *Terminal) Type(keys string) {
 	if _, err := p.pty.WriteString(keys); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// Signal sends a signal to the program.
+func (p *Terminal) Signal(sig os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Lines reports whether the terminal is as a shell leaves it: it shows what is typed, and gives it on line by line.
+func (p *Terminal) Lines() bool {
+	p.t.Helper()
+	state, err := unix.IoctlGetTermios(int(p.pty.Fd()), unix.TCGETS) // the master knows it too
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return state.Lflag&unix.ICANON != 0 && state.Lflag&unix.ECHO != 0 && state.Oflag&unix.OPOST != 0
 }
 
 // Resize changes the terminal's size. The kernel then sends SIGWINCH to the program.

@@ -127,6 +127,7 @@ func (s *Screen) control(args string, what byte) {
 		s.row = max(0, s.row-n)
 	case what == 'm':
 		s.Colored = args != "0" && args != ""
+	case sequence == "?2004l", sequence == "?2004h": // bracketed paste: nothing is seen of it
 	case sequence == "?25l", sequence == "?25h":
 		s.Hidden = what == 'l'
 	case sequence == "?7l", sequence == "?7h":
