@@ -28,9 +28,22 @@ func fullEvents() []event.Event {
 	t.endings(2_100_000)
 	t.outcomes(2_200_000)
 	t.failures(2_300_000)
+	t.calls(2_350_000)
 	t.at(2_400_000, event.ModulePut, event.Event{By: remover, Ptr: sh, Text: "signal_handling", Func: shCleanup + 0x30})
 	t.at(2_400_010, event.ModuleFreed, event.Event{By: remover, Ptr: sh, Text: "signal_handling"})
 	return t.events
+}
+
+// calls is a process that is followed: it uses a file of a module, and makes a fault.
+func (t *trace) calls(at uint64) {
+	app := at1(event.Task{PID: 400, TGID: 400, Comm: "use"})
+	t.at(at, event.ProcessForked, event.Event{By: loader, Target: app})
+	t.at(at+1, event.FileMet, event.Event{By: app, Ptr: 0x100, Aux: 0x200, Arg: event.FileOperations, Text: "devtmpfs",
+		Args: []string{"hw", "dev"}})
+	t.at(at+2, event.CallEntered, event.Event{By: app, Ptr: 0x100, Aux: 0x200, Numbers: make([]uint64, 8)})
+	t.at(at+3, event.CallReturned, event.Event{By: app, Ret: 1})
+	t.at(at+4, event.CallCounted, event.Event{By: app, Arg: uint32(event.OpRead), Ptr: 0x100, Aux: 0x200, Ret: 2})
+	t.at(at+5, event.ProcessFaulted, event.Event{By: app, Arg: 11, Ret: 1, Ptr: 0x1234, Func: 0x401136, Data: 0x401000})
 }
 
 // addressed gives every task of events its task_struct.

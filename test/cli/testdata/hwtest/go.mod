@@ -1,0 +1,2 @@
+module hw.test
+go 1.26
