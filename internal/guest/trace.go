@@ -128,12 +128,12 @@ func (a *Agent) traceStop(call *wire.Message, _ func([]byte) error) (any, []byte
 // process that has just been born.
 func (s *traceState) follow() (end func(), err error) {
 	runtime.LockOSThread()
-	end, err = s.followThread()
+	unfollow, err := s.followThread()
 	if err != nil {
 		runtime.UnlockOSThread()
 		return nil, err
 	}
-	return func() { end(); runtime.UnlockOSThread() }, nil
+	return func() { unfollow(); runtime.UnlockOSThread() }, nil
 }
 
 // followThread is follow for a thread that belongs to its goroutine anyway.

@@ -35,7 +35,12 @@ func Start(tb testing.TB, opts boot.Options) *boot.Guest {
 	if err != nil {
 		tb.Fatalf("%v\n%s", err, console.Bytes())
 	}
-	tb.Cleanup(func() { g.Close() })
+	tb.Cleanup(func() {
+		g.Close()
+		if tb.Failed() {
+			tb.Logf("the end of the console:\n%s", console.Bytes()[max(0, console.Len()-4096):])
+		}
+	})
 	mount := wire.MountArgs{
 		Serial: "machine", Target: "/machine", Overlay: true, Root: true,
 		Binds: []string{"/lab", "/dev", "/proc", "/sys", "/tmp", "/run"},
