@@ -12,10 +12,11 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
 .PHONY: help demo build test test-all test-cache test-kernels test-faults test-truth test-hostile
-.PHONY: test-endurance test-intree test-stuck fuzz
+.PHONY: test-endurance test-intree test-stuck test-runners test-debug test-slurm test-gradescope fuzz
 .PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows
 .PHONY: check-vulnerabilities generate docs
-.PHONY: bench bench-leaks bench-hostile bench-warm bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
+.PHONY: bench bench-programs bench-calls bench-leaks bench-hostile bench-warm
+.PHONY: bench-report bench-tracer bench-kmod doctor clean setup-% FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -23,16 +24,16 @@ help: ## show this list
 demo: setup-demo build ## build, load and trace the seed's two modules in a VM; installs what is missing
 	$(BIN) demo
 
-build: setup-build $(BIN) ## build bin/kmodlab, one static binary, and bin/kmod, its modprobe, lsmod, … alone
+build: setup-build $(BIN) ## build bin/kmodlab, bin/kmodlab-agent for its machines, and bin/kmod
 
 $(BIN): FORCE
-	@$(GOBUILD) -o bin/ ./cmd/kmodlab ./cmd/kmod
+	@$(GOBUILD) -o bin/ ./cmd/kmodlab ./cmd/kmodlab-agent ./cmd/kmod
 
 # -short leaves out what starts a VM, fetches a kernel or builds for one. The packages that start VMs do so one after
 # another, so a package's time limit holds for all of them together.
 test: setup-test lint test-cache ## run every test, VMs included, on the default kernel (20 minutes without KVM)
 	$(GO) test -race -short ./...
-	$(GO) test -timeout 45m ./...
+	$(GO) test -timeout 75m ./...
 
 test-all: setup-test lint test-cache ## the same on all kernels of Debian, and what takes long, with the race detector
 	KMODLAB_TEST_ALL=1 $(GO) test -race -timeout 120m ./...
@@ -75,10 +76,28 @@ test-stuck: setup-test ## run what hangs or spins COUNT (20) times each: the sam
 	KMODLAB_STUCK=$(COUNT) KMODLAB_STUCK_DIRS='$(STUCK_DIRS)' KMODLAB_STUCK_KERNEL=$(STUCK_KERNEL) \
 		$(GO) test -count 1 -v -run '^TestStuck$$' -timeout 13h ./test/vm
 
+# The package has 600 MB unpacked. DEBUG_DIR is where it is kept.
+test-debug: setup-test build ## have crash and drgn open a core of the default kernel, with its debug package
+	GO='$(GO)' scripts/test-debug.sh
+
 # INTREE_KERNEL=debian:bookworm/generic takes the modules of that kernel.
 test-intree: setup-test ## run COUNT (200) random modules of the kernel's own tree: none may be accused falsely
 	KMODLAB_INTREE=$(COUNT) KMODLAB_SEED=$(SEED) KMODLAB_INTREE_KERNEL=$(INTREE_KERNEL) \
 		$(GO) test -count 1 -v -run '^TestInTree$$' -timeout 4h ./test/vm
+
+# Rust is too large to be installed for make test, which leaves these out aloud where there is no cargo.
+test-runners: setup-runners ## run tests through kmodlab exec, with go test's flags and with cargo's runner
+	KMODLAB_TEST_RUNNERS=1 $(GO) test -count 1 -v -run '^(TestGoTest.*|TestExec.*|TestCargo)$$' \
+		-timeout 45m ./test/cli
+
+# Slurm's packages are installed for this alone. The test starts daemons of its own, in a folder of its own.
+test-slurm: COUNT = 300
+test-slurm: setup-slurm ## grade a class of COUNT (300) on a Slurm of two nodes, and compare it with one process
+	KMODLAB_TEST_SLURM=$(COUNT) $(GO) test -count 1 -v -timeout 3h ./test/slurm
+
+# It makes a Debian of its own, as root, and its fetching of a kernel needs the network.
+test-gradescope: setup-gradescope ## grade in a container such as Gradescope's, without KVM and with 768 MB
+	KMODLAB_TEST_GRADESCOPE=1 $(GO) test -count 1 -v -timeout 1h ./test/gradescope
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .) && if [ -n "$$out" ]; then echo "not formatted, type gofmt -w:" $$out; exit 1; fi
@@ -97,7 +116,7 @@ check-tidy: generate # that the eBPF objects, go.mod and go.sum are up to date
 		{ echo "$@: not up to date; type: git add tracer/bpf go.mod go.sum"; exit 1; }
 
 # Below tracer/bpf, that folder's own .clang-format holds.
-CSOURCES = $$(git ls-files --cached --others --exclude-standard -- 'modules/*.[ch]' 'tracer/bpf/*.[ch]')
+CSOURCES = $$(git ls-files --cached --others --exclude-standard -- 'modules/*.[ch]' 'labs/*.[ch]' 'tracer/bpf/*.[ch]')
 check-c: setup-check # that clang-format would change nothing
 	@echo "$@: $$(clang-format --version)"
 	@clang-format --dry-run -Werror $(CSOURCES) || \
@@ -112,8 +131,8 @@ check-sparse: setup-check # that gcc, with W=1, and sparse have no warning about
 	@scripts/check-sparse.sh $(SPARSE_KERNEL)
 
 check-shell: setup-check # shellcheck
-	@echo "$@: scripts/*.sh .ci/run"
-	@shellcheck scripts/*.sh .ci/run
+	@echo "$@: scripts/*.sh labs/*/*.sh labs/gradescope/run_autograder .ci/run"
+	@shellcheck scripts/*.sh labs/*/*.sh labs/gradescope/run_autograder .ci/run
 
 check-columns: # that no line is longer than 120 columns
 	@scripts/check-columns.sh
@@ -135,8 +154,16 @@ generate: setup-generate ## compile the eBPF programs anew (clang)
 	$(GO) generate ./tracer/bpf
 
 bench: setup-bench build ## print ratios: run against a bare boot, build in VM and sandbox, sizes
-	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Tracer|Kmod.*|Leaks|Pool|Hostile)$$' \
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Calls|Tracer|Kmod.*|Leaks|Pool|Hostile|Programs)$$' \
 		-benchtime 1x -timeout 30m ./test/bench
+
+bench-programs: setup-bench build ## compare runs with tests, go test -exec and a shell with a run without
+	$(GO) test -run '^$$' -bench '^BenchmarkPrograms$$' -benchtime 1x -timeout 30m ./test/bench
+
+# BPFTRACE_KERNEL=debian:trixie measures on another kernel.
+bench-calls: setup-bench build ## measure what a system call takes in a program that is followed
+	KMODLAB_BENCH_KERNEL=$(BPFTRACE_KERNEL) \
+		$(GO) test -run '^$$' -bench '^BenchmarkCalls$$' -benchtime 1x -timeout 30m ./test/bench
 
 bench-leaks: setup-bench build ## compare runs with and without the search for leaks
 	$(GO) test -run '^$$' -bench '^BenchmarkLeaks$$' -benchtime 1x -timeout 30m ./test/bench

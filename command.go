@@ -67,7 +67,8 @@ func (s Spec) checkCommand() error {
 	}
 	switch {
 	case s.Here:
-		return usage("Command", "a program does not run beside modules on this machine's own kernel: leave out Here")
+		return usage("Command", "a program does not run beside modules on this machine's own system, where nothing confines it: "+
+			"leave out Here; or load the modules yourself, and run it with kmodlab trace --here -- PROG")
 	case s.Script != nil:
 		return usage("Command", "a program does not go with a Script: leave out one of the two")
 	case c.Limit < 0:

@@ -9,6 +9,7 @@
 //
 //	Run            one folder, or ready .ko files: a verdict and a story
 //	RunAll         many of them, some at a time
+//	Pool           the same for runs that come one by one; package kmodlabtest uses it for Go tests
 //	Trace          a kernel while a command runs there, in a VM or on this machine itself
 //	BuildModules   one folder: the modules, and what an editor needs; nothing is loaded
 //
@@ -22,8 +23,9 @@
 //
 // # The agent
 //
-// The kmodlab program itself is the guest's agent. A program that imports this package finds it through Tools.Agent,
-// $KMODLAB_AGENT or PATH; else a run ends in the verdict host and says so (ErrNoAgent).
+// The program kmodlab-agent works in the guest. A program that imports this package finds it through Tools.Agent,
+// $KMODLAB_AGENT or PATH; else a run ends in the verdict host and says so (ErrNoAgent). It has to be of the same
+// version. Package kmodlabtest has the go command build it.
 //
 // # Time and room
 //

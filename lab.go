@@ -4,8 +4,8 @@ package kmodlab
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"time"
 
@@ -14,7 +14,6 @@ import (
 	"github.com/kmodlab/kmodlab/internal/hostfault"
 	"github.com/kmodlab/kmodlab/internal/labfile"
 	"github.com/kmodlab/kmodlab/internal/payload"
-	"github.com/kmodlab/kmodlab/internal/words"
 )
 
 // withLab adds what kmodlab.yaml in Dir says. What the caller has said counts more; tests and files come after the
@@ -33,7 +32,7 @@ func (s Spec) withLab() (Spec, error) {
 	if err != nil {
 		return s, badLab(err)
 	}
-	file, err := labfile.Parse(text)
+	file, err := labfile.Parse(text, slipIn)
 	if err != nil {
 		return s, badLab(err)
 	}
@@ -43,7 +42,10 @@ func (s Spec) withLab() (Spec, error) {
 	s.Params = slices.Concat(file.Params, s.Params) // the last of a name counts
 	s.Packages = slices.Concat(s.Packages, file.Packages)
 	if s.Command != nil { // which runs instead of the tests
-		file.Tests, file.Files = nil, nil
+		file.Tests, file.Files, file.Expect = nil, nil, nil
+	}
+	if len(file.Tests) > 0 && s.Here {
+		return s, evidence.HostFailure(fmt.Errorf("%s names tests: %s", labfile.Name, noTestsHere), "nothing was loaded")
 	}
 	for _, t := range file.Tests {
 		test, err := s.labTest(t)
@@ -56,6 +58,17 @@ func (s Spec) withLab() (Spec, error) {
 		c := payload.CopyOf(word)
 		s.Put = append(s.Put, Copy{Host: c.Host, Guest: c.Guest, Within: s.Dir})
 	}
+	for _, p := range file.Artifacts {
+		if err := checkPattern(p); err != nil {
+			return s, badLab(err)
+		}
+	}
+	if n := len(s.Expect) + len(file.Expect); n > evidence.MaxExpect {
+		return s, badLab(fmt.Errorf("%d expectations, with those of %s; %d are allowed", n, labfile.Name, evidence.MaxExpect))
+	}
+	s.Expect = slices.Concat(s.Expect, file.Expect)
+	s.NIC = s.NIC || file.NIC && !s.Here
+	s.Artifacts = slices.Concat(s.Artifacts, file.Artifacts)
 	if len(s.Tests) == 0 && s.Command == nil { // nobody would look at them
 		s.Put, s.Packages = nil, nil
 	}
@@ -67,21 +80,13 @@ func (s Spec) withLab() (Spec, error) {
 
 // labTest is a test of kmodlab.yaml.
 func (s Spec) labTest(t labfile.Test) (Test, error) {
-	line, err := words.Split(t.Run)
-	if err == nil {
-		err = labfile.Below(line[0])
-	}
+	program, args, env, err := t.Line()
 	if err != nil {
 		return Test{}, err
 	}
-	test := Test{
-		Program: line[0], Within: s.Dir, Args: line[1:], User: t.User,
-		Timeout: time.Duration(t.Timeout),
-	}
-	for _, name := range slices.Sorted(maps.Keys(t.Env)) {
-		test.Env = append(test.Env, name+"="+t.Env[name])
-	}
-	return test, nil
+	return Test{
+		Program: program, Within: s.Dir, Args: args, Env: env, User: t.User, Timeout: time.Duration(t.Timeout),
+	}, nil
 }
 
 func badLab(err error) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/kmodlab/kmodlab/internal/cachedir"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/vm"
@@ -50,10 +51,14 @@ const (
 
 // Tools are what a run or a trace uses of this computer. The zero value finds all of them.
 type Tools struct {
-	CacheDir string // kernels, builds, symbols, snapshots; empty: see DefaultCacheDir
+	// CacheDir has kernels, builds, symbols and snapshots; empty: see DefaultCacheDir. If it is on a file system that
+	// other hosts may use, as NFS, it has the kernels alone, and all else is on a disk of this host.
+	CacheDir string
 	Mirror   string // a Debian mirror for kernels; empty: $KMODLAB_MIRROR, then the host's apt configuration
-	Agent    string // the kmodlab program; empty: $KMODLAB_AGENT, then kmodlab in PATH
+	Agent    string // kmodlab-agent; empty: $KMODLAB_AGENT, then beside this program, then in PATH
 	QEMU     string // empty: qemu-system-x86_64 in PATH
+
+	kernels string // the cache that has the kernels; complete sets it
 }
 
 // DefaultCacheDir is $XDG_CACHE_HOME/kmodlab, or ~/.cache/kmodlab.
@@ -65,7 +70,7 @@ func DefaultCacheDir() (string, error) {
 	return filepath.Join(dir, "kmodlab"), nil
 }
 
-// ErrNoAgent means that the kmodlab program, which is the guest's agent, was not found.
+// ErrNoAgent means that kmodlab-agent, which works in the guest, was not found.
 var ErrNoAgent = prepare.ErrNoAgent
 
 // complete fills the zero values.
@@ -75,7 +80,13 @@ func (t Tools) complete() (Tools, error) {
 	}
 	var err error
 	if t.CacheDir == "" {
-		t.CacheDir, err = DefaultCacheDir()
+		if t.CacheDir, err = DefaultCacheDir(); err != nil {
+			return t, err
+		}
+	}
+	if t.kernels == "" {
+		t.kernels = t.CacheDir
+		t.CacheDir, err = cachedir.Own(t.kernels)
 	}
 	return t, err
 }

@@ -27,12 +27,12 @@ func TestMain(m *testing.M) {
 	testlab.Main(m)
 }
 
-// agent is the kmodlab program for the example, and reserves the virtual machines.
+// agent is kmodlab-agent for the example, and reserves the virtual machines.
 func agent() string {
 	if err := needs.HoldVM("ExampleRun"); err != nil {
 		panic(err)
 	}
-	path, err := testlab.BuildKmodlab()
+	path, err := testlab.BuildAgent()
 	if err != nil {
 		panic(err)
 	}

@@ -16,6 +16,8 @@ import (
 type Conclusion struct {
 	*result.Result
 	Recording *Recording // nil without Observe.Record
+	Unwritten error      // artifacts that came from the guest and could not be written here; nil if none
+	Core      *Core      // nil without Spec.Core; the caller closes it
 	Built     *Built     // what BuildModules made; nil if it made nothing, and in a run or a trace
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -42,17 +43,28 @@ func run(ctx context.Context, spec Spec, shared *prepare.Shared, turns *pool.Tur
 	if spec, err = spec.withLab(); err != nil {
 		e := session.Failed(err, nil, nil, j)
 		what.note(e)
+		e.Expect = spec.Expect
 		return conclude(ctx, e, spec.Here, spec.Record)
 	}
-	l, e, err := open(ctx, prepareOptions(spec), labOptions(spec), shared, j)
+	lo := labOptions(spec)
+	if spec.Core {
+		lo.Core = lab.NewCore(filepath.Join(spec.CacheDir, prepare.ScratchDir))
+	}
+	l, e, err := open(ctx, prepareOptions(spec), lo, shared, j)
 	if err != nil {
 		return nil, err
 	}
+	var unwritten error
 	if l != nil {
-		e = session.RunScript(ctx, l, spec.script(turns), j)
+		e = session.RunScript(ctx, l, spec.script(turns, &unwritten), j)
 	}
 	what.note(e)
-	return conclude(ctx, e, spec.Here, spec.Record)
+	e.Expect = spec.Expect
+	c, err := withCore(lo.Core)(conclude(ctx, e, spec.Here, spec.Record))
+	if c != nil {
+		c.Unwritten = unwritten
+	}
+	return c, err
 }
 
 // open prepares and makes a machine ready. Where that fails there is no lab, and the
@@ -87,6 +99,21 @@ func find(ctx context.Context, po prepare.Options, shared *prepare.Shared, j *no
 		return nil, session.Failed(err, nil, nil, j), nil
 	}
 	return host, nil, nil
+}
+
+// withCore adds the guest's memory to a conclusion, or frees it if there is none.
+func withCore(core *lab.Core) func(*Conclusion, error) (*Conclusion, error) {
+	return func(end *Conclusion, err error) (*Conclusion, error) {
+		if core == nil {
+			return end, err
+		}
+		if c := (&Core{core}); end == nil {
+			c.Close()
+		} else {
+			end.Core = c
+		}
+		return end, err
+	}
 }
 
 // conclude makes the result of what is known.
@@ -124,7 +151,7 @@ func RunAll(ctx context.Context, specs []Spec, n int, ended func(i int, c *Concl
 		n = runtime.NumCPU()
 	}
 	n = min(n, len(specs))
-	machines := 2 * n
+	machines := 2 * n // as in a Pool
 	here := slices.ContainsFunc(specs, func(s Spec) bool { return s.Here })
 	if here {
 		n, machines = 1, 1
@@ -145,9 +172,10 @@ func prepareOptions(s Spec) prepare.Options {
 		Dir: s.Dir, Files: s.Files, Load: s.Load, Params: s.Params,
 		Kernel: s.Kernel, Here: s.Here, Build: kbuild.Where(s.Build), BuildTimeout: s.BuildTimeout,
 		Accel: vm.Accel(s.Accel), Cold: s.Cold,
-		Agent: s.Agent, QEMU: s.QEMU, CacheDir: s.CacheDir, Mirror: s.Mirror,
+		Agent: s.Agent, QEMU: s.QEMU, CacheDir: s.CacheDir, KernelDir: s.kernels, Mirror: s.Mirror,
 		Tests: s.wanted(), Put: s.copies(), Packages: s.Packages,
-		Command: s.Command.wanted(), Folders: s.Command.folders(),
+		Command: s.Command.wanted(), Folders: s.Command.folders(), Absent: s.World.Absent, Fail: s.World.Fail.want(),
+		Target: s.World.TargetExits.want(),
 	}
 }
 
@@ -155,14 +183,15 @@ func labOptions(s Spec) lab.Options {
 	return lab.Options{
 		CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, StepTimeout: s.StepTimeout,
 		Trace:  wire.TraceArgs{Stats: s.HookStats, Steady: s.SteadyHooks, Calls: len(s.Tests) > 0},
-		Record: s.Record, NoLeaks: s.NoLeaks, Witness: s.Witness, Userland: len(s.Tests) > 0 || s.Command != nil,
+		Record: s.Record, NoLeaks: s.NoLeaks, Witness: s.Witness, Userland: s.userland(), Cable: s.NIC,
 	}
 }
 
-func (s Spec) script(turns *pool.Turns) session.Script {
+func (s Spec) script(turns *pool.Turns, unwritten *error) session.Script {
 	script := session.Script{
 		Options: session.Options{StepTimeout: s.StepTimeout, Patience: s.patience, Turns: turns}, For: max(s.For, 0),
-		Command: s.Command.session(),
+		Command: s.Command.session(), Debug: s.Debug.session(), Bring: s.artifacts(unwritten),
+		Rounds: session.Rounds{N: s.Rounds, Seed: s.Seed}, Helper: s.World.helperPath(),
 	}
 	if s.Script == nil {
 		return script

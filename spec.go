@@ -29,21 +29,45 @@ type Spec struct {
 	// For is how long the modules run between load and unload, after the tests if there are any; 0 is one second, or no
 	// time with tests or a command, and NoWait unloads at once.
 	For time.Duration
+	// Rounds is how often the modules are loaded, run and unloaded in one machine; 0 is once.
+	Rounds int
+	// Seed, if not 0, chooses how long each round lasts: between no time and For. The same Seed gives the same rounds.
+	Seed uint64
+	// World is what the modules find in the guest other than usual.
+	World World
 	// Script replaces "load, wait, unload".
 	Script []Step
 	// Lab also does what kmodlab.yaml in Dir says, if that file is there: modules to load, parameters, tests with their
-	// files and packages. The file is as foreign as the sources: what it names is below Dir.
+	// files and packages, and what is expected. The file is as foreign as the sources: what it names is below Dir.
 	Lab bool
 	// Tests are programs that run in the guest, one after the other, after the modules are loaded and before they are
 	// unloaded. One that fails is verdict test, unless the kernel had something to complain about.
 	Tests []Test
+	// Expect says what must be true of the result, in expressions (docs/expectations.md). One that does not hold is
+	// verdict expectation, unless there is something worse. One of which the kernel records nothing is unknown, and no
+	// fault of the modules.
+	Expect []string
 	// Command is a program that runs in the guest with the caller's streams; nil for none.
 	Command *Command
+	// Debug attaches a debugger; nil for none.
+	Debug *Debug
+	// Core keeps the guest's memory as it is at the run's end: see Conclusion. It costs the disk as much space, and the
+	// time to write it.
+	Core bool
 	// Packages are further Debian packages of the kernel's suite for the guest's system and the build's: strace, python3.
 	// A kernel is fetched and kept for each set of them.
 	Packages []string
 	// Put are files and folders of this machine that the tests and the command find in the guest.
 	Put []Copy
+	// Artifacts are files and folders of the guest that are brought back into ArtifactsDir before the unload,
+	// however the tests have ended: absolute, or below /lab, with the wildcards of path.Match. Each has an entry in the
+	// result. Links, devices and FIFOs are left out. With ArtifactsDir, those that kmodlab.yaml names come too.
+	Artifacts []string
+	// ArtifactsDir is a folder of this machine that is empty, or is made when the first file comes. /lab/a/b becomes a/b
+	// there, /var/log/x var/log/x.
+	ArtifactsDir string
+	// NIC gives the guest two network interfaces, eth0 and eth1, that are joined to each other and to nothing else.
+	NIC bool
 	// Build is where Dir is built.
 	Build Build
 	// BuildTimeout bounds the build of Dir; 0 is 10 minutes. A build VM's boot is part of it.
@@ -136,6 +160,9 @@ func (s Spec) complete() (Spec, error) {
 	case s.Dir != "" && len(s.Files) > 0:
 		return s, usage("", "name a folder or .ko files, not both")
 	}
+	if s.NIC && s.Here {
+		return s, usage("NIC", "a machine of one's own gets no interfaces: leave out one of NIC and Here")
+	}
 	noWait := s.For == NoWait
 	if noWait {
 		s.For = 0
@@ -149,11 +176,29 @@ func (s Spec) complete() (Spec, error) {
 	if err := checkScript(s.Script); err != nil {
 		return s, err
 	}
+	if err := s.checkWorld(); err != nil {
+		return s, err
+	}
 	if err := s.checkTests(); err != nil {
+		return s, err
+	}
+	if err := checkExpect(s.Expect, 0); err != nil {
 		return s, err
 	}
 	if err := s.checkCommand(); err != nil {
 		return s, err
+	}
+	if err := s.checkArtifacts(); err != nil {
+		return s, err
+	}
+	if err := s.checkCore(); err != nil {
+		return s, err
+	}
+	if err := s.checkDebug(); err != nil {
+		return s, err
+	}
+	if s.Debug != nil {
+		s.Accel = TCG
 	}
 	switch {
 	case noWait:

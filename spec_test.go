@@ -5,6 +5,8 @@ package kmodlab
 import (
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,7 +17,11 @@ import (
 
 // TestUsage: a Spec that makes no sense is refused before anything is looked for, and the error names the field.
 func TestUsage(t *testing.T) {
-	dir := t.TempDir()
+	dir, full := t.TempDir(), t.TempDir()
+	fresh := filepath.Join(dir, "new")
+	if err := os.WriteFile(filepath.Join(full, "f"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
 	script := func(s Step) Spec { return Spec{Dir: dir, Script: []Step{{Argv: []string{"lsmod"}}, s}} }
 	for name, test := range map[string]struct {
 		spec  Spec
@@ -35,7 +41,16 @@ func TestUsage(t *testing.T) {
 		"no command":          {script(Step{}), "Script"},
 		"an empty command":    {script(Step{Argv: []string{""}}), "Script"},
 		"a negative wait":     {script(Step{Argv: []string{"lsmod"}, Wait: -1}), "Script"},
-		"an unknown role":     {script(Step{Argv: []string{"lsmod"}, Role: RoleRefused + 1}), "Script"},
+		"artifacts, nowhere":  {Spec{Dir: dir, Artifacts: []string{"log"}}, "Artifacts"},
+		"a wrong pattern":     {Spec{Dir: dir, Artifacts: []string{"[a"}, ArtifactsDir: fresh}, "Artifacts"},
+		"no pattern":          {Spec{Dir: dir, Artifacts: []string{""}, ArtifactsDir: fresh}, "Artifacts"},
+		"artifacts, full":     {Spec{Dir: dir, Artifacts: []string{"log"}, ArtifactsDir: full}, "ArtifactsDir"},
+		"artifacts, a file":   {Spec{Dir: dir, ArtifactsDir: filepath.Join(full, "f")}, "ArtifactsDir"},
+		"a cable, here":       {Spec{Dir: dir, NIC: true, Machine: Machine{Here: true}}, "NIC"},
+		"artifacts, here": {
+			Spec{Dir: dir, Artifacts: []string{"a"}, ArtifactsDir: t.TempDir(), Machine: Machine{Here: true}}, "ArtifactsDir",
+		},
+		"an unknown role": {script(Step{Argv: []string{"lsmod"}, Role: RoleRefused + 1}), "Script"},
 	} {
 		_, err := Run(t.Context(), test.spec)
 		var usage *UsageError

@@ -33,6 +33,9 @@ type Copy struct {
 	Within      string // as of Test
 }
 
+// maxTestTime bounds the time of a test, which is stretched for TCG and must not overflow.
+const maxTestTime = 24 * time.Hour
+
 // checkTests finds tests that cannot be meant.
 func (s Spec) checkTests() error {
 	if len(s.Tests) == 0 {
@@ -43,7 +46,7 @@ func (s Spec) checkTests() error {
 	}
 	switch {
 	case s.Here:
-		return usage("Tests", "tests do not run on this machine's own kernel: leave out Here")
+		return usage("Tests", noTestsHere)
 	case s.Script != nil:
 		return usage("Tests", "tests do not go with a Script: leave out one of the two")
 	}
@@ -55,12 +58,18 @@ func (s Spec) checkTests() error {
 	return nil
 }
 
+// noTestsHere says what to do instead. docs/decisions.md has the reason.
+const noTestsHere = "tests do not run on this machine's own system, where nothing confines them: run them in a VM, without " +
+	"Here; or load the modules yourself, and run the program with kmodlab trace --here -- PROG"
+
 func (t Test) check() error {
 	switch {
 	case t.Program == "":
 		return usage("Tests", "a test has no Program")
 	case t.Timeout < 0:
 		return usage("Tests", "%s: a negative time makes no sense", t.Program)
+	case t.Timeout > maxTestTime:
+		return usage("Tests", "%s: a test may take %s at most", t.Program, maxTestTime)
 	}
 	if t.Within != "" { // what is there is not the caller's doing
 		return nil

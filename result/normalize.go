@@ -25,6 +25,9 @@ func (r *Result) Normalize() {
 	for _, list := range [][]Crash{r.Crashes, r.Unrelated} {
 		normalize(list)
 	}
+	for i := range r.Tests {
+		r.Tests[i].Argv = some(r.Tests[i].Argv)
+	}
 	for i := range r.Commands {
 		r.Commands[i].Argv = some(r.Commands[i].Argv)
 	}

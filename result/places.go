@@ -43,10 +43,19 @@ func (r *Result) Places() []string {
 		for j := range t.Works {
 			task(t.Works[j].By)
 		}
+		for j := range t.Wakeups {
+			task(&t.Wakeups[j].By)
+		}
 	}
 	for i := range r.Requests {
 		task(&r.Requests[i].By)
 		add(r.Requests[i].Stack...)
+	}
+	for i := range r.Failures {
+		add(r.Failures[i].Site)
+	}
+	for i := range r.Exits {
+		add(r.Exits[i].Site)
 	}
 	for i := range r.Signals {
 		task(&r.Signals[i].From)

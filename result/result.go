@@ -31,7 +31,14 @@ type Result struct {
 	Tests     []Test    `json:"tests,omitempty"`
 	Processes []Process `json:"processes,omitempty"`
 	Calls     []Call    `json:"calls,omitempty"`
-	Hooks     []Hook    `json:"hooks"`
+	// Expectations are what a person expected of the run.
+	Expectations []Expected `json:"expectations,omitempty"`
+	// Artifacts are the files of the guest that were to be brought back.
+	Artifacts []Artifact `json:"artifacts,omitempty"`
+	// Failures are the calls that were to fail, and Exits the tasks that were to end, as asked for.
+	Failures []FailedCall `json:"failures,omitempty"`
+	Exits    []TargetExit `json:"exits,omitempty"`
+	Hooks    []Hook       `json:"hooks"`
 	// Unknown maps the kinds of record that may be missing to the reason: nothing records them on this kernel, or the
 	// hook was not proved. The members' own Unknown says what that hides.
 	Unknown map[string]string `json:"unknown,omitempty"`
@@ -45,6 +52,8 @@ type Result struct {
 	// Taint says in words what the run added to the kernel's taint mask: out-of-tree module, proprietary module, …
 	Taint []string   `json:"taint,omitempty"`
 	Leaks []Leftover `json:"leaks,omitempty"`
+	// Keepers are what held the modules whose unload was refused.
+	Keepers []Keeper `json:"keepers,omitempty"`
 	// Misuse is what the modules did wrong according to the trace, although the kernel did not notice.
 	// Unpaired are calls that take something which the module has no way to give back. Unchecked says which functions the
 	// modules import of whose things nothing is known.
@@ -289,6 +298,7 @@ type Thread struct {
 	StopCalls  []Stop   `json:"stop_calls,omitempty"` // every kthread_stop
 	Parks      []Park   `json:"parks,omitempty"`
 	Works      []Work   `json:"works,omitempty"`   // of a kthread_worker
+	Wakeups    []Wakeup `json:"wakeups,omitempty"` // by tests and what they started, while it ran its function
 	Unknown    []string `json:"unknown,omitempty"` // facts that nothing recorded
 }
 
@@ -465,26 +475,3 @@ const (
 	LevelDebug   = "debug"
 	LevelDefault = "default" // printk without a level, which the kernel logs as a warning
 )
-
-// Hook is one place where the tracer listened.
-type Hook struct {
-	Name     string `json:"name"`
-	Target   string `json:"target"` // function or tracepoint
-	Kind     string `json:"kind"`   // tp_btf, fentry, fexit, kprobe, kretprobe
-	Attached bool   `json:"attached"`
-	Proved   bool   `json:"proved"`             // seen to fire, in the self-test or later
-	Fired    uint64 `json:"fired"`              // calls since the self-test, before any filter
-	Missed   uint64 `json:"missed,omitempty"`   // calls lost to the program because it was already running on that CPU
-	Fallback string `json:"fallback,omitempty"` // why the first choice was not used
-	Runs     uint64 `json:"runs,omitempty"`     // executions, if run time is measured
-	RunNS    uint64 `json:"run_ns,omitempty"`   // time spent in them
-	Note     string `json:"note"`
-	// Kinds are the records that the hook writes.
-	Kinds []string `json:"kinds,omitempty"`
-}
-
-// Dropped counts records that the tracer could not keep.
-type Dropped struct {
-	Total  uint64            `json:"total"`
-	ByKind map[string]uint64 `json:"by_kind,omitempty"`
-}

@@ -76,13 +76,14 @@ func TestPlaces(t *testing.T) {
 			Requester: in, Stack: []string{"kthread_create+0x5", "g+0x2 [m]", "f+0x1 [m]"},
 			StopCalls: []Stop{{By: Task{Site: "h+0x3 [n]"}, Stack: []string{"i+0x4 [n]"}}},
 			Parks:     []Park{{By: &Task{Site: "j+0x5 [n]"}}},
+			Wakeups:   []Wakeup{{By: Task{Site: "p+0xa [o]"}}},
 		}},
 		Requests: []Request{{By: in, Stack: []string{"k+0x6 [m]", "0xffffffffc025706e"}}},
 		Signals:  []Signal{{From: Task{Site: "l+0x7 [m]"}, Site: "m+0x8 [m]"}},
 		Modules:  []Module{{Refs: []Ref{{By: Task{Site: "n+0x9 [o]"}}}}},
 	}
 	want := []string{"f+0x1 [m]", "g+0x2 [m]", "h+0x3 [n]", "i+0x4 [n]", "j+0x5 [n]", "k+0x6 [m]", "l+0x7 [m]",
-		"m+0x8 [m]", "n+0x9 [o]"}
+		"m+0x8 [m]", "n+0x9 [o]", "p+0xa [o]"}
 	if got := r.Places(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Places() = %q; want %q", got, want)
 	}

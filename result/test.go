@@ -22,8 +22,9 @@ type Test struct {
 	Output   string  `json:"output"`
 	// Omitted is how many bytes of the output, after its first and before its last part, are not kept.
 	Omitted int64 `json:"omitted,omitempty"`
-	// Left are processes that it left, "name[pid]"; they were ended.
-	Left []string `json:"left,omitempty"`
+	// Left are the first processes that it left, "name[pid]", and LeftCount how many it left; they were ended.
+	Left      []string `json:"left,omitempty"`
+	LeftCount int      `json:"left_count,omitempty"`
 	// Subtests are what its output says of its own tests, in TAP or KTAP. Untold counts those beyond the bound.
 	Subtests []Subtest `json:"subtests,omitempty"`
 	Untold   int       `json:"untold,omitempty"`
@@ -55,13 +56,13 @@ type Subtest struct {
 type Place struct {
 	Object   string `json:"object"`             // the file: the program, or one of its libraries
 	Function string `json:"function,omitempty"` // if the file has symbols
-	Offset   uint64 `json:"offset"`             // in the function; without one, in the file
+	Offset   uint64 `json:"offset"`             // in the file; in the function if that is known and the line is not
 	File     string `json:"file,omitempty"`     // of the sources, if the file has debug data
 	Line     int    `json:"line,omitempty"`
 	Address  uint64 `json:"address"` // that a load or a store went to
 }
 
-// Process is a test's program, or one that it started.
+// Process is a test's program, or one that it started. Pictures draw it in a lane of its own below its test's.
 type Process struct {
 	Task    Task   `json:"task"`
 	Test    int    `json:"test"`   // index in Tests
@@ -81,7 +82,8 @@ type Exec struct {
 	Path string `json:"path"`
 }
 
-// Call is one system call of a test on a file that belongs to a module under study.
+// Call is one system call of a test on a file that belongs to a module under study. Equal calls in a row are each here,
+// if they have a record; pictures draw them as one.
 type Call struct {
 	By      Task   `json:"by"` // a process of Processes
 	Name    string `json:"name"`
@@ -95,4 +97,28 @@ type Call struct {
 	Serving string `json:"serving,omitempty"` // the module's function for this call: hw_read [hw]
 	// Omitted is how many further calls of the same process on the same file, after this one, are not kept.
 	Omitted int `json:"omitted,omitempty"`
+}
+
+// Artifact is a file of the guest that was brought back after the tests, or was to be.
+type Artifact struct {
+	Guest string `json:"guest"` // its path in the guest; the pattern, where nothing is known of a file
+	// File is where it is now, below the folder for artifacts; empty: it was not brought back.
+	File   string `json:"file,omitempty"`
+	Bytes  int64  `json:"bytes"`
+	Reason string `json:"reason,omitempty"` // why it was not brought back, in words without a stop
+}
+
+// Keeper is what held a module when its unload had been refused: a file that a program had open or mapped, or a mount.
+type Keeper struct {
+	Module  string `json:"module"`
+	How     string `json:"how"`           // open, mapped or mounted
+	PID     int    `json:"pid,omitempty"` // 0 for a mount
+	Comm    string `json:"comm,omitempty"`
+	Program string `json:"program,omitempty"` // the path of what the process executes
+	Test    string `json:"test,omitempty"`    // that it belongs to
+	File    string `json:"file"`              // or where it is mounted
+	FD      int    `json:"fd"`                // -1 if there is none
+	// OpenedNS and OpenedBy are the call that opened the file, if the trace has it: see Calls.
+	OpenedNS *int64 `json:"opened_ns,omitempty"`
+	OpenedBy *Task  `json:"opened_by,omitempty"`
 }

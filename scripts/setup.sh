@@ -3,12 +3,15 @@
 #
 # Installs what a goal of the Makefile needs and this machine lacks, on Debian and its relatives.
 #
-#   scripts/setup.sh [-n] build|demo|test|bench|generate|check|here
+#   scripts/setup.sh [-n] build|demo|test|runners|bench|slurm|gradescope|generate|check|here
 #
 #   build     Go, and what its downloads need
 #   demo      and QEMU, bubblewrap, mke2fs
 #   test      and what the tests pack into their own machines, and what they give our formats to (scripts/foreign.sh)
+#   runners   the same as demo, and cargo, which brings Rust: some 500 MB
 #   bench     the same as test
+#   slurm     the same as demo, and Slurm with munge; where systemd runs, their services start
+#   gradescope  the same as demo, and debootstrap, which makes a Debian in a folder
 #   generate  and clang, to compile the eBPF programs anew
 #   check     the same as generate, and what reads the C sources and the scripts: clang-format, sparse, shellcheck
 #   here      what `kmodlab run --here` needs on a machine that is itself the lab: compiler, headers, kmod
@@ -54,7 +57,7 @@ missing_packages() {
 	missing=
 	need_certificates
 	case $1 in
-	demo | test | bench)
+	demo | test | runners | slurm | gradescope | bench)
 		need qemu-system-x86_64 qemu-system-x86
 		need bwrap bubblewrap
 		need mke2fs e2fsprogs
@@ -82,6 +85,18 @@ missing_packages() {
 		need_static_busybox
 		;;
 	esac
+	if [ "$1" = runners ]; then
+		need cargo cargo
+		need gcc gcc # links what Rust compiles
+		[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
+	fi
+	if [ "$1" = slurm ]; then
+		need munged munge
+		need slurmctld slurmctld
+		need slurmd slurmd
+		need sbatch slurm-client
+	fi
+	[ "$1" != gradescope ] || need debootstrap debootstrap
 	if [ "$1" = check ]; then
 		need bwrap bubblewrap # sparse runs in a kernel's toolchain, and its fetching makes a disk
 		need mke2fs e2fsprogs
@@ -92,6 +107,8 @@ missing_packages() {
 	fi
 	if [ "$1" = test ]; then # what accepts the formats that we write
 		need xmllint libxml2-utils
+		need gdb gdb
+		need readelf binutils
 		need node nodejs
 		need npm npm
 		need python3 python3
@@ -225,8 +242,12 @@ main() {
 		shift
 	fi
 	case ${1:-} in
-	build | demo | test | bench | generate | check | here) ;;
-	*) echo "usage: scripts/setup.sh [-n] build|demo|test|bench|generate|check|here" >&2; exit 2 ;;
+	build | demo | test | runners | slurm | gradescope | bench | generate | check | here) ;;
+	*)
+		echo "usage: scripts/setup.sh [-n]" \
+			"build|demo|test|runners|slurm|gradescope|bench|generate|check|here" >&2
+		exit 2
+		;;
 	esac
 
 	missing_packages "$1"

@@ -63,7 +63,7 @@ func (t *Tracer) teachCalls() error {
 }
 
 // callMaps are the maps that need room only if system calls are recorded.
-var callMaps = []string{"parents", "following", "module_pages", "files_met"}
+var callMaps = []string{"parents", "following", "module_pages", "files_met", "threads_woken"}
 
 // shrinkCallMaps makes them as small as the kernel allows.
 func shrinkCallMaps(set *programs.Set) {
@@ -91,7 +91,7 @@ type followed struct {
 	Number                                              uint64
 	NR, Op                                              uint32
 	FD                                                  int32
-	Told, Kept, PID, TGID, Nested                       uint32
+	Told, Kept, PID, TGID, Nested, Within, _            uint32
 	Module, Ops                                         uint64 // of struct owner
 	Kind, _                                             uint32
 	Stranger                                            [3]uint64
@@ -139,6 +139,15 @@ func (t *Tracer) leftovers() ([]byte, error) {
 	}
 	if err := files.Err(); err != nil {
 		return nil, fmt.Errorf("read what was counted of system calls: %w", err)
+	}
+	var who wokenKey
+	var w woken
+	threads := t.maps["threads_woken"].Iterate()
+	for threads.Next(&who, &w) {
+		frames = append(frames, wakeFrame(uint64(now.Nano()), &who, &w)...)
+	}
+	if err := threads.Err(); err != nil {
+		return nil, fmt.Errorf("read what was counted of wake-ups: %w", err)
 	}
 	return frames, nil
 }

@@ -18,7 +18,7 @@ func TestCallLayout(t *testing.T) {
 	types := loadSpec(t).Types
 	for name, size := range map[string]int{
 		"followed": binary.Size(followed{}), "met": binary.Size(met{}), "met_key": binary.Size(metKey{}),
-		"shape": binary.Size(shape{}),
+		"shape": binary.Size(shape{}), "woken": binary.Size(woken{}), "woken_key": binary.Size(wokenKey{}),
 	} {
 		var s *btf.Struct
 		if err := types.TypeByName(name, &s); err != nil {
@@ -38,7 +38,8 @@ func TestCallLayout(t *testing.T) {
 	want := map[string]uint32{
 		"task": 0, "began": 8, "inode": 16, "f_op": 24, "file": 32, "dentry": 40, "mnt": 48, "closing": 56, "args": 64,
 		"number": 112, "nr": 120, "op": 124, "fd": 128, "told": 132, "kept": 136,
-		"pid": 140, "tgid": 144, "nested": 148, "owner": 152, "stranger": 176,
+		"pid": 140, "tgid": 144, "nested": 148, "within": 152, "pad": 156,
+		"owner": 160, "stranger": 184,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("struct followed in the programs (-want +got):\n%s", diff)
@@ -58,6 +59,23 @@ func TestLeftovers(t *testing.T) {
 		Time: 50, Kind: event.CallCounted, By: event.Task{PID: 7, TGID: 7}, Arg: uint32(event.OpRead),
 		Ptr: 1, Aux: 2, Ret: 1000,
 	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWakeLeftovers(t *testing.T) {
+	key := &wokenKey{Task: 0xffff888003700000, TGID: 7, PID: 45}
+	if frame := wakeFrame(50, key, &woken{Wakes: 4, Last: 4}); frame != nil {
+		t.Errorf("a record although all wake-ups are told: %x", frame)
+	}
+	frames := wakeFrame(50, key, &woken{Wakes: 1000, Last: 512})
+	got, err := event.ReadAll(bytes.NewReader(append(frames, event.EndFrame()...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []event.Event{{Time: 50, Kind: event.WakesCounted, By: event.Task{PID: 7, TGID: 7},
+		Target: event.Task{PID: 45, TGID: 45, Addr: 0xffff888003700000}, Ret: 1000}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

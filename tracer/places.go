@@ -143,7 +143,8 @@ var places = []place{
 	ofCalls(sifting(on("file_opened", event.CallEntered, "kretprobe"))),
 	ofCalls(sifting(on("file_release", event.CallEntered, "kprobe"))),
 	ofCalls(sifting(on("file_released", event.CallReturned, "kretprobe"))),
-	ofCalls(steadily(sifting(on("process_faulted", event.ProcessFaulted)))), // under siglock
+	ofCalls(steadily(sifting(on("process_faulted", event.ProcessFaulted)))),               // under siglock
+	ofCalls(steadily(sifting(on("process_woke", event.ProcessWoke))), event.WakesCounted), // under pi_lock
 }
 
 // choose tries the variants in order and returns the first that works. fallback says why the first did not, if another

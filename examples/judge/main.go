@@ -6,7 +6,7 @@
 //	go run ./examples/judge modules/faults/null_init modules/faults/kmalloc_leak
 //
 // Every run is recorded: NAME.kmlab in the current folder is read by `kmodlab report`, on any machine. It needs the
-// kmodlab program in PATH or in $KMODLAB_AGENT (make build), and no root.
+// program kmodlab-agent in PATH or in $KMODLAB_AGENT (make build), and no root.
 package main
 
 import (

@@ -4,7 +4,7 @@
 //
 //	go run ./examples/run modules/signals
 //
-// It needs the kmodlab program in PATH or in $KMODLAB_AGENT (make build), and no root.
+// It needs the program kmodlab-agent in PATH or in $KMODLAB_AGENT (make build), and no root.
 package main
 
 import (

@@ -5,7 +5,7 @@
 //
 //	go run ./examples/trace modules/signals modprobe signal_handling
 //
-// The first argument is a folder of modules that the guest is to have. It needs the kmodlab program in PATH or in
+// The first argument is a folder of modules that the guest is to have. It needs the program kmodlab-agent in PATH or in
 // $KMODLAB_AGENT (make build), and no root.
 package main
 

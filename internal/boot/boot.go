@@ -28,13 +28,14 @@ const helloDeadline = 12 * time.Second
 // Options say what to boot. Kernel and Agent are required.
 type Options struct {
 	Kernel *kernel.Kernel
-	// Agent is the kmodlab program, statically linked, as a host path.
+	// Agent is kmodlab-agent, statically linked, as a host path.
 	Agent string
 	// Modules are names of in-tree modules that the machine's disks or mounts need (ext4, overlay); they are loaded at
 	// boot, dependencies first.
 	Modules []string
 	Files   []File // added to the initramfs
 	Disks   []vm.Disk
+	Cable   bool // as in vm.Config
 
 	// RAM is an empty file for the guest's memory, so that a snapshot can be taken; nil if none will be. The caller
 	// closes it.
@@ -45,6 +46,7 @@ type Options struct {
 	Append          []string // more words for the kernel
 	Accel           vm.Accel
 	QEMU            string
+	Last            func(*vm.Machine) // as in vm.Config
 	// StateDir is where vm keeps its finding about KVM, and where unpacked kernels of this machine are; "" keeps none.
 	StateDir string
 	Console  io.Writer    // every console byte, may be nil
@@ -133,6 +135,7 @@ func (o Options) machine(initramfs []byte) vm.Config {
 		Parallel:   o.Parallel,
 		Append:     append(o.delayWords(), o.Append...),
 		Disks:      o.Disks,
+		Cable:      o.Cable,
 		Ports:      []string{wire.PortControl, wire.PortEvents},
 		RAM:        o.RAM,
 		RAMShared:  o.RAM != nil,
@@ -140,6 +143,7 @@ func (o Options) machine(initramfs []byte) vm.Config {
 		StateDir:   o.StateDir,
 		Console:    o.Console,
 		Log:        o.Log,
+		Last:       o.Last,
 	}
 }
 

@@ -4,6 +4,7 @@ package boot
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"debug/elf"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/vm/cpio"
 	"github.com/kmodlab/kmodlab/internal/wire"
@@ -120,6 +122,9 @@ func readAgent(path string) ([]byte, error) {
 	f, err := elf.NewFile(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("read agent %s: %w", path, err)
+	}
+	if info, err := buildinfo.Read(bytes.NewReader(data)); err == nil && strings.HasSuffix(info.Path, "/cmd/kmodlab") {
+		return nil, fmt.Errorf("read agent %s: it is kmodlab itself; its agent is kmodlab-agent, beside it", path)
 	}
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {

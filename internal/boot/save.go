@@ -127,10 +127,11 @@ func replay(said []byte, c net.Conn) net.Conn {
 }
 
 // Identity is a hash of everything that determines the guest of these options after its boot: kernel, initramfs with
-// the agent, QEMU, machine, processor. sum hashes the contents of a host file.
+// the agent, disks, QEMU, machine, processor. sum hashes the contents of a host file. Hosts that are alike come to the
+// same hash, wherever their files lie.
 func (o Options) Identity(sum func(path string) (string, error)) (string, error) {
 	config := o.machine(nil)
-	machine, err := config.Identity()
+	machine, err := config.Identity(sum)
 	if err != nil {
 		return "", err
 	}
@@ -143,6 +144,9 @@ func (o Options) Identity(sum func(path string) (string, error)) (string, error)
 	list = append(list,
 		entry{File: File{Name: "kernel", Host: config.Kernel}},
 		entry{File: File{Name: "packed kernel", Host: o.Kernel.Image}})
+	for _, d := range o.Disks { // what the guest has read of them is in its memory
+		list = append(list, entry{File: File{Name: "disk " + d.Serial, Host: d.Path}})
+	}
 	for _, e := range list {
 		content := fmt.Sprintf("%x", sha256.Sum256(e.Data))
 		if e.Host != "" {

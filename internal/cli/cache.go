@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/cachedir"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/prepare"
@@ -28,8 +29,10 @@ func newCache() *cobra.Command {
 		Short: "list what spares later runs the boot and the build, or remove the snapshots",
 		Long: fmt.Sprintf(`Without KVM the first run with a kernel takes a snapshot of its VM after the boot, and
 later runs resume from it (--cold boots instead). At most %d snapshots and %d GiB are
-kept: those that were used last. Sources that were built once are not built again for the
-same kernel. The kernels themselves are listed by kmodlab kernel list.`, snapshot.MaxImages, snapshot.MaxBytes>>30),
+kept: those that were used last. If the cache is on a file system that other hosts may use, all
+this is on a disk of this host: in $KMODLAB_HOST_CACHE, or in /var/tmp. Sources that were built
+once are not built again for the same kernel. The kernels themselves are listed by
+kmodlab kernel list.`, snapshot.MaxImages, snapshot.MaxBytes>>30),
 		Example: "  kmodlab cache\n  kmodlab cache prune",
 		Args:    cobra.NoArgs,
 		RunE:    brief(func(c *cobra.Command, _ []string) error { return listCache(c.OutOrStdout(), all) }),
@@ -44,7 +47,8 @@ same kernel. The kernels themselves are listed by kmodlab kernel list.`, snapsho
 	return c
 }
 
-// cacheDir is the folder of all caches. own makes sure that nobody else can change it: private.Check, or private.Make.
+// cacheDir is the folder of all caches, which has the kernels. own makes sure that nobody else can change it:
+// private.Check, or private.Make.
 func cacheDir(own func(dir string) error) (string, error) {
 	dir, err := kmodlab.DefaultCacheDir()
 	if err != nil {
@@ -56,12 +60,24 @@ func cacheDir(own func(dir string) error) (string, error) {
 	return dir, nil
 }
 
+// workDir is the folder of the cache in which this host works.
+func workDir() (string, error) {
+	dir, err := kmodlab.DefaultCacheDir()
+	if err != nil {
+		return "", err
+	}
+	if dir, err = cachedir.Own(dir); err != nil {
+		return "", err
+	}
+	return dir, private.Check(dir)
+}
+
 func machineStore(cache string) snapshot.Store {
 	return snapshot.Store{Dir: filepath.Join(cache, prepare.MachineDir)}
 }
 
 func listCache(out io.Writer, all bool) error {
-	dir, err := cacheDir(private.Check)
+	dir, err := workDir()
 	if err != nil {
 		return err
 	}
@@ -168,7 +184,7 @@ func number(n int, one, many string) string {
 }
 
 func pruneMachines(c *cobra.Command) error {
-	dir, err := cacheDir(private.Check)
+	dir, err := workDir()
 	if err != nil {
 		return err
 	}

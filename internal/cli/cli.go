@@ -92,8 +92,8 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
 	root.AddGroup(&cobra.Group{ID: labGroup, Title: "Commands:"},
 		&cobra.Group{ID: kmodGroup, Title: "kmod's commands, on this machine (a link with such a name works too):"})
-	for _, c := range []*cobra.Command{newDemo(), newRun(), newBuild(), newShell(), newExec(), newTrace(), newReport(),
-		newDiff(), newKernel(), newCache(), newDoctor(), newAgent()} {
+	for _, c := range []*cobra.Command{newDemo(), newRun(), newBuild(), newShell(), newDebug(), newExec(), newTrace(),
+		newReport(), newDiff(), newLab(), newGrade(), newKernel(), newCache(), newDoctor()} {
 		c.GroupID = labGroup
 		root.AddCommand(c)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/prepare"
-	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/scratch"
 	"github.com/kmodlab/kmodlab/modules"
 )
@@ -31,7 +30,7 @@ as the trace saw them.`,
 			if err := o.check(); err != nil { // before anything is made
 				return err
 			}
-			cache, err := cacheDir(private.Check)
+			cache, err := workDir()
 			if err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/plain"
+	"github.com/kmodlab/kmodlab/internal/prepare"
 	"github.com/kmodlab/kmodlab/internal/private"
 	"github.com/kmodlab/kmodlab/internal/vm"
 )
@@ -30,8 +31,8 @@ func newDoctor() *cobra.Command {
 		if err != nil && !errors.As(err, &foreign) {
 			return err
 		}
-		findings := []kernel.Finding{checkCache(), checkQEMU(), checkKVM(), checkSandbox(c.Context()), checkBounds(),
-			checkDevNull(), checkHere(footprint.Here())}
+		findings := []kernel.Finding{checkCache(), checkAgent(), checkQEMU(), checkKVM(), checkSandbox(c.Context()),
+			checkBounds(), checkDevNull(), checkHere(footprint.Here())}
 		if foreign == nil {
 			findings = append(findings, s.Check(c.Context())...)
 		}
@@ -54,6 +55,15 @@ func newDoctor() *cobra.Command {
 	return c
 }
 
+func checkAgent() kernel.Finding {
+	path, err := prepare.FindAgent("")
+	if err != nil {
+		return kernel.Finding{Name: "agent", Detail: prepare.AgentName + " not found",
+			Fix: "put " + prepare.AgentName + " beside kmodlab: make build, or go install ./cmd/..."}
+	}
+	return kernel.Finding{Name: "agent", OK: true, Detail: path}
+}
+
 func checkQEMU() kernel.Finding {
 	path, err := exec.LookPath("qemu-system-x86_64")
 	if err != nil {
@@ -67,13 +77,21 @@ func checkCache() kernel.Finding {
 	if err != nil {
 		return kernel.Finding{Name: "cache", Detail: err.Error()}
 	}
-	return kernel.Finding{Name: "cache", OK: true, Detail: dir + ", this user's own"}
+	work, err := workDir()
+	if err != nil {
+		return kernel.Finding{Name: "cache", Detail: err.Error()}
+	}
+	detail := dir + ", this user's own"
+	if work != dir {
+		detail += "; it has the kernels, and all else is in " + work
+	}
+	return kernel.Finding{Name: "cache", OK: true, Detail: detail}
 }
 
 // checkKVM never fails: without KVM everything works, only more slowly.
 func checkKVM() kernel.Finding {
 	f := kernel.Finding{Name: "KVM", OK: true}
-	dir, err := cacheDir(private.Check)
+	dir, err := workDir()
 	if err != nil {
 		dir = "" // said elsewhere
 	}

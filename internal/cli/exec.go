@@ -121,7 +121,7 @@ func (o *execution) execute(ctx context.Context, out, errOut io.Writer) error {
 		o.showFailedBuild(errOut, end.Result)
 		report.Brief(errOut, end.Result, storyLines)
 	}
-	written := errors.Join(o.back.failed, o.outputs.write(ctx, out, end.Result, end.Recording))
+	written := errors.Join(o.back.failed, end.Unwritten, o.outputs.write(ctx, out, end.Result, end.Recording))
 	if err := concludeCommand(written, end.Result, errOut); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func mendHere(c *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	if cache, err := cacheDir(private.Check); err == nil {
+	if cache, err := workDir(); err == nil {
 		if dir := filepath.Join(cache, prepare.ScratchDir); private.Check(dir) == nil {
 			scratch.Sweep(dir)
 		}

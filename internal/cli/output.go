@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kmodlab/kmodlab/internal/atomicfile"
@@ -29,7 +30,7 @@ import (
 type format struct {
 	ending string
 	what   string
-	write  func(io.Writer, *result.Result) error // nil for the recording
+	write  func(io.Writer, *result.Result) error // nil for what is no result: the recording, and the core
 }
 
 // formats in the order in which help and errors list them. An ending that contains another one comes before it.
@@ -45,9 +46,13 @@ var formats = []format{
 	{".ktap", "KTAP, like the kernel's own tests", report.KTAP},
 	{".pftrace", "a Perfetto trace", perfetto.Trace},
 	{recordingEnding, "a recording, which kmodlab report turns into any other format", nil},
+	{coreEnding, "the guest's memory at the end, for crash and drgn (run, debug)", nil},
 }
 
-const recordingEnding = ".kmlab"
+const (
+	recordingEnding = ".kmlab"
+	coreEnding      = ".vmcore"
+)
 
 func plainText(w io.Writer, r *result.Result) error {
 	return report.Text(w, r, report.TextOptions{})
@@ -86,6 +91,9 @@ type outputs struct {
 	json  string // of --json; - is standard output
 	// ours are the files whose folder is made where it is missing: their names had a {}.
 	ours map[string]bool
+	// cores says that a core can be written: it is then core.
+	cores bool
+	core  *kmodlab.Core
 }
 
 // named puts a folder's name where the placeholder is.
@@ -121,6 +129,9 @@ func (o *outputs) check() error {
 		if formatOf(name) == nil {
 			return &kmodlab.UsageError{Text: fmt.Sprintf(
 				"-o %s: the ending of the name says the format, and this one is unknown; choose from\n%s", name, formatList())}
+		}
+		if formatOf(name).ending == coreEnding && !o.cores {
+			return usageText("-o %s: the guest's memory is written by run and debug, of one folder", name)
 		}
 		if seen[filepath.Clean(name)] {
 			return &kmodlab.UsageError{Text: fmt.Sprintf("-o %s: named twice", name)}
@@ -167,11 +178,16 @@ func existing(dir string) string {
 // recording reports whether a recording is wanted, and so must be kept during the run.
 func (o *outputs) recording() bool {
 	for _, name := range o.files {
-		if formatOf(name).write == nil {
+		if formatOf(name).ending == recordingEnding {
 			return true
 		}
 	}
 	return false
+}
+
+// wantCore reports whether the guest's memory is wanted.
+func (o *outputs) wantCore() bool {
+	return slices.ContainsFunc(o.files, func(name string) bool { return formatOf(name).ending == coreEnding })
 }
 
 // paths are where the files are, absolute and with all links resolved.
@@ -205,10 +221,16 @@ func (o *outputs) write(ctx context.Context, out io.Writer, res *result.Result, 
 			return context.Cause(ctx) // and begin no other file
 		}
 		write := func(w io.Writer) error {
-			if f := formatOf(name); f.write != nil {
+			f := formatOf(name)
+			var err error
+			switch {
+			case f.write != nil:
 				return f.write(w, res)
+			case f.ending == coreEnding:
+				_, err = o.core.WriteTo(w)
+			default:
+				_, err = rec.WriteTo(w)
 			}
-			_, err := rec.WriteTo(w)
 			return err
 		}
 		failed = append(failed, o.writeFile(ctx, name, write))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,6 +106,9 @@ func (m *many) check(dirs []string, jobs int) error {
 		return usageText("-j %d: must be the number of runs at a time; 0 means one per processor", jobs)
 	case m.follow:
 		return usageText("--follow works with one folder only: name one")
+	case m.spec.ArtifactsDir != "" && !strings.Contains(m.spec.ArtifactsDir, placeholder):
+		return usageText("--artifacts-dir %s: each folder needs one of its own: put {} where its name goes, as in '%s/{}'",
+			m.spec.ArtifactsDir, m.spec.ArtifactsDir)
 	case len(m.spec.Load) > 0 || len(m.spec.Params) > 0:
 		return usageText("--load and --params work with one folder only: name one")
 	}
@@ -135,9 +139,11 @@ func usageText(format string, args ...any) error {
 // specs returns the runs' specs, each with its own watch.
 func (m *many) specs(dirs []string) []kmodlab.Spec {
 	var specs []kmodlab.Spec
+	names := fileNames(m.names)
 	for i, dir := range dirs {
 		s := m.spec
 		s.Dir, s.Title = dir, m.names[i]
+		s.ArtifactsDir = strings.ReplaceAll(s.ArtifactsDir, placeholder, names[i])
 		s.HookStats = m.verbose
 		s.Record = m.outputs.recording()
 		s.Watch = kmodlab.Watch{
@@ -211,7 +217,7 @@ func (m *many) end(i int, end *kmodlab.Conclusion) {
 	if err := m.progress.printTo(m.out, text); err != nil {
 		m.wrong = append(m.wrong, fmt.Errorf("write the result of %s: %w", run.Name, err))
 	}
-	if err := m.outputs.writeOne(m.ctx, i, run, end.Recording); err != nil {
+	if err := errors.Join(end.Unwritten, m.outputs.writeOne(m.ctx, i, run, end.Recording)); err != nil {
 		m.wrong = append(m.wrong, err)
 	}
 	m.said[i] = bytes.Buffer{}

@@ -41,6 +41,7 @@ var phaseNames = map[string]string{
 	"build":   "building the modules",
 	"install": "installing the modules",
 	"boot":    "booting the guest",
+	"core":    "writing the guest's memory",
 	"attach":  "attaching the tracer",
 	"run":     "running the modules",
 	"trace":   "tracing",

@@ -19,36 +19,43 @@ import (
 
 func newReport() *cobra.Command {
 	o := new(options)
+	var expect []string
 	c := &cobra.Command{
 		Use:   "report FILE.kmlab | RESULT.json",
 		Short: "show a recorded run, or turn it into other formats",
 		Long: `Rebuild the result of a recording: this kmodlab decodes, symbolizes and correlates the
 records again, on any machine, without a VM, root or kernel. Without -o it prints the
-story. It also takes a result that was saved as JSON.
+story. It also takes a result that was saved as JSON. --expect asks of it what run was
+not asked: docs/expectations.md.
 
 The exit status is 0 when the report could be made, whatever its verdict, 2 when the
 file is no recording, and 3 when a file cannot be written.`,
 		Example: `  kmodlab run modules/signals -o run.kmlab
   kmodlab report run.kmlab
+  kmodlab report run.kmlab --expect 'signals.size() == 2'
   kmodlab report run.kmlab -o trace.pftrace -o story.md -o junit.xml`,
 		Args: cobra.ExactArgs(1),
-		RunE: brief(func(c *cobra.Command, args []string) error { return o.report(c, args[0]) }),
+		RunE: brief(func(c *cobra.Command, args []string) error { return o.report(c, args[0], expect) }),
 	}
 	f := c.Flags()
 	o.outputs.flags(f)
 	f.StringVar(&o.outputs.json, "json", "", "write the result as JSON to `FILE` (- is standard output)")
 	o.display.pagerFlags(f)
+	expectFlag(f, &expect)
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "also show phases, commands, background activity, hooks and the console")
 	return c
 }
 
-func (o *options) report(c *cobra.Command, name string) error {
+func (o *options) report(c *cobra.Command, name string, expect []string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
 	res, rec, err := readRun(name)
 	if err != nil {
+		return err
+	}
+	if res, err = expected(res, rec, expect); err != nil {
 		return err
 	}
 	if rec == nil && o.outputs.recording() {
@@ -70,6 +77,20 @@ func (o *options) report(c *cobra.Command, name string) error {
 		return exit(exitHost)
 	}
 	return nil
+}
+
+// expected checks further expectations. A recording keeps them.
+func expected(res *result.Result, rec *kmodlab.Recording, texts []string) (*result.Result, error) {
+	switch {
+	case len(texts) == 0:
+		return res, nil
+	case rec == nil:
+		return res, kmodlab.Expect(res, texts...)
+	}
+	if err := rec.Expect(texts...); err != nil {
+		return nil, err
+	}
+	return rec.Result()
 }
 
 // readRun reads a recording or a JSON result, which has no Recording. The first byte tells them apart.

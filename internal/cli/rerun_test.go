@@ -59,9 +59,8 @@ func TestSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.spec.Dir = "m"
-	r := &rerunner{options: o, mine: mine}
-	before := r.sources(t.Context())
+	watched := &saves{dir: "m", mine: mine}
+	before := watched.sources(t.Context())
 	if len(before) == 0 || before["."] != "" {
 		t.Fatalf("sources are %q", before)
 	}
@@ -71,7 +70,7 @@ func TestSources(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if d := differing(before, r.sources(t.Context())); d != nil {
+	if d := differing(before, watched.sources(t.Context())); d != nil {
 		t.Errorf("%q is a change", d)
 	}
 }

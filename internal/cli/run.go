@@ -43,12 +43,45 @@ func kernelFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
 	f.BoolVar(&m.Cold, "cold", false, "always boot the VM; otherwise runs without KVM resume from a snapshot")
 }
 
+// loadFlags say which modules are loaded, and whether the host looks at them too. more follows the default.
+func loadFlags(f *pflag.FlagSet, s *kmodlab.Spec, more string) {
+	f.StringSliceVar(&s.Load, "load", nil,
+		"modules to load, with their dependencies (default: all in the folder)"+more)
+	f.StringArrayVar(&s.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
+	f.BoolVar(&s.Witness, "witness", false,
+		"compare what the guest reports with its memory, which the host reads before and after")
+}
+
 // machineFlags say where a run or a trace takes place.
 func machineFlags(f *pflag.FlagSet, m *kmodlab.Machine, t *kmodlab.Tools) {
 	kernelFlags(f, m, t)
 	f.BoolVar(&m.Here, "here", false, "run on this machine's own kernel, as root, instead of in a VM")
 	f.IntVar(&m.CPUs, "cpus", 0, "CPUs of the VM (default 2)")
 	f.IntVar(&m.MemoryMiB, "memory", 0, "memory of the VM in MiB (default 512)")
+}
+
+// worldFlags say what the modules find in the guest other than usual, and how often.
+func worldFlags(f *pflag.FlagSet, s *kmodlab.Spec) {
+	f.IntVar(&s.Rounds, "rounds", 1, "how often to load, run and unload the modules, in one machine")
+	f.Uint64Var(&s.Seed, "seed", 0, "with --rounds, have this number choose how long each lasts, up to --for (default: all as long)")
+	f.StringVar((*string)(&s.World.Modprobe), "modprobe", "",
+		"what request_module() reaches: `missing` (no such file) or disabled (no helper at all; default: modprobe)")
+	f.StringSliceVar(&s.World.Absent, "absent", nil, "modules of the folder that the guest does not get")
+	f.Var(failValue{&s.World.Fail}, "fail",
+		"make the first or N-th `CALL[#N][@MODULE]` of a module fail, such as kmalloc#2: docs/failing-calls.md")
+	f.Var(targetValue{&s.World.TargetExits}, "target-exits",
+		"end the task `NAME[#N][@MODULE]` just before a module's first or N-th use of it: docs/failing-calls.md")
+}
+
+// expectFlag says what must be true of the result.
+func expectFlag(f *pflag.FlagSet, expect *[]string) {
+	f.StringArrayVar(expect, "expect", nil,
+		"what must be true of the result: `EXPR`, such as 'threads.all(t, t.stops == 1)';\ncan be given again: docs/expectations.md")
+}
+
+// nicFlag asks for network interfaces.
+func nicFlag(f *pflag.FlagSet, s *kmodlab.Spec) {
+	f.BoolVar(&s.NIC, "nic", false, "two network interfaces, eth0 and eth1, joined to each other and to nothing else")
 }
 
 // buildFlags say where modules are built, and how long that may take.
@@ -102,6 +135,7 @@ func newRun() *cobra.Command {
   kmodlab run . --load hello --params hello.count=3 --for 5s
   kmodlab run hello.ko --kernel debian:trixie -o result.json -o junit.xml
   kmodlab run -j 4 labs/*/ -o all.junit.xml -o 'out/{}.html'
+  kmodlab run . --expect 'threads.all(t, t.stops == 1)' --expect 'clean()'
   kmodlab run . --watch -o story.txt
   kmodlab run . --test tests/test_hw.c --test 'tests/look.sh -v'
   sudo kmodlab run --here modules/signals`,
@@ -131,10 +165,10 @@ func newRun() *cobra.Command {
 	o.flags(f)
 	f.IntVarP(&jobs, "jobs", "j", 0, "how many of several folders run at a time (default: one per processor)")
 	f.BoolVar(&watch, "watch", false, "run again whenever a file in the folder is saved, and say what changed, until Ctrl-C")
-	f.StringSliceVar(&o.spec.Load, "load", nil, "modules to load, with their dependencies (default: all in the folder)")
-	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
-	f.BoolVar(&o.spec.Witness, "witness", false,
-		"read the guest's memory from outside, before and after the run, and compare it with what the guest says")
+	nicFlag(f, &o.spec)
+	loadFlags(f, &o.spec, "")
+	worldFlags(f, &o.spec)
+	expectFlag(f, &o.spec.Expect)
 	f.DurationVar(&o.spec.For, "for", time.Second,
 		"how long the modules run before they are unloaded, after the tests (with --test, no time by default)")
 	o.tests.flags(f)
@@ -163,6 +197,7 @@ func (o *options) source(args []string) error {
 		o.spec.Dir = args[0]
 		if path, err := filepath.Abs(args[0]); err == nil {
 			o.outputs.fill(filepath.Base(path))
+			o.spec.ArtifactsDir = strings.ReplaceAll(o.spec.ArtifactsDir, placeholder, filepath.Base(path))
 		}
 		return nil
 	}
@@ -172,6 +207,7 @@ func (o *options) source(args []string) error {
 
 // run runs the spec and reports the result.
 func (o *options) run(c *cobra.Command) error {
+	o.outputs.cores = true
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -193,7 +229,8 @@ func (o *options) runOne(c *cobra.Command) error {
 				return err
 			}
 		}
-		return conclude(o.outputs.write(c.Context(), out, end.Result, end.Recording), end.Result, errOut)
+		written := errors.Join(end.Unwritten, o.outputs.write(c.Context(), out, end.Result, end.Recording))
+		return conclude(written, end.Result, errOut)
 	})
 }
 
@@ -207,12 +244,14 @@ func (o *options) execute(ctx context.Context, out, errOut io.Writer, show func(
 	ctx, stop := o.followed(ctx, p, out)
 	defer stop()
 	o.spec.HookStats = o.verbose
-	o.spec.Record = o.outputs.recording()
+	o.spec.Record, o.spec.Core = o.outputs.recording(), o.outputs.cores && o.outputs.wantCore()
 	end, err := kmodlab.Run(ctx, o.spec)
 	p.close()
 	if err != nil {
 		return err
 	}
+	defer end.Core.Close()
+	o.outputs.core = end.Core
 	return show(end)
 }
 

@@ -4,13 +4,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -32,6 +32,8 @@ type commandOptions struct {
 	user    string
 	limit   time.Duration
 	files   []string
+	bring   []string
+	into    string
 	command kmodlab.Command
 }
 
@@ -41,20 +43,23 @@ func (o *commandOptions) flags(f *pflag.FlagSet) {
 	buildFlags(f, &o.spec.Build, &o.spec.BuildTimeout)
 	stepFlag(f, &o.spec.StepTimeout)
 	o.outputs.flags(f)
-	f.StringSliceVar(&o.spec.Load, "load", nil,
-		"modules to load, with their dependencies (default: all in the folder);\nwithout a folder, the kernel's own")
-	f.StringArrayVar(&o.spec.Params, "params", nil, "module parameters: `\"m.p=1 m.q=2\"`")
-	f.BoolVar(&o.spec.Witness, "witness", false,
-		"read the guest's memory from outside, before and after, and compare it with what the guest says")
+	nicFlag(f, &o.spec)
+	loadFlags(f, &o.spec, ";\nwithout a folder, the kernel's own")
 	f.StringSliceVar(&o.spec.Packages, "packages", nil,
 		"more packages of the kernel's suite for the guest's system: vim,strace")
 	f.StringArrayVar(&o.env, "env", nil, "a variable for the program: `NAME=VALUE`, or NAME for the value that it has here")
 	f.StringVar(&o.user, "user", "", "the program's user in the guest, a name or a number (default root)")
+	artifactFlags(f, &o.bring, &o.into)
+	expectFlag(f, &o.spec.Expect)
 	f.DurationVar(&o.limit, "limit", 0, "how long the program may run (default: no limit)")
 }
 
 // fill takes the flags over. modules are a folder, .ko files or nothing.
 func (o *commandOptions) fill(modules []string) error {
+	if len(o.bring) > 0 && o.into == "" {
+		return errNowhere
+	}
+	o.spec.Artifacts, o.spec.ArtifactsDir = o.bring, o.into
 	if len(modules) > 0 {
 		if err := o.source(modules); err != nil {
 			return err
@@ -85,11 +90,9 @@ func (o *commandOptions) fill(modules []string) error {
 // shell is an interactive shell, or a command, in a guest.
 type shell struct {
 	commandOptions
-	out, errOut io.Writer
-	screen      *screen // nil without a terminal
-
-	mu   sync.Mutex
-	told *progress // nil while the program has the terminal
+	telling
+	out    io.Writer
+	screen *screen // nil without a terminal
 }
 
 func newShell() *cobra.Command {
@@ -145,14 +148,7 @@ func (o *shell) run(c *cobra.Command, modules []string) error {
 	ctx, stop := endedBySignals(c.Context())
 	defer stop()
 	o.out, o.errOut = c.OutOrStdout(), c.ErrOrStderr()
-	o.tell()
-	defer o.hush()
-	defer context.AfterFunc(ctx, o.hush)()
-	o.spec.Watch.Phase = func(p kmodlab.Progress) {
-		if told := o.teller(); told != nil {
-			told.phase(p)
-		}
-	}
+	defer o.showPhases(ctx, &o.spec.Watch)()
 	o.spec.Watch.Log = o.say
 	flush := o.connect(ctx)
 	defer o.restore()
@@ -169,7 +165,7 @@ func (o *shell) run(c *cobra.Command, modules []string) error {
 	} else {
 		report.Brief(o.errOut, end.Result, 0)
 	}
-	written := o.outputs.write(ctx, o.out, end.Result, end.Recording)
+	written := errors.Join(end.Unwritten, o.outputs.write(ctx, o.out, end.Result, end.Recording))
 	if len(o.command.Args) == 0 && o.screen != nil { // its status is that of the last command that was typed
 		return conclude(written, end.Result, o.errOut)
 	}
@@ -217,32 +213,6 @@ func (o *shell) restore() {
 	if o.screen != nil {
 		o.screen.end()
 	}
-}
-
-// tell begins to show progress.
-func (o *shell) tell() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.told == nil {
-		o.told = newProgress(o.errOut)
-	}
-}
-
-// hush ends it.
-func (o *shell) hush() {
-	o.mu.Lock()
-	told := o.told
-	o.told = nil
-	o.mu.Unlock()
-	if told != nil {
-		told.close()
-	}
-}
-
-func (o *shell) teller() *progress {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.told
 }
 
 // say says something that a person should know, whoever has the terminal.

@@ -5,6 +5,8 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -16,13 +18,14 @@ import (
 
 	"github.com/kmodlab/kmodlab"
 	"github.com/kmodlab/kmodlab/internal/lazyregexp"
+	"github.com/kmodlab/kmodlab/internal/received"
 )
 
 // testFile is what a test program writes for its runner: a file, or a folder.
 type testFile struct {
 	path   string // absolute, the same here and in the guest
 	folder bool
-	only   func(name string) bool // of a folder, which names come back
+	only   func(name string, data []byte) bool // of a folder, which files come back
 }
 
 // testOutputs are those flags of a Go test program that name a file which it writes.
@@ -61,6 +64,13 @@ func testFiles(args []string, dir, coverage string) []testFile {
 		base = absolute(dir, out)
 		list = append(list, testFile{path: base, folder: true, only: ifEmpty(base)})
 	}
+	if testFlag(args, "artifacts") == "true" { // Go takes nothing below a name with _ for a package
+		list = append(list, testFile{path: filepath.Join(base, "_artifacts"), folder: true, only: anyFile})
+	}
+	if testFlag(args, "fuzz") != "" {
+		corpus := filepath.Join(dir, "testdata", "fuzz")
+		list = append(list, testFile{path: corpus, folder: true, only: newInput(corpus)})
+	}
 	for _, name := range testOutputs {
 		if value := testFlag(args, name); value != "" {
 			list = append(list, testFile{path: absolute(base, value)})
@@ -68,7 +78,7 @@ func testFiles(args []string, dir, coverage string) []testFile {
 	}
 	for _, value := range []string{testFlag(args, "gocoverdir"), coverage} {
 		if value != "" {
-			list = append(list, testFile{path: absolute(dir, value), folder: true, only: func(name string) bool {
+			list = append(list, testFile{path: absolute(dir, value), folder: true, only: func(name string, _ []byte) bool {
 				return coverageData.MatchString(name)
 			}})
 		}
@@ -76,19 +86,40 @@ func testFiles(args []string, dir, coverage string) []testFile {
 	return list
 }
 
-// ifEmpty accepts any name if the folder is empty now, else none.
-func ifEmpty(dir string) func(string) bool {
+func anyFile(string, []byte) bool { return true }
+
+// ifEmpty accepts any name if the folder is empty now or not there, else none.
+func ifEmpty(dir string) func(string, []byte) bool {
 	entries, err := os.ReadDir(dir)
-	empty := err == nil && len(entries) == 0
-	return func(string) bool { return empty }
+	empty := len(entries) == 0 && (err == nil || errors.Is(err, os.ErrNotExist))
+	return func(string, []byte) bool { return empty }
+}
+
+// fuzzInput matches the name of an input that made a fuzz test fail: FuzzX/HASH.
+var fuzzInput = lazyregexp.New(`^[\pL_][\pL\pN_]*/[0-9a-f]{16}$`)
+
+// newInput accepts what Go's fuzzing writes into a corpus, if it is not there yet: its name is a hash of what is in it.
+func newInput(corpus string) func(string, []byte) bool {
+	return func(name string, data []byte) bool {
+		sum := sha256.Sum256(data)
+		if !fuzzInput.MatchString(name) || filepath.Base(name) != hex.EncodeToString(sum[:8]) ||
+			!bytes.HasPrefix(data, []byte("go test fuzz v1\n")) {
+			return false
+		}
+		_, err := os.Lstat(filepath.Join(corpus, name))
+		return errors.Is(err, os.ErrNotExist)
+	}
 }
 
 // killReserve is how long before go test kills a test program its time is over here, so that there is a verdict.
 const killReserve = 20 * time.Second
 
 // testLimit is how long a Go test program may run: it ends itself after -test.timeout, if it can, and go test kills it
-// a minute later.
+// a minute later. Fuzzing has no limit: -test.timeout is not about it, and it ends itself after -test.fuzztime.
 func testLimit(args []string) time.Duration {
+	if testFlag(args, "fuzz") != "" {
+		return 0
+	}
 	d, err := time.ParseDuration(testFlag(args, "timeout"))
 	if err != nil || d <= 0 {
 		return 0
@@ -147,38 +178,14 @@ func (r *returned) take(f testFile, name string, data []byte) error {
 			return err
 		})
 	}
-	if !f.only(name) {
+	if !filepath.IsLocal(name) {
+		return fmt.Errorf("write %q: the guest sent a name that leads out of the folder for its files", name)
+	}
+	if !f.only(name, data) {
 		return nil
 	}
-	if !filepath.IsLocal(name) {
-		return fmt.Errorf("write %q: the guest named a file outside its folder", name)
-	}
-	if err := writeBelow(f.path, name, data); err != nil {
+	if err := received.Replace(f.path, name, data); err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Join(f.path, name), bare(err))
 	}
 	return nil
-}
-
-// writeBelow writes a file below a folder, and follows no link that leads out of it.
-func writeBelow(dir, name string, data []byte) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-		return err
-	}
-	if err := root.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(file, bytes.NewReader(data))
-	return errors.Join(err, file.Close())
 }

@@ -24,6 +24,8 @@ type testOptions struct {
 	timeout  time.Duration
 	files    []string
 	packages []string
+	bring    []string
+	into     string
 }
 
 func (o *testOptions) flags(f *pflag.FlagSet) {
@@ -36,6 +38,15 @@ func (o *testOptions) flags(f *pflag.FlagSet) {
 		"a file or folder that the tests find in the guest: `SRC[:DST]`, DST in /lab unless absolute")
 	f.StringSliceVar(&o.packages, "packages", nil,
 		"more packages of the kernel's suite for the guest's system: strace,python3")
+	artifactFlags(f, &o.bring, &o.into)
+}
+
+// artifactFlags say what comes back from the guest, and where it goes.
+func artifactFlags(f *pflag.FlagSet, bring *[]string, into *string) {
+	f.StringArrayVar(bring, "artifact", nil,
+		"a file or folder of the guest that is brought back after the tests: `PATH`, in /lab unless absolute,\nwith * ? [a-z]; can be given again")
+	f.StringVar(into, "artifacts-dir", "",
+		"a new or empty folder for --artifact, and for what kmodlab.yaml names so; {} stands for the folder's name")
 }
 
 // fill takes the flags over into a spec.
@@ -52,12 +63,19 @@ func (o *testOptions) fill(s *kmodlab.Spec) error {
 	if len(s.Tests) == 0 && (len(o.env) > 0 || o.user != "" || o.timeout != 0 || len(o.files) > 0) {
 		return &kmodlab.UsageError{Text: "--test-env, --test-user, --test-timeout and --file are for tests: name one with --test"}
 	}
-	s.Packages = o.packages
+	if len(o.bring) > 0 && o.into == "" {
+		return errNowhere
+	}
+	s.Packages, s.Artifacts, s.ArtifactsDir = o.packages, o.bring, o.into
 	for _, word := range o.files {
 		c := payload.CopyOf(word)
 		s.Put = append(s.Put, kmodlab.Copy{Host: c.Host, Guest: c.Guest})
 	}
 	return nil
+}
+
+var errNowhere = &kmodlab.UsageError{
+	Text: "--artifact: files of the guest need a folder of this machine: name a new one with --artifacts-dir",
 }
 
 // fillTests takes over what runs beside the modules, and how long these run; chosen says that the person set that.

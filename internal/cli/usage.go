@@ -9,7 +9,7 @@ var flagOf = map[string]string{
 	"Kernel": "--kernel", "Accel": "--accel", "CPUs": "--cpus", "MemoryMiB": "--memory",
 	"Cold": "--cold", "Here": "--here", "Build": "--build", "For": "--for", "StepTimeout": "--timeout",
 	"BuildTimeout": "--build-timeout", "Load": "--load", "Params": "--params",
-	"Mirror": "--mirror", "Probe": "--probe",
+	"Mirror": "--mirror", "Expect": "--expect", "Probe": "--probe",
 	"Filter.Thread": "--thread", "Filter.Module": "--module", "Filter.From": "--from", "Filter.To": "--to",
 	"Filter.Signals": "--signal",
 }

@@ -32,7 +32,8 @@ type Evidence struct {
 	Warnings []result.Warning // of the build, and of the modules' licences
 
 	Failures []Failure      // in the order in which they occurred
-	Unmet    []string       // expectations that were not met, a sentence each
+	Unmet    []string       // expectations of steps that were not met, a sentence each
+	Expect   []string       // what a person expects of the result, an expression each: at most MaxExpect count
 	Stuck    []result.Stuck // tasks that made no progress when a deadline passed
 	Finished bool           // the guest itself reported the end of the run
 	Cut      bool           // what was left to do was left out, for the console had a report of a crash
@@ -40,7 +41,10 @@ type Evidence struct {
 	Passed   string         // the message of a pass; empty: one about the modules
 	PassHint string         // the hint of a pass
 
-	Tests []Test // programs that ran beside the modules, in order
+	Failing   []Failing         // calls that were to fail
+	Tests     []Test            // programs that ran beside the modules, in order
+	Programs  map[string][]byte // the files of those that a signal ended, by their paths in the guest
+	Artifacts []result.Artifact // files of the guest that were to be brought back
 
 	Trace Trace
 	Taint Taint
@@ -65,6 +69,9 @@ type Evidence struct {
 	Files   map[string]File   // of modules, by the module's name
 	Sources map[string]Source // by the name that the debug information gives
 }
+
+// MaxExpect is how many expectations a run may have.
+const MaxExpect = 100
 
 // Taint is the kernel's taint mask, /proc/sys/kernel/tainted.
 type Taint struct {
@@ -108,6 +115,8 @@ type Left struct {
 	Compared      bool          // both were read
 	Ledger        *leaks.Ledger // nil if nothing was traced
 	Modules       []Loaded      // still loaded at the end
+	Keepers       []Keeper      // of the modules whose unload was refused
+	Sought        bool          // they were looked for, and none was missed that a program or a mount can be
 	Others        []string      // of these, those that the run brought in and that are not under study
 
 	// What the modules import says of what they take, before any of them was loaded.

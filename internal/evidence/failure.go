@@ -29,6 +29,9 @@ type Failure struct {
 	// Signal ended the command of that process, if a signal did.
 	Signal string
 	PID    int
+	// Module refused its own load: its init function returned -Errno.
+	Module string
+	Errno  int
 }
 
 func (f *Failure) Error() string { return f.Message }

@@ -36,8 +36,8 @@ func Here() Machine {
 	return Machine{Dir: "/var/lib/kmodlab", Proc: "/proc", Sys: "/sys", List: kmod.List}
 }
 
-// Changeable is this machine, to be changed. program is kmodlab itself: it unloads in a process of its own, because a
-// module's exit function may crash or never return.
+// Changeable is this machine, to be changed. program is kmodlab or its agent: it unloads in a process of its own,
+// because a module's exit function may crash or never return.
 func Changeable(program string) Machine {
 	m := Here()
 	m.Patience = 2 * time.Second

@@ -28,6 +28,7 @@ type Agent struct {
 	trace   traceState
 	slept   sleepState
 
+	children   children
 	standbys   standbys
 	programs   programs
 	userland   userland
@@ -42,11 +43,13 @@ func (a *Agent) serve() error {
 		wire.OpExec:       a.exec,
 		wire.OpMount:      a.mount,
 		wire.OpUserland:   a.makeUserland,
+		wire.OpTidy:       a.tidy,
 		wire.OpRead:       a.read,
 		wire.OpWrite:      a.write,
 		wire.OpWriteAll:   a.writeAll,
 		wire.OpSet:        a.set,
 		wire.OpList:       a.list,
+		wire.OpHolders:    a.holders,
 		wire.OpModules:    a.modules,
 		wire.OpClock:      a.clock,
 		wire.OpLayout:     a.layout,

@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -109,7 +110,7 @@ func (a *Agent) withStreams(
 func (r *running) ended(limit time.Duration, hostGone <-chan struct{}) *wire.ExecResult {
 	result := r.wait(limit, hostGone)
 	result.EndNS, _ = monotonic()
-	result.Left = r.group.end()
+	result.Left, result.LeftCount = r.group.end()
 	return result
 }
 
@@ -132,7 +133,7 @@ func (a *Agent) start(args wire.ExecArgs, started func(pid int)) (*running, erro
 
 func (a *Agent) startNew(args wire.ExecArgs) (r *running, err error) {
 	if args.Guest == nil {
-		return startWith(a.command(args), args.Report, nil, nil)
+		return a.startWith(a.command(args), args.Report, nil, nil)
 	}
 	made := a.userland.do(func() { r, err = a.startInUserland(args) })
 	if !made {
@@ -158,7 +159,7 @@ func (a *Agent) startInUserland(args wire.ExecArgs) (*running, error) {
 	if group.dir != nil {
 		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.dir.Fd())
 	}
-	r, err := startWith(cmd, args.Report, nil, args.Guest.Streams)
+	r, err := a.startWith(cmd, args.Report, nil, args.Guest.Streams)
 	if err != nil {
 		group.end()
 		unfollow()
@@ -225,13 +226,14 @@ func (a *Agent) tool(name string) string {
 
 // running is a started program with the reading ends of its pipes.
 type running struct {
-	cmd     *exec.Cmd
-	output  *os.File
-	report  *os.File
-	orders  *os.File // for a process that stands by
-	started time.Time
-	expire  chan bool // it has no more time; whether some task runs
-	group   group     // of a program in the system of OpUserland
+	cmd      *exec.Cmd
+	children *children // which it is one of
+	output   *os.File
+	report   *os.File
+	orders   *os.File // for a process that stands by
+	started  time.Time
+	expire   chan bool // it has no more time; whether some task runs
+	group    group     // of a program in the system of OpUserland
 	// unfollow ends the following of what its thread forks; nil if nothing is followed.
 	unfollow func()
 
@@ -244,8 +246,8 @@ type running struct {
 
 // startWith starts a program. Its descriptor 3 is the writing end of its report, followed by extra, if any. s is nil
 // for one that reads nothing and writes to one pipe.
-func startWith(cmd *exec.Cmd, report bool, extra *os.File, s *wire.StreamArgs) (*running, error) {
-	r := &running{cmd: cmd, expire: make(chan bool, 1), unwanted: make(chan struct{}, 1)}
+func (a *Agent) startWith(cmd *exec.Cmd, report bool, extra *os.File, s *wire.StreamArgs) (*running, error) {
+	r := &running{cmd: cmd, children: &a.children, expire: make(chan bool, 1), unwanted: make(chan struct{}, 1)}
 	theirs, err := r.connect(cmd, s)
 	if err != nil {
 		r.close()
@@ -265,7 +267,7 @@ func startWith(cmd *exec.Cmd, report bool, extra *os.File, s *wire.StreamArgs) (
 		cmd.ExtraFiles = append(cmd.ExtraFiles, extra)
 	}
 	r.started = time.Now()
-	if err := cmd.Start(); err != nil {
+	if err := a.children.start(cmd); err != nil {
 		r.close()
 		return nil, fmt.Errorf("start %s: %w", cmd.Args[0], err)
 	}
@@ -300,7 +302,7 @@ func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.Ex
 		if r.report != nil {
 			report, _ = io.ReadAll(io.LimitReader(r.report, maxReport))
 		}
-		r.cmd.Wait()
+		r.children.wait(r.cmd)
 	}()
 	var expired <-chan time.Time
 	if timeout > 0 {
@@ -339,7 +341,7 @@ func (r *running) wait(timeout time.Duration, hostGone <-chan struct{}) *wire.Ex
 	result.Exit = status.ExitStatus()
 	if status.Signaled() {
 		result.Exit = 128 + int(status.Signal())
-		result.Signal = unix.SignalName(status.Signal())
+		result.Signal = cmp.Or(unix.SignalName(status.Signal()), fmt.Sprintf("SIG%d", status.Signal())) // real-time
 	}
 	return result
 }

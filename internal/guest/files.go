@@ -160,7 +160,10 @@ func (a *Agent) list(call *wire.Message, _ func([]byte) error) (any, []byte, err
 	var result wire.ListResult
 	var err error
 	walk := func() { err = listFiles(args.Dir, &result) }
-	if !args.Guest {
+	if args.Match {
+		walk = func() { err = match(args.Dir, &result) }
+	}
+	if !args.Guest && !args.Match {
 		walk()
 	} else if !a.userland.do(walk) {
 		return nil, nil, errNoUserland

@@ -20,10 +20,14 @@ import (
 type groups struct {
 	dir  string // "" where the kernel has none
 	next atomic.Int64
+	reap func() // collects processes that have ended
 }
 
 // groupsDir is where the control groups are mounted.
 const groupsDir = "/sys/fs/cgroup"
+
+// testsGroup is the group of all programs together.
+const testsGroup = "tests"
 
 // The bounds of all programs together. What the agent and the kernel need is left.
 const (
@@ -32,11 +36,11 @@ const (
 )
 
 // makeGroups mounts the control groups and bounds them. A kernel without them bounds nothing.
-func makeGroups() groups {
+func makeGroups(reap func()) groups {
 	if err := unix.Mount("cgroup2", groupsDir, "cgroup2", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return groups{}
 	}
-	dir := filepath.Join(groupsDir, "tests")
+	dir := filepath.Join(groupsDir, testsGroup)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return groups{}
 	}
@@ -50,13 +54,16 @@ func makeGroups() groups {
 		}
 	}
 	os.WriteFile(filepath.Join(dir, "pids.max"), strconv.AppendInt(nil, mostPrograms, 10), 0)
-	return groups{dir: dir}
+	os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+pids"), 0) // each group counts its own
+	return groups{dir: dir, reap: reap}
 }
 
 // group is the control group of one program.
 type group struct {
-	path string // "" if there is none
-	dir  *os.File
+	path   string // "" if there is none
+	dir    *os.File
+	reap   func()
+	before map[int]bool // processes in no group of a program when it was made
 }
 
 // open makes a group.
@@ -72,7 +79,7 @@ func (g *groups) open() group {
 	if err != nil {
 		return group{}
 	}
-	return group{path, dir}
+	return group{path, dir, g.reap, outside()}
 }
 
 // members are the processes of the group and of those below it.
@@ -82,18 +89,73 @@ func (g *group) members() []int {
 	}
 	var list []int
 	filepath.WalkDir(g.path, func(path string, d os.DirEntry, err error) error {
-		if err != nil || !d.IsDir() {
-			return nil
-		}
-		text, _ := os.ReadFile(filepath.Join(path, "cgroup.procs"))
-		for _, word := range strings.Fields(string(text)) {
-			if pid, err := strconv.Atoi(word); err == nil {
-				list = append(list, pid)
-			}
+		if err == nil && d.IsDir() {
+			list = append(list, processesIn(path)...)
 		}
 		return nil
 	})
 	return list
+}
+
+func processesIn(group string) []int {
+	var list []int
+	text, _ := os.ReadFile(filepath.Join(group, "cgroup.procs"))
+	for _, word := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(word); err == nil {
+			list = append(list, pid)
+		}
+	}
+	return list
+}
+
+// outside are the processes that are in no group of a program: the kernel's threads, the agent, its commands, and what
+// went out of its group, which a program of root's can do.
+func outside() map[int]bool {
+	all := make(map[int]bool)
+	filepath.WalkDir(groupsDir, func(path string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil || !d.IsDir():
+			return nil
+		case path == filepath.Join(groupsDir, testsGroup):
+			return filepath.SkipDir
+		}
+		for _, pid := range processesIn(path) {
+			all[pid] = true
+		}
+		return nil
+	})
+	return all
+}
+
+// strays are processes of the system of OpUserland that came while the program ran, and are in no group: only programs
+// have a mount namespace other than the agent's own.
+func (g *group) strays() []int {
+	own, err := os.Readlink("/proc/1/ns/mnt")
+	if err != nil {
+		return nil
+	}
+	var list []int
+	for pid := range outside() {
+		if g.before[pid] {
+			continue
+		}
+		ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
+		if err == nil && ns != own {
+			list = append(list, pid)
+		}
+	}
+	return list
+}
+
+// endStrays ends them, and what they start meanwhile.
+func (g *group) endStrays(list []int) {
+	for began := time.Now(); len(list) > 0 && time.Since(began) < killGrace; list = g.strays() {
+		for _, pid := range list {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+		time.Sleep(time.Millisecond)
+		g.reap()
+	}
 }
 
 // kill kills what is in the group, and returns how many processes that were.
@@ -110,23 +172,48 @@ func (g *group) kill() int {
 // crowdTime is how long very many processes may take to end, under emulation on a busy host.
 const crowdTime = 60 * time.Second
 
-// end kills what is in the group, and removes it. It returns the names of what was there. What hangs in the kernel
-// stays.
-func (g *group) end() []string {
+// end kills what is in the group, and removes it. It returns the first names of what was there, and how many that were.
+// What hangs in the kernel stays.
+func (g *group) end() (names []string, n int) {
 	if g.path == "" {
-		return nil
+		return nil, 0
 	}
 	defer g.dir.Close()
 	pids := g.members()
-	names := namesOf(pids)
+	strays := g.strays()
+	names = namesOf(append(pids, strays...))
 	for began := time.Now(); ; time.Sleep(time.Millisecond) {
 		n := g.kill()
-		if n == 0 || time.Since(began) > killGrace && n < mostSeen || time.Since(began) > crowdTime {
+		if n == 0 {
+			g.buried()
+			break
+		}
+		if time.Since(began) > killGrace && n < mostSeen || time.Since(began) > crowdTime {
 			break
 		}
 	}
+	if len(strays) > 0 {
+		g.endStrays(strays)
+	}
 	removeGroup(g.path)
-	return names
+	return names, len(pids) + len(strays)
+}
+
+// buried waits until the processes of the group that have ended are collected: until then they count against the bound
+// of all programs, and the next one might not be able to start a process. It gives up once nothing changes any more.
+func (g *group) buried() {
+	before := ""
+	for changed := time.Now(); time.Since(changed) < killGrace; time.Sleep(time.Millisecond) {
+		g.reap()
+		text, err := os.ReadFile(filepath.Join(g.path, "pids.current"))
+		now := strings.TrimSpace(string(text))
+		if err != nil || now == "0" {
+			return
+		}
+		if now != before {
+			before, changed = now, time.Now()
+		}
+	}
 }
 
 // mostNames bounds the names of what a program leaves behind.

@@ -50,6 +50,7 @@ func runInit() error {
 		return err
 	}
 	a := &Agent{control: control, events: events, tools: "/sbin", init: true}
+	a.children.reapOrphans()
 	return a.serve()
 }
 

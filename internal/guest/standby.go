@@ -53,7 +53,7 @@ func (a *Agent) standby() (*running, error) {
 		return nil, err
 	}
 	defer orders.Close()
-	r, err := startWith(cmd, true, orders, nil)
+	r, err := a.startWith(cmd, true, orders, nil)
 	if err != nil {
 		write.Close()
 		return nil, err
@@ -72,7 +72,7 @@ func (a *Agent) standby() (*running, error) {
 	if err != nil {
 		r.cmd.Process.Kill()
 		r.close()
-		r.cmd.Wait()
+		a.children.wait(cmd)
 		return nil, err
 	}
 	return r, nil
@@ -96,7 +96,7 @@ func (a *Agent) takeStandby(args wire.ExecArgs, started func(pid int)) *running 
 	_, err := io.WriteString(r.orders, strings.Join(args.Argv[1:], "\x00"))
 	if err = errors.Join(err, r.orders.Close()); err != nil { // it was killed, which modules can do
 		r.close()
-		go r.cmd.Wait()
+		go a.children.wait(r.cmd)
 		return nil
 	}
 	return r

@@ -28,6 +28,7 @@ type userland struct {
 	target string
 	work   chan func()
 	groups groups
+	mounts []mountOf // that are the system's own
 }
 
 var errNoUserland = errors.New("this machine has no userland")
@@ -53,7 +54,7 @@ func (a *Agent) makeUserland(call *wire.Message, _ func([]byte) error) (any, []b
 	if err := mountKernelFiles(); err != nil {
 		return nil, nil, err
 	}
-	u.groups = makeGroups()
+	u.groups = makeGroups(a.children.reap)
 	for _, dir := range []string{"/dev", "/proc", "/sys"} {
 		if err := bind(dir, args.Target); err != nil {
 			return nil, nil, err
@@ -74,7 +75,7 @@ func (a *Agent) makeUserland(call *wire.Message, _ func([]byte) error) (any, []b
 	guardInit()
 	u.target, u.work = args.Target, make(chan func())
 	ready := make(chan error)
-	go serveIn(args.Target, u.work, ready)
+	onOwnThread(func() { u.serveIn(ready) })
 	return nil, nil, <-ready
 }
 
@@ -153,15 +154,35 @@ func showTree(target, tree string) error {
 	return nil
 }
 
-// serveIn does work on a thread whose root is target. The thread belongs to it for ever.
-func serveIn(target string, work <-chan func(), ready chan<- error) {
-	runtime.LockOSThread()
-	if err := enter(target); err != nil {
-		ready <- err // the goroutine ends, and with it the thread, for it stays locked
+// onOwnThread has f run on a thread that nothing else uses and that ends with f. It is never the main thread, whose
+// namespaces are what /proc shows of the whole process.
+func onOwnThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			f()
+			return // without unlocking: the thread ends
+		}
+		taken := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(taken)
+			f()
+		}()
+		<-taken // until then the main thread is this goroutine's
+		runtime.UnlockOSThread()
+	}()
+}
+
+// serveIn does work on the calling thread, whose root becomes the system, for ever.
+func (u *userland) serveIn(ready chan<- error) {
+	if err := enter(u.target); err != nil {
+		ready <- err
 		return
 	}
+	u.mounts = listMounts()
 	ready <- nil
-	for f := range work {
+	for f := range u.work {
 		f()
 	}
 }

@@ -15,6 +15,9 @@ type Study struct {
 	Modules []string
 	Code    func(module string) *code.Module // nil if it is unknown
 	Step    Command
+	// Before are the PIDs of the kernel threads that were there before the first load, without workers; nil if that is
+	// not known.
+	Before map[int]bool
 
 	tailsOf map[string][]tail // by module
 }

@@ -23,7 +23,7 @@ const (
 	steady     = 5500 * time.Millisecond // without a change, until a wait counts
 	leastLooks = 5                       // at a task, until it counts
 	rounds     = 10                      // of a loop, until it counts
-	busyTicks  = 10                      // of processor time between two looks, in 1/100 s
+	busyTicks  = 10                      // of processor time in a Pause, in 1/100 s
 	readySteps = 3                       // rounds after which a thread that looks would have stopped
 )
 
@@ -69,7 +69,7 @@ func (w *Watch) Add(at time.Duration, tasks []Task) {
 			l = &life{first: t, now: t, still: at, place: at}
 			w.since[t.PID] = l
 		}
-		l.add(at, t)
+		l.add(at, t, enoughTicks(at-w.at))
 		if wait := w.waitOf(&t); t.State != "R" && len(t.Stack) > 0 && wait.site+wait.call != l.call {
 			l.call, l.called = wait.site+wait.call, at
 		}
@@ -79,7 +79,13 @@ func (w *Watch) Add(at time.Duration, tasks []Task) {
 	w.looks++
 }
 
-func (l *life) add(at time.Duration, t Task) {
+// enoughTicks is how much processor time between two looks counts as computing. Two looks may follow each other sooner
+// than usual.
+func enoughTicks(apart time.Duration) uint64 {
+	return max(1, uint64(busyTicks*min(max(apart, 0), Pause)/Pause))
+}
+
+func (l *life) add(at time.Duration, t Task, enough uint64) {
 	sameStack := slices.Equal(t.Stack, l.now.Stack) && t.State != "R"
 	if !sameStack {
 		l.place = at
@@ -87,7 +93,7 @@ func (l *life) add(at time.Duration, t Task) {
 	if !sameStack || t.Slept != l.now.Slept || t.Ticks != l.now.Ticks {
 		l.still = at
 	}
-	l.busy = l.looks > 0 && t.Ticks-l.now.Ticks >= busyTicks
+	l.busy = l.looks > 0 && t.Ticks-l.now.Ticks >= enough
 	if len(t.Stack) > 0 {
 		l.asleep = t
 	}
@@ -265,10 +271,24 @@ func (w *Watch) stopping() Kind {
 			return Waits
 		}
 	}
-	if stuck == 0 {
+	if stuck == 0 && !w.allEnded() {
 		return Waits
 	}
 	return Hung
+}
+
+// allEnded reports whether each kernel thread that began since the first load has ended: a task that waits for one of
+// them stops it a second time, and nobody tells of an end twice.
+func (w *Watch) allEnded() bool {
+	if w.Before == nil {
+		return false
+	}
+	for _, l := range w.since {
+		if l.present && l.now.Kernel && !w.Before[l.now.PID] && !strings.HasPrefix(l.now.Comm, "kworker/") {
+			return false
+		}
+	}
+	return true
 }
 
 // isStuck reports whether a task has not moved from a wait that only another task ends.

@@ -94,6 +94,33 @@ func woken(t stands) stands {
 	return t
 }
 
+// TestWatchStoppedTwice: who stops a thread that has ended waits in vain, unless another thread is there that may be
+// meant.
+func TestWatchStoppedTwice(t *testing.T) {
+	of := loops(t)
+	stopping := modprobe("D", "kthread_stop+0x66", "finish+0x9 [m]", "__do_sys_delete_module+0x1b9")
+	kernels := func(pid int, comm string) stands {
+		t := Task{PID: pid, TGID: pid, Comm: comm, State: "S", Kernel: true, Stack: []string{"kthread+0x1"}}
+		return stands{Task: t}
+	}
+	swapper := kernels(20, "kswapd0")
+	for name, tt := range map[string]struct {
+		tasks  []stands
+		before map[int]bool
+		want   Kind
+	}{
+		"all have ended":       {[]stands{stopping, swapper, kernels(130, "kworker/0:3")}, map[int]bool{20: true}, Hung},
+		"one is new":           {[]stands{stopping, swapper, kernels(130, "irq/9-x")}, map[int]bool{20: true}, Waits},
+		"nobody looked before": {[]stands{stopping, swapper}, nil, Waits},
+	} {
+		w := watched(of, true, tt.tasks, Patience)
+		w.Before = tt.before
+		if got := w.Judge(false); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
 func TestWatch(t *testing.T) {
 	of := loops(t)
 	const unloads, loading = "__do_sys_delete_module+0x1b9", "__do_sys_finit_module+0xac"
@@ -300,5 +327,16 @@ func TestTail(t *testing.T) {
 	if len(stuck) != 1 || stuck[0].Of != "work" || stuck[0].Wait != "wait_for_completion" ||
 		!strings.HasPrefix(stuck[0].Site, "job+0x") {
 		t.Errorf("%+v", stuck)
+	}
+}
+
+// TestEnoughTicks checks that two looks in quick succession see the same rate as two that are a Pause apart.
+func TestEnoughTicks(t *testing.T) {
+	for apart, want := range map[time.Duration]uint64{
+		-1: 1, 0: 1, Pause / 20: 1, Pause / 5: 2, Pause / 2: 5, Pause: 10, 3 * Pause: 10,
+	} {
+		if got := enoughTicks(apart); got != want {
+			t.Errorf("%s apart: %d ticks, want %d", apart, got, want)
+		}
 	}
 }

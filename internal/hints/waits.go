@@ -63,7 +63,7 @@ var endlessWaits = []endlessWait{
 		hint: "a work does not end, or queues itself again and again: end it, and call cancel_work_sync or " +
 			"cancel_delayed_work_sync before the queue is destroyed"},
 	{in: waitIn(`kthread_stop\w*`),
-		hint: "the thread must return when kthread_should_stop() is true, and nothing that it waits for may keep it from looking"},
+		hint: "the thread must return when kthread_should_stop() is true, and nothing may keep it from looking; stop each thread only once"},
 	{in: waitIn(`schedule\w*|io_schedule\w*`),
 		hint: "nobody makes the condition true and calls wake_up(): do both on every path, or use wait_event_timeout"},
 }

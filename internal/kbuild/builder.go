@@ -9,10 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/snapshot"
@@ -94,8 +91,7 @@ func (r VMRunner) resume(ctx context.Context, opts boot.Options) *boot.Guest {
 	return nil
 }
 
-// machineKey identifies a snapshot by everything that it was made from. The contents of its disks are in the guest's
-// memory, so they must not have changed since.
+// machineKey identifies a snapshot by everything that it was made from.
 func machineKey(store snapshot.Store, opts boot.Options) (string, error) {
 	sums := store.Sums()
 	machine, err := opts.Identity(sums.Of)
@@ -104,14 +100,7 @@ func machineKey(store snapshot.Store, opts boot.Options) (string, error) {
 	}
 	sums.Save() // if this fails, they are computed again
 	h := sha256.New()
-	fmt.Fprintf(h, "builder/1\n%s\n%s\n", machine, touch)
-	for _, d := range opts.Disks {
-		var st unix.Stat_t
-		if err := unix.Stat(d.Path, &st); err != nil {
-			return "", &os.PathError{Op: "stat", Path: d.Path, Err: err}
-		}
-		fmt.Fprintf(h, "%q %d %d %d %d %d\n", d.Path, st.Dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano())
-	}
+	fmt.Fprintf(h, "builder/2\n%s\n%s\n", machine, touch)
 	return hex.EncodeToString(h.Sum(nil))[:32], nil
 }
 

@@ -276,9 +276,10 @@ func CheckSandbox(ctx context.Context) error {
 		return err
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, bwrap, "--unshare-all", "--unshare-user", "--uid", "0", "--ro-bind", "/", "/",
-		"--proc", "/proc", "--dev", "/dev", "--", "true")
+	cmd := exec.CommandContext(ctx, bwrap, "--die-with-parent", "--unshare-all", "--unshare-user", "--uid", "0",
+		"--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--", "true")
 	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = time.Second // a bubblewrap that is killed early leaves a child, which has the pipe open
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {

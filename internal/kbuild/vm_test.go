@@ -22,7 +22,7 @@ import (
 // vmRunner builds in a VM, for a test that has called needs.VM.
 func vmRunner(t *testing.T) VMRunner {
 	t.Helper()
-	return VMRunner{Agent: testlab.Kmodlab(t), StateDir: t.TempDir()}
+	return VMRunner{Agent: testlab.Agent(t), StateDir: t.TempDir()}
 }
 
 // One boot each: a real build with everything that must cross, and a build that is stopped.

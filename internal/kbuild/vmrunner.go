@@ -29,7 +29,7 @@ const toolchain = "toolchain"
 // snapshot taken right before its sources arrived. The toolchain is a read-only disk with a layer in the guest's memory
 // above it, so nothing of a build remains.
 type VMRunner struct {
-	Agent     string // the kmodlab program, statically linked, as a host path
+	Agent     string // kmodlab-agent, statically linked, as a host path
 	Accel     vm.Accel
 	QEMU      string       // empty: QEMU in PATH
 	StateDir  string       // where vm keeps what it found out about KVM

@@ -42,6 +42,13 @@ func Forms() []Form {
 // Suites lists the Debian suites that debian: names are known to work with, oldest first.
 func Suites() []string { return append([]string(nil), suites...) }
 
+// Tested lists the kernels on which kmodlab's own tests run, and on which a lab must do the same: oldest first.
+func Tested() []string {
+	return []string{
+		"debian:bullseye", "debian:bookworm", "debian:trixie", "debian:forky", "debian:trixie-backports",
+	}
+}
+
 // debName is a parsed debian: name.
 type debName struct {
 	suite   string // as apt spells it

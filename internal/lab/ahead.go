@@ -48,8 +48,8 @@ func StartAhead(ctx context.Context, h *prepare.Host, o Options, j *notify.Journ
 	disks, modules := o.disks(h)
 	a.opts = boot.Options{
 		Kernel: h.Kernel, Agent: h.Agent, Files: baseFiles(h), Disks: disks, Modules: modules,
-		CPUs: o.CPUs, MemoryMiB: o.MemoryMiB,
-		Accel: vm.TCG, QEMU: h.QEMU, StateDir: h.CacheDir, Console: a.log, Log: j.Log, Kmsg: a.log.kmsg,
+		Cable: o.Cable, CPUs: o.CPUs, MemoryMiB: o.MemoryMiB,
+		Accel: vm.TCG, QEMU: h.QEMU, StateDir: h.CacheDir, Console: a.log, Log: j.Log, Kmsg: a.log.kmsg, Last: o.Core.last(),
 	}
 	var err error
 	if a.key, err = a.snapshotKey(h, o); err != nil {
@@ -123,6 +123,6 @@ func (a *Ahead) snapshotKey(h *prepare.Host, o Options) (string, error) {
 		return "", err
 	}
 	hash := sha256.New()
-	fmt.Fprintf(hash, "3\n%s\n%s\n%t %s\n", machine, args, h.Probe.Path != "", h.Probe.Unproved)
+	fmt.Fprintf(hash, "4\n%s\n%s\n%t %s\n", machine, args, h.Probe.Path != "", h.Probe.Unproved)
 	return hex.EncodeToString(hash.Sum(nil))[:32], nil
 }

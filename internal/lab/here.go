@@ -71,7 +71,7 @@ func startAgent(ctx context.Context, agent string, tools *scratch.Folder, log *L
 	if err != nil {
 		return machine{}, errors.Join(err, control.Close(), controlChild.Close())
 	}
-	cmd := exec.Command(agent, "agent", tools.Path)
+	cmd := exec.Command(agent, wire.AgentHere, tools.Path)
 	cmd.ExtraFiles = []*os.File{controlChild, eventsChild}
 	cmd.Stderr = os.Stderr
 	// Not in our process group: Ctrl-C is for us alone, so that we can unload first.

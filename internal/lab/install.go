@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -84,6 +85,10 @@ func inWholeTree(p *prepare.Prepared, files []boot.File) ([]boot.File, error) {
 		return nil, fmt.Errorf("index the guest's modules: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(merged)) {
+		old, err := os.ReadFile(filepath.Join(p.Kernel.ModuleDir(), name))
+		if err == nil && bytes.Equal(old, merged[name]) { // the guest has it: most modules export no symbol
+			continue
+		}
 		lacking = append(lacking, boot.File{Name: path.Join(dir, name), Mode: 0o644, Data: merged[name]})
 	}
 	return lacking, nil

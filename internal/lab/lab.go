@@ -34,16 +34,19 @@ type Options struct {
 	CPUs, MemoryMiB int           // of a VM; 0: its defaults
 	StepTimeout     time.Duration // bounds each exchange, before it is stretched for TCG
 	Trace           wire.TraceArgs
-	Record          bool // keep the tracer's stream
-	NoLeaks         bool // do not search for what stays behind
-	Witness         bool // look at the VM from outside, before and after
-	Userland        bool // programs will run beside the modules
+	Record          bool  // keep the tracer's stream
+	NoLeaks         bool  // do not search for what stays behind
+	Witness         bool  // look at the VM from outside, before and after
+	Userland        bool  // programs will run beside the modules
+	Core            *Core // gets the guest's memory; nil for nothing
+	Cable           bool  // two network interfaces that are joined
 }
 
 // Lab is a machine that is ready for a run. Its methods are for one goroutine; Log and the calls of its Client are safe
 // for concurrent use.
 type Lab struct {
 	machine
+	hold
 	*prepare.Prepared
 	Log     *Log // what the kernel says
 	Tracer  Tracer
@@ -146,9 +149,9 @@ func (o opening) boot(ctx context.Context) (*Lab, error) {
 	disks, modules := o.options.disks(o.Host)
 	opts := boot.Options{
 		Kernel: o.Kernel, Agent: o.Agent, Files: withPrograms(o.Host, baseFiles(o.Host)), Disks: disks, Modules: modules,
-		CPUs: o.options.CPUs, MemoryMiB: o.options.MemoryMiB,
+		Cable: o.options.Cable, CPUs: o.options.CPUs, MemoryMiB: o.options.MemoryMiB,
 		Accel: o.Accel, QEMU: o.QEMU, StateDir: o.CacheDir,
-		Log: o.journal.Log,
+		Log: o.journal.Log, Last: o.options.Core.last(),
 	}
 	var g *boot.Guest
 	var log *Log
@@ -255,9 +258,9 @@ func (l *Lab) Deadline(ctx context.Context) (context.Context, context.CancelFunc
 // within is Deadline with a limit of its own, before it is stretched for TCG.
 func (l *Lab) within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if l.Log.HasCrashed() {
-		return context.WithTimeout(ctx, min(limit, crashAnswer)*l.Scale)
+		return l.Within(ctx, min(limit, crashAnswer)*l.Scale)
 	}
-	ctx, end := context.WithTimeout(ctx, limit*l.Scale)
+	ctx, end := l.Within(ctx, limit*l.Scale)
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
@@ -265,10 +268,8 @@ func (l *Lab) within(ctx context.Context, limit time.Duration) (context.Context,
 		case <-ctx.Done():
 			return
 		}
-		select {
-		case <-time.After(crashAnswer * l.Scale):
+		if l.Sleep(ctx, crashAnswer*l.Scale) {
 			cancel(context.DeadlineExceeded)
-		case <-ctx.Done():
 		}
 	}()
 	return ctx, func() { cancel(nil); end() }
@@ -307,7 +308,7 @@ const (
 // confirm asks the machine whether a report on its console is the kernel's own: whether the taint mask has one of these
 // bits. A kernel does not answer after a final report.
 func (l *Lab) confirm(taint uint64, final bool) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), witnessLimit)
+	ctx, cancel := l.Within(context.Background(), witnessLimit)
 	defer cancel()
 	for began := time.Now(); ; {
 		text, err := boot.ReadFile(ctx, l.Client, "/proc/sys/kernel/tainted", 64)

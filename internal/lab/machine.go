@@ -5,6 +5,8 @@ package lab
 import (
 	"context"
 	"io"
+	"net"
+	"os"
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
@@ -23,12 +25,21 @@ type machine struct {
 
 	events  io.Reader                   // the tracer's records
 	freeze  freezer                     // nil for this machine
+	dump    dumper                      // nil for this machine
+	debug   debugger                    // nil for this machine
+	undebug func(context.Context) error // lets the machine run without its debugger
 	console func() []byte               // what the kernel has printed; nil if only the log has it
 	ended   func() error                // why the machine ended; nil while it runs
 	stalled func() error                // a *StallError if this machine did not let it run; nil for this machine
 	finish  func(context.Context) error // lets the machine power off
 	stop    func()                      // ends it in any case; can be called again
 }
+
+// dumper writes a machine's memory.
+type dumper func(context.Context, *os.File) error
+
+// debugger stops a machine, for a debugger at the other end of the connection.
+type debugger func(context.Context) (net.Conn, error)
 
 // CPUs samples the CPUs of a machine through its emulator.
 type CPUs interface {
@@ -55,6 +66,9 @@ func inVM(g *boot.Guest, kernel string, memory int) machine {
 		},
 		events:  g.Events,
 		freeze:  func(ctx context.Context) (frozen, error) { return g.Machine.Freeze(ctx) },
+		dump:    g.Machine.Dump,
+		debug:   g.Machine.Debug,
+		undebug: g.Machine.Undebug,
 		console: g.Console,
 		ended: func() error {
 			select {

@@ -136,6 +136,7 @@ func (o opening) takeSnapshot(
 	}
 	own.options.Record = false
 	log := newLog(false, own.journal)
+	opts.Last = nil // it is not the run's
 	opts.RAM, opts.Files = draft.RAM, withPrograms(o.Host, opts.Files)
 	opts.Console, opts.Kmsg = log, nil // this run gets the kernel's log from the restored machine
 	g, err := boot.Start(ctx, opts)
@@ -156,6 +157,9 @@ func (o opening) takeSnapshot(
 		return nil, fmt.Errorf("%w: %w", snapshot.ErrUnready, unready)
 	}
 	if f.Base, err = l.makeBase(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.warmUserland(ctx); err != nil {
 		return nil, err
 	}
 	f.Machine, f.Trace, f.Unproved, f.Before = l.Machine, l.Tracer.State, l.Tracer.Unproved, l.Before

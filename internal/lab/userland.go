@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/payload"
@@ -25,12 +26,19 @@ const userlandDisk = "userland"
 // userlandModules are the modules that its disks and mounts need.
 var userlandModules = []string{"ext4", "overlay"}
 
-// disks are what a machine with a userland has in addition.
+// cableModules are the modules of its network interfaces.
+var cableModules = []string{"virtio_net"}
+
+// disks are what a machine with a userland has in addition, and the modules that all its parts need.
 func (o Options) disks(h *prepare.Host) (disks []vm.Disk, modules []string) {
-	if !o.Userland {
-		return nil, nil
+	if o.Cable {
+		modules = cableModules
 	}
-	return []vm.Disk{{Path: h.Kernel.RootImage, ReadOnly: true, Serial: userlandDisk}}, userlandModules
+	if !o.Userland {
+		return nil, modules
+	}
+	disks = []vm.Disk{{Path: h.Kernel.RootImage, ReadOnly: true, Serial: userlandDisk}}
+	return disks, slices.Concat(userlandModules, modules)
 }
 
 // makeUserland makes the system, if the run has one. From then on the agent's modprobe uses the system's module tree,
@@ -49,13 +57,35 @@ func (l *Lab) makeUserland(ctx context.Context) error {
 	return nil
 }
 
+// warmUp is a script that uses what every run uses: the shells, with the libraries of most programs, and the module
+// tree, into which the modules go.
+const warmUp = `cd /lib/modules/"$(uname -r)" && mkdir -p extra && cat modules.* >/dev/null; exec /bin/sh -c :`
+
+// warmUserland runs a script in the system before a snapshot is taken: then what it needs of the disk is in the guest's
+// memory.
+func (l *Lab) warmUserland(ctx context.Context) error {
+	if !l.options.Userland {
+		return nil
+	}
+	args := wire.ExecArgs{
+		Argv: []string{"/bin/bash", "-c", warmUp}, Env: []string{"PATH=/usr/bin:/bin"}, Dir: payload.Dir,
+		TimeoutMS: (armLimit * l.Scale).Milliseconds(), Guest: &wire.GuestArgs{},
+	}
+	ctx, cancel := l.armDeadline(ctx)
+	defer cancel()
+	if err := l.Call(ctx, wire.OpExec, args, &wire.ExecResult{}); err != nil {
+		return l.Failed("run a shell in the system for the programs", err)
+	}
+	return nil
+}
+
 // checkUserland refuses a machine that cannot have a userland.
 func checkUserland(h *prepare.Host, o Options) error {
 	switch {
 	case !o.Userland || !h.Here && h.Kernel.RootImage != "":
 		return nil
 	case h.Here:
-		return fmt.Errorf("programs do not run beside modules on this machine's own kernel yet: leave out --here")
+		return fmt.Errorf("programs do not run beside modules on this machine's own system: leave out --here")
 	}
 	return fmt.Errorf("kernel %s comes without a Debian system to run programs in: use a debian: kernel", h.Kernel.Name)
 }

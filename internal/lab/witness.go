@@ -46,7 +46,7 @@ func (l *Lab) readLayout(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookLimit*l.Scale)
 	defer cancel()
-	layout, err := l.layout(ctx)
+	layout, err := l.layout(ctx, witness.Members)
 	if _, refused := errors.AsType[*wire.CallError](err); refused {
 		l.outside.why = err.Error()
 		return nil
@@ -218,14 +218,14 @@ func (l *Lab) look(ctx context.Context, first *witness.View) (view *witness.View
 
 // layout returns where the members of the kernel's structures are. The first guest with a kernel tells it, before
 // anything foreign is in it. It is kept for those that ask for the same members.
-func (l *Lab) layout(ctx context.Context) (witness.Layout, error) {
-	members := sha256.Sum256([]byte(strings.Join(witness.Members, " ")))
-	path := filepath.Join(l.CacheDir, "layouts", fmt.Sprintf("%s-%x", l.Kernel.ID, members[:4]))
+func (l *Lab) layout(ctx context.Context, members []string) (witness.Layout, error) {
+	sum := sha256.Sum256([]byte(strings.Join(members, " ")))
+	path := filepath.Join(l.CacheDir, "layouts", fmt.Sprintf("%s-%x", l.Kernel.ID, sum[:4]))
 	var layout witness.Layout
 	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &layout) == nil && len(layout) > 0 {
 		return layout, nil
 	}
-	if err := l.Call(ctx, wire.OpLayout, wire.LayoutArgs{Members: witness.Members}, &layout); err != nil {
+	if err := l.Call(ctx, wire.OpLayout, wire.LayoutArgs{Members: members}, &layout); err != nil {
 		return nil, err
 	}
 	data, err := json.Marshal(layout)

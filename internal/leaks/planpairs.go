@@ -69,7 +69,7 @@ func (d *draft) library(modules []Module) {
 	for _, m := range modules {
 		for _, c := range m.Calls {
 			base := strings.TrimSuffix(c.Function, "_noprof")
-			if c.Notrace || c.Jump {
+			if c.Notrace || c.Jump || c.Edge {
 				continue
 			}
 			switch {

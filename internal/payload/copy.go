@@ -43,14 +43,14 @@ func (b *Builder) Copy(ctx context.Context, c Copy) error {
 	st, err := os.Stat(c.Host)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &Error{Name: c.Host, What: "is not there", Todo: "name a file or a folder of this machine", Err: err}
+		return &Error{Name: c.Host, What: "is not there", Hint: "name a file or a folder of this machine", Err: err}
 	case err != nil:
 		return &Error{Name: c.Host, What: "cannot be read: " + cause(err), Err: err}
 	case st.IsDir():
 		return b.copyFolder(ctx, c.Host, to)
 	case !st.Mode().IsRegular():
 		return &Error{
-			Name: c.Host, What: "is neither a file nor a folder", Todo: "name a file or a folder", Err: beneath.ErrNotRegular,
+			Name: c.Host, What: "is neither a file nor a folder", Hint: "name a file or a folder", Err: beneath.ErrNotRegular,
 		}
 	}
 	return b.copied(File{Guest: to, Mode: modeOf(st), Host: c.Host}, st.Size())
@@ -108,7 +108,7 @@ func (b *Builder) copyWithin(ctx context.Context, c Copy, to string) error {
 		switch {
 		case err != nil:
 			return &Error{
-				Name: c.Host, What: "cannot be read: " + cause(err), Todo: "name a file or a folder in " + c.Within, Err: err,
+				Name: c.Host, What: "cannot be read: " + cause(err), Hint: "name a file or a folder in " + c.Within, Err: err,
 			}
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -133,11 +133,11 @@ func (b *Builder) copied(f File, size int64) error {
 	b.files, b.bytes = append(b.files, f), b.bytes+size
 	if len(b.files) > maxFiles {
 		return &Error{What: fmt.Sprintf("more than %d files are to be copied into the guest", maxFiles),
-			Todo: "copy only what the tests need"}
+			Hint: "copy only what the tests need"}
 	}
 	if b.bytes > maxBytes {
 		return &Error{What: fmt.Sprintf("more than %d MiB are to be copied into the guest", maxBytes>>20),
-			Todo: "copy only what the tests need"}
+			Hint: "copy only what the tests need"}
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ type File struct {
 type Error struct {
 	Name string // of the program or the file
 	What string // continues a sentence that begins with the name
-	Todo string
+	Hint string
 	Err  error
 }
 
@@ -146,12 +146,12 @@ func readProgram(w Wanted) ([]byte, error) {
 	var size *beneath.SizeError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &Error{Name: name, What: "is not there", Todo: "name a program, a script or a C source", Err: err}
+		return nil, &Error{Name: name, What: "is not there", Hint: "name a program, a script or a C source", Err: err}
 	case errors.As(err, &size):
 		return nil, &Error{Name: name, What: fmt.Sprintf("is larger than %d MiB", maxProgram>>20),
-			Todo: "strip it: its debug data is most of it", Err: err}
+			Hint: "strip it: its debug data is most of it", Err: err}
 	case errors.Is(err, beneath.ErrNotRegular):
-		return nil, &Error{Name: name, What: "is not a file", Todo: "name a program, a script or a C source", Err: err}
+		return nil, &Error{Name: name, What: "is not a file", Hint: "name a program, a script or a C source", Err: err}
 	case err != nil:
 		return nil, &Error{Name: name, What: "cannot be read: " + cause(err), Err: err}
 	}
@@ -178,7 +178,7 @@ func cause(err error) string {
 func wrong(err error) error {
 	var w *program.WrongError
 	if errors.As(err, &w) {
-		return &Error{Name: w.Name, What: w.What, Todo: w.Todo, Err: err}
+		return &Error{Name: w.Name, What: w.What, Hint: w.Hint, Err: err}
 	}
 	return &Error{What: err.Error(), Err: err}
 }
@@ -244,7 +244,7 @@ func (b *Builder) withLibraries(ctx context.Context, name, file string, o *progr
 	}
 	if len(linked.ByPath) > 0 {
 		return nil, &Error{Name: name, What: fmt.Sprintf("is linked to %s by its path, which the guest does not have",
-			linked.ByPath[0].Name), Todo: "link it by name, or with -static"}
+			linked.ByPath[0].Name), Hint: "link it by name, or with -static"}
 	}
 	// The copy of the linker is called like the program: so is the process then.
 	own := path.Join(Dir, ".libraries", name)

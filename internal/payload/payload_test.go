@@ -67,7 +67,7 @@ func TestScripts(t *testing.T) {
 		switch {
 		case want == "" && err != nil, want != "" && (!errors.As(err, &wrong) || !strings.Contains(err.Error(), want)):
 			t.Errorf("%s: %v; want %q", line, err, want)
-		case want != "" && wrong.Todo == "":
+		case want != "" && wrong.Hint == "":
 			t.Errorf("%s: nothing to do about it", line)
 		}
 	}

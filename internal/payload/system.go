@@ -131,13 +131,13 @@ func (b *Builder) checkInterpreter(file string, i *program.Interpreter) error {
 	default:
 		return nil
 	}
-	todo := "add the package that has it: --packages NAME"
+	hint := "add the package that has it: --packages NAME"
 	if name := packages[path.Base(missing)]; name != "" {
-		todo = "add it: --packages " + name
+		hint = "add it: --packages " + name
 	}
 	return &Error{
 		Name: filepath.Base(file), What: fmt.Sprintf("needs %s, which the system of %s does not have", missing, b.Suite),
-		Todo: todo,
+		Hint: hint,
 	}
 }
 
@@ -164,7 +164,7 @@ func (b *Builder) setUser(p *Program, user string) error {
 	if !ok {
 		return &Error{
 			What: fmt.Sprintf("the system of %s has no user %q", b.Suite, user),
-			Todo: "name one of its users, such as nobody, or give a number",
+			Hint: "name one of its users, such as nobody, or give a number",
 		}
 	}
 	p.UID, p.GID = ids[0], ids[1]
@@ -204,7 +204,7 @@ func (b *Builder) setEnv(p *Program, own []string) error {
 	for _, variable := range own {
 		name, _, ok := strings.Cut(variable, "=")
 		if !ok || name == "" || strings.ContainsRune(variable, 0) {
-			return &Error{What: fmt.Sprintf("%q is no variable of an environment", variable), Todo: "write NAME=VALUE"}
+			return &Error{What: fmt.Sprintf("%q is no variable of an environment", variable), Hint: "write NAME=VALUE"}
 		}
 		p.Env = slices.DeleteFunc(p.Env, func(v string) bool { return strings.HasPrefix(v, name+"=") })
 		p.Env = append(p.Env, variable)

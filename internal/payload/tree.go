@@ -100,7 +100,7 @@ func (b *Builder) checkBuilt(dir, test string) error {
 	case err != nil:
 		return wrong(err)
 	case kind.Kind == program.CSource:
-		return &Error{Name: test, What: "is a source, and not built", Todo: "name the program in TEST_GEN_PROGS"}
+		return &Error{Name: test, What: "is a source, and not built", Hint: "name the program in TEST_GEN_PROGS"}
 	case kind.Kind == program.Script:
 		return b.checkInterpreter(test, kind.Script)
 	case kind.Kind == program.Dynamic:

@@ -72,7 +72,7 @@ func (q *queue) begin() (i int, ok bool) {
 // not, or it might never end. A nil Turns is for a single run.
 type Turns struct {
 	mu            sync.Mutex
-	free          int
+	free          int // below 0 while runs that end have come back without a turn
 	begun, others []chan struct{}
 }
 
@@ -83,13 +83,20 @@ func NewTurns(n int) *Turns { return &Turns{free: n} }
 const shortWait = 50 * time.Millisecond
 
 // Aside lets another run work while this one waits for d. back waits until one of the
-// others ends or waits, and takes the turn again.
+// others ends or waits, and takes the turn again. If ctx ends, back does not wait: the
+// run only ends then, and gives the turn that it owes.
 func (t *Turns) Aside(ctx context.Context, d time.Duration) (back func()) {
 	if t == nil || d < shortWait {
 		return func() {}
 	}
 	t.Give()
-	return func() { t.Take(ctx, true) } // if ctx ends, all runs end, and turns no longer matter
+	return func() {
+		if t.Take(ctx, true) != nil {
+			t.mu.Lock()
+			t.free--
+			t.mu.Unlock()
+		}
+	}
 }
 
 // Take waits for a turn. Its error is ctx's.
@@ -125,12 +132,13 @@ func (t *Turns) Take(ctx context.Context, begun bool) error {
 func (t *Turns) Give() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.free++
 	for _, queue := range []*[]chan struct{}{&t.begun, &t.others} {
-		if len(*queue) > 0 {
+		if len(*queue) > 0 && t.free > 0 {
 			close((*queue)[0])
 			*queue = (*queue)[1:]
+			t.free--
 			return
 		}
 	}
-	t.free++
 }

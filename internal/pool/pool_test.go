@@ -95,3 +95,35 @@ func TestTurnsOrder(t *testing.T) {
 		}
 	})
 }
+
+// TestTurnsOwed: a run whose context ends while it waits aside comes back at once, without a turn, and in the end
+// there are as many turns as before.
+func TestTurnsOwed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(1)
+		ctx, cancel := context.WithCancel(t.Context())
+		turns.Take(ctx, false)
+		back := turns.Aside(ctx, time.Second)
+		turns.Take(t.Context(), false) // another run works meanwhile
+		third := make(chan error)
+		go func() { third <- turns.Take(t.Context(), false) }()
+		synctest.Wait()
+		cancel()
+		back()
+		turns.Give() // the run that was cut short
+		synctest.Wait()
+		select {
+		case <-third:
+			t.Error("two runs have the one turn")
+		default:
+		}
+		turns.Give()
+		if err := <-third; err != nil {
+			t.Error(err)
+		}
+		turns.Give()
+		if turns.free != 1 {
+			t.Errorf("%d turns are left of 1", turns.free)
+		}
+	})
+}

@@ -27,6 +27,8 @@ type Prepared struct {
 	InTree []kmod.PlannedModule // modules of the kernel's own tree that Fresh needs
 	Read   *Files
 
+	Failing *Failing // the call that is to fail; nil for none
+
 	Tests   []payload.Program // that run beside the modules, in order
 	Command *payload.Program  // that runs after them; nil for none
 	Put     []payload.File    // what they need in the guest
@@ -54,6 +56,9 @@ func (h *Host) Modules(ctx context.Context) (*Prepared, error) {
 		return nil, err
 	}
 	p.Read = newFiles(slices.Concat(p.Fresh, p.InTree))
+	if err := p.chooseFailing(ctx); err != nil {
+		return nil, err
+	}
 	return p, p.gather(ctx)
 }
 
@@ -116,6 +121,9 @@ func ownPaths(steps []kbuild.Step) []kbuild.Step {
 // anything boots. Modules that the run does not load are installed as well: another module
 // may ask for them with request_module.
 func (p *Prepared) resolve() error {
+	if err := p.checkAbsent(); err != nil {
+		return err
+	}
 	tree := p.shared.tree(p.Kernel)
 	plan, err := kmod.NewPlan(tree, p.files(), p.Load)
 	if err != nil {
@@ -180,14 +188,40 @@ func inTree(p *kmod.Plan) []kmod.PlannedModule {
 
 // files returns the modules that were built, or the files that the person named.
 func (p *Prepared) files() []string {
+	return slices.DeleteFunc(p.all(), func(path string) bool { return p.absent(kmod.CanonicalName(path)) })
+}
+
+// all returns the files also of the modules that the guest does not get.
+func (p *Prepared) all() []string {
 	if p.build == nil {
-		return p.Host.Files
+		return slices.Clone(p.Host.Files)
 	}
 	var files []string
 	for _, m := range p.build.Modules {
 		files = append(files, m.Path)
 	}
 	return files
+}
+
+func (p *Prepared) absent(name string) bool {
+	return slices.ContainsFunc(p.Absent, func(a string) bool { return kmod.CanonicalName(a) == name })
+}
+
+// checkAbsent finds a name that is of no module of the run: its absence would prove nothing.
+func (p *Prepared) checkAbsent() error {
+	var names []string
+	for _, path := range p.all() {
+		names = append(names, kmod.CanonicalName(path))
+	}
+	for _, a := range p.Absent {
+		if !slices.Contains(names, kmod.CanonicalName(a)) {
+			return &evidence.Failure{
+				Kind: evidence.Preflight, Message: fmt.Sprintf("%s cannot be left out: no module of that name is here", a),
+				Hint: "there are " + strings.Join(names, ", "),
+			}
+		}
+	}
+	return nil
 }
 
 // Studied returns the names of the modules under study, without the kernel's own.

@@ -6,18 +6,19 @@
 package prepare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/kmodlab/kmodlab/internal/boot"
 	"github.com/kmodlab/kmodlab/internal/evidence"
+	"github.com/kmodlab/kmodlab/internal/failable"
 	"github.com/kmodlab/kmodlab/internal/kbuild"
 	"github.com/kmodlab/kmodlab/internal/kernel"
 	"github.com/kmodlab/kmodlab/internal/notify"
@@ -33,13 +34,17 @@ type Options struct {
 	Files  []string // ready .ko files
 	Load   []string // names of the modules to load; empty: all of the folder
 	Params []string // "module.param=value"
+	Absent []string // names of modules of Dir or Files that the guest does not get
+
+	Fail   *failable.Want   // a call that is to fail; nil for none
+	Target *failable.Target // a task that is to end; nil for none
 
 	Kernel string       // debian:bookworm and the like; empty: the host's own Debian release
 	Here   bool         // this machine's own kernel
 	Build  kbuild.Where // empty: Auto
 	Accel  vm.Accel     // Auto, KVM or TCG
 	Cold   bool         // do not restore a snapshot
-	Agent  string       // the kmodlab program; empty: see ErrNoAgent
+	Agent  string       // kmodlab-agent's path; empty: see ErrNoAgent
 	QEMU   string       // empty: in PATH
 
 	Tests    []payload.Wanted // programs that run beside the modules
@@ -57,8 +62,9 @@ type Options struct {
 	// and no kernel is fetched, since the running one is traced.
 	NoProbe bool
 
-	CacheDir string
-	Mirror   string
+	CacheDir  string // of this host alone
+	KernelDir string // a cache that other hosts may use as well; empty: CacheDir
+	Mirror    string
 }
 
 // Host is this machine, with everything that all runs with one kernel need.
@@ -78,7 +84,7 @@ type Host struct {
 func Find(ctx context.Context, o Options, s *Shared, j *notify.Journal) (*Host, error) {
 	h := &Host{Options: o, shared: s, journal: j}
 	var err error
-	if h.Agent, err = findAgent(o.Agent); err != nil {
+	if h.Agent, err = FindAgent(o.Agent); err != nil {
 		return nil, evidence.HostFailure(err, "")
 	}
 	if o.NoProbe {
@@ -129,11 +135,14 @@ func (h *Host) fetch(ctx context.Context) (*kernel.Kernel, error) {
 	if err := kernel.CheckName(name); err != nil { // before anything is made
 		return nil, err
 	}
-	if err := private.Make(h.CacheDir); err != nil {
-		return nil, evidence.HostFailure(err, ownCache)
+	kernels := cmp.Or(h.KernelDir, h.CacheDir)
+	for _, dir := range []string{h.CacheDir, kernels} {
+		if err := private.Make(dir); err != nil {
+			return nil, evidence.HostFailure(err, ownCache)
+		}
 	}
 	done := h.journal.Phase("kernel")
-	k, err := boot.Kernels(h.CacheDir, h.Mirror, h.reportFetch).Get(ctx, name)
+	k, err := boot.Kernels(kernels, h.Mirror, h.reportFetch).Get(ctx, name)
 	if errors.Is(err, kernel.ErrUnknownName) {
 		return nil, err
 	}
@@ -164,32 +173,36 @@ func (h *Host) reportFetch(p kernel.Progress) {
 	)
 }
 
-// ErrNoAgent means that the kmodlab program, which is the guest's agent, was not found.
-var ErrNoAgent = errors.New("cannot find the kmodlab program: build it (go build ./cmd/kmodlab) " +
+// AgentName is the agent's program.
+const AgentName = "kmodlab-agent"
+
+// ErrNoAgent means that kmodlab-agent, which works in the guest, was not found.
+var ErrNoAgent = errors.New("cannot find kmodlab-agent, which works in the guest: " +
+	"put it beside kmodlab or into PATH, or build it " +
+	"(CGO_ENABLED=0 go build github.com/kmodlab/kmodlab/cmd/kmodlab-agent) " +
 	"and name it in Spec.Agent or $KMODLAB_AGENT")
 
-// findAgent returns the path of the kmodlab program.
-func findAgent(named string) (string, error) {
+// FindAgent returns the path of the agent's program: the named one, $KMODLAB_AGENT, the one beside this program, or
+// that in PATH.
+func FindAgent(named string) (string, error) {
 	if named != "" {
 		return named, nil
 	}
 	if path := os.Getenv("KMODLAB_AGENT"); path != "" {
 		return path, nil
 	}
-	if self, err := os.Executable(); err == nil && isKmodlab() {
-		return self, nil
+	if self, err := os.Executable(); err == nil {
+		if self, err = filepath.EvalSymlinks(self); err == nil { // a link to kmodlab in PATH
+			beside := filepath.Join(filepath.Dir(self), AgentName)
+			if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
+				return beside, nil
+			}
+		}
 	}
-	if path, err := exec.LookPath("kmodlab"); err == nil {
+	if path, err := exec.LookPath(AgentName); err == nil {
 		return path, nil
 	}
 	return "", ErrNoAgent
-}
-
-// isKmodlab reports whether this process runs the kmodlab program, under any name: a
-// program that imports the library, such as a test, has another main package.
-func isKmodlab() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && strings.HasSuffix(info.Path, "/cmd/kmodlab")
 }
 
 // OnTCG reports whether guests are emulated. With KVM a boot takes half a second, and

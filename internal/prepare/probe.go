@@ -5,6 +5,7 @@ package prepare
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -34,20 +35,26 @@ func (h *Host) buildProbe(ctx context.Context) (Probe, error) {
 }
 
 func (h *Host) makeProbe(ctx context.Context) (*kbuild.Build, error) {
-	dir, err := h.Scratch("probe")
+	return h.makeOwn(ctx, modules.Probe(), "probe", "probe module", kbuild.Request{Learn: true})
+}
+
+// makeOwn builds a module of our own for the kernel, in a phase. what it is, a person is told.
+func (h *Host) makeOwn(
+	ctx context.Context, sources fs.FS, phase, what string, r kbuild.Request,
+) (*kbuild.Build, error) {
+	dir, err := h.Scratch(phase)
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
-	if err := os.CopyFS(dir.Path, modules.Probe()); err != nil {
-		return nil, fmt.Errorf("write the probe module's sources: %w", err)
+	if err := os.CopyFS(dir.Path, sources); err != nil {
+		return nil, fmt.Errorf("write the sources of the %s: %w", what, err)
 	}
-	return kbuild.Run(ctx, kbuild.Request{
-		Kernel: h.Kernel, Sources: dir.Path, CacheDir: filepath.Join(h.CacheDir, BuildDir), Learn: true,
-		Runner: announced{h.probeRunner(ctx), func() {
-			h.journal.Progress(notify.Progress{Phase: "probe", Detail: "building the probe module, once for this kernel"})
-		}},
-	})
+	r.Kernel, r.Sources, r.CacheDir = h.Kernel, dir.Path, filepath.Join(h.CacheDir, BuildDir)
+	r.Runner = announced{h.probeRunner(ctx), func() {
+		h.journal.Progress(notify.Progress{Phase: phase, Detail: "building the " + what + ", once for this kernel"})
+	}}
+	return kbuild.Run(ctx, r)
 }
 
 // probeRunner uses the sandbox if it works, even in a run that builds in the VM: these

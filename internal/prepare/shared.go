@@ -22,8 +22,9 @@ type Shared struct {
 
 	trees   Memo[*kmod.Tree]
 	probes  Memo[*kbuild.Build]
-	sandbox Memo[error] // what is wrong with it, or nil
-	advised sync.Once   // a person was told what the sandbox does not bound
+	helpers Memo[*kbuild.Build] // that make calls fail
+	sandbox Memo[error]         // what is wrong with it, or nil
+	advised sync.Once           // a person was told what the sandbox does not bound
 }
 
 // Memo makes each value once, for the first caller that asks for it. After a failure the

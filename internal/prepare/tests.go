@@ -84,7 +84,7 @@ func unfit(ctx context.Context, err error) error {
 		return evidence.HostFailure(err, "")
 	}
 	if errors.As(err, &wrong) {
-		return &evidence.Failure{Kind: evidence.Program, Message: wrong.Error(), Hint: wrong.Todo}
+		return &evidence.Failure{Kind: evidence.Program, Message: wrong.Error(), Hint: wrong.Hint}
 	}
 	return &evidence.Failure{Kind: evidence.Program, Message: fmt.Sprintf("a test cannot run: %v", err)}
 }

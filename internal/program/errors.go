@@ -34,12 +34,12 @@ type WrongError struct {
 	Name string // as it was given
 	Is   Wrong
 	What string // continues a sentence that begins with the name: "is for aarch64; the guest is x86-64"
-	Todo string
+	Hint string
 	Err  error // of Damaged: a *DamagedError
 }
 
 func (e *WrongError) Error() string {
-	return fmt.Sprintf("%s %s: %s", plain.Text(e.Name), e.What, e.Todo)
+	return fmt.Sprintf("%s %s: %s", plain.Text(e.Name), e.What, e.Hint)
 }
 
 // Unwrap returns the cause, if there is one.

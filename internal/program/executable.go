@@ -17,7 +17,7 @@ func executable(name string, data []byte) (*Program, error) {
 		return nil, wrong
 	}
 	if err != nil { // bytes in memory have no other errors than damage
-		return nil, &WrongError{Name: name, Is: Damaged, What: "is a " + err.Error(), Todo: "build or copy it anew", Err: err}
+		return nil, &WrongError{Name: name, Is: Damaged, What: "is a " + err.Error(), Hint: "build or copy it anew", Err: err}
 	}
 	return p, nil
 }
@@ -31,11 +31,11 @@ func classifyELF(data []byte) (*Program, error) {
 		return nil, wrong
 	}
 	if f.arch != AMD64 && f.arch != I386 {
-		todo := "build it for x86-64"
+		hint := "build it for x86-64"
 		if f.arch.Machine == elf.EM_X86_64 && f.arch.Bits == 32 {
-			todo = "build it with -m64"
+			hint = "build it with -m64"
 		}
-		return nil, &WrongError{Is: OtherMachine, What: fmt.Sprintf("is for %s; the guest is x86-64", f.arch), Todo: todo}
+		return nil, &WrongError{Is: OtherMachine, What: fmt.Sprintf("is for %s; the guest is x86-64", f.arch), Hint: hint}
 	}
 	if err := f.readSegments(); err != nil {
 		return nil, err
@@ -58,13 +58,13 @@ func classifyELF(data []byte) (*Program, error) {
 		return nil, &WrongError{
 			Is:   Bits32,
 			What: fmt.Sprintf("is a 32-bit program (i386) that needs %s; the guest has no 32-bit libraries", show(o.Interp)),
-			Todo: "link it with -static, or build it with -m64",
+			Hint: "link it with -static, or build it with -m64",
 		}
 	case dynamic:
 		return &Program{Kind: Dynamic, Arch: f.arch, Object: o}, nil
 	case flags&elf.DF_1_PIE == 0:
 		return nil, &WrongError{
-			Is: Library, What: "is a shared library, not a program", Todo: "pass a program that is linked to it",
+			Is: Library, What: "is a shared library, not a program", Hint: "pass a program that is linked to it",
 		}
 	}
 	return &Program{Kind: Static, Arch: f.arch}, nil // -static-pie
@@ -76,15 +76,15 @@ func (f *file) wrongType(data []byte) *WrongError {
 	case elf.ET_EXEC, elf.ET_DYN:
 		return nil
 	case elf.ET_CORE:
-		return &WrongError{Is: Core, What: "is a core file, the memory of a program that crashed", Todo: "pass the program"}
+		return &WrongError{Is: Core, What: "is a core dump, not a program", Hint: "pass the program that left it"}
 	case elf.ET_REL:
 		if bytes.Contains(data, []byte("\x00.gnu.linkonce.this_module\x00")) {
-			return &WrongError{Is: Module, What: "is a kernel module, not a test", Todo: "pass the program that makes it act"}
+			return &WrongError{Is: Module, What: "is a kernel module, not a test", Hint: "pass the program that uses it"}
 		}
-		return &WrongError{Is: ObjectFile, What: "is an object file", Todo: "link it, best with -static"}
+		return &WrongError{Is: ObjectFile, What: "is an object file", Hint: "link it, best with -static"}
 	}
 	return &WrongError{
-		Is: Damaged, What: fmt.Sprintf("is an ELF file of type %d, no executable", f.typ), Todo: "build or copy it anew",
+		Is: Damaged, What: fmt.Sprintf("is an ELF file of type %d, not an executable", f.typ), Hint: "build or copy it anew",
 		Err: damaged("its type is %d", f.typ),
 	}
 }
@@ -108,7 +108,7 @@ func (f *file) wrongSegments() *WrongError {
 		if s.Vaddr >= addressesEnd || f.arch == I386 && s.Vaddr >= 0xc000_0000 {
 			return &WrongError{
 				Is: Kernel, What: fmt.Sprintf("wants to be loaded to %#x, where the kernel is: a vmlinux?", s.Vaddr),
-				Todo: "pass a program",
+				Hint: "pass a program",
 			}
 		}
 		// Whole pages are mapped.
@@ -123,13 +123,13 @@ func (f *file) wrongSegments() *WrongError {
 	switch {
 	case empty:
 		return &WrongError{
-			Is: DebugOnly, What: "has the debug information of a program, and not its code", Todo: "pass the program",
+			Is: DebugOnly, What: "has the debug information of a program, and not its code", Hint: "pass the program",
 		}
 	case entry, f.typ == elf.ET_DYN:
 		return nil // many libraries have no entry: the dynamic section tells
 	}
 	return &WrongError{
 		Is: Damaged, What: fmt.Sprintf("is a damaged ELF file: it begins at %#x, where it has nothing", f.entry),
-		Todo: "build or copy it anew", Err: damaged("its entry %#x lies in no segment", f.entry),
+		Hint: "build or copy it anew", Err: damaged("its entry %#x lies in no segment", f.entry),
 	}
 }

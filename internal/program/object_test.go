@@ -286,7 +286,7 @@ func check(t *testing.T, data []byte) bool {
 	t.Helper()
 	p, err := Classify("file.c", data)
 	wrong, is := errors.AsType[*WrongError](err)
-	if (p == nil) != is || is && (wrong.Is == 0 || wrong.What == "" || wrong.Todo == "") {
+	if (p == nil) != is || is && (wrong.Is == 0 || wrong.What == "" || wrong.Hint == "") {
 		t.Fatalf("neither program nor reason: %+v, %v", p, err)
 	}
 	for _, arch := range []Arch{AMD64, I386} {

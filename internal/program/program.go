@@ -52,14 +52,14 @@ type Program struct {
 // Classify says what a file is, from its name and all its bytes. The bytes decide, if they say enough: the name only
 // tells C from other text. If the guest cannot run it, the error is a *WrongError.
 func Classify(name string, data []byte) (*Program, error) {
-	wrong := func(is Wrong, what, todo string) (*Program, error) {
-		return nil, &WrongError{Name: name, Is: is, What: what, Todo: todo}
+	wrong := func(is Wrong, what, hint string) (*Program, error) {
+		return nil, &WrongError{Name: name, Is: is, What: what, Hint: hint}
 	}
 	switch {
 	case len(data) == 0:
 		return wrong(Empty, "is empty", "pass a program, a script or C source")
 	case isModuleName(name):
-		return wrong(Module, "is a kernel module, not a test", "a test is what makes the module act: a program or a script")
+		return wrong(Module, "is a kernel module, not a test", "a test is a program or a script that uses the module")
 	case bytes.HasPrefix(data, []byte(elf.ELFMAG)):
 		return executable(name, data)
 	case bytes.HasPrefix(data, []byte("#!")):
@@ -71,14 +71,14 @@ func Classify(name string, data []byte) (*Program, error) {
 	if path.Ext(name) == ".c" {
 		return &Program{Kind: CSource}, nil
 	}
-	todo := "write the interpreter into its first line, such as #!/bin/sh"
-	if hint, ok := texts[path.Ext(name)]; ok {
-		todo = hint
+	hint := "write the interpreter into its first line, such as #!/bin/sh"
+	if other, ok := texts[path.Ext(name)]; ok {
+		hint = other
 	}
 	if bytes.HasPrefix(data, []byte("\ufeff#!")) {
-		todo = "remove the byte order mark (EF BB BF) before its #!"
+		hint = "remove the byte order mark (EF BB BF) before its #!"
 	}
-	return wrong(Text, "is text without #!, which no kernel runs", todo)
+	return wrong(Text, "is text without #!, which no kernel runs", hint)
 }
 
 // texts says what to do with texts that are no programs, by the ending of their names.

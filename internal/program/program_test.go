@@ -127,7 +127,7 @@ func TestWrongELF(t *testing.T) {
 		"object":     {build(t, versioned, "-c"), ObjectFile, "is an object file: link it"},
 		"module":     {module, Module, "is a kernel module, not a test"},
 		"arm module": {with(module, machineAt, uint16(elf.EM_AARCH64)), Module, "is a kernel module"},
-		"core":       {with(pie, typeAt, uint16(elf.ET_CORE)), Core, "is a core file"},
+		"core":       {with(pie, typeAt, uint16(elf.ET_CORE)), Core, "is a core dump"},
 		"no type":    {with(pie, typeAt, 0), Damaged, "of type 0"},
 		"kernel":     {vmlinux, Kernel, "a vmlinux?"},
 		"debug":      {debugOnly(t, pie), DebugOnly, "has the debug information"},

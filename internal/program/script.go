@@ -56,8 +56,8 @@ const lineSize = 256
 
 // script reads a file that begins with #!.
 func script(name string, data []byte) (*Program, error) {
-	wrong := func(todo, format string, args ...any) (*Program, error) {
-		return nil, &WrongError{Name: name, Is: Shebang, What: fmt.Sprintf(format, args...), Todo: todo}
+	wrong := func(hint, format string, args ...any) (*Program, error) {
+		return nil, &WrongError{Name: name, Is: Shebang, What: fmt.Sprintf(format, args...), Hint: hint}
 	}
 	const write = "write #!/bin/sh, or another interpreter's path, as its first line"
 	i, why := parseLine(data)

@@ -103,17 +103,17 @@ type LacksError struct {
 }
 
 func (e *LacksError) Error() string {
-	const todo = "build it there, or link it with -static"
+	const hint = "build it there, or link it with -static"
 	where, version := show(e.Where), show(e.Version)
 	switch {
 	case e.Version == "" && strings.Contains(e.Library, "/"):
-		return fmt.Sprintf("needs the dynamic linker %s, which %s does not have: %s", show(e.Library), where, todo)
+		return fmt.Sprintf("needs the dynamic linker %s, which %s does not have: %s", show(e.Library), where, hint)
 	case e.Version == "":
-		return fmt.Sprintf("needs %s, which %s does not have: %s", show(e.Library), where, todo)
+		return fmt.Sprintf("needs %s, which %s does not have: %s", show(e.Library), where, hint)
 	case e.Newest == "":
-		return fmt.Sprintf("needs %s of %s, which %s's does not define: %s", version, show(e.Library), where, todo)
+		return fmt.Sprintf("needs %s of %s, which %s's does not define: %s", version, show(e.Library), where, hint)
 	}
-	return fmt.Sprintf("needs %s; %s has up to %s: %s", version, where, show(e.Newest), todo)
+	return fmt.Sprintf("needs %s; %s has up to %s: %s", version, where, show(e.Newest), hint)
 }
 
 // Satisfied reports whether what is in a place suffices for an executable or a library: its dynamic linker, its

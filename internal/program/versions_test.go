@@ -24,7 +24,7 @@ func TestSatisfied(t *testing.T) {
 		}
 		return list
 	}
-	const upTo, todo = "; debian:bullseye has up to GLIBC_2.31", ": build it there, or link it with -static"
+	const upTo, hint = "; debian:bullseye has up to GLIBC_2.31", ": build it there, or link it with -static"
 	for name, test := range map[string]struct {
 		interp   string
 		needed   []string
@@ -49,7 +49,7 @@ func TestSatisfied(t *testing.T) {
 	} {
 		o := &Object{Interp: test.interp, Needed: test.needed, Versions: test.versions}
 		err := Satisfied(o, "debian:bullseye", have)
-		if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want+todo {
+		if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want+hint {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
 		if err != nil && !errors.As(err, new(*LacksError)) {

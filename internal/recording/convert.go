@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/kmodlab/kmodlab/internal/evidence"
 	"github.com/kmodlab/kmodlab/internal/leaks"
@@ -34,15 +36,20 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 			Files: make(map[string]moduleFile), Sources: make(map[string]source),
 			EndedAt: e.EndedAt, Samples: e.Samples, Code: e.Code, Witness: e.Witness,
 			Before: e.Left.Before, After: e.Left.After, Snapshots: e.Left.Compared, Remaining: e.Left.Modules,
-			Unpaired: e.Left.Unpaired, Unchecked: e.Left.Unchecked,
+			Keepers: e.Left.Keepers, Sought: e.Left.Sought, Unpaired: e.Left.Unpaired, Unchecked: e.Left.Unchecked,
 			Others: e.Left.Others, Taint: e.Taint, Earlier: e.Earlier, Tests: e.Tests,
+			Failing:   e.Failing,
+			Expect:    e.Expect,
+			Artifacts: e.Artifacts,
 		},
 		tape: e.Trace.Tape, kallsyms: used.Kallsyms, modules: make(map[string][]byte),
 		console: []byte(e.Console), kernelLog: e.KernelLog,
 	}
 	for _, failed := range e.Failures {
 		if place := f.run.Inputs.of(failed.Kind); place != nil && *place == nil {
-			*place = &failure{failed.Message, failed.Hint, failed.Signal, failed.PID}
+			*place = &failure{
+				failed.Message, failed.Hint, failed.Signal, failed.PID, failed.Module, failed.Errno,
+			}
 		}
 	}
 	if e.Left.Ledger != nil {
@@ -52,6 +59,12 @@ func fromEvidence(e *evidence.Evidence, used evidence.Used) (*file, error) {
 			return nil, err
 		}
 		f.run.Taken, f.ledger = true, trace
+	}
+	for _, guest := range slices.Sorted(maps.Keys(e.Programs)) {
+		if len(e.Programs[guest]) == 0 { // there is no such part
+			continue
+		}
+		f.run.Programs, f.programs = append(f.run.Programs, guest), append(f.programs, e.Programs[guest])
 	}
 	f.addFiles(e.Files)
 	f.addSources(e.Sources, used.Sources)
@@ -106,16 +119,19 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 		Witness: in.Witness,
 		Left: evidence.Left{
 			Before: in.Before, After: in.After, Compared: in.Snapshots, Modules: in.Remaining, Others: in.Others,
-			Unpaired: in.Unpaired, Unchecked: in.Unchecked,
+			Unpaired: in.Unpaired, Unchecked: in.Unchecked, Keepers: in.Keepers, Sought: in.Sought,
 		},
-		Taint: in.Taint, Earlier: in.Earlier, Tests: in.Tests,
-		Files: make(map[string]evidence.File), Sources: make(map[string]evidence.Source),
+		Taint: in.Taint, Earlier: in.Earlier, Tests: in.Tests, Failing: in.Failing, Artifacts: in.Artifacts,
+		Programs: make(map[string][]byte),
+		Expect:   in.Expect,
+		Files:    make(map[string]evidence.File), Sources: make(map[string]evidence.Source),
 	}
 	e.KernelLog = f.kernelLog
 	for _, kind := range kinds {
 		if failed := *in.Inputs.of(kind); failed != nil {
 			e.Failures = append(e.Failures, evidence.Failure{
 				Kind: kind, Message: failed.Message, Hint: failed.Hint, Signal: failed.Signal, PID: failed.PID,
+				Module: failed.Module, Errno: failed.Errno,
 			})
 		}
 	}
@@ -125,6 +141,11 @@ func (f *file) evidence() (*evidence.Evidence, evidence.Used, error) {
 			return nil, evidence.Used{}, err
 		}
 		e.Left.Ledger = leaks.Read(plan, f.ledger)
+	}
+	for i, guest := range in.Programs {
+		if i < len(f.programs) && len(f.programs[i]) > 0 {
+			e.Programs[guest] = f.programs[i]
+		}
 	}
 	for name, m := range in.Files {
 		if data, here := f.modules[name]; here {

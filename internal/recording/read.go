@@ -102,6 +102,7 @@ func unpack(t *tar.Reader) (*file, error) {
 			return nil, damage(err)
 		}
 		module, isModule := strings.CutPrefix(h.Name, partModules)
+		isProgram := strings.HasPrefix(h.Name, partPrograms)
 		if n >= maxParts || h.Size > most(h.Name) {
 			return nil, ErrTooLarge
 		}
@@ -125,6 +126,15 @@ func unpack(t *tar.Reader) (*file, error) {
 			if r.modules[strings.TrimSuffix(module, moduleEnding)], err = readPart(t, h.Size); err != nil {
 				return nil, damage(err)
 			}
+		case isProgram:
+			if modules += h.Size; modules > maxModules {
+				return nil, ErrTooLarge
+			}
+			data, err := readPart(t, h.Size)
+			if err != nil {
+				return nil, damage(err)
+			}
+			r.programs = append(r.programs, data)
 		case parts[h.Name] != nil:
 			if *parts[h.Name], err = readPart(t, h.Size); err != nil {
 				return nil, damage(err)
@@ -160,11 +170,14 @@ func (r *file) check() error {
 	in := &r.run
 	for _, n := range []int{
 		len(in.Studied), len(in.Result.Modules), len(in.Files), len(in.Remaining), len(in.Others), len(in.Tracer.Hooks),
-		len(in.Inputs.Stuck), len(in.Inputs.Unmet), len(in.Samples), len(in.EndedAt),
+		len(in.Inputs.Stuck), len(in.Inputs.Unmet), len(in.Samples), len(in.EndedAt), len(in.Programs), len(in.Failing),
 	} {
 		if n > maxNames {
 			return ErrTooLarge
 		}
+	}
+	if len(in.Expect) > evidence.MaxExpect {
+		return ErrTooLarge
 	}
 	if in.Witness != nil && !in.Witness.Bounded() {
 		return ErrTooLarge

@@ -12,6 +12,7 @@
 //	records        the tracer's stream (tracer/event), as the guest sent it
 //	kallsyms       the kernel's symbols that name addresses
 //	modules/N.ko   the modules' files, debug information included
+//	programs/N     the files of tests that a signal ended, in the order in which run.json names them
 //	console        every byte of the guest's console
 //	kernel.log     its /dev/kmsg, as a console would print it, with the levels
 //	takings        the kernel's own trace of what modules took and gave back
@@ -39,6 +40,7 @@ type file struct {
 	tape      *evidence.Tape // nil if no tracer was started
 	kallsyms  []byte
 	modules   map[string][]byte // plain .ko files, by the module's name
+	programs  [][]byte          // in the order of run.Programs
 	console   []byte
 	kernelLog []byte
 	ledger    []byte
@@ -86,6 +88,16 @@ type run struct {
 	Taint   evidence.Taint   `json:"taint"`
 	Earlier evidence.Earlier `json:"earlier"`
 	Tests   []evidence.Test  `json:"tests,omitempty"`
+	// Failing are the calls that were to fail.
+	Failing []evidence.Failing `json:"failing,omitempty"`
+	// Expect are what a person expects of the result.
+	Expect []string `json:"expect,omitempty"`
+	// Programs are the paths in the guest of the programs in the archive.
+	Programs []string `json:"programs,omitempty"`
+
+	Artifacts []result.Artifact `json:"artifacts,omitempty"`
+	Keepers   []evidence.Keeper `json:"keepers,omitempty"`
+	Sought    bool              `json:"sought,omitempty"`
 }
 
 // inputs are what a verdict depends on besides the records and the console.
@@ -104,6 +116,8 @@ type failure struct {
 	Message, Hint string
 	Signal        string `json:",omitempty"`
 	PID           int    `json:",omitempty"`
+	Module        string `json:",omitempty"`
+	Errno         int    `json:",omitempty"`
 }
 
 // tracer is the state of the tracer at the end.
@@ -131,7 +145,7 @@ const (
 	maxFile     = 1 << 30
 	maxTotal    = 1 << 30
 	maxOther    = 256 << 20 // a module's file, or a part of a later version
-	maxModules  = 512 << 20 // all modules' files
+	maxModules  = 512 << 20 // all files of modules and programs
 	maxParts    = 4096      // a number
 	maxElements = 512 << 10 // of run.json, a number
 	maxNames    = 4096      // of modules, hooks and the like; each is compared with each line of a report

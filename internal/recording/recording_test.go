@@ -50,7 +50,8 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 		Commands: []result.Command{{Argv: []string{"lsmod"}, Output: "out"}},
 		Modules:  []result.Module{{Name: "m", LoadedNS: &ten}}, Studied: []string{"m"},
 		Finished: true, Unloaded: true, Cut: true, Passed: "traced", PassHint: "hint", Unmet: []string{"no stop"},
-		Stuck: []result.Stuck{{Comm: "K1", PID: 7}},
+		Expect: []string{"threads.size() == 1", "clean()"},
+		Stuck:  []result.Stuck{{Comm: "K1", PID: 7}},
 		Trace: evidence.Trace{
 			AgentPID: 1, MarkNS: 1 << 60, Kernel: kernel, Tape: tape, Lost: map[string]uint64{"k": 1 << 63},
 			Hooks: []evidence.Hook{
@@ -58,6 +59,10 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 				{Hook: result.Hook{Name: "i", Attached: true, Proved: true}, FiredBefore: 2},
 			},
 		},
+		Failing: []evidence.Failing{{
+			Call: "kmalloc", Module: "m", Symbols: []string{"__kmalloc"}, Nth: 2, Calls: 3, Loads: 1, At: 1 << 63, Value: -12,
+			TimeNS: 9, PID: 8, Comm: "modprobe", Load: 1, InInit: true,
+		}},
 		Taint: evidence.Taint{Before: 1, After: 1<<63 | 1, AtEnd: true}, Earlier: evidence.Earlier{Console: 1, KernelLog: 2},
 		Console: "\xff console", KernelLog: []byte("log"),
 		Witness: &evidence.Witness{
@@ -81,8 +86,9 @@ func sample(t testing.TB) (*evidence.Evidence, evidence.Used) {
 			Modules: []evidence.Loaded{{Name: "m", Refcount: 1, State: "live"}},
 			Others:  []string{"crc8"},
 		},
-		Files:   map[string]evidence.File{"m": {Name: "m.ko", Data: []byte("\x7fELF…")}, "n": {Name: "n.ko", Err: "gone"}},
-		Sources: map[string]evidence.Source{"/build/src/a.c": {Name: "a.c", Lines: []string{"1", "2", "3", "int x;", "5"}}},
+		Programs: map[string][]byte{"/lab/b": []byte("\x7fELF b"), "/lab/a": []byte("\x7fELF a")},
+		Files:    map[string]evidence.File{"m": {Name: "m.ko", Data: []byte("\x7fELF…")}, "n": {Name: "n.ko", Err: "gone"}},
+		Sources:  map[string]evidence.Source{"/build/src/a.c": {Name: "a.c", Lines: []string{"1", "2", "3", "int x;", "5"}}},
 	}
 	for _, kind := range kinds {
 		e.Failures = append(e.Failures, evidence.Failure{

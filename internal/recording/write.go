@@ -12,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -40,6 +41,7 @@ const (
 	partKernelLog = "kernel.log"
 	partLedger    = "takings"
 	partModules   = "modules/"
+	partPrograms  = "programs/" // and a number
 	moduleEnding  = ".ko"
 )
 
@@ -104,6 +106,11 @@ func pack(w io.Writer, r *file) error {
 	for _, name := range slices.Sorted(maps.Keys(r.modules)) {
 		data := r.modules[name]
 		if err := addPart(t, partModules+name+moduleEnding, int64(len(data)), bytes.NewReader(data)); err != nil {
+			return err
+		}
+	}
+	for i, data := range r.programs {
+		if err := addPart(t, partPrograms+strconv.Itoa(i), int64(len(data)), bytes.NewReader(data)); err != nil {
 			return err
 		}
 	}

@@ -87,6 +87,10 @@ func changeLine(c *rundiff.Change) string {
 	switch {
 	case c.Kind == "verdict":
 		return fmt.Sprintf("verdict: %s → %s", c.Before, c.After)
+	case c.Kind == "test" && c.Before == "":
+		return fmt.Sprintf("%s: new: %s", what, c.After)
+	case c.Kind == "test" && c.After == "":
+		return what + ": gone"
 	case c.Field == "there" && c.After == "yes":
 		return what + ": new"
 	case c.Field == "there":

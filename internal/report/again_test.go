@@ -88,3 +88,27 @@ func TestAgain(t *testing.T) {
 		t.Errorf("-v leaves changes out:\n%s", &b)
 	}
 }
+
+// TestAgainOfTests: what changed in tests and in what their calls return is a line each.
+func TestAgainOfTests(t *testing.T) {
+	a, b := withCalls(), withCalls()
+	a.Tests[0].Outcome, a.Tests[0].Reason = result.TestPass, ""
+	a.Calls[3].Ret = ns(0)
+	a.Tests = append(a.Tests, result.Test{Name: "old.sh", Outcome: result.TestPass})
+	b.Tests[0].Subtests = []result.Subtest{{Name: "reset\x1b", Outcome: result.TestFail}}
+	b.Tests = append(b.Tests, result.Test{Name: "new.sh", Outcome: result.TestSkip, Reason: "no device"})
+	var out bytes.Buffer
+	if err := Again(&out, b, rundiff.Compare(a, b), "12:00", TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `changed since 12:00:
+  test t_hw: outcome: pass → fail: exit status 1
+  test t_hw: reset\x1b: new: fail
+  test old.sh: gone
+  test new.sh: new: skip: no device
+  call ioctl /dev/hw (request 0x4801) by t_hw: returned: 0 → -ENOTTY
+`
+	if _, got, _ := strings.Cut(out.String(), "changed"); "changed"+got != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}

@@ -20,27 +20,40 @@ func testEntries(r *result.Result, verbose bool) []entry {
 		t := &r.Tests[i]
 		task := result.Task{Comm: commOf(t.Name), PID: t.PID}
 		if t.StartNS != nil {
-			entries = append(entries, at(*t.StartNS, row{who: who(task), what: "starts", how: "the test " + clean(t.Name)}))
+			entries = append(entries, at(*t.StartNS, row{who: who(task), what: "starts", how: "as the test " + clean(t.Name)}))
 		}
 		if t.EndNS != nil {
 			entries = append(entries, at(*t.EndNS, row{who: who(task), what: "ended", how: howEnded(t.Exit, t.Signal),
 				color: outcomeColors[t.Outcome]}))
 		}
 	}
+	return append(entries, processEntries(r, verbose)...)
+}
+
+// processEntries are the ends of the processes that tests have started; without verbose, of those that a signal killed.
+func processEntries(r *result.Result, verbose bool) []entry {
+	type crowd struct {
+		test   int
+		signal string
+	}
+	var list []*result.Process
 	for i := range r.Processes {
 		p := &r.Processes[i]
-		if root(r, p) || !verbose && p.KilledBy == "" {
-			continue // its test says it
-		}
-		if p.EndNS != nil {
-			exit := -1
-			if p.Exit != nil {
-				exit = *p.Exit
-			}
-			entries = append(entries, at(*p.EndNS, row{who: who(p.Task), what: "ended", how: howEnded(exit, p.KilledBy)}))
+		if !root(r, p) && p.EndNS != nil && (verbose || p.KilledBy != "") { // else its test says it
+			list = append(list, p)
 		}
 	}
-	return entries
+	of := func(p *result.Process) crowd { return crowd{p.Test, p.KilledBy} }
+	return firstOf(list, of, verbose, func(p *result.Process) entry {
+		exit := -1
+		if p.Exit != nil {
+			exit = *p.Exit
+		}
+		return at(*p.EndNS, row{who: who(p.Task), what: "ended", how: howEnded(exit, p.KilledBy)})
+	}, func(p *result.Process, n int) entry {
+		return callNote(*p.EndNS, fmt.Sprintf("… %d more processes were killed by %s (-v and --json list them all)", n,
+			clean(p.KilledBy)))
+	})
 }
 
 // commOf is what the kernel calls the process of a program: the first bytes of its name.
@@ -92,7 +105,7 @@ func callNote(ns int64, text string) entry { return at(ns, row{what: text}) }
 // sameCalls is how many of the calls are like the first, in a row.
 func sameCalls(list []result.Call) int {
 	n := 1
-	for n < len(list) && list[n-1].Omitted == 0 && likeCall(&list[0], &list[n]) {
+	for n < len(list) && likeCall(&list[0], &list[n]) {
 		n++
 	}
 	return n
@@ -116,18 +129,22 @@ func callEntry(group []result.Call) entry {
 	if n := len(group) - 1; n > 0 {
 		more = append(more, row{what: moreLike(n, &c.AtNS, &last.AtNS)})
 	}
-	if last.Omitted > 0 {
-		more = append(more, row{what: fmt.Sprintf("… %s on this file %s not kept",
-			plural(uint64(last.Omitted), "further call", "further calls"), isOrAre(last.Omitted))})
+	omitted := 0
+	for i := range group {
+		omitted += group[i].Omitted
+	}
+	if omitted > 0 {
+		more = append(more, row{what: fmt.Sprintf("… %s on this file %s no record",
+			plural(uint64(omitted), "further call", "further calls"), hasOrHave(omitted))})
 	}
 	return at(c.AtNS, r, more...)
 }
 
-func isOrAre(n int) string {
+func hasOrHave(n int) string {
 	if n == 1 {
-		return "is"
+		return "has"
 	}
-	return "are"
+	return "have"
 }
 
 func returned(c *result.Call, took string) string {

@@ -47,12 +47,12 @@ func TestCallsInStory(t *testing.T) {
 	}
 	text := strings.Join(strings.Fields(out.String()), " ")
 	for _, want := range []string{
-		"0.0 ms t_hw[40] starts the test t_hw",
+		"0.0 ms t_hw[40] starts as the test t_hw",
 		"1.0 ms t_hw[40] openat /dev/hw O_RDWR, returned 3 after",
 		"by hw_open [hw]",
 		"2.0 ms t_hw[40] read /dev/hw 16 bytes, returned 16 after",
 		"… 1 more like it",
-		"… 7 further calls on this file are not kept",
+		"… 7 further calls on this file have no record",
 		"t_hw[40] ioctl /dev/hw request 0x4801, returned -ENOTTY after",
 		"t_hw[40] write /dev/hw 1 byte, has not returned, by hw_write [hw]",
 		"8.0 ms child[41] ended killed by SIGSEGV",
@@ -88,6 +88,26 @@ func TestManyCalls(t *testing.T) {
 	}
 }
 
+// TestLoopOfCalls: a loop is one entry, although the tracer recorded only the first calls, and then those whose number
+// is a power of two.
+func TestLoopOfCalls(t *testing.T) {
+	r := &result.Result{}
+	for i := range int64(8) {
+		r.Calls = append(r.Calls, result.Call{By: result.Task{Comm: "t", PID: 1}, Name: "read", File: "/dev/hw",
+			AtNS: i * 1e6, EndNS: ns(i*1e6 + 1000), Ret: ns(6), Omitted: int(1<<i) - 1})
+	}
+	var out bytes.Buffer
+	if err := Text(&out, r, TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(strings.Fields(out.String()), " ")
+	const want = "t[1] read /dev/hw returned 6 after 1 µs … 7 more like it, within 7.0 ms " +
+		"… 247 further calls on this file have no record"
+	if !strings.Contains(got, want) || strings.Count(got, "read /dev/hw") != 1 {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
 // TestTestReports checks what the tests of a run are in JUnit and in KTAP.
 func TestTestReports(t *testing.T) {
 	r := withCalls()
@@ -110,8 +130,8 @@ func TestTestReports(t *testing.T) {
 	}
 	for _, want := range []string{
 		"  KTAP version 1\n  1..3\n    KTAP version 1\n    1..2\n    ok 1 a\n      KTAP version 1\n      1..2\n",
-		"      # not ok 9 forged\n      not ok 1 b \\x23 SKIP\n      ok 2 number 2 # XFAIL known\n    not ok 2 group\n",
-		"  # exit status 1\n  not ok 1 t_hw\n", "  ok 2 u # SKIP no hardware\n", "  ok 3 v # SKIP the kernel had crashed\n",
+		"      #   not ok 9 forged\n      not ok 1 b \\x23 SKIP\n      ok 2 number 2 # XFAIL known\n    not ok 2 group\n",
+		"  #   exit status 1\n  not ok 1 t_hw\n", "  ok 2 u # SKIP no hardware\n", "  ok 3 v # SKIP the kernel had crashed\n",
 	} {
 		if !strings.Contains(ktap.String(), want) {
 			t.Errorf("no %q in\n%s", want, ktap.String())
@@ -120,7 +140,7 @@ func TestTestReports(t *testing.T) {
 	for _, want := range []string{
 		`tests="7" failures="3" errors="0" skipped="3"`,
 		`<testcase name="b # SKIP" classname="kmodlab.run.t_hw.group" time="0.000">`,
-		`<skipped message="known">`, `<skipped message="no hardware">`, `<failure type="test" message="exit status 1">`,
+		`<skipped>known</skipped>`, `<skipped>no hardware</skipped>`, `<failure type="test" message="exit status 1">`,
 	} {
 		if !strings.Contains(junit.String(), want) {
 			t.Errorf("no %q in\n%s", want, junit.String())

@@ -143,6 +143,8 @@ func skipped(r *result.Result, found []result.Verdict, class result.Class) strin
 		return "the run did not finish"
 	case class == result.TestFailed && notRun(r) != "":
 		return notRun(r)
+	case class == result.Expectation:
+		return untold(r)
 	case class == result.Leak && !unloaded(r):
 		return "not all modules were unloaded"
 	}
@@ -153,7 +155,7 @@ func skipped(r *result.Result, found []result.Verdict, class result.Class) strin
 func notRun(r *result.Result) string {
 	for i := range r.Tests {
 		if t := &r.Tests[i]; t.Outcome == result.TestNotRun {
-			return "not all tests ran: " + t.Reason
+			return "not all tests ran: " + clean(t.Reason)
 		}
 	}
 	return ""

@@ -30,10 +30,12 @@ type followLane struct {
 	stage string
 	since uint64 // when the stage began
 	ended bool
-	addr  uint64 // its task_struct, if known
-	last  uint64 // time of its newest event
-	notes []followNote
-	keys  []followKey // the keys under which it is found
+	// program is set for a process that is followed: a test, or one that it started.
+	program bool
+	addr    uint64 // its task_struct, if known
+	last    uint64 // time of its newest event
+	notes   []followNote
+	keys    []followKey // the keys under which it is found
 }
 
 type followKey struct {
@@ -271,10 +273,30 @@ func (f *Follow) stage(e *event.Event) {
 		f.lane(e.By, e.Time).enter("loads "+e.Text, e.Time)
 	case e.Kind == event.ModuleInitBegin:
 		f.lane(e.By, e.Time).enter("in init of "+e.Text, e.Time)
+	case e.Kind >= event.ProcessForked && e.Kind <= event.WakesCounted:
+		f.program(e)
 	case e.Kind == event.TaskExited:
 		if l := f.known(e.By); l != nil {
 			l.enter(stageEnded, e.Time)
+			if signo := int(e.Ret & 0x7f); l.program && e.Data == 1 && signo != 0 {
+				l.stage = "killed by " + timeline.SignalName(signo)
+			}
 		}
+	}
+}
+
+// program follows a test and the processes that it starts, from fork to exit and through their calls.
+func (f *Follow) program(e *event.Event) {
+	switch e.Kind {
+	case event.ProcessForked:
+		f.lane(e.By, e.Time)
+		l := f.lane(e.Target, e.Time)
+		l.program = true
+		l.enter("forked", e.Time)
+	case event.CallEntered:
+		f.lane(e.By, e.Time).enter("in "+event.SyscallOf(e.Arg).Name, e.Time)
+	case event.CallReturned:
+		f.lane(e.By, e.Time).enter(stageRuns, e.Time)
 	}
 }
 

@@ -240,3 +240,34 @@ func checkFits(t *testing.T, lines []string, width, height int) {
 		}
 	}
 }
+
+// TestFollowPrograms: a test has a lane from its fork to its end, which says in which call it is.
+func TestFollowPrograms(t *testing.T) {
+	f, words := new(Follow), timeline.NewLive(demoResolve)
+	app, child := at1(event.Task{PID: 400, TGID: 400, Comm: "use"}), at1(event.Task{PID: 401, TGID: 401, Comm: "use"})
+	add := func(us uint64, kind event.Kind, e event.Event) {
+		e.Time, e.Kind = us*1000, kind
+		line, _ := words.Add(&e)
+		f.Add(&e, line)
+	}
+	want := func(want string) {
+		t.Helper()
+		got := strings.Join(f.Lines(TextOptions{Width: 100}, 20, 0), "\n")
+		if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	add(1000, event.ProcessForked, event.Event{By: at1(event.Task{PID: 1, TGID: 1, Comm: "init"}), Target: app})
+	add(1010, event.FileMet, event.Event{By: app, Ptr: 0x100, Aux: 0x200, Arg: event.FileOperations, Text: "devtmpfs",
+		Args: []string{"hw", "dev"}})
+	add(1020, event.ProcessForked, event.Event{By: app, Target: child})
+	add(2000, event.CallEntered, event.Event{By: app, Ptr: 0x100, Aux: 0x200, Numbers: make([]uint64, 6)})
+	add(302_000, event.CallReturned, event.Event{By: app, Ret: 6})
+	add(303_000, event.CallEntered, event.Event{By: app, Ptr: 0x100, Aux: 0x200, Arg: 16, Numbers: make([]uint64, 6)})
+	add(304_000, event.TaskExited, event.Event{By: child, Data: 1, Ret: 15})
+	want(`
+    0.3 s  3 tasks, 7 events
+   0.0 ms  init[1]   running 0.3 s             forks process 400
+ 302.0 ms  use[400]  in ioctl                  calls ioctl on /dev/hw · read returned 6 · calls rea…
+ 303.0 ms  use[401]  killed by SIGTERM         ends`)
+}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kmodlab/kmodlab/internal/junit"
 	"github.com/kmodlab/kmodlab/internal/oops"
 	"github.com/kmodlab/kmodlab/internal/rundiff"
 	"github.com/kmodlab/kmodlab/internal/testlab/foreign"
@@ -58,7 +59,12 @@ func hostileResult(turn int) *result.Result {
 	r.Leaks = []result.Leftover{{Kind: "memory", What: "x", Site: "y"}}
 	r.Stuck = []result.Stuck{{Comm: "c", PID: 5, State: "s", Site: "t", Wait: "w", Stack: []string{"f"}}}
 	r.Phases = append(r.Phases, result.Phase{Name: "build"})
-	foreign.Poison(r, turn, "Schema", "Class", "Phases")
+	foreign.AddTests(r)
+	foreign.AddExpectations(r)
+	foreign.Poison(r, turn, "Schema", "Class", "Phases", "Outcome")
+	for i := range r.Signals { // the others keep theirs: a test has no other outcomes
+		r.Signals[i].Outcome = result.Outcome(foreign.Hostile[(turn+i)%len(foreign.Hostile)])
+	}
 	return r
 }
 
@@ -71,6 +77,8 @@ func eachHostile(t *testing.T, check func(t *testing.T, r *result.Result)) {
 	}
 	t.Run("long", func(t *testing.T) {
 		r := resultOf(demoEvents(), inputs{Crashes: oops.Parse([]byte(oopsLog)), Finished: true})
+		foreign.AddTests(r)
+		foreign.AddExpectations(r)
 		foreign.Lengthen(r)
 		check(t, r)
 	})
@@ -111,12 +119,16 @@ func TestHostileJUnit(t *testing.T) {
 		got := written(t, JUnit, r)
 		checkHarmless(t, got)
 		foreign.JUnit(t, got)
-		var again junitSuites
+		var again junit.Suites
 		if err := xml.Unmarshal(got, &again); err != nil {
 			t.Fatal(err)
 		}
-		if len(again.Suites) != 1 || len(again.Suites[0].Cases) != 1 || again.Tests != 1 {
-			t.Errorf("%d suites, %d tests, want one of one case", len(again.Suites), again.Tests)
+		want := 1 + len(r.Tests) + len(r.Expectations)
+		for _, test := range r.Tests {
+			want += countSubtests(test.Subtests)
+		}
+		if len(again.Suites) != 1 || len(again.Suites[0].Cases) != want || again.Tests != want {
+			t.Errorf("%d suites, %d tests, want one of %d cases", len(again.Suites), again.Tests, want)
 		}
 	})
 }
@@ -140,9 +152,35 @@ func checkKTAP(t *testing.T, got []byte, r *result.Result) {
 	if r.Verdict.Class == result.Pass {
 		want = "SUCCESS"
 	}
-	if p := parsed.Tests[0]; p.Name != ktapName(runName(r)) || p.Status != want || p.Errors != 0 || len(p.Tests) != 0 {
-		t.Errorf("the test is %q %s (%d errors, %d parts), want %q %s", p.Name, p.Status, p.Errors, len(p.Tests),
-			ktapName(runName(r)), want)
+	p := parsed.Tests[0]
+	if p.Name != ktapName(runName(r)) || p.Status != want || p.Errors != 0 ||
+		len(p.Tests) != len(r.Tests)+len(r.Expectations) {
+		t.Fatalf("the test is %q %s (%d errors, %d parts), want %q %s (%d parts) in\n%s", p.Name, p.Status, p.Errors,
+			len(p.Tests), ktapName(runName(r)), want, len(r.Tests)+len(r.Expectations), got)
+	}
+	for i, test := range r.Tests {
+		sameKTAP(t, i+1, test.Name, p.Tests[i], test.Subtests)
+	}
+	outcomes := map[result.ExpectedOutcome]string{
+		result.ExpectedHeld: "SUCCESS", result.ExpectedFailed: "FAILURE", result.ExpectedUnknown: "SKIPPED",
+	}
+	for i, x := range r.Expectations {
+		if got := p.Tests[len(r.Tests)+i]; got.Status != outcomes[x.Outcome] || got.Errors != 0 || len(got.Tests) != 0 {
+			t.Errorf("expectation %q is %q %s", x.Text, got.Name, got.Status)
+		}
+	}
+}
+
+// sameKTAP checks that the parser sees a test's subtests, and no others.
+func sameKTAP(t *testing.T, n int, name string, got foreign.Test, want []result.Subtest) {
+	t.Helper()
+	name = or(ktapName(name), fmt.Sprintf("number %d", n))
+	if got.Name != name || got.Errors != 0 || len(got.Tests) != len(want) {
+		t.Errorf("%q has %d parts and %d errors, want %q with %d", got.Name, len(got.Tests), got.Errors, name, len(want))
+		return
+	}
+	for i, sub := range want {
+		sameKTAP(t, i+1, sub.Name, got.Tests[i], sub.Tests)
 	}
 }
 
@@ -198,7 +236,7 @@ func TestCheckSummary(t *testing.T) {
 func checkJUnit(t *testing.T, got []byte, r *result.Result) {
 	t.Helper()
 	foreign.JUnit(t, got)
-	var again junitSuites
+	var again junit.Suites
 	if err := xml.Unmarshal(got, &again); err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +323,13 @@ func TestHostileMarkdown(t *testing.T) {
 				t.Errorf("text of the guest outside of code: %.80q", token.Text)
 			}
 		}
-		want := map[string]int{"table": 1, "code": len(r.Crashes), "strong": 1 + len(r.Verdict.Also)}
+		failed := 0
+		for _, test := range r.Tests {
+			if test.Outcome == result.TestFail {
+				failed++
+			}
+		}
+		want := map[string]int{"table": 3, "code": len(r.Crashes) + failed, "strong": 1 + len(r.Verdict.Also)}
 		for kind, n := range want {
 			if counts[kind] != n {
 				t.Errorf("%d of %s, want %d", counts[kind], kind, n)
@@ -330,4 +374,11 @@ func TestDiffText(t *testing.T) {
 		}
 		checkHarmless(t, b.Bytes())
 	})
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }

@@ -28,7 +28,7 @@ func fullEvents() []event.Event {
 	t.endings(2_100_000)
 	t.outcomes(2_200_000)
 	t.failures(2_300_000)
-	t.calls(2_350_000)
+	t.calls(1_400_000)
 	t.at(2_400_000, event.ModulePut, event.Event{By: remover, Ptr: sh, Text: "signal_handling", Func: shCleanup + 0x30})
 	t.at(2_400_010, event.ModuleFreed, event.Event{By: remover, Ptr: sh, Text: "signal_handling"})
 	return t.events
@@ -43,6 +43,8 @@ func (t *trace) calls(at uint64) {
 	t.at(at+2, event.CallEntered, event.Event{By: app, Ptr: 0x100, Aux: 0x200, Numbers: make([]uint64, 8)})
 	t.at(at+3, event.CallReturned, event.Event{By: app, Ret: 1})
 	t.at(at+4, event.CallCounted, event.Event{By: app, Arg: uint32(event.OpRead), Ptr: 0x100, Aux: 0x200, Ret: 2})
+	t.at(at+4, event.ProcessWoke, event.Event{By: app, Target: at1(k1), Ret: 1, Stack: []uint64{shCleanup + 0x30}})
+	t.at(at+4, event.WakesCounted, event.Event{By: app, Target: at1(k1), Ret: 3})
 	t.at(at+5, event.ProcessFaulted, event.Event{By: app, Arg: 11, Ret: 1, Ptr: 0x1234, Func: 0x401136, Data: 0x401000})
 }
 

@@ -155,6 +155,7 @@ var hidden = []struct{ kind, words string }{
 	{"work_queued", "who queues work items"},
 	{"work_started", "when work items start"},
 	{"work_ended", "when work items end"},
+	{"process_woke", "which threads programs wake"},
 }
 
 // unknownWords says what is not known, in the order of hidden.

@@ -4,12 +4,12 @@ package report
 
 import (
 	"bytes"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/junit"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -19,86 +19,31 @@ const (
 	maxLog       = 1 << 20
 )
 
-// The elements of JUnit's XML, in the order that Jenkins' schema demands.
-type (
-	junitSuites struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Name     string       `xml:"name,attr"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Errors   int          `xml:"errors,attr"`
-		Time     string       `xml:"time,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		XMLName    xml.Name         `xml:"testsuite"`
-		Name       string           `xml:"name,attr"`
-		Tests      int              `xml:"tests,attr"`
-		Failures   int              `xml:"failures,attr"`
-		Errors     int              `xml:"errors,attr"`
-		Skipped    int              `xml:"skipped,attr"`
-		Time       string           `xml:"time,attr"`
-		Timestamp  string           `xml:"timestamp,attr,omitempty"`
-		Properties *junitProperties `xml:"properties"`
-		Cases      []junitCase      `xml:"testcase"`
-		ms         float64
-	}
-	junitProperties struct {
-		List []junitProperty `xml:"property"`
-	}
-	junitProperty struct {
-		Name  string `xml:"name,attr"`
-		Value string `xml:"value,attr"`
-	}
-	junitCase struct {
-		Name    string        `xml:"name,attr"`
-		Class   string        `xml:"classname,attr"`
-		Time    string        `xml:"time,attr"`
-		Error   *junitFault   `xml:"error"`
-		Failure *junitFault   `xml:"failure"`
-		Skipped *junitSkipped `xml:"skipped"`
-		Out     string        `xml:"system-out,omitempty"`
-		Err     string        `xml:"system-err,omitempty"`
-	}
-	junitSkipped struct {
-		Message string `xml:"message,attr"`
-	}
-	junitFault struct {
-		Type    string `xml:"type,attr"`
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
+// junitSuite is a suite while its cases are added.
+type junitSuite struct {
+	junit.Suite
+	ms float64
+}
 
 // JUnit writes the result as JUnit XML: a test case that fails with the verdict, and one for each test that ran beside
-// the modules and for each of its subtests. The checks and the story become the first one's standard output, the
-// console its standard error.
+// the modules, for each of its subtests, and for each expectation. The checks and the story become the first one's
+// standard output, the console its standard error.
 func JUnit(w io.Writer, r *result.Result) error {
 	return JUnitAll(w, []Named{{Name: runName(r), Took: phasesTime(r), Result: r}})
 }
 
 // JUnitAll writes a test suite with the test cases of each run.
 func JUnitAll(w io.Writer, runs []Named) error {
-	suite := junitSuite{Name: "kmodlab"}
+	suite := junitSuite{Suite: junit.Suite{Name: "kmodlab"}}
 	for _, r := range runs {
 		if err := suite.add(r); err != nil {
 			return fmt.Errorf("write JUnit report: %w", err)
 		}
 	}
 	suite.about(runs)
-	suite.Time = seconds(suite.ms)
-	all := junitSuites{Name: "kmodlab", Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors,
-		Time: suite.Time, Suites: []junitSuite{suite}}
-	io.WriteString(w, xml.Header)
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	if err := enc.Encode(all); err != nil {
-		return fmt.Errorf("write JUnit report: %w", err)
-	}
-	if _, err := io.WriteString(w, "\n"); err != nil {
-		return fmt.Errorf("write JUnit report: %w", err)
-	}
-	return nil
+	suite.Time = junit.Seconds(suite.ms)
+	return junit.Write(w, &junit.Suites{Name: "kmodlab", Tests: suite.Tests, Failures: suite.Failures,
+		Errors: suite.Errors, Time: suite.Time, Suites: []junit.Suite{suite.Suite}})
 }
 
 // about says where and when the runs took place, as the first run that booted has it.
@@ -112,8 +57,9 @@ func (s *junitSuite) about(runs []Named) {
 			continue
 		}
 		s.Name = "kmodlab " + cut(clean(m.Name))
-		s.Properties = &junitProperties{[]junitProperty{
-			{"kernel", cut(clean(m.Kernel))}, {"accel", cut(clean(m.Accel))}, {"qemu", cut(clean(m.QEMU))},
+		s.Properties = &junit.Properties{List: []junit.Property{
+			{Name: "kernel", Value: cut(clean(m.Kernel))}, {Name: "accel", Value: cut(clean(m.Accel))},
+			{Name: "qemu", Value: cut(clean(m.QEMU))},
 		}}
 		return
 	}
@@ -121,12 +67,12 @@ func (s *junitSuite) about(runs []Named) {
 
 // add adds a run as a test case.
 func (s *junitSuite) add(r Named) error {
-	t := junitCase{Name: cut(clean(r.Name)), Class: "kmodlab", Time: seconds(float64(r.Took.Microseconds()) / 1000)}
+	t := junit.Case{Name: cut(clean(r.Name)), Class: "kmodlab", Time: junit.Seconds(float64(r.Took.Microseconds()) / 1000)}
 	s.Tests++ // the run itself
 	s.ms += float64(r.Took.Microseconds()) / 1000
 	v := &r.Result.Verdict
 	if v.Class != result.Pass {
-		fault := &junitFault{Type: cut(clean(string(v.Class))), Message: cut(clean(v.Message)),
+		fault := &junit.Fault{Type: cut(clean(string(v.Class))), Message: cut(clean(v.Message)),
 			Text: lastLines(strings.Join(verdictLines(v), "\n"))}
 		if v.Class.ExitStatus() == 1 {
 			t.Failure = fault
@@ -144,6 +90,7 @@ func (s *junitSuite) add(r Named) error {
 	t.Err = lastLines(cleanLines(r.Result.Console))
 	s.Cases = append(s.Cases, t)
 	s.addTests(r.Name, r.Result.Tests)
+	s.addExpectations(r.Name, r.Result.Expectations)
 	return nil
 }
 
@@ -155,8 +102,6 @@ func phasesTime(r *result.Result) time.Duration {
 	}
 	return time.Duration(ms * float64(time.Millisecond))
 }
-
-func seconds(ms float64) string { return fmt.Sprintf("%.3f", ms/1000) }
 
 // cut shortens a text to what fits an attribute.
 func cut(s string) string {

@@ -17,9 +17,9 @@ func KTAP(w io.Writer, r *result.Result) error {
 	return KTAPAll(w, []Named{{Name: runName(r), Result: r}})
 }
 
-// KTAPAll writes a test for each run, with the tests that ran beside its modules as subtests. What was checked goes
-// into comments: as subtests, the kernel's parser would count each of them, and a crash would be one failure among many
-// tests that passed.
+// KTAPAll writes a test for each run, with the tests that ran beside its modules and its expectations as subtests. What
+// was checked goes into comments: as subtests, the kernel's parser would count each of them, and a crash would be one
+// failure among many tests that passed.
 func KTAPAll(w io.Writer, runs []Named) error {
 	buf := bufio.NewWriter(w)
 	fmt.Fprintf(buf, "KTAP version 1\n1..%d\n", len(runs))
@@ -29,7 +29,11 @@ func KTAPAll(w io.Writer, runs []Named) error {
 		if v.Class != result.Pass {
 			ok, lines = "not ok", verdictLines(v)
 		}
+		if n := len(r.Result.Tests) + len(r.Result.Expectations); n > 0 {
+			fmt.Fprintf(buf, "  KTAP version 1\n  1..%d\n", n)
+		}
 		ktapTests(buf, r.Result.Tests)
+		ktapExpectations(buf, len(r.Result.Tests), r.Result.Expectations)
 		writeMessages(buf, r.Result.Messages)
 		for _, line := range append(lines, checkSummary(checks(r.Result))...) {
 			fmt.Fprintf(buf, "#   %s\n", ktapText(line))

@@ -25,6 +25,10 @@ func (p *printer) story(rows []row) {
 		return
 	}
 	p.title("The story")
+	p.rows(rows)
+}
+
+func (p *printer) rows(rows []row) {
 	who, what := 0, 0
 	for _, r := range rows {
 		who = max(who, min(cells(r.who), maxWho, p.opt.Width/4))
@@ -176,7 +180,7 @@ func (p *printer) commands(commands []result.Command) {
 
 // counts holds the figures of the summary.
 type counts struct {
-	modules, threads, requests, signals, background, fired uint64
+	modules, loads, threads, requests, signals, background, fired uint64
 }
 
 func count(r *result.Result) counts {
@@ -187,8 +191,15 @@ func count(r *result.Result) counts {
 		}
 		*n++
 	}
+	names := make(map[string]bool)
 	for _, m := range r.Modules {
-		tally(&c.modules, m.Background)
+		if !m.Background {
+			c.loads++
+		}
+		if !names[m.Name] {
+			names[m.Name] = true
+			tally(&c.modules, m.Background)
+		}
 	}
 	for _, t := range r.Threads {
 		tally(&c.threads, t.Background)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kmodlab/kmodlab/internal/junit"
 	"github.com/kmodlab/kmodlab/internal/testlab/foreign"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -43,7 +44,7 @@ func TestJUnitAll(t *testing.T) {
 	got := writtenAll(t, JUnitAll, runs)
 	checkHarmless(t, got)
 	foreign.JUnit(t, got)
-	var again junitSuites
+	var again junit.Suites
 	if err := xml.Unmarshal(got, &again); err != nil {
 		t.Fatal(err)
 	}

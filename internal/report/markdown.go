@@ -4,6 +4,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -45,6 +46,8 @@ func Markdown(w io.Writer, r *result.Result) error {
 		}
 		fmt.Fprintf(buf, "| %s | %s | %s | %s |\n", when, cell(row.who), cell(row.what), cell(row.how))
 	}
+	markdownTests(buf, r.Tests)
+	markdownExpectations(buf, r.Expectations)
 	for i := range r.Crashes {
 		fmt.Fprintf(buf, "\nThe kernel said: %s\n\n", code(r.Crashes[i].Title))
 		block(buf, r.Crashes[i].Log)
@@ -57,6 +60,37 @@ func Markdown(w io.Writer, r *result.Result) error {
 		return fmt.Errorf("write Markdown report: %w", err)
 	}
 	return nil
+}
+
+// markdownTests writes a table of the tests, and below it what of each that failed a person wants to see first.
+func markdownTests(buf io.Writer, list []result.Test) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprint(buf, "\n| test | outcome | took | why |\n|---|---|---:|---|\n")
+	for i := range list[:min(len(list), maxMarkdown)] {
+		t, took := &list[i], ""
+		if t.Outcome != result.TestNotRun {
+			took = span(int64(t.MS * 1e6))
+		}
+		fmt.Fprintf(buf, "| %s | %s | %s | %s |\n", cell(cut(t.Name)), cell(outcomeWords[t.Outcome]), cell(took),
+			cell(cut(t.Reason)))
+	}
+	for i := range list[:min(len(list), maxMarkdown)] {
+		t := &list[i]
+		if t.Outcome != result.TestFail {
+			continue
+		}
+		fmt.Fprintf(buf, "\n%s failed:\n", code(cmp.Or(strings.TrimSpace(cut(t.Name)), "a test")))
+		failed := failedSubtests(t.Subtests, "")
+		for _, f := range failed[:min(len(failed), testSubtests)] {
+			fmt.Fprintf(buf, "\nNot ok: %s\n", code(cut(f.name)))
+		}
+		if lines := strings.Split(strings.TrimRight(t.Output, "\n"), "\n"); t.Output != "" {
+			fmt.Fprintln(buf)
+			block(buf, lines[max(0, len(lines)-testLines):])
+		}
+	}
 }
 
 // code makes a code span of a text, with a fence longer than any in it.

@@ -124,6 +124,7 @@ func messages(r *result.Result) []message {
 			list = append(list, signalMessage(s))
 		}
 	}
+	list = append(list, programMessages(r)...)
 	slices.SortStableFunc(list, func(a, b message) int { return cmp.Compare(a.at, b.at) })
 	return list
 }
@@ -157,6 +158,13 @@ func threadMessages(t *result.Thread) []message {
 	add(s.FirstRun, kthreadd, name, arrowCall, "first run")
 	if t.WokenBy != nil {
 		add(s.Woken, who(*t.WokenBy), name, arrowCall, "wakes it")
+	}
+	for _, list := range wakesOf(t) {
+		what := "wakes it"
+		if n := wakeups(list); n > 1 {
+			what = fmt.Sprintf("wakes it %d times", n)
+		}
+		add(&list[0].AtNS, who(list[0].By), name, arrowCall, what)
 	}
 	add(s.Function, name, "", "", clean(t.Function))
 	for _, stop := range stopCalls(t) {

@@ -49,12 +49,12 @@ func story(r *result.Result, background bool) []row {
 	for i := range r.Requests {
 		add(r.Requests[i].Background, requestEntries(&r.Requests[i], background))
 	}
-	for i := range r.Signals {
-		add(r.Signals[i].Background, []entry{signalEntry(&r.Signals[i], background)})
-	}
+	add(false, signalEntries(r, background))
 	add(false, messageEntries(r, background))
 	add(false, testEntries(r, background))
 	add(false, callEntries(r, background))
+	add(false, failureEntries(r.Failures))
+	add(false, exitEntries(r.Exits))
 	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Compare(a.at, b.at) })
 	var rows []row
 	for _, e := range all {
@@ -187,6 +187,7 @@ func threadEntries(t *result.Thread, verbose bool) []entry {
 		entries = append(entries, at(*s.Exited, end))
 	}
 	entries = append(entries, parkEntries(t, name)...)
+	entries = append(entries, wakeEntries(t, name)...)
 	return append(entries, workEntries(t, name)...)
 }
 

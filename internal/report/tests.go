@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/junit"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -57,17 +58,30 @@ func (p *printer) test(t *result.Test, width int) {
 		text = joined(text, plural(uint64(n), "subtest", "subtests"))
 	}
 	text = joined(text, clean(t.Reason))
-	if n := len(t.Left); n > 0 {
+	if n := max(t.LeftCount, len(t.Left)); n > 0 {
 		text = joined(text, fmt.Sprintf("it left %s, which %s ended: %s", plural(uint64(n), "process", "processes"),
-			was(n), clean(strings.Join(t.Left, ", "))))
+			was(n), leftNames(t.Left, n)))
 	}
-	head := fmt.Sprintf("  %-7s  %s  ", word, padded(clean(t.Name), width))
+	// A long name leaves room for the rest.
+	head := fmt.Sprintf("  %-7s  %s  ", word, padded(clip(clean(t.Name), max(width, p.opt.Width/2)), width))
 	for i, line := range p.hanging(head, text) {
 		if i == 0 {
 			line = strings.Replace(line, word, p.paint(outcomeColors[t.Outcome], word), 1)
 		}
 		fmt.Fprintln(p.w, line)
 	}
+}
+
+// mostLeft is how many processes that a test left are named.
+const mostLeft = 5
+
+func leftNames(names []string, n int) string {
+	names = names[:min(len(names), mostLeft)]
+	text := clean(strings.Join(names, ", "))
+	if more := n - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func was(n int) string {
@@ -144,7 +158,7 @@ func countSubtests(list []result.Subtest) (n int) {
 func (s *junitSuite) addTests(run string, list []result.Test) {
 	for i := range list {
 		t := &list[i]
-		c := junitCase{Name: cut(clean(t.Name)), Class: "kmodlab." + cut(clean(run)), Time: seconds(t.MS)}
+		c := junit.Case{Name: cut(clean(t.Name)), Class: "kmodlab." + cut(clean(run)), Time: junit.Seconds(t.MS)}
 		c.Out = lastLines(cleanLines(t.Output))
 		s.addCase(c, t.Outcome, t.Reason)
 		s.addSubtests(c.Class+"."+c.Name, t.Subtests)
@@ -158,31 +172,27 @@ func (s *junitSuite) addSubtests(class string, list []result.Subtest) {
 			s.addSubtests(cut(class+"."+name), t.Tests)
 			continue
 		}
-		c := junitCase{Name: name, Class: cut(class), Time: seconds(0)}
+		c := junit.Case{Name: name, Class: cut(class), Time: junit.Seconds(0)}
 		s.addCase(c, t.Outcome, strings.Join(append([]string{t.Reason}, t.Notes...), "\n"))
 	}
 }
 
-func (s *junitSuite) addCase(c junitCase, outcome result.TestOutcome, reason string) {
+func (s *junitSuite) addCase(c junit.Case, outcome result.TestOutcome, reason string) {
 	s.Tests++
 	reason = strings.TrimSpace(cleanLines(reason))
 	switch outcome {
 	case result.TestFail:
 		s.Failures++
-		c.Failure = &junitFault{Type: "test", Message: cut(cmp.Or(reason, "it failed")), Text: lastLines(reason)}
+		c.Failure = &junit.Fault{Type: "test", Message: cut(cmp.Or(reason, "it failed")), Text: lastLines(reason)}
 	case result.TestSkip, result.TestNotRun, result.TestXFail:
 		s.Skipped++
-		c.Skipped = &junitSkipped{Message: cut(cmp.Or(reason, outcomeWords[outcome]))}
+		c.Skipped = &junit.Skipped{Text: cut(cmp.Or(reason, outcomeWords[outcome]))}
 	}
 	s.Cases = append(s.Cases, c)
 }
 
 // ktapTests writes a run's tests as subtests of the run's own.
 func ktapTests(buf *bufio.Writer, list []result.Test) {
-	if len(list) == 0 {
-		return
-	}
-	fmt.Fprintf(buf, "  KTAP version 1\n  1..%d\n", len(list))
 	for i := range list {
 		t := &list[i]
 		ktapSubtests(buf, "    ", t.Subtests)
@@ -198,15 +208,20 @@ func ktapSubtests(buf *bufio.Writer, indent string, list []result.Subtest) {
 	for i, t := range list {
 		ktapSubtests(buf, indent+"  ", t.Tests)
 		for _, note := range t.Notes {
-			fmt.Fprintf(buf, "%s# %s\n", indent, ktapText(clean(note)))
+			ktapNote(buf, indent, note)
 		}
-		ktapResult(buf, indent, i+1, cmp.Or(t.Name, fmt.Sprintf("number %d", i+1)), t.Outcome, t.Reason)
+		ktapResult(buf, indent, i+1, t.Name, t.Outcome, t.Reason)
 	}
+}
+
+// ktapNote writes a diagnostic line. Its blanks keep a text from being taken for a header: # Subtest: name.
+func ktapNote(buf *bufio.Writer, indent, text string) {
+	fmt.Fprintf(buf, "%s#   %s\n", indent, ktapText(clean(text)))
 }
 
 func ktapResult(buf *bufio.Writer, indent string, n int, name string, outcome result.TestOutcome, reason string) {
 	if outcome == result.TestFail && reason != "" {
-		fmt.Fprintf(buf, "%s# %s\n", indent, ktapText(clean(reason)))
+		ktapNote(buf, indent, reason)
 	}
 	ok, directive := "ok", ""
 	switch outcome {
@@ -217,5 +232,6 @@ func ktapResult(buf *bufio.Writer, indent string, n int, name string, outcome re
 	case result.TestSkip, result.TestNotRun:
 		directive = " # SKIP " + ktapText(clean(reason))
 	}
-	fmt.Fprintf(buf, "%s%s %d %s%s\n", indent, ok, n, ktapName(name), strings.TrimRight(directive, " "))
+	name = cmp.Or(ktapName(name), fmt.Sprintf("number %d", n)) // a result without a name is none to the kernel's parser
+	fmt.Fprintf(buf, "%s%s %d %s%s\n", indent, ok, n, name, strings.TrimRight(directive, " "))
 }

@@ -42,10 +42,14 @@ func Text(w io.Writer, r *result.Result, opt TextOptions) error {
 		p.commands(r.Commands)
 	}
 	p.story(story(r, opt.Verbose))
+	p.notMade(r.Failures)
+	p.notExited(r.Exits)
 	if opt.Verbose {
 		p.hooks(r.Hooks)
 	}
 	p.tests(r.Tests)
+	p.expectations(r.Expectations)
+	p.artifacts(r.Artifacts)
 	p.crashes(r.Crashes)
 	p.unrelated(r.Unrelated)
 	p.taint(r.Taint)
@@ -190,6 +194,9 @@ func (p *printer) summary(r *result.Result) {
 		plural(c.threads, "kernel thread", "kernel threads"),
 		plural(c.requests, "request", "requests"),
 		plural(c.signals, "signal", "signals"),
+	}
+	if c.loads > c.modules {
+		parts[0] += fmt.Sprintf(" in %d loads", c.loads)
 	}
 	if c.background > 0 && !p.opt.Verbose {
 		parts = append(parts, plural(c.background, "other not shown", "others not shown")+" (-v)")

@@ -13,6 +13,7 @@ const (
 	manyParks = 3
 	manyWorks = 3
 	manyRefs  = 8
+	manyWakes = 3 // of a thread by a process
 )
 
 // parkEntries are a thread's stays in kthread_park, and their ends.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Package rundiff finds what changed between two runs: verdict, modules, threads and their stages, requests, signals,
-// what modules print, tests, order, and times beyond noise. It is pure.
+// what modules print, tests and their calls, order, and times beyond noise. It is pure.
 //
 // Pids, addresses and offsets differ between any two runs and are ignored, and so is the background. Things are matched
 // by name and order of appearance. What one of the two runs could not record is not a change.
@@ -50,7 +50,7 @@ type Noise struct {
 
 // Change is one difference.
 type Change struct {
-	Kind   string `json:"kind"` // verdict, module, thread, request, signal, message, test, order, crash, leak
+	Kind   string `json:"kind"` // verdict, module, thread, request, signal, message, test, call, order, crash, leak
 	Name   string `json:"name"` // of what changed
 	Field  string `json:"field"`
 	Before string `json:"before"`
@@ -78,6 +78,7 @@ func Compare(a, b *result.Result) *Diff {
 	d.signals()
 	d.messages()
 	d.tests()
+	d.calls()
 	d.order()
 	d.crashes()
 	d.leaks()

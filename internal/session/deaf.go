@@ -40,11 +40,10 @@ func (s *session) Deadline(ctx context.Context) (context.Context, context.Cancel
 
 // deaf samples the CPUs of a guest until it answers, and reports whether a module keeps it from that.
 func (o *slow) deaf(ctx context.Context) bool {
-	select {
-	case <-time.After(hang.FirstLook):
-	case <-ctx.Done():
+	if !o.s.Sleep(ctx, hang.FirstLook) {
 		return false
 	}
+	o.counted = time.Now().Add(-hang.FirstLook)
 	o.s.journal.Progress(notify.Progress{Detail: "waiting for the guest to answer"})
 	tick := time.NewTicker(samplePeriod)
 	defer tick.Stop()
@@ -55,7 +54,7 @@ func (o *slow) deaf(ctx context.Context) bool {
 		case <-ctx.Done():
 			return false
 		}
-		if time.Since(o.began) >= hang.Patience && o.watch.Deaf(o.samples) {
+		if time.Since(o.counted) >= hang.Patience && o.watch.Deaf(o.samples) {
 			return true
 		}
 	}

@@ -19,7 +19,7 @@ import (
 // TestMain is also the agent of this package's tests, for a lab on this machine starts
 // its agent with that word.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "agent" { // and the folder for its tools
+	if len(os.Args) == 3 && os.Args[1] == wire.AgentHere { // and the folder for its tools
 		fakeAgent(os.Getenv(misbehaves))
 		return
 	}

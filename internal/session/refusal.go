@@ -80,7 +80,11 @@ func (s *session) refusal(
 	if hint == "" && len(said) == 0 {
 		hint = hints.OfInit(e.Errno)
 	}
-	return &evidence.Failure{Kind: kind, Message: message, Hint: hint}
+	f := &evidence.Failure{Kind: kind, Message: message, Hint: hint}
+	if e.Kind == kmod.ErrInit.Error() {
+		f.Module, f.Errno = e.Module, e.Errno
+	}
+	return f
 }
 
 // said returns the lines of the kernel's log that belong to a refusal.

@@ -44,40 +44,74 @@ type Script struct {
 	Options
 	Steps   []Step        // nil: load, run the tests, wait, unload
 	Command *Command      // runs after the tests; nil for none
+	Debug   *Debug        // a debugger that is attached before the first step; nil for none
 	For     time.Duration // how long the modules run after the tests and before the unload
+	Bring   Artifacts     // are brought back just before the unload
+	Rounds  Rounds        // of load, tests, wait and unload
+	Helper  *string       // the kernel's modprobe path from the first step on; nil: as it is
 }
 
 // RunScript carries out a script. The lab is closed afterwards.
 func RunScript(ctx context.Context, l *lab.Lab, script Script, j *notify.Journal) *evidence.Evidence {
 	s := newSession(l, script.Options, j)
 	run := func(ctx context.Context) error { return s.script(ctx, script) }
-	err := s.steps(ctx, l.Attach, l.Arm, l.LookFirst, run, s.search, s.witness, s.detach)
+	err := s.steps(ctx, l.Attach, l.Arm, l.LookFirst, run, s.noteKeepers, s.search, s.witness, s.detach)
 	if err == nil {
+		s.TakeCore(ctx)
 		l.PowerOff(ctx)
 	}
+	s.debugged(ctx)
 	return s.evidence(ctx, err)
 }
 
 // script runs the steps. After a refused load it continues, to unload what was loaded.
 // It ends early if the machine no longer answers.
 func (s *session) script(ctx context.Context, script Script) error {
+	if err := s.loadFailing(ctx); err != nil {
+		return err
+	}
 	if err := s.baseline(ctx); err != nil {
 		return err
 	}
+	if err := s.makeWorld(ctx, script.Helper); err != nil {
+		return err
+	}
+	if err := s.debug(ctx, script.Debug); err != nil {
+		return err
+	}
+	err := s.work(ctx, script)
+	s.undebug(ctx)
+	return s.askFailing(ctx, err)
+}
+
+// work carries out the script's own steps.
+func (s *session) work(ctx context.Context, script Script) error {
 	if script.Steps != nil {
 		return s.do(ctx, script.Steps)
 	}
-	work := []step{
+	return s.rounds(ctx, script)
+}
+
+// round is what is done between two unloads.
+func (s *session) round(script Script) []step {
+	return []step{
 		func(ctx context.Context) error { return s.do(ctx, s.loadSteps()) },
 		func(ctx context.Context) error { return s.tests(ctx, s.Prepared.Tests) },
 		func(ctx context.Context) error { return s.run(ctx, script.Command) },
 		func(ctx context.Context) error { return s.let(ctx, script.For) },
 	}
-	if err := s.steps(ctx, work...); err != nil {
+}
+
+// lastRound also brings back what is to be kept.
+func (s *session) lastRound(ctx context.Context, script Script) error {
+	if err := s.bring(ctx, script.Bring, s.steps(ctx, s.round(script)...)); err != nil {
 		return err
 	}
 	if s.Log.HasCrashed() {
 		return nil // the evidence of a crashed kernel is gathered next
+	}
+	if err := s.tidy(ctx); err != nil {
+		return err
 	}
 	return s.unloadAll(ctx)
 }
@@ -191,16 +225,15 @@ const reportTime = time.Second
 // wait lets the machine run, until it crashes.
 func (s *session) wait(ctx context.Context, d time.Duration, when string) error {
 	defer s.options.Turns.Aside(ctx, d)()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+	over := s.later(ctx, d)
 	crashed := s.Log.Crashed()
 	for {
 		select {
-		case <-timer.C:
+		case <-over:
 			return nil
 		case <-crashed:
 			crashed = nil
-			timer.Reset(min(d, reportTime))
+			over = s.later(ctx, min(d, reportTime))
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-s.Done():
@@ -225,10 +258,10 @@ func (s *session) command(ctx context.Context, step Step) error {
 	s.journal.Start(step.Argv)
 	timeout := s.options.StepTimeout * s.Scale
 	args := wire.ExecArgs{
-		Argv: step.Argv, TimeoutMS: timeout.Milliseconds(), Report: slices.Contains(reporting, step.Argv[0]),
+		Argv: step.Argv, TimeoutMS: s.guestLimit(timeout).Milliseconds(), Report: slices.Contains(reporting, step.Argv[0]),
 	}
 	// The guest ends the command in time; this deadline is for a guest that does not.
-	ctx, cancel := context.WithTimeout(ctx, timeout+answerGrace(s.Scale))
+	ctx, cancel := s.Within(ctx, timeout+answerGrace(s.Scale))
 	defer cancel()
 	ctx, stop := s.untilCrash(ctx)
 	defer stop()

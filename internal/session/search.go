@@ -23,6 +23,10 @@ const maxTraceText = 32 << 20
 // unload.
 const settle = 500 * time.Millisecond
 
+// dyingLooks is how often it is looked again, after settle each, whether a task that has ended is freed. Its last
+// reference is RCU's: on a machine that has much else to do, seconds were seen to pass.
+const dyingLooks = 12
+
 // outlived is how long a thread that outlives its module has to run into freed code.
 const outlived = 3 * time.Second
 
@@ -56,6 +60,17 @@ func (s *session) search(ctx context.Context) error {
 			if err := s.searchOnce(ctx); err != nil {
 				return err
 			}
+		}
+	}
+	for range dyingLooks {
+		if s.Log.HasCrashed() || s.ledger == nil || !s.ledger.Dying(s.Studied()) {
+			break
+		}
+		if err := s.wait(ctx, settle, "until RCU has freed the tasks that have ended"); err != nil {
+			return err
+		}
+		if err := s.searchOnce(ctx); err != nil {
+			return err
 		}
 	}
 	if !s.Log.HasCrashed() && s.threadsStay() {

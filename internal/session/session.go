@@ -36,7 +36,11 @@ type session struct {
 	modules  []result.Module // as planned, and whether the agent loaded and unloaded them
 	failures []evidence.Failure
 	unmet    []string
-	programs []evidence.Test // that ran beside the modules
+	failing  []evidence.Failing // calls that were to fail
+	programs []evidence.Test    // that ran beside the modules
+	brought  []result.Artifact
+	keepers  []evidence.Keeper // of modules that stayed
+	sought   bool              // all of them were found
 	stuck    []result.Stuck
 	finished bool
 	cut      bool // steps were left out
@@ -54,6 +58,7 @@ type session struct {
 	ledger   *leaks.Ledger
 	remains  []evidence.Loaded // modules at the end
 	seen     *evidence.Witness // of the guest, from outside
+	debugger *debugging        // nil if nobody debugs
 }
 
 func newSession(l *lab.Lab, o Options, j *notify.Journal) *session {
@@ -86,14 +91,17 @@ func (s *session) steps(ctx context.Context, list ...step) error {
 // early, nil when they came to their end.
 func (s *session) evidence(ctx context.Context, err error) *evidence.Evidence {
 	s.end(ctx, err)
+	s.TakeCore(ctx)
 	e := base(s.journal, s.Host, s.Prepared)
 	e.Machine, e.Modules = s.Machine, s.modules
 	e.Failures, e.Unmet, e.Stuck, e.Tests = s.failures, s.unmet, s.stuck, s.programs
+	e.Failing = s.failing
+	e.Programs = crashed(s.programs, s.Put)
 	e.Finished, e.Unloaded, e.Cut, e.Passed, e.PassHint = s.finished, s.unloaded, s.cut, s.passed, s.passHint
-	e.Taint, e.Earlier = s.taint, s.earlier
+	e.Taint, e.Earlier, e.Artifacts = s.taint, s.earlier, s.brought
 	e.Samples, e.Code, e.EndedAt = s.samples, s.code, endedAt(err)
 	e.Left = evidence.Left{Before: s.Before, After: s.after, Compared: s.compared, Ledger: s.ledger, Modules: s.remains,
-		Others: s.others()}
+		Others: s.others(), Keepers: s.keepers, Sought: s.sought}
 	e.Witness = s.seen
 	if s.Watched != nil {
 		e.Left.Unpaired, e.Left.Unchecked = s.Watched.Unpaired, s.Watched.Unchecked

@@ -44,6 +44,7 @@ type slow struct {
 	s       *session
 	step    Step
 	began   time.Time
+	counted time.Time // from when its time counts: later than began if somebody has debugged it
 	watch   hang.Watch
 	sampler *sampler // nil if the CPUs cannot be sampled
 	samples []hang.Sample
@@ -65,14 +66,29 @@ type slow struct {
 // observer is ready to observe a step.
 func (s *session) observer(step Step) *slow {
 	o := &slow{
-		s: s, step: step, began: time.Now(),
+		s: s, step: step, began: time.Now(), counted: time.Now(),
 		lines: make(map[string]*srcline.Module), codes: make(map[string]*code.Module),
 	}
-	o.watch.Study = hang.Study{Modules: s.Studied(), Code: o.code, Step: commandOf(step)}
+	o.watch.Study = hang.Study{Modules: s.Studied(), Code: o.code, Step: commandOf(step), Before: s.threadsBefore()}
 	if s.CPUs != nil {
 		o.sampler = newSampler(s.CPUs, s.Studied(), s.Read, s)
 	}
 	return o
+}
+
+// threadsBefore are the PIDs of the kernel threads that were there before the first load, nil if nobody looked.
+func (s *session) threadsBefore() map[int]bool {
+	if len(s.Before.Threads) == 0 {
+		return nil
+	}
+	pids := make(map[int]bool, len(s.Before.Threads))
+	for _, t := range s.Before.Threads { // name[pid]
+		pid, err := strconv.Atoi(strings.TrimSuffix(t[strings.LastIndexByte(t, '[')+1:], "]"))
+		if err == nil {
+			pids[pid] = true
+		}
+	}
+	return pids
 }
 
 // observe begins to observe a step. cancel ends the wait for it; stop ends the observing.
@@ -104,11 +120,10 @@ func commandOf(step Step) hang.Command {
 
 // run looks at the tasks and samples the CPUs, until the step ends or is judged.
 func (o *slow) run(ctx context.Context, cancel context.CancelCauseFunc) {
-	select {
-	case <-time.After(hang.FirstLook):
-	case <-ctx.Done():
+	if !o.s.Sleep(ctx, hang.FirstLook) {
 		return
 	}
+	o.counted = time.Now().Add(-hang.FirstLook)
 	o.watch.Step.PID = int(o.pid.Load())
 	looking, giveUp := context.WithCancel(ctx)
 	texts, wait := o.askTexts(looking)
@@ -120,7 +135,7 @@ func (o *slow) run(ctx context.Context, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(samplePeriod)
 	defer tick.Stop()
 	for {
-		if asked.IsZero() && !time.Now().Before(next) {
+		if asked.IsZero() && (o.confirms() || !time.Now().Before(next)) {
 			asked = time.Now()
 			next = asked.Add(hang.Pause)
 			go func() { looked <- o.look(looking) }()
@@ -139,7 +154,7 @@ func (o *slow) run(ctx context.Context, cancel context.CancelCauseFunc) {
 			}
 			return
 		}
-		waited, patience := time.Since(o.began), o.s.patience()
+		waited, patience := time.Since(o.counted), o.s.patience()
 		if waited >= patience-preparation && o.judge(ctx, waited >= patience) {
 			if giveUp(); !asked.IsZero() {
 				<-looked
@@ -221,7 +236,7 @@ func (o *slow) add(seen look) {
 	}
 	o.looks++
 	o.watch.Step.PID = int(o.pid.Load())
-	o.watch.Add(time.Since(o.began), tasksOf(seen.tasks.Tasks))
+	o.watch.Add(time.Since(o.counted), tasksOf(seen.tasks.Tasks))
 	if seen.armed != nil {
 		o.armed = seen.armed
 	}
@@ -278,7 +293,7 @@ func (o *slow) forget() {
 
 // placed names the places of a sample.
 func (o *slow) placed(seen evidence.Sample, state string) hang.Sample {
-	at := hang.Sample{CPU: seen.CPU, At: time.Since(o.began), State: state}
+	at := hang.Sample{CPU: seen.CPU, At: time.Since(o.counted), State: state}
 	if o.sampler.ours(seen.At) {
 		at.Place = o.sampler.instruction(seen.At)
 	}
@@ -304,7 +319,7 @@ const preparation = 2 * time.Second
 // judge reports whether the step will never end, if it is due.
 func (o *slow) judge(ctx context.Context, due bool) bool {
 	if due {
-		o.spins = o.watch.Unhelped(o.watch.Spins(o.samples), time.Since(o.began))
+		o.spins = o.watch.Unhelped(o.watch.Spins(o.samples), time.Since(o.counted))
 	}
 	if len(o.spins) > 0 {
 		return true
@@ -328,6 +343,10 @@ func (o *slow) judge(ctx context.Context, due bool) bool {
 	return due && o.looks >= o.idle+2
 }
 
+// confirms reports whether nothing but further looks is missing until the step is judged. Then no look waits for its
+// time: reading all tasks takes the guest a second under emulation, and somebody waits for the verdict.
+func (o *slow) confirms() bool { return o.idle > 0 && time.Since(o.began) >= o.s.patience() }
+
 // quiet reports whether the CPUs were sampled for some time, and none was at work in the modules.
 func (o *slow) quiet() bool {
 	last := o.samples[max(0, len(o.samples)-quietSamples):]
@@ -343,11 +362,11 @@ func (o *slow) stillArmed(ctx context.Context) bool {
 	if !o.armable() {
 		return slices.ContainsFunc(o.s.Studied(), o.arms)
 	}
-	if o.s.Watched.Late && time.Since(o.began) < setAgain {
+	if o.s.Watched.Late && time.Since(o.counted) < setAgain {
 		return true // an interrupt, a notifier or the like may call the modules
 	}
 	now := o.readArmed(ctx)
-	return now == nil || o.armed == nil || toCome(o.armed, now, time.Since(o.began))
+	return now == nil || o.armed == nil || toCome(o.armed, now, time.Since(o.counted))
 }
 
 // arms reports whether a module may arm timers or queue work items.

@@ -35,6 +35,11 @@ func (s *session) untilCrash(ctx context.Context) (_ context.Context, stop func(
 			return
 		}
 		select {
+		case <-s.Released(): // whoever debugs may look at what is left
+		case <-done:
+			return
+		}
+		select {
 		case <-time.After(crashGrace):
 			cancel(errCrashed)
 		case <-done:

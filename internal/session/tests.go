@@ -17,12 +17,10 @@ import (
 	"github.com/kmodlab/kmodlab/internal/lab"
 	"github.com/kmodlab/kmodlab/internal/notify"
 	"github.com/kmodlab/kmodlab/internal/payload"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/tap"
 	"github.com/kmodlab/kmodlab/internal/wire"
 )
-
-// maxTestOutput is how many bytes of a test's output are sent as they come, and read for TAP.
-const maxTestOutput = 4 << 20
 
 // tests runs the programs, one after the other. After one that brings the machine down, the others do not run.
 func (s *session) tests(ctx context.Context, list []payload.Program) error {
@@ -48,6 +46,23 @@ func (s *session) tests(ctx context.Context, list []payload.Program) error {
 	return failed
 }
 
+// tidy undoes what the tests have mounted and left. It is theirs, and must not keep a module.
+func (s *session) tidy(ctx context.Context) error {
+	if len(s.programs) == 0 || s.Log.HasCrashed() {
+		return nil
+	}
+	ctx, cancel := s.Deadline(ctx)
+	defer cancel()
+	var left wire.TidyResult
+	if err := s.Call(ctx, wire.OpTidy, nil, &left); err != nil {
+		return s.Failed("unmount what the tests left", err)
+	}
+	if len(left.Mounts) > 0 {
+		s.journal.Log("the tests left mounts, which are undone now: " + plain.Text(strings.Join(left.Mounts, ", ")))
+	}
+	return nil
+}
+
 // whyNot says why no test is run any more, "" if the next one is.
 func (s *session) whyNot() string {
 	if s.failed(evidence.Load) != nil {
@@ -65,11 +80,11 @@ func (s *session) test(ctx context.Context, t payload.Program) (evidence.Test, e
 	limit := cmp.Or(t.Timeout, s.options.StepTimeout) * s.Scale
 	seen.LimitMS = limit.Milliseconds()
 	args := wire.ExecArgs{
-		Argv: t.Argv, Env: t.Env, Dir: t.Dir, TimeoutMS: seen.LimitMS, Follow: true,
-		Guest: &wire.GuestArgs{UID: t.UID, GID: t.GID, MaxOutput: maxTestOutput},
+		Argv: t.Argv, Env: t.Env, Dir: t.Dir, TimeoutMS: s.guestLimit(limit).Milliseconds(), Follow: true,
+		Guest: &wire.GuestArgs{UID: t.UID, GID: t.GID, MaxOutput: evidence.MaxTestOutput},
 	}
 	// Of its last output some may still be on the way.
-	ctx, cancel := context.WithTimeout(ctx, limit+2*answerGrace(s.Scale))
+	ctx, cancel := s.Within(ctx, limit+2*answerGrace(s.Scale))
 	defer cancel()
 	ctx, stop := s.untilCrash(ctx)
 	defer stop()
@@ -113,6 +128,10 @@ func (s *session) test(ctx context.Context, t payload.Program) (evidence.Test, e
 func (s *session) noteTest(seen *evidence.Test, t payload.Program, ended wire.ExecResult) error {
 	seen.PID, seen.Exit, seen.Signal, seen.TimedOut = ended.PID, ended.Exit, ended.Signal, ended.TimedOut
 	seen.MS, seen.EndNS, seen.Left, seen.Processes = ended.MS, ended.EndNS, ended.Left, ended.Processes
+	seen.LeftCount = ended.LeftCount
+	if ended.TimedOut { // they were ended together with it, and did not outlive it
+		seen.Left, seen.LeftCount = nil, 0
+	}
 	s.taint.After = ended.Taint
 	if !ended.TimedOut && !ended.Stuck {
 		return nil

@@ -223,7 +223,7 @@ func (u *unloading) disablePatch(ctx context.Context, name string) error {
 		return nil // a file that cannot be read was refused earlier
 	}
 	enabled := patches + name + "/enabled"
-	ctx, cancel := context.WithTimeout(ctx, patchLimit*u.Scale)
+	ctx, cancel := u.Within(ctx, patchLimit*u.Scale)
 	defer cancel()
 	var answer wire.SetResult
 	args := wire.SetArgs{Settings: []wire.SettingArgs{{Path: enabled, Value: "0"}}}

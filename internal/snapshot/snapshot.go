@@ -8,12 +8,9 @@
 package snapshot
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -48,32 +45,19 @@ type Store struct {
 	Log func(string) // gets what a person should know; may be nil
 }
 
-// saved is the content of factsFile.
+// saved is the content of factsFile. Nothing in it is true of one host alone: an image that was copied is as good as
+// the one that was taken.
 type saved struct {
-	RAM      identity        `json:"ram"`
-	State    identity        `json:"state"`
-	StateSum string          `json:"state_sha256"`
-	Image    boot.Image      `json:"image"`
-	Facts    json.RawMessage `json:"facts"`
+	RAM   content         `json:"ram"`
+	State content         `json:"state"`
+	Image boot.Image      `json:"image"`
+	Facts json.RawMessage `json:"facts"`
 }
 
-// identity shows that a file is the one that was written, and was not modified since: the
-// kernel sets the time of the last change, and nobody can set it back. A checksum of
-// 500 MB would take as long as everything else together.
-type identity struct {
-	Device  uint64 `json:"dev"`
-	Inode   uint64 `json:"ino"`
-	Size    int64  `json:"size"`
-	Modify  int64  `json:"mtime_ns"`
-	Changed int64  `json:"ctime_ns"`
-}
-
-func identify(f *os.File) (identity, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return identity{}, err
-	}
-	return identity{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()}, nil
+// content shows that a file has what was written.
+type content struct {
+	Size int64  `json:"size"`
+	Sum  string `json:"sha256"` // of what sumOfData hashes
 }
 
 func (s Store) path(key string) string { return filepath.Join(s.Dir, key) }
@@ -120,12 +104,14 @@ func (s Store) none(key string) error {
 	return fmt.Errorf("%w: %s", ErrRefused, why)
 }
 
-// check opens the two files, and checks that they are those that were saved.
+// check opens the two files, and checks that they are those that were saved. To read 500 MB takes as long as all else
+// of a run, so this is done once for each file on each host; afterwards it is known by its identity.
 func (s Store) check(key string, m *saved) error {
+	sums := s.Sums()
 	for _, f := range []struct {
 		name string
 		file **os.File
-		want identity
+		want content
 	}{{ramFile, &m.Image.RAM, m.RAM}, {stateFile, &m.Image.State, m.State}} {
 		// QEMU also opens the memory for writing, although it writes to a private copy.
 		file, err := os.OpenFile(filepath.Join(s.path(key), f.name), os.O_RDWR, 0)
@@ -136,25 +122,16 @@ func (s Store) check(key string, m *saved) error {
 			return err
 		}
 		*f.file = file
-		if got, err := identify(file); err != nil || got != f.want {
+		got, err := sums.content(file, f.want.Size)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", f.name, err)
+		}
+		if got != f.want {
 			return fmt.Errorf("%w: %s", ErrDamaged, f.name)
 		}
 	}
-	sum, err := sumOf(m.Image.State)
-	if err == nil && sum != m.StateSum {
-		err = ErrDamaged
-	}
-	return err
-}
-
-// sumOf hashes a file from its beginning, and seeks back to it.
-func sumOf(f *os.File) (string, error) {
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	_, err := f.Seek(0, io.SeekStart)
-	return hex.EncodeToString(h.Sum(nil)), err
+	sums.Save() // if it fails, the next run reads them again
+	return nil
 }
 
 // Remove removes an image. Guests that were restored from it keep running.
@@ -257,24 +234,24 @@ func (d *Draft) publish(image *boot.Image, facts any) error {
 	if m.Facts, err = json.Marshal(facts); err != nil {
 		return err
 	}
+	sums := d.store.Sums()
 	for _, f := range []struct {
 		file *os.File
-		to   *identity
+		to   *content
 	}{{d.RAM, &m.RAM}, {d.State, &m.State}} {
 		// Sync first: after a power cut, memory that was not synced would be zeros.
 		if err := f.file.Sync(); err != nil {
 			return err
 		}
-		if *f.to, err = identify(f.file); err != nil {
+		st, err := f.file.Stat()
+		if err != nil {
+			return err
+		}
+		if *f.to, err = sums.content(f.file, st.Size()); err != nil {
 			return err
 		}
 	}
-	if _, err := d.State.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	if m.StateSum, err = sumOf(d.State); err != nil {
-		return err
-	}
+	sums.Save() // if it fails, the first run reads them again
 	data, err := json.Marshal(m)
 	if err != nil {
 		return err

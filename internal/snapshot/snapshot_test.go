@@ -83,7 +83,8 @@ func TestDamaged(t *testing.T) {
 		{"memory cut", func(p string) error { return os.Truncate(p, 4096) }, ramFile},
 		{"memory of the same size", writeByte, ramFile},
 		{"memory touched and set back", setBack, ramFile},
-		{"memory copied", copyOver, ramFile},
+		{"memory longer", func(p string) error { return os.Truncate(p, 2<<20) }, ramFile},
+		{"a page of memory elsewhere", movePage, ramFile},
 		{"state gone", os.Remove, stateFile},
 		{"state cut", func(p string) error { return os.Truncate(p, 3) }, stateFile},
 		{"state of the same size", writeByte, stateFile},
@@ -127,6 +128,145 @@ func setBack(path string) error {
 		return err
 	}
 	return errors.Join(writeByte(path), os.Chtimes(path, st.ModTime(), st.ModTime()))
+}
+
+// movePage leaves the same bytes at another place.
+func movePage(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	page, zeros := make([]byte, 4096), make([]byte, 4096)
+	_, err = f.ReadAt(page, 1<<20-4096)
+	_, err2 := f.WriteAt(page, 1<<19)
+	_, err3 := f.WriteAt(zeros, 1<<20-4096)
+	return errors.Join(err, err2, err3, f.Close())
+}
+
+// TestCopied: an image that was copied is as good as the one that was taken, whatever a copy has done to its holes and
+// times, and without what the first host remembers. A copy with another content is not.
+func TestCopied(t *testing.T) {
+	first := Store{Dir: filepath.Join(t.TempDir(), "machines")}
+	save(t, first, "a", 'x')
+	open := func(s Store) error {
+		image, err := s.Open("a", new(facts))
+		if err == nil {
+			defer image.Close()
+			page := make([]byte, 1)
+			if _, err := image.RAM.ReadAt(page, 1<<20-1); page[0] != 'x' || err != nil {
+				t.Errorf("memory %q, %v", page, err)
+			}
+			if state, err := io.ReadAll(image.State); string(state) != "devices of a" || err != nil {
+				t.Errorf("state %q, %v: QEMU reads on where the file is", state, err)
+			}
+		}
+		return err
+	}
+	for name, change := range map[string]func(copied Store) error{
+		"as it is":             func(Store) error { return nil },
+		"without the hashes":   func(s Store) error { return os.Remove(filepath.Join(s.Dir, "sums.json")) },
+		"with other times":     func(s Store) error { return os.Chtimes(filepath.Join(s.Dir, "a", ramFile), ago, ago) },
+		"and copied over":      func(s Store) error { return copyOver(filepath.Join(s.Dir, "a", stateFile)) },
+		"and opened by others": func(s Store) error { return open(s) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			second := Store{Dir: filepath.Join(t.TempDir(), "machines")}
+			if err := os.CopyFS(second.Dir, os.DirFS(first.Dir)); err != nil { // which fills holes
+				t.Fatal(err)
+			}
+			if err := change(second); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := open(second); err != nil {
+					t.Error("the copy:", err)
+				}
+			}
+			if err := open(first); err != nil {
+				t.Error("the first, after the second was used:", err)
+			}
+			if err := setBack(filepath.Join(second.Dir, "a", ramFile)); err != nil {
+				t.Fatal(err)
+			}
+			if err := open(second); !errors.Is(err, ErrDamaged) {
+				t.Errorf("the copy, changed: %v", err)
+			}
+		})
+	}
+}
+
+var ago = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// TestReadOnce: a file that is known by its identity is not read again.
+func TestReadOnce(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	file, err := os.Create(filepath.Join(s.Dir, "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	read := 0
+	sum := func(f *os.File) (string, error) { read++; return sumOfData(f) }
+	for range 3 {
+		sums := s.Sums()
+		if _, err := sums.of(file, "", sum); err != nil {
+			t.Fatal(err)
+		}
+		if err := sums.Save(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read != 1 {
+		t.Errorf("read %d times", read)
+	}
+	written := s.Sums()
+	if _, err := written.of(file, "written ", func(f *os.File) (string, error) {
+		_, err := f.WriteString("more")
+		return "sum", err
+	}); err != nil || written.changed {
+		t.Errorf("a file that was written to meanwhile is remembered: %v", err)
+	}
+}
+
+// TestSumOfData: holes and zeros are the same, and places matter.
+func TestSumOfData(t *testing.T) {
+	dir := t.TempDir()
+	sum := func(size int64, parts map[int64]string) string {
+		t.Helper()
+		f, err := os.Create(filepath.Join(dir, "file"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		err = f.Truncate(size)
+		for at, text := range parts {
+			_, err2 := f.WriteAt([]byte(text), at)
+			err = errors.Join(err, err2)
+		}
+		sum, err2 := sumOfData(f)
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	hole := sum(1<<20, map[int64]string{0: "a", 900_000: "b"})
+	filled := sum(1<<20, map[int64]string{0: "a", 900_000: "b", 300_000: strings.Repeat("\x00", 200_000)})
+	if hole != filled {
+		t.Error("zeros are not a hole")
+	}
+	for name, other := range map[string]string{
+		"elsewhere":     sum(1<<20, map[int64]string{0: "a", 700_000: "b"}),
+		"in the block":  sum(1<<20, map[int64]string{0: "a", 900_001: "b"}),
+		"swapped":       sum(1<<20, map[int64]string{0: "b", 900_000: "a"}),
+		"cut":           sum(900_001, map[int64]string{0: "a", 900_000: "b"}),
+		"without":       sum(1<<20, map[int64]string{0: "a"}),
+		"nothing":       sum(0, nil),
+		"a byte at end": sum(1<<20, map[int64]string{0: "a", 900_000: "b", 1<<20 - 1: "c"}),
+	} {
+		if other == hole {
+			t.Errorf("%s: the same hash", name)
+		}
+	}
 }
 
 // copyOver does what restoring a backup does.

@@ -12,13 +12,27 @@ import (
 
 // Bounds on what a hostile file can make us do.
 const (
-	maxEntries = 4 << 20 // of debug information per search
+	maxEntries = 4 << 20  // of debug information that a search for instructions reads
+	maxWork    = 16 << 20 // attributes of entries and ranges of addresses that a search reads
 	maxInlined = 64
 )
 
+// work is what a search may still read.
+type work int
+
+// errTooMuch ends a search that would take too long.
+var errTooMuch = fmt.Errorf("read debug information: a search reads more than %d attributes and ranges", maxWork)
+
+// take pays for what was read, and reports whether more may be.
+func (w *work) take(n int) bool {
+	*w -= work(n)
+	return *w > 0
+}
+
 // positions finds the lines of an address.
 func (m *Module) positions(pc uint64) ([]Position, error) {
-	unit, err := m.unit(pc)
+	left := work(maxWork)
+	unit, err := m.unit(pc, &left)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +47,7 @@ func (m *Module) positions(pc uint64) ([]Position, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain, err := m.chain(unit, pc)
+	chain, err := m.chain(unit, pc, &left)
 	if err != nil {
 		return nil, err
 	}
@@ -61,26 +75,27 @@ func (m *Module) unwind(chain []*dwarf.Entry, files []*dwarf.LineFile, file stri
 }
 
 // unit is the compilation unit that contains the address.
-func (m *Module) unit(pc uint64) (*dwarf.Entry, error) {
+func (m *Module) unit(pc uint64, left *work) (*dwarf.Entry, error) {
 	r := m.data.Reader()
-	for {
+	for _, at := range m.units {
+		r.Seek(at)
 		e, err := r.Next()
 		if err != nil {
 			return nil, fmt.Errorf("read debug information: %w", err)
 		}
-		if e == nil {
-			return nil, ErrUnknownPlace
-		}
-		if e.Tag == dwarf.TagCompileUnit && m.has(e, pc) {
+		if e != nil && e.Tag == dwarf.TagCompileUnit && m.has(e, pc, left) {
 			return e, nil
 		}
-		r.SkipChildren()
+		if !left.take(1) {
+			return nil, errTooMuch
+		}
 	}
+	return nil, ErrUnknownPlace
 }
 
-func (m *Module) has(e *dwarf.Entry, pc uint64) bool {
+func (m *Module) has(e *dwarf.Entry, pc uint64, left *work) bool {
 	ranges, err := m.data.Ranges(e)
-	if err != nil {
+	if err != nil || !left.take(len(e.Field)+len(ranges)) {
 		return false
 	}
 	return slices.ContainsFunc(ranges, func(r [2]uint64) bool { return r[0] <= pc && pc < r[1] })
@@ -110,7 +125,7 @@ func row(lines *dwarf.LineReader, pc uint64) (string, int, error) {
 }
 
 // chain returns the function that contains the address and what was inlined there, outermost first.
-func (m *Module) chain(unit *dwarf.Entry, pc uint64) ([]*dwarf.Entry, error) {
+func (m *Module) chain(unit *dwarf.Entry, pc uint64, left *work) ([]*dwarf.Entry, error) {
 	r := m.data.Reader()
 	r.Seek(unit.Offset)
 	if _, err := r.Next(); err != nil {
@@ -118,36 +133,49 @@ func (m *Module) chain(unit *dwarf.Entry, pc uint64) ([]*dwarf.Entry, error) {
 	}
 	var chain []*dwarf.Entry
 	depth := 1 // of the next entry below the unit's parent
-	for range maxEntries {
+	skip := 0  // entries below this depth do not matter; 0: all do
+	for {
 		e, err := r.Next()
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("read debug information: %w", err)
-		}
-		if e == nil {
+		case e == nil:
 			return chain, nil
-		}
-		if e.Tag == 0 {
+		case !left.take(1 + len(e.Field)):
+			return nil, errTooMuch
+		case e.Tag == 0:
 			if depth--; depth == 0 || depth == 1 && len(chain) > 0 {
 				return chain, nil
 			}
-			continue
-		}
-		if m.leave(e, pc, &chain) {
-			r.SkipChildren()
-			continue
-		}
-		if e.Children {
+			if depth == skip {
+				skip = 0
+			}
+		case skip > 0 || !m.leave(e, pc, &chain, left):
+			if e.Children {
+				depth++
+			}
+		case e.Children && !toSibling(r, e):
+			skip = depth
 			depth++
 		}
 	}
-	return nil, fmt.Errorf("read debug information: more than %d entries in one unit", maxEntries)
+}
+
+// toSibling goes to what follows an entry and its children, if the entry says where that is. dwarf.Reader.SkipChildren
+// would read the children of one that does not say it by recursion, however deep they are.
+func toSibling(r *dwarf.Reader, e *dwarf.Entry) bool {
+	next, is := e.Val(dwarf.AttrSibling).(dwarf.Offset)
+	if is = is && next > e.Offset; is {
+		r.Seek(next)
+	}
+	return is
 }
 
 // leave adds an entry that contains the address to the chain, and reports whether its children can be skipped.
-func (m *Module) leave(e *dwarf.Entry, pc uint64, chain *[]*dwarf.Entry) bool {
+func (m *Module) leave(e *dwarf.Entry, pc uint64, chain *[]*dwarf.Entry, left *work) bool {
 	switch e.Tag {
 	case dwarf.TagSubprogram, dwarf.TagInlinedSubroutine:
-		if !m.has(e, pc) || len(*chain) == maxInlined {
+		if !m.has(e, pc, left) || len(*chain) == maxInlined {
 			return true
 		}
 		*chain = append(*chain, e)

@@ -77,6 +77,11 @@ func (m *Module) Files() (names []string) {
 const (
 	header4 = 11 // version 4: length, version, abbreviations, size of addresses
 	header5 = 12 // version 5, a compilation unit: the same and the unit's type
+
+	unitType    = 6 // of version 5, its place in the header
+	typeUnit    = 2 // DW_UT_type: it has no code
+	typeUnitDWO = 6 // DW_UT_split_type
+	skeleton    = 4 // DW_UT_skeleton: with an identifier of 8 bytes
 )
 
 // units returns the offset of each unit's first entry. To skip from one to the next
@@ -89,11 +94,19 @@ func units(info []byte, order binary.ByteOrder) []dwarf.Offset {
 		if length >= 0xfffffff0 {
 			break
 		}
-		header := uint64(header4)
+		header, code := uint64(header4), true
 		if order.Uint16(info[at+4:]) >= 5 {
 			header = header5
+			switch info[at+unitType] {
+			case typeUnit, typeUnitDWO:
+				code = false
+			case skeleton:
+				header += 8
+			}
 		}
-		list = append(list, dwarf.Offset(at+header))
+		if code {
+			list = append(list, dwarf.Offset(at+header))
+		}
 		at += 4 + length
 	}
 	return list

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Package srcline finds the source line of a place in a kernel module, from the debug information (DWARF) in its .ko.
-// It is pure: bytes to positions. It does not trust the file: any bytes yield an answer or an error.
+// Package srcline finds the source line of a place in a kernel module, or in a program, from the debug information
+// (DWARF) in its file. It is pure: bytes to positions. It does not trust the file: any bytes yield an answer or an
+// error.
 package srcline
 
 import (
@@ -49,6 +50,9 @@ func Open(ko []byte) (m *Module, err error) {
 	}
 	if f.Class != elf.ELFCLASS64 || f.Type != elf.ET_REL {
 		return nil, fmt.Errorf("read debug information: %v %v is not a 64-bit module", f.Class, f.Type)
+	}
+	if err := bounded(f); err != nil {
+		return nil, err
 	}
 	info := f.Section(".debug_info")
 	if info == nil || info.Size == 0 {

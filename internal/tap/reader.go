@@ -87,12 +87,13 @@ func (r *Reader) take(line string) {
 		}
 	}
 	indent := len(line) - len(body)
-	if r.yaml > 0 {
+	if r.yaml > 0 && (indent >= r.yaml-1 || body == "") {
 		if body == "..." && indent == r.yaml-1 {
 			r.yaml = 0
 		}
 		return
 	}
+	r.yaml = 0 // a line that is less indented ends it, too
 	// Most of what programs print is none of this, and may be much.
 	switch {
 	case strings.HasPrefix(body, "TAP version "), strings.HasPrefix(body, "KTAP version "):

@@ -5,6 +5,8 @@
 // Everything has a bound, because whoever wrote the program is not trusted.
 package tap
 
+import "slices"
+
 // Bounds of what is kept. A longer line is cut, and further tests are counted.
 const (
 	maxLine  = 4 << 10
@@ -48,10 +50,16 @@ func (r *Result) Failed() bool {
 	if len(r.Flaws) > 0 || r.More > 0 {
 		return true
 	}
-	for i := range r.Tests {
-		if r.Tests[i].Outcome == Fail {
-			return true
-		}
+	return slices.ContainsFunc(r.Tests, func(t Test) bool { return t.Failed() })
+}
+
+// Failed reports whether the test failed, or one of its parts although it says that it passed.
+func (t *Test) Failed() bool {
+	switch t.Outcome {
+	case Fail:
+		return true
+	case Pass:
+		return slices.ContainsFunc(t.Tests, func(t Test) bool { return t.Failed() })
 	}
-	return false
+	return false // the parts of a test that was to fail, or did not run, say nothing
 }

@@ -45,6 +45,11 @@ func TestRead(t *testing.T) {
 			want: "fail suite [pass first [pass inner {a: at once}], fail second {it says why}]", failed: true},
 		"TAP 14": {text: "TAP version 14\n# Subtest: outer\n    ok 1 in\n    1..1\nok 1 - outer\n  ---\n" +
 			"  not ok 7\n  message: ok\n  ...\n1..1\n", want: "pass outer {Subtest: outer} [pass in]"},
+		"a part fails": {text: "1..1\n    1..2\n    ok 1 a\n    not ok 2 b\nok 1 c\n", want: "pass c [pass a, fail b]",
+			failed: true},
+		"a part that is to fail": {text: "1..1\n    1..1\n    not ok 1 a\nnot ok 1 b # TODO\n", want: "xfail b [fail a]"},
+		"YAML without an end": {text: "TAP version 13\nok 1 a\n  ---\n  x: y\n\nnot ok 2 b\n1..2\n", want: "pass a, fail b",
+			failed: true},
 		"kselftest": {text: "TAP version 13\n1..2\n# selftests: lib: a.sh\n# TAP version 13\n# 1..2\n# ok 1 one\n" +
 			"# # more\n# not ok 2 two\n# # Totals: pass:1 fail:1\nnot ok 1 selftests: lib: a.sh # exit=1\n" +
 			"# selftests: lib: b.sh\nok 2 selftests: lib: b.sh # SKIP\n",

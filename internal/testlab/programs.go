@@ -32,9 +32,11 @@ func run(m *testing.M) int {
 
 var programDir string
 
-// Kmodlab is the program, as it is shipped. Tests run it as people do, and it is the
-// guest's agent, which a test binary cannot be.
+// Kmodlab is the program, as it is shipped, with its agent beside it. Tests run it as people do.
 func Kmodlab(tb testing.TB) string { return program(tb, BuildKmodlab) }
+
+// Agent is kmodlab-agent.
+func Agent(tb testing.TB) string { return program(tb, BuildAgent) }
 
 // Kmod is the program of the six commands for modules alone.
 func Kmod(tb testing.TB) string { return program(tb, buildKmod) }
@@ -48,8 +50,16 @@ func program(tb testing.TB, build func() (string, error)) string {
 	return path
 }
 
-// BuildKmodlab is Kmodlab where there is no test to fail.
-var BuildKmodlab = sync.OnceValues(func() (string, error) { return build("kmodlab") })
+// BuildKmodlab is Kmodlab where there is no test to fail, and BuildAgent is Agent.
+var (
+	BuildKmodlab = sync.OnceValues(func() (string, error) {
+		if _, err := BuildAgent(); err != nil {
+			return "", err
+		}
+		return build("kmodlab")
+	})
+	BuildAgent = sync.OnceValues(func() (string, error) { return build("kmodlab-agent") })
+)
 
 var buildKmod = sync.OnceValues(func() (string, error) { return build("kmod") })
 

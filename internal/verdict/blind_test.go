@@ -39,9 +39,12 @@ func TestBlind(t *testing.T) {
 			"no hook on this kernel writes it",
 		},
 	} {
-		if got := blind(test.hooks)[kind]; got != test.want {
+		if got := blind(test.hooks, nil)[kind]; got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
+	}
+	if got := blind([]evidence.Hook{silent}, []event.Event{{Kind: kind}})[kind]; got != "" {
+		t.Errorf("a kind of which there is a record: %q, want known", got)
 	}
 	// What the kernel never does is known; what it refuses to show is not.
 	dups := hook(result.Hook{
@@ -50,10 +53,10 @@ func TestBlind(t *testing.T) {
 	})
 	refused := dups
 	refused.Note = "permission denied"
-	if got := blind([]evidence.Hook{dups})[event.RequestDuplicate]; got != "" {
+	if got := blind([]evidence.Hook{dups}, nil)[event.RequestDuplicate]; got != "" {
 		t.Errorf("duplicates on a kernel without them: %q, want known", got)
 	}
-	if got := blind([]evidence.Hook{refused})[event.RequestDuplicate]; got == "" {
+	if got := blind([]evidence.Hook{refused}, nil)[event.RequestDuplicate]; got == "" {
 		t.Error("duplicates that the kernel does not show count as known")
 	}
 	unproved := evidence.Unproved([]evidence.Hook{absent, inTest, silent, dups, refused})

@@ -70,21 +70,3 @@ func served(t *timeline.Call) bool {
 	}
 	return t.Serving != (event.Site{})
 }
-
-// FaultOf is where the process of that pid made the fault that ended it, as an offset in a file; nil if it made none.
-// The file's symbols are the caller's to read.
-func FaultOf(tl *timeline.Timeline, root uint32) *result.Place {
-	for i := range tl.Processes {
-		p := &tl.Processes[i]
-		if p.Task.TGID != root || len(p.Faults) == 0 || p.KilledBy() != timeline.SignalName(p.Faults[0].Signo) {
-			continue
-		}
-		f := p.Faults[0]
-		place := &result.Place{Object: f.Object, Offset: f.Offset}
-		if f.Code > 0 { // else it is not the kernel that sent the signal, and this is who did
-			place.Address = f.Addr
-		}
-		return place
-	}
-	return nil
-}

@@ -99,10 +99,10 @@ func TestBlindCalls(t *testing.T) {
 	others.Prove()
 	silent := hook(result.Hook{Name: "call_entered", Target: "sys_enter", Attached: true,
 		Kinds: []string{event.CallEntered.String()}})
-	if why, ok := blind([]evidence.Hook{others})[event.CallEntered]; ok {
+	if why, ok := blind([]evidence.Hook{others}, nil)[event.CallEntered]; ok {
 		t.Errorf("without its hook the kind is unknown: %q", why)
 	}
-	got := blind([]evidence.Hook{others, silent})[event.CallEntered]
+	got := blind([]evidence.Hook{others, silent}, nil)[event.CallEntered]
 	if got != "hook call_entered on sys_enter never fired" {
 		t.Errorf("with a silent hook: %q", got)
 	}

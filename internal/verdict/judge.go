@@ -5,6 +5,7 @@ package verdict
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,13 +27,13 @@ import (
 //  4. lost: the guest is not what it claims to be, according to its memory or its trace
 //  5. host, then lost, then timeout: the run did not end, so the rest of the
 //     evidence is incomplete
-//  6. load: init failed, or returned neither 0 nor an error; misuse that only the
-//     trace shows (oops)
+//  6. load: init failed, unless it did because a call was made to fail, or returned neither 0 nor an error; misuse that
+//     only the trace shows (oops)
 //  7. leak: something stayed behind after unload, or keeps the module loaded
-//  8. load again: delete_module refused for another reason
+//  8. load again: delete_module refused for another reason; test if programs or mounts that tests left are the reason
 //  9. leak again: seen from outside, something of the kernel's is still hooked
 //  10. test: a program beside the modules failed
-//  11. expectation
+//  11. expectation: a step; for those that a person has, see Expect
 //  12. lost again, when the guest's memory no longer makes sense from outside, or the guest
 //     never reported that the run was complete
 //  13. host, when the rest of the run was left out because of a report in which the modules took no part
@@ -49,12 +50,8 @@ func Judge(e *evidence.Evidence, res *result.Result) result.Verdict {
 			v.Also = append(v.Also, other)
 		}
 	}
-	if n := res.Dropped.Total; n > 0 {
-		v.Message += fmt.Sprintf("; %s lost, so the story has gaps", plural(n, "trace record was", "trace records were"))
-		if v.Hint == "" {
-			v.Hint = "run again with less load, or with a longer period in the module, until no record is lost"
-		}
-	}
+	addFailures(&v, e, res)
+	addLost(&v, res)
 	return v
 }
 
@@ -80,13 +77,16 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	for _, kind := range []evidence.Kind{evidence.Host, evidence.Lost, evidence.Timeout, evidence.Load} {
 		f := e.Failed(kind)
 		// A guest that panics ends, and a step with a stuck task does not, nor one whose task has died with its locks held:
-		// that is expected.
-		if f == nil || kind == evidence.Lost && panicked || kind == evidence.Timeout && (died || len(stuck) > 0) {
+		// that is expected. A load that was refused because a call was made to fail was asked for.
+		expected := kind == evidence.Load && e.Refused() != nil || kind == evidence.Lost && panicked ||
+			kind == evidence.Timeout && (died || len(stuck) > 0)
+		if f == nil || expected {
 			continue
 		}
 		all = append(all, asleep(failed(f), res.Stuck))
 	}
 	all = append(all, judgeMisuse(res.Misuse)...)
+	all = append(all, judgeUnheld(res.Exits)...)
 	if v, leaked := judgeLeaks(e, res); leaked {
 		all = append(all, v)
 	}
@@ -95,7 +95,7 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	all = append(all, judgeTests(e, res)...)
 	if len(e.Unmet) > 0 {
 		all = append(all, result.Verdict{
-			Class: result.Expectation, Message: strings.Join(e.Unmet, "; "), Hint: "compare it with the story above",
+			Class: result.Expectation, Message: strings.Join(e.Unmet, "; "), Hint: compareStory,
 		})
 	}
 	all = append(all, judgeUnseen(res.Witness)...)
@@ -109,6 +109,9 @@ func candidates(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	case e.Cut && len(res.Crashes) == 0:
 		return []result.Verdict{judgeCut(res)}
 	}
+	if f := e.Refused(); f != nil {
+		return []result.Verdict{{Class: result.Pass, Message: refusedMessage(e, f, res)}}
+	}
 	return []result.Verdict{{Class: result.Pass, Message: cmp.Or(e.Passed, passMessage(e, res)), Hint: e.PassHint}}
 }
 
@@ -118,11 +121,18 @@ func judgeUnload(e *evidence.Evidence, res *result.Result) []result.Verdict {
 	if f == nil {
 		return nil
 	}
+	if v, is := judgeKept(e, res); is {
+		return []result.Verdict{v}
+	}
 	v := failed(f)
 	if by := keptBy(e, res); by != "" {
 		v.Message += by
 		v.Hint = "the kernel itself holds it, as it does for a mount, a socket or a device that is open: " +
 			"find out what asked for that, and undo it before the unload"
+		if slices.ContainsFunc(e.Tests, func(t evidence.Test) bool { return t.PID != 0 }) {
+			v.Hint = "the kernel itself holds it, as it does for a mount, a socket or a device that is set up: " +
+				"a test may have left that, so see that each undoes what it did"
+		}
 	}
 	return []result.Verdict{v}
 }
@@ -220,12 +230,8 @@ func judgeCrash(c result.Crash) result.Verdict {
 }
 
 func passMessage(e *evidence.Evidence, res *result.Result) string {
-	var modules, threads, unknown, alive uint64
-	for _, m := range res.Modules {
-		if !m.Background && m.Loaded {
-			modules++
-		}
-	}
+	var threads, unknown, alive uint64
+	modules, gone := loadedModules(res.Modules)
 	for _, t := range res.Threads {
 		if !t.Background && t.PID != 0 {
 			threads++
@@ -237,7 +243,7 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 		}
 	}
 	did := "loaded"
-	if e.Unloaded {
+	if e.Unloaded || gone {
 		did = "loaded and unloaded"
 	}
 	count := plural(modules, "module", "modules")
@@ -260,6 +266,18 @@ func passMessage(e *evidence.Evidence, res *result.Result) string {
 		return message + fmt.Sprintf(", no complaint about %s from the kernel", pronoun(modules))
 	}
 	return message + ", no complaint from the kernel"
+}
+
+// loadedModules is how many modules of the run's own were loaded, each counted once however often a test has done it.
+// gone reports that all were unloaded again.
+func loadedModules(modules []result.Module) (n uint64, gone bool) {
+	last := make(map[string]bool) // whether it was unloaded the last time
+	for i := range modules {
+		if m := &modules[i]; !m.Background && m.Loaded {
+			last[m.Name] = m.Unloaded
+		}
+	}
+	return uint64(len(last)), len(last) > 0 && !slices.Contains(slices.Collect(maps.Values(last)), false)
 }
 
 func pronoun(n uint64) string {

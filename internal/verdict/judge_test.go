@@ -316,3 +316,29 @@ func TestUndoHint(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestLoadedModules: tests may load and unload the modules themselves.
+func TestLoadedModules(t *testing.T) {
+	life := func(name string, unloaded bool) result.Module {
+		return result.Module{Name: name, Loaded: true, Unloaded: unloaded}
+	}
+	kernels := life("loop", false)
+	kernels.Background = true
+	for _, c := range []struct {
+		modules []result.Module
+		n       uint64
+		gone    bool
+	}{
+		{nil, 0, false},
+		{[]result.Module{kernels}, 0, false},
+		{[]result.Module{life("a", false)}, 1, false},
+		{[]result.Module{life("a", true), kernels}, 1, true},
+		{[]result.Module{life("a", true), life("a", true), life("b", true)}, 2, true},
+		{[]result.Module{life("a", true), life("a", false), life("b", true)}, 2, false},
+		{[]result.Module{{Name: "a"}}, 0, false},
+	} {
+		if n, gone := loadedModules(c.modules); n != c.n || gone != c.gone {
+			t.Errorf("%+v: %d, %v, want %d, %v", c.modules, n, gone, c.n, c.gone)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func evidenceOf(leaks []result.Leftover) []string {
 // leftAlive returns the threads that outlive their module, and the modules that
 // should have been unloaded and were not.
 func leftAlive(e *evidence.Evidence, res *result.Result) (threads, modules []string) {
-	if !e.Unloaded {
+	if !e.Unloaded && e.Refused() == nil { // the code of a module that refused its load is gone, too
 		return nil, nil
 	}
 	gone := map[string]bool{} // or should be

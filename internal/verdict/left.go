@@ -93,7 +93,7 @@ func (m *maker) references() (left []result.Leftover, gone bool) {
 			continue
 		}
 		gone = false
-		if m.e.Failed(evidence.Unload) == nil || !kept(&l) {
+		if m.e.Failed(evidence.Unload) == nil || !kept(&l) || explained(&l, m.e.Left.Keepers) {
 			continue
 		}
 		what := plural(uint64(l.Refcount), "reference", "references") + " to " + l.Name

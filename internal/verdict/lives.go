@@ -181,6 +181,12 @@ func (c clock) thread(t *timeline.Thread) result.Thread {
 	for i := range t.Works {
 		r.Works = append(r.Works, c.work(&t.Works[i]))
 	}
+	for i := range t.Wakeups {
+		w := &t.Wakeups[i]
+		r.Wakeups = append(r.Wakeups, result.Wakeup{
+			By: task(w.By.Task, w.By.Site), AtNS: c.since(w.At), Omitted: w.Omitted,
+		})
+	}
 	return r
 }
 

@@ -3,7 +3,6 @@
 package verdict
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmodlab/kmodlab/internal/recording"
 	"github.com/kmodlab/kmodlab/internal/testlab/agree"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -28,30 +26,28 @@ func TestRecordings(t *testing.T) {
 	}
 	var got strings.Builder
 	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, _, err := recording.Read(bytes.NewReader(data))
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		name, res := strings.TrimSuffix(filepath.Base(file), ".kmlab"), Of(e)
+		name, res := strings.TrimSuffix(filepath.Base(file), ".kmlab"), Of(recorded(t, file))
 		for _, contradiction := range agree.Contradictions(res) {
 			t.Errorf("%s contradicts itself: %s", name, contradiction)
 		}
 		fmt.Fprintf(&got, "# %s\n%s\n", name, summary(res))
 	}
+	compare(t, verdictsFile, got.String())
+}
+
+// compare compares a file with what is the case now, and writes it with KMODLAB_UPDATE=1.
+func compare(t *testing.T, file, got string) {
+	t.Helper()
 	if os.Getenv("KMODLAB_UPDATE") != "" {
-		if err := os.WriteFile(verdictsFile, []byte(got.String()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(verdictsFile)
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

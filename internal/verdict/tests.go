@@ -25,7 +25,7 @@ func (m *maker) tests() []result.Test {
 		t := result.Test{
 			Name: e.Name, Argv: e.Argv, User: e.User, PID: e.PID, Exit: e.Exit, Signal: e.Signal, TimedOut: e.TimedOut,
 			StartNS: m.relative(e.StartNS), EndNS: m.relative(e.EndNS), MS: e.MS,
-			Output: e.Output, Omitted: e.Omitted, Left: e.Left,
+			Output: e.Output, Omitted: e.Omitted, Left: e.Left, LeftCount: max(e.LeftCount, len(e.Left)),
 		}
 		if e.NotRun != "" {
 			t.Exit = -1
@@ -33,10 +33,8 @@ func (m *maker) tests() []result.Test {
 		if e.TAP != nil {
 			t.Subtests, t.Untold = subtests(e.TAP.Tests), e.TAP.More
 		}
-		t.Outcome, t.Reason = m.outcome(e)
-		if t.Signal != "" && m.story != nil {
-			t.Place = FaultOf(m.story, uint32(e.PID))
-		}
+		t.Place = m.place(e)
+		t.Outcome, t.Reason = m.outcome(e, t.Place)
 		list = append(list, t)
 	}
 	return list
@@ -71,11 +69,8 @@ func subtests(list []tap.Test) []result.Subtest {
 }
 
 // outcome says how a test ended, and why it is not a pass.
-func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
-	told := e.TAP
-	if e.Unread { // what was not read may have been in order
-		told = nil
-	}
+func (m *maker) outcome(e *evidence.Test, at *result.Place) (result.TestOutcome, string) {
+	told := read(e)
 	switch {
 	case e.NotRun != "":
 		return result.TestNotRun, e.NotRun
@@ -93,8 +88,8 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 	case e.Signal == "SIGKILL" && m.outOfMemory():
 		return result.TestFail, "it was killed: the tests had used up the memory that they may have"
 	case e.Signal != "":
-		return result.TestFail, "it was killed by " + e.Signal
-	case e.Exit == skipped && e.Kind != evidence.Command:
+		return result.TestFail, "it was killed by " + e.Signal + inPlace(e.Signal, at)
+	case e.Exit == skipped && e.Kind != evidence.Command && !contradicts(told):
 		reason := ""
 		if told != nil {
 			reason = told.Skipped
@@ -103,11 +98,28 @@ func (m *maker) outcome(e *evidence.Test) (result.TestOutcome, string) {
 	case e.Exit != 0:
 		return result.TestFail, joinReasons(fmt.Sprintf("exit status %d", e.Exit), failing(told))
 	case told != nil && told.Failed():
-		return result.TestFail, joinReasons("", failing(told))
+		return result.TestFail, failing(told)
 	case told != nil && told.Skipped != "":
 		return result.TestSkip, told.Skipped
 	}
 	return result.TestPass, ""
+}
+
+// contradicts reports whether a test of those failed. A program that skips the rest of its tests has a plan that is not
+// kept, and is right.
+func contradicts(told *tap.Result) bool {
+	return told != nil && slices.ContainsFunc(told.Tests, func(t tap.Test) bool { return t.Failed() })
+}
+
+// read is what a test's output says of its tests, nil if it does not speak of any. What was not read may break its
+// plan, or be in order: only that it was not read is certain.
+func read(e *evidence.Test) *tap.Result {
+	if e.TAP == nil || !e.Unread {
+		return e.TAP
+	}
+	told := *e.TAP
+	told.Flaws = []string{fmt.Sprintf("it goes on after the %d MiB that are read", evidence.MaxTestOutput>>20)}
+	return &told
 }
 
 // crashedIn reports whether a report of the kernel is about a task.
@@ -164,19 +176,20 @@ func failing(told *tap.Result) string {
 	}
 	var names []string
 	total := 0
-	var walk func([]tap.Test)
-	walk = func(tests []tap.Test) {
+	var walk func(tests []tap.Test, counts bool)
+	walk = func(tests []tap.Test, counts bool) {
 		for _, t := range tests {
-			if len(t.Tests) > 0 {
-				walk(t.Tests)
-				continue
+			before := len(names)
+			walk(t.Tests, counts && (t.Outcome == tap.Pass || t.Outcome == tap.Fail))
+			if len(t.Tests) == 0 {
+				total++
 			}
-			if total++; t.Outcome == tap.Fail {
-				names = append(names, cmp.Or(t.Name, fmt.Sprintf("number %d", total)))
+			if counts && t.Outcome == tap.Fail && len(names) == before { // none of its parts is why
+				names = append(names, cmp.Or(t.Name, fmt.Sprintf("number %d", max(total, 1))))
 			}
 		}
 	}
-	walk(told.Tests)
+	walk(told.Tests, true)
 	var parts []string
 	if len(names) > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %s failed: %s", len(names),

@@ -33,7 +33,19 @@ func TestOutcomes(t *testing.T) {
 		"TAP alone": {evidence.Test{TAP: told(bad)}, result.TestFail, "1 of 2 subtests failed: b"},
 		"TAP not whole": {evidence.Test{TAP: told("1..3\nok 1\n")}, result.TestFail,
 			"its report is not complete: planned are 3 tests, and there are 1 results"},
-		"TAP not read": {evidence.Test{TAP: told("1..3\nok 1\n"), Unread: true}, result.TestPass, ""},
+		"a whole whose parts pass": {evidence.Test{TAP: told("1..1\n  1..1\n  ok 1 a\nnot ok 1 b\n")}, result.TestFail,
+			"1 of 1 subtest failed: b"},
+		"a part of one that passes": {evidence.Test{TAP: told("1..1\n  1..1\n  not ok 1 a\nok 1 b\n")}, result.TestFail,
+			"1 of 1 subtest failed: a"},
+		"status of a skip, and TAP": {evidence.Test{Exit: 4, TAP: told(bad)}, result.TestFail,
+			"exit status 4; 1 of 2 subtests failed: b"},
+		"skips the rest": {evidence.Test{Exit: 4, TAP: told("1..5\nok 1 # SKIP no root\n")}, result.TestSkip,
+			"exit status 4"},
+		"TAP not read": {evidence.Test{TAP: told("1..3\nok 1\n"), Unread: true}, result.TestFail,
+			"its report is not complete: it goes on after the 4 MiB that are read"},
+		"TAP not read, with a failure": {evidence.Test{TAP: told("1..3\nok 1\nnot ok 2 b\n"), Unread: true},
+			result.TestFail, "1 of 2 subtests failed: b; its report is not complete: it goes on after the 4 MiB that are read"},
+		"long output":  {evidence.Test{Unread: true}, result.TestPass, ""},
 		"skip":         {evidence.Test{Exit: 4}, result.TestSkip, "exit status 4"},
 		"skip, reason": {evidence.Test{Exit: 4, TAP: told("1..0 # SKIP no hardware\n")}, result.TestSkip, "no hardware"},
 		"skip by TAP":  {evidence.Test{TAP: told("1..0 # SKIP no hardware\n")}, result.TestSkip, "no hardware"},
@@ -138,7 +150,7 @@ func TestTestsOutOfMemory(t *testing.T) {
 			t.Errorf("%s: own %d, unrelated %d", name, len(own), len(unrelated))
 		}
 		m.res.Unrelated = unrelated
-		_, reason := m.outcome(&evidence.Test{Signal: "SIGKILL", Exit: 137})
+		_, reason := m.outcome(&evidence.Test{Signal: "SIGKILL", Exit: 137}, nil)
 		if strings.Contains(reason, "used up the memory") != c.unrelated {
 			t.Errorf("%s: %s", name, reason)
 		}

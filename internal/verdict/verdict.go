@@ -47,6 +47,8 @@ type maker struct {
 	code    map[string]*code.Module // by module; nil for one that cannot be read
 	start   uint64                  // CLOCK_MONOTONIC at which the result's times begin
 	story   *timeline.Timeline      // nil for a guest that was not traced
+	// programs are the tests' files that were opened, by their paths in the guest.
+	programs map[string]openedProgram
 }
 
 func newMaker(e *evidence.Evidence) *maker {
@@ -57,7 +59,7 @@ func newMaker(e *evidence.Evidence) *maker {
 		res: &result.Result{
 			Schema: result.Schema, Title: e.Title, Folder: e.Folder, Date: e.Date, Machine: e.Machine, Console: e.Console,
 			Phases: slices.Clone(e.Phases), Commands: slices.Clone(e.Commands), Modules: slices.Clone(e.Modules),
-			Warnings: slices.Clone(e.Warnings),
+			Warnings: slices.Clone(e.Warnings), Artifacts: slices.Clone(e.Artifacts),
 		},
 	}
 }
@@ -67,12 +69,13 @@ func (m *maker) make() *result.Result {
 		m.trace()
 		m.placeCode()
 	}
+	m.res.Failures, m.res.Exits = m.failures(), m.exits()
 	m.res.Crashes, m.res.Unrelated = m.splitUnrelated(m.crashes())
 	endCrashed(m.res.Threads, m.res.Crashes)
 	m.res.Messages = m.messages()
 	m.res.Sources = m.locator.locateAll(m.res.Places())
 	if m.e.Trace.AgentPID != 0 {
-		m.res.Leaks, m.res.Misuse = m.left(), m.misuse()
+		m.res.Leaks, m.res.Misuse, m.res.Keepers = m.left(), m.misuse(), m.keepers()
 	}
 	m.res.Unpaired, m.res.Unchecked = m.unpaired(), m.unchecked()
 	m.res.Stuck = m.stuck()
@@ -81,6 +84,7 @@ func (m *maker) make() *result.Result {
 	m.res.Taint = oops.TaintWords(added(m.e.Taint))
 	m.res.Verdict = Judge(m.ended(), m.res)
 	m.res.Normalize()
+	Expect(m.res, m.e.Expect)
 	return m.res
 }
 
@@ -97,7 +101,7 @@ func (m *maker) trace() {
 		m.res.Dropped.ByKind[kind] += n
 		m.res.Dropped.Total += n
 	}
-	blind := blind(t.Hooks)
+	blind := blind(t.Hooks, t.Events)
 	for kind, why := range blind {
 		if m.res.Unknown == nil {
 			m.res.Unknown = make(map[string]string)
@@ -115,7 +119,7 @@ func (m *maker) trace() {
 	m.nameTimers()
 	m.unjumpStops()
 	m.res.Contradictions = contradictions(m.e, threads, modules, story.Taints, blind)
-	m.res.Modules = MergeModules(m.res.Modules, modules)
+	m.res.Modules = MergeModules(m.res.Modules, withoutHelper(m.e, modules))
 	odd := oops.OddInits(append([]byte(m.e.Console), m.e.KernelLog...))
 	for i := range m.res.Modules {
 		if l := &m.res.Modules[i]; l.Loaded && l.InitRet == 0 {

@@ -68,6 +68,9 @@ func devices(c Config, accel Accel, fds descriptors) []device {
 	for i, d := range c.Disks {
 		parts = append(parts, disk{d, i})
 	}
+	if c.Cable {
+		parts = append(parts, cable{})
+	}
 	return parts
 }
 
@@ -99,7 +102,7 @@ func arguments(c Config, accel Accel, fds descriptors, initrd string) ([]string,
 	if fds.state != noFile {
 		args = append(args, "-incoming", "defer")
 	}
-	if c.firmware != "" && accel == TCG {
+	if c.firmware != "" && accel == TCG && !c.Cable { // qboot never enters the kernel if there is a network card
 		args = append(args, "-bios", c.firmware)
 	}
 	args = append(args, "-kernel", c.Kernel)

@@ -132,6 +132,33 @@ func TestFirmware(t *testing.T) {
 	}
 }
 
+// TestCable: a hub with two ports is the only network there is, and no back end leads out of it. qboot would not
+// start such a machine.
+func TestCable(t *testing.T) {
+	c := sampleConfig()
+	c.Cable, c.firmware = true, "/q/qboot.rom"
+	args, err := arguments(c, TCG, byHandDescriptors(1), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends []string
+	for i, a := range args {
+		if a == "-netdev" {
+			ends = append(ends, args[i+1])
+		}
+	}
+	if want := []string{"hubport,id=end0,hubid=0", "hubport,id=end1,hubid=0"}; !slices.Equal(ends, want) {
+		t.Errorf("networks %q, want %q", ends, want)
+	}
+	if slices.Contains(args, "-bios") {
+		t.Errorf("with qboot: %q", args)
+	}
+	c.Cable = false
+	if args, err = arguments(c, TCG, byHandDescriptors(1), ""); err != nil || slices.Contains(args, "-netdev") {
+		t.Errorf("without a cable: %q, %v", args, err)
+	}
+}
+
 func TestArgumentsTooLong(t *testing.T) {
 	c := sampleConfig()
 	c.Append = []string{strings.Repeat("w", maxCmdline)}

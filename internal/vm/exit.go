@@ -125,6 +125,9 @@ const letGoLimit = 5 * time.Second
 // letGo ends a QEMU whose guest has ended. It waits (-no-shutdown), so that we can still ask where the processors were.
 // Whoever stops the machine kills it anyway.
 func (m *Machine) letGo(reason string) {
+	if m.cfg.Last != nil && strings.HasPrefix(reason, "guest-") && !m.stopping.Load() {
+		m.cfg.Last(m)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), letGoLimit)
 	defer cancel()
 	if strings.HasPrefix(reason, "guest-") && !m.stopping.Load() {

@@ -76,7 +76,9 @@ type Config struct {
 	// patches its code, as tracing does. It is for guests that compute and can be started again.
 	Parallel bool
 	Disks    []Disk
-	Ports    []string // names of virtio-serial ports, in order: /dev/vport?p1, …
+	// Cable adds two network interfaces that are joined to each other, and to nothing else.
+	Cable bool
+	Ports []string // names of virtio-serial ports, in order: /dev/vport?p1, …
 
 	// RAM is a file to hold the guest's memory; nil is memory without a file. With RAMShared the guest works in the
 	// file, and Save can be called; otherwise the file is only read, and what the guest writes stays private. The
@@ -86,6 +88,9 @@ type Config struct {
 	// State is what Save wrote about a machine with the same Config and with RAM: the guest resumes from there. It is
 	// read from its current position.
 	State *os.File
+
+	// Last is called when the guest has ended by itself, before QEMU does: its memory is still there. nil: not.
+	Last func(*Machine)
 
 	Accel    Accel
 	StateDir string    // where the finding about KVM is kept; "" keeps none

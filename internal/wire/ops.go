@@ -7,6 +7,14 @@ import (
 	"crypto/sha256"
 )
 
+// The commands of the agent's program on a host: AgentHere, with an empty folder for the names of the kmod commands,
+// makes it the agent of that machine, over the descriptors 3 (control) and 4 (events). AgentGDBPipe, with a descriptor,
+// connects gdb to a VM.
+const (
+	AgentHere    = "here"
+	AgentGDBPipe = "gdb-pipe"
+)
+
 // Version is checked by the host in the guest's first message.
 const Version = 3
 
@@ -35,6 +43,7 @@ const (
 
 // Calls.
 const (
+	OpTidy       = "tidy"        // none, TidyResult: what programs have mounted and left is unmounted
 	OpExec       = "exec"        // ExecArgs, ExecResult
 	OpMount      = "mount"       // MountArgs, none
 	OpUserland   = "userland"    // UserlandArgs, none
@@ -51,6 +60,7 @@ const (
 	OpExpire     = "expire"      // ExpireArgs, none: the programs of OpExec that run have no more time
 	OpSnapshot   = "snapshot"    // SnapshotArgs or none, SnapshotResult
 	OpModules    = "modules"     // none, ModulesResult
+	OpHolders    = "holders"     // HoldersArgs, HoldersResult: who keeps a module
 	OpClock      = "clock"       // none, ClockResult
 	OpLayout     = "layout"      // LayoutArgs, LayoutResult
 	OpTraceStart = "trace_start" // TraceArgs, TraceResult
@@ -68,6 +78,11 @@ type Hello struct {
 	PID     int    `json:"pid"`     // the agent's own
 	BootNS  uint64 `json:"boot_ns"` // CLOCK_MONOTONIC at that moment
 	CPUs    int    `json:"cpus"`
+}
+
+// TidyResult has the first mounts that programs had left in the system of OpUserland, "type on path".
+type TidyResult struct {
+	Mounts []string `json:"mounts,omitempty"`
 }
 
 // ExecArgs run a program and wait for it.
@@ -114,7 +129,9 @@ type ExecResult struct {
 	// if any were not, and the processes that were left when it had ended.
 	Omitted int64    `json:"omitted,omitempty"`
 	Tail    []byte   `json:"tail,omitempty"`
-	Left    []string `json:"left,omitempty"` // "name[pid]"
+	Left    []string `json:"left,omitempty"` // the first of them, "name[pid]"
+	// LeftCount is how many that were.
+	LeftCount int `json:"left_count,omitempty"`
 	// Processes are how many a program in the system of OpUserland had when its time was over. Of very many there are no
 	// Tasks.
 	Processes int `json:"processes,omitempty"`
@@ -253,11 +270,23 @@ type SetResult struct {
 type ListArgs struct {
 	Dir   string `json:"dir"`
 	Guest bool   `json:"guest,omitempty"` // in the system of OpUserland
+	// Match takes Dir as a pattern of path.Match, in the system of OpUserland. What matches is listed: a file, or a folder
+	// with all that is in it, up to a bound.
+	Match bool `json:"match,omitempty"`
 }
 
-// ListResult holds slash-separated names relative to the folder, sorted.
+// ListResult holds slash-separated names relative to the folder, sorted. With Match, they are absolute.
 type ListResult struct {
 	Files []string `json:"files"`
+	// With Match: what is no regular file, and whether there is more than was listed.
+	Others []OtherFile `json:"others,omitempty"`
+	More   bool        `json:"more,omitempty"`
+}
+
+// OtherFile is what does not come back.
+type OtherFile struct {
+	Path string `json:"path"`
+	Why  string `json:"why"` // continues a sentence that begins with the path: is a FIFO
 }
 
 // ClockResult is the guest's clock at that moment.

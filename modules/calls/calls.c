@@ -123,6 +123,10 @@ static long dev_ioctl(struct file *file, unsigned int request,
 		return wait_for_signal();
 	case CALLS_FAULT:
 		return READ_ONCE(*(int *)arg);
+	case CALLS_RING:
+		return calls_ring(arg);
+	case CALLS_LATER:
+		return calls_ring_later(arg);
 	}
 	return -ENOTTY;
 }
@@ -318,12 +322,17 @@ static int __init calls_init(void)
 	ret = calls_socket_init();
 	if (ret)
 		goto remove_proc;
-	ret = misc_register(&dev);
+	ret = calls_bell_init();
 	if (ret)
 		goto remove_socket;
+	ret = misc_register(&dev);
+	if (ret)
+		goto stop_bell;
 	add_debugfs();
 	return 0;
 
+stop_bell:
+	calls_bell_exit();
 remove_socket:
 	calls_socket_exit();
 remove_proc:
@@ -338,6 +347,7 @@ static void __exit calls_exit(void)
 {
 	debugfs_remove_recursive(debug_dir);
 	misc_deregister(&dev);
+	calls_bell_exit();
 	calls_socket_exit();
 	proc_remove(proc_dir);
 	__free_page(shared);

@@ -10,7 +10,10 @@
  *	use wait     never returns from the module, unless it is killed
  *	use oops     has the module make a fault in its 41st call
  *	use stay     leaves children behind that never return from the module
- *	use time N   says how long N times read() and getppid() take
+ *	use ring N   has the module wake its thread N times
+ *	use later    is interrupted by a timer that wakes the thread
+ *	use time N   says how long N times read() and getppid() take, and
+ *	             waking the thread a tenth as often
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -38,6 +41,8 @@
 #define THREAD 0x40044802
 #define SIGNAL 0x40044803
 #define WAIT 0x40044804
+#define RING 0x40044806
+#define LATER 0x40044807
 #define OOPS 0x40044805
 
 static char buf[4096];
@@ -211,7 +216,7 @@ static void timed(int n)
 {
 	int fd = opened(DEV, O_RDWR), null = opened("/dev/zero", O_RDWR), i;
 	struct timespec begin;
-	long module, other, none;
+	long module, other, none, ring;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (i = 0; i < n; i++)
@@ -225,7 +230,26 @@ static void timed(int n)
 	for (i = 0; i < n; i++)
 		syscall(SYS_getppid);
 	none = since(&begin);
-	printf("%ld %ld %ld\n", module / n, other / n, none / n);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	ioctl(fd, RING, n / 10);
+	ring = since(&begin);
+	printf("%ld %ld %ld %ld\n", module / n, other / n, none / n,
+	       ring / (n / 10));
+}
+
+/* A timer comes while it is in the kernel, and another one while it is not. */
+static int later(void)
+{
+	enum { RETURN, SPIN, RUNG };
+	int fd = opened(DEV, O_RDWR);
+	struct timespec begin;
+
+	ioctl(fd, LATER, SPIN);
+	ioctl(fd, LATER, RETURN);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (since(&begin) < 500000000)
+		;
+	return ioctl(fd, LATER, RUNG) != 2;
 }
 
 /* Its name must be found in the file. */
@@ -246,6 +270,10 @@ int main(int argc, char **argv)
 		return ioctl(opened(DEV, O_RDWR), THREAD, 0);
 	else if (!strcmp(what, "killed"))
 		return ioctl(opened(DEV, O_RDWR), SIGNAL, 9);
+	else if (!strcmp(what, "ring") && argc > 2)
+		return ioctl(opened(DEV, O_RDWR), RING, atoi(argv[2]));
+	else if (!strcmp(what, "later"))
+		return later();
 	else if (!strcmp(what, "wait"))
 		return ioctl(opened(DEV, O_RDWR), WAIT, 0);
 	else if (!strcmp(what, "stay"))

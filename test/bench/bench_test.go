@@ -143,7 +143,7 @@ func buildTime(b *testing.B, where kmodlab.Build, machines string) time.Duration
 		Build:   where,
 		For:     100 * time.Millisecond,
 		Machine: kmodlab.Machine{Accel: kmodlab.TCG},
-		Tools:   kmodlab.Tools{Agent: testlab.Kmodlab(b), CacheDir: cache},
+		Tools:   kmodlab.Tools{Agent: testlab.Agent(b), CacheDir: cache},
 	}
 	if spec.Cold = machines == ""; !spec.Cold {
 		if err := os.Symlink(machines, filepath.Join(cache, prepare.MachineDir)); err != nil {

@@ -19,10 +19,11 @@ import (
 const callCounts = 100_000
 
 // callCost is what a call takes, in nanoseconds of the guest's clock.
-type callCost struct{ module, other, none time.Duration }
+type callCost struct{ module, other, none, wake time.Duration }
 
 // BenchmarkCalls measures what a system call takes in a program that is followed and in one that is not, with and
-// without the hooks of Options.Calls: read(2) of a module's device, read(2) of /dev/zero, and getppid(2).
+// without the hooks of Options.Calls: read(2) of a module's device, read(2) of /dev/zero, and getppid(2); and what it
+// takes to wake a thread of the module and to let it sleep again.
 func BenchmarkCalls(b *testing.B) {
 	name := os.Getenv("KMODLAB_BENCH_KERNEL")
 	if name == "" {
@@ -55,6 +56,7 @@ func BenchmarkCalls(b *testing.B) {
 			{"read of the module's device", func(c callCost) time.Duration { return c.module }},
 			{"read of /dev/zero", func(c callCost) time.Duration { return c.other }},
 			{"getppid", func(c callCost) time.Duration { return c.none }},
+			{"waking the module's thread", func(c callCost) time.Duration { return c.wake }},
 		} {
 			median := func(who string) float64 {
 				var all []time.Duration
@@ -98,7 +100,7 @@ func (m *tracerBench) calls(follow bool) callCost {
 		m.Fatal(err)
 	}
 	var c callCost
-	if _, err := fmt.Sscan(out.String(), &c.module, &c.other, &c.none); err != nil || ended.Exit != 0 {
+	if _, err := fmt.Sscan(out.String(), &c.module, &c.other, &c.none, &c.wake); err != nil || ended.Exit != 0 {
 		m.Fatalf("use time: exit status %d, %v: %s", ended.Exit, err, out.String())
 	}
 	return c

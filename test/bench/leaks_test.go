@@ -27,7 +27,7 @@ func BenchmarkLeaks(b *testing.B) {
 		} {
 			with, without := leakRuns(b, kmodlab.Spec{
 				Dir: m.dir, Load: []string{m.load},
-				Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{Agent: testlab.Kmodlab(b)},
+				Machine: kmodlab.Machine{Accel: kmodlab.TCG}, Tools: kmodlab.Tools{Agent: testlab.Agent(b)},
 			})
 			ratio := float64(with) / float64(without)
 			b.ReportMetric(ratio, "x-"+m.load)

@@ -128,8 +128,9 @@ func TestRerun(t *testing.T) {
 		save(t, filepath.Join(dir, name), "x")
 	}
 	save(t, r.source, countModule("count is 5")) // the same
-	time.Sleep(2 * time.Second)                  // nothing must come
-	if now := r.All(); strings.Count(now, "\n── ") != strings.Count(quiet, "\n── ") {
+	r.save(countModule("count is 6"))            // changes are told in their order: whatever they begin has begun
+	r.says(`^── \d\d:\d\d:\d\d  count\.c changed$(.*\n)*` + waits)
+	if now := r.All(); strings.Count(now, "\n── ") != strings.Count(quiet, "\n── ")+1 {
 		t.Errorf("what is no source began a run:\n%s", now)
 	}
 	r.Type("\x03")

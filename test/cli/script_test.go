@@ -87,10 +87,10 @@ func setupScript(env *testscript.Env) error {
 }
 
 // scriptCondition: [all] asks for the slow duplicates as well. [qemu], [bwrap],
-// [apt] and [userns] (user namespaces) hold in CI even without, so that a script
+// [apt], [gdb] and [userns] (user namespaces) hold in CI even without, so that a script
 // fails there instead of being skipped.
 func scriptCondition(cond string) (bool, error) {
-	tools := map[string]string{"qemu": "qemu-system-x86_64", "bwrap": "bwrap", "apt": "apt-get"}
+	tools := map[string]string{"qemu": "qemu-system-x86_64", "bwrap": "bwrap", "apt": "apt-get", "gdb": "gdb"}
 	switch tool := tools[cond]; {
 	case tool != "":
 		_, err := exec.LookPath(tool)

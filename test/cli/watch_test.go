@@ -179,6 +179,14 @@ func (w *watched) endWithin(ts *testscript.TestScript, status string, limit time
 		ts.Logf("[ended after %.1f s]", time.Since(start).Seconds())
 		checkStatus(ts, status, err)
 	case <-time.After(limit):
+		// A Go program then says where each goroutine waits.
+		unix.Kill(w.cmd.Process.Pid, unix.SIGQUIT)
+		select {
+		case <-w.ended:
+		case <-time.After(limit):
+			unix.Kill(-w.cmd.Process.Pid, unix.SIGKILL)
+			<-w.ended
+		}
 		w.show(ts)
 		ts.Fatalf("still there %s later", limit)
 	}

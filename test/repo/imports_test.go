@@ -66,7 +66,8 @@ func inside(path string) (string, bool) {
 
 // forTests reports whether a package of ours is for tests alone.
 func forTests(path string) bool {
-	return strings.HasPrefix(path, "internal/testlab") || strings.HasPrefix(path, "test/") || path == "kmod/kmodtest"
+	return strings.HasPrefix(path, "internal/testlab") || strings.HasPrefix(path, "test/") ||
+		path == "kmod/kmodtest" || path == "kmodlabtest"
 }
 
 // TestImports holds the code to the table of rooms. When the table is in the way,

@@ -21,7 +21,10 @@ type never struct{ what, why string }
 var all = []string{"*"}
 
 // These are said of many rooms.
-const ebpf = "github.com/cilium/ebpf"
+const (
+	ebpf = "github.com/cilium/ebpf"
+	cel  = "cel.dev/cel-go/cel"
+)
 
 var (
 	noPrograms = never{"os/exec", "it starts no program"}
@@ -32,5 +35,6 @@ var (
 	noTracer   = never{"tracer", "the tracer is the guest's"}
 	noWire     = never{"internal/wire", "its data outlives the messages of one version"}
 	noVerdict  = never{"internal/verdict", "what happened is gathered before it is judged"}
+	noCEL      = never{cel, "the guest's program stays small: the host checks expectations"}
 	noGuest    = never{"internal/guest", "host and guest share internal/wire alone"}
 )

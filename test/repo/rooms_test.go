@@ -6,12 +6,14 @@ package repo
 var outerRooms = []room{
 	{
 		path: "",
-		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Trace(ctx, TraceSpec), BuildModules(ctx, BuildSpec), Recording",
+		does: "package kmodlab, the Go API alone: Run(ctx, Spec), RunAll(ctx, specs, …), Pool, Trace(ctx, TraceSpec), BuildModules(ctx, BuildSpec), Recording",
 		may: []string{
-			"internal/beneath", "internal/evidence", "internal/footprint", "internal/hostfault", "internal/kbuild",
-			"internal/kernel", "internal/kmodcmd", "internal/labfile", "internal/words",
+			"internal/beneath", "internal/cachedir", "internal/evidence", "internal/expect", "internal/failable",
+			"internal/footprint",
+			"internal/hostfault", "internal/kbuild",
+			"internal/corefile", "internal/gdbscript", "internal/kernel", "internal/kmodcmd", "internal/labfile",
 			"internal/lab", "internal/lazyregexp", "internal/notify", "internal/payload", "internal/pool", "internal/prepare",
-			"internal/recording",
+			"internal/received", "internal/recording",
 			"internal/session", "internal/verdict", "internal/vm", "internal/wire", "result", "tracer/event",
 			"tracer/timeline",
 		},
@@ -21,9 +23,28 @@ var outerRooms = []room{
 		},
 	},
 	{
-		path: "cmd/kmodlab",
-		does: "main only",
-		may:  []string{"internal/cli", "internal/guest", "internal/kmodcmd"},
+		path: "kmodlabtest",
+		does: "for others' Go tests: a lab in a line, what it must show, and the story around what it does not show",
+		may: []string{
+			"", "internal/errno", "internal/plain", "internal/report", "internal/report/page", "internal/testlab/needs",
+			"result", "tracer/timeline",
+		},
+		never: []never{noGuest, noTracer, {"internal/cli", "it uses the API; the program is only its guest's agent"}},
+	},
+	{
+		path:  "cmd/kmodlab",
+		does:  "main only",
+		may:   []string{"internal/cli", "internal/kmodcmd"},
+		never: []never{noGuest, noTracer},
+	},
+	{
+		path: "cmd/kmodlab-agent",
+		does: "main only: the program in the guest, and what run --here and debug start",
+		may:  []string{"internal/gdbpipe", "internal/guest", "internal/kmodcmd", "internal/wire"},
+		never: []never{
+			{"internal/cli", "the guest's program is sent to each machine: it has to be small"},
+			{"internal/vm", "the guest's program is sent to each machine: it has to be small"},
+		},
 	},
 	{
 		path: "cmd/kmod",
@@ -62,7 +83,7 @@ var outerRooms = []room{
 		path:  "tracer",
 		does:  "loads and attaches the eBPF programs, reads rings, proves hooks",
 		may:   []string{"internal/linuxversion", "tracer/bpf", "tracer/event", "tracer/programs"},
-		never: []never{{"kmod", "it loads no module"}, {"internal/vm", "it runs in the guest"}},
+		never: []never{{"kmod", "it loads no module"}, {"internal/vm", "it runs in the guest"}, noCEL},
 	},
 	{
 		path: "tracer/bpf",
@@ -73,6 +94,12 @@ var outerRooms = []room{
 		does:  "the object made ready for one kernel: offsets, targets, maps; to bytes and back (pure)",
 		may:   []string{"tracer/bpf"},
 		never: []never{noNet, {"internal/vm", "it runs in the guest too"}},
+	},
+	{
+		path:  "tracer/holders",
+		does:  "finds which open files, mappings and mounts hold a module, by eBPF iterators, when it is asked",
+		may:   []string{"tracer/bpf"},
+		never: []never{noNet, {"internal/vm", "it runs in the guest"}},
 	},
 	{
 		path:  "tracer/event",
@@ -95,7 +122,7 @@ var outerRooms = []room{
 		path:  "kmod",
 		does:  "module files, reading the index, resolve, plan, load, remove; all but the last two on any system",
 		may:   []string{"internal/errno", "kmod/internal/ko", "kmod/internal/trie"},
-		never: []never{{"os/exec", "install and remove commands are for the caller to run"}, noNet},
+		never: []never{{"os/exec", "install and remove commands are for the caller to run"}, noNet, noCEL},
 	},
 	{
 		path:  "kmod/depmod",
@@ -152,6 +179,20 @@ var outerRooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path: "internal/expect",
+		does: "expectations over a result, in CEL: compile, check, and say what was found instead (pure)",
+		may: []string{
+			"internal/errno", "internal/hints", "internal/lazyregexp", "internal/linuxversion", "internal/plain", "result",
+		},
+		never: []never{noPrograms, noWire, noMachine, noTracing, noVerdict},
+	},
+	{
+		path:  "internal/failable",
+		does:  "which calls can be made to fail, the functions that they become, and what they return then (pure)",
+		may:   []string{"internal/errno", "internal/hints"},
+		never: []never{noPrograms, noNet},
+	},
+	{
 		path:  "internal/words",
 		does:  "a command that a person wrote on one line, in words (pure)",
 		never: []never{noPrograms, noNet},
@@ -159,6 +200,72 @@ var outerRooms = []room{
 	{
 		path:  "internal/labfile",
 		does:  "kmodlab.yaml beside a Kbuild: what a run does besides loading the modules (pure)",
+		may:   []string{"internal/words", "internal/yamlplace"},
+		never: []never{noPrograms, noNet},
+	},
+	{
+		path: "internal/course",
+		does: "a course's lab as a folder: read, checked, and what students get of it (pure)",
+		may: []string{
+			"internal/course/cut", "internal/course/patch", "internal/course/strictyaml", "internal/failable",
+			"internal/hints", "internal/labfile", "internal/lazyregexp", "internal/plain",
+		},
+		never: []never{noPrograms, noMachine, {"internal/expect", "who loads a lab says what checks its expressions"}},
+	},
+	{
+		path: "internal/assess",
+		does: "what a lab's scenarios found out to a grade (pure)",
+		may: []string{
+			"internal/course", "internal/expect", "internal/grade", "internal/grade/shape", "internal/story", "result",
+		},
+		never: []never{noPrograms, noMachine, noGuest},
+	},
+	{
+		path:  "internal/story",
+		does:  "the story that a lab's solution tells, as students may have it, and how theirs differs from it (pure)",
+		may:   []string{"internal/jsonlimit", "internal/lazyregexp", "internal/plain", "internal/report/lanes", "result"},
+		never: []never{noPrograms, noMachine, noNet, noTracing},
+	},
+	{
+		path:  "internal/handin",
+		does:  "what a student's folder of a lab remembers, and the archive that is handed in (pure)",
+		may:   []string{"internal/jsonlimit", "internal/lazyregexp", "internal/plain"},
+		never: []never{noPrograms, noMachine, noNet},
+	},
+	{
+		path: "internal/grading",
+		does: "runs a lab's scenarios on submissions, keeps the grades of a class, and tries a lab on itself",
+		may: []string{
+			"", "internal/assess", "internal/atomicfile", "internal/beneath", "internal/cachedir", "internal/course",
+			"internal/expect", "internal/failable", "internal/filelock", "internal/grade", "internal/grade/book",
+			"internal/grade/formats", "internal/handin", "internal/kernel", "internal/labfile", "internal/plain",
+			"internal/prepare", "internal/private", "internal/report/svg", "internal/scratch", "internal/story",
+			"internal/submission",
+			"internal/version", "result",
+		},
+		never: []never{noGuest, noTracer, {"internal/cli", "it uses the API, as a command does"}},
+	},
+	{
+		path:  "internal/course/cut",
+		does:  "a source with markers to what a student starts from, and to the solution (pure)",
+		may:   []string{"internal/lazyregexp"},
+		never: []never{noPrograms, noNet},
+	},
+	{
+		path:  "internal/course/patch",
+		does:  "applies a unified diff to files in memory, strictly (pure)",
+		may:   []string{"internal/lazyregexp"},
+		never: []never{noPrograms},
+	},
+	{
+		path:  "internal/course/strictyaml",
+		does:  "YAML to plain values and back, all problems at once, each with its place (pure)",
+		may:   []string{"internal/hints", "internal/labfile", "internal/lazyregexp", "internal/yamlplace"},
+		never: []never{noPrograms, noNet},
+	},
+	{
+		path:  "internal/yamlplace",
+		does:  "where in a YAML file a place within one of its texts is (pure)",
 		never: []never{noPrograms, noNet},
 	},
 	{
@@ -187,9 +294,25 @@ var outerRooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path:  "internal/cachedir",
+		does:  "where in a cache this host works: not on a file system that other hosts may use",
+		never: []never{noPrograms, noNet},
+	},
+	{
 		path:  "internal/atomicfile",
 		does:  "writes files that are there as a whole or not at all; what killed processes left of one goes",
 		may:   []string{"internal/filelock"},
+		never: []never{noPrograms, noNet},
+	},
+	{
+		path:  "internal/submission",
+		does:  "opens what students hand in: folders, archives, bare git repositories; everything has a bound, nothing is run",
+		may:   []string{"internal/beneath", "internal/handin", "internal/plain", "internal/scratch"},
+		never: []never{noNet, noMachine},
+	},
+	{
+		path:  "internal/received",
+		does:  "writes files whose names a guest chose: none leads out of its folder, and nothing is replaced unasked",
 		never: []never{noPrograms, noNet},
 	},
 	{
@@ -256,18 +379,18 @@ var outerRooms = []room{
 	{
 		path: "internal/guest",
 		does: "the agent: mount, serve the host's requests, load, trace",
-		may:  []string{"internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event"},
+		may:  []string{"internal/wire", "internal/kmodcmd", "kmod", "tracer", "tracer/event", "tracer/holders"},
 		never: []never{
 			{"internal/vm", "host and guest share internal/wire alone"},
 			{"internal/kernel", "the host fetches kernels"}, {"internal/kbuild", "the host says what to build"},
-			{"internal/report", "guest cycles are dear: the host renders"},
+			{"internal/report", "guest cycles are dear: the host renders"}, noCEL,
 		},
 	},
 	{
 		path:  "internal/kmodcmd",
 		does:  "modprobe, lsmod, modinfo, depmod, insmod, rmmod as functions",
 		may:   []string{"internal/plain", "kmod", "kmod/depmod"},
-		never: []never{{"os/exec", "it starts nothing but what modprobe.d names, by system call"}},
+		never: []never{{"os/exec", "it starts nothing but what modprobe.d names, by system call"}, noCEL},
 	},
 	{
 		path:  "internal/oops",
@@ -312,7 +435,7 @@ var outerRooms = []room{
 	{
 		path:  "internal/rundiff",
 		does:  "two results to what changed between them (pure)",
-		may:   []string{"result"},
+		may:   []string{"internal/errno", "result"},
 		never: []never{noMachine, noPrograms},
 	},
 }

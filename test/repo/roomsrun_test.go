@@ -19,7 +19,8 @@ var runRooms = []room{
 		path: "internal/prepare",
 		does: "the host's part of a run: agent, kernel, self-test module, builds, plan, preflight",
 		may: []string{
-			"internal/beneath", "internal/boot", "internal/evidence", "internal/hostfault", "internal/kbuild",
+			"internal/beneath", "internal/boot", "internal/evidence", "internal/failable", "internal/hostfault",
+			"internal/kbuild",
 			"internal/kernel", "internal/notify", "internal/payload", "internal/private", "internal/scratch",
 			"internal/srcline",
 			"internal/vm", "kmod", "modules", "result", "tracer/symbols",
@@ -31,6 +32,7 @@ var runRooms = []room{
 		does: "a machine that is ready: booted, restored or this one; tracer attached, search for leaks armed",
 		may: []string{
 			"internal/atomicfile", "internal/boot", "internal/evidence", "internal/footprint",
+			"internal/gdbbroker", "internal/gdbscript", "internal/hints", "internal/modmem", "internal/symfile",
 			"internal/leaks", "internal/live",
 			"internal/notify", "internal/oops", "internal/payload", "internal/prepare", "internal/printk", "internal/scratch",
 			"internal/snapshot", "internal/srcline", "internal/vm", "internal/wire", "internal/witness", "kmod", "kmod/depmod",
@@ -42,15 +44,52 @@ var runRooms = []room{
 		path: "internal/session",
 		does: "a script or a trace on a lab; gathers the evidence; one classify() turns errors into failures",
 		may: []string{
-			"internal/boot", "internal/code", "internal/evidence", "internal/hang", "internal/hints",
-			"internal/kmodcmd", "internal/lab",
-			"internal/lazyregexp", "internal/leaks", "internal/notify", "internal/oops", "internal/payload", "internal/pool",
-			"internal/prepare", "internal/srcline", "internal/tap", "internal/version", "internal/wire", "internal/witness",
-			"kmod", "result", "tracer/event", "tracer/symbols",
+			"internal/beneath", "internal/boot", "internal/code", "internal/evidence", "internal/failable", "internal/hang",
+			"internal/hints", "internal/kmodcmd", "internal/lab", "internal/lazyregexp", "internal/leaks",
+			"internal/notify", "internal/oops", "internal/payload", "internal/plain", "internal/pool",
+			"internal/prepare", "internal/srcline", "internal/tap", "internal/version", "internal/wire",
+			"internal/witness", "kmod", "result", "tracer/event", "tracer/symbols",
 		},
 		never: []never{
 			noTracer, noGuest, noVerdict, {"internal/recording", "whoever wants a file writes the evidence"},
 		},
+	},
+	{
+		path:  "internal/gdbremote",
+		does:  "packets of gdb's remote protocol, to bytes and back (pure)",
+		never: []never{noPrograms, noNet, noMachine},
+	},
+	{
+		path:  "internal/gdbbroker",
+		does:  "stands between gdb and a machine's gdb stub, looks at what stops, and parts the two",
+		may:   []string{"internal/gdbremote"},
+		never: []never{noPrograms, noWire, noMachine},
+	},
+	{
+		path:  "internal/gdbpipe",
+		does:  "copies between gdb and a socket that it inherited",
+		never: []never{noPrograms, noWire, noMachine},
+	},
+	{
+		path:  "internal/modmem",
+		does:  "a module that is being loaded, from a guest's memory: its name, init and sections (pure)",
+		never: []never{noPrograms, noNet, noMachine},
+	},
+	{
+		path:  "internal/symfile",
+		does:  "a kernel's symbols and ORC tables to an ELF file for debuggers (pure)",
+		never: []never{noPrograms, noNet, noMachine},
+	},
+	{
+		path:  "internal/corefile",
+		does:  "QEMU's core to one that debuggers of kernels read (pure)",
+		never: []never{noPrograms, noNet, noMachine},
+	},
+	{
+		path:  "internal/gdbscript",
+		does:  "commands for gdb, and what may be named in them (pure)",
+		may:   []string{"internal/modmem"},
+		never: []never{noPrograms, noNet, noMachine},
 	},
 	{
 		path: "internal/evidence",
@@ -70,8 +109,8 @@ var runRooms = []room{
 		path: "internal/verdict",
 		does: "evidence to result.Result: the same for a run and for a recording (pure)",
 		may: []string{
-			"internal/code", "internal/errno", "internal/evidence", "internal/hang", "internal/hints",
-			"internal/lazyregexp", "internal/leaks", "internal/oops", "internal/printk", "internal/srcline",
+			"internal/code", "internal/errno", "internal/evidence", "internal/expect", "internal/failable", "internal/hang",
+			"internal/hints", "internal/lazyregexp", "internal/leaks", "internal/oops", "internal/printk", "internal/srcline",
 			"internal/tap", "internal/witness", "result", "tracer/event", "tracer/symbols", "tracer/timeline",
 		},
 		never: []never{
@@ -133,9 +172,50 @@ var runRooms = []room{
 		never: []never{noPrograms, noNet},
 	},
 	{
+		path:  "internal/junit",
+		does:  "the elements of JUnit's XML, and writing them (pure)",
+		never: []never{noPrograms, noNet},
+	},
+	{
+		path:  "internal/grade",
+		does:  "what became of a submission: checks, points, what students may see; a class and its figures (pure)",
+		may:   []string{"internal/jsonlimit", "internal/plain"},
+		never: []never{noMachine, noPrograms, noNet},
+	},
+	{
+		path: "internal/grade/book",
+		does: "the gradebook of a class and a page for each student, an HTML file each (pure)",
+		may: []string{"internal/csp", "internal/grade", "internal/plain", "internal/report/lanes", "internal/report/svg",
+			"internal/story"},
+		never: []never{noMachine, noPrograms, noNet, noTracing},
+	},
+	{
+		path:  "internal/grade/formats",
+		does:  "a grade for each grader: Gradescope, Classroom 50, PrairieLearn, VPL, Autolab, JUnit, KTAP, CSV (pure)",
+		may:   []string{"internal/grade", "internal/junit", "internal/plain"},
+		never: []never{noMachine, noPrograms, noNet},
+	},
+	{
+		path:  "internal/grade/shape",
+		does:  "a fingerprint of a submission's story, without times, names and places (pure)",
+		may:   []string{"result"},
+		never: []never{noMachine, noPrograms, noNet},
+	},
+	{
+		path:  "internal/grade/sheet",
+		does:  "points into an exported Moodle or Canvas sheet, and not a byte besides (pure)",
+		may:   []string{"internal/grade", "internal/lazyregexp", "internal/plain"},
+		never: []never{noMachine, noPrograms, noNet},
+	},
+	{
+		path:  "internal/csp",
+		does:  "the policy of an HTML file that needs nothing else (pure)",
+		never: []never{noMachine, noPrograms, noNet},
+	},
+	{
 		path: "internal/report",
 		does: "result.Result to text, JSON, Markdown, Mermaid, JUnit, KTAP; a run that goes on to lanes of a terminal (pure)",
-		may: []string{"internal/errno",
+		may: []string{"internal/errno", "internal/junit",
 			"result", "tracer/event", "tracer/timeline", "internal/jsonlimit", "internal/plain", "internal/rundiff",
 		},
 		never: []never{noMachine, noPrograms},
@@ -143,13 +223,13 @@ var runRooms = []room{
 	{
 		path:  "internal/report/perfetto",
 		does:  "result.Result to a Perfetto trace (pure)",
-		may:   []string{"result", "internal/report"},
+		may:   []string{"internal/errno", "result", "internal/report", "internal/report/lanes"},
 		never: []never{noMachine, noPrograms},
 	},
 	{
 		path:  "internal/report/lanes",
 		does:  "result.Result to lanes, segments, arrows and the list of events: what every picture is made of (pure)",
-		may:   []string{"internal/plain", "result", "tracer/timeline"},
+		may:   []string{"internal/errno", "internal/plain", "result", "tracer/timeline"},
 		never: []never{noMachine, noPrograms, noNet, noTracing},
 	},
 	{
@@ -161,13 +241,14 @@ var runRooms = []room{
 	{
 		path:  "internal/report/page",
 		does:  "lanes and the rest of a result to one HTML file with its own code and style (pure)",
-		may:   []string{"internal/report/lanes", "internal/report/svg", "result"},
+		may:   []string{"internal/csp", "internal/report/lanes", "internal/report/svg", "result"},
 		never: []never{noMachine, noPrograms, noNet, noTracing},
 	},
 	{
-		path: "internal/cli",
-		does: "one file a command",
-		may:  all,
+		path:  "internal/cli",
+		does:  "one file a command",
+		may:   all,
+		never: []never{noGuest},
 	},
 	{
 		path: "internal/testlab",
@@ -187,6 +268,11 @@ var runRooms = []room{
 		path: "internal/testlab/foreign",
 		does: "for tests: others' programs that judge our formats, hostile texts",
 		may:  []string{"internal/testlab/needs", "result"},
+	},
+	{
+		path: "internal/testlab/browser",
+		does: "for tests: a headless Chromium that opens our pages, and what they must not do there",
+		may:  []string{"internal/testlab/needs"},
 	},
 	{
 		path: "internal/testlab/agree",
@@ -212,6 +298,14 @@ var runRooms = []room{
 	{
 		path: "test/kmod",
 		does: "tests of our modprobe, depmod, … beside kmod's",
+	},
+	{
+		path: "test/slurm",
+		does: "tests of labs/slurm, on a Slurm of two nodes that runs on this machine alone",
+	},
+	{
+		path: "test/gradescope",
+		does: "tests of labs/gradescope, in a Debian of its own without KVM",
 	},
 	{
 		path: "test/bench",

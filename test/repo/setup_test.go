@@ -112,13 +112,16 @@ func TestSetup(t *testing.T) {
 		{"tests want more",
 			map[string]string{"go": goTool("26"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": "", "busybox": dynamic},
 			[]string{"-n", "test"}, 1, []string{"cpio gcc kmod xz-utils chromium busybox-static " +
-				"libxml2-utils nodejs npm python3 zstd shellcheck"}},
+				"libxml2-utils gdb binutils nodejs npm python3 zstd shellcheck"}},
 		{"checks want more", map[string]string{"go": goTool("26"), "clang": "", "bwrap": "", "mke2fs": ""},
 			[]string{"-n", "check"}, 1, []string{" clang-format git shellcheck sparse\n"}},
+		{"runners want Rust", map[string]string{"go": goTool("26"), "bwrap": "", "mke2fs": "", "qemu-system-x86_64": ""},
+			[]string{"-n", "runners"}, 1, []string{"missing: cargo gcc"}},
 		{"static busybox",
 			map[string]string{
 				"go": goTool("26"), "qemu-system-x86_64": "", "bwrap": "", "mke2fs": "", "cpio": "", "gcc": "",
-				"depmod": "", "xz": "", "chromium": "", "busybox": "", "xmllint": "", "node": "", "npm": "",
+				"depmod": "", "xz": "", "chromium": "", "busybox": "", "xmllint": "", "gdb": "",
+				"readelf": "", "node": "", "npm": "",
 				"python3": "", "zstd": "", "shellcheck": "",
 			},
 			[]string{"test"}, 0, nil},

@@ -243,7 +243,7 @@ const (
 )
 
 var callHookNames = []string{"process_forked", "call_entered", "call_returned", "call_unfinished", "file_opening",
-	"file_opened", "file_release", "file_released", "process_faulted"}
+	"file_opened", "file_release", "file_released", "process_faulted", "process_woke"}
 
 // callHooks are those hooks as a result has them.
 func (c *caller) callHooks() (hooks []result.Hook) {
@@ -258,7 +258,9 @@ func (c *caller) callHooks() (hooks []result.Hook) {
 
 func testCalls(t *testing.T, c *caller) {
 	const many = 100_000
-	modes := []string{"", fmt.Sprint("many ", many), "thread", "killed", "fault", "wait", "oops", "stay"}
+	const rings = 20_000
+	modes := []string{"", fmt.Sprint("many ", many), "thread", "ring 1", fmt.Sprint("ring ", rings), "later",
+		"killed", "fault", "wait", "oops", "stay"}
 	var roots []uint32
 	tl := c.traced(wire.TraceArgs{Calls: true}, func() {
 		c.run(wire.ExecArgs{Argv: []string{"/usr/sbin/insmod", "/lab/kmodlab_calls.ko"}})
@@ -309,6 +311,7 @@ func testCalls(t *testing.T, c *caller) {
 		}
 	}
 	c.checkMany(calls, modes[1], many)
+	c.checkWakeups(tl, map[string]int{"ring 1": 1, fmt.Sprint("ring ", rings): rings})
 	c.checkFates(tl, processes)
 }
 
@@ -327,11 +330,42 @@ func (c *caller) checkMany(calls []result.Call, mode string, want int) {
 	}
 }
 
+// checkWakeups: the program that woke the module's thread did so that often, all told, and nobody else did: neither one
+// that a timer interrupts which wakes the thread, nor one that creates and stops a thread.
+func (c *caller) checkWakeups(tl *timeline.Timeline, want map[string]int) {
+	c.Helper()
+	got := map[string]int{}
+	for i := range tl.Threads {
+		thread, records := &tl.Threads[i], map[string]int{}
+		for _, w := range thread.Wakeups {
+			mode := fmt.Sprintf("process %d", w.By.TGID)
+			for words, pid := range c.pids {
+				if pid == w.By.TGID {
+					mode = words
+				}
+			}
+			got[mode] += 1 + w.Omitted
+			records[mode]++
+			if thread.Func.Symbol != "wait_for_bell" || w.By.Site.Symbol != "ring" && w.By.Site.Symbol != "calls_ring" {
+				c.Errorf("use %s woke a thread of %s in %s", mode, thread.Func, w.By.Site)
+			}
+			if records[mode] > 32 {
+				c.Errorf("use %s: more than 32 wake-ups have a record", mode)
+				break
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		c.Errorf("wake-ups (-want +got):\n%s", diff)
+	}
+}
+
 // checkFates: how the processes ended, who was killed by whom, where the fault was, and whose thread it is.
 func (c *caller) checkFates(tl *timeline.Timeline, processes []result.Process) {
 	c.Helper()
 	for mode, want := range map[string]string{
-		"": "exit 0", "thread": "exit 0", "killed": "SIGKILL", "fault": "SIGSEGV", "wait": "SIGKILL",
+		"": "exit 0", "thread": "exit 0", "ring 1": "exit 0", "later": "exit 0", "killed": "SIGKILL", "fault": "SIGSEGV",
+		"wait": "SIGKILL",
 	} {
 		i := slices.IndexFunc(processes, func(p result.Process) bool { return p.Task.PID == int(c.pids[mode]) })
 		if i < 0 {

@@ -27,7 +27,7 @@ func TestWrongClock(t *testing.T) {
 	needs.VM(t)
 	for append, wrong := range map[string]bool{"tsc_early_khz=600000": true, "loglevel=4": false} {
 		g, err := boot.Start(t.Context(), boot.Options{
-			Kernel: machine.Kernel(t, ""), Agent: testlab.Kmodlab(t), Accel: vm.TCG, Append: []string{append},
+			Kernel: machine.Kernel(t, ""), Agent: testlab.Agent(t), Accel: vm.TCG, Append: []string{append},
 			StateDir: machine.CacheDir(t),
 		})
 		if err != nil {

@@ -68,7 +68,7 @@ func runExample(t *testing.T, name, dir string, args []string) (out []byte, stat
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, testlab.Example(t, name), args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "KMODLAB_AGENT="+testlab.Kmodlab(t))
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "KMODLAB_AGENT="+testlab.Agent(t))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	out, err := cmd.Output()
 	if cmd.ProcessState == nil {

@@ -13,32 +13,53 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/kmodlab/kmodlab"
+	"github.com/kmodlab/kmodlab/internal/expect"
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// expectation is a lesson's expect.json. modules/README.md says how to read and
+// expectation is a lesson's expect.yaml. modules/README.md says how to read and
 // write one.
 type expectation struct {
 	Run struct {
-		Load  []string `json:"load"`
-		ForMS int      `json:"for_ms"`
-	} `json:"run"`
-	Story map[string]any `json:"story"`
+		Load  []string `yaml:"load"`
+		ForMS int      `yaml:"for_ms"`
+	} `yaml:"run"`
+	Expect []expected `yaml:"expect"`
+}
+
+// expected is one entry of an expect.yaml.
+type expected struct {
+	That    string   `yaml:"that"`
+	Kernels []string `yaml:"kernels"` // the only ones it is for
+	Except  []string `yaml:"except"`  // those it is not for
+
+	compiled *expect.Expectation
+}
+
+func (e *expected) applies(kernel string) bool {
+	return (len(e.Kernels) == 0 || slices.Contains(e.Kernels, kernel)) && !slices.Contains(e.Except, kernel)
 }
 
 func readExpectation(t *testing.T, dir string) expectation {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "expect.json"))
+	data, err := os.ReadFile(filepath.Join(dir, "expect.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var e expectation
-	if err := json.Unmarshal(data, &e); err != nil {
-		t.Fatalf("read %s/expect.json: %v", dir, err)
+	if err := yaml.UnmarshalWithOptions(data, &e, yaml.DisallowUnknownField()); err != nil {
+		t.Fatalf("read %s/expect.yaml: %v", dir, err)
 	}
-	if len(e.Story) == 0 {
-		t.Fatalf("%s/expect.json expects nothing", dir)
+	if len(e.Expect) == 0 {
+		t.Fatalf("%s/expect.yaml expects nothing", dir)
+	}
+	for i := range e.Expect {
+		if e.Expect[i].compiled, err = expect.Compile(e.Expect[i].That); err != nil {
+			t.Fatalf("%s/expect.yaml: %v", dir, err)
+		}
 	}
 	return e
 }
@@ -50,23 +71,27 @@ func (e expectation) spec(dir, kernel string) kmodlab.Spec {
 	}
 }
 
-// differences says where a result is not what the story expects.
-func (e expectation) differences(res *result.Result) ([]string, error) {
-	data, err := json.Marshal(res)
-	if err != nil {
-		return nil, err
+// differences says where a result is not as expected.
+func (e expectation) differences(res *result.Result) []string {
+	kernel := series(res.Machine.Kernel)
+	var wrong []string
+	for _, entry := range e.Expect {
+		if !entry.applies(kernel) {
+			continue
+		}
+		if f := entry.compiled.Check(res); !f.Holds {
+			wrong = append(wrong, fmt.Sprintf("%s\n  %s\n  %s", entry.That, strings.Join(f.Found, "\n  "), f.Unknown))
+		}
 	}
-	var got map[string]any
-	if err := json.Unmarshal(data, &got); err != nil {
-		return nil, err
-	}
-	for _, list := range []string{"threads", "requests", "signals", "modules"} {
-		lives, _ := got[list].([]any)
-		got[list] = slices.DeleteFunc(lives, func(v any) bool { return v.(map[string]any)["background"] == true })
-	}
-	m := matcher{kernel: series(res.Machine.Kernel)}
-	m.object("", e.Story, got)
-	return m.wrong, nil
+	return wrong
+}
+
+// met reports whether a result is as expected.
+func (e expectation) met(res *result.Result) bool {
+	kernel := series(res.Machine.Kernel)
+	return !slices.ContainsFunc(e.Expect, func(entry expected) bool {
+		return entry.applies(kernel) && !entry.compiled.Holds(res)
+	})
 }
 
 // series is a kernel's version as people call it: 6.1 of 6.1.0-56-cloud-amd64.
@@ -78,236 +103,210 @@ func series(release string) string {
 	return parts[0] + "." + parts[1]
 }
 
-// matcher compares what is expected with what came, both as JSON.
-type matcher struct {
-	kernel string
-	wrong  []string
-}
-
-func (m *matcher) errorf(at, format string, args ...any) {
-	m.wrong = append(m.wrong, strings.TrimPrefix(at, ".")+": "+fmt.Sprintf(format, args...))
-}
-
-// value: an object matches field by field, a string with a star at its end by
-// its beginning, and a lone star whatever is neither missing nor zero.
-func (m *matcher) value(at string, want, got any) {
-	switch want := want.(type) {
-	case map[string]any:
-		if got, ok := got.(map[string]any); ok {
-			m.object(at, want, got)
-			return
-		}
-		m.errorf(at, "%s, want an object", brief(got))
-	case []any:
-		if got, ok := got.([]any); ok {
-			m.list(at, want, got)
-			return
-		}
-		m.errorf(at, "%s, want a list", brief(got))
-	case string:
-		m.text(at, want, got)
-	default:
-		if want != got {
-			m.errorf(at, "%s, want %s", brief(got), brief(want))
+// TestExpectations makes sure that a lesson can fail. Beside each expect.yaml there is a story in testdata that has all
+// that it states, and nothing else: 7777 stands for any number that is not 0, text with a star for any that begins so,
+// and order is in stages_ns. The story is as expected, and each change of one value, and each member more or less, is
+// not.
+func TestExpectations(t *testing.T) {
+	for _, dir := range lessons(t) {
+		want := readExpectation(t, dir)
+		for _, kernel := range []string{"5.10", "6.1"} {
+			t.Run(filepath.Base(dir)+"/"+kernel, func(t *testing.T) {
+				story := readStory(t, filepath.Base(dir), kernel)
+				if wrong := want.differences(resultOf(t, story, kernel)); wrong != nil {
+					t.Fatalf("the story is not as expected: %s", strings.Join(wrong, "\n"))
+				}
+				m := mutator{seen: make(map[string]bool)}
+				m.value("", story, func(v any) { story = v.(map[string]any) }, func() bool {
+					m.changes++
+					return !want.met(resultOf(t, story, kernel))
+				})
+				if m.changes < 100 {
+					t.Errorf("only %d changes were tried", m.changes)
+				}
+				t.Logf("%d changes", m.changes)
+				for _, what := range m.unnoticed {
+					t.Errorf("nobody notices %s", what)
+				}
+			})
 		}
 	}
 }
 
-func (m *matcher) text(at, want string, got any) {
-	if want == "*" {
-		if got == nil || got == "" || got == 0.0 || got == false {
-			m.errorf(at, "%s, want something", brief(got))
-		}
-		return
-	}
-	s, ok := got.(string)
-	beginning, open := strings.CutSuffix(want, "*")
-	if !ok || s != want && !(open && strings.HasPrefix(s, beginning)) {
-		m.errorf(at, "%s, want %q", brief(got), want)
-	}
-}
-
-// These fields of an expected object are the matcher's own.
-const (
-	keyCount   = "count"   // of a list's member: so many, in any place
-	keyKernels = "kernels" // of a list's member: on these kernels only
-	keyExcept  = "except"  // of a list's member: on all kernels but these
-	keyOrder   = "order"   // the stages that were seen, in the order of time
-)
-
-func (m *matcher) object(at string, want, got map[string]any) {
-	for _, key := range slices.Sorted(maps.Keys(want)) {
-		switch key {
-		case keyCount, keyKernels, keyExcept:
-		case keyOrder:
-			m.order(at, want[key].([]any), got["stages_ns"])
-		default:
-			m.value(at+"."+key, want[key], got[key])
-		}
-	}
-}
-
-func (m *matcher) order(at string, stages []any, got any) {
-	times, _ := got.(map[string]any)
-	last, before := -1e300, "the beginning"
-	for _, stage := range stages {
-		when, seen := times[stage.(string)].(float64)
-		if !seen {
-			m.errorf(at, "%s was not seen", stage)
-			continue
-		}
-		if when < last {
-			m.errorf(at, "%s came before %s", stage, before)
-		}
-		last, before = when, stage.(string)
-	}
-}
-
-// list: each expected member is there, in the order of the list (those with a
-// count anywhere), and nothing else is.
-func (m *matcher) list(at string, want, got []any) {
-	used := make([]bool, len(got))
-	next := 0
-	for _, w := range want {
-		if !m.applies(w) || count(w) > 0 {
-			continue
-		}
-		i := m.find(w, got, used, next)
-		if i < 0 {
-			m.errorf(at, "no %s%s", brief(w), m.nearest(w, got, used))
-			continue
-		}
-		used[i], next = true, i+1
-	}
-	for _, w := range want {
-		if n := count(w); m.applies(w) && n > 0 {
-			m.several(at, w, n, got, used)
-		}
-	}
-	for i, g := range got {
-		if !used[i] {
-			m.errorf(at, "unexpected %s", brief(g))
-		}
-	}
-}
-
-func (m *matcher) several(at string, want any, n int, got []any, used []bool) {
-	found := 0
-	for i := m.find(want, got, used, 0); i >= 0; i = m.find(want, got, used, i+1) {
-		used[i] = true
-		found++
-	}
-	if found != n {
-		m.errorf(at, "%d of %s, want %d%s", found, brief(want), n, m.nearest(want, got, used))
-	}
-}
-
-// find gives the first unused member from on that matches, -1 where none does.
-func (m *matcher) find(want any, got []any, used []bool, from int) int {
-	for i := from; i < len(got); i++ {
-		if !used[i] && len(m.try(want, got[i])) == 0 {
-			return i
-		}
-	}
-	return -1
-}
-
-func (m *matcher) try(want, got any) []string {
-	sub := matcher{kernel: m.kernel}
-	sub.value("", want, got)
-	return sub.wrong
-}
-
-// nearest says what the member lacks that comes nearest to what is expected.
-func (m *matcher) nearest(want any, got []any, used []bool) string {
-	var best []string
-	member := -1
-	for i, g := range got {
-		if used[i] {
-			continue
-		}
-		if wrong := m.try(want, g); member < 0 || len(wrong) < len(best) {
-			best, member = wrong, i
-		}
-	}
-	switch {
-	case member < 0:
-		return ""
-	case len(best) == 0:
-		return "; it is there, in another place of the list"
-	}
-	return fmt.Sprintf("; the nearest has %s: %s", strings.Join(best, ", "), brief(got[member]))
-}
-
-// applies reports whether a member is expected on this kernel.
-func (m *matcher) applies(want any) bool {
-	w, ok := want.(map[string]any)
-	if !ok {
-		return true
-	}
-	if only, ok := w[keyKernels].([]any); ok {
-		return slices.Contains(only, any(m.kernel))
-	}
-	except, _ := w[keyExcept].([]any)
-	return !slices.Contains(except, any(m.kernel))
-}
-
-func count(want any) int {
-	w, _ := want.(map[string]any)
-	n, _ := w[keyCount].(float64)
-	return int(n)
-}
-
-// brief is a value for an error message, without what would fill the screen.
-func brief(v any) string {
-	data, err := json.Marshal(v)
+// TestRecordedLesson has a lesson that was recorded on 6.1.
+func TestRecordedLesson(t *testing.T) {
+	file, err := os.Open("../../internal/verdict/testdata/recordings/sigcases.kmlab")
 	if err != nil {
-		return fmt.Sprint(v)
-	}
-	const most = 400
-	if len(data) > most {
-		return string(data[:most]) + "…"
-	}
-	return string(data)
-}
-
-// TestMatcher makes sure that a lesson can fail: each case is wrong in one way.
-func TestMatcher(t *testing.T) {
-	const got = `{"threads": [
-		{"name": "a", "result": 7, "helper": null, "stages_ns": {"born": 1, "died": 5, "freed": null}, "works": [1, 2]},
-		{"name": "b/0", "result": 0}, {"name": "b/1", "result": 0}]}`
-	for name, c := range map[string]struct{ want, wrong string }{
-		"all":            {`{"threads": [{"name": "a", "result": "*", "helper": null, "order": ["born", "died"], "works": [1, 2]}, {"name": "b/*", "count": 2}]}`, ""},
-		"other kernel":   {`{"threads": [{"name": "a"}, {"name": "x", "kernels": ["5.10"]}, {"name": "x", "except": ["6.1"]}, {"name": "b*", "count": 2}]}`, ""},
-		"this kernel":    {`{"threads": [{"name": "x", "kernels": ["6.1"]}, {"name": "*", "count": 3}]}`, `threads: no {"kernels":["6.1"],"name":"x"}`},
-		"value":          {`{"threads": [{"name": "a", "result": 8}, {"count": 2}]}`, `result: 7, want 8`},
-		"zero":           {`{"threads": [{"result": "*", "count": 3}]}`, "0, want something"},
-		"not null":       {`{"threads": [{"name": "a", "result": null}, {"count": 2}]}`, "7, want null"},
-		"beginning":      {`{"threads": [{"name": "c*", "count": 1}, {"count": 3}]}`, `"a", want "c*"`},
-		"too many":       {`{"threads": [{"name": "a"}, {"name": "b/0"}]}`, `threads: unexpected {"name":"b/1"`},
-		"too few":        {`{"threads": [{"name": "a"}, {"name": "b*", "count": 3}]}`, "2 of"},
-		"order of list":  {`{"threads": [{"name": "b/0"}, {"name": "a"}, {"name": "b/1"}]}`, "in another place"},
-		"order of time":  {`{"threads": [{"name": "a", "order": ["died", "born"]}, {"name": "b*", "count": 2}]}`, "born came before died"},
-		"stage not seen": {`{"threads": [{"name": "a", "order": ["born", "freed"]}, {"name": "b*", "count": 2}]}`, "freed was not seen"},
-		"list":           {`{"threads": [{"name": "a", "works": [2, 1]}, {"name": "b*", "count": 2}]}`, "works: no 1"},
-		"kind":           {`{"threads": {}}`, "want an object"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			m := matcher{kernel: "6.1"}
-			m.object("", parse(t, c.want), parse(t, got))
-			all := strings.Join(m.wrong, "\n")
-			if c.wrong == "" && all != "" || !strings.Contains(all, c.wrong) || c.wrong != "" && all == "" {
-				t.Errorf("said %q, want %q", all, c.wrong)
-			}
-		})
-	}
-}
-
-func parse(t *testing.T, text string) map[string]any {
-	t.Helper()
-	var v map[string]any
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
 		t.Fatal(err)
 	}
-	return v
+	defer file.Close()
+	recorded, err := kmodlab.ReadRecording(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := recorded.Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range readExpectation(t, "../../modules/sigcases").differences(res) {
+		t.Error(w)
+	}
+}
+
+// resultOf is the result that has a story.
+func resultOf(t *testing.T, story map[string]any, kernel string) *result.Result {
+	t.Helper()
+	data, err := json.Marshal(story)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := new(result.Result)
+	if err := json.Unmarshal(data, res); err != nil {
+		t.Fatal(err)
+	}
+	res.Machine.Kernel = kernel + ".0-1-amd64"
+	return res
+}
+
+// readStory reads a story, for one kernel, and puts count members where one stands for so many.
+func readStory(t *testing.T, name, kernel string) map[string]any {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata/expect", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var story map[string]any
+	if err := json.Unmarshal(data, &story); err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range story {
+		list, ok := value.([]any)
+		if !ok {
+			continue
+		}
+		members := []any{}
+		for _, v := range list {
+			m := v.(map[string]any)
+			only, limited := m["kernels"].([]any)
+			except, _ := m["except"].([]any)
+			if limited && !slices.Contains(only, any(kernel)) || slices.Contains(except, any(kernel)) {
+				continue
+			}
+			n, counted := m["count"].(float64)
+			if !counted {
+				n = 1
+			}
+			delete(m, "kernels")
+			delete(m, "except")
+			delete(m, "count")
+			for range int(n) {
+				members = append(members, v)
+			}
+		}
+		story[key] = members
+	}
+	return story
+}
+
+// anyNumber stands in a story for a number that is not 0.
+const anyNumber = 7777.0
+
+// mutator changes one value of a story after the other. The same change of an equal member is tried once.
+type mutator struct {
+	seen      map[string]bool
+	changes   int
+	unnoticed []string
+}
+
+// value changes a value in each way by set, asks notices, and sets it back.
+func (m *mutator) value(at string, v any, set func(any), notices func() bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			m.value(at+"."+key, v[key], func(changed any) {
+				v = maps.Clone(v)
+				v[key] = changed
+				set(v)
+			}, notices)
+		}
+		return
+	case []any:
+		m.list(at, v, set, notices)
+		return
+	}
+	for _, ways := range others(at, v) {
+		if !slices.ContainsFunc(ways, func(other any) bool { set(other); return notices() }) {
+			m.unnoticed = append(m.unnoticed, fmt.Sprintf("that %s is one of %v, not %v", at, ways, v))
+		}
+	}
+	set(v)
+}
+
+// list changes each member, and makes the list longer and shorter.
+func (m *mutator) list(at string, list []any, set func(any), notices func() bool) {
+	try := func(changed []any, what string) {
+		if set(changed); !notices() {
+			m.unnoticed = append(m.unnoticed, what)
+		}
+	}
+	longer := []any{map[string]any{}}
+	if len(list) > 0 {
+		longer = []any{list[len(list)-1]}
+	} else if strings.HasSuffix(at, ".loaded") || strings.HasSuffix(at, ".unknown") {
+		longer = []any{"x"}
+	}
+	try(slices.Concat(list, longer), "one more in "+at)
+	if len(list) > 1 && fmt.Sprint(list[0]) != fmt.Sprint(list[1]) {
+		try(slices.Concat([]any{list[1], list[0]}, list[2:]), "that the first two of "+at+" change places")
+	}
+	for i, member := range list {
+		data, _ := json.Marshal(member)
+		key := at + string(data)
+		if m.seen[key] {
+			continue
+		}
+		m.seen[key] = true
+		try(slices.Delete(slices.Clone(list), i, i+1), fmt.Sprintf("that %s lacks its member %d", at, i))
+		m.value(fmt.Sprintf("%s[%d]", at, i), member, func(changed any) {
+			copied := slices.Clone(list)
+			copied[i] = changed
+			set(copied)
+		}, notices)
+	}
+	set(list)
+}
+
+// others are what a value must not be. Of each list, one at least must be noticed: a time may be early if it is the
+// first, and late if it is the last.
+func others(at string, v any) [][]any {
+	switch v := v.(type) {
+	case bool:
+		return [][]any{{!v}}
+	case string:
+		if strings.HasSuffix(v, "*") {
+			return [][]any{{"x" + v}}
+		}
+		return [][]any{{"x" + v}, {v + "x"}}
+	case float64:
+		switch {
+		case v == anyNumber:
+			return [][]any{{0.0}, {nil}}
+		case strings.Contains(at, ".stages_ns."):
+			return [][]any{{nil}, {v + 1000, v - 1000}}
+		}
+		return [][]any{{v + 1}}
+	}
+	switch at[strings.LastIndex(at, ".")+1:] { // of what is not there
+	case "inexact":
+		return [][]any{{true}}
+	case "unknown":
+		return [][]any{{[]any{"x"}}}
+	case "modules":
+		return [][]any{{[]any{map[string]any{}}}}
+	case "helper", "stopped_by":
+		return [][]any{{map[string]any{}}}
+	case "killed_by":
+		return [][]any{{"x"}}
+	}
+	return [][]any{{0.0}, {5.0}}
 }

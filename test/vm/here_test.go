@@ -21,10 +21,13 @@ import (
 )
 
 // labMachine boots a VM whose root is the toolchain image. The machine has a real gcc, headers, kmod and depmod. /lab
-// holds the program and the demo's sources.
+// holds the programs and the demo's sources.
 func labMachine(t *testing.T) *boot.Guest {
 	t.Helper()
-	files := []boot.File{{Name: "/lab/kmodlab", Mode: 0o755, Host: testlab.Kmodlab(t)}}
+	files := []boot.File{
+		{Name: "/lab/kmodlab", Mode: 0o755, Host: testlab.Kmodlab(t)},
+		{Name: "/lab/kmodlab-agent", Mode: 0o755, Host: testlab.Agent(t)},
+	}
 	sources, err := filepath.Glob("../../modules/signals/*")
 	if err != nil || len(sources) == 0 {
 		t.Fatalf("found no sources: %v", err)

@@ -42,7 +42,7 @@ func TestInTree(t *testing.T) {
 	var specs []kmodlab.Spec
 	for _, file := range files {
 		spec := kmodlab.Spec{Files: []string{file}, Machine: kmodlab.Machine{Kernel: k.Name}}
-		spec.Agent = testlab.Kmodlab(t)
+		spec.Agent = testlab.Agent(t)
 		specs = append(specs, spec)
 	}
 	classes, accused := make(map[result.Class]int), 0

@@ -31,7 +31,7 @@ func runVM(t *testing.T, spec kmodlab.Spec) *result.Result {
 func conclude(t *testing.T, spec kmodlab.Spec) *kmodlab.Conclusion {
 	t.Helper()
 	needs.VM(t)
-	spec.Agent = testlab.Kmodlab(t)
+	spec.Agent = testlab.Agent(t)
 	var kmsg []string
 	spec.Watch.Kmsg = func(line string) { kmsg = append(kmsg, line) }
 	spec.Watch.Log = func(line string) { t.Log(line) }
@@ -209,7 +209,7 @@ func checkOrder(t *testing.T, what string, steps []step) {
 const newestKernel = "debian:trixie-backports"
 
 // allKernels are the kernels that Debian serves and the tracer knows, oldest first.
-var allKernels = []string{"debian:bullseye", "debian:bookworm", "debian:trixie", "debian:forky", newestKernel}
+var allKernels = kernel.Tested()
 
 // testKernels returns the kernels to test. Each takes a minute without KVM, so make test runs only the default kernel,
 // and the pair alone on the newest. make test-kernels runs them all.

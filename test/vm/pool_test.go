@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func TestPoolVerdicts(t *testing.T) {
 	var want []func(*result.Result)
 	add := func(spec kmodlab.Spec, check func(*result.Result)) {
 		spec.Machine = kmodlab.Machine{Kernel: kernel, Accel: kmodlab.TCG}
-		spec.CacheDir, spec.Agent = cache, testlab.Kmodlab(t)
+		spec.CacheDir, spec.Agent = cache, testlab.Agent(t)
 		spec.For = 100 * time.Millisecond
 		specs, want = append(specs, spec), append(want, check)
 	}
@@ -137,7 +138,7 @@ func TestPoolCancel(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	enough := errors.New("enough")
 	long := kmodlab.Spec{Dir: "testdata/warm", For: time.Hour}
-	long.Accel, long.Agent = kmodlab.TCG, testlab.Kmodlab(t)
+	long.Accel, long.Agent = kmodlab.TCG, testlab.Agent(t)
 	short := long
 	short.For = time.Millisecond
 	specs := append(slices.Repeat([]kmodlab.Spec{short}, 2), slices.Repeat([]kmodlab.Spec{long}, 20)...)
@@ -153,6 +154,50 @@ func TestPoolCancel(t *testing.T) {
 	if !errors.Is(err, enough) || ended != 2 {
 		t.Errorf("%v after %d runs", err, ended)
 	}
+	if left := testlab.Children(os.Getpid()); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestPoolOneByOne: runs come one by one, each with a context of its own. One that is cut short while it waits takes
+// nothing from the others.
+func TestPoolOneByOne(t *testing.T) {
+	needs.VM(t)
+	pool := kmodlab.NewPool(1)
+	spec := kmodlab.Spec{Dir: "testdata/warm", For: time.Millisecond}
+	spec.Accel, spec.Agent = kmodlab.TCG, testlab.Agent(t)
+	long := spec
+	long.For = time.Hour
+	waits := make(chan bool)
+	long.Watch.Phase = func(p kmodlab.Progress) {
+		if p.Phase == "run" {
+			close(waits)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	cut := make(chan error)
+	go func() {
+		_, err := pool.Run(ctx, long)
+		cut <- err
+	}()
+	<-waits
+	run := func() {
+		end, err := pool.Run(t.Context(), spec)
+		if err != nil || end.Verdict.Class != result.Pass {
+			t.Errorf("%+v, %v", end, err)
+		}
+	}
+	run() // while the long one waits
+	cancel(enough)
+	if err := <-cut; !errors.Is(err, enough) {
+		t.Errorf("%v, want the context's cause", err)
+	}
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(run)
+	}
+	all.Wait()
 	if left := testlab.Children(os.Getpid()); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}

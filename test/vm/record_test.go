@@ -98,7 +98,7 @@ func TestRecordedTrace(t *testing.T) {
 	defer cancel()
 	spec := kmodlab.TraceSpec{
 		Dir: "../../modules/signals", Argv: []string{"lsmod"},
-		Tools: kmodlab.Tools{Agent: testlab.Kmodlab(t)}, Observe: kmodlab.Observe{Record: true},
+		Tools: kmodlab.Tools{Agent: testlab.Agent(t)}, Observe: kmodlab.Observe{Record: true},
 	}
 	spec.Filter.Thread = "nosuch"
 	end, err := kmodlab.Trace(ctx, spec)

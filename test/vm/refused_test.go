@@ -42,7 +42,7 @@ func startTracer(t *testing.T, word string) error {
 	k := machine.Kernel(t, "")
 	g, err := boot.Start(ctx, boot.Options{
 		Kernel:    k,
-		Agent:     testlab.Kmodlab(t),
+		Agent:     testlab.Agent(t),
 		Accel:     vm.TCG,
 		MemoryMiB: 512,
 		Append:    []string{word},

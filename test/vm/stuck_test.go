@@ -96,7 +96,7 @@ func testStuck(t *testing.T, kernel string, count int) {
 	var specs []kmodlab.Spec
 	var found []sentences
 	for _, c := range cases {
-		c.spec.Agent = testlab.Kmodlab(t)
+		c.spec.Agent = testlab.Agent(t)
 		specs = append(specs, slices.Repeat([]kmodlab.Spec{c.spec}, count)...)
 		found = append(found, sentences{said: make(map[string]int)})
 	}

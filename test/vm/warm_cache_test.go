@@ -16,9 +16,9 @@ import (
 	"github.com/kmodlab/kmodlab/result"
 )
 
-// elsewhere puts the program, a module's sources and a cache below /mnt, in a mount namespace of its own. Any user can
-// reach them there. $1 is the cache, $2 is the program, and $3 are the sources. The lines that follow this text run
-// there.
+// elsewhere puts the programs, a module's sources and a cache below /mnt, in a mount namespace of its own. Any user can
+// reach them there. $1 is the cache, $2 is kmodlab with its agent beside it, and $3 are the sources. The lines that
+// follow this text run there.
 const elsewhere = `set -e
 mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir -m 1777 /mnt/out
@@ -28,9 +28,9 @@ for part in kernels symbols build machines; do
 	mkdir -p /mnt/cache/kmodlab/$part
 	mount --bind "$1/$part" /mnt/cache/kmodlab/$part
 done
-cp "$2" /mnt/kmodlab
+cp "$2" "$2-agent" /mnt/
 cp -r "$3" /mnt/src
-chmod -R a+rX /mnt/src /mnt/kmodlab
+chmod -R a+rX /mnt/src /mnt/kmodlab /mnt/kmodlab-agent
 export XDG_CACHE_HOME=/mnt/cache HOME=/mnt/out
 cd /mnt/out
 `

@@ -23,3 +23,4 @@ func Sum() string {
 }
 
 //go:generate go tool bpf2go -target amd64 -cflags "-O2 -Wall -Wextra -Wno-unused-parameter -mcpu=v3" -go-package bpf Trace trace.bpf.c
+//go:generate go tool bpf2go -target amd64 -cflags "-O2 -Wall -Wextra -Wno-unused-parameter -mcpu=v3" -go-package bpf Holders holders.bpf.c

@@ -232,6 +232,7 @@ int call_entered(__u64 *ctx)
 	f = followed_now();
 	if (!f)
 		return sweep();
+	f->within = WITHIN_CALL;
 	compat = is_compat();
 	if (compat) {
 		f->args[0] = BPF_CORE_READ(regs, bx);
@@ -261,6 +262,7 @@ int call_entered__tracepoint(struct trace_event_raw_sys_enter *ctx)
 	f = followed_now();
 	if (!f)
 		return sweep();
+	f->within = WITHIN_CALL;
 #pragma unroll
 	for (i = 0; i < 6; i++)
 		f->args[i] = BPF_CORE_READ(ctx, args[i]);
@@ -274,7 +276,10 @@ static __always_inline int on_call_returned(__s64 ret)
 	struct subject s;
 	struct file *file;
 
-	if (!f || !f->op)
+	if (!f)
+		return 0;
+	f->within = 0;
+	if (!f->op)
 		return 0;
 	if (!f->number && ret >= 0) {
 		file = file_of(ret);
@@ -384,6 +389,7 @@ static __always_inline int on_release(struct file *file)
 
 	if (!f)
 		return 0;
+	f->within |= WITHIN_RELEASE;
 	if (f->closing == (__u64)file) {
 		f->closing = 0;
 		return 0;
@@ -418,7 +424,10 @@ static __always_inline int on_released(void)
 {
 	struct followed *f = followed_now();
 
-	if (f && f->op == OP_CLOSE && f->nr == CALL_RELEASE)
+	if (!f)
+		return 0;
+	f->within &= ~WITHIN_RELEASE;
+	if (f->op == OP_CLOSE && f->nr == CALL_RELEASE)
 		tell_returned(f, 0);
 	return 0;
 }

@@ -195,6 +195,7 @@ static __always_inline bool is_bulk(enum kind kind)
 	case FILE_MET: /* before the first call on it, which has the same time */
 	case CALL_ENTERED:
 	case CALL_RETURNED:
+	case PROCESS_WOKE:
 		return true;
 	default:
 		return false;

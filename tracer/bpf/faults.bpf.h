@@ -104,13 +104,16 @@ static __always_inline struct vm_area_struct *find_in_maple(struct mm_struct___n
 	__u32 type;
 	int i;
 
+	/* xa_is_node: only the root has this mark, nodes below it have none. */
+	if ((entry & 3) != 2)
+		return NULL;
 	for (i = 0; i < MAPLE_DEPTH; i++) {
-		if ((entry & 3) != 2 || entry < 4096) /* xa_is_node */
+		if (entry < 4096) /* an empty slot, or a reserved one */
 			return NULL;
 		type = entry >> MAPLE_TYPE_SHIFT & MAPLE_TYPE_MASK;
 		entry = maple_slot(entry, addr);
 		if (type < MAPLE_RANGE_64)
-			return (struct vm_area_struct *)entry;
+			return entry < 4096 ? NULL : (struct vm_area_struct *)entry;
 	}
 	return NULL;
 }
@@ -124,6 +127,19 @@ static __always_inline struct vm_area_struct *find_area(__u64 addr)
 	if (bpf_core_field_exists(old->mm_rb))
 		return find_in_rb(old, addr);
 	return find_in_maple(new, addr);
+}
+
+/* As programs name the file. */
+static __always_inline void fill_file(struct record_args *r, struct file *file)
+{
+	struct backing_file *backing = (void *)file;
+	struct file___mode *f = (void *)file;
+
+	if (bpf_core_field_exists(backing->user_path) && BPF_CORE_READ(f, f_mode) & FMODE_BACKING)
+		fill_path(r, BPF_CORE_READ(backing, user_path.dentry),
+			  BPF_CORE_READ(backing, user_path.mnt));
+	else
+		fill_path(r, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
 }
 
 /* The siginfo of a fault holds its address where that of a send holds the sender. */
@@ -151,8 +167,7 @@ static __always_inline int on_fault(__u32 sig, struct kernel_siginfo *info)
 		r->r.aux = BPF_CORE_READ(vma, vm_pgoff) << PAGE_SHIFT;
 		file = BPF_CORE_READ(vma, vm_file);
 		if (file)
-			fill_path(r, BPF_CORE_READ(file, f_path.dentry),
-				  BPF_CORE_READ(file, f_path.mnt));
+			fill_file(r, file);
 	}
 	submit(r, PROCESS_FAULTED);
 	return 0;

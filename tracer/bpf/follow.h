@@ -16,6 +16,12 @@ struct {
 	__type(value, __u32);
 } parents SEC(".maps");
 
+/* What a followed task is in that may lead it to a module; bits of followed.within. */
+enum within {
+	WITHIN_CALL = 1, /* a system call */
+	WITHIN_RELEASE = 2, /* the release of a file, which may follow a call */
+};
+
 /* A followed task, and the system call that it is in. Keep in step with tracer/calls.go. */
 struct followed {
 	__u64 task; /* its task_struct; 0 until it is known */
@@ -36,6 +42,8 @@ struct followed {
 	__u32 pid;
 	__u32 tgid;
 	__u32 nested; /* how many files are being opened within the opening of file */
+	__u32 within; /* enum within */
+	__u32 pad;
 	struct owner owner; /* of a file that is looked at */
 	struct {
 		__u64 inode, f_op, ino;

@@ -94,6 +94,17 @@ struct file___counted { /* up to 6.12 */
 	atomic_long_t f_count;
 };
 
+/* The file that a layered file system maps has the path in its layer; the one for programs is here. */
+#define FMODE_BACKING (1 << 24) /* since 6.12; before, it is another bit */
+
+struct file___mode {
+	unsigned int f_mode;
+};
+
+struct backing_file {
+	struct path user_path;
+};
+
 struct file_ref___new {
 	atomic_long_t refcnt; /* one less than the references */
 };

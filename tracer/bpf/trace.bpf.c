@@ -15,6 +15,7 @@
 #include "signals.bpf.h"
 #include "calls.bpf.h"
 #include "faults.bpf.h"
+#include "wakes.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -34,6 +35,8 @@ enum file_kind *layout_file_kind __attribute__((unused));
 struct followed *layout_followed __attribute__((unused));
 struct met *layout_met __attribute__((unused));
 struct met_key *layout_met_key __attribute__((unused));
+struct woken *layout_woken __attribute__((unused));
+struct woken_key *layout_woken_key __attribute__((unused));
 struct shape *layout_shape __attribute__((unused));
 enum where *layout_where __attribute__((unused));
 struct studied_module *layout_studied __attribute__((unused));

@@ -39,6 +39,8 @@ type TraceFollowed struct {
 	Pid     uint32
 	Tgid    uint32
 	Nested  uint32
+	Within  uint32
+	Pad     uint32
 	Owner   struct {
 		_      structs.HostLayout
 		Module uint64
@@ -125,6 +127,19 @@ type TraceStudiedModule struct {
 	}
 }
 
+type TraceWoken struct {
+	_     structs.HostLayout
+	Wakes uint64
+	Last  uint64
+}
+
+type TraceWokenKey struct {
+	_    structs.HostLayout
+	Task uint64
+	Tgid uint32
+	Pid  uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -148,6 +163,7 @@ const (
 	TraceMapShapes                       = "shapes"
 	TraceMapSignalled                    = "signalled"
 	TraceMapStudied                      = "studied"
+	TraceMapThreadsWoken                 = "threads_woken"
 	TraceProgCallEntered                 = "call_entered"
 	TraceProgCallEnteredTracepoint       = "call_entered__tracepoint"
 	TraceProgCallReturned                = "call_returned"
@@ -185,6 +201,7 @@ const (
 	TraceProgProcessFaulted              = "process_faulted"
 	TraceProgProcessForked               = "process_forked"
 	TraceProgProcessForkedTracepoint     = "process_forked__tracepoint"
+	TraceProgProcessWoke                 = "process_woke"
 	TraceProgRequestAdmitted             = "request_admitted"
 	TraceProgRequestAdmittedTracepoint   = "request_admitted__tracepoint"
 	TraceProgRequestAsked                = "request_asked"
@@ -273,6 +290,7 @@ const (
 	TraceVarHookModulePut                = "hook_module_put"
 	TraceVarHookProcessFaulted           = "hook_process_faulted"
 	TraceVarHookProcessForked            = "hook_process_forked"
+	TraceVarHookProcessWoke              = "hook_process_woke"
 	TraceVarHookRequestAdmitted          = "hook_request_admitted"
 	TraceVarHookRequestAsked             = "hook_request_asked"
 	TraceVarHookRequestDuplicate         = "hook_request_duplicate"
@@ -322,6 +340,8 @@ const (
 	TraceVarLayoutText                   = "layout_text"
 	TraceVarLayoutTextStack              = "layout_text_stack"
 	TraceVarLayoutWhere                  = "layout_where"
+	TraceVarLayoutWoken                  = "layout_woken"
+	TraceVarLayoutWokenKey               = "layout_woken_key"
 	TraceVarLowestPage                   = "lowest_page"
 	TraceVarPicking                      = "picking"
 	TraceVarSkipSignals                  = "skip_signals"
@@ -412,6 +432,7 @@ type TraceProgramSpecs struct {
 	ProcessFaulted              *ebpf.ProgramSpec `ebpf:"process_faulted"`
 	ProcessForked               *ebpf.ProgramSpec `ebpf:"process_forked"`
 	ProcessForkedTracepoint     *ebpf.ProgramSpec `ebpf:"process_forked__tracepoint"`
+	ProcessWoke                 *ebpf.ProgramSpec `ebpf:"process_woke"`
 	RequestAdmitted             *ebpf.ProgramSpec `ebpf:"request_admitted"`
 	RequestAdmittedTracepoint   *ebpf.ProgramSpec `ebpf:"request_admitted__tracepoint"`
 	RequestAsked                *ebpf.ProgramSpec `ebpf:"request_asked"`
@@ -500,6 +521,7 @@ type TraceMapSpecs struct {
 	Shapes       *ebpf.MapSpec `ebpf:"shapes"`
 	Signalled    *ebpf.MapSpec `ebpf:"signalled"`
 	Studied      *ebpf.MapSpec `ebpf:"studied"`
+	ThreadsWoken *ebpf.MapSpec `ebpf:"threads_woken"`
 }
 
 // TraceVariableSpecs contains global variables before they are loaded into the kernel.
@@ -531,6 +553,7 @@ type TraceVariableSpecs struct {
 	HookModulePut          *ebpf.VariableSpec `ebpf:"hook_module_put"`
 	HookProcessFaulted     *ebpf.VariableSpec `ebpf:"hook_process_faulted"`
 	HookProcessForked      *ebpf.VariableSpec `ebpf:"hook_process_forked"`
+	HookProcessWoke        *ebpf.VariableSpec `ebpf:"hook_process_woke"`
 	HookRequestAdmitted    *ebpf.VariableSpec `ebpf:"hook_request_admitted"`
 	HookRequestAsked       *ebpf.VariableSpec `ebpf:"hook_request_asked"`
 	HookRequestDuplicate   *ebpf.VariableSpec `ebpf:"hook_request_duplicate"`
@@ -580,6 +603,8 @@ type TraceVariableSpecs struct {
 	LayoutText             *ebpf.VariableSpec `ebpf:"layout_text"`
 	LayoutTextStack        *ebpf.VariableSpec `ebpf:"layout_text_stack"`
 	LayoutWhere            *ebpf.VariableSpec `ebpf:"layout_where"`
+	LayoutWoken            *ebpf.VariableSpec `ebpf:"layout_woken"`
+	LayoutWokenKey         *ebpf.VariableSpec `ebpf:"layout_woken_key"`
 	LowestPage             *ebpf.VariableSpec `ebpf:"lowest_page"`
 	Picking                *ebpf.VariableSpec `ebpf:"picking"`
 	SkipSignals            *ebpf.VariableSpec `ebpf:"skip_signals"`
@@ -630,6 +655,7 @@ type TraceMaps struct {
 	Shapes       *ebpf.Map `ebpf:"shapes"`
 	Signalled    *ebpf.Map `ebpf:"signalled"`
 	Studied      *ebpf.Map `ebpf:"studied"`
+	ThreadsWoken *ebpf.Map `ebpf:"threads_woken"`
 }
 
 func (m *TraceMaps) Close() error {
@@ -653,6 +679,7 @@ func (m *TraceMaps) Close() error {
 		m.Shapes,
 		m.Signalled,
 		m.Studied,
+		m.ThreadsWoken,
 	)
 }
 
@@ -685,6 +712,7 @@ type TraceVariables struct {
 	HookModulePut          *ebpf.Variable `ebpf:"hook_module_put"`
 	HookProcessFaulted     *ebpf.Variable `ebpf:"hook_process_faulted"`
 	HookProcessForked      *ebpf.Variable `ebpf:"hook_process_forked"`
+	HookProcessWoke        *ebpf.Variable `ebpf:"hook_process_woke"`
 	HookRequestAdmitted    *ebpf.Variable `ebpf:"hook_request_admitted"`
 	HookRequestAsked       *ebpf.Variable `ebpf:"hook_request_asked"`
 	HookRequestDuplicate   *ebpf.Variable `ebpf:"hook_request_duplicate"`
@@ -734,6 +762,8 @@ type TraceVariables struct {
 	LayoutText             *ebpf.Variable `ebpf:"layout_text"`
 	LayoutTextStack        *ebpf.Variable `ebpf:"layout_text_stack"`
 	LayoutWhere            *ebpf.Variable `ebpf:"layout_where"`
+	LayoutWoken            *ebpf.Variable `ebpf:"layout_woken"`
+	LayoutWokenKey         *ebpf.Variable `ebpf:"layout_woken_key"`
 	LowestPage             *ebpf.Variable `ebpf:"lowest_page"`
 	Picking                *ebpf.Variable `ebpf:"picking"`
 	SkipSignals            *ebpf.Variable `ebpf:"skip_signals"`
@@ -786,6 +816,7 @@ type TracePrograms struct {
 	ProcessFaulted              *ebpf.Program `ebpf:"process_faulted"`
 	ProcessForked               *ebpf.Program `ebpf:"process_forked"`
 	ProcessForkedTracepoint     *ebpf.Program `ebpf:"process_forked__tracepoint"`
+	ProcessWoke                 *ebpf.Program `ebpf:"process_woke"`
 	RequestAdmitted             *ebpf.Program `ebpf:"request_admitted"`
 	RequestAdmittedTracepoint   *ebpf.Program `ebpf:"request_admitted__tracepoint"`
 	RequestAsked                *ebpf.Program `ebpf:"request_asked"`
@@ -890,6 +921,7 @@ func (p *TracePrograms) Close() error {
 		p.ProcessFaulted,
 		p.ProcessForked,
 		p.ProcessForkedTracepoint,
+		p.ProcessWoke,
 		p.RequestAdmitted,
 		p.RequestAdmittedTracepoint,
 		p.RequestAsked,

@@ -154,6 +154,12 @@ const (
 	// when the tracer stops, for calls after the last one with a record: Arg = Op, Ptr and Aux as in FileMet, Ret = how
 	// many there were, By = the process, without its name
 	CallCounted
+	// sched_waking in a followed process, of a thread of a module that runs its function: Target, Ret = how many
+	// wake-ups of the thread by the process there were, Stack
+	ProcessWoke
+	// when the tracer stops, for wake-ups after the last one with a record: Target, Ret = how many there were, By = the
+	// process, both without a name
+	WakesCounted
 
 	numKinds
 )

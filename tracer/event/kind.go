@@ -58,6 +58,8 @@ var kindNames = [numKinds]string{
 	CallEntered:        "call_entered",
 	CallReturned:       "call_returned",
 	CallCounted:        "call_counted",
+	ProcessWoke:        "process_woke",
+	WakesCounted:       "wakes_counted",
 }
 
 // String is the kind's name, as in record.h but in lower case.

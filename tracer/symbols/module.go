@@ -97,3 +97,27 @@ func (m *Module) textOf(section string) *text {
 	}
 	return &m.core
 }
+
+// Functions are the names of its functions that stay; none of a nil Module.
+func (m *Module) Functions() []string {
+	if m == nil {
+		return nil
+	}
+	return m.core.names()
+}
+
+// InitFunctions are those that are freed after init.
+func (m *Module) InitFunctions() []string {
+	if m == nil {
+		return nil
+	}
+	return m.init.names()
+}
+
+func (t *text) names() []string {
+	names := make([]string, 0, len(t.symbols))
+	for _, s := range t.symbols {
+		names = append(names, s.name)
+	}
+	return names
+}

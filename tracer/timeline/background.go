@@ -20,6 +20,7 @@ type focus struct {
 	helpers   map[uint32][]*Request // foreground, by the helper's process
 	loaders   map[uint32]bool       // the processes that loaded and freed the modules under study
 	processes map[uint32][]*Process // followed, by process id
+	inits     []*Load               // of the modules under study
 }
 
 // markBackground marks what neither the modules under study nor their threads and helpers take part in. Helpers lead to
@@ -28,6 +29,11 @@ func (b *builder) markBackground(opts Options) {
 	f := &focus{opts: opts, threads: map[uint32][]*Thread{}, helpers: map[uint32][]*Request{},
 		loaders: map[uint32]bool{}, processes: map[uint32][]*Process{}}
 	f.addProcesses(b.processes.all)
+	for _, l := range b.loads.all {
+		if f.ours(l.Name) {
+			f.inits = append(f.inits, l)
+		}
+	}
 	for _, t := range b.threads.all {
 		t.Background = true
 	}
@@ -66,7 +72,8 @@ func (f *focus) addThreads(all []*Thread) bool {
 }
 
 func (f *focus) wantsThread(t *Thread) bool {
-	if f.site(t.Func) || f.site(t.Requester.Site) || f.task(t.Requester.Task, t.began()) {
+	if f.site(t.Func) || f.site(t.Requester.Site) || f.task(t.Requester.Task, t.began()) ||
+		f.init(t.Requester.Task, t.began()) {
 		return true
 	}
 	return slices.ContainsFunc(t.Stops, func(s Stop) bool { return f.site(s.By.Site) })
@@ -86,7 +93,8 @@ func (f *focus) addRequests(all []*Request) bool {
 }
 
 func (f *focus) wantsRequest(r *Request) bool {
-	return f.site(r.By.Site) || f.task(r.By.Task, r.began()) || slices.ContainsFunc(r.Loads, f.ours)
+	return f.site(r.By.Site) || f.task(r.By.Task, r.began()) || f.init(r.By.Task, r.began()) ||
+		slices.ContainsFunc(r.Loads, f.ours)
 }
 
 // signalBackground treats SIGCHLD and SIGURG as noise that every process makes: only a module that sends them itself
@@ -127,6 +135,14 @@ func (f *focus) site(s event.Site) bool {
 }
 
 func (f *focus) task(t event.Task, at uint64) bool { return f.thread(t.PID, at) || f.helper(t, at) }
+
+// init reports whether a task runs the init function of a module under study. What that calls last is a jump, which the
+// module's code does not show in the stack.
+func (f *focus) init(t event.Task, at uint64) bool {
+	return slices.ContainsFunc(f.inits, func(l *Load) bool {
+		return l.By.PID == t.PID && l.InitBegin != 0 && at >= l.InitBegin && (l.InitEnd == 0 || at <= l.InitEnd)
+	})
+}
 
 func (f *focus) thread(pid uint32, at uint64) bool {
 	return pid != 0 && slices.ContainsFunc(f.threads[pid], func(t *Thread) bool { return t.covers(at) })

@@ -66,6 +66,7 @@ func (b *builder) threadUnknown(t *Thread) []string {
 	m.at(!t.Bound, "cpu", event.ThreadBound)
 	m.at(true, "parks", event.ThreadParkAsked, event.ThreadParked, event.ThreadParkReturned, event.ThreadUnparked)
 	m.at(true, "works", event.WorkQueued, event.WorkStarted, event.WorkEnded)
+	m.at(true, "wakeups", event.ProcessWoke)
 	m.at(t.ModuleFreed == 0, "module_freed", event.ModuleFreed, event.TaskExited)
 	m.at(!t.ended() && t.Task.PID != 0, "alive", event.TaskExited)
 	m.at(t.Exited == 0 && !t.resultKnown(), "result", event.TaskExited)

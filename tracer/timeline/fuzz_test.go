@@ -89,6 +89,11 @@ func check(t *testing.T, tl *Timeline, events int) {
 			ordered(t, p.Asked, p.Returned)
 			ordered(t, p.Asked, p.Parked, p.Unparked)
 		}
+		for _, w := range th.Wakeups {
+			if w.Omitted < 0 || w.Omitted > maxOmitted {
+				t.Fatalf("%+v", w)
+			}
+		}
 		for _, w := range th.Works {
 			ordered(t, w.Queued, w.Started, w.Ended)
 		}

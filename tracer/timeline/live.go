@@ -71,7 +71,7 @@ func (l *Live) Add(e *event.Event) (Line, bool) {
 		line.What, line.How = l.request(e)
 	case e.Kind >= event.SignalSent && e.Kind <= event.SignalAllowed:
 		line.What, line.How = l.signal(e)
-	case e.Kind >= event.ProcessForked && e.Kind <= event.CallCounted:
+	case e.Kind >= event.ProcessForked && e.Kind <= event.WakesCounted:
 		line.What, line.How = l.call(e)
 	default:
 		line.What, line.How = l.module(e)

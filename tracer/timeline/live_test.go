@@ -89,7 +89,8 @@ func TestLiveKilled(t *testing.T) {
 // TestLiveKinds: whatever the kind, its line has words, and no more is kept than the bound.
 func TestLiveKinds(t *testing.T) {
 	silent := map[event.Kind]bool{event.ThreadForked: true, event.HelperReturned: true, event.SignalGenerated: true,
-		event.FileMet: true, event.CallCounted: true, event.Tainted: true} // each load of a module is one or two
+		event.FileMet: true, event.CallCounted: true, event.WakesCounted: true,
+		event.Tainted: true} // each load of a module is one or two
 	live := NewLive(nil)
 	for kind := range event.Kinds() {
 		line, ok := live.Add(&event.Event{Kind: kind, Time: 5, By: k1, Target: k2, Arg: 10, Func: 0x2000, Ret: 0, Data: 1,

@@ -19,6 +19,8 @@ func (l *Live) call(e *event.Event) (what, how string) {
 			return "makes a fault", joined(SignalName(f.Signo), fmt.Sprintf("at 0x%x", f.IP))
 		}
 		return "makes a fault", joined(SignalName(f.Signo), fmt.Sprintf("at offset 0x%x of %s", f.Offset, f.Object))
+	case event.ProcessWoke:
+		return "wakes " + e.Target.String(), ""
 	case event.FileMet:
 		if len(l.files) >= maxLive {
 			clear(l.files)
@@ -34,7 +36,7 @@ func (l *Live) call(e *event.Event) (what, how string) {
 		}
 		return fmt.Sprintf("%s returned %s", call.Name, returnWords(e.Ret)), after
 	}
-	return "", "" // CallCounted comes at the end, and counts what the lines left out
+	return "", "" // CallCounted and WakesCounted come at the end, and count what the lines left out
 }
 
 func (l *Live) callEntered(e *event.Event) (what, how string) {

@@ -20,6 +20,12 @@ var interfaces = map[string]bool{
 	"kthread_park": true, "kthread_unpark": true, "kthread_queue_work": true, "kthread_insert_work": true,
 	"kthread_queue_delayed_work": true, "kthread_mod_delayed_work": true,
 	"kthread_freezable_should_stop": true, "kthread_should_stop_or_park": true,
+	// kernel/sched
+	"try_to_wake_up": true, "wake_up_process": true, "wake_up_state": true, "wake_up_q": true,
+	"default_wake_function": true, "autoremove_wake_function": true, "woken_wake_function": true,
+	"__wake_up": true, "__wake_up_common": true, "__wake_up_common_lock": true, "__wake_up_locked": true,
+	"__wake_up_sync_key": true, "swake_up_locked": true, "swake_up_one": true, "complete": true, "complete_all": true,
+	"complete_with_flags": true, "signal_wake_up_state": true, "complete_signal": true,
 	// kernel/kmod.c, kernel/module/kmod.c
 	"__request_module": true,
 	// kernel/signal.c

@@ -46,7 +46,8 @@ type Thread struct {
 	CPU     uint32 // meaningful if Bound
 	Stops   []Stop // calls of kthread_stop, in order
 	Parks   []Park
-	Works   []Work // that it ran or was given as a kthread_worker
+	Works   []Work   // that it ran or was given as a kthread_worker
+	Wakeups []Wakeup // by followed processes, while it ran its function
 	// CreateRet is what the requester got: 0, -errno, or -EINTR if it was killed while it waited. Meaningful if Created
 	// is not 0.
 	CreateRet int64
@@ -89,6 +90,9 @@ func (t *Thread) began() uint64 {
 	}
 	if len(t.Works) > 0 {
 		first = firstOf(first, t.Works[0].Queued, t.Works[0].Started)
+	}
+	if len(t.Wakeups) > 0 {
+		first = firstOf(first, t.Wakeups[0].At)
 	}
 	return firstOf(first, t.known)
 }

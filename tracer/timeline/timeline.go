@@ -75,6 +75,7 @@ func Build(events []event.Event, resolve func(addr, at uint64) event.Site, opts 
 		blind:     blind(opts.Blind),
 		stacks:    map[stackKey]place{},
 		threads:   newThreadJoin(),
+		wakes:     map[wakeKey]*wakes{},
 		works:     workJoin{queued: map[uint64]*work{}, running: map[*Thread]*work{}},
 		requests:  newRequestJoin(),
 		signals:   newSignalJoin(),
@@ -117,6 +118,7 @@ type builder struct {
 	stacks    map[stackKey]place
 	threads   threadJoin
 	works     workJoin
+	wakes     map[wakeKey]*wakes
 	requests  requestJoin
 	signals   signalJoin
 	loads     loadJoin
@@ -143,6 +145,8 @@ func (b *builder) add(e *event.Event) {
 		b.addProcess(e)
 	case e.Kind >= event.FileMet && e.Kind <= event.CallCounted:
 		b.addCall(e)
+	case e.Kind == event.ProcessWoke || e.Kind == event.WakesCounted:
+		b.addWakeup(e)
 	case e.Kind == event.ModuleLoaded:
 		clear(b.stacks) // the meaning of addresses has changed
 		b.addLoad(e)

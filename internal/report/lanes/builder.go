@@ -24,6 +24,8 @@ type builder struct {
 	byPID   map[int][]int // the lives that a pid may belong to, as indexes into spans
 	other   map[taskKey]int
 	modules map[string]int // the lane of each module, by its short name
+
+	programs programs
 }
 
 // taskKey identifies a task that has no life of its own.
@@ -38,7 +40,7 @@ type lifeSpan struct {
 	from, to int64
 }
 
-// openLives makes the lanes of kernel threads and helpers, so that later events can find their actors there.
+// openLives makes the lanes of kernel threads, helpers and programs, so that later events can find their actors there.
 func (b *builder) openLives(r *result.Result) {
 	for i := range r.Threads {
 		t := &r.Threads[i]
@@ -63,13 +65,15 @@ func (b *builder) openLives(r *result.Result) {
 		s := &q.Stages
 		b.span(q.Helper.PID, lane, earliest(s.Queued, s.Forked, s.Exec, s.Loaded), latest(s.Exited, s.Waited))
 	}
+	b.openPrograms(r)
 	for _, list := range b.byPID {
 		slices.SortStableFunc(list, func(x, y int) int { return cmp.Compare(b.spans[x].from, b.spans[y].from) })
 	}
 }
 
 func (b *builder) lane(name string, pid int, kind Kind, background bool) int {
-	b.story.Lanes = append(b.story.Lanes, Lane{Name: name, PID: pid, Kind: kind, Background: background, Subject: -1})
+	b.story.Lanes = append(b.story.Lanes, Lane{Name: name, PID: pid, Kind: kind, Background: background,
+		Subject: -1, group: -1})
 	return len(b.story.Lanes) - 1
 }
 
@@ -95,6 +99,9 @@ func (b *builder) who(t *result.Task, at int64, background bool) int {
 		return -1
 	}
 	if lane := b.life(t.PID, at); lane >= 0 {
+		if !background && b.story.Lanes[lane].Kind == Program {
+			b.story.Lanes[lane].Background = false
+		}
 		return lane
 	}
 	key := taskKey{t.Comm, t.PID}
@@ -113,8 +120,8 @@ func (b *builder) who(t *result.Task, at int64, background bool) int {
 	return lane
 }
 
-// life returns the lane of the thread or helper that had a pid at a moment, or -1. A pid is reused only after thousands
-// of others, so few lives can cover the moment.
+// life returns the lane of the thread, helper or program that had a pid at a moment, or -1. A pid is reused only after
+// thousands of others, so few lives can cover the moment.
 func (b *builder) life(pid int, at int64) int {
 	const look = 8
 	list := b.byPID[pid]
@@ -176,6 +183,8 @@ func brief(stage Stage, name string) string {
 	switch stage {
 	case Create, Stop, Park, Load: // create K1
 		_, short, _ = strings.Cut(name, " ")
+	case Call, Refused: // ioctl /dev/hw
+		short, _, _ = strings.Cut(name, " ")
 	case Function, Work: // inc_func [signal_handling]
 		short, _, _ = strings.Cut(name, " [")
 	case Ask: // request_module("send_signal")

@@ -90,7 +90,8 @@ func (b *builder) leader(t *result.Task) int {
 	for i := range b.story.Lanes {
 		l := &b.story.Lanes[i]
 		fits := l.PID == t.PID || l.Name == Short(t.Comm) && l.PID < t.PID && t.PID-l.PID < most
-		if l.Kind == Process && fits && (best < 0 || l.PID > b.story.Lanes[best].PID) {
+		process := l.Kind == Process || l.Kind == Test || l.Kind == Program
+		if process && fits && (best < 0 || l.PID > b.story.Lanes[best].PID) {
 			best = i
 		}
 	}
@@ -135,10 +136,10 @@ func (b *builder) lastMoment() int64 {
 	return last
 }
 
-// exitOf is when the thread in a lane exited.
+// exitOf is when the thread or the program in a lane ended.
 func (b *builder) exitOf(lane int) *int64 {
 	for i := range b.story.Events {
-		if e := &b.story.Events[i]; e.Lane == lane && e.Moment == "exited" {
+		if e := &b.story.Events[i]; e.Lane == lane && (e.Moment == "exited" || e.Moment == "end_ns") {
 			return &e.At
 		}
 	}

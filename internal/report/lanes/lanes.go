@@ -27,6 +27,16 @@ type Story struct {
 	Places   []Place   `json:"places"`   // that Subject.Stacks point to
 	Begin    int64     `json:"begin"`    // of the foreground, if there is any
 	End      int64     `json:"end"`
+
+	starts []int // the event that begins each test, or -1
+}
+
+// Starts is the event that begins a test, -1 if its time is not known.
+func (s *Story) Starts(test int) int {
+	if test < 0 || test >= len(s.starts) {
+		return -1
+	}
+	return s.starts[test]
 }
 
 // Kind is what a lane stands for.
@@ -39,6 +49,8 @@ const (
 	Kthread  Kind = "kthread"
 	Helper   Kind = "helper" // the program that the kernel ran for a request_module
 	Module   Kind = "module"
+	Test     Kind = "test"    // a program that ran beside the modules
+	Program  Kind = "program" // a process that a test started
 )
 
 // Lane is one task, or the life of a module.
@@ -46,14 +58,17 @@ type Lane struct {
 	Name       string    `json:"name"` // without the pid
 	PID        int       `json:"pid"`  // 0 for modules
 	Kind       Kind      `json:"kind"`
-	Background bool      `json:"background"` // nothing in it concerns the modules under study
-	Mark       string    `json:"mark"`       // crashed, hangs, …: what the kernel reported about it; "" if nothing
-	Segments   []Segment `json:"segments"`   // in order of Begin
-	Rows       int       `json:"rows"`       // at least 1
-	Subject    int       `json:"subject"`    // the thread, request or module that lives here, or -1
+	Background bool      `json:"background"`     // nothing in it concerns the modules under study
+	Mark       string    `json:"mark"`           // crashed, hangs, …: what the kernel reported about it; "" if nothing
+	Note       string    `json:"note,omitempty"` // what to say below its name; "" for the words of its kind
+	Tone       Tone      `json:"tone,omitempty"` // of the note
+	Segments   []Segment `json:"segments"`       // in order of Begin
+	Rows       int       `json:"rows"`           // at least 1
+	Subject    int       `json:"subject"`        // the thread, request or module that lives here, or -1
 
 	first int64 // its first event
 	seen  bool
+	group int // the lane of the test that it belongs to, or -1
 }
 
 // Title is the lane's name with the pid.
@@ -80,7 +95,13 @@ const (
 	Work      Stage = "work" // of a kthread_worker
 
 	Starting Stage = "starting" // a helper between fork and exec
-	Running  Stage = "running"  // a helper from exec to exit
+	Running  Stage = "running"  // a helper from exec to exit, or a process that a test started
+
+	Passed  Stage = "passed" // a test, from its start to its end
+	Failed  Stage = "failed"
+	Skipped Stage = "skipped"
+	Call    Stage = "call"    // a program is in a system call on a file of a module
+	Refused Stage = "refused" // the same, and the call returns an error, or does not return
 
 	Create Stage = "create"  // a caller waits for a new thread
 	Stop   Stage = "stop"    // a caller waits in kthread_stop
@@ -128,6 +149,8 @@ type Event struct {
 	// Point marks an event at which no segment begins or ends.
 	Point      bool `json:"point"`
 	Background bool `json:"background"`
+	// Cross marks the end of a task by a signal, on the bar of its life.
+	Cross bool `json:"cross,omitempty"`
 }
 
 // Link is what an arrow stands for.
@@ -163,9 +186,9 @@ type Arrow struct {
 	Event   int    `json:"event"` // the event that begins it
 }
 
-// Subject is what events are about: one thread, request, signal, module, crash or message.
+// Subject is what events are about: one thread, request, signal, module, crash, message, test, process or call.
 type Subject struct {
-	Kind   string  `json:"kind"` // thread, request, signal, module, crash, message
+	Kind   string  `json:"kind"` // thread, request, signal, module, crash, message, test, process, call
 	Name   string  `json:"name"`
 	Fields []Field `json:"fields"` // everything the result says about it, by the names of the contract
 	Stacks []Stack `json:"stacks"`
@@ -217,6 +240,8 @@ func Build(r *result.Result) *Story {
 	for i := range r.Signals {
 		b.signal(&r.Signals[i])
 	}
+	b.calls(r.Calls)
+	b.tellPrograms(r)
 	for i := range r.Crashes {
 		b.crash(&r.Crashes[i])
 	}
@@ -280,6 +305,11 @@ func (b *builder) sortEvents() {
 		sorted[to], moved[from] = events[from], to
 	}
 	b.story.Events = sorted
+	for i, at := range b.story.starts {
+		if at >= 0 {
+			b.story.starts[i] = moved[at]
+		}
+	}
 	for i := range b.story.Lanes {
 		for j := range b.story.Lanes[i].Segments {
 			s := &b.story.Lanes[i].Segments[j]
@@ -363,13 +393,14 @@ func (b *builder) landArrows() {
 // isLife tells the stages of a life from calls.
 func isLife(s Segment) bool {
 	switch s.Stage {
-	case Create, Stop, Park, Ask, Load, Parked, Work:
+	case Create, Stop, Park, Ask, Load, Parked, Work, Call, Refused:
 		return false
 	}
 	return true
 }
 
-// sortLanes sorts the lanes by their first event, modules last, and drops those in which nothing happened.
+// sortLanes sorts the lanes by their first event, modules last, and drops those in which nothing happened. The
+// processes of a test follow it.
 func (b *builder) sortLanes() {
 	lanes := b.story.Lanes
 	order := make([]int, 0, len(lanes))
@@ -378,16 +409,7 @@ func (b *builder) sortLanes() {
 			order = append(order, i)
 		}
 	}
-	slices.SortStableFunc(order, func(x, y int) int {
-		a, b := &lanes[x], &lanes[y]
-		if (a.Kind == Module) != (b.Kind == Module) {
-			if a.Kind == Module {
-				return 1
-			}
-			return -1
-		}
-		return cmp.Compare(a.first, b.first)
-	})
+	slices.SortStableFunc(order, func(x, y int) int { return compareLanes(lanes, x, y) })
 	moved := make([]int, len(lanes))
 	sorted := make([]Lane, len(order))
 	for to, from := range order {
@@ -403,4 +425,36 @@ func (b *builder) sortLanes() {
 		a := &b.story.Arrows[i]
 		a.From.Lane, a.To.Lane = moved[a.From.Lane], moved[a.To.Lane]
 	}
+}
+
+func compareLanes(lanes []Lane, x, y int) int {
+	a, b := &lanes[x], &lanes[y]
+	if (a.Kind == Module) != (b.Kind == Module) {
+		if a.Kind == Module {
+			return 1
+		}
+		return -1
+	}
+	if a.group == b.group && a.group >= 0 {
+		return cmp.Or(boolOrder(x != a.group, y != b.group), cmp.Compare(a.first, b.first))
+	}
+	lead := func(i int) int {
+		if g := lanes[i].group; g >= 0 {
+			return g
+		}
+		return i
+	}
+	x, y = lead(x), lead(y)
+	return cmp.Or(cmp.Compare(lanes[x].first, lanes[y].first), cmp.Compare(x, y))
+}
+
+// boolOrder puts false first.
+func boolOrder(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }

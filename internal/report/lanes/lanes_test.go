@@ -18,7 +18,7 @@ import (
 )
 
 // real are the results of runs in VMs (internal/report/testdata/real).
-var real = []string{"demo", "requests", "sigcases", "kthreads", "null_thread", "no_should_stop"}
+var real = []string{"demo", "requests", "sigcases", "kthreads", "null_thread", "no_should_stop", "hw"}
 
 func golden(t testing.TB, name string) *result.Result {
 	t.Helper()
@@ -231,6 +231,7 @@ func FuzzBuild(f *testing.F) {
 			f.Add(b)
 		}
 	}
+	f.Add([]byte(`{"tests":[{"pid":7,"start_ns":5},{"pid":7}],"processes":[{"task":{"pid":7}},{"task":{"pid":8},"parent":8,"start_ns":4,"killed_by":"x"}],"calls":[{"by":{"pid":8},"ret":-9223372036854775808},{"by":{"pid":8}}]}`))
 	f.Add([]byte(`{"threads":[{"pid":7,"stop_calls":[{}],"parks":[{"unparked_ns":5}],"works":[{"started_ns":9}]}],"signals":[{}],"modules":[{"freed_ns":1}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := parse(b)

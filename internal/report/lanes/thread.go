@@ -31,6 +31,7 @@ func (b *builder) thread(i int, t *result.Thread) {
 	l.end()
 	l.parks()
 	l.works()
+	l.wakeups()
 	l.stages()
 }
 
@@ -268,6 +269,21 @@ func (l *life) works() {
 		}
 		l.moment(w.EndedNS, l.lane, path+"ended_ns", "finishes work "+name, after(w.StartedNS, w.EndedNS), "")
 		l.link(LinkWork, "", queued, by, w.QueuedNS, l.lane, w.StartedNS)
+	}
+}
+
+// wakeups are those by programs; the thread goes on where it waited.
+func (l *life) wakeups() {
+	for i := range l.t.Wakeups {
+		w := &l.t.Wakeups[i]
+		by := l.who(&w.By, w.AtNS, l.t.Background)
+		how := inSite(w.By.Site)
+		if w.Omitted > 0 {
+			how = join(", ", how, fmt.Sprintf("and %d more times", w.Omitted))
+		}
+		woken := l.moment(&w.AtNS, by, fmt.Sprintf("wakeups[%d].at_ns", i), "wakes "+l.name, how, "")
+		l.story.Events[woken].Point = true
+		l.link(LinkWake, "", woken, by, &w.AtNS, l.lane, &w.AtNS)
 	}
 }
 

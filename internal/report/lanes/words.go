@@ -48,6 +48,9 @@ var words = map[string]map[string]string{
 		"works[].queued_ns":        "work %d: queued",
 		"works[].started_ns":       "work %d: started",
 		"works[].ended_ns":         "work %d: ended",
+		"wakeups[].by":             "wake-up %d: by",
+		"wakeups[].at_ns":          "wake-up %d",
+		"wakeups[].omitted":        "wake-up %d: further ones, not listed",
 	},
 	"request": {
 		"name":                "asked for",
@@ -112,6 +115,20 @@ var words = map[string]map[string]string{
 		"refs_before":  "references before these",
 		"refcount":     "references at the end",
 	},
+	"test": {
+		"argv": "command", "exit": "exit status", "ms": "took", "start_ns": "started", "end_ns": "ended",
+		"timed_out": "ran out of time", "left": "processes that it left", "signal": "killed by", "place": "where",
+		"omitted": "bytes of output not kept", "untold": "subtests not read",
+	},
+	"process": {
+		"task": "process", "parent": "parent's PID", "start_ns": "forked", "end_ns": "ended", "exit": "exit status",
+		"killed_by": "killed by", "execs[].at_ns": "program %d: at", "execs[].path": "program %d",
+	},
+	"call": {
+		"by": "called by", "name": "system call", "fd": "descriptor", "module": "module that serves it", "args": "given",
+		"ret": "returned", "at_ns": "called at", "end_ns": "returned at", "serving": "served by",
+		"omitted": "further calls not kept",
+	},
 	"*": {
 		"background": "of other modules",
 		"unknown":    "not known",
@@ -134,6 +151,9 @@ var moments = map[string]string{
 	"created":                  "handed over",
 	"function":                 "function called",
 	"exited":                   "ended",
+	"start_ns":                 "started",
+	"end_ns":                   "ended",
+	"execs[].at_ns":            "program %d",
 	"refs[].at_ns":             "reference %d",
 	"stop_calls[].asked_ns":    "stop %d",
 	"stop_calls[].returned_ns": "stop %d returned",
@@ -144,6 +164,7 @@ var moments = map[string]string{
 	"works[].queued_ns":        "work %d queued",
 	"works[].started_ns":       "work %d started",
 	"works[].ended_ns":         "work %d ended",
+	"wakeups[].at_ns":          "wake-up %d",
 }
 
 // fieldWords is the name of a field for people.

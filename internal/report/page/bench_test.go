@@ -152,7 +152,7 @@ func BenchmarkPage(b *testing.B) {
 		b.ReportMetric(eval[float64](tb, "kmodlab.model.story.events.length"), "events")
 		for _, scale := range []string{"steps", "time"} {
 			eval[bool](tb, "(document.getElementById('scale-"+scale+"').click(), true)")
-			tb.settle()
+			tb.Settle()
 			b.ReportMetric(eval[float64](tb, fmt.Sprintf(zoomSteps, 20)), "zoom-"+scale+"-ms")
 		}
 		b.ReportMetric(eval[float64](tb, searchTime), "search-ms")

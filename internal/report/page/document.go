@@ -21,6 +21,8 @@ type document struct {
 	Machine  result.Machine    `json:"machine"`
 	Phases   []result.Phase    `json:"phases"`
 	Modules  []module          `json:"modules"`
+	Tests    []test            `json:"tests"`
+	Expected []result.Expected `json:"expected"`
 	Crashes  []result.Crash    `json:"crashes"`
 	Others   []result.Crash    `json:"others"` // reports in which the modules took no part
 	Taint    []string          `json:"taint"`
@@ -59,8 +61,9 @@ func newDocument(r *result.Result) *document {
 		Title: r.Title, Folder: r.Folder, Date: r.Date, Story: lanes.Build(r), Verdict: r.Verdict,
 		Machine: r.Machine, Phases: r.Phases, Crashes: r.Crashes, Leaks: r.Leaks,
 		Others: r.Unrelated, Taint: r.Taint, Stuck: r.Stuck, Hooks: r.Hooks, Unknown: r.Unknown, Dropped: r.Dropped,
-		Unchecked: r.Unchecked,
+		Unchecked: r.Unchecked, Expected: r.Expectations,
 	}
+	d.Tests = newTests(r, d.Story)
 	for _, w := range r.Warnings {
 		d.Warnings = append(d.Warnings, w.String())
 	}
@@ -73,6 +76,7 @@ func newDocument(r *result.Result) *document {
 	d.Story = nil // already plain
 	plain(reflect.ValueOf(d).Elem())
 	d.Story = story
+	addOutputs(d.Tests, r)
 	for i := range d.Crashes { // plain made all these lists anew
 		for j := range d.Crashes[i].Frames {
 			for k := range d.Crashes[i].Frames[j].Source {

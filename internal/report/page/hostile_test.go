@@ -75,6 +75,8 @@ func hostile(t *testing.T) *result.Result {
 		r.Signals = append(r.Signals, more.Signals...)
 		r.Threads = append(r.Threads, more.Threads...)
 	}
+	foreign.AddTests(r)
+	foreign.AddExpectations(r)
 	r.Leaks = []result.Leftover{{Kind: "k", What: "w", Site: "s"}}
 	r.Stuck = []result.Stuck{{Comm: "c", PID: 1, State: "s", Site: "s", Wait: "w", Stack: []string{"a", "b"}}}
 	r.Unknown = map[string]string{"kind": "why"}
@@ -89,6 +91,10 @@ func hostile(t *testing.T) *result.Result {
 		r.Threads[i].Name = payloads[i%len(payloads)]
 	}
 	r.Verdict.Message = payloads[0] + strings.Repeat("five megabytes ", 5<<20/15)
+	for i := range r.Tests { // one of them has an outcome of its own invention
+		r.Tests[i].Outcome = result.TestOutcome([]string{"fail", "skip", payloads[0], "not-run"}[i])
+		r.Tests[i].Output = strings.Join(payloads, "\n") + strings.Repeat("\x1b[2J<b>output</b>\r\n", 1<<16)
+	}
 	r.Console = strings.Join(payloads, "\n") + strings.Repeat("\x1b[2J<b>console</b>\r\n", 5<<20/20)
 	r.Commands[0].Output = r.Console
 	r.Signals[0].SentNS, r.Signals[1].SentNS = math.MaxInt64, math.MinInt64
@@ -102,7 +108,7 @@ func TestHostile(t *testing.T) {
 	for _, width := range []int64{wide, phoneW} {
 		t.Run(fmt.Sprint(width), func(t *testing.T) {
 			tb := open(t, r, width, phoneH)
-			tb.do(chromedp.Click(chromedp.CSS("#scale-time")), chromedp.Click(chromedp.CSS("#zoom-in")),
+			tb.Do(chromedp.Click(chromedp.CSS("#scale-time")), chromedp.Click(chromedp.CSS("#zoom-in")),
 				chromedp.Click(chromedp.CSS("#scale-steps")))
 			eval[bool](tb, "(document.querySelectorAll('details').forEach(d => d.open = true), true)")
 			// Every event is shown, in every way of showing.
@@ -114,14 +120,16 @@ func TestHostile(t *testing.T) {
 				kmodlab.on.hover(-1, 0, 0);
 				return true;
 			})()`)
-			tb.do(chromedp.SetValue(chromedp.CSS("#search"), "<img"), chromedp.KeyEvent(" "))
-			tb.settle()
+			tb.Do(chromedp.SetValue(chromedp.CSS("#search"), "<img"), chromedp.KeyEvent(" "))
+			tb.Settle()
 			want(tb, "globalThis.pwned === undefined", true)
 			want(tb, "document.querySelectorAll('img, iframe, object, embed, svg, b, link, base, form, video, audio').length", 0)
 			want(tb, "document.querySelectorAll('script').length", 2)
 			want(tb, "document.querySelectorAll('style').length", 1)
 			want(tb, "document.querySelectorAll('a').length", 1)
 			want(tb, "document.body.textContent.includes('<img src=x onerror=')", true)
+			want(tb, "document.querySelectorAll('.tests tbody > tr:not(.more)').length", len(r.Tests))
+			want(tb, "document.querySelectorAll('.subtests li').length > 10", true)
 			// Nothing invisible that changes the direction of text, no control character.
 			want(tb, `/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffd]/.test(document.documentElement.textContent)`, false)
 			want(tb, "document.documentElement.scrollWidth", int(width))
@@ -161,6 +169,8 @@ func TestHostileBytes(t *testing.T) {
 func TestLong(t *testing.T) {
 	r := golden(t, "demo")
 	threads, signals := len(r.Threads), len(r.Signals)
+	foreign.AddTests(r)
+	foreign.AddExpectations(r)
 	foreign.Lengthen(r)
 	var b bytes.Buffer
 	if err := HTML(&b, r); err != nil {
@@ -204,8 +214,6 @@ func TestPolicy(t *testing.T) {
 			t.Errorf("%s: %s; want %s", expression, got, name)
 		}
 		want(tb, "globalThis.pwned === undefined", true)
-		tb.mu.Lock()
-		tb.mischief = nil // the browser says what it refused
-		tb.mu.Unlock()
+		tb.Forgive() // the browser says what it refused
 	}
 }

@@ -11,15 +11,14 @@ package page
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html"
 	"io"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/csp"
 	"github.com/kmodlab/kmodlab/internal/report/lanes"
 	"github.com/kmodlab/kmodlab/internal/report/svg"
 	"github.com/kmodlab/kmodlab/result"
@@ -30,7 +29,7 @@ var assets embed.FS
 
 // scripts are the page's code: the files share one scope, in this order.
 var scripts = []string{"words.js", "scale.js", "model.js", "paint.js", "timeline.js", "list.js", "detail.js",
-	"sections.js", "main.js"}
+	"tests.js", "sections.js", "main.js"}
 
 // HTML writes the page of r.
 func HTML(w io.Writer, r *result.Result) error {
@@ -48,7 +47,7 @@ func write(w io.Writer, r *result.Result) error {
 	}
 	before, after, _ := strings.Cut(asset("page.html"), "{{data}}")
 	head := strings.NewReplacer(
-		"{{policy}}", policy(style, script),
+		"{{policy}}", csp.Policy(csp.File{Style: style, Script: script}),
 		"{{title}}", html.EscapeString(lanes.Short(title)),
 		"{{style}}", style,
 	)
@@ -74,11 +73,7 @@ func asset(name string) string {
 // style is the page's style, after the colours of all pictures.
 func style() string {
 	var b strings.Builder
-	b.WriteString(":root {\n")
-	for _, c := range svg.Palette {
-		fmt.Fprintf(&b, "\t--%s: light-dark(%s, %s);\n", c.Name, c.Light, c.Dark)
-	}
-	b.WriteString("}\n")
+	b.WriteString(svg.Variables())
 	b.WriteString(asset("style.css"))
 	for _, c := range svg.Palette { // the samples of the legend
 		switch {
@@ -97,17 +92,6 @@ func script() string {
 		b.WriteString(asset(name))
 	}
 	return b.String()
-}
-
-// policy lets the browser run this script and apply this style, and nothing else.
-func policy(style, script string) string {
-	return "default-src 'none'; script-src '" + hash(script) + "'; style-src '" + hash(style) +
-		"'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-}
-
-func hash(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func studied(r *result.Result) string {

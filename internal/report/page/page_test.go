@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/kmodlab/kmodlab/internal/report/lanes"
+	"github.com/kmodlab/kmodlab/internal/testlab/browser"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -35,7 +36,7 @@ const (
 )
 
 func dark() step {
-	return call(emulation.SetEmulatedMedia,
+	return browser.Call(emulation.SetEmulatedMedia,
 		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
 }
 
@@ -63,7 +64,7 @@ func TestRealRuns(t *testing.T) {
 				want(tb, "document.querySelectorAll('.report').length", len(r.Crashes))
 				want(tb, "document.documentElement.scrollWidth", int(width))
 				want(tb, "document.documentElement.scrollHeight > 900", true)
-				if n := colours(t, tb.screenshot(false)); n < 12 {
+				if n := colours(t, tb.Screenshot(false)); n < 12 {
 					t.Errorf("the page has %d colours; is it drawn?", n)
 				}
 				want(tb, "[...document.querySelectorAll('main *')].some(e => e.textContent === '[object Object]' || e.textContent.includes('undefined'))", false)
@@ -97,8 +98,8 @@ func colours(t *testing.T, shot []byte) int {
 
 // middle is where a thing is on the canvas, in the page's coordinates.
 func middle(tb *tab, thing string) (x, y float64) {
-	tb.t.Helper()
-	tb.settle()
+	tb.Helper()
+	tb.Settle()
 	at := eval[[]float64](tb, `(() => {
 		const f = kmodlab.frame(), r = kmodlab.canvas.getBoundingClientRect();
 		const [x, y] = (`+thing+`)(f);
@@ -109,7 +110,7 @@ func middle(tb *tab, thing string) (x, y float64) {
 
 // segment finds the middle of the n-th segment of a stage.
 func segment(tb *tab, stage string) (x, y float64) {
-	tb.t.Helper()
+	tb.Helper()
 	return middle(tb, `f => {
 		for (const lane of f.lanes) for (const s of lane.segments)
 			if (s.stage === "`+stage+`") return [(f.x(s.begin) + f.x(s.end)) / 2, f.y(kmodlab.rowTop(lane, s.row)) + 9];
@@ -119,7 +120,7 @@ func segment(tb *tab, stage string) (x, y float64) {
 func TestLinkedBothWays(t *testing.T) {
 	tb := open(t, golden(t, "demo"), wide, tall)
 	// From the list to the timeline.
-	tb.do(chromedp.Click(chromedp.CSS("#event-6")))
+	tb.Do(chromedp.Click(chromedp.CSS("#event-6")))
 	want(tb, "kmodlab.selected", 6)
 	want(tb, "document.querySelector('#detail h3').textContent", "K1[120] calls inc_func [signal_handling]")
 	want(tb, "document.querySelector('.row.selected').id", "event-6")
@@ -130,23 +131,23 @@ func TestLinkedBothWays(t *testing.T) {
 		const lane = f.lanes.find(l => l.name === "modprobe" && l.pid === 143), s = lane.segments.at(-1);
 		return [(f.x(s.begin) + f.x(s.end)) / 2, f.y(kmodlab.rowTop(lane, s.row)) + 9];
 	}`)
-	tb.do(chromedp.MouseClickXY(x, y))
+	tb.Do(chromedp.MouseClickXY(x, y))
 	want(tb, "kmodlab.selected", 33)
 	want(tb, "document.querySelector('.row.selected').id", "event-33")
 	want(tb, inSight("document.querySelector('.row.selected')", "list"), true)
 	// The moments of the thread can be followed.
-	tb.do(chromedp.Click(chromedp.CSS("#detail .chain li:first-child button")))
+	tb.Do(chromedp.Click(chromedp.CSS("#detail .chain li:first-child button")))
 	want(tb, "kmodlab.selected", 1)
 	// A click on an arrow finds what it is about: K2's signal to K1.
 	x, y = middle(tb, `f => {
 		const e = kmodlab.ends(f, f.arrows.find(a => a.link === "signal"));
 		return [(e.x1 + e.x2) / 2, (e.y1 + e.y2) / 2];
 	}`)
-	tb.do(chromedp.MouseClickXY(x, y))
+	tb.Do(chromedp.MouseClickXY(x, y))
 	want(tb, "document.querySelector('#detail h3').textContent", "K2[127] SIGUSR1 to K1")
 	// A click elsewhere deselects.
 	x, y = middle(tb, "f => [f.width - 3, f.y(0) + 3]")
-	tb.do(chromedp.MouseClickXY(x, y))
+	tb.Do(chromedp.MouseClickXY(x, y))
 	want(tb, "kmodlab.selected", -1)
 }
 
@@ -167,8 +168,8 @@ func TestHoverShowsEverything(t *testing.T) {
 	}}
 	tb := open(t, r, wide, tall)
 	x, y := segment(tb, "function")
-	tb.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y))
-	tb.wait("!document.getElementById('tip').hidden")
+	tb.Do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y))
+	tb.Wait("!document.getElementById('tip').hidden")
 	text := eval[string](tb, "document.getElementById('detail').textContent")
 	for _, s := range []string{
 		"requested by", "modprobe[114] in startup+0x3a [signal_handling]", "taken by kthreadd", "273.9 µs", "task flags",
@@ -182,8 +183,8 @@ func TestHoverShowsEverything(t *testing.T) {
 		}
 	}
 	want(tb, "kmodlab.selected", 0) // pointing selects nothing
-	tb.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, 5, 5))
-	tb.wait("document.getElementById('tip').hidden")
+	tb.Do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, 5, 5))
+	tb.Wait("document.getElementById('tip').hidden")
 	want(tb, "document.querySelector('#detail h3').textContent", "modprobe[114] finit_module signal_handling")
 }
 
@@ -195,15 +196,15 @@ func TestZoomAndPan(t *testing.T) {
 	changes := func(how string, grows int, expression string, steps ...step) {
 		t.Helper()
 		before := eval[float64](tb, expression)
-		tb.do(steps...)
-		tb.settle()
+		tb.Do(steps...)
+		tb.Settle()
 		switch after := eval[float64](tb, expression); {
 		case grows < 0 && after >= before, grows > 0 && after <= before, grows == 0 && after != before:
 			t.Errorf("%s: %s went from %v to %v", how, expression, before, after)
 		}
 	}
 	wheel := func(dx, dy float64, modifiers chromedp.Modifier) step {
-		return call(input.DispatchMouseEvent, input.DispatchMouseEventParams{
+		return browser.Call(input.DispatchMouseEvent, input.DispatchMouseEventParams{
 			Type: input.DispatchMouseEventTypeMouseWheel, X: 600, Y: 400, DeltaX: dx + 1e-6, // a zero would be left out
 			DeltaY: dy + 1e-6, Modifiers: int64(modifiers), PointerType: input.DispatchMouseEventPointerTypeMouse,
 		})
@@ -215,20 +216,20 @@ func TestZoomAndPan(t *testing.T) {
 	changes("wheel to the left", -1, "kmodlab.from", wheel(-60, 0, 0))
 	changes("the wheel alone", 0, "kmodlab.from", wheel(0, 60, 0))
 	changes("dragging to the left", 1, "kmodlab.from", chromedp.DragAndDropXY(700, 600, 500, 600))
-	tb.do(chromedp.Focus(chromedp.CSS("#canvas")))
+	tb.Do(chromedp.Focus(chromedp.CSS("#canvas")))
 	changes("the key +", -1, visible, chromedp.KeyEvent("+"))
 	changes("the key -", 1, visible, chromedp.KeyEvent("-"))
 	changes("shift and right", 1, "kmodlab.from",
 		chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
 	changes("a double click", -1, visible, chromedp.MouseClickXY(800, 600, chromedp.ClickCount(1)),
 		chromedp.MouseClickXY(800, 600, chromedp.ClickCount(2)))
-	tb.do(chromedp.KeyEvent("0"))
+	tb.Do(chromedp.KeyEvent("0"))
 	want(tb, visible, all)
 	for range 60 {
-		tb.do(chromedp.KeyEvent("+"))
+		tb.Do(chromedp.KeyEvent("+"))
 	}
 	want(tb, visible+" > 0", true)
-	tb.do(chromedp.Click(chromedp.CSS("#scale-time")))
+	tb.Do(chromedp.Click(chromedp.CSS("#scale-time")))
 	want(tb, "document.getElementById('scale-time').getAttribute('aria-pressed')", "true")
 	want(tb, "Math.abs(kmodlab.scale.length - 2305312204) < 2", true)
 }
@@ -237,32 +238,32 @@ func TestZoomAndPan(t *testing.T) {
 // separately.)
 func press(key string) []step {
 	return []step{
-		call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key,
+		browser.Call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key,
 			Text: key}),
-		call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: key}),
+		browser.Call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: key}),
 	}
 }
 
 func TestTouch(t *testing.T) {
 	tb := open(t, golden(t, "demo"), phoneW, phoneH,
-		call(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true}))
+		browser.Call(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true}))
 	touch := func(kind input.DispatchTouchEventType, points ...float64) step {
 		p := input.DispatchTouchEventParams{Type: kind, TouchPoints: []*input.TouchPoint{}}
 		for i := 0; i < len(points); i += 2 {
 			id := float64(i / 2)
 			p.TouchPoints = append(p.TouchPoints, &input.TouchPoint{X: points[i], Y: points[i+1], ID: &id})
 		}
-		return call(input.DispatchTouchEvent, p)
+		return browser.Call(input.DispatchTouchEvent, p)
 	}
 	_, y := middle(tb, "f => [10, 200]")
 	before := eval[float64](tb, visible)
-	tb.do(touch("touchStart", 150, y, 200, y), touch("touchMove", 120, y, 230, y), touch("touchMove", 80, y, 280, y),
+	tb.Do(touch("touchStart", 150, y, 200, y), touch("touchMove", 120, y, 230, y), touch("touchMove", 80, y, 280, y),
 		touch("touchEnd"))
 	if after := eval[float64](tb, visible); after > before/2 {
 		t.Errorf("two fingers apart: %v of the axis are visible; before %v", after, before)
 	}
 	from := eval[float64](tb, "kmodlab.from")
-	tb.do(touch("touchStart", 300, y), touch("touchMove", 280, y), touch("touchMove", 150, y), touch("touchEnd"))
+	tb.Do(touch("touchStart", 300, y), touch("touchMove", 280, y), touch("touchMove", 150, y), touch("touchEnd"))
 	if after := eval[float64](tb, "kmodlab.from"); after <= from {
 		t.Errorf("one finger to the left: the axis begins at %v; before %v", after, from)
 	}
@@ -271,24 +272,24 @@ func TestTouch(t *testing.T) {
 func TestSearch(t *testing.T) {
 	r := golden(t, "demo")
 	tb := open(t, r, wide, tall)
-	tb.do(press("/")...)
+	tb.Do(press("/")...)
 	want(tb, "document.activeElement.id", "search")
-	tb.do(chromedp.KeyEvent("sigusr1 k2"))
-	tb.wait("document.getElementById('count').textContent === '4 of 40'")
+	tb.Do(chromedp.KeyEvent("sigusr1 k2"))
+	tb.Wait("document.getElementById('count').textContent === '4 of 40'")
 	want(tb, "document.querySelectorAll('#rows .row').length", 4)
 	want(tb, "kmodlab.hits.size", 4)
-	tb.do(chromedp.KeyEvent(kb.Enter))
+	tb.Do(chromedp.KeyEvent(kb.Enter))
 	want(tb, "kmodlab.selected", 23)
-	tb.do(chromedp.KeyEvent(kb.Enter))
+	tb.Do(chromedp.KeyEvent(kb.Enter))
 	want(tb, "kmodlab.selected", 24)
 	want(tb, "document.activeElement.id", "search")
 	// Text that is only in fields and stacks is found too.
-	tb.do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("resolve_symbol"))
-	tb.wait("document.getElementById('count').textContent === '5 of 40'")
-	tb.do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("no such thing"))
-	tb.wait("document.getElementById('count').textContent === '0 of 40'")
-	tb.do(chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Escape))
-	tb.wait("document.getElementById('count').textContent === '40 events'")
+	tb.Do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("resolve_symbol"))
+	tb.Wait("document.getElementById('count').textContent === '5 of 40'")
+	tb.Do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("no such thing"))
+	tb.Wait("document.getElementById('count').textContent === '0 of 40'")
+	tb.Do(chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Escape))
+	tb.Wait("document.getElementById('count').textContent === '40 events'")
 }
 
 // TestKeyboardOnly reaches everything with keys, and can see where the focus is.
@@ -296,7 +297,7 @@ func TestKeyboardOnly(t *testing.T) {
 	tb := open(t, golden(t, "demo"), wide, tall)
 	var order []string
 	for range 14 {
-		tb.do(chromedp.KeyEvent(kb.Tab))
+		tb.Do(chromedp.KeyEvent(kb.Tab))
 		order = append(order, eval[string](tb,
 			"document.activeElement.id || document.activeElement.className || document.activeElement.tagName"))
 		want(tb, "document.activeElement.matches(':focus-visible')", true)
@@ -310,30 +311,30 @@ func TestKeyboardOnly(t *testing.T) {
 			t.Errorf("the tab key does not reach %s: %v", id, order)
 		}
 	}
-	tb.do(chromedp.Focus(chromedp.CSS("#canvas")), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight))
+	tb.Do(chromedp.Focus(chromedp.CSS("#canvas")), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight))
 	want(tb, "kmodlab.selected", 2)
-	tb.do(chromedp.KeyEvent(kb.ArrowDown))
+	tb.Do(chromedp.KeyEvent(kb.ArrowDown))
 	want(tb, "kmodlab.model.story.events[kmodlab.selected].who", "K1[120]")
-	tb.do(chromedp.KeyEvent(kb.ArrowUp))
+	tb.Do(chromedp.KeyEvent(kb.ArrowUp))
 	want(tb, "kmodlab.model.story.events[kmodlab.selected].who", "kthreadd[2]")
-	tb.do(chromedp.KeyEvent(kb.End))
+	tb.Do(chromedp.KeyEvent(kb.End))
 	want(tb, "kmodlab.selected", 39)
 	want(tb, inSight("document.querySelector('.row.selected')", "list"), true)
-	tb.do(chromedp.KeyEvent(kb.Enter))
+	tb.Do(chromedp.KeyEvent(kb.Enter))
 	want(tb, "document.activeElement.id", "detail")
-	tb.do(chromedp.Focus(chromedp.CSS("#list")), chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.ArrowDown),
+	tb.Do(chromedp.Focus(chromedp.CSS("#list")), chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.ArrowDown),
 		chromedp.KeyEvent(kb.PageDown))
 	want(tb, "kmodlab.selected > 5", true)
 	want(tb, "document.getElementById('list').getAttribute('aria-activedescendant') === 'event-' + kmodlab.selected", true)
 	want(tb, inSight("document.querySelector('.row.selected')", "list"), true)
-	tb.do(chromedp.KeyEvent(kb.Escape))
+	tb.Do(chromedp.KeyEvent(kb.Escape))
 	want(tb, "kmodlab.selected", -1)
 }
 
 // TestNames reads the browser's accessibility tree: everything that a person can act on has a name.
 func TestNames(t *testing.T) {
 	tb := open(t, golden(t, "null_thread"), wide, tall)
-	tree, err := chromedp.Run(tb.ctx,
+	tree, err := chromedp.Run(tb.Context(),
 		func(ctx context.Context, _ *chromedp.Target) (accessibility.GetFullAXTreeResult, error) {
 			return chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
 		})
@@ -372,7 +373,7 @@ func text(v *accessibility.Value) string {
 
 func TestDark(t *testing.T) {
 	ground := func(tb *tab) color.Color {
-		img, _, err := image.Decode(bytes.NewReader(tb.screenshot(false)))
+		img, _, err := image.Decode(bytes.NewReader(tb.Screenshot(false)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -383,7 +384,7 @@ func TestDark(t *testing.T) {
 	if g := ground(tb).(color.Gray); g.Y > 60 {
 		t.Errorf("the canvas is %v on a dark screen", g)
 	}
-	tb.do(chromedp.Click(chromedp.CSS("#theme")))
+	tb.Do(chromedp.Click(chromedp.CSS("#theme")))
 	if g := ground(tb).(color.Gray); g.Y < 200 {
 		t.Errorf("the canvas is %v after the button Light", g)
 	}
@@ -392,7 +393,7 @@ func TestDark(t *testing.T) {
 // TestPaper prints: the whole timeline as a picture and the whole list as text; afterwards the page is as before.
 func TestPaper(t *testing.T) {
 	tb := open(t, golden(t, "demo"), wide, tall, dark())
-	tb.do(chromedp.Click(chromedp.CSS("#zoom-in")), chromedp.Click(chromedp.CSS("#zoom-in")))
+	tb.Do(chromedp.Click(chromedp.CSS("#zoom-in")), chromedp.Click(chromedp.CSS("#zoom-in")))
 	before := eval[float64](tb, visible)
 	pdf := get(tb, chromedp.PrintToPDF(chromedp.PDFPrintBackground(), chromedp.PDFPaper(chromedp.PaperA4)))
 	if n := len(regexp.MustCompile(`/Type /Page\b`).FindAll(pdf, -1)); n < 2 || n > 8 {
@@ -431,8 +432,8 @@ func TestSize(t *testing.T) {
 	if n := b.Len(); n > 400<<10 {
 		t.Errorf("an empty page has %d bytes", n)
 	}
-	tb := openFile(t, b.Bytes(), wide, tall)
-	tb.wait("globalThis.kmodlab?.paints > 0")
+	tb := browser.Open(t, b.Bytes(), wide, tall)
+	tb.Wait("globalThis.kmodlab?.paints > 0")
 	want(tb, "document.documentElement.scrollWidth", wide)
 }
 

@@ -19,9 +19,9 @@ func TestPicture(t *testing.T) {
 	const width, height = 1280, 860
 	if os.Getenv("KMODLAB_UPDATE") != "" {
 		tb := open(t, golden(t, "demo"), width, height)
-		tb.do(chromedp.Click(chromedp.CSS("#event-7")))
-		tb.do(chromedp.Evaluate[chromedp.Void]("document.activeElement.blur()"))
-		if err := os.WriteFile(file, tb.screenshot(false), 0o644); err != nil {
+		tb.Do(chromedp.Click(chromedp.CSS("#event-7")))
+		tb.Do(chromedp.Evaluate[chromedp.Void]("document.activeElement.blur()"))
+		if err := os.WriteFile(file, tb.Screenshot(false), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

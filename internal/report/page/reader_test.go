@@ -67,7 +67,7 @@ func TestCrashMark(t *testing.T) {
 		}`
 		want(tb, "kmodlab.view.lanes.filter(l => l.mark).map(l => l.title).join()",
 			fmt.Sprintf("null_thread[%d]", r.Crashes[0].Task.PID))
-		tb.settle()
+		tb.Settle()
 		const painted = `(() => {
 			const [x, y] = (` + mark + `)(kmodlab.frame()), d = devicePixelRatio;
 			const p = kmodlab.ctx.getImageData(Math.round(x * d), Math.round((y - 6) * d), 1, 1).data;
@@ -77,7 +77,7 @@ func TestCrashMark(t *testing.T) {
 		want(tb, "document.querySelectorAll('#legend .cross').length", 1)
 		eval[bool](tb, "(document.getElementById('canvas').scrollIntoView({block: 'center'}), true)")
 		x, y := middle(tb, mark)
-		tb.do(chromedp.MouseClickXY(x, y))
+		tb.Do(chromedp.MouseClickXY(x, y))
 		want(tb, "kmodlab.model.story.events[kmodlab.selected].what", "crashes")
 	}
 }
@@ -119,7 +119,7 @@ func TestNamesOfArrows(t *testing.T) {
 				if names += n[0]; n[1] > 0 {
 					t.Errorf("%s, %d pixels wide: %d of %d names are struck through", name, width, n[1], n[0])
 				}
-				tb.do(chromedp.Click(chromedp.CSS("#zoom-in")))
+				tb.Do(chromedp.Click(chromedp.CSS("#zoom-in")))
 			}
 			if names == 0 {
 				t.Errorf("%s, %d pixels wide: no arrow has its name", name, width)

@@ -16,6 +16,8 @@ import (
 type builder struct {
 	*model
 	lives map[taskKey][]*life
+	// programs are the tests and their processes, by pid.
+	programs map[int][]*program
 }
 
 type taskKey struct {
@@ -87,6 +89,14 @@ func (b *builder) thread(n int, t *result.Thread) {
 	}
 	b.stops(t, name, made)
 	b.works(n, k, t)
+	for _, w := range t.Wakeups {
+		fields := []field{word("site", w.By.Site)}
+		if w.Omitted > 0 {
+			fields = append(fields, number("omitted", int64(w.Omitted)))
+		}
+		b.arrow(b.instant(b.calls(w.By, w.AtNS, t.Background), w.AtNS, "wakes "+name, fields...),
+			b.instant(line, w.AtNS, "woken by a program"))
+	}
 }
 
 // ask is the requester's call of kthread_create.
@@ -143,6 +153,9 @@ func (b *builder) works(n int, k kind, t *result.Thread) {
 
 // calls is the line for what a task does at a moment.
 func (b *builder) calls(t result.Task, at int64, background bool) *track {
+	if p := b.programOf(t.PID, at); p != nil {
+		return p.track
+	}
 	name := fmt.Sprintf("%s[%d]", t.Comm, t.PID)
 	if l := b.lifeOf(t, at); l != nil {
 		return b.track(trackKey{kind: l.kind, name: t.Comm, pid: t.PID, n: l.n, what: "calls"}, name+" calls")

@@ -22,12 +22,13 @@ const (
 	threadKind
 	taskKind
 	helperKind
+	testKind
 	backgroundKind
 	numKinds
 )
 
 func (k kind) String() string {
-	return [...]string{"", "kmodlab", "modules", "kernel threads", "tasks", "helpers", "background"}[k]
+	return [...]string{"", "kmodlab", "modules", "kernel threads", "tasks", "helpers", "tests", "background"}[k]
 }
 
 // pid is a number that no task of the guest can have: the kernel's limit for pids is 1<<22.
@@ -210,7 +211,8 @@ func compareEnds(a, b *entry) int {
 // build makes the tracks of a result.
 func build(r *result.Result) *model {
 	m := &model{byKey: make(map[trackKey]*track)}
-	b := &builder{model: m, lives: make(map[taskKey][]*life)}
+	b := &builder{model: m, lives: make(map[taskKey][]*life), programs: make(map[int][]*program)}
+	b.tests(r)
 	for i := range r.Threads {
 		b.thread(i, &r.Threads[i])
 	}

@@ -209,9 +209,14 @@ func eachField(t *testing.T, b []byte, each func(field protowire.Number, value [
 func TestHostile(t *testing.T) {
 	for _, turn := range []int{0, 8, 16} {
 		r := demo(t)
+		foreign.AddTests(r)
 		foreign.Poison(r, turn, "Schema", "Class", "Outcome")
 		r.Threads[0].Name = foreign.Hostile[0]
-		plain := foreign.Perfetto(t, trace(t, demo(t)), "select count(*) as n from slice")[0][0]["n"]
+		harmless := demo(t)
+		foreign.AddTests(harmless)
+		foreign.Fill(&harmless.Tests, "x", "Outcome") // a guest may claim a signal for each of them, which is a slice
+		foreign.Fill(&harmless.Processes, "x")
+		plain := foreign.Perfetto(t, trace(t, harmless), "select count(*) as n from slice")[0][0]["n"]
 		got := foreign.Perfetto(t, trace(t, r), complaints, "select count(*) as n from slice",
 			"select count(*) as n from slice where name glob '*<img src=x onerror=alert(1)>*'")
 		if len(got[0]) != 0 {

@@ -59,6 +59,7 @@ var gallery = []struct {
 		}
 	}},
 	{"crash", "null_thread", func(*result.Result) {}},
+	{"test", "hw", func(*result.Result) {}},
 }
 
 func message(s string) result.Verdict { return result.Verdict{Message: s} }

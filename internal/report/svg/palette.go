@@ -2,6 +2,11 @@
 
 package svg
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Colour is one colour of the pictures, on a light and on a dark background.
 type Colour struct{ Name, Light, Dark string }
 
@@ -26,6 +31,11 @@ var Palette = []Colour{
 	{"stage-work", "#bbdd9f", "#3d5d25"},
 	{"stage-starting", "#d7def2", "#343e5e"},
 	{"stage-running", "#adc0f1", "#304485"},
+	{"stage-passed", "#cfe9d2", "#234d2e"},
+	{"stage-failed", "#f6cdc8", "#6e2b27"},
+	{"stage-skipped", "#ece5c9", "#4b4630"},
+	{"stage-call", "#a8cbe8", "#28506f"},
+	{"stage-refused", "#f5b887", "#7a441c"},
 	{"stage-create", "#f8ecd2", "#4a3b1f"},
 	{"stage-stop", "#f8ddd4", "#56342a"},
 	{"stage-park", "#e2e8ee", "#2f3943"},
@@ -47,4 +57,15 @@ var Palette = []Colour{
 	{"warn", "#9c6200", "#e2ac4b"},
 	{"bad", "#bb2d20", "#ff8a7a"},
 	{"accent", "#2157b8", "#8ab4ff"},
+}
+
+// Variables are the colours as a style sheet: var(--ink) is ink, on the background that the reader has.
+func Variables() string {
+	var b strings.Builder
+	b.WriteString(":root {\n")
+	for _, c := range Palette {
+		fmt.Fprintf(&b, "\t--%s: light-dark(%s, %s);\n", c.Name, c.Light, c.Dark)
+	}
+	b.WriteString("}\n")
+	return b.String()
 }

@@ -10,6 +10,7 @@ package svg
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -116,9 +117,22 @@ func newPicture(w *bufio.Writer, s *lanes.Story) *picture {
 		after += openRoom
 	}
 	left := float64(gutter + margin/2)
-	p.scale = newScale(p.moments(), left, readable-left-after)
+	p.scale = newScale(p.moments(), left, readable-left-after, p.rooms())
 	p.right = p.scale.right + after
 	return p
+}
+
+// rooms are what calls need to have their names on them. A call takes little time, and is what a test is about.
+func (p *picture) rooms() []room {
+	var all []room
+	for _, l := range p.shown {
+		for _, g := range l.Segments {
+			if (g.Stage == lanes.Call || g.Stage == lanes.Refused) && !g.Open {
+				all = append(all, room{g.Begin, g.End, measure(g.Brief, 12) + 13})
+			}
+		}
+	}
+	return all
 }
 
 // continues reports whether something has no end within the picture.
@@ -295,14 +309,18 @@ func (p *picture) names() {
 		if l.Mark != "" {
 			p.text("bad", margin, y+13, smallText, plain, fit("✕ "+l.Mark, smallText, gutter-margin-12))
 		} else {
-			p.text("soft", margin, y+13, smallText, plain, kindWords[l.Kind])
+			colour, text := "soft", kindWords[l.Kind]
+			if l.Note != "" {
+				colour, text = cmp.Or(string(l.Tone), colour), l.Note
+			}
+			p.text(colour, margin, y+13, smallText, plain, fit(text, smallText, gutter-margin-12))
 		}
 	}
 }
 
 var kindWords = map[lanes.Kind]string{
 	lanes.Process: "task", lanes.Kthreadd: "creates kernel threads", lanes.Kthread: "kernel thread",
-	lanes.Helper: "usermode helper", lanes.Module: "module",
+	lanes.Helper: "usermode helper", lanes.Module: "module", lanes.Test: "test", lanes.Program: "program",
 }
 
 func (p *picture) segments() {
@@ -350,8 +368,8 @@ func (p *picture) points() {
 		if l == nil || !e.Point || e.Background {
 			continue
 		}
-		if e.Moment == "crash" {
-			p.titled(e.What+", "+e.How, func() { p.crash(p.scale.x(e.At), p.rowTop(l, 0)+row/2) })
+		if e.Moment == "crash" || e.Cross {
+			p.titled(e.What+", "+e.How, func() { p.cross(string(e.Tone), p.scale.x(e.At), p.rowTop(l, 0)+row/2) })
 			continue
 		}
 		colour, radius := string(e.Tone), 3.0
@@ -365,9 +383,9 @@ func (p *picture) points() {
 	}
 }
 
-// crash is the mark of a task that the kernel complained about, on its bar.
-func (p *picture) crash(x, y float64) {
-	p.circle("bad", x, y, 8)
+// cross is the mark of a task that the kernel complained about, or that a signal ended, on its bar.
+func (p *picture) cross(colour string, x, y float64) {
+	p.circle(colour, x, y, 8)
 	p.line("ground", x-3.2, y-3.2, x+3.2, y+3.2, 2)
 	p.line("ground", x-3.2, y+3.2, x+3.2, y-3.2, 2)
 }

@@ -27,6 +27,7 @@ func Contradictions(r *result.Result) []string {
 	c.inits()
 	c.threads()
 	c.complaints()
+	c.tests()
 	return c.found
 }
 
@@ -55,10 +56,21 @@ func (c *checker) pass() {
 		}
 	}
 	for _, m := range c.r.Modules {
-		if !m.Background && m.InitRet != 0 {
+		if !m.Background && m.InitRet != 0 && !c.askedFor(m.Name) {
 			c.says("it passes, although the init of %s returned %d", m.Name, m.InitRet)
 		}
 	}
+}
+
+// askedFor reports whether a call was made to fail, or a task ended, while a module's init ran: then it may refuse its
+// load.
+func (c *checker) askedFor(module string) bool {
+	failed := slices.ContainsFunc(c.r.Failures, func(f result.FailedCall) bool {
+		return f.Made && f.InInit && f.Module == module
+	})
+	return failed || slices.ContainsFunc(c.r.Exits, func(x result.TargetExit) bool {
+		return x.Made && x.InInit && x.Module == module
+	})
 }
 
 // classes: the class of the verdict, or of what else applies, rests on something in the JSON.
@@ -70,7 +82,8 @@ func (c *checker) classes() {
 		tainted := slices.ContainsFunc(c.r.Taint, complains)
 		switch v.Class {
 		case result.Oops:
-			if !crash && !tainted && len(c.r.Misuse) == 0 {
+			unheld := slices.ContainsFunc(c.r.Exits, func(x result.TargetExit) bool { return x.Unheld })
+			if !crash && !tainted && len(c.r.Misuse) == 0 && !unheld {
 				c.says("verdict oops without a report of the kernel: %s", v.Message)
 			}
 		case result.Panic:

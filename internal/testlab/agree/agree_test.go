@@ -37,6 +37,25 @@ func TestContradictions(t *testing.T) {
 			Verdict: verdict(result.Load, "modprobe m: the init function of m returned -ENODEV"),
 			Modules: []result.Module{{Name: "m", LoadedNS: &at, InitRet: -19}},
 		}, ""},
+		"a refusal that was asked for": {result.Result{
+			Verdict:  verdict(result.Pass, "init of m returned -ENOMEM after a call was made to fail"),
+			Modules:  []result.Module{{Name: "m", LoadedNS: &at, InitRet: -12}},
+			Failures: []result.FailedCall{{Module: "m", Made: true, InInit: true}},
+		}, ""},
+		"a refusal after a task ended": {result.Result{
+			Verdict: verdict(result.Pass, "init of m returned -ESRCH after t[9] was ended just before pid_task"),
+			Modules: []result.Module{{Name: "m", LoadedNS: &at, InitRet: -3}},
+			Exits:   []result.TargetExit{{Module: "m", Made: true, InInit: true}},
+		}, ""},
+		"a use after free of a task": {result.Result{
+			Verdict: verdict(result.Oops, "use after free: nobody had a reference to t[9]"),
+			Exits:   []result.TargetExit{{Module: "m", Made: true, Unheld: true}},
+		}, ""},
+		"a refusal that was not": {result.Result{
+			Verdict:  verdict(result.Pass, "fine, no complaint from the kernel"),
+			Modules:  []result.Module{{Name: "m", LoadedNS: &at, InitRet: -12}},
+			Failures: []result.FailedCall{{Module: "m", Made: true}},
+		}, "although the init of m returned -12"},
 		"a refusal without its errno": {result.Result{
 			Verdict: verdict(result.Load, "modprobe m: the init function of m returned -ENODEV"),
 			Modules: []result.Module{{Name: "m", LoadedNS: &at}},
@@ -47,6 +66,31 @@ func TestContradictions(t *testing.T) {
 		}, "a positive number"},
 		"an oops of nothing": {result.Result{Verdict: verdict(result.Oops, "BUG: kernel NULL pointer dereference")},
 			"without a report"},
+		"tests": {result.Result{
+			Verdict: verdict(result.TestFailed, "b failed"), Tests: []result.Test{
+				{Name: "a", Outcome: result.TestPass, Subtests: []result.Subtest{
+					{Name: "x", Outcome: result.TestPass, Tests: []result.Subtest{{Name: "y", Outcome: result.TestSkip}}},
+				}},
+				{Name: "b", Outcome: result.TestFail, Reason: "exit status 1", Exit: 1, Output: "  pass  no\n\nok 1 no\n"},
+				{Name: "c", Outcome: result.TestNotRun, Reason: "the run had ended", Exit: -1},
+			},
+		}, ""},
+		"a pass without its tests": {result.Result{
+			Verdict: verdict(result.Pass, "fine"), Tests: []result.Test{{Name: "a", Outcome: result.TestNotRun, Reason: "x"}},
+		}, "1 did not run"},
+		"a verdict of no test": {result.Result{
+			Verdict: verdict(result.TestFailed, "a failed"), Tests: []result.Test{{Name: "a", Outcome: result.TestPass}},
+		}, "no test failed"},
+		"a test that passes with a failure": {result.Result{
+			Verdict: verdict(result.Pass, "fine"), Tests: []result.Test{{Name: "a", Outcome: result.TestPass,
+				Subtests: []result.Subtest{{Name: "x", Outcome: result.TestFail}}}},
+		}, "a subtest of it does not"},
+		"a call of nobody": {result.Result{
+			Verdict: verdict(result.Pass, "fine"), Calls: []result.Call{{Name: "read", By: result.Task{PID: 7}}},
+		}, "which is no process"},
+		"a process of no test": {result.Result{
+			Verdict: verdict(result.Pass, "fine"), Processes: []result.Process{{Task: result.Task{PID: 7}, Test: 1}},
+		}, "belongs to test 1 of 0"},
 		"a hang of nobody":  {result.Result{Verdict: verdict(result.Hung, "waits")}, "without a task"},
 		"a leak of nothing": {result.Result{Verdict: verdict(result.Leak, "left behind: /proc/x")}, "nothing left"},
 		"a thread that died": {result.Result{

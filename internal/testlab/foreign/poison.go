@@ -84,8 +84,8 @@ func poison(v reflect.Value, text func() string, keep []string) {
 	}
 }
 
-// Long is a message of 5 MB.
-var Long = strings.Repeat("long ", 1<<20)
+// Long is a message of 5 MB, or of 655 kB with the race detector.
+var Long = strings.Repeat("long ", longWords)
 
 // Lengthen puts Long wherever a module, its author or a kernel that the module damaged could have written it. It
 // changes one element of each kind, if r has one.
@@ -106,6 +106,16 @@ func Lengthen(r *result.Result) {
 	}
 	for i := range r.Signals[:min(1, len(r.Signals))] {
 		r.Signals[i].Reason, r.Signals[i].Site, r.Signals[i].From.Comm = Long, Long, Long
+	}
+	for i := range r.Tests[:min(1, len(r.Tests))] {
+		t := &r.Tests[i]
+		t.Name, t.Reason, t.Output, t.Left = Long, Long, Long, []string{Long}
+		for j := range t.Subtests[:min(1, len(t.Subtests))] {
+			t.Subtests[j].Name, t.Subtests[j].Notes = Long, []string{Long}
+		}
+	}
+	for i := range r.Calls[:min(1, len(r.Calls))] {
+		r.Calls[i].Name, r.Calls[i].File, r.Calls[i].Args, r.Calls[i].Serving = Long, Long, Long, Long
 	}
 	for i := range r.Crashes[:min(1, len(r.Crashes))] {
 		r.Crashes[i].Title, r.Crashes[i].Note, r.Crashes[i].Log = Long, Long, []string{Long}

@@ -27,7 +27,7 @@ func Start(tb testing.TB, opts boot.Options) *boot.Guest {
 	tb.Helper()
 	needs.VM(tb)
 	var console bytes.Buffer
-	opts.Agent = testlab.Kmodlab(tb)
+	opts.Agent = testlab.Agent(tb)
 	opts.Modules = []string{"ext4", "overlay"}
 	opts.Disks = []vm.Disk{{Path: opts.Kernel.RootImage, ReadOnly: true, Serial: "machine"}}
 	opts.Console = &console
@@ -61,7 +61,7 @@ func Build(tb testing.TB, k *kernel.Kernel, sources string) map[string]string {
 	if err := kbuild.CheckSandbox(tb.Context()); err != nil {
 		tb.Log("building in a VM, which takes longer:", err)
 		needs.VM(tb)
-		runner = kbuild.VMRunner{Agent: testlab.Kmodlab(tb)}
+		runner = kbuild.VMRunner{Agent: testlab.Agent(tb)}
 	}
 	built, err := kbuild.Run(tb.Context(), kbuild.Request{
 		Kernel: k, Sources: sources, Runner: runner, CacheDir: filepath.Join(CacheDir(tb), "build"),

@@ -20,10 +20,20 @@ func VM(t testing.TB) {
 	t.Helper()
 	Long(t, "it starts a virtual machine")
 	Program(t, qemu)
-	if err := machines.take(t.Context(), t.Name()); err != nil {
+	release, err := Machines(t.Context(), t.Name())
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(machines.release)
+	t.Cleanup(release)
+}
+
+// Machines reserves this user's virtual machines for this process until release is
+// called. It waits until no other process has them; who is told to those that wait.
+func Machines(ctx context.Context, who string) (release func(), err error) {
+	if err := machines.take(ctx, who); err != nil {
+		return nil, err
+	}
+	return machines.release, nil
 }
 
 // NoVM says why an example that starts a virtual machine cannot run here; empty when
@@ -41,4 +51,7 @@ func NoVM() string {
 
 // HoldVM is VM for the example of that name: the machines are reserved until the
 // process ends.
-func HoldVM(name string) error { return machines.take(context.Background(), name) }
+func HoldVM(name string) error {
+	_, err := Machines(context.Background(), name)
+	return err
+}

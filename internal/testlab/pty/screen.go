@@ -38,6 +38,9 @@ func (s *Screen) Write(b []byte) {
 	s.rest = append([]byte(nil), b...)
 }
 
+// tabStop is how far a terminal's stops are apart.
+const tabStop = 8
+
 // one takes in one character or sequence and says how long it was, 0 when the
 // rest of it has not come.
 func (s *Screen) one(b []byte) int {
@@ -48,6 +51,8 @@ func (s *Screen) one(b []byte) int {
 		s.down()
 	case '\b':
 		s.column = max(0, s.column-1)
+	case '\t':
+		s.column = min((s.column/tabStop+1)*tabStop, s.columns-1)
 	case 0x1b:
 		return s.sequence(b)
 	default:

@@ -101,7 +101,7 @@ function main() {
 	showVerdict(model);
 	showCrashes(model);
 	showLegend(timeline.view);
-	showSections(model);
+	showSections(model, {select: (i) => select(i, "tests")});
 	if (timeline.view.lanes.length === 0) document.getElementById("story").classList.add("empty");
 	find();
 	// Start with something to look at: what went wrong, or the beginning.

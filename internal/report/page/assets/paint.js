@@ -30,7 +30,12 @@ function pointTop(lane) {
 
 /** pointPlace is where an event without a segment is drawn: what happened to the task itself, on its bar. */
 function pointPlace(lane, e) {
-	return e.moment === "crash" ? rowTop(lane, 0) + sizes.row / 2 : pointTop(lane);
+	return isCross(e) ? rowTop(lane, 0) + sizes.row / 2 : pointTop(lane);
+}
+
+/** isCross tells events that are marked with a cross: what the kernel reports, and a signal that ends a task. */
+function isCross(e) {
+	return e.moment === "crash" || e.cross === true;
 }
 
 function paintGround(f) {
@@ -77,8 +82,9 @@ function paintName(f, lane, i) {
 	const {ctx} = f;
 	const x = f.narrow ? 8 : 12;
 	const y = f.y(lane.top) + (f.narrow ? 15 : Math.min(lane.height / 2, 30) - 2);
-	const pid = lane.kind === "module" ? "" : ` ${lane.pid}`, kind = laneWords[lane.kind];
+	const pid = lane.kind === "module" ? "" : ` ${lane.pid}`;
 	ctx.font = f.small;
+	const kind = fit(ctx, lane.note || laneWords[lane.kind], f.narrow ? f.width / 3 : f.left - 20);
 	const pidWidth = ctx.measureText(pid).width, kindWidth = ctx.measureText(kind).width;
 	const mark = lane.mark && `\u2715 ${lane.mark}`, markWidth = ctx.measureText(mark).width;
 	ctx.font = f.bold;
@@ -91,6 +97,7 @@ function paintName(f, lane, i) {
 	ctx.font = f.small;
 	ctx.fillStyle = f.colour("soft");
 	ctx.fillText(pid, end, y);
+	ctx.fillStyle = f.colour(lane.tone || "soft");
 	ctx.fillText(kind, f.narrow ? after : x, f.narrow ? y : y + 15);
 	if (!mark) return;
 	ctx.fillStyle = f.colour("bad");
@@ -372,8 +379,8 @@ function paintPoints(f) {
 		if (y < 0 || y > f.height + 6) continue;
 		const x = f.x(e.at);
 		if (x < f.left || x > f.width) continue;
-		if (e.moment === "crash") {
-			paintCrash(f, x, y);
+		if (isCross(e)) {
+			paintCross(f, e.tone, x, y);
 			continue;
 		}
 		const key = `${Math.round(x)} ${y}`;
@@ -391,12 +398,12 @@ function paintPoints(f) {
 	}
 }
 
-/** paintCrash is the mark of a task that the kernel complained about, on its bar. */
-function paintCrash(f, x, y) {
+/** paintCross is the mark of a task that the kernel complained about, or that a signal ended, on its bar. */
+function paintCross(f, tone, x, y) {
 	const {ctx} = f, r = 8;
 	ctx.beginPath();
 	ctx.arc(x, y, r, 0, 2 * Math.PI);
-	ctx.fillStyle = f.colour("bad");
+	ctx.fillStyle = f.colour(tone || "soft");
 	ctx.fill();
 	ctx.strokeStyle = f.colour("ground");
 	ctx.lineWidth = 2;
@@ -468,7 +475,7 @@ function paintCursor(f) {
 	if (!lane) return;
 	const y = f.y(pointPlace(lane, e));
 	if (y < sizes.axis) return;
-	if (e.moment === "crash") return paintCrash(f, x, y);
+	if (isCross(e)) return paintCross(f, e.tone, x, y);
 	ctx.beginPath();
 	ctx.arc(x, y, 4.5, 0, 2 * Math.PI);
 	ctx.lineWidth = 2;

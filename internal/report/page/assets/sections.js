@@ -2,21 +2,21 @@
 
 // The rest of the page: the verdict above the timeline, reports and tables below it.
 
-const bad = new Set(["oops", "panic", "lockup", "hung", "leak", "load", "build", "lost", "host"]);
+const bad = new Set(["oops", "panic", "lockup", "hung", "leak", "load", "build", "lost", "host", "test"]);
 
 function verdictClass(c) {
 	return c === "pass" ? "good" : bad.has(c) ? "bad" : "warn";
 }
 
 function showVerdict(model) {
-	const {verdict: v, machine: m, modules, dropped, story} = model.data;
+	const {verdict: v, machine: m, modules, tests, dropped, story} = model.data;
 	const box = document.getElementById("verdict");
 	box.classList.add(verdictClass(v.class));
 	const threads = story.lanes.filter((l) => l.kind === "kthread" && !l.background).length;
 	const kinds = (kind) => story.subjects.filter((s) => s.kind === kind && s.events.some((i) => !story.events[i].background)).length;
 	const facts = [
 		count((modules ?? []).filter((x) => !x.background).length, "module"), count(threads, "kernel thread"), count(kinds("request"), "request"),
-		count(kinds("signal"), "signal"), dropped.total > 0 ? count(dropped.total, "record lost", "records lost") : "no record lost",
+		count(kinds("signal"), "signal"), tests?.length ? count(tests.length, "test") : "", dropped.total > 0 ? count(dropped.total, "record lost", "records lost") : "no record lost",
 	];
 	const where = [m.name, m.kernel && "Linux " + m.kernel, m.qemu && "QEMU " + m.qemu, m.accel, m.cpus && count(m.cpus, "CPU"), m.memory_mib && m.memory_mib + " MiB"];
 	const crash = (model.data.crashes ?? [])[told(model)];
@@ -27,7 +27,7 @@ function showVerdict(model) {
 			element("h1", {id: "verdict-message"}, isolated(v.message)),
 			v.hint ? element("p", {class: "hint"}, "Hint: ", isolated(v.hint)) : null,
 			(v.also ?? []).map((a) => element("p", {class: "also"}, "also ", element("strong", {}, a.class), ": ", isolated(a.message), a.hint ? [" (", isolated(a.hint), ")"] : null)),
-			element("p", {class: "facts-line"}, facts.join(" · ")),
+			element("p", {class: "facts-line"}, facts.filter(Boolean).join(" · ")),
 			element("p", {class: "facts-line"}, isolated(where.filter(Boolean).join(" · "))),
 			crash ? report(crash) : null));
 }
@@ -102,9 +102,11 @@ function section(title, ...content) {
 	return element("section", {class: "card"}, element("h2", {}, title), content);
 }
 
-function showSections(model) {
+function showSections(model, on) {
 	const d = model.data;
 	const all = [
+		d.tests?.length && section("Tests", testsTable(model, on)),
+		d.expected?.length && section("Expectations", expectedTable(d.expected)),
 		d.leaks?.length && section("Left behind", table(["kind", "what", "where it was acquired"], d.leaks.map((l) => [l.kind, l.what, l.site]))),
 		d.stuck?.length && section("Made no progress", d.stuck.map((s) => folded(`${s.comm}[${s.pid}]`, [s.state, s.wait, s.site && "in " + s.site].filter(Boolean).join(" · "),
 			element("ol", {class: "stack"}, (s.stack ?? []).map((p) => element("li", {class: p.endsWith("]") ? "ours" : ""}, isolated(p))))))),
@@ -120,6 +122,14 @@ function showSections(model) {
 		hooksSection(d),
 	];
 	document.getElementById("sections").append(...all.filter(Boolean));
+}
+
+/** expectedTable shows what became of each expectation, and what was found instead. */
+function expectedTable(list) {
+	return table(["outcome", "expected", "found instead"], list.map((x) => [
+		element("strong", {class: "outcome " + (expectedTones[x.outcome] ?? "warn")}, expectedWords[x.outcome] ?? isolated(x.outcome)),
+		element("code", {}, isolated(x.text)),
+		element("span", {}, (x.found?.length ? x.found : [x.why].filter(Boolean)).map((line, i) => [i > 0 ? element("br") : null, isolated(line)]))]));
 }
 
 /** evidence are the lines that the verdict rests on, unless they are those of a report that is shown. */
@@ -173,6 +183,8 @@ function showLegend(view) {
 		...inOrder(stageWords, stages).map((s) => key("swatch stage-" + s, stageWords[s])),
 		...inOrder(linkWords, links).map((l) => key("stroke link-" + l, linkWords[l])),
 		...inOrder(toneWords, tones).map((t) => key("stroke " + t, toneWords[t])),
-		...(view.events.some((e) => e.point && e.moment !== "crash") ? [key("spot", "event")] : []),
-		...(view.lanes.some((l) => l.mark) ? [key("cross", "what the kernel reports")] : []));
+		...(view.events.some((e) => e.point && !isCross(e)) ? [key("spot", "event")] : []),
+		...(view.lanes.some((l) => l.mark) ? [key("cross", "what the kernel reports")] : []),
+		...[["bad", "test killed by a signal"], ["warn", "program killed by a signal"]].filter(([tone]) => view.events.some((e) => e.cross && e.tone === tone))
+			.map(([tone, words]) => key("cross " + tone, words)));
 }

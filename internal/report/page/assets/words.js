@@ -66,7 +66,8 @@ function count(n, one, many) {
 const stageWords = {
 	requested: "requested", creating: "kthreadd creates it", created: "asleep until woken", woken: "woken",
 	function: "thread function", stopping: "asked to stop", ended: "ended, not freed", parked: "parked", work: "work item",
-	starting: "before exec", running: "helper runs", create: "waits for a new thread", stop: "waits in kthread_stop",
+	starting: "before exec", running: "program runs", passed: "test that passed", failed: "test that failed",
+	skipped: "test that was skipped", call: "call on a module's file", refused: "call that failed or did not return", create: "waits for a new thread", stop: "waits in kthread_stop",
 	park: "waits in kthread_park", request: "in request_module", load: "in finit_module", init: "init", live: "loaded",
 };
 
@@ -78,4 +79,15 @@ const toneWords = {good: "signal taken", warn: "signal not taken", bad: "signal 
 
 const laneWords = {
 	process: "task", kthreadd: "creates kernel threads", kthread: "kernel thread", helper: "usermode helper", module: "module",
+	test: "test", program: "program",
 };
+
+const testWords = {pass: "pass", fail: "FAIL", skip: "skip", xfail: "xfail", "not-run": "not run"};
+const testTones = {pass: "good", fail: "bad", skip: "warn", xfail: "warn", "not-run": "warn"};
+Object.setPrototypeOf(testWords, null); // an outcome may be any word
+Object.setPrototypeOf(testTones, null);
+
+const expectedWords = {held: "held", failed: "FAILED", unknown: "not known"};
+const expectedTones = {held: "good", failed: "bad", unknown: "warn"};
+Object.setPrototypeOf(expectedWords, null);
+Object.setPrototypeOf(expectedTones, null);
