@@ -52,6 +52,7 @@ func (l *loader) complete() {
 			s.World.Fail.Nth = 1
 		}
 	}
+	b.tidy()
 	for i := range b.Checks {
 		c := &b.Checks[i]
 		if c.Visibility == "" {
@@ -62,6 +63,23 @@ func (l *loader) complete() {
 				c.Scenarios = append(c.Scenarios, s.Name)
 			}
 		}
+	}
+}
+
+// tidy makes one line of each text for people: YAML leaves line ends in a text of several lines, and after it.
+func (b *Lab) tidy() {
+	texts := []*string{&b.Title}
+	for i := range b.Learn {
+		texts = append(texts, &b.Learn[i])
+	}
+	for i := range b.Checks {
+		texts = append(texts, &b.Checks[i].Title, &b.Checks[i].Hint)
+	}
+	for i := range b.Broken {
+		texts = append(texts, &b.Broken[i].Title, &b.Broken[i].Why)
+	}
+	for _, text := range texts {
+		*text = strings.Join(strings.Fields(*text), " ")
 	}
 }
 

@@ -151,7 +151,7 @@ func TestFindings(t *testing.T) {
 			`thread k1[113]: name.startsWith("x") is false; name is "k1"`, `thread k1[113]: of("y") is false`,
 			`thread k2[114]: name.startsWith("x") is false; name is "k2"`, `thread k2[114]: of("y") is false`}}},
 		{`signals.all(s, s.consumed_ns - s.sent_ns <= jiffies(2))`, Finding{AtNS: at(400), Found: []string{
-			"signal SIGUSR1 to k1[113]: consumed_ns - sent_ns is 90000000, not at most jiffies(2), which is 80000000",
+			"signal SIGUSR1 to k1[113]: consumed_ns - sent_ns is 90 ms, not at most jiffies(2), which is 80 ms",
 			"signal SIGUSR1 to k2[114]: consumed_ns is not recorded on this kernel"}}},
 		{`kernel >= version("6.2")`, Finding{Found: []string{`kernel is 6.1, not at least version("6.2"), which is 6.2`}}},
 		{`"k9" in threads.map(t, t.name)`, Finding{Found: []string{`threads.map(t, t.name) is ["k1", "k2"], without "k9"`}}},
@@ -163,7 +163,7 @@ func TestFindings(t *testing.T) {
 		{`requests.all(q, q.helper == null)`, Finding{AtNS: at(50), Found: []string{
 			"request of foo: helper is helper, not null"}}},
 		{`threads.all(t, order(t.stages_ns.exited, t.stages_ns.stop_asked))`, Finding{AtNS: at(300), Found: []string{
-			"thread k1[113]: stages_ns.stop_asked (200) is before stages_ns.exited (300)",
+			"thread k1[113]: stages_ns.stop_asked (0.2 µs) is before stages_ns.exited (0.3 µs)",
 			"thread k2[114]: stages_ns.stop_asked was not seen"}}},
 		// What is not there.
 		{`thread("k9").stops == 1`, Finding{Found: []string{"there is no thread k9; threads has k1, k2"}}},

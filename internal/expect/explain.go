@@ -14,6 +14,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/parser"
+
+	"github.com/kmodlab/kmodlab/internal/plain"
 )
 
 // maxFound bounds the sentences of a finding.
@@ -171,10 +173,11 @@ func (x *explainer) whyCompared(e ast.Expr, operator string, want bool, at place
 		}
 		return at.clue("%s is %s, %s", x.text(right, at), show(r), with+show(l))
 	}
+	show := showAs(isTime(left) || isTime(right))
 	text := x.text(left, at) + " is " + show(l)
 	if not := instead[operator]; want && not != "" {
 		text += ", " + not
-		if right.Kind() == ast.LiteralKind || right.Kind() == ast.ListKind {
+		if right.Kind() == ast.LiteralKind || right.Kind() == ast.ListKind || isUnit(right) {
 			text += show(r)
 		} else {
 			text += x.text(right, at) + ", which is " + show(r)
@@ -218,7 +221,8 @@ func (x *explainer) whyOrder(times []ast.Expr, want bool, at place) []clue {
 			clues = append(clues, at.clue("%s was not seen", name)...)
 			continue
 		case before != "" && when < last:
-			clues = append(clues, at.clue("%s (%d) is before %s (%d)", name, int64(when), before, int64(last))...)
+			clues = append(clues, at.clue("%s (%s) is before %s (%s)", name, plain.Moment(int64(when)), before,
+				plain.Moment(int64(last)))...)
 		}
 		last, before = when, name
 	}

@@ -60,7 +60,7 @@ func TestDemo(t *testing.T) {
 	}
 	for text, says := range map[string]string{
 		`threads.all(t, t.stops == 2)`:                       "thread K1[121]: stops is 1, not 2",
-		`signals.all(s, s.consumed_ns - s.sent_ns <= us(1))`: "not at most us(1), which is 1000",
+		`signals.all(s, s.consumed_ns - s.sent_ns <= us(1))`: "µs, not at most 1 µs",
 		`threads.all(t, t.stages_ns.module_freed > 0)`:       "thread K1[121]: stages_ns.module_freed was not seen",
 	} {
 		f := check(t, text, r)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report/lanes"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -19,7 +20,7 @@ type Spot struct {
 
 // String is the line as a person reads it.
 func (s *Spot) String() string {
-	text := "at " + lanes.Moment(s.AtNS) + " "
+	text := "at " + plain.Moment(s.AtNS) + " "
 	if s.Who != "" {
 		text += s.Who + ": "
 	}

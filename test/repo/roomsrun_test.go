@@ -235,7 +235,7 @@ var runRooms = []room{
 	{
 		path:  "internal/report/svg",
 		does:  "lanes to a static picture, and the colours of all pictures (pure)",
-		may:   []string{"internal/report/lanes", "result"},
+		may:   []string{"internal/plain", "internal/report/lanes", "result"},
 		never: []never{noMachine, noPrograms, noNet, noTracing},
 	},
 	{

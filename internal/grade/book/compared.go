@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/kmodlab/kmodlab/internal/plain"
-	"github.com/kmodlab/kmodlab/internal/report/lanes"
 	"github.com/kmodlab/kmodlab/internal/story"
 )
 
@@ -60,6 +59,6 @@ func newStoryLine(l *story.Line) *storyLine {
 	if l == nil {
 		return nil
 	}
-	return &storyLine{At: lanes.Moment(l.AtNS), Who: name(l.Who), What: plain.Line(l.What, maxLine),
+	return &storyLine{At: plain.Moment(l.AtNS), Who: name(l.Who), What: plain.Line(l.What, maxLine),
 		How: plain.Line(l.How, maxLine)}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/kmodlab/kmodlab/internal/errno"
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -125,12 +126,12 @@ func (b *builder) calledRun(r *callRun) {
 	}
 	if r.n > 1 {
 		name = fmt.Sprintf("%s ×%d", name, r.n+r.gone)
-		how = join(", ", how, fmt.Sprintf("%d more like it until %s", r.n-1, Moment(r.last.AtNS)))
+		how = join(", ", how, fmt.Sprintf("%d more like it until %s", r.n-1, plain.Moment(r.last.AtNS)))
 	}
 	if r.rest {
 		what = fmt.Sprintf("%d further calls on %s", r.n, file)
 		name = what
-		how, tone = fmt.Sprintf("until %s; the JSON has each of them", Moment(r.until)), ""
+		how, tone = fmt.Sprintf("until %s; the JSON has each of them", plain.Moment(r.until)), ""
 		if r.failed > 0 {
 			how, tone = join(", ", fmt.Sprintf("%d of them failed", r.failed), how), Warn
 		}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/result"
 	"github.com/kmodlab/kmodlab/tracer/timeline"
 )
@@ -55,12 +56,12 @@ func (b *builder) walk(s *Subject, path string, v reflect.Value) {
 		// Only a crash has one, its registers, which the report shows.
 	case reflect.Int64:
 		if isTime(path) {
-			s.add(path, Moment(v.Int()))
+			s.add(path, plain.Moment(v.Int()))
 			return
 		}
 		s.add(path, strconv.FormatInt(v.Int(), 10))
 	case reflect.Float64: // the only ones are durations
-		s.add(path, Moment(int64(min(max(0, v.Float()*1e6), math.MaxInt64/4))))
+		s.add(path, plain.Moment(int64(min(max(0, v.Float()*1e6), math.MaxInt64/4))))
 	case reflect.Bool:
 		s.add(path, map[bool]string{true: "yes", false: "no"}[v.Bool()])
 	default:
@@ -127,24 +128,6 @@ func task(t result.Task) string {
 		return fmt.Sprintf("%s[%d] in %s", t.Comm, t.PID, t.Site)
 	}
 	return fmt.Sprintf("%s[%d]", t.Comm, t.PID)
-}
-
-// Moment prints a time to the microsecond, for people.
-func Moment(ns int64) string {
-	switch {
-	case ns < 0:
-		return "-" + Moment(-max(ns, -1<<62))
-	case ns < 1e6:
-		return trim(float64(ns)/1e3, 1) + " µs"
-	case ns < 1e9:
-		return trim(float64(ns)/1e6, 3) + " ms"
-	}
-	return trim(float64(ns)/1e9, 6) + " s"
-}
-
-func trim(f float64, digits int) string {
-	s := strconv.FormatFloat(f, 'f', digits, 64)
-	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
 }
 
 // gap is the time from one moment to another, "" if one was not seen.

@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/result"
 )
 
@@ -140,14 +141,14 @@ func TestEveryMoment(t *testing.T) {
 			for _, at := range []*int64{st.Requested, st.PickedUp, st.FirstRun, st.Created, st.Woken, st.Function, st.StopAsked,
 				st.StopSeen, st.Exited, st.StopReturned, st.Freed} {
 				if at != nil && !slices.ContainsFunc(s.Events, func(e Event) bool { return e.At == *at }) {
-					t.Errorf("%s: no event at %s of %s", name, Moment(*at), r.Threads[i].Name)
+					t.Errorf("%s: no event at %s of %s", name, plain.Moment(*at), r.Threads[i].Name)
 				}
 			}
 		}
 		for i := range r.Signals {
 			if at := r.Signals[i].SentNS; !slices.ContainsFunc(s.Events,
 				func(e Event) bool { return e.At == at && e.Moment == "sent_ns" }) {
-				t.Errorf("%s: no event for the signal at %s", name, Moment(at))
+				t.Errorf("%s: no event for the signal at %s", name, plain.Moment(at))
 			}
 		}
 	}
@@ -355,8 +356,8 @@ func TestText(t *testing.T) {
 		{Short(strings.Repeat("\x80", 300)), strings.Repeat(`\x80`, 252) + "… (300 bytes)"},
 		{Lines("0123456789", 4), "01\n\n… 6 bytes are not shown …\n\n89"},
 		{Untab("\tx\ty"), "        x       y"},
-		{Moment(0), "0 µs"}, {Moment(1500), "1.5 µs"}, {Moment(-2_500_000), "-2.5 ms"}, {Moment(2_305_312_204), "2.305312 s"},
-		{Moment(math.MinInt64), "-4611686018.427388 s"},
+		{plain.Moment(0), "0 µs"}, {plain.Moment(1500), "1.5 µs"}, {plain.Moment(-2_500_000), "-2.5 ms"}, {plain.Moment(2_305_312_204), "2.305312 s"},
+		{plain.Moment(math.MinInt64), "-4611686018.427388 s"},
 	} {
 		if test.got != test.want {
 			t.Errorf("got %q; want %q", test.got, test.want)

@@ -123,7 +123,7 @@ func (p *picture) arrowNames() {
 			if at := slices.IndexFunc(places, free); at >= 0 {
 				b := places[at]
 				taken = append(taken, b)
-				p.text(linkColour(a), b.x1+3, b.y2-2.5, smallText, plain, name)
+				p.text(linkColour(a), b.x1+3, b.y2-2.5, smallText, regular, name)
 				break
 			}
 		}

@@ -15,8 +15,8 @@ type canvas struct{ w *bufio.Writer }
 
 // Weights of text.
 const (
-	plain = 400
-	bold  = 600
+	regular = 400
+	bold    = 600
 )
 
 var light = func() map[string]string {

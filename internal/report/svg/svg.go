@@ -17,6 +17,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/kmodlab/kmodlab/internal/plain"
 	"github.com/kmodlab/kmodlab/internal/report/lanes"
 	"github.com/kmodlab/kmodlab/result"
 )
@@ -215,7 +216,7 @@ func (p *picture) words() string {
 			return text + " …"
 		}
 		if l := p.lane(e.Lane); l != nil && !e.Background {
-			text += fmt.Sprintf(" %s %s %s.", lanes.Moment(e.At), l.Title(), e.What)
+			text += fmt.Sprintf(" %s %s %s.", plain.Moment(e.At), l.Title(), e.What)
 		}
 	}
 	return text
@@ -251,7 +252,7 @@ func (p *picture) foot(r *result.Result, height float64) {
 		text = fmt.Sprintf("the HTML report has %d more lanes · %s", p.hidden, text)
 	}
 	text = fit(text, 11, p.right-2*margin)
-	p.text("soft", p.right-margin-measure(text, 11), height-13, 11, plain, text)
+	p.text("soft", p.right-margin-measure(text, 11), height-13, 11, regular, text)
 }
 
 func (p *picture) bands() {
@@ -278,11 +279,11 @@ func (p *picture) ticks() {
 		}
 		p.line("line", x, head+axis-8, x, p.bottom, 1)
 		text := tick(t)
-		p.text("ink", min(x-measure(text, 11)/2, p.right-measure(text, 11)-4), head+12, 11, plain, text)
+		p.text("ink", min(x-measure(text, 11)/2, p.right-measure(text, 11)-4), head+12, 11, regular, text)
 		if i > 0 {
 			gap := "+" + span(t-lastAt)
 			if width := measure(gap, 11); width < x-last-16 {
-				p.text("soft", (x+last-width)/2, head+29, 11, plain, gap)
+				p.text("soft", (x+last-width)/2, head+29, 11, regular, gap)
 				p.line("line", last+5, head+25, (x+last-width)/2-5, head+25, 1)
 				p.line("line", (x+last+width)/2+5, head+25, x-5, head+25, 1)
 			}
@@ -304,16 +305,16 @@ func (p *picture) names() {
 		}
 		p.text(colour, margin, y-2, 13, bold, name)
 		if l.Kind != lanes.Module {
-			p.text("soft", margin+measureBold(name, 13)+6, y-2, 11, plain, fmt.Sprint(l.PID))
+			p.text("soft", margin+measureBold(name, 13)+6, y-2, 11, regular, fmt.Sprint(l.PID))
 		}
 		if l.Mark != "" {
-			p.text("bad", margin, y+13, smallText, plain, fit("✕ "+l.Mark, smallText, gutter-margin-12))
+			p.text("bad", margin, y+13, smallText, regular, fit("✕ "+l.Mark, smallText, gutter-margin-12))
 		} else {
 			colour, text := "soft", kindWords[l.Kind]
 			if l.Note != "" {
 				colour, text = cmp.Or(string(l.Tone), colour), l.Note
 			}
-			p.text(colour, margin, y+13, smallText, plain, fit(text, smallText, gutter-margin-12))
+			p.text(colour, margin, y+13, smallText, regular, fit(text, smallText, gutter-margin-12))
 		}
 	}
 }
@@ -330,13 +331,13 @@ func (p *picture) segments() {
 			x1, x2 := p.span(&g)
 			y := p.rowTop(l, g.Row)
 			width := max(1.5, x2-x1-1)
-			p.titled(g.Name+", "+lanes.Moment(g.End-g.Begin), func() {
+			p.titled(g.Name+", "+plain.Moment(g.End-g.Begin), func() {
 				p.rect("stage-"+string(g.Stage), x1, y, width, row, min(4, width/2))
 				indent := 6.0
 				if at, ok := p.crashes[l.Lane]; ok && at == g.Begin { // beside the mark of a crash
 					indent = 14
 				}
-				p.text("ink", x1+indent, y+row/2+4.2, 12, plain, label(&g, width-indent-5))
+				p.text("ink", x1+indent, y+row/2+4.2, 12, regular, label(&g, width-indent-5))
 			})
 		}
 	}
