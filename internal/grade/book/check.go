@@ -31,12 +31,12 @@ type check struct {
 	Story    string // the line of the story at which it shows
 	Hint     string
 	Where    string // file:line
-	Scenario string
+	Scenario string // with the word before it
 }
 
 func newCheck(c *grade.Check) check {
 	show := check{mark: markOf(c.Status), Name: name(c.Name()), ID: c.ID, Points: points(c.Points, c.Max),
-		Label: label(c.Visibility), Say: plain.Several(c.Say, maxLine, maxLines), Scenario: name(c.Scenario)}
+		Label: label(c.Visibility), Say: plain.Several(c.Say, maxLine, maxLines), Scenario: scenarios(c.Scenario)}
 	if c.Status == grade.Passed {
 		return show
 	}
@@ -67,6 +67,17 @@ func label(v grade.Visibility) string {
 		return "after due date"
 	}
 	return ""
+}
+
+// scenarios is where a check was checked: one scenario, or several with commas between them.
+func scenarios(s string) string {
+	switch {
+	case s == "":
+		return ""
+	case strings.Contains(s, ","):
+		return "scenarios " + name(s)
+	}
+	return "scenario " + name(s)
 }
 
 // name is a text of one line, harmless and short.

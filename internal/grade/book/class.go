@@ -198,7 +198,7 @@ func aboutClass(b *grade.Book, s grade.Stats) []string {
 	}
 	if len(kernels) > 0 {
 		slices.Sort(kernels)
-		list = append(list, "Linux "+name(strings.Join(kernels, ", ")))
+		list = append(list, name(strings.Join(kernels, ", ")))
 	}
 	if s.Seconds > 0 {
 		list = append(list, seconds(s.Seconds)+" of grading")

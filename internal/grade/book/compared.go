@@ -28,9 +28,9 @@ type storyLine struct{ At, Who, What, How string }
 // pairMarks are the marks as a person sees them: a symbol and a word.
 var pairMarks = map[story.Mark]pairRow{
 	story.Same:    {Class: "passed", Symbol: "=", Word: "same"},
-	story.Differs: {Class: "partial", Symbol: "≠", Word: "otherwise"},
+	story.Differs: {Class: "partial", Symbol: "≠", Word: "differs"},
 	story.Missing: {Class: "failed", Symbol: "−", Word: "missing"},
-	story.More:    {Class: "failed", Symbol: "+", Word: "too much"},
+	story.More:    {Class: "failed", Symbol: "+", Word: "extra"},
 	story.Moved:   {Class: "skipped", Symbol: "↕", Word: "other order"},
 }
 

@@ -62,7 +62,7 @@ func about(g *grade.Grade) []string {
 		list = append(list, "graded "+at)
 	}
 	if len(g.Kernels) > 0 {
-		list = append(list, "Linux "+name(strings.Join(g.Kernels, ", ")))
+		list = append(list, name(strings.Join(g.Kernels, ", ")))
 	}
 	if g.Submission != "" {
 		list = append(list, "submission "+plain.Line(g.Submission, maxHash))
