@@ -4,6 +4,7 @@
  *
  * Kernels 5.10 to 7.3.
  */
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/init.h>
 #include <linux/kthread.h>
@@ -51,8 +52,12 @@ struct pid *target_pid(void)
 {
 	struct pid *pid = get_task_pid(thread, PIDTYPE_PID);
 
-	if (ends)
+	if (ends) {
 		stop();
+		/* The last steps of a thread's end come after kthread_stop() returns. */
+		while (pid_has_task(pid, PIDTYPE_PID))
+			msleep(20);
+	}
 	return pid;
 }
 EXPORT_SYMBOL_GPL(target_pid);
