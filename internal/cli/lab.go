@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -98,12 +99,17 @@ func newLabList() *cobra.Command {
 				return usageText("no labs in %s: name a folder of labs, or set KMODLAB_LABS", dir)
 			}
 			failed := false
+			var labs []*course.Lab
 			for _, file := range found {
 				lab, err := loadLab(filepath.Dir(file), c.ErrOrStderr())
 				if err != nil {
 					failed = true
 					continue
 				}
+				labs = append(labs, lab)
+			}
+			slices.SortStableFunc(labs, func(a, b *course.Lab) int { return cmp.Compare(a.Number, b.Number) })
+			for _, lab := range labs {
 				fmt.Fprintf(c.OutOrStdout(), "%-16s %s\n", lab.Name, plain.Text(lab.Title))
 			}
 			if failed {

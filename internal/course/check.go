@@ -22,6 +22,9 @@ const (
 )
 
 // defaultScenario is the only one of a lab that names none.
+// maxNumber bounds a lab's place in its course.
+const maxNumber = 999
+
 const defaultScenario = "load"
 
 var (
@@ -95,6 +98,9 @@ func (l *loader) check() {
 	b := l.lab
 	if strings.TrimSpace(b.Title) == "" {
 		l.wrong(at("title"), "a lab has a title: write title: and what it is called")
+	}
+	if b.Number < 0 || b.Number > maxNumber {
+		l.wrong(at("number"), "number is %d: a lab's place in its course is from 1 to %d", b.Number, maxNumber)
 	}
 	if b.Help < cut.MinLevel || b.Help > cut.MaxLevel {
 		l.wrong(at("help"), "help is %d: the levels of help are %d to %d", b.Help, cut.MinLevel, cut.MaxLevel)

@@ -237,7 +237,7 @@ func TestProblems(t *testing.T) {
 				`labs/x/lab.yaml:3: no file has a marker (//> TODO), and files: student: names none: students have nothing to do`,
 				`labs/x/lab.yaml:3: no file of the lab is "["`, `labs/x/lab.yaml:3: no file of the lab is "b.c"`}},
 		{"escape", map[string]string{Name: "\"a\\e[2Jb\": x\n" + least}, []string{
-			`labs/x/lab.yaml:1:1: unknown field "a\x1b[2Jb": known here are title, learn, kernels, modules, help, points, files, ` +
+			`labs/x/lab.yaml:1:1: unknown field "a\x1b[2Jb": known here are title, number, learn, kernels, modules, help, points, files, ` +
 				`scenarios, checks, broken`}},
 		{"large", map[string]string{Name: least, "b": strings.Repeat("x", maxFileSize+1)}, []string{
 			"labs/x/b: is larger than 1024 KiB"}},

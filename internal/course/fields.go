@@ -12,6 +12,7 @@ type Field struct {
 func Fields() []Field {
 	return []Field{
 		{"title", "what the lab is called"},
+		{"number", "its place in the course, from 1: lists of labs are in this order"},
 		{"learn", "what students know afterwards, a sentence each"},
 		{"kernels", "kernels on which the lab runs; default: all that kmodlab is tested on"},
 		{"modules", "modules that a scenario loads if it does not say; default: all of the folder"},

@@ -22,6 +22,7 @@ const Name = "lab.yaml"
 type Lab struct {
 	Name      string     `yaml:"-"` // of the folder
 	Title     string     `yaml:"title"`
+	Number    int        `yaml:"number"` // from 1; 0 if the lab is in no course
 	Learn     []string   `yaml:"learn,one"`
 	Kernels   []string   `yaml:"kernels,one"`
 	Modules   []string   `yaml:"modules,one"`

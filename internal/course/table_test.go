@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -22,8 +21,8 @@ const (
 	labsWrite = "KMODLAB_UPDATE=1 go test ./internal/course -run TestTable"
 )
 
-// numbered is how each lab.yaml of the repository begins: the labs of the course have an order, and a subject.
-var numbered = regexp.MustCompile(`^# Lab ([0-9]+) of the course: (.*)\. docs/labs\.md has the format\.\n`)
+// begins is how each lab.yaml of the repository begins: with its subject.
+var begins = regexp.MustCompile(`^# ([A-Z].*)\. docs/labs\.md has the format\.\n`)
 
 // TestTable compares the table of labs in docs/labs.md with the folders.
 func TestTable(t *testing.T) {
@@ -38,16 +37,16 @@ func TestTable(t *testing.T) {
 		if lab == nil {
 			t.Fatalf("%s: %v", dir, problems)
 		}
-		m := numbered.FindSubmatch(lab.text)
+		m := begins.FindSubmatch(lab.text)
 		if m == nil {
-			t.Errorf("%s does not begin as the others do, %s", file, numbered)
+			t.Errorf("%s does not begin as the others do, %s", file, begins)
 			continue
 		}
-		number, _ := strconv.Atoi(string(m[1]))
-		if rows[number] != "" {
-			t.Errorf("%s and another lab have the number %d", file, number)
+		if lab.Number == 0 || rows[lab.Number] != "" {
+			t.Errorf("%s has the number %d, as another lab has, or none", file, lab.Number)
 		}
-		rows[number] = tableRow(number, filepath.Base(dir), string(m[2]), lab)
+		about := strings.ToLower(string(m[1][:1])) + string(m[1][1:])
+		rows[lab.Number] = tableRow(lab.Number, filepath.Base(dir), about, lab)
 	}
 	var table strings.Builder
 	table.WriteString("| | lab | what it is about | what is checked | variants |\n|---|---|---|---|---|\n")
