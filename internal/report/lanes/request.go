@@ -57,8 +57,8 @@ func (c *call) ask(began *int64) {
 	asked := c.moment(began, c.by, "asked", c.name, inSite(q.By.Site), "")
 	const worth = 1_000_000 // ns; a shorter delay by the limiter is not worth mentioning
 	if q.ThrottledNS != nil && *q.ThrottledNS >= worth {
-		c.point(c.moment(s.Throttled, c.by, "throttled", "passes the limiter of helpers", "after "+plain.Moment(*q.ThrottledNS),
-			Warn))
+		after := "after " + plain.Moment(*q.ThrottledNS)
+		c.point(c.moment(s.Throttled, c.by, "throttled", "passes the limiter of helpers", after, Warn))
 	}
 	if s.Queued != nil && *s.Queued != *began {
 		c.point(c.moment(s.Queued, c.by, "queued", "has its helper queued", "", ""))
