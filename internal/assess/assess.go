@@ -296,7 +296,7 @@ func cutShort(r *result.Result) bool {
 	case result.Panic, result.Lockup, result.Hung, result.Timeout:
 		return true
 	}
-	return false
+	return slices.ContainsFunc(r.Crashes, func(c result.Crash) bool { return c.Class == result.Panic })
 }
 
 // ended says how a run ended that did not pass: that is mostly why an expectation does not hold.

@@ -117,6 +117,11 @@ func TestUnknown(t *testing.T) {
 	if c.Status != grade.Failed || !strings.Contains(c.Say[0], "lockup: CPU 0 is stuck") || g.Points != 1 {
 		t.Errorf("what the module itself cut short: %+v", c)
 	}
+	r.Verdict = result.Verdict{Class: result.Oops, Message: "int3 in work"}
+	r.Crashes = []result.Crash{{Class: result.Oops}, {Class: result.Panic}}
+	if g = a.Grade("k", Runs{"plain": r}); g.Checks[1].Status != grade.Failed {
+		t.Errorf("an oops that ended in a panic: %+v", g.Checks[1])
+	}
 }
 
 // TestKernels: a check that is not for a kernel is no part of the grade there.

@@ -147,7 +147,7 @@ func (l *Ledger) lastOf(site, function string, at uint64) Place {
 
 // FreedTwice returns the memory that modules freed twice, although they had not taken it again: where the second time.
 func (l *Ledger) FreedTwice(modules []string, name Namer) []result.Misuse {
-	if l.Overrun {
+	if l.Overrun || len(l.plan.Missed) > 0 {
 		return nil
 	}
 	var list []result.Misuse

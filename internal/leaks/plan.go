@@ -103,8 +103,10 @@ type Plan struct {
 	Shift  map[string]int64 // by event: what to add to the register
 	Opaque map[string]bool  // modules that may drop tasks where no probe sees it
 	Unseen map[string]bool  `json:"Deaf"` // kinds whose giving back is not traced
-	NoMem  map[string]bool  // modules that free memory in a way that is not traced
-	RCUMem map[string]bool  // modules that free memory through RCU
+	// Missed counts, for each kind, the hits of its probes that the kernel missed: see Ledger.Missed.
+	Missed map[string]uint64 `json:",omitempty"`
+	NoMem  map[string]bool   // modules that free memory in a way that is not traced
+	RCUMem map[string]bool   // modules that free memory through RCU
 
 	Tails     map[string][]Tail  `json:"tails"`      // by the kernel's function
 	Moot      map[string]bool    `json:"moot"`       // by module and kind: it may be given back where nothing sees it

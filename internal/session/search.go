@@ -3,6 +3,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -41,7 +42,7 @@ func (s *session) search(ctx context.Context) error {
 	done := s.journal.Phase("leaks")
 	defer done("", false)
 	if held {
-		return s.searchOnce(ctx)
+		return cmp.Or(s.searchOnce(ctx), s.askMissed(ctx))
 	}
 	if err := s.searchOnce(ctx); err != nil {
 		return err
@@ -73,9 +74,36 @@ func (s *session) search(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.askMissed(ctx); err != nil {
+		return err
+	}
 	if !s.Log.HasCrashed() && s.threadsStay() {
 		return s.wait(ctx, outlived, "after unload")
 	}
+	return nil
+}
+
+// maxProfile bounds the list of all kprobes, in bytes.
+const maxProfile = 1 << 20
+
+// askMissed asks the kernel which hits of the probes it missed, if something is held against the modules.
+func (s *session) askMissed(ctx context.Context) error {
+	if s.Log.HasCrashed() || s.ledger == nil || !s.ledger.Accuses(s.Studied()) {
+		return nil
+	}
+	ctx, cancel := s.Deadline(ctx)
+	defer cancel()
+	ctx, stop := s.untilCrash(ctx)
+	defer stop()
+	profile, err := boot.ReadFile(ctx, s.Client, leaks.Profile, maxProfile)
+	if err != nil {
+		stop()
+		if errors.Is(context.Cause(ctx), errCrashed) {
+			return nil
+		}
+		return s.Failed("ask which hits of the probes were missed", err)
+	}
+	s.ledger.Missed(profile, s.Studied())
 	return nil
 }
 
