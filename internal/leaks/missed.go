@@ -24,9 +24,9 @@ var profiled = lazyregexp.New(`^\s*([a-z0-9]+)_([a-z]+)_\d+\s+\d+\s+(\d+)\s*$`)
 // Accuses reports whether the ledger holds something against the modules, so that it matters what was missed.
 func (l *Ledger) Accuses(modules []string) bool { return len(l.twice) > 0 || l.Holds(modules) }
 
-// Missed enters the contents of Profile. What was missed may be that a thing was given back, or taken, so nothing is
-// claimed of its kind.
-func (l *Ledger) Missed(profile []byte, modules []string) {
+// Missed enters the contents of Profile, and returns how many hits were missed. What was missed may be that a thing was
+// given back, or taken, so nothing is claimed of its kind.
+func (l *Ledger) Missed(profile []byte, modules []string) (sum uint64) {
 	missed := make(map[string]uint64)
 	for line := range bytes.Lines(profile) {
 		if m := profiled.FindSubmatch(line); m != nil {
@@ -42,8 +42,10 @@ func (l *Ledger) Missed(profile []byte, modules []string) {
 			l.plan.Missed = make(map[string]uint64)
 		}
 		l.plan.Missed[kind] = missed[kind]
+		sum += missed[kind]
 		l.uncheckedMissed(kind, modules)
 	}
+	return sum
 }
 
 // uncheckedMissed says of the modules that hold things of a kind that nothing is claimed of these.

@@ -13,11 +13,13 @@ import (
 func TestMissed(t *testing.T) {
 	const trace = "" +
 		"            insmod-1       [000] .....     1.000001: task_get_0: (f+0x1/0x20 [m]) ptr=0xffff888000000010\n" +
-		"            insmod-1       [000] .....     1.000002: pid_take_1: (f+0x5/0x20 [m] <- find_get_pid) ptr=0xffff888000000020\n"
+		"            insmod-1       [000] .....     1.000002: pid_take_1: " +
+		"(f+0x5/0x20 [m] <- find_get_pid) ptr=0xffff888000000020\n"
 	none := func(uint64, uint64) (string, string) { return "", "" }
 	of := []string{"m"}
 	read := func(profile string) (*Ledger, []result.Leftover) {
-		plan := NewPlan([]Module{{Name: "m", Imports: []string{"find_get_pid", "put_pid"}}}, func(string) bool { return true })
+		m := Module{Name: "m", Imports: []string{"find_get_pid", "put_pid"}}
+		plan := NewPlan([]Module{m}, func(string) bool { return true })
 		l := Read(plan, []byte(trace))
 		if !l.Accuses(of) {
 			t.Fatalf("the ledger holds nothing: %+v", l.held)

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -103,7 +104,9 @@ func (s *session) askMissed(ctx context.Context) error {
 		}
 		return s.Failed("ask which hits of the probes were missed", err)
 	}
-	s.ledger.Missed(profile, s.Studied())
+	if missed := s.ledger.Missed(profile, s.Studied()); missed > 0 {
+		s.journal.Log(fmt.Sprintf("the kernel missed %d hits of the probes by which leaks are found", missed))
+	}
 	return nil
 }
 
