@@ -383,8 +383,7 @@ func (l *Ledger) Left(modules []string, name Namer) []result.Leftover {
 			if !slices.Contains(modules, module) && of != "" { // armed by the kernel, or by a tail call
 				site, module = calls, of
 			}
-			if t.idle || l.doubts(t) || l.plan.Unseen[t.kind] || l.plan.Missed[t.kind] > 0 ||
-				!slices.Contains(modules, module) || l.blind(key, module) {
+			if t.idle || l.doubts(t) || l.unseen(t.kind) || !slices.Contains(modules, module) || l.blind(key, module) {
 				continue
 			}
 			id := fmt.Sprint(t.kind, site, t.label)

@@ -48,6 +48,9 @@ func (l *Ledger) Missed(profile []byte, modules []string) (sum uint64) {
 	return sum
 }
 
+// unseen reports whether things of a kind may have been given back without a record of it.
+func (l *Ledger) unseen(kind string) bool { return l.plan.Unseen[kind] || l.plan.Missed[kind] > 0 }
+
 // uncheckedMissed says of the modules that hold things of a kind that nothing is claimed of these.
 func (l *Ledger) uncheckedMissed(kind string, modules []string) {
 	holds := make(map[string]bool)

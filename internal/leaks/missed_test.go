@@ -36,7 +36,7 @@ func TestMissed(t *testing.T) {
 		t.Errorf("the end of a task was missed: %+v", left)
 	}
 	u := l.plan.Unchecked
-	if len(u) != 1 || u[0].Module != "m" || u[0].What != "references to tasks" || !strings.Contains(u[0].Why, "missed 2 hits") {
+	if len(u) != 1 || u[0].What != "references to tasks" || !strings.Contains(u[0].Why, "missed 2 hits") {
 		t.Errorf("it is not said: %+v", u)
 	}
 	if l, left = read("  pid_give_9   3   1\n"); len(left) != 1 || l.plan.Unchecked[0].Function != "find_get_pid" {
