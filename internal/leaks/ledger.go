@@ -357,18 +357,6 @@ func (l *Ledger) Holds(modules []string) bool {
 	return false
 }
 
-// Dying reports whether a task to which a module has a reference has ended and is not freed: RCU may be about to drop
-// the last one.
-func (l *Ledger) Dying(modules []string) bool {
-	for of, list := range l.held {
-		ours := func(e entry) bool { return e.place.Name == "" || slices.Contains(modules, e.place.Module) }
-		if of.kind == "task" && l.dead[of.ptr] && slices.ContainsFunc(list, ours) {
-			return true
-		}
-	}
-	return false
-}
-
 // Left returns what the modules took and never gave back, summed up by call site.
 func (l *Ledger) Left(modules []string, name Namer) []result.Leftover {
 	if l.Overrun {

@@ -48,6 +48,21 @@ func (l *Ledger) Missed(profile []byte, modules []string) (sum uint64) {
 	return sum
 }
 
+// Dying reports whether a task to which a module has a reference has ended and is not freed: RCU may be about to drop
+// the last one. If probes at tasks were missed, waiting tells nothing.
+func (l *Ledger) Dying(modules []string) bool {
+	if l.plan.Missed["task"] > 0 {
+		return false
+	}
+	for of, list := range l.held {
+		ours := func(e entry) bool { return e.place.Name == "" || slices.Contains(modules, e.place.Module) }
+		if of.kind == "task" && l.dead[of.ptr] && slices.ContainsFunc(list, ours) {
+			return true
+		}
+	}
+	return false
+}
+
 // unseen reports whether things of a kind may have been given back without a record of it.
 func (l *Ledger) unseen(kind string) bool { return l.plan.Unseen[kind] || l.plan.Missed[kind] > 0 }
 

@@ -64,9 +64,23 @@ func (s *session) search(ctx context.Context) error {
 			}
 		}
 	}
+	if err := s.awaitFreed(ctx); err != nil {
+		return err
+	}
+	if !s.Log.HasCrashed() && s.threadsStay() {
+		return s.wait(ctx, outlived, "after unload")
+	}
+	return nil
+}
+
+// awaitFreed waits until the tasks that have ended are freed, as far as that is seen.
+func (s *session) awaitFreed(ctx context.Context) error {
 	for range dyingLooks {
+		if err := s.askMissed(ctx); err != nil {
+			return err
+		}
 		if s.Log.HasCrashed() || s.ledger == nil || !s.ledger.Dying(s.Studied()) {
-			break
+			return nil
 		}
 		if err := s.wait(ctx, settle, "until RCU has freed the tasks that have ended"); err != nil {
 			return err
@@ -75,13 +89,7 @@ func (s *session) search(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.askMissed(ctx); err != nil {
-		return err
-	}
-	if !s.Log.HasCrashed() && s.threadsStay() {
-		return s.wait(ctx, outlived, "after unload")
-	}
-	return nil
+	return s.askMissed(ctx)
 }
 
 // maxProfile bounds the list of all kprobes, in bytes.
@@ -104,8 +112,9 @@ func (s *session) askMissed(ctx context.Context) error {
 		}
 		return s.Failed("ask which hits of the probes were missed", err)
 	}
-	if missed := s.ledger.Missed(profile, s.Studied()); missed > 0 {
-		s.journal.Log(fmt.Sprintf("the kernel missed %d hits of the probes by which leaks are found", missed))
+	before := len(s.Watched.Missed)
+	if missed := s.ledger.Missed(profile, s.Studied()); missed > 0 && before == 0 {
+		s.journal.Log(fmt.Sprintf("the kernel missed hits of the probes by which leaks are found: %d", missed))
 	}
 	return nil
 }
