@@ -3,11 +3,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -58,7 +61,9 @@ func (s *saves) round(
 		}
 		stop(err) // and the work, if it is not over
 	}()
-	if err = work(ctx); err == nil {
+	if err = work(ctx); err != nil {
+		err = cmp.Or(s.gone(), err)
+	} else {
 		erase := waiting()
 		<-ctx.Done()
 		erase()
@@ -86,13 +91,21 @@ func sayWaiting(errOut io.Writer, dir string) (erase func()) {
 // await returns what was saved that a build would see.
 func (s *saves) await(ctx context.Context, before map[string]string) ([]string, error) {
 	for {
-		if err := s.watcher.Next(ctx); err != nil {
+		if err := cmp.Or(s.watcher.Next(ctx), s.gone()); err != nil {
 			return nil, err
 		}
 		if files := differing(before, s.sources(ctx)); len(files) > 0 && ctx.Err() == nil {
 			return files, nil
 		}
 	}
+}
+
+// gone is an error if the folder is not there any more. The watcher tells it a moment later than a look does.
+func (s *saves) gone() error {
+	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("watch %s: %w", s.dir, folderwatch.ErrGone)
+	}
+	return nil
 }
 
 // sources are the hashes of what a build would see, without what we write ourselves. If the folder cannot be read, the

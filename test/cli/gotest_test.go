@@ -118,7 +118,8 @@ func TestGoTestExample(t *testing.T) {
 	if err == nil {
 		t.Fatalf("the module has changed, and the test still passes\n%s", out)
 	}
-	wants(t, out, `mailbox_test.go:\d+: test mailbox_test failed: .*refuses a long one`,
+	wants(t, out, `mailbox_test.go:\d+: calls.exists\(.*\) does not hold`,
+		`\n +test mailbox_test failed: .*refuses a long one`,
 		`\n +\|   not ok 4 - refuses a long one\n`, `(?m)^ +\| +[0-9.]+ m?s  mailbox_test\[\d+\] +write /dev/mailbox`,
 		`\n +\| test: test mailbox_test failed`, "go test -artifacts keeps")
 	out, err = s.run("go", "test", "-run", "TestMailbox", "-artifacts", "-outputdir", kept, ".")

@@ -164,18 +164,21 @@ func (s storeTest) otherQEMU() {
 	s.Helper()
 	qemu := needs.Program(s, "qemu-system-x86_64")
 	own := filepath.Join(s.TempDir(), "qemu-system-x86_64")
-	install := func() { // a script that runs QEMU, since QEMU finds its own parts by its path
+	install := func(version string) { // a script that runs QEMU, since QEMU finds its own parts by its path
 		s.Helper()
-		script := "#!/bin/sh\nexec " + qemu + ` "$@"` + "\n"
+		script := "#!/bin/sh\n# " + version + "\nexec " + qemu + ` "$@"` + "\n"
 		if err := errors.Join(os.WriteFile(own+"~", []byte(script), 0o700), os.Rename(own+"~", own)); err != nil {
 			s.Fatal(err)
 		}
 	}
 	other := func(spec *kmodlab.Spec) { spec.QEMU = own }
-	install()
+	install("1")
 	s.run("another QEMU", true, other)
 	s.images(2)
-	install() // an upgrade
+	install("1") // the same one again
+	s.run("a QEMU that was installed again", true, other)
+	s.images(2)
+	install("2")
 	s.run("an upgraded QEMU", true, other)
 	s.images(3)
 }
