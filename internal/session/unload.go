@@ -47,25 +47,27 @@ func (s *session) unloadAll(ctx context.Context) error {
 		return err
 	}
 	for {
-		before := len(left)
+		before := left
 		if left, err = u.round(ctx, left); err != nil || s.Log.HasCrashed() || len(left) == 0 {
 			return err
 		}
-		if len(left) < before {
+		if len(left) < len(before) {
 			continue
 		}
 		busy, err := u.underWay(ctx)
 		if err != nil {
 			return err
 		}
-		if !busy || time.Now().After(deadline) {
-			break
-		}
-		if err := s.wait(ctx, retryPause, "before the next unload"); err != nil {
-			return err
+		if busy {
+			if err := s.wait(ctx, retryPause, "before the next unload"); err != nil {
+				return err
+			}
 		}
 		if left, err = u.brought(ctx); err != nil {
 			return err
+		}
+		if !busy && sameStates(before, left) || time.Now().After(deadline) {
+			break
 		}
 	}
 	if s.failed(evidence.Load) == nil {
@@ -74,6 +76,12 @@ func (s *session) unloadAll(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sameStates reports whether two lists have the same modules in the same states. If not, one was just being loaded when
+// another one that it uses was refused.
+func sameStates(a, b []evidence.Loaded) bool {
+	return slices.EqualFunc(a, b, func(a, b evidence.Loaded) bool { return a.Name == b.Name && a.State == b.State })
 }
 
 // stay returns the refusals of the modules that are still loaded, in load order. One that was refused may have gone

@@ -26,3 +26,22 @@ func TestStay(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestSameStates: a module that is live by now may hold what was refused before.
+func TestSameStates(t *testing.T) {
+	base, user := evidence.Loaded{Name: "base", State: live}, evidence.Loaded{Name: "user", State: live}
+	loading := user
+	loading.State = "loading"
+	for _, c := range []struct {
+		a, b []evidence.Loaded
+		want bool
+	}{
+		{[]evidence.Loaded{base}, []evidence.Loaded{base}, true},
+		{[]evidence.Loaded{base}, []evidence.Loaded{user, base}, false},
+		{[]evidence.Loaded{loading, base}, []evidence.Loaded{user, base}, false},
+	} {
+		if got := sameStates(c.a, c.b); got != c.want {
+			t.Errorf("%v, %v: %t", c.a, c.b, got)
+		}
+	}
+}

@@ -85,7 +85,8 @@ func leftAlive(e *evidence.Evidence, res *result.Result) (threads, modules []str
 		if m.Background {
 			continue
 		}
-		gone[m.Name] = true
+		stays := m.Loaded && !m.Unloaded && e.Failed(evidence.Unload) != nil // and so does its code
+		gone[m.Name] = !stays
 		if m.Loaded && !m.Unloaded && slices.Contains(e.Studied, m.Name) {
 			modules = append(modules, m.Name)
 		}
