@@ -52,7 +52,8 @@ static int send_signal_to_task(void *unused)
 	//>2 If the function returned, its task might be freed before it is stopped.
 	while (sent < SIGNALS && !kthread_should_stop()) {
 		sleep_for(PERIOD);
-		if (!kthread_should_stop() && !send(smp_load_acquire(&kthread_pid)))
+		if (!kthread_should_stop() &&
+		    !send(smp_load_acquire(&kthread_pid)))
 			sent++;
 	}
 	sleep_until_stopped();
@@ -87,4 +88,5 @@ module_exit(cleanup);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The kmodlab authors");
-MODULE_DESCRIPTION("A kernel thread that sends signals to K1 of signal_handling");
+MODULE_DESCRIPTION(
+	"A kernel thread that sends signals to K1 of signal_handling");

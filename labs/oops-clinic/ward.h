@@ -21,7 +21,9 @@ struct bed {
 
 /* The beds that there are, and the round. There is no bed 7. */
 static struct bed beds[] = {
-	{ .number = 1 }, { .number = 2 }, { .number = 3 },
+	{ .number = 1 },
+	{ .number = 2 },
+	{ .number = 3 },
 };
 static const u32 the_round[] = { 1, 2, 7, 3 };
 
