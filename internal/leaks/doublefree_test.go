@@ -98,6 +98,21 @@ func TestCertain(t *testing.T) {
 	}
 }
 
+// TestCertainThread: what a module with a thread imports on 7.2 hands it no memory.
+func TestCertainThread(t *testing.T) {
+	m := Module{Name: "m", Imports: []string{
+		"__fentry__", "__kmalloc_cache_noprof", "__trace_set_current_state", "__tracepoint_sched_set_state_tp", "kfree",
+		"const_current_task", "kthread_create_on_node", "schedule_timeout", "wake_up_process", "__put_task_struct_rcu_cb",
+	}}
+	if !certain([]Module{m})["m"] {
+		t.Error("it is not certain")
+	}
+	m.Imports = append(m.Imports, "hands_out_memory")
+	if certain([]Module{m})["m"] {
+		t.Error("a function that nobody knows may hand out memory")
+	}
+}
+
 // TestCertainTogether: what a module gets from another one under study is as certain as that one.
 func TestCertainTogether(t *testing.T) {
 	lib := Module{Name: "lib", Exports: []string{"consume"}, Imports: []string{"kfree"}}
