@@ -36,8 +36,8 @@ var handsNothing = lazyregexp.New(`^(?:` +
 	`|__(?:un)?register_chrdev|(?:__)?class_(?:create|destroy)|device_(?:create|destroy)|(?:no|default|noop)_llseek` +
 	`|debugfs_(?:create_\w+|remove|attr_\w+)|sysfs_(?:create|remove)_(?:file_ns|group)|kernel_kobj|kobject_(?:put|create_and_add)` +
 	`|(?:add|remove)_wait_queue\w*|\w+_wake_function|wait_woken|(?:un)?register_k(?:ret)?probes?|request_threaded_irq|free_irq` +
-	`|__tracepoint_\w+|__trace_set_current_state|__(?:put|get)_task_\w+|get_task_pid|kernel_sigaction|(?:kernel_)?dequeue_signal` +
-	`|flush_signals|__request_module|pv_ops|BUG_func` +
+	`|__tracepoint_\w+|__trace_set_current_state|__(?:put|get)_task_\w+|get_task_pid|kernel_sigaction` +
+	`|(?:kernel_)?dequeue_signal|flush_signals|__request_module|pv_ops|BUG_func` +
 	`|(?:__)?module_(?:get|put)|try_module_get|find_(?:vpid|get_pid)|put_pid|pid_task|get_pid_task|send_sig\w*` +
 	`|hrtimer_\w+|__?tasklet_\w+|tasklet_\w+|alloc_workqueue|destroy_workqueue|__flush_workqueue|(?:un)?register_\w+_notifier` +
 	`)$`)
