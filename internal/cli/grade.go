@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ type graded struct {
 	grading.Options
 	out, shard string
 	formats    []string
+	fill       filler
 }
 
 func newGrade() *cobra.Command {
@@ -38,10 +40,16 @@ func newGrade() *cobra.Command {
 own files replace all that students must not change. One that cannot be graded stops nobody:
 its grade says why. Grades are kept in the folder -o as they are made, so an interrupted class
 goes on where it was, and what has not changed is not graded again. The exit status is 0 when
-each submission has a grade, whatever it is, and 3 when one could not be graded.`,
+each submission has a grade, whatever it is, and 3 when one could not be graded.
+
+Recordings (SCENARIO.kmlab, as --record keeps them in a student's folder) are graded without
+running anything. kmodlab grade again does that for a whole class. --fill SHEET puts the points
+into a copy of a sheet that Moodle or Canvas has exported; the copy is in the folder -o.`,
 		Example: `  kmodlab grade labs/thread-life handed-in/* -o grades -j 4
   kmodlab grade labs/thread-life handed-in/* -o grades --shard 2/8
-  kmodlab grade labs/thread-life . -o grades --format gradescope`,
+  kmodlab grade labs/thread-life . -o grades --format gradescope
+  kmodlab grade labs/thread-life handed-in/* -o grades --fill exported.csv
+  kmodlab grade labs/thread-life grades/*/*.kmlab -o again`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
 	}
@@ -51,7 +59,7 @@ each submission has a grade, whatever it is, and 3 when one could not be graded.
 	o.resultFlags(f)
 	f.StringVar(&o.shard, "shard", "", "grade only a part of the submissions: `I/N` (default: $SLURM_ARRAY_TASK_ID of\n$SLURM_ARRAY_TASK_COUNT, if they are set)")
 	f.BoolVar(&o.Record, "record", false, "keep a recording (.kmlab) of each run beside the grade")
-	c.AddCommand(newGradeMerge())
+	c.AddCommand(newGradeMerge(), newGradeAgain())
 	return c
 }
 
@@ -60,6 +68,7 @@ func (o *graded) resultFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.out, "output", "o", "grades", "the `FOLDER` that the grades are kept in")
 	f.StringArrayVar(&o.formats, "format", nil,
 		"also write each student's `FORMAT` beside the grade: "+strings.Join(formatNames(), ", ")+"; can be given again")
+	o.fill.flags(f)
 }
 
 func formatNames() []string {
@@ -97,15 +106,31 @@ func (o *graded) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	say := gradeTeller(c.OutOrStdout(), c.ErrOrStderr())
-	grades, err := g.Class(c.Context(), args[1:], shard, store, say)
-	var twice *grading.TwiceError
-	if errors.As(err, &twice) {
-		return usageText("%v", twice)
+	var grades []grade.Grade
+	switch recordings := slices.DeleteFunc(slices.Clone(args[1:]), notRecording); {
+	case len(recordings) == 0:
+		grades, err = g.Class(c.Context(), args[1:], shard, store, say)
+	case len(recordings) < len(args)-1:
+		return usageText("%s is a recording, and others are not: grade them one kind after the other", recordings[0])
+	default:
+		grades, err = g.Recorded(c.Context(), recordings, store, say)
 	}
-	if err != nil {
+	if err = bySubmission(err); err != nil {
 		return err
 	}
 	return o.conclude(c, lab, store, grades, targets)
+}
+
+func notRecording(path string) bool { return !grading.IsRecording(path) }
+
+// bySubmission makes errors about what was handed in errors of usage.
+func bySubmission(err error) error {
+	var twice *grading.TwiceError
+	var recorded *grading.RecordedError
+	if errors.As(err, &twice) || errors.As(err, &recorded) {
+		return usageText("%v", err)
+	}
+	return err
 }
 
 func (o *graded) targets() ([]*gradeformats.Target, error) {
@@ -158,8 +183,15 @@ func (o *graded) conclude(
 	if err := store.WriteClass(c.Context(), lab); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.OutOrStdout(), "%d submissions, %d without a grade; the class is in %s\n", len(grades), faults,
+	submissions := "submissions"
+	if len(grades) == 1 {
+		submissions = "submission"
+	}
+	fmt.Fprintf(c.OutOrStdout(), "%d %s, %d without a grade; the class is in %s\n", len(grades), submissions, faults,
 		plain.Text(filepath.Join(o.out, grading.ClassFile)))
+	if err := o.fill.fill(c, o.out, lab, store); err != nil {
+		return err
+	}
 	if faults > 0 {
 		return exit(exitHost)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmodlab/kmodlab/internal/grade"
 	"github.com/kmodlab/kmodlab/internal/grading"
 )
 
@@ -56,15 +55,10 @@ func (o *graded) merge(c *cobra.Command, named string, parts []string) error {
 	if err != nil {
 		return err
 	}
-	stored, err := store.All(false)
+	all, err := store.Book(lab)
 	if err != nil {
 		return err
 	}
-	var grades []grade.Grade
-	for _, one := range stored {
-		if one.Grade.Lab == lab.Name {
-			grades = append(grades, *one.Grade)
-		}
-	}
+	grades := all.Grades
 	return o.conclude(c, lab, store, grades, targets)
 }

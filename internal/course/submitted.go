@@ -5,6 +5,7 @@ package course
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,13 +50,33 @@ func (s *Scenario) On(kernel string) bool {
 
 // Hash is over lab.yaml and all files that are built: a lab that was changed grades otherwise.
 func (l *Lab) Hash() string {
+	return l.hash(l.text, slices.Sorted(maps.Keys(l.Sources)))
+}
+
+// RunHash is over what a submission runs with, besides its own files: the scenarios, and the lab's files. If only
+// checks, points and texts were changed, it is the same.
+func (l *Lab) RunHash() string {
+	text, err := json.Marshal(struct {
+		Scenarios []Scenario
+		Modules   []string
+	}{l.Scenarios, l.Modules})
+	if err != nil {
+		panic(err) // all of it is plain data
+	}
+	files := slices.DeleteFunc(slices.Sorted(maps.Keys(l.Sources)), func(name string) bool {
+		return l.students(name) || isHandout(name)
+	})
+	return l.hash(text, files)
+}
+
+func (l *Lab) hash(text []byte, files []string) string {
 	sum := sha256.New()
 	add := func(name string, data []byte) {
 		fmt.Fprintf(sum, "%d %s %d\n", len(name), name, len(data))
 		sum.Write(data)
 	}
-	add(Name, l.text)
-	for _, name := range slices.Sorted(maps.Keys(l.Sources)) {
+	add(Name, text)
+	for _, name := range files {
 		add(name, l.Sources[name].Data)
 	}
 	return hex.EncodeToString(sum.Sum(nil))

@@ -58,10 +58,11 @@ func (s *Store) WriteClass(ctx context.Context, lab *course.Lab) error {
 	return s.writeClass(lab)
 }
 
-func (s *Store) writeClass(lab *course.Lab) error {
+// Book is the class: all grades of a lab in the store.
+func (s *Store) Book(lab *course.Lab) (*grade.Book, error) {
 	stored, err := s.All(false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var grades []grade.Grade
 	for _, one := range stored {
@@ -71,10 +72,18 @@ func (s *Store) writeClass(lab *course.Lab) error {
 	}
 	all, err := grade.NewBook(grades)
 	if err != nil {
-		return fmt.Errorf("put the grades together: %w: grade all submissions with the same lab and kernel", err)
+		return nil, fmt.Errorf("put the grades together: %w: grade all submissions with the same lab and kernel", err)
 	}
 	if len(grades) == 0 { // a part may have nobody
 		all.Lab, all.LabTitle, all.Max = lab.Name, lab.Title, float64(lab.Points)
+	}
+	return all, nil
+}
+
+func (s *Store) writeClass(lab *course.Lab) error {
+	all, err := s.Book(lab)
+	if err != nil {
+		return err
 	}
 	csv, err := formats.Find("csv")
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 type key struct {
 	Lab        string `json:"lab"`        // hash of lab.yaml and the lab's files
 	Submission string `json:"submission"` // hash of what was handed in
+	Runs       string `json:"runs"`       // hash of the lab's scenarios and of its own files: what else the runs depend on
 	Kernel     string `json:"kernel"`
 	Kmodlab    string `json:"kmodlab"`
 }
@@ -25,7 +26,7 @@ type key struct {
 const maxKey = 4096
 
 func (g *Grader) key(submission string) key {
-	return key{g.lab.Hash(), submission, g.options.Machine.Kernel, kmodlabVersion()}
+	return key{g.lab.Hash(), submission, g.lab.RunHash(), g.options.Machine.Kernel, kmodlabVersion()}
 }
 
 func kmodlabVersion() string { return version.Version() + " " + version.Commit() }

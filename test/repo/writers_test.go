@@ -55,6 +55,7 @@ var writers = map[string]string{
 	"internal/grading/stories.go":       "stories of a lab's solution, in the lab's folder",
 	"internal/grading/work.go":          "what a student's folder of a lab remembers, in that folder",
 	"internal/cli/labsubmit.go":         "the archive that is handed in, where the student says",
+	"internal/cli/gradefill.go":         "a copy of the lecturer's sheet, in the folder of the grades",
 	"internal/grading/store.go":         "the grades of a class, where the lecturer says",
 	"internal/session/failing.go":       "our own module that makes calls fail, in the guest",
 	"internal/session/rounds.go":        "/proc/sys/kernel/modprobe, in the guest",
