@@ -12,7 +12,7 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
 .PHONY: help demo build test test-all test-cache test-kernels test-faults test-truth test-hostile
-.PHONY: test-endurance test-intree test-stuck test-runners test-debug test-slurm test-gradescope fuzz
+.PHONY: test-endurance test-intree test-stuck test-runners test-debug test-slurm test-gradescope fuzz bench-grade
 .PHONY: lint check check-tidy check-c check-fixed check-sparse check-shell check-columns check-workflows
 .PHONY: check-vulnerabilities generate docs
 .PHONY: bench bench-programs bench-calls bench-leaks bench-hostile bench-warm
@@ -154,11 +154,17 @@ generate: setup-generate ## compile the eBPF programs anew (clang)
 	$(GO) generate ./tracer/bpf
 
 bench: setup-bench build ## print ratios: run against a bare boot, build in VM and sandbox, sizes
-	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Calls|Tracer|Kmod.*|Leaks|Pool|Hostile|Programs)$$' \
+	$(GO) test -run '^$$' -bench . -skip '^Benchmark(Calls|Tracer|Kmod.*|Leaks|Pool|Hostile|Programs|Grade)$$' \
 		-benchtime 1x -timeout 30m ./test/bench
 
 bench-programs: setup-bench build ## compare runs with tests, go test -exec and a shell with a run without
 	$(GO) test -run '^$$' -bench '^BenchmarkPrograms$$' -benchtime 1x -timeout 30m ./test/bench
+
+# COUNT=300 measures a whole class.
+bench-grade: COUNT = 30
+bench-grade: setup-bench build ## compare grading a class with bare boots, and lab check with run
+	KMODLAB_BENCH_CLASS=$(COUNT) \
+		$(GO) test -run '^$$' -bench '^BenchmarkGrade$$' -benchtime 1x -timeout 60m ./test/bench
 
 # BPFTRACE_KERNEL=debian:trixie measures on another kernel.
 bench-calls: setup-bench build ## measure what a system call takes in a program that is followed

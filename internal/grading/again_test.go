@@ -23,7 +23,8 @@ func TestAgain(t *testing.T) {
 	put(t, g, s, "ada", 0, nil)
 	put(t, g, s, "bob", -12, nil)
 	put(t, g, s, "other", 0, func(g *grade.Grade) { g.Lab = "another" })
-	if err := s.Save(&grade.Grade{Lab: lab.Name, Student: "cid", Fault: "it is no archive", Max: 3}, nil, key{}); err != nil {
+	cid := &grade.Grade{Lab: lab.Name, Student: "cid", Fault: "it is no archive", Max: 3}
+	if err := s.Save(cid, nil, key{}); err != nil {
 		t.Fatal(err)
 	}
 	points := func() map[string]float64 {
