@@ -61,7 +61,7 @@ func folder(files map[string]string) fstest.MapFS {
 func TestLoad(t *testing.T) {
 	fsys := folder(map[string]string{
 		Name: whole, "broken/off.patch": change, "t/try.c": "int main;\n", "t/data/x": "x", "answers/a.txt": "secret",
-		".git/config": "x", "a.o": "x", "a.mod.c": "x",
+		".git/config": "x", "a.o": "x", "a.mod.c": "x", KnownFile: "# what\n0a1b debian:bookworm solution\n\n2c3d\n",
 	})
 	fsys["t/run.sh"] = &fstest.MapFile{Data: []byte("#!/bin/sh\n"), Mode: 0o755}
 	lab, problems := Load(fsys, options("labs/x"))
@@ -91,6 +91,7 @@ func TestLoad(t *testing.T) {
 		{"student", []string{"a.c", "t/try.c"}, lab.Student()},
 		{"fixed", []string{"Kbuild", "README.md", "t/run.sh"}, lab.Fixed()},
 		{"solution", "int secret;\nint last;\n", string(lab.Solution()["a.c"].Data)},
+		{"known", []string{"0a1b", "2c3d"}, lab.Known},
 		{"executable", true, lab.Solution()["t/run.sh"].Executable},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {

@@ -38,6 +38,8 @@ type Lab struct {
 	// Stories are what the solution's scenarios tell, by their names: the files of story/, each as it is. Students get
 	// those of the scenarios that they may see.
 	Stories map[string][]byte `yaml:"-"`
+	// Known are the fingerprints of the stories of solution, starter and variants: see KnownFile.
+	Known []string `yaml:"-"`
 
 	sources map[string]*cut.File // the same, read
 	patches map[string][]byte    // by the name of the variant

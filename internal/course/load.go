@@ -31,6 +31,9 @@ const (
 const (
 	brokenFolder = "broken"
 	storyFolder  = "story"
+	// KnownFile has the fingerprints of the stories of the lab's own programs, a line each, with the kernel and the
+	// program after it. kmodlab lab verify --stories writes it. Students do not get it.
+	KnownFile = brokenFolder + "/known.txt"
 )
 
 // Options are what a lab is read with.
@@ -80,6 +83,17 @@ type loader struct {
 	problems []Problem
 }
 
+// knownIn are the first words of lines.
+func knownIn(data []byte) []string {
+	var known []string
+	for line := range strings.Lines(string(data)) {
+		if words := strings.Fields(line); len(words) > 0 && words[0] != "#" {
+			known = append(known, words[0])
+		}
+	}
+	return known
+}
+
 // Load reads a lab from its folder. There is a lab, or there are problems, sorted by place.
 func Load(fsys fs.FS, o Options) (*Lab, []Problem) {
 	l := &loader{Options: o, fsys: fsys, lab: &Lab{
@@ -95,6 +109,8 @@ func Load(fsys fs.FS, o Options) (*Lab, []Problem) {
 		case !ok:
 		case name == Name:
 			text, l.lab.text = data, data
+		case name == KnownFile:
+			l.lab.Known = knownIn(data)
 		case isPatch && path.Ext(variant) == ".patch" && !strings.Contains(variant, "/"):
 			l.lab.patches[strings.TrimSuffix(variant, ".patch")] = data
 		case isPatch:

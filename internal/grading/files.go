@@ -93,7 +93,7 @@ func (s *Store) writeClass(lab *course.Lab) error {
 	if err := writeFile(filepath.Join(s.dir, tableFile), table); err != nil {
 		return fmt.Errorf("write the class's grades: %w", err)
 	}
-	page := func(w io.Writer) error { return book.Write(w, all, book.Options{Page: s.pageOf}) }
+	page := func(w io.Writer) error { return book.Write(w, all, book.Options{Page: s.pageOf, Known: lab.Known}) }
 	if err := writeFile(filepath.Join(s.dir, ClassFile), page); err != nil {
 		return fmt.Errorf("write the gradebook: %w", err)
 	}

@@ -43,6 +43,22 @@ func WriteStories(dir string, lab *course.Lab, runs assess.Runs) (names []string
 	return names, nil
 }
 
+// WriteKnown writes the fingerprints of the trials' stories into the lab's folder. In the gradebook they are not
+// unusual.
+func WriteKnown(dir string, trials []Trial) error {
+	var b bytes.Buffer
+	fmt.Fprintln(&b, "# The stories of the lab's own programs, as kmodlab lab verify --stories saw them.")
+	for _, t := range trials {
+		if t.Grade.Shape != "" {
+			fmt.Fprintln(&b, t.Grade.Shape, t.Kernel, t.Name)
+		}
+	}
+	if err := atomicfile.Write(filepath.Join(dir, filepath.FromSlash(course.KnownFile)), b.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("write fingerprints: %w", err)
+	}
+	return nil
+}
+
 // pageOf is what a student's page has of the runs: pictures of the stories and the right ones, and both side by side.
 // Of a scenario that students must not see it has nothing, and without a right story it has theirs alone.
 func pageOf(lab *course.Lab, runs assess.Runs) (book.Options, error) {
