@@ -86,39 +86,31 @@ func (o *graded) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	targets, err := o.targets()
+	k, err := o.class(c, args[0])
 	if err != nil {
 		return err
 	}
-	lab, err := loadLab(labFolder(args[0]), c.ErrOrStderr())
+	g, err := o.grader(k.lab)
 	if err != nil {
 		return err
 	}
-	if o.Machine.Kernel, err = labKernel(lab, o.Machine.Kernel); err != nil {
-		return err
-	}
-	g, err := grading.New(lab, o.Options)
-	if err != nil {
-		return err
-	}
-	store, err := grading.OpenStore(o.out)
-	if err != nil {
+	if k.store, err = grading.OpenStore(o.out); err != nil {
 		return err
 	}
 	say := gradeTeller(c.OutOrStdout(), c.ErrOrStderr())
 	var grades []grade.Grade
 	switch recordings := slices.DeleteFunc(slices.Clone(args[1:]), notRecording); {
 	case len(recordings) == 0:
-		grades, err = g.Class(c.Context(), args[1:], shard, store, say)
+		grades, err = g.Class(c.Context(), args[1:], shard, k.store, say)
 	case len(recordings) < len(args)-1:
 		return usageText("%s is a recording, and others are not: grade them one kind after the other", recordings[0])
 	default:
-		grades, err = g.Recorded(c.Context(), recordings, store, say)
+		grades, err = g.Recorded(c.Context(), recordings, k.store, say)
 	}
 	if err = bySubmission(err); err != nil {
 		return err
 	}
-	return o.conclude(c, lab, store, grades, targets)
+	return o.conclude(c, k, grades)
 }
 
 func notRecording(path string) bool { return !grading.IsRecording(path) }
@@ -131,6 +123,29 @@ func bySubmission(err error) error {
 		return usageText("%v", err)
 	}
 	return err
+}
+
+// graderClass is a lab, and where the grades of its class are kept.
+type graderClass struct {
+	lab     *course.Lab
+	store   *grading.Store
+	targets []*gradeformats.Target
+}
+
+func (o *graded) class(c *cobra.Command, named string) (k graderClass, err error) {
+	if k.targets, err = o.targets(); err != nil {
+		return k, err
+	}
+	k.lab, err = loadLab(labFolder(named), c.ErrOrStderr())
+	return k, err
+}
+
+func (o *graded) grader(lab *course.Lab) (*grading.Grader, error) {
+	var err error
+	if o.Machine.Kernel, err = labKernel(lab, o.Machine.Kernel); err != nil {
+		return nil, err
+	}
+	return grading.New(lab, o.Options)
 }
 
 func (o *graded) targets() ([]*gradeformats.Target, error) {
@@ -168,19 +183,17 @@ func gradeTeller(out, errOut io.Writer) func(grading.Told) {
 }
 
 // conclude writes what is for the whole class.
-func (o *graded) conclude(
-	c *cobra.Command, lab *course.Lab, store *grading.Store, grades []grade.Grade, targets []*gradeformats.Target,
-) error {
+func (o *graded) conclude(c *cobra.Command, k graderClass, grades []grade.Grade) error {
 	faults := 0
 	for i := range grades {
 		if grades[i].Fault != "" {
 			faults++
 		}
-		if err := store.WriteFormats(&grades[i], targets, gradeformats.Env{Vars: envOf(targets)}); err != nil {
+		if err := k.store.WriteFormats(&grades[i], k.targets, gradeformats.Env{Vars: envOf(k.targets)}); err != nil {
 			return err
 		}
 	}
-	if err := store.WriteClass(c.Context(), lab); err != nil {
+	if err := k.store.WriteClass(c.Context(), k.lab); err != nil {
 		return err
 	}
 	submissions := "submissions"
@@ -189,7 +202,7 @@ func (o *graded) conclude(
 	}
 	fmt.Fprintf(c.OutOrStdout(), "%d %s, %d without a grade; the class is in %s\n", len(grades), submissions, faults,
 		plain.Text(filepath.Join(o.out, grading.ClassFile)))
-	if err := o.fill.fill(c, o.out, lab, store); err != nil {
+	if err := o.fill.fill(c, o.out, k.lab, k.store); err != nil {
 		return err
 	}
 	if faults > 0 {

@@ -26,31 +26,23 @@ or the files of the lab were changed, a note says so for each submission.`,
 }
 
 func (o *graded) again(c *cobra.Command, named string) error {
-	targets, err := o.targets()
+	k, err := o.class(c, named)
 	if err != nil {
 		return err
 	}
-	lab, err := loadLab(labFolder(named), c.ErrOrStderr())
+	g, err := o.grader(k.lab)
 	if err != nil {
 		return err
 	}
-	if o.Machine.Kernel, err = labKernel(lab, o.Machine.Kernel); err != nil {
+	if k.store, err = grading.OpenStore(o.out); err != nil {
 		return err
 	}
-	g, err := grading.New(lab, o.Options)
-	if err != nil {
-		return err
-	}
-	store, err := grading.OpenStore(o.out)
-	if err != nil {
-		return err
-	}
-	grades, err := g.Again(c.Context(), store, gradeTeller(c.OutOrStdout(), c.ErrOrStderr()))
+	grades, err := g.Again(c.Context(), k.store, gradeTeller(c.OutOrStdout(), c.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
 	if len(grades) == 0 {
-		return usageText("%s has no grades of the lab %s: name their folder with -o", o.out, lab.Name)
+		return usageText("%s has no grades of the lab %s: name their folder with -o", o.out, k.lab.Name)
 	}
-	return o.conclude(c, lab, store, grades, targets)
+	return o.conclude(c, k, grades)
 }

@@ -29,22 +29,17 @@ different versions of the lab, each conflict is told and nothing is changed.`,
 }
 
 func (o *graded) merge(c *cobra.Command, named string, parts []string) error {
-	targets, err := o.targets()
+	k, err := o.class(c, named)
 	if err != nil {
 		return err
 	}
-	lab, err := loadLab(labFolder(named), c.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	store, err := grading.OpenStore(o.out)
-	if err != nil {
+	if k.store, err = grading.OpenStore(o.out); err != nil {
 		return err
 	}
 	if len(parts) == 0 {
 		parts = []string{o.out}
 	}
-	err = store.Merge(lab, parts)
+	err = k.store.Merge(k.lab, parts)
 	var wrong *grading.MergeError
 	if errors.As(err, &wrong) {
 		for _, problem := range wrong.Problems {
@@ -55,10 +50,9 @@ func (o *graded) merge(c *cobra.Command, named string, parts []string) error {
 	if err != nil {
 		return err
 	}
-	all, err := store.Book(lab)
+	all, err := k.store.Book(k.lab)
 	if err != nil {
 		return err
 	}
-	grades := all.Grades
-	return o.conclude(c, lab, store, grades, targets)
+	return o.conclude(c, k, all.Grades)
 }
