@@ -30,7 +30,7 @@ static void ask(void)
 }
 
 /*
- * Waits until the server is asked, and answers after a while. Returns false if
+ * Waits until the server is asked, answers, and rests for a while. Returns false if
  * nobody has asked, and the thread that runs here is to stop.
  */
 static bool serve(void)
@@ -39,9 +39,9 @@ static bool serve(void)
 				 READ_ONCE(asked) || kthread_should_stop());
 	if (!READ_ONCE(asked))
 		return false;
-	schedule_timeout_uninterruptible(HZ / 50);
 	WRITE_ONCE(asked, false);
 	complete(&answered);
+	schedule_timeout_uninterruptible(HZ / 50);
 	return true;
 }
 
