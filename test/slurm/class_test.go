@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -182,9 +183,14 @@ func gradesIn(t *testing.T, dir string) []grade.Grade {
 	for i := range book.Grades {
 		g := &book.Grades[i]
 		g.Graded, g.Seconds = "", 0
+		for j := range g.Checks {
+			g.Checks[j].Story = numbers.ReplaceAllString(g.Checks[j].Story, "N") // times and pids
+		}
 	}
 	return book.Grades
 }
+
+var numbers = regexp.MustCompile(`[0-9]+(?:\.[0-9]+)?(?: [mµ]?s\b)?`)
 
 func points(grades []grade.Grade) map[string]float64 {
 	list := make(map[string]float64)
