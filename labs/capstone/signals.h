@@ -16,7 +16,7 @@
 
 /* How many signals K2 sends, and how long it waits before each of them. */
 #define SIGNALS 2
-#define PERIOD (HZ / 20)
+#define PERIOD (HZ / 5)
 
 /*
  * The pid of K1, or 0 while K1 takes no signals. Written with smp_store_release(),
